@@ -1,0 +1,124 @@
+#include "base/result.h"
+
+#include "base/text.h"
+#include "base/utf8.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define REAL_DIGITS 15 /* the most that give every decimal back as it was written: 0.1, not 0.10000000000000001 */
+
+/* What a system under test wrote need not be UTF-8; a JSON line must be. */
+static json_t *json_from_any(const char *string)
+{
+    struct bytes b = bytes_of(string);
+    if (utf8_valid(b))
+        return json_stringn(string, b.len);
+    struct text repaired = TEXT_INIT;
+    size_t at = 0;
+    while (at < b.len) {
+        uint32_t c;
+        char out[UTF8_MAX];
+        (void)utf8_next(b, &at, &c);
+        text_add(&repaired, out, utf8_encode(c, out));
+    }
+    json_t *json = text_ok(&repaired) ? json_stringn(text_string(&repaired), repaired.len) : NULL;
+    text_deinit(&repaired);
+    return json;
+}
+
+/* Absent when NULL. False: no memory. */
+static bool put_text(json_t *object, const char *key, const char *value)
+{
+    return !value || json_object_set_new(object, key, json_from_any(value)) == 0;
+}
+
+static bool put_integer(json_t *object, const char *key, int64_t value)
+{
+    return json_object_set_new(object, key, json_integer(value)) == 0;
+}
+
+static void count(struct result_stream *r, const char *type, const json_t *members)
+{
+    if (strcmp(type, "finding") == 0)
+        r->findings++;
+    if (strcmp(type, "case") != 0)
+        return;
+    const char *status = json_string_value(json_object_get(members, "status"));
+    if (!status)
+        return;
+    if (strcmp(status, "passed") == 0 || strcmp(status, "flaky") == 0)
+        r->passed++;
+    else if (strcmp(status, "failed") == 0)
+        r->failed++;
+    else if (strcmp(status, "skipped") == 0)
+        r->skipped++;
+}
+
+static int add_dumped(const char *data, size_t len, void *line)
+{
+    text_add(line, data, len);
+    return text_ok(line) ? 0 : -1;
+}
+
+void result_emit(struct result_stream *r, const char *type, json_t *members)
+{
+    uint64_t now = r->now ? r->now(r->now_arg) : r->started;
+    uint64_t t = now > r->started ? now - r->started : 0;
+    struct text line = TEXT_INIT;
+    /* "type" and "t" come first, so that a line can be judged by its beginning. */
+    json_t *object = json_object();
+    bool ok = object && members && put_text(object, "type", type) && put_integer(object, "t", (int64_t)t) &&
+              json_object_update_missing(object, members) == 0;
+    if (members)
+        count(r, type, members);
+    ok = ok && json_dump_callback(object, add_dumped, &line, JSON_COMPACT | JSON_REAL_PRECISION(REAL_DIGITS)) == 0;
+    text_char(&line, '\n');
+    if (!ok || !text_ok(&line) || !r->write || r->write(r->arg, text_string(&line), line.len) != 0)
+        r->broken = true;
+    text_deinit(&line);
+    json_decref(object);
+    json_decref(members);
+}
+
+void result_case(struct result_stream *r, const struct result_case *c)
+{
+    json_t *m = json_object();
+    bool skipped = c->status && strcmp(c->status, "skipped") == 0;
+    bool ok = m && put_text(m, "pillar", c->pillar) && put_text(m, "suite", c->suite) && put_text(m, "name", c->name) &&
+              put_text(m, "status", c->status) && put_integer(m, "duration", c->duration) &&
+              put_text(m, skipped ? "why" : "message", c->message) && put_text(m, "detail", c->detail) &&
+              put_text(m, "file", c->file) && (c->line <= 0 || put_integer(m, "line", c->line)) &&
+              (c->column <= 0 || put_integer(m, "column", c->column)) && put_text(m, "replay", c->replay);
+    if (!ok)
+        r->broken = true; /* the line still goes out with what it has, so that the count is right */
+    result_emit(r, "case", m);
+}
+
+void result_finding(struct result_stream *r, const struct result_finding *f)
+{
+    char seed[24];
+    (void)snprintf(seed, sizeof seed, "%" PRIu64, f->seed);
+    json_t *m = json_object();
+    bool ok = m && put_text(m, "pillar", f->pillar) && put_text(m, "title", f->title) &&
+              put_text(m, "severity", f->severity) && put_text(m, "oracle", f->oracle) &&
+              put_text(m, "target", f->target) && put_text(m, "seed", seed) && put_text(m, "replay", f->replay) &&
+              put_text(m, "detail", f->detail);
+    if (!ok)
+        r->broken = true;
+    result_emit(r, "finding", m);
+}
+
+void result_sample(struct result_stream *r, const char *series, double value)
+{
+    json_t *m = json_object();
+    /* JSON has no word for infinity or NaN. */
+    bool ok = m && put_text(m, "series", series) &&
+              json_object_set_new(m, "value", isfinite(value) ? json_real(value) : json_null()) == 0;
+    if (!ok)
+        r->broken = true;
+    result_emit(r, "sample", m);
+}

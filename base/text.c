@@ -1,0 +1,254 @@
+#include "base/text.h"
+
+#include "base/utf8.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define TEXT_CAPACITY_MIN ((size_t)32) /* bytes, the NUL included */
+
+void text_deinit(struct text *t)
+{
+    free(t->data);
+    *t = TEXT_INIT;
+}
+
+void text_clear(struct text *t)
+{
+    t->failed = false;
+    text_truncate(t, 0);
+}
+
+void text_truncate(struct text *t, size_t len)
+{
+    if (len < t->len) {
+        t->len = len;
+        t->data[len] = '\0';
+    }
+}
+
+bool text_reserve(struct text *t, size_t extra)
+{
+    if (t->failed)
+        return false;
+    if (t->data && extra < t->capacity - t->len)
+        return true;
+    if (extra >= SIZE_MAX / 2 - t->len) {
+        t->failed = true;
+        return false;
+    }
+    size_t need = t->len + extra + 1;
+    size_t capacity = t->capacity < TEXT_CAPACITY_MIN ? TEXT_CAPACITY_MIN : t->capacity;
+    while (capacity < need)
+        capacity *= 2;
+    char *data = realloc(t->data, capacity);
+    if (!data) {
+        t->failed = true;
+        return false;
+    }
+    t->data = data;
+    t->capacity = capacity;
+    t->data[t->len] = '\0';
+    return true;
+}
+
+void text_add(struct text *t, const void *data, size_t len)
+{
+    if (len == 0 || !text_reserve(t, len))
+        return;
+    memcpy(t->data + t->len, data, len);
+    t->len += len;
+    t->data[t->len] = '\0';
+}
+
+void text_puts(struct text *t, const char *string)
+{
+    text_add(t, string, strlen(string));
+}
+
+void text_char(struct text *t, char c)
+{
+    text_add(t, &c, 1);
+}
+
+void text_printf(struct text *t, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    text_vprintf(t, format, args);
+    va_end(args);
+}
+
+void text_vprintf(struct text *t, const char *format, va_list args)
+{
+    /* Most additions fit into what is there, and then are formatted only once. */
+    if (!text_reserve(t, TEXT_CAPACITY_MIN))
+        return;
+    va_list again;
+    va_copy(again, args);
+    int len = vsnprintf(t->data + t->len, t->capacity - t->len, format, args);
+    if (len < 0) {
+        t->data[t->len] = '\0';
+        t->failed = true;
+    } else if ((size_t)len < t->capacity - t->len) {
+        t->len += (size_t)len;
+    } else {
+        t->data[t->len] = '\0'; /* should there be no memory, the text stays as it was */
+        if (text_reserve(t, (size_t)len)) {
+            (void)vsnprintf(t->data + t->len, t->capacity - t->len, format, again);
+            t->len += (size_t)len;
+        }
+    }
+    va_end(again);
+}
+
+void text_consume(struct text *t, size_t len)
+{
+    if (!t->data)
+        return;
+    if (len > t->len)
+        len = t->len;
+    t->len -= len;
+    memmove(t->data, t->data + len, t->len + 1); /* the NUL comes along */
+}
+
+bool text_ok(const struct text *t)
+{
+    return !t->failed;
+}
+
+const char *text_string(const struct text *t)
+{
+    return t->data ? t->data : "";
+}
+
+char *text_take(struct text *t)
+{
+    /* An empty text has no memory yet, but its owner is still due a string. */
+    if (!text_reserve(t, 0)) {
+        text_deinit(t);
+        return NULL;
+    }
+    char *data = t->data;
+    *t = TEXT_INIT;
+    return data;
+}
+
+struct bytes text_bytes(const struct text *t)
+{
+    return BYTES(text_string(t), t->len);
+}
+
+static void add_code_point(struct text *t, uint32_t c)
+{
+    char out[UTF8_MAX];
+    text_add(t, out, utf8_encode(c, out));
+}
+
+static const char *json_escape(uint32_t c)
+{
+    switch (c) {
+    case '"':
+        return "\\\"";
+    case '\\':
+        return "\\\\";
+    case '\n':
+        return "\\n";
+    case '\r':
+        return "\\r";
+    case '\t':
+        return "\\t";
+    case '\b':
+        return "\\b";
+    case '\f':
+        return "\\f";
+    default:
+        return NULL;
+    }
+}
+
+void text_json(struct text *t, const char *data, size_t len)
+{
+    struct bytes b = BYTES(data, len);
+    size_t at = 0, plain = 0; /* plain: where the run that needs no escape began */
+    while (at < len) {
+        size_t start = at;
+        uint32_t c;
+        bool good = utf8_next(b, &at, &c);
+        if (good && c >= 0x20 && c != '"' && c != '\\')
+            continue;
+        text_add(t, data + plain, start - plain);
+        plain = at;
+        const char *escape = json_escape(c);
+        if (escape)
+            text_puts(t, escape);
+        else if (good)
+            text_printf(t, "\\u%04x", (unsigned)c);
+        else
+            add_code_point(t, UTF8_REPLACEMENT);
+    }
+    if (len > plain)
+        text_add(t, data + plain, len - plain);
+}
+
+void text_xml(struct text *t, const char *data, size_t len)
+{
+    struct bytes b = BYTES(data, len);
+    size_t at = 0;
+    while (at < len) {
+        size_t start = at;
+        uint32_t c;
+        /* XML 1.0 section 2.2 has no place for most control characters, not even escaped. */
+        if (!utf8_next(b, &at, &c) || c == 0xFFFE || c == 0xFFFF || (c < 0x20 && c != '\t' && c != '\n' && c != '\r'))
+            add_code_point(t, UTF8_REPLACEMENT);
+        else if (c == '&')
+            text_puts(t, "&amp;");
+        else if (c == '<')
+            text_puts(t, "&lt;");
+        else if (c == '>')
+            text_puts(t, "&gt;");
+        else if (c == '"')
+            text_puts(t, "&quot;");
+        else if (c == '\'')
+            text_puts(t, "&#39;");
+        else if (c == '\r')
+            text_puts(t, "&#13;"); /* a bare one would be read back as a newline */
+        else
+            text_add(t, data + start, at - start);
+    }
+}
+
+/* Control characters of C1, and those that reorder or hide what a terminal shows. */
+static bool is_deceptive(uint32_t c)
+{
+    return (c >= 0x7F && c < 0xA0) || c == 0xAD || (c >= 0x200B && c <= 0x200F) || (c >= 0x2028 && c <= 0x202E) ||
+           (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF;
+}
+
+void text_printable(struct text *t, const void *data, size_t len, size_t max)
+{
+    struct bytes b = BYTES(data, len);
+    size_t at = 0;
+    while (at < len) {
+        size_t start = at;
+        uint32_t c;
+        bool good = utf8_next(b, &at, &c);
+        if (at > max) {
+            text_puts(t, "...");
+            return;
+        }
+        if (good && c == '\n')
+            text_puts(t, "\\n");
+        else if (good && c == '\t')
+            text_puts(t, "\\t");
+        else if (good && c == '\r')
+            text_puts(t, "\\r");
+        else if (good && c == '\\')
+            text_puts(t, "\\\\");
+        else if (good && c >= 0x20 && !is_deceptive(c))
+            text_add(t, b.data + start, at - start);
+        else
+            for (; start < at; start++)
+                text_printf(t, "\\x%02x", (unsigned)b.data[start]);
+    }
+}

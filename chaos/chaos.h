@@ -1,0 +1,37 @@
+/* Chaos: faults against a running target while workloads write histories, and checkers that judge them afterwards.
+ *
+ * One experiment: a steady state before, faults drawn from the seed (or the one asked for) while the workload runs,
+ * heal, a settling time in which everything must answer again, the final reads, the check. docs/chaos.md. */
+#ifndef CHAOS_CHAOS_H
+#define CHAOS_CHAOS_H
+
+#include "rpc/target.h"
+
+struct chaos_options {
+    uint64_t seed;
+    uint64_t duration;       /* ns of faults and load; 0: 10 s */
+    uint64_t settle;         /* ns after the last heal within which all must answer; 0: 10 s */
+    int clients;             /* 0: 8 */
+    int keys;                /* 0: 5 */
+    int rate;                /* operations a second over all clients; 0: as fast as they are answered */
+    const char *const *faults;  /* names; NULL: all that the driver can do */
+    const char *const *targets; /* component names; NULL: all */
+    const char *history;     /* file for the history as JSON lines; NULL: none */
+    /* Writes a file of the harness (its disk is the real one even when the target is simulated). */
+    int (*write)(void *arg, const char *path, struct bytes content, struct error *err);
+    void *write_arg;
+    const char *replay;      /* the one command that repeats this experiment */
+};
+struct chaos_summary {
+    int64_t operations, ok, failed, unknown, faults, not_injected, lost, violations;
+    uint64_t recovery_max; /* ns */
+};
+int chaos_run(struct target *t, const struct chaos_options *options, struct chaos_summary *summary, struct error *err);
+
+/* Faults known, for listing: ends with name NULL. */
+struct chaos_fault;
+extern const struct chaos_fault *const chaos_faults[]; /* NULL-terminated */
+const char *chaos_fault_name(const struct chaos_fault *f);
+const char *chaos_fault_summary(const struct chaos_fault *f);
+
+#endif

@@ -1,0 +1,255 @@
+/* The zone test against its exhaustive twin on random small histories, and on histories whose verdict is known.
+ * `check_test N` runs N random histories instead of the default. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/random.h"
+#include "base/units.h"
+#include "chaos/check.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define RANDOM_HISTORIES 40000
+
+static int64_t random_histories = RANDOM_HISTORIES;
+
+/* One line per operation: process, 'r' or 'w', value, invoked, ended, how ("ok", "info", "fail"). */
+static void add(struct history *h, int process, char kind, int64_t value, uint64_t invoked, uint64_t ended,
+                enum operation_end end)
+{
+    int64_t i = history_invoke(h, process, kind == 'r' ? OPERATION_READ : OPERATION_WRITE, 0, value, invoked);
+    assert_true(i >= 0);
+    history_end(h, i, end, value, ended);
+}
+
+static enum verdict judge(const struct history *h)
+{
+    struct check_result fast, slow;
+    assert_int_equal(check_register(h, &fast), 0);
+    assert_int_equal(check_register_exhaustive(h, &slow), 0);
+    assert_int_equal(fast.verdict, slow.verdict);
+    if (fast.verdict == VERDICT_INVALID) {
+        assert_true(fast.witness_count > 0);
+        assert_true(fast.reason[0] != '\0');
+    }
+    return fast.verdict;
+}
+
+static void test_known(void **state)
+{
+    (void)state;
+    struct history h;
+
+    history_init(&h); /* a stale read after a newer write was acknowledged */
+    add(&h, 0, 'w', 1, 0, 10, END_OK);
+    add(&h, 0, 'w', 2, 20, 30, END_OK);
+    add(&h, 1, 'r', 1, 40, 50, END_OK);
+    assert_int_equal(judge(&h), VERDICT_INVALID);
+    history_deinit(&h);
+
+    history_init(&h); /* the same, but the second write is not known to have happened */
+    add(&h, 0, 'w', 1, 0, 10, END_OK);
+    add(&h, 0, 'w', 2, 20, 30, END_INFO);
+    add(&h, 1, 'r', 1, 40, 50, END_OK);
+    add(&h, 1, 'r', 2, 60, 70, END_OK);
+    assert_int_equal(judge(&h), VERDICT_VALID);
+    history_deinit(&h);
+
+    history_init(&h); /* and once seen it stays */
+    add(&h, 0, 'w', 1, 0, 10, END_OK);
+    add(&h, 0, 'w', 2, 20, 30, END_INFO);
+    add(&h, 1, 'r', 2, 40, 50, END_OK);
+    add(&h, 1, 'r', 1, 60, 70, END_OK);
+    assert_int_equal(judge(&h), VERDICT_INVALID);
+    history_deinit(&h);
+
+    history_init(&h); /* absent again after an acknowledged write */
+    add(&h, 0, 'w', 1, 0, 10, END_OK);
+    add(&h, 1, 'r', 0, 20, 30, END_OK);
+    assert_int_equal(judge(&h), VERDICT_INVALID);
+    history_deinit(&h);
+
+    history_init(&h); /* a failed write must not be seen */
+    add(&h, 0, 'w', 1, 0, 10, END_FAIL);
+    add(&h, 1, 'r', 1, 20, 30, END_OK);
+    assert_int_equal(judge(&h), VERDICT_INVALID);
+    history_deinit(&h);
+
+    history_init(&h); /* a read from the future */
+    add(&h, 1, 'r', 1, 0, 5, END_OK);
+    add(&h, 0, 'w', 1, 10, 20, END_OK);
+    assert_int_equal(judge(&h), VERDICT_INVALID);
+    history_deinit(&h);
+
+    history_init(&h); /* concurrent writes, readers agree */
+    add(&h, 0, 'w', 1, 0, 100, END_OK);
+    add(&h, 1, 'w', 2, 0, 100, END_OK);
+    add(&h, 2, 'r', 2, 10, 20, END_OK);
+    add(&h, 2, 'r', 1, 30, 40, END_OK);
+    assert_int_equal(judge(&h), VERDICT_VALID);
+    add(&h, 2, 'r', 2, 50, 60, END_OK); /* now they do not */
+    assert_int_equal(judge(&h), VERDICT_INVALID);
+    history_deinit(&h);
+}
+
+/* Random times and values, legal or not as it falls; about half of what comes out is illegal. */
+static void make_random(struct random *r, struct history *h)
+{
+    int operations = (int)random_range(r, 2, 9);
+    int64_t written = 0;
+    history_init(h);
+    for (int i = 0; i < operations; i++) {
+        uint64_t invoked = random_below(r, 40), ended = invoked + 1 + random_below(r, 25);
+        if (random_below(r, 2) == 0) {
+            uint64_t lot = random_below(r, 10);
+            add(h, i, 'w', ++written, invoked, ended, lot == 0 ? END_FAIL : lot < 3 ? END_INFO : END_OK);
+        } else {
+            add(h, i, 'r', (int64_t)random_below(r, (uint64_t)written + 2), invoked, ended,
+                random_below(r, 12) == 0 ? END_FAIL : END_OK);
+        }
+    }
+}
+
+static void test_twins_agree(void **state)
+{
+    (void)state;
+    struct random r;
+    int64_t invalid = 0;
+    random_seed(&r, 20261121);
+    for (int64_t i = 0; i < random_histories; i++) {
+        struct history h;
+        struct check_result fast, slow;
+        make_random(&r, &h);
+        assert_int_equal(check_register(&h, &fast), 0);
+        assert_int_equal(check_register_exhaustive(&h, &slow), 0);
+        if (fast.verdict != slow.verdict) {
+            struct text out = TEXT_INIT;
+            history_write(&h, &out);
+            fail_msg("history %lld: zones say %s, the search says %s\n%s", (long long)i, verdict_name(fast.verdict),
+                     verdict_name(slow.verdict), text_string(&out));
+        }
+        invalid += fast.verdict == VERDICT_INVALID;
+        history_deinit(&h);
+    }
+    /* A comparison in which one verdict never came up would show nothing. */
+    assert_true(invalid > random_histories / 10 && invalid < random_histories * 9 / 10);
+    print_message("%lld random histories, %lld invalid, no disagreement\n", (long long)random_histories,
+                  (long long)invalid);
+}
+
+static void test_keys_apart(void **state)
+{
+    (void)state;
+    struct history h;
+    struct check_result c;
+    history_init(&h);
+    for (uint32_t key = 0; key < 3; key++) {
+        int64_t i = history_invoke(&h, 0, OPERATION_WRITE, key, 1 + key, 0);
+        history_end(&h, i, END_OK, 0, 10);
+    }
+    int64_t i = history_invoke(&h, 1, OPERATION_READ, 1, 0, 20);
+    history_end(&h, i, END_OK, 0, 30);
+    assert_int_equal(check_register(&h, &c), 0);
+    assert_int_equal(c.verdict, VERDICT_INVALID);
+    assert_int_equal(c.key, 1);
+    history_deinit(&h);
+}
+
+static void test_lost(void **state)
+{
+    (void)state;
+    struct history h;
+    struct check_result c;
+    history_init(&h);
+    add(&h, 0, 'w', 1, 0, 10, END_OK);
+    add(&h, 0, 'w', 2, 20, 30, END_OK);
+    size_t final_from = h.count;
+    add(&h, 1, 'r', 2, 40, 50, END_OK);
+    assert_int_equal(check_lost_writes(&h, final_from, &c), 0);
+    assert_int_equal(c.verdict, VERDICT_VALID);
+    h.operations[final_from].value = 1;
+    assert_int_equal(check_lost_writes(&h, final_from, &c), 0);
+    assert_int_equal(c.verdict, VERDICT_INVALID);
+    assert_int_equal(c.witness[0], 1);
+    h.operations[final_from].value = 0;
+    assert_int_equal(check_lost_writes(&h, final_from, &c), 0);
+    assert_int_equal(c.verdict, VERDICT_INVALID);
+    h.operations[1].end = END_INFO; /* only the first is owed */
+    h.operations[1].ended = UINT64_MAX;
+    h.operations[final_from].value = 1;
+    assert_int_equal(check_lost_writes(&h, final_from, &c), 0);
+    assert_int_equal(c.verdict, VERDICT_VALID);
+    history_deinit(&h);
+}
+
+static void test_written_and_read_back(void **state)
+{
+    (void)state;
+    struct random r;
+    random_seed(&r, 7);
+    for (int i = 0; i < 500; i++) {
+        struct history h, again;
+        struct text out = TEXT_INIT, twice = TEXT_INIT;
+        struct error err = ERROR_INIT;
+        struct check_result a, b;
+        make_random(&r, &h);
+        assert_int_equal(history_write(&h, &out), 0);
+        assert_int_equal(history_read(text_string(&out), out.len, "h.jsonl", &again, &err), 0);
+        assert_int_equal(again.count, h.count);
+        assert_int_equal(history_write(&again, &twice), 0);
+        assert_string_equal(text_string(&out), text_string(&twice));
+        check_register(&h, &a);
+        check_register(&again, &b);
+        assert_int_equal(a.verdict, b.verdict);
+        text_deinit(&out);
+        text_deinit(&twice);
+        history_deinit(&h);
+        history_deinit(&again);
+    }
+}
+
+static void test_bad_files(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *message;
+    } cases[] = {
+        {"{\"type\":\"invoke\",\"process\":0,\"f\":\"read\",\"key\":0,\"time\":1}\n[", "h.jsonl:2:1: ']' expected near end of file"},
+        {"{\"type\":\"ok\",\"process\":0,\"f\":\"read\",\"key\":0,\"time\":1,\"value\":0}",
+         "h.jsonl:1:1: an operation ends here that was never invoked"},
+        {"{\"type\":\"invoke\",\"process\":0,\"f\":\"cas\",\"key\":0,\"time\":1}",
+         "h.jsonl:1:1: an event has a \"type\" and an \"f\" of read or write"},
+        {"{\"type\":\"invoke\",\"process\":-1,\"f\":\"read\",\"key\":0,\"time\":1}",
+         "h.jsonl:1:1: an event has whole numbers for \"process\", \"key\" and \"time\""},
+        {"{\"type\":\"invoke\",\"process\":1,\"f\":\"write\",\"key\":0,\"time\":1}",
+         "h.jsonl:1:1: a write has a \"value\" above 0"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct history h;
+        struct error err = ERROR_INIT;
+        struct text text = TEXT_INIT;
+        assert_true(history_read(cases[i].text, strlen(cases[i].text), "h.jsonl", &h, &err) < 0);
+        error_format(&err, &text);
+        assert_string_equal(text_string(&text), cases[i].message);
+        text_deinit(&text);
+        error_clear(&err);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && units_parse_integer(argv[1], 1, INT64_MAX, &random_histories, NULL) != 0) {
+        fprintf(stderr, "usage: check_test [RANDOM_HISTORIES]\n");
+        return 2;
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_known),      cmocka_unit_test(test_twins_agree),
+        cmocka_unit_test(test_keys_apart), cmocka_unit_test(test_lost),
+        cmocka_unit_test(test_bad_files),  cmocka_unit_test(test_written_and_read_back),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,412 @@
+/* One experiment, in phases: steady state, storm, quiet, final reads, verdicts. Everything waits by running the loop,
+ * so the workload goes on meanwhile. */
+#include "base/log.h"
+#include "base/units.h"
+#include "chaos/check.h"
+#include "chaos/fault.h"
+#include "chaos/workload.h"
+#include "rpc/http.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DURATION_DEFAULT ((uint64_t)(10 * SECOND))
+#define SETTLE_DEFAULT   ((uint64_t)(10 * SECOND))
+#define CLIENTS_DEFAULT  8
+#define KEYS_DEFAULT     5
+#define STEADY_TIME      ((uint64_t)SECOND)
+#define WINDOW           ((uint64_t)(250 * MILLISECOND))
+#define GAP_MIN          (200 * MILLISECOND)
+#define GAP_MAX          (800 * MILLISECOND)
+#define PROBE_TIMEOUT    ((uint64_t)SECOND)
+#define PROBE_EVERY      ((uint64_t)(5 * MILLISECOND))
+
+struct experiment {
+    struct target *target;
+    struct chaos_options options;
+    struct chaos_summary *summary;
+    struct workload *workload;
+    struct random random; /* of the storm */
+    struct world_timer window;
+    int64_t steady_ok;
+    const struct chaos_fault *active; /* injected and not yet healed */
+    const char *active_target;
+};
+
+/* ---- curves ---- */
+
+static void take_window(void *arg)
+{
+    struct experiment *x = arg;
+    struct workload_window w;
+    workload_take_window(x->workload, &w);
+    struct result_stream *r = x->target->results;
+    x->steady_ok += w.ok;
+    x->summary->ok += w.ok;
+    x->summary->failed += w.failed;
+    x->summary->unknown += w.unknown;
+    result_sample(r, "throughput", (double)w.ok * (double)SECOND / (double)WINDOW);
+    result_sample(r, "errors", (double)(w.failed + w.unknown) * (double)SECOND / (double)WINDOW);
+    if (w.ok > 0) {
+        result_sample(r, "latency_p50_ms", w.p50);
+        result_sample(r, "latency_p99_ms", w.p99);
+    }
+    world_timer_start(&x->window, WINDOW);
+}
+
+static int pass_time(struct experiment *x, uint64_t duration)
+{
+    int code = world_sleep(x->target->world, duration);
+    return x->target->interrupted ? ERROR_CANCELLED : code;
+}
+
+/* ---- answering again ---- */
+
+static bool answers(struct experiment *x, const struct target_component *c)
+{
+    struct target *t = x->target;
+    if (c->address != NULL) {
+        struct rpc_channel *channel;
+        return target_channel(t, c, &channel, NULL) == 0 &&
+               rpc_wait_ready(t->world, channel, "", PROBE_TIMEOUT, NULL) == 0;
+    }
+    if (c->http == NULL)
+        return t->operations->alive(t, c->name);
+    struct http_fetch fetch = {.method = "GET", .url = c->http, .timeout = PROBE_TIMEOUT};
+    struct http_answer answer = {0};
+    bool ok = http_fetch_wait(t->world, &fetch, &answer, NULL) == 0 && answer.status > 0 && answer.status < 500;
+    http_answer_deinit(&answer);
+    return ok;
+}
+
+/* Nanoseconds from `since` until the component answered, or -1 when it did not within the settling time. */
+static int64_t wait_answer(struct experiment *x, const struct target_component *c, uint64_t since)
+{
+    struct world *w = x->target->world;
+    uint64_t end = world_now(w) + x->options.settle;
+    while (!answers(x, c)) {
+        if (x->target->interrupted || world_now(w) > end || world_sleep(w, PROBE_EVERY) != 0)
+            return -1;
+    }
+    return (int64_t)(world_now(w) - since);
+}
+
+/* ---- the storm ---- */
+
+static bool listed(const char *const *list, const char *name)
+{
+    if (list == NULL)
+        return true;
+    for (; *list != NULL; list++)
+        if (strcmp(*list, name) == 0)
+            return true;
+    return false;
+}
+
+static bool possible(const struct experiment *x, const struct chaos_fault *f)
+{
+    return listed(x->options.faults, f->name) && (!f->simulation_only || strcmp(x->target->driver, "sim") == 0);
+}
+
+static const struct chaos_fault *draw_fault(struct experiment *x)
+{
+    const struct chaos_fault *candidates[32];
+    size_t count = 0;
+    for (const struct chaos_fault *const *f = chaos_faults; *f != NULL && count < 32; f++)
+        if (possible(x, *f))
+            candidates[count++] = *f;
+    return count > 0 ? candidates[random_below(&x->random, count)] : NULL;
+}
+
+static const struct target_component *draw_target(struct experiment *x)
+{
+    const struct target *t = x->target;
+    const struct target_component *candidates[256];
+    size_t count = 0;
+    for (size_t i = 0; i < t->component_count && count < 256; i++)
+        if (listed(x->options.targets, t->components[i].name))
+            candidates[count++] = &t->components[i];
+    return count > 0 ? candidates[random_below(&x->random, count)] : NULL;
+}
+
+static void emit_fault(struct experiment *x, const struct chaos_fault *f, const char *target, const char *state,
+                       bool verified, const char *detail)
+{
+    result_emit(x->target->results, "fault",
+                json_pack("{s:s, s:s, s:s, s:i, s:b, s:s}", "name", f->name, "target", target, "state", state, "hits",
+                          verified ? 1 : 0, "verified", verified ? 1 : 0, "detail", detail));
+}
+
+static int heal(struct experiment *x, struct error *err)
+{
+    const struct chaos_fault *f = x->active;
+    if (f == NULL)
+        return 0;
+    int code = f->heal(x->target, x->active_target, err);
+    emit_fault(x, f, x->active_target, "heal", code == 0, code == 0 ? "" : error_code_name(code));
+    x->active = NULL;
+    return code;
+}
+
+static int one_fault(struct experiment *x, struct error *err)
+{
+    const struct chaos_fault *f = draw_fault(x);
+    const struct target_component *c = draw_target(x);
+    uint64_t hold = f->hold_min + random_below(&x->random, f->hold_max - f->hold_min + 1);
+    struct world *w = x->target->world;
+    uint64_t since = world_now(w);
+    x->active = f;
+    x->active_target = c->name;
+    struct error own = ERROR_INIT;
+    int code = f->inject(x->target, c->name, &own);
+    if (code != 0) {
+        /* Not seen to have happened: said so, undone in case it half did, and not counted. */
+        struct text why = TEXT_INIT;
+        error_format(&own, &why);
+        emit_fault(x, f, c->name, "inject", false, text_string(&why));
+        text_deinit(&why);
+        error_clear(&own);
+        x->summary->not_injected++;
+        return heal(x, NULL) == ERROR_CANCELLED || x->target->interrupted ? ERROR_CANCELLED : 0;
+    }
+    emit_fault(x, f, c->name, "inject", true, "");
+    x->summary->faults++;
+    if ((code = pass_time(x, hold)) != 0)
+        return code;
+    if ((code = heal(x, err)) != 0)
+        return error_wrap(err, "%s of %s could not be healed", f->name, c->name);
+    if (f->down_from_heal)
+        since = world_now(w);
+    int64_t recovery = wait_answer(x, c, since);
+    if (x->target->interrupted)
+        return ERROR_CANCELLED;
+    if (recovery < 0) {
+        char title[160], limit[32];
+        units_format_duration((int64_t)x->options.settle, limit, sizeof limit);
+        snprintf(title, sizeof title, "%s does not answer within %s after %s", c->name, limit, f->name);
+        struct text logs = TEXT_INIT;
+        x->target->operations->logs(x->target, c->name, 20, &logs);
+        result_finding(x->target->results,
+                       &(struct result_finding){.pillar = "chaos", .title = title, .severity = "bug",
+                                                .oracle = "recovery", .target = c->name, .seed = x->options.seed,
+                                                .replay = x->options.replay, .detail = text_string(&logs)});
+        text_deinit(&logs);
+        x->summary->violations++;
+        return 0;
+    }
+    if ((uint64_t)recovery > x->summary->recovery_max)
+        x->summary->recovery_max = (uint64_t)recovery;
+    result_emit(x->target->results, "recovery",
+                json_pack("{s:s, s:s, s:I}", "target", c->name, "fault", f->name, "duration", (json_int_t)recovery));
+    return 0;
+}
+
+static int storm(struct experiment *x, struct error *err)
+{
+    uint64_t end = world_now(x->target->world) + x->options.duration;
+    int code = 0;
+    while (code == 0) {
+        uint64_t gap = (uint64_t)random_range(&x->random, GAP_MIN, GAP_MAX);
+        if (world_now(x->target->world) + gap >= end)
+            break;
+        if ((code = pass_time(x, gap)) == 0)
+            code = one_fault(x, err);
+    }
+    return code;
+}
+
+/* ---- verdicts ---- */
+
+static void describe_witness(const struct history *h, const struct check_result *c, uint64_t zero, struct text *out)
+{
+    static const char *const ends[] = {[END_OPEN] = "open", [END_OK] = "ok", [END_FAIL] = "failed",
+                                       [END_INFO] = "outcome unknown"};
+    text_printf(out, "%s\n", c->reason);
+    for (size_t i = 0; i < c->witness_count; i++) {
+        const struct operation *o = &h->operations[c->witness[i]];
+        text_printf(out, "  client %" PRId32 " %s k%" PRIu32, o->process,
+                    o->kind == OPERATION_READ ? "read from" : "wrote to", o->key);
+        if (o->kind == OPERATION_WRITE || o->value != 0)
+            text_printf(out, " value %" PRId64, o->value);
+        else
+            text_puts(out, " nothing");
+        text_printf(out, ", invoked at %.6f s", (double)(o->invoked - zero) / (double)SECOND);
+        if (o->ended != UINT64_MAX)
+            text_printf(out, ", ended at %.6f s", (double)(o->ended - zero) / (double)SECOND);
+        text_printf(out, ": %s\n", ends[o->end]);
+    }
+}
+
+static void verdict(struct experiment *x, const char *name, const struct check_result *c)
+{
+    const struct history *h = workload_history(x->workload);
+    struct text detail = TEXT_INIT;
+    struct result_case result = {.pillar = "chaos", .suite = "store workload", .name = name, .status = "passed",
+                                 .replay = x->options.replay};
+    if (c->verdict == VERDICT_INVALID) {
+        describe_witness(h, c, x->target->results->started, &detail);
+        result.status = "failed";
+        result.message = c->reason;
+        result.detail = text_string(&detail);
+        result_finding(x->target->results,
+                       &(struct result_finding){.pillar = "chaos", .title = c->reason, .severity = "bug",
+                                                .oracle = name, .target = "store", .seed = x->options.seed,
+                                                .replay = x->options.replay, .detail = text_string(&detail)});
+        x->summary->violations++;
+    }
+    result_case(x->target->results, &result);
+    text_deinit(&detail);
+}
+
+static void not_checked(struct experiment *x, const char *name, const char *why)
+{
+    result_case(x->target->results, &(struct result_case){.pillar = "chaos", .suite = "store workload", .name = name,
+                                                          .status = "skipped", .message = why});
+}
+
+static void judge(struct experiment *x, const char *unread)
+{
+    static const char *const lost_name = "no acknowledged write is lost";
+    static const char *const linear_name = "every key is linearizable";
+    const struct history *h = workload_history(x->workload);
+    struct check_result c;
+    if (unread != NULL)
+        not_checked(x, lost_name, unread);
+    else if (check_lost_writes(h, workload_final_from(x->workload), &c) != 0)
+        not_checked(x, lost_name, "unknown: the checker ran out of memory");
+    else {
+        x->summary->lost += c.verdict == VERDICT_INVALID;
+        verdict(x, lost_name, &c);
+    }
+    if (check_register(h, &c) != 0)
+        not_checked(x, linear_name, "unknown: the checker ran out of memory");
+    else
+        verdict(x, linear_name, &c);
+    x->summary->operations = (int64_t)h->count;
+}
+
+static int keep_history(struct experiment *x, struct error *err)
+{
+    if (x->options.history == NULL)
+        return 0;
+    struct text out = TEXT_INIT;
+    int code = history_write(workload_history(x->workload), &out);
+    if (code != 0)
+        error_set(err, code, "out of memory");
+    else
+        /* Files of the harness are the real disk's, also when the target is simulated. */
+        code = x->options.write(x->options.write_arg, x->options.history, text_bytes(&out), err);
+    text_deinit(&out);
+    return code;
+}
+
+/* ---- phases ---- */
+
+static int steady_state(struct experiment *x)
+{
+    struct result_case result = {.pillar = "chaos", .suite = "experiment", .name = "steady state before the storm",
+                                 .status = "passed", .replay = x->options.replay, .duration = (int64_t)STEADY_TIME};
+    int code = pass_time(x, STEADY_TIME);
+    if (code != 0)
+        return code;
+    if (x->steady_ok == 0) {
+        result.status = "failed";
+        result.message = "no operation succeeded within a second, with no fault injected yet";
+    }
+    result_case(x->target->results, &result);
+    return x->steady_ok == 0 ? ERROR_INVALID : 0;
+}
+
+static void all_answer(struct experiment *x)
+{
+    struct text silent = TEXT_INIT;
+    uint64_t start = world_now(x->target->world);
+    for (size_t i = 0; i < x->target->component_count; i++)
+        if (wait_answer(x, &x->target->components[i], start) < 0)
+            text_printf(&silent, "%s%s", silent.len > 0 ? ", " : "", x->target->components[i].name);
+    char message[256];
+    snprintf(message, sizeof message, "after healing these do not answer: %s", text_string(&silent));
+    struct result_case result = {.pillar = "chaos", .suite = "experiment", .name = "everything answers after healing",
+                                 .status = silent.len > 0 ? "failed" : "passed",
+                                 .message = silent.len > 0 ? message : NULL, .replay = x->options.replay,
+                                 .duration = (int64_t)(world_now(x->target->world) - start)};
+    if (!x->target->interrupted)
+        result_case(x->target->results, &result);
+    text_deinit(&silent);
+}
+
+static int run_phases(struct experiment *x, struct error *err)
+{
+    int code = 0;
+    workload_start(x->workload);
+    world_timer_start(&x->window, WINDOW);
+    if ((code = steady_state(x)) != 0)
+        return code == ERROR_INVALID ? 0 : code;
+    if ((code = storm(x, err)) != 0)
+        return code;
+    all_answer(x);
+    workload_stop(x->workload);
+    struct error own = ERROR_INIT;
+    const char *unread = NULL;
+    struct text why = TEXT_INIT;
+    if (workload_final_reads(x->workload, x->options.settle, &own) != 0) {
+        error_format(&own, &why);
+        unread = text_string(&why);
+    }
+    if (!x->target->interrupted) {
+        judge(x, unread);
+    }
+    text_deinit(&why);
+    error_clear(&own);
+    return x->target->interrupted ? ERROR_CANCELLED : keep_history(x, err);
+}
+
+static int check_names(const struct target *t, const struct chaos_options *o, struct error *err)
+{
+    for (const char *const *name = o->faults; name != NULL && *name != NULL; name++) {
+        const struct chaos_fault *found = NULL;
+        for (const struct chaos_fault *const *f = chaos_faults; *f != NULL; f++)
+            if (strcmp((*f)->name, *name) == 0)
+                found = *f;
+        if (found == NULL)
+            return error_set(err, ERROR_INVALID, "there is no fault \"%s\": harrow chaos --list shows all", *name);
+        if (found->simulation_only && strcmp(t->driver, "sim") != 0)
+            return error_set(err, ERROR_INVALID, "fault %s needs --driver sim: this driver is %s", *name, t->driver);
+    }
+    for (const char *const *name = o->targets; name != NULL && *name != NULL; name++)
+        if (target_find(t, *name) == NULL)
+            return error_set(err, ERROR_INVALID, "%s has no component \"%s\"", t->system, *name);
+    return 0;
+}
+
+int chaos_run(struct target *t, const struct chaos_options *options, struct chaos_summary *summary, struct error *err)
+{
+    struct experiment x = {.target = t, .options = *options, .summary = summary};
+    *summary = (struct chaos_summary){0};
+    int code = check_names(t, options, err);
+    if (code != 0)
+        return code;
+    if (x.options.duration == 0)
+        x.options.duration = DURATION_DEFAULT;
+    if (x.options.settle == 0)
+        x.options.settle = SETTLE_DEFAULT;
+    if (x.options.clients == 0)
+        x.options.clients = CLIENTS_DEFAULT;
+    if (x.options.keys == 0)
+        x.options.keys = KEYS_DEFAULT;
+    struct random base;
+    random_seed(&base, options->seed);
+    random_fork(&base, "chaos.storm", &x.random);
+    struct workload_options load = {.seed = options->seed, .clients = x.options.clients, .keys = x.options.keys,
+                                    .rate = x.options.rate};
+    if ((code = workload_new(t, &load, &x.workload, err)) != 0)
+        return code;
+    world_timer_init(&x.window, t->world, take_window, &x);
+    code = run_phases(&x, err);
+    /* Whatever happened, nothing stays broken behind us. */
+    heal(&x, NULL);
+    world_timer_stop(&x.window);
+    workload_free(x.workload);
+    return code;
+}

@@ -1,0 +1,201 @@
+#include "chaos/history.h"
+
+#include "base/array.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PROCESSES_MAX (1 << 20)
+
+void history_init(struct history *h)
+{
+    *h = (struct history){0};
+}
+
+void history_deinit(struct history *h)
+{
+    free(h->operations);
+    *h = (struct history){0};
+}
+
+int64_t history_invoke(struct history *h, int32_t process, enum operation_kind kind, uint32_t key, int64_t value,
+                       uint64_t now)
+{
+    if (!array_grow_((void **)&h->operations, &h->capacity, h->count + 1, sizeof *h->operations))
+        return ERROR_MEMORY;
+    h->operations[h->count] = (struct operation){.process = process, .kind = kind, .key = key, .value = value,
+                                                 .end = END_OPEN, .invoked = now, .ended = UINT64_MAX};
+    return (int64_t)h->count++;
+}
+
+void history_end(struct history *h, int64_t index, enum operation_end end, int64_t value, uint64_t now)
+{
+    struct operation *o = &h->operations[index];
+    o->end = end;
+    if (o->kind == OPERATION_READ)
+        o->value = value;
+    /* What may still happen has no end. */
+    o->ended = end == END_INFO ? UINT64_MAX : now;
+}
+
+/* ---- writing ---- */
+
+/* An event of an operation, for putting both of each in order of time. */
+struct event {
+    uint64_t time, invoked;
+    size_t operation;
+    bool end;
+};
+
+static int by_time(const void *a, const void *b)
+{
+    const struct event *x = a, *y = b;
+    if (x->time != y->time)
+        return x->time < y->time ? -1 : 1;
+    /* An end and an invocation at one instant overlap: the invocation is written first. */
+    if (x->end != y->end)
+        return x->end ? 1 : -1;
+    if (x->invoked != y->invoked)
+        return x->invoked < y->invoked ? -1 : 1;
+    return x->operation < y->operation ? -1 : x->operation > y->operation;
+}
+
+static const char *const end_names[] = {[END_OPEN] = "open", [END_OK] = "ok", [END_FAIL] = "fail", [END_INFO] = "info"};
+
+static void write_event(const struct operation *o, const struct event *e, struct text *out)
+{
+    const char *type = e->end ? end_names[o->end] : "invoke";
+    text_printf(out, "{\"type\":\"%s\",\"process\":%" PRId32 ",\"f\":\"%s\",\"key\":%" PRIu32, type, o->process,
+                o->kind == OPERATION_READ ? "read" : "write", o->key);
+    if (o->kind == OPERATION_WRITE || (e->end && o->end == END_OK))
+        text_printf(out, ",\"value\":%" PRId64, o->value);
+    text_printf(out, ",\"time\":%" PRIu64 "}\n", e->time);
+}
+
+int history_write(const struct history *h, struct text *out)
+{
+    struct event *events = malloc((h->count * 2 + 1) * sizeof *events);
+    if (events == NULL)
+        return ERROR_MEMORY;
+    size_t n = 0;
+    for (size_t i = 0; i < h->count; i++) {
+        const struct operation *o = &h->operations[i];
+        events[n++] = (struct event){.time = o->invoked, .invoked = o->invoked, .operation = i};
+        if (o->end == END_OK || o->end == END_FAIL)
+            events[n++] = (struct event){.time = o->ended, .invoked = o->invoked, .operation = i, .end = true};
+        else if (o->end == END_INFO)
+            events[n++] = (struct event){.time = UINT64_MAX, .invoked = o->invoked, .operation = i, .end = true};
+    }
+    qsort(events, n, sizeof *events, by_time);
+    /* An info has no instant of its own: it is written last, at the time of the last event that has one. */
+    uint64_t last = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (events[i].time == UINT64_MAX)
+            events[i].time = last;
+        last = events[i].time;
+        write_event(&h->operations[events[i].operation], &events[i], out);
+    }
+    free(events);
+    return text_ok(out) ? 0 : ERROR_MEMORY;
+}
+
+/* ---- reading ---- */
+
+struct reader {
+    const char *name;
+    int line;
+    struct history *history;
+    int64_t *open; /* per process, index of its open operation + 1 */
+    size_t open_count;
+};
+
+static int wrong(const struct reader *r, struct error *err, const char *what)
+{
+    return error_set_at(err, ERROR_INVALID, r->name, r->line, 1, "%s", what);
+}
+
+static bool get_integer(const json_t *line, const char *key, int64_t min, int64_t max, int64_t *out)
+{
+    const json_t *v = json_object_get(line, key);
+    if (!json_is_integer(v) || json_integer_value(v) < min || json_integer_value(v) > max)
+        return false;
+    *out = json_integer_value(v);
+    return true;
+}
+
+static int read_event(struct reader *r, const json_t *line, struct error *err)
+{
+    const char *type = json_string_value(json_object_get(line, "type"));
+    const char *f = json_string_value(json_object_get(line, "f"));
+    int64_t process, key, time, value = 0;
+    if (type == NULL || f == NULL || (strcmp(f, "read") != 0 && strcmp(f, "write") != 0))
+        return wrong(r, err, "an event has a \"type\" and an \"f\" of read or write");
+    if (!get_integer(line, "process", 0, PROCESSES_MAX - 1, &process) ||
+        !get_integer(line, "key", 0, UINT32_MAX, &key) || !get_integer(line, "time", 0, INT64_MAX, &time))
+        return wrong(r, err, "an event has whole numbers for \"process\", \"key\" and \"time\"");
+    bool has_value = get_integer(line, "value", INT64_MIN, INT64_MAX, &value);
+    enum operation_kind kind = f[0] == 'r' ? OPERATION_READ : OPERATION_WRITE;
+    if ((size_t)process >= r->open_count) {
+        size_t want = (size_t)process + 1;
+        int64_t *more = realloc(r->open, want * sizeof *more);
+        if (more == NULL)
+            return error_set(err, ERROR_MEMORY, "out of memory");
+        memset(more + r->open_count, 0, (want - r->open_count) * sizeof *more);
+        r->open = more;
+        r->open_count = want;
+    }
+    int64_t *open = &r->open[process];
+    if (strcmp(type, "invoke") == 0) {
+        if (*open != 0)
+            return wrong(r, err, "this process has an operation open: one at a time each");
+        if (kind == OPERATION_WRITE && (!has_value || value <= 0))
+            return wrong(r, err, "a write has a \"value\" above 0");
+        int64_t index = history_invoke(r->history, (int32_t)process, kind, (uint32_t)key, value, (uint64_t)time);
+        if (index < 0)
+            return error_set(err, ERROR_MEMORY, "out of memory");
+        *open = index + 1;
+        return 0;
+    }
+    enum operation_end end = strcmp(type, "ok") == 0     ? END_OK
+                             : strcmp(type, "fail") == 0 ? END_FAIL
+                             : strcmp(type, "info") == 0 ? END_INFO
+                                                         : END_OPEN;
+    if (end == END_OPEN)
+        return wrong(r, err, "\"type\" is invoke, ok, fail or info");
+    if (*open == 0)
+        return wrong(r, err, "an operation ends here that was never invoked");
+    const struct operation *o = &r->history->operations[*open - 1];
+    if (o->kind != kind || o->key != (uint32_t)key || (uint64_t)time < o->invoked)
+        return wrong(r, err, "this end does not fit the operation its process invoked");
+    if (kind == OPERATION_READ && end == END_OK && !has_value)
+        return wrong(r, err, "a read that is ok has a \"value\" (0: absent)");
+    history_end(r->history, *open - 1, end, value, (uint64_t)time);
+    *open = 0;
+    return 0;
+}
+
+int history_read(const char *data, size_t len, const char *name, struct history *out, struct error *err)
+{
+    struct reader r = {.name = name, .history = out};
+    int code = 0;
+    history_init(out);
+    for (const char *p = data, *end = data + len; p < end && code == 0;) {
+        const char *newline = memchr(p, '\n', (size_t)(end - p));
+        size_t size = newline != NULL ? (size_t)(newline - p) : (size_t)(end - p);
+        r.line++;
+        if (size > 0) {
+            json_error_t e;
+            json_t *line = json_loadb(p, size, JSON_REJECT_DUPLICATES, &e);
+            code = line != NULL ? read_event(&r, line, err)
+                                : error_set_at(err, ERROR_SYNTAX, name, r.line, e.column, "%s", e.text);
+            json_decref(line);
+        }
+        p += size + 1;
+    }
+    free(r.open);
+    if (code != 0)
+        history_deinit(out);
+    return code;
+}

@@ -1,0 +1,95 @@
+# How every room of the house is built: one set of flags, and three verbs.
+#
+#   harrow_library(NAME  SOURCES a.c b.c  LINK other ...)
+#   harrow_program(NAME  SOURCES main.c   LINK library ...)
+#   harrow_test(NAME     SOURCES x_test.c LINK library ... [TIMEOUT seconds])    a cmocka program run by ctest
+#   harrow_fuzz(NAME     SOURCES x_fuzz.c LINK library ... [CORPUS folder] [SECONDS n] [MAX_LEN n])
+#                        a libFuzzer target (HARROW_FUZZ), run over its corpus and then for n seconds by ctest
+
+set(CMAKE_C_STANDARD 17)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+add_library(harrow_flags INTERFACE)
+target_include_directories(harrow_flags INTERFACE ${CMAKE_SOURCE_DIR})
+target_compile_definitions(harrow_flags INTERFACE _GNU_SOURCE)
+target_compile_options(harrow_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Werror -Wconversion -Wsign-conversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes
+  -Wundef -Wvla -Wformat=2 -Wnull-dereference -Wdouble-promotion -Wcast-qual -Wwrite-strings -Wswitch-enum
+  -Wimplicit-fallthrough
+  $<$<C_COMPILER_ID:GNU>:-Wlogical-op -Wduplicated-cond -Wduplicated-branches>)
+
+# Kept apart from the warnings so that generated code gets it too.
+add_library(harrow_hardening INTERFACE)
+target_compile_options(harrow_hardening INTERFACE
+  -fno-omit-frame-pointer -fstack-protector-strong -fstack-clash-protection
+  $<$<STREQUAL:${CMAKE_SYSTEM_PROCESSOR},x86_64>:-fcf-protection>
+  -ffile-prefix-map=${CMAKE_SOURCE_DIR}=. -ffile-prefix-map=${CMAKE_BINARY_DIR}=build)
+target_link_options(harrow_hardening INTERFACE -Wl,-z,relro,-z,now -Wl,--build-id=sha1)
+if(HARROW_SANITIZE STREQUAL "address")
+  target_compile_options(harrow_hardening INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=undefined)
+  target_link_options(harrow_hardening INTERFACE -fsanitize=address,undefined)
+elseif(HARROW_SANITIZE STREQUAL "thread")
+  target_compile_options(harrow_hardening INTERFACE -fsanitize=thread)
+  target_link_options(harrow_hardening INTERFACE -fsanitize=thread)
+elseif(CMAKE_BUILD_TYPE MATCHES "Release|RelWithDebInfo")
+  target_compile_options(harrow_hardening INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
+endif()
+if(HARROW_FUZZ)
+  target_compile_options(harrow_hardening INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+target_link_libraries(harrow_flags INTERFACE harrow_hardening)
+
+function(harrow_library name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINK;PRIVATE")
+  add_library(${name} STATIC ${arg_SOURCES})
+  target_link_libraries(${name} PUBLIC ${arg_LINK} PRIVATE harrow_flags ${arg_PRIVATE})
+  target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
+endfunction()
+
+function(harrow_program name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINK")
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE harrow_flags ${arg_LINK})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+endfunction()
+
+function(harrow_test name)
+  if(NOT HARROW_TESTS)
+    return()
+  endif()
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SOURCES;LINK;ARGS")
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE harrow_flags ${arg_LINK} PkgConfig::CMOCKA)
+  add_test(NAME ${name} COMMAND ${name} ${arg_ARGS} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 60)
+  endif()
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT})
+endfunction()
+
+function(harrow_fuzz name)
+  if(NOT HARROW_FUZZ)
+    return()
+  endif()
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "CORPUS;SECONDS;MAX_LEN" "SOURCES;LINK")
+  if(NOT arg_SECONDS)
+    set(arg_SECONDS 3)
+  endif()
+  if(NOT arg_MAX_LEN)
+    set(arg_MAX_LEN 4096)
+  endif()
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE harrow_flags ${arg_LINK})
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  # What a run learns goes to the build folder; the corpus in the tree is only read.
+  set(work ${CMAKE_CURRENT_BINARY_DIR}/${name}.corpus)
+  file(MAKE_DIRECTORY ${work})
+  add_test(NAME ${name}
+    COMMAND ${name} -seed=1 -max_total_time=${arg_SECONDS} -timeout=10 -rss_limit_mb=2048 -max_len=${arg_MAX_LEN}
+      -print_final_stats=1 -artifact_prefix=${CMAKE_CURRENT_BINARY_DIR}/ ${work}
+      $<$<BOOL:${arg_CORPUS}>:${CMAKE_CURRENT_SOURCE_DIR}/${arg_CORPUS}>)
+  set_tests_properties(${name} PROPERTIES TIMEOUT 120 LABELS fuzz)
+endfunction()

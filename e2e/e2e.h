@@ -1,0 +1,62 @@
+/* Flows: scripted end-to-end runs against a target, from YAML. The language is docs/flows.md.
+ *
+ * A flow is a list of steps; each step calls (gRPC or HTTP), captures, expects; an expectation may be retried until it
+ * holds within a time. A failed step ends its flow (its `finally` steps still run) and is reported with
+ * file:line:column, what was sent, what came back, and the difference. */
+#ifndef E2E_E2E_H
+#define E2E_E2E_H
+
+#include "rpc/target.h"
+
+struct flow;
+
+/* One file may hold one flow (a map) or several (a list under "flows"). */
+struct flow_list {
+    struct flow **items;
+    size_t count;
+};
+int flow_load(struct world *w, const char *path, struct flow_list *out, struct error *err);
+/* Every *.yaml below a folder, or the one file, sorted by name; all errors of all files are collected in `err`. */
+int flow_load_tree(struct world *w, const char *path, struct flow_list *out, struct error *err);
+/* Moves all of `from` behind what is in `to`; `from` is empty afterwards. False: no memory, nothing moved. */
+bool flow_list_append(struct flow_list *to, struct flow_list *from);
+void flow_list_free(struct flow_list *l);
+const char *flow_name(const struct flow *f);
+const char *flow_file(const struct flow *f);
+const char *flow_provider(const struct flow *f); /* contract flows: the component under test; NULL otherwise */
+/* Names of the doubles a contract flow stands its provider on, and the service each one plays. */
+size_t flow_double_count(const struct flow *f);
+void flow_double(const struct flow *f, size_t i, const char **name, const char **service);
+
+/* What `double:` and `verify:` steps act on; harrow/ binds it to fakes/. Requests and replies are JSON text. */
+struct e2e_doubles {
+    void *arg;
+    /* Answer `method` from now on: reply JSON, or a status other than OK with its message. call -1: every call. */
+    int (*answer)(void *arg, const char *name, const char *method, int64_t call, const char *reply_json, int status,
+                  const char *message, struct error *err);
+    int64_t (*count)(void *arg, const char *name, const char *method);
+    /* The request of call i as JSON, appended. */
+    int (*request)(void *arg, const char *name, const char *method, int64_t i, struct text *json, struct error *err);
+    int (*reset)(void *arg, const char *name);
+    /* Everything the double was called with, for failure messages. */
+    void (*journal)(void *arg, const char *name, struct text *out);
+};
+
+struct e2e_options {
+    const char *pillar;     /* "e2e" or "contract" */
+    const char *filter;     /* run flows whose name contains this; NULL: all */
+    const char *replay;     /* command before the file and name, for replay lines: "harrow e2e systems/micro.yaml" */
+    uint64_t step_timeout;  /* ns; 0: 10 s */
+    const char *const *variables; /* NAME=value pairs for ${NAME}, NULL-terminated; NULL: none */
+    const struct e2e_doubles *doubles; /* NULL: steps that need them fail with a clear message */
+    /* HTTP in the real world goes through libcurl; in simulation through rpc/http.h. */
+    bool simulated;
+};
+struct e2e_summary {
+    int64_t passed, failed, skipped;
+};
+/* Emits a case per flow and a step per step. 0 even when flows fail (see the summary); negative when none could run. */
+int e2e_run(struct target *t, const struct flow_list *flows, const struct e2e_options *options,
+            struct e2e_summary *summary, struct error *err);
+
+#endif

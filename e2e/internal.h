@@ -1,0 +1,107 @@
+/* How a flow runs: the file's nodes are the program. A context walks them, with variables as JSON values; every step
+ * turns what came back into one JSON object, which captures read and expectations are matched against. */
+#ifndef E2E_INTERNAL_H
+#define E2E_INTERNAL_H
+
+#include "base/array.h"
+#include "base/document.h"
+#include "base/map.h"
+#include "e2e/e2e.h"
+
+#include <jansson.h>
+
+#define STEP_TIMEOUT_DEFAULT ((uint64_t)10 * 1000000000U) /* ns */
+#define STEPS_MAX            10000                        /* of one flow */
+#define REPLY_MAX            ((size_t)32 << 20)           /* bytes of an HTTP answer */
+#define SHOWN_MAX            4000                         /* characters of a request or reply in a failure */
+
+/* A file that flows share. */
+struct flow_file {
+    struct document *document;
+    size_t flows;
+};
+
+struct flow {
+    struct flow_file *file;
+    const char *name, *path, *provider;
+    bool contract;
+    const struct node *variables, *doubles, *steps, *finally;
+    int line, column;
+};
+
+/* One mismatch: where in the file it was expected, where in the answer it was looked for. */
+struct mismatch {
+    const struct node *expected;
+    char *path;   /* owned: "body.note.title" */
+    char *text;   /* owned: "expected ..., got ..." */
+};
+
+struct flow_context {
+    struct target *target;
+    const struct flow *flow;
+    const struct e2e_options *options;
+    json_t *variables; /* object */
+    json_t *answer;    /* of the last step */
+    struct text sent;  /* the last step's request, for people */
+    ARRAY(struct mismatch) mismatches;
+    int64_t unique;    /* counts ${unique} */
+    struct error error; /* why a step could not be carried out at all */
+};
+
+/* ---- variables.c: ${name} in texts ---- */
+
+/* The node as JSON with variables replaced; a text that is one ${name} takes the variable's own type. NULL and `error`
+ * set when a name is unknown or memory ran out. */
+json_t *expand_node(struct flow_context *x, const struct node *n);
+/* A text with variables replaced, owned by the caller. */
+char *expand_text(struct flow_context *x, const struct node *n);
+int variable_set(struct flow_context *x, const char *name, json_t *value); /* takes the reference */
+/* JSON as text: bare for texts, compact JSON otherwise. */
+void value_text(const json_t *v, struct text *out);
+
+/* ---- path.c: $.a.b[0].c ---- */
+
+/* The value at the path, borrowed, or NULL when nothing is there. ERROR_SYNTAX by *code when the path is malformed. */
+const json_t *json_path(const json_t *root, const char *path, int *code);
+bool json_path_valid(const char *path);
+
+/* ---- match.c ---- */
+
+extern const char *const matcher_names[];
+/* Is this a map of matchers ($regex, $min, ...)? */
+bool is_matcher(const struct node *n);
+/* Adds a mismatch for everything that differs. `exact`: maps may not hold more than expected. */
+void match_node(struct flow_context *x, const struct node *expected, const json_t *actual, const char *path, bool exact);
+void mismatches_clear(struct flow_context *x);
+
+/* ---- steps: each leaves `answer` (or `error` set and a code) ---- */
+
+int step_call(struct flow_context *x, const struct node *step);
+int step_http(struct flow_context *x, const struct node *step);
+int step_double(struct flow_context *x, const struct node *step);
+int step_verify(struct flow_context *x, const struct node *step);
+int step_fault(struct flow_context *x, const struct node *step);
+uint64_t step_timeout(struct flow_context *x, const struct node *step);
+
+/* HTTP by libcurl in the real world, by rpc/http.h in simulation. `answer` becomes {"status", "headers", "body"}. */
+struct http_request {
+    const char *method, *url;
+    json_t *headers; /* object of texts, or NULL */
+    struct bytes body;
+    uint64_t timeout;
+};
+int http_by_curl(struct flow_context *x, const struct http_request *r);
+int http_by_world(struct flow_context *x, const struct http_request *r);
+/* Body text as JSON when it is JSON, else as a text. */
+json_t *http_body_value(struct bytes body);
+
+/* ---- check.c: what a flow may say; all of it before anything runs ---- */
+int flow_check(const struct flow *f, const struct node *map, struct error *err);
+
+/* ---- failure.c ---- */
+
+/* "file:line:column: ..." with the source line, what was sent, what came back, the differences, the variables. */
+void failure_text(struct flow_context *x, const struct node *step, struct text *message, struct text *detail, int *line,
+                  int *column);
+
+#endif

@@ -1,0 +1,137 @@
+#include "base/array.h"
+#include "base/document.h"
+#include "harrow/commands.h"
+#include "harrow/run.h"
+#include "world/foreign.h"
+#include "world/real.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <stdlib.h>
+
+#define RESULTS_MAX ((size_t)1 << 30)
+#define WORDS_MAX   256
+
+static bool print_only;
+static int64_t number;
+
+static const struct option options[] = {
+    {.name = "print", .letter = 'p', .kind = OPTION_FLAG, .target = &print_only,
+     .help = "print the command and do not run it"},
+    {.name = "number", .letter = 'n', .kind = OPTION_INTEGER, .target = &number, .argument = "N", .fallback = "1",
+     .min = 1, .max = 1000000, .help = "which of the run's failures and findings, counted from 1"},
+    {0},
+};
+
+/* The replay command of the n-th failed case or finding of a result stream, into `out`. */
+static int find_replay(struct bytes stream, const char *name, struct text *out, struct error *err)
+{
+    int64_t seen = 0;
+    int line_number = 0;
+    for (const char *p = (const char *)stream.data, *end = p + stream.len; p < end;) {
+        const char *newline = memchr(p, '\n', (size_t)(end - p));
+        if (newline == NULL)
+            break;
+        line_number++;
+        json_error_t json_error;
+        json_t *line = json_loadb(p, (size_t)(newline - p), 0, &json_error);
+        if (line == NULL)
+            return error_set_at(err, ERROR_SYNTAX, name, line_number, json_error.column, "%s", json_error.text);
+        const char *replay = json_string_value(json_object_get(line, "replay"));
+        const char *type = json_string_value(json_object_get(line, "type"));
+        const char *status = json_string_value(json_object_get(line, "status"));
+        bool bad = type != NULL && (strcmp(type, "finding") == 0 ||
+                                    (strcmp(type, "case") == 0 && status != NULL && strcmp(status, "failed") == 0));
+        if (bad && replay != NULL && ++seen == number)
+            text_puts(out, replay);
+        json_decref(line);
+        if (out->len > 0)
+            return 0;
+        p = newline + 1;
+    }
+    return error_set(err, ERROR_NOT_FOUND, "%s has %lld failures and findings with a replay command, so there is no number %lld",
+                     name, (long long)seen, (long long)number);
+}
+
+static int read_command(struct world *w, const char *path, struct text *out, struct error *err)
+{
+    struct world_stat stat = {0};
+    struct text file = TEXT_INIT, content = TEXT_INIT;
+    text_puts(&file, path);
+    if (world_stat(w, path, &stat) == 0 && stat.directory)
+        text_puts(&file, "/results.jsonl");
+    int code = world_read_file(w, text_string(&file), RESULTS_MAX, &content, err);
+    if (code == 0 && strstr(text_string(&file), ".jsonl") != NULL) {
+        code = find_replay(text_bytes(&content), text_string(&file), out, err);
+    } else if (code == 0) {
+        /* A finding's own file says which command sends it. */
+        struct document *d = NULL;
+        const char *command = NULL;
+        code = document_parse_json(text_bytes(&content), path, &d, err);
+        if (code == 0)
+            code = node_need_text(document_root(d), "replay", &command, err);
+        if (code == 0)
+            text_puts(out, command);
+        document_free(d);
+    }
+    text_deinit(&content);
+    text_deinit(&file);
+    return code;
+}
+
+/* Splits at blanks and runs the words in place of this process. No shell: words are taken as they stand. */
+static int become(char *command)
+{
+    char *words[WORDS_MAX];
+    size_t count = 0;
+    for (char *word = strtok(command, " "); word != NULL && count + 1 < WORDS_MAX; word = strtok(NULL, " "))
+        words[count++] = word;
+    words[count] = NULL;
+    if (count < 2 || strcmp(words[0], "harrow") != 0) {
+        fputs("harrow: replay: the recorded command is not one of harrow's\n", stderr);
+        return HARROW_INPUT;
+    }
+    world_become_self(words);
+    fputs("harrow: replay: cannot start myself again\n", stderr);
+    return HARROW_ENVIRONMENT;
+}
+
+static int run(const struct arguments *args)
+{
+    struct error err = ERROR_INIT;
+    struct world *w = NULL;
+    struct text command = TEXT_INIT;
+    int exit_code = HARROW_PASSED;
+    int code = world_real_new(0, &w, &err);
+    if (code == 0)
+        code = read_command(w, args->argv[0], &command, &err);
+    if (code != 0)
+        exit_code = harrow_error(&err, "replay");
+    world_real_free(w);
+    error_clear(&err);
+    if (code == 0) {
+        printf("%s\n", text_string(&command));
+        fflush(stdout);
+        char *words = print_only ? NULL : text_take(&command);
+        if (words != NULL) {
+            exit_code = become(words);
+            free(words);
+        }
+    }
+    text_deinit(&command);
+    return exit_code;
+}
+
+const struct command command_replay = {
+    .name = "replay",
+    .summary = "run a failure or finding again",
+    .positional = "RUN|FINDING",
+    .positional_min = 1,
+    .positional_max = 1,
+    .description = "RUN is a run's folder or results.jsonl: its first failure or finding (or number N) is run again with its\n"
+                   "seed. FINDING is a file of a run's findings folder.",
+    .examples = "  harrow replay harrow-out/2026-11-21T06-46-51-123Z\n"
+                "  harrow replay harrow-out/2026-11-21T06-46-51-123Z/findings/1.json --print\n",
+    .options = options,
+    .run = run,
+};

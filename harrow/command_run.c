@@ -1,0 +1,85 @@
+#include "base/units.h"
+#include "harrow/commands.h"
+#include "harrow/pillars.h"
+
+#include <string.h>
+
+/* How a run's time is shared: what is left after contracts and flows, most of it for the two open-ended pillars. */
+#define FUZZ_SHARE_PERCENT  30
+#define CHAOS_SHARE_PERCENT 30
+#define CHAOS_RATE          2000 /* operations a second: enough to catch a window of a millisecond */
+
+static int64_t budget;
+static const char *skip;
+
+static const struct option options[] = {
+    COMMON_OPTIONS,
+    {.name = "budget", .letter = 'b', .kind = OPTION_DURATION, .target = &budget, .argument = "DURATION",
+     .fallback = "45s", .help = "how long all of it may take; contracts and flows come first"},
+    {.name = "skip", .kind = OPTION_TEXT, .target = &skip, .argument = "PILLARS",
+     .help = "leave out some of contract,e2e,fuzz,chaos"},
+    {0},
+};
+
+static bool wanted(const char *pillar)
+{
+    return skip == NULL || strstr(skip, pillar) == NULL;
+}
+
+static int run_pillars(struct run *r)
+{
+    int exit_code = wanted("contract") ? pillar_contract(r, NULL, NULL) : 0;
+    if (exit_code != 0 || r->interrupted)
+        return exit_code;
+    struct error err = ERROR_INIT;
+    struct system *s = NULL;
+    if (system_start(r, &s, &err) != 0) {
+        exit_code = r->interrupted ? 0 : harrow_error(&err, NULL);
+        error_clear(&err);
+        return exit_code;
+    }
+    struct text line = TEXT_INIT;
+    system_describe(s, &line);
+    run_say(r, "%s", text_string(&line));
+    text_deinit(&line);
+    if (wanted("e2e"))
+        exit_code = pillar_e2e(r, s, NULL, NULL);
+    struct fuzz_options fuzz = {.budget = (uint64_t)(budget / 100 * FUZZ_SHARE_PERCENT), .only = -1};
+    if (exit_code == 0 && wanted("fuzz"))
+        exit_code = pillar_fuzz(r, s, &fuzz);
+    struct chaos_options chaos = {
+        .duration = (uint64_t)(budget / 100 * CHAOS_SHARE_PERCENT),
+        .rate = CHAOS_RATE,
+        .replay = run_replay(r, arena_printf(&r->arena, "chaos %s", r->manifest->path))};
+    if (exit_code == 0 && wanted("chaos"))
+        exit_code = pillar_chaos(r, s, &chaos);
+    system_stop(s);
+    return exit_code;
+}
+
+static int run(const struct arguments *args)
+{
+    int exit_code = 0;
+    struct run *r = run_begin(args->argv[0], harrow_command_line, &exit_code);
+    if (r == NULL)
+        return exit_code;
+    run_say(r, "harrow run: system %s, driver %s, seed %llu", r->manifest->name, common.driver,
+            (unsigned long long)r->seed);
+    return run_finish(r, run_pillars(r));
+}
+
+const struct command command_run = {
+    .name = "run",
+    .summary = "everything: contracts, flows, fuzzing, chaos, and a report",
+    .positional = "MANIFEST",
+    .positional_min = 1,
+    .positional_max = 1,
+    .description = "Checks the manifest's contracts (each provider alone, standing on test doubles), starts the system,\n"
+                   "runs its flows, fuzzes every method, then stops and kills its parts under a workload whose history\n"
+                   "is checked. Ends with a summary on the terminal, report.html and junit.xml.",
+    .examples = "  harrow run systems/micro.yaml\n"
+                "  harrow run systems/micro.yaml --driver sim --seed 7 --budget 10m\n"
+                "  harrow run systems/micro.yaml --skip fuzz,chaos --json\n",
+    .options = options,
+    .run = run,
+};

@@ -1,0 +1,65 @@
+#include "harrow/commands.h"
+#include "harrow/system.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct option options[] = {COMMON_OPTIONS, {0}};
+
+static bool interrupted(void *arg)
+{
+    const struct run *r = arg;
+    return r->interrupted;
+}
+
+static void print_system(struct run *r, struct system *s)
+{
+    struct text line = TEXT_INIT;
+    system_describe(s, &line);
+    run_say(r, "%s", text_string(&line));
+    text_deinit(&line);
+    const struct target *t = system_target(s);
+    for (size_t i = 0; i < t->component_count; i++)
+        run_say(r, "  %-12s %s", t->components[i].name,
+                t->components[i].address != NULL ? t->components[i].address : t->components[i].http);
+    if (t->token != NULL)
+        run_say(r, "  token        %s", t->token);
+    run_say(r, "Ctrl-C stops it");
+}
+
+static int run(const struct arguments *args)
+{
+    int exit_code = 0;
+    struct run *r = run_begin(args->argv[0], harrow_command_line, &exit_code);
+    if (r == NULL)
+        return exit_code;
+    struct error err = ERROR_INIT;
+    struct system *s = NULL;
+    if (strcmp(common.driver, "sim") == 0) {
+        fputs("harrow: up: a simulated system lives only inside one command; use --driver processes\n", stderr);
+        exit_code = HARROW_USAGE;
+    } else if (system_start(r, &s, &err) != 0) {
+        exit_code = r->interrupted ? 0 : harrow_error(&err, NULL);
+    } else {
+        print_system(r, s);
+        world_run_until(r->world, interrupted, r, 0);
+        /* Being stopped is how this command ends well. */
+        r->interrupted = false;
+        system_stop(s);
+    }
+    error_clear(&err);
+    return run_finish(r, exit_code);
+}
+
+const struct command command_up = {
+    .name = "up",
+    .summary = "start the system and keep it running until Ctrl-C",
+    .positional = "MANIFEST",
+    .positional_min = 1,
+    .positional_max = 1,
+    .description = "Starts what the manifest describes on free ports with a fresh data folder, prints where everything\n"
+                   "is and a token to call it with, and stops it all at Ctrl-C.",
+    .examples = "  harrow up systems/micro.yaml\n",
+    .options = options,
+    .run = run,
+};

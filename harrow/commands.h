@@ -1,0 +1,13 @@
+/* One file per command; the table is in main.c. */
+#ifndef HARROW_COMMANDS_H
+#define HARROW_COMMANDS_H
+
+#include "base/options.h"
+
+/* The command line as it was typed, for the report and for replays. Set by main. */
+extern const char *harrow_command_line;
+
+extern const struct command command_run, command_up, command_e2e, command_contract, command_fuzz, command_chaos,
+    command_replay, command_report;
+
+#endif

@@ -1,0 +1,389 @@
+/* The processes driver: the system runs as its manifest says, as processes on this machine, on a free block of loopback
+ * ports, with its data in the run's folder. Either one command starts everything and supervises it (the parts are then
+ * found by the pid files it writes), or each component has a command of its own and is our child. */
+#include "base/array.h"
+#include "base/log.h"
+#include "base/units.h"
+#include "harrow/log_ring.h"
+#include "harrow/system.h"
+#include "world/foreign.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PORT_FIRST     20000
+#define PORT_LAST      29000
+#define PORT_TRIES     200
+#define STOP_WITHIN    (6 * SECOND)
+#define VERIFY_WITHIN  (5 * SECOND)
+#define VERIFY_EVERY   (2 * MILLISECOND)
+#define COMPONENTS_MAX MANIFEST_COMPONENTS_MAX
+
+struct child {
+    struct processes *owner;
+    const char *name; /* component, or the system's name for the supervisor */
+    const char *const *argv;
+    struct world_process *process;
+    bool exited;
+    struct world_exit status;
+};
+
+struct processes {
+    struct system *system;
+    struct log_ring log;
+    struct child supervisor;
+    struct child *children; /* one per component, when started one by one */
+    size_t child_count;
+    struct world_foreign *stopped; /* what we stopped and have to continue */
+    size_t stopped_count;
+};
+
+static struct processes *processes_of(struct target *t)
+{
+    return system_of(t)->state;
+}
+
+static void child_output(void *arg, int fd, struct bytes line)
+{
+    struct child *c = arg;
+    (void)fd;
+    log_ring_add(&c->owner->log, line);
+}
+
+static void child_exited(void *arg, struct world_exit status)
+{
+    struct child *c = arg;
+    c->exited = true;
+    c->status = status;
+}
+
+static int child_start(struct child *c, struct error *err)
+{
+    static const struct world_process_events events = {.output = child_output, .exited = child_exited};
+    world_process_close(c->process);
+    c->process = NULL;
+    c->exited = false;
+    struct world_spawn spawn = {.name = c->name, .argv = c->argv};
+    return world_process_spawn(c->owner->system->run->world, &spawn, &events, c, &c->process, err);
+}
+
+/* ---- ports ---- */
+
+static void refuse(void *arg, struct world_stream *s)
+{
+    (void)arg;
+    world_stream_close(s);
+}
+
+static bool port_free(struct world *w, int port)
+{
+    char address[32];
+    snprintf(address, sizeof address, "127.0.0.1:%d", port);
+    struct world_listener *l;
+    if (world_listen(w, address, refuse, NULL, &l, NULL) != 0)
+        return false;
+    world_listener_close(l);
+    return true;
+}
+
+static int find_ports(struct system *s, struct error *err)
+{
+    const struct manifest *m = s->manifest;
+    /* Not from the run's seed: two runs of one seed must be able to stand side by side. */
+    for (int i = 0; i < PORT_TRIES; i++) {
+        uint64_t lot = 0;
+        if (world_entropy(s->run->world, &lot, sizeof lot) != 0)
+            break;
+        int base = PORT_FIRST + (int)(lot % (PORT_LAST - PORT_FIRST));
+        bool all = true;
+        for (size_t p = 0; p < m->port_count && all; p++)
+            all = port_free(s->run->world, base + (int)m->ports[p]);
+        if (all) {
+            s->values.port = base;
+            return 0;
+        }
+    }
+    return error_set(err, ERROR_IN_USE, "no free block of ports between %d and %d", PORT_FIRST, PORT_LAST);
+}
+
+/* ---- start and stop ---- */
+
+static int processes_prepare(struct system *s, struct error *err)
+{
+    struct processes *p = calloc(1, sizeof *p);
+    if (p == NULL)
+        return error_set(err, ERROR_MEMORY, "out of memory");
+    p->system = s;
+    s->state = p;
+    int code = world_make_directory(s->run->world, s->values.data);
+    if (code != 0)
+        return error_set(err, code, "cannot make %s: %s", s->values.data, error_code_name(code));
+    const char *log = arena_printf(&s->arena, "%s/system.log", s->run->folder);
+    s->values.bin = world_program_folder(s->run->world);
+    if (log == NULL || s->values.bin == NULL)
+        return error_set(err, ERROR_MEMORY, "out of memory");
+    code = world_file_open(s->run->world, log, WORLD_WRITE | WORLD_CREATE, &p->log.file, err);
+    return code != 0 ? code : find_ports(s, err);
+}
+
+static int start_one_by_one(struct system *s, struct processes *p, struct error *err)
+{
+    p->children = calloc(s->manifest->component_count, sizeof *p->children);
+    if (p->children == NULL)
+        return error_set(err, ERROR_MEMORY, "out of memory");
+    for (size_t i = 0; i < s->manifest->component_count; i++) {
+        const struct manifest_component *c = &s->manifest->components[i];
+        struct child *child = &p->children[p->child_count++];
+        child->owner = p;
+        child->name = c->name;
+        if (c->start == NULL)
+            return error_set_at(err, ERROR_INVALID, s->manifest->path, c->line, c->column,
+                                "component %s has no \"start\", and neither has the system", c->name);
+        int code = manifest_expand_list(c->start, &s->values, &s->arena, &child->argv, err);
+        if (code == 0)
+            code = child_start(child, err);
+        if (code != 0)
+            return error_wrap(err, "%s:%d:%d: component %s", s->manifest->path, c->line, c->column, c->name);
+    }
+    return 0;
+}
+
+static int processes_start(struct system *s, struct error *err)
+{
+    struct processes *p = s->state;
+    int code = system_expand(s, err);
+    if (code != 0)
+        return code;
+    if (s->manifest->start == NULL)
+        return start_one_by_one(s, p, err);
+    p->supervisor.owner = p;
+    p->supervisor.name = s->manifest->name;
+    if ((code = manifest_expand_list(s->manifest->start, &s->values, &s->arena, &p->supervisor.argv, err)) != 0)
+        return error_wrap(err, "%s: start", s->manifest->path);
+    return child_start(&p->supervisor, err);
+}
+
+static int processes_start_alone(struct system *s, const struct manifest_component *c, const char *peers,
+                                 struct error *err)
+{
+    struct processes *p = s->state;
+    if (c->start == NULL)
+        return error_set_at(err, ERROR_UNSUPPORTED, s->manifest->path, c->line, c->column,
+                            "component %s has no \"start\", so it cannot be run alone", c->name);
+    int code = system_expand(s, err);
+    const char *const *start = NULL;
+    if (code == 0)
+        code = manifest_expand_list(c->start, &s->values, &s->arena, &start, err);
+    if (code != 0)
+        return code;
+    size_t count = 0;
+    while (start[count] != NULL)
+        count++;
+    const char **argv = ARENA_NEW_N(&s->arena, const char *, count + 5);
+    p->children = calloc(1, sizeof *p->children);
+    if (argv == NULL || p->children == NULL)
+        return error_set(err, ERROR_MEMORY, "out of memory");
+    memcpy(argv, start, count * sizeof *argv);
+    argv[count++] = "--peers";
+    argv[count++] = peers;
+    argv[count++] = "--address";
+    argv[count++] = s->components[0].address;
+    p->child_count = 1;
+    p->children[0] = (struct child){.owner = p, .name = c->name, .argv = argv};
+    return child_start(&p->children[0], err);
+}
+
+static bool all_exited(void *arg)
+{
+    const struct processes *p = arg;
+    if (p->supervisor.process != NULL && !p->supervisor.exited)
+        return false;
+    for (size_t i = 0; i < p->child_count; i++)
+        if (p->children[i].process != NULL && !p->children[i].exited)
+            return false;
+    return true;
+}
+
+static void continue_stopped(struct processes *p)
+{
+    for (size_t i = 0; i < p->stopped_count; i++)
+        world_foreign_signal(p->system->run->world, &p->stopped[i], SIGCONT);
+    p->stopped_count = 0;
+}
+
+static void processes_stop(struct system *s)
+{
+    struct processes *p = s->state;
+    continue_stopped(p);
+    if (p->supervisor.process != NULL && !p->supervisor.exited)
+        world_process_signal(p->supervisor.process, SIGTERM);
+    for (size_t i = 0; i < p->child_count; i++)
+        if (p->children[i].process != NULL && !p->children[i].exited)
+            world_process_signal(p->children[i].process, SIGTERM);
+    world_run_until(s->run->world, all_exited, p, STOP_WITHIN);
+    /* Closing kills what did not go. */
+    world_process_close(p->supervisor.process);
+    for (size_t i = 0; i < p->child_count; i++)
+        world_process_close(p->children[i].process);
+    log_ring_deinit(&p->log);
+    free(p->children);
+    free(p->stopped);
+    free(p);
+    s->state = NULL;
+    if (!common.keep)
+        world_remove_tree(s->run->world, s->values.data);
+}
+
+/* ---- levers ---- */
+
+static struct child *child_find(struct processes *p, const char *component)
+{
+    for (size_t i = 0; i < p->child_count; i++)
+        if (strcmp(p->children[i].name, component) == 0)
+            return &p->children[i];
+    return NULL;
+}
+
+static int find_process(struct target *t, const char *component, struct world_foreign *out, struct error *err)
+{
+    struct system *s = system_of(t);
+    const struct manifest_component *c = manifest_find(s->manifest, component);
+    struct child *child = child_find(s->state, component);
+    if (child != NULL && child->process != NULL) {
+        *out = (struct world_foreign){.id = world_process_id(child->process)};
+        return world_foreign_by_id(s->run->world, out->id, out, err);
+    }
+    if (c == NULL || c->pid_file == NULL)
+        return error_set(err, ERROR_UNSUPPORTED, "component %s has no \"pid_file\", so its process is not known", component);
+    const char *path;
+    int code = manifest_expand(c->pid_file, &s->values, &s->arena, &path, err);
+    return code != 0 ? code : world_foreign_open(s->run->world, path, out, err);
+}
+
+struct expectation {
+    struct world *world;
+    struct world_foreign process;
+    enum target_action action;
+};
+
+static bool has_happened(void *arg)
+{
+    const struct expectation *e = arg;
+    char state = world_foreign_state(e->world, &e->process);
+    switch (e->action) {
+    case TARGET_KILL:
+    case TARGET_TERMINATE:
+        return state == 0;
+    case TARGET_STOP:
+        return state == 'T';
+    case TARGET_CONTINUE:
+        return state != 0 && state != 'T';
+    case TARGET_START:
+    case TARGET_POWER_CUT:
+    case TARGET_PARTITION:
+    case TARGET_HEAL:
+    case TARGET_ACTION_COUNT:
+        break;
+    }
+    return true;
+}
+
+static int wait_happened(struct target *t, struct expectation *e, struct error *err)
+{
+    uint64_t end = world_now(t->world) + VERIFY_WITHIN;
+    while (!has_happened(e)) {
+        if (world_now(t->world) > end)
+            return error_set(err, ERROR_TIMEOUT, "process %lld was sent %s and did not follow within 5 s",
+                             (long long)e->process.id, target_action_name(e->action));
+        int code = world_sleep(t->world, VERIFY_EVERY);
+        if (code != 0)
+            return error_set(err, code, "interrupted");
+    }
+    return 0;
+}
+
+static int start_child(struct target *t, const char *component, struct error *err)
+{
+    struct child *child = child_find(processes_of(t), component);
+    if (child == NULL)
+        return error_set(err, ERROR_UNSUPPORTED, "%s is started again by its own supervisor", component);
+    if (child->process != NULL && !child->exited)
+        return error_set(err, ERROR_EXISTS, "%s is running", component);
+    return child_start(child, err);
+}
+
+static int processes_act(struct target *t, const char *component, enum target_action action, struct error *err)
+{
+    static const int signals[TARGET_ACTION_COUNT] = {
+        [TARGET_KILL] = SIGKILL, [TARGET_TERMINATE] = SIGTERM, [TARGET_STOP] = SIGSTOP, [TARGET_CONTINUE] = SIGCONT};
+    if (action == TARGET_START)
+        return start_child(t, component, err);
+    if (signals[action] == 0)
+        return error_set(err, ERROR_UNSUPPORTED, "the processes driver cannot %s", target_action_name(action));
+    struct processes *p = processes_of(t);
+    struct expectation e = {.world = t->world, .action = action};
+    int code = find_process(t, component, &e.process, err);
+    if (code != 0)
+        return code;
+    if (action == TARGET_STOP) {
+        /* Remembered before it is done, so that whatever happens it is undone. */
+        struct world_foreign *more = realloc(p->stopped, (p->stopped_count + 1) * sizeof *more);
+        if (more == NULL)
+            return error_set(err, ERROR_MEMORY, "out of memory");
+        p->stopped = more;
+        p->stopped[p->stopped_count++] = e.process;
+    }
+    if ((code = world_foreign_signal(t->world, &e.process, signals[action])) != 0)
+        return error_set(err, code, "cannot %s process %lld: %s", target_action_name(action), (long long)e.process.id,
+                         error_code_name(code));
+    return wait_happened(t, &e, err);
+}
+
+static bool processes_alive(struct target *t, const char *component)
+{
+    struct world_foreign process;
+    return find_process(t, component, &process, NULL) == 0 && world_foreign_state(t->world, &process) != 0;
+}
+
+static int64_t processes_process(struct target *t, const char *component)
+{
+    struct world_foreign process;
+    return find_process(t, component, &process, NULL) == 0 ? process.id : 0;
+}
+
+static int processes_usage(struct target *t, const char *component, uint64_t *resident, uint64_t *cpu)
+{
+    struct world_foreign process;
+    int code = find_process(t, component, &process, NULL);
+    return code != 0 ? code : world_foreign_usage(t->world, &process, resident, cpu);
+}
+
+static int processes_logs(struct target *t, const char *component, size_t lines, struct text *out)
+{
+    struct processes *p = processes_of(t);
+    if (component == NULL && p->supervisor.exited) {
+        text_printf(out, "%s ", p->supervisor.argv[0]);
+        world_exit_format(p->supervisor.status, out);
+        text_char(out, '\n');
+    }
+    log_ring_tail(&p->log, component, lines, out);
+    return 0;
+}
+
+static const struct target_operations operations = {
+    .act = processes_act,
+    .alive = processes_alive,
+    .process = processes_process,
+    .usage = processes_usage,
+    .logs = processes_logs,
+};
+
+const struct driver driver_processes = {
+    .name = "processes",
+    .operations = &operations,
+    .prepare = processes_prepare,
+    .start = processes_start,
+    .start_alone = processes_start_alone,
+    .stop = processes_stop,
+};

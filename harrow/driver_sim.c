@@ -1,0 +1,389 @@
+/* The sim driver: the same components as nodes of one simulation in this process, in virtual time, from one seed. The
+ * harness is a node as well. This driver plays the supervisor: what dies is started again after a moment, as
+ * `micro server` does. */
+#include "base/log.h"
+#include "base/units.h"
+#include "harrow/log_ring.h"
+#include "harrow/sim_keys.h"
+#include "harrow/system.h"
+#include "runtime/component.h"
+#include "runtime/service/service.h"
+#include "world/sim.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define HARNESS_NODE  "harrow"
+#define RESTART_AFTER (100 * MILLISECOND)
+#define TOKEN_SECONDS (365 * 24 * 3600)
+#define ARGUMENTS_MAX 48
+#define POLL_EVERY    SECOND /* virtual */
+
+struct part {
+    struct simulated *owner;
+    const char *name, *program;
+    const char **argv;
+    int argc;
+    struct world_timer restart;
+    bool down;      /* on purpose: stays down until TARGET_START or the timer */
+    bool paused, cut;
+};
+
+struct simulated {
+    struct system *system;
+    struct sim *sim;
+    struct world_timer poll; /* looks at the real world now and then, for Ctrl-C */
+    struct part *nodes;
+    size_t node_count;
+    struct log_ring log;
+    struct text peers;
+};
+
+static int out_of_memory(struct error *err)
+{
+    return error_set(err, ERROR_MEMORY, "out of memory");
+}
+
+static void keep_log(void *arg, enum log_level level, const char *line, size_t len)
+{
+    struct simulated *p = arg;
+    (void)level;
+    log_ring_add(&p->log, BYTES(line, len));
+}
+
+static int64_t virtual_wall(void *arg)
+{
+    return world_wall(arg);
+}
+
+static uint64_t virtual_now(void *arg)
+{
+    return world_now(arg);
+}
+
+static bool never(void *arg)
+{
+    (void)arg;
+    return false;
+}
+
+static void poll_real_world(void *arg)
+{
+    struct simulated *p = arg;
+    world_run_until(p->system->run->world, never, NULL, 1);
+    if (p->system->run->interrupted)
+        world_stop(p->system->target.world);
+    else
+        world_timer_start(&p->poll, POLL_EVERY);
+}
+
+static int sim_prepare(struct system *s, struct error *err)
+{
+    struct simulated *p = calloc(1, sizeof *p);
+    if (p == NULL)
+        return out_of_memory(err);
+    p->system = s;
+    s->state = p;
+    s->values.port = MICRO_BASE_PORT;
+    p->sim = sim_new(&(struct sim_options){.seed = s->run->seed});
+    struct world *w = p->sim != NULL ? sim_node(p->sim, HARNESS_NODE) : NULL;
+    if (w == NULL || component_register_all(p->sim) != 0)
+        return out_of_memory(err);
+    s->target.world = w;
+    world_timer_init(&p->poll, w, poll_real_world, p);
+    world_timer_start(&p->poll, POLL_EVERY);
+    /* The stream tells virtual time from here on: it is what a replay repeats. */
+    s->run->results.now = virtual_now;
+    s->run->results.now_arg = w;
+    s->run->results.started = world_now(w);
+    log_set_clock(virtual_wall, w);
+    log_set_sink(keep_log, p);
+    const char *log = arena_printf(&s->arena, "%s/system.log", s->run->folder);
+    if (log == NULL)
+        return out_of_memory(err);
+    return world_file_open(s->run->world, log, WORLD_WRITE | WORLD_CREATE, &p->log.file, err);
+}
+
+/* A component's access token, signed with the simulation's key. */
+static const char *make_token(struct system *s, const char *component, struct error *err)
+{
+    static const char *const scopes[] = {"service", NULL};
+    struct micro_claims claims = {
+        .subject = component, .type = "service", .issuer = MICRO_NAMESPACE, .name = component, .scopes = scopes,
+        .expires = world_wall(s->target.world) / SECOND + TOKEN_SECONDS};
+    struct text token = TEXT_INIT;
+    const char *copy = NULL;
+    if (micro_token_sign(sim_private_key, &claims, &token, err) == 0)
+        copy = arena_string(&s->arena, text_string(&token));
+    text_deinit(&token);
+    return copy;
+}
+
+static int part_arguments(struct simulated *p, struct part *n, const struct manifest_component *c, struct error *err)
+{
+    struct system *s = p->system;
+    const char *token = make_token(s, n->name, err);
+    n->argv = ARENA_NEW_N(&s->arena, const char *, ARGUMENTS_MAX);
+    if (token == NULL || n->argv == NULL)
+        return out_of_memory(err);
+    const struct component *component = component_find(n->program);
+    if (component == NULL)
+        return error_set_at(err, ERROR_NOT_FOUND, s->manifest->path, c->line, c->column,
+                            "component %s: no program \"%s\" in the component table", n->name, n->program);
+    const char *address = arena_printf(&s->arena, "0.0.0.0:%d", MICRO_BASE_PORT + component->port_offset);
+    const char *const fixed[] = {
+        "micro",       n->program,  "--data-dir",    "/data",        "--address", address,        "--peers",
+        text_string(&p->peers), "--auth-public-key", sim_public_key, "--auth-token", token};
+    for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
+        n->argv[n->argc++] = fixed[i];
+    if (strcmp(n->program, "auth") == 0) {
+        const char *const auth[] = {"--auth-private-key", sim_private_key, "--admin-secret", s->values.secret};
+        for (size_t i = 0; i < sizeof auth / sizeof auth[0]; i++)
+            n->argv[n->argc++] = auth[i];
+    }
+    for (size_t i = 0; c->arguments[i] != NULL; i++) {
+        if (n->argc + 1 >= ARGUMENTS_MAX)
+            return error_set_at(err, ERROR_LIMIT, s->manifest->path, c->line, c->column, "too many arguments");
+        int code = manifest_expand(c->arguments[i], &s->values, &s->arena, &n->argv[n->argc++], err);
+        if (code != 0)
+            return code;
+    }
+    return address != NULL ? 0 : out_of_memory(err);
+}
+
+static int part_start(struct part *n, struct error *err)
+{
+    n->down = false;
+    return sim_start(n->owner->sim, n->name, n->program, n->argc, n->argv, err);
+}
+
+static void part_restart(void *arg)
+{
+    struct part *n = arg;
+    struct error err = ERROR_INIT;
+    if (sim_running(n->owner->sim, n->name))
+        return;
+    if (part_start(n, &err) != 0) {
+        struct text line = TEXT_INIT;
+        text_printf(&line, "%s cannot be started again: ", n->name);
+        error_format(&err, &line);
+        log_ring_add(&n->owner->log, text_bytes(&line));
+        text_deinit(&line);
+        world_timer_start(&n->restart, RESTART_AFTER);
+    }
+    error_clear(&err);
+}
+
+/* In simulation a component's host is its node: "127.0.0.1" in an address of the manifest becomes the node's name. */
+static int address_by_node(struct system *s, struct error *err)
+{
+    for (size_t i = 0; i < s->target.component_count; i++) {
+        struct target_component *c = &s->components[i];
+        const struct component *component = component_find(manifest_find(s->manifest, c->name)->program);
+        int port = MICRO_BASE_PORT + (component != NULL ? component->port_offset : 0);
+        if (c->address != NULL)
+            c->address = arena_printf(&s->arena, "%s:%d", c->name, port);
+        if (c->http != NULL) {
+            c->http = arena_printf(&s->arena, "http://%s:%d", c->name, port);
+            s->target.gateway = c->http;
+        }
+        if ((component == NULL) || (c->address == NULL && c->http == NULL))
+            return error_set(err, ERROR_INVALID, "component %s cannot be simulated", c->name);
+    }
+    return 0;
+}
+
+static int start_nodes(struct system *s, const char *more_peers, struct error *err)
+{
+    struct simulated *p = s->state;
+    const struct manifest *m = s->manifest;
+    for (size_t i = 0; i < m->component_count; i++)
+        if (m->components[i].program == NULL)
+            return error_set_at(err, ERROR_UNSUPPORTED, m->path, m->components[i].line, m->components[i].column,
+                                "component %s names no \"program\": it cannot be simulated", m->components[i].name);
+    int code = system_expand(s, err);
+    if (code == 0)
+        code = address_by_node(s, err);
+    if (code != 0)
+        return code;
+    /* The first name wins, so doubles stand before the components they play. */
+    if (more_peers != NULL)
+        text_printf(&p->peers, "%s,", more_peers);
+    for (size_t i = 0; i < m->component_count; i++) {
+        const struct component *component = component_find(m->components[i].program);
+        if (component != NULL && (more_peers == NULL || strstr(more_peers, m->components[i].name) == NULL))
+            text_printf(&p->peers, "%s=%s:%d,", m->components[i].name, m->components[i].name,
+                        MICRO_BASE_PORT + component->port_offset);
+    }
+    if (!text_ok(&p->peers))
+        return out_of_memory(err);
+    if (p->peers.len > 0)
+        text_truncate(&p->peers, p->peers.len - 1);
+    p->nodes = calloc(s->target.component_count, sizeof *p->nodes);
+    if (p->nodes == NULL)
+        return out_of_memory(err);
+    for (size_t i = 0; i < s->target.component_count; i++) {
+        const struct manifest_component *c = manifest_find(m, s->components[i].name);
+        struct part *n = &p->nodes[p->node_count++];
+        n->owner = p;
+        n->name = c->name;
+        n->program = c->program;
+        world_timer_init(&n->restart, s->target.world, part_restart, n);
+        if ((code = part_arguments(p, n, c, err)) != 0 || (code = part_start(n, err)) != 0)
+            return error_wrap(err, "component %s", c->name);
+    }
+    return 0;
+}
+
+static int sim_driver_start(struct system *s, struct error *err)
+{
+    return start_nodes(s, NULL, err);
+}
+
+static int sim_start_alone(struct system *s, const struct manifest_component *c, const char *peers, struct error *err)
+{
+    (void)c;
+    return start_nodes(s, peers, err);
+}
+
+static uint64_t real_now(void *arg)
+{
+    return world_now(arg);
+}
+
+static void sim_stop(struct system *s)
+{
+    struct simulated *p = s->state;
+    for (size_t i = 0; i < p->node_count; i++)
+        world_timer_stop(&p->nodes[i].restart);
+    if (p->sim != NULL) {
+        world_timer_stop(&p->poll);
+        for (size_t i = 0; i < p->node_count; i++)
+            if (p->nodes[i].paused)
+                sim_resume(p->sim, p->nodes[i].name);
+        /* The stream's clock goes on in real time, from where virtual time stopped. */
+        uint64_t at = world_now(s->target.world) - s->run->results.started;
+        s->run->results.now = real_now;
+        s->run->results.now_arg = s->run->world;
+        s->run->results.started = world_now(s->run->world) - at;
+        log_set_clock(NULL, NULL);
+        sim_free(p->sim);
+    }
+    log_set_sink(NULL, NULL);
+    log_ring_deinit(&p->log);
+    text_deinit(&p->peers);
+    free(p->nodes);
+    free(p);
+    s->state = NULL;
+    s->target.world = s->run->world;
+}
+
+/* ---- levers ---- */
+
+static struct part *part_find(struct target *t, const char *component)
+{
+    struct simulated *p = system_of(t)->state;
+    for (size_t i = 0; i < p->node_count; i++)
+        if (strcmp(p->nodes[i].name, component) == 0)
+            return &p->nodes[i];
+    return NULL;
+}
+
+static void cut_all(struct part *n, bool cut)
+{
+    struct simulated *p = n->owner;
+    for (size_t i = 0; i < p->node_count; i++) {
+        if (&p->nodes[i] == n)
+            continue;
+        if (cut)
+            sim_cut(p->sim, n->name, p->nodes[i].name, false);
+        else
+            sim_heal(p->sim, n->name, p->nodes[i].name);
+    }
+    if (cut)
+        sim_cut(p->sim, n->name, HARNESS_NODE, false);
+    else
+        sim_heal(p->sim, n->name, HARNESS_NODE);
+    n->cut = cut;
+}
+
+static int sim_act(struct target *t, const char *component, enum target_action action, struct error *err)
+{
+    struct part *n = part_find(t, component);
+    if (n == NULL)
+        return error_set(err, ERROR_NOT_FOUND, "no component %s", component);
+    struct sim *sim = n->owner->sim;
+    int code = 0;
+    switch (action) {
+    case TARGET_KILL:
+        code = sim_kill(sim, n->name);
+        break;
+    case TARGET_POWER_CUT:
+        code = sim_crash(sim, n->name);
+        break;
+    case TARGET_TERMINATE:
+        code = sim_terminate(sim, n->name);
+        break;
+    case TARGET_STOP:
+        code = sim_pause(sim, n->name);
+        n->paused = code == 0;
+        return code;
+    case TARGET_CONTINUE:
+        code = sim_resume(sim, n->name);
+        n->paused = false;
+        return code;
+    case TARGET_START:
+        return sim_running(sim, n->name) ? error_set(err, ERROR_EXISTS, "%s is running", component)
+                                         : part_start(n, err);
+    case TARGET_PARTITION:
+    case TARGET_HEAL:
+        cut_all(n, action == TARGET_PARTITION);
+        return 0;
+    case TARGET_ACTION_COUNT:
+        return ERROR_UNSUPPORTED;
+    }
+    if (code != 0)
+        return error_set(err, code, "cannot %s %s: %s", target_action_name(action), component, error_code_name(code));
+    return world_timer_start(&n->restart, RESTART_AFTER);
+}
+
+static bool sim_alive(struct target *t, const char *component)
+{
+    struct part *n = part_find(t, component);
+    return n != NULL && sim_running(n->owner->sim, n->name);
+}
+
+static int64_t sim_process(struct target *t, const char *component)
+{
+    (void)t;
+    (void)component;
+    return 0;
+}
+
+static int sim_usage(struct target *t, const char *component, uint64_t *resident, uint64_t *cpu)
+{
+    (void)t;
+    (void)component;
+    (void)resident;
+    (void)cpu;
+    return ERROR_UNSUPPORTED;
+}
+
+static int sim_logs(struct target *t, const char *component, size_t lines, struct text *out)
+{
+    struct simulated *p = system_of(t)->state;
+    log_ring_tail(&p->log, component, lines, out);
+    return 0;
+}
+
+static const struct target_operations operations = {
+    .act = sim_act, .alive = sim_alive, .process = sim_process, .usage = sim_usage, .logs = sim_logs};
+
+const struct driver driver_sim = {
+    .name = "sim",
+    .operations = &operations,
+    .prepare = sim_prepare,
+    .start = sim_driver_start,
+    .start_alone = sim_start_alone,
+    .stop = sim_stop,
+};

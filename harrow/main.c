@@ -1,0 +1,45 @@
+/* harrow: the command line. */
+#include "base/text.h"
+#include "harrow/commands.h"
+#include "harrow/run.h"
+#include "runtime/service/service.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const char *harrow_command_line;
+
+int main(int argc, char **argv)
+{
+    const struct command commands[] = {command_run,   command_up,     command_e2e,    command_contract, command_fuzz,
+                                       command_chaos, command_replay, command_report, {0}};
+    static const struct option no_options[] = {{0}};
+    const struct command root = {
+        .name = "harrow",
+        .summary = "puts a microservice system through the mill",
+        .description = "Starts the system a manifest describes and fuzzes its endpoints, kills and stops its parts under\n"
+                       "load, runs product flows, and checks contracts against test doubles. Every finding comes with\n"
+                       "the one command that shows it again.",
+        .examples = "  harrow run systems/micro.yaml                    everything, ending in a report\n"
+                    "  harrow chaos systems/micro.yaml -d sim -s 42     one seed of chaos, in virtual time\n"
+                    "  harrow fuzz systems/micro.yaml --only store      the store's methods only\n"
+                    "  harrow replay harrow-out/RUN/findings/1.json     one finding again\n",
+        .options = no_options,
+        .children = commands,
+        .exit_codes = HARROW_EXIT_CODES,
+    };
+    if (argc > 1 && strcmp(argv[1], "--version") == 0) {
+        printf("harrow %s\n", HARROW_VERSION);
+        return 0;
+    }
+    struct text line = TEXT_INIT;
+    text_puts(&line, "harrow");
+    for (int i = 1; i < argc; i++)
+        text_printf(&line, " %s", argv[i]);
+    harrow_command_line = text_string(&line);
+    int exit_code = command_main(&root, argc, argv, NULL);
+    command_cleanup();
+    micro_pool_free();
+    text_deinit(&line);
+    return exit_code;
+}

@@ -1,0 +1,265 @@
+#include "harrow/manifest.h"
+
+#include "base/array.h"
+#include "base/units.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define READY_WITHIN_DEFAULT (20 * SECOND)
+
+static int out_of_memory(struct error *err)
+{
+    return error_set(err, ERROR_MEMORY, "out of memory");
+}
+
+/* A list of texts as a NULL-terminated array in the arena; absent: NULL. */
+static int read_list(struct manifest *m, const struct node *map, const char *key, const char *const **out,
+                     struct error *err)
+{
+    const struct node *list = NULL;
+    int code = node_may_list(map, key, &list, err);
+    if (code != 0 || list == NULL)
+        return code;
+    const char **items = ARENA_NEW_N(&m->arena, const char *, list->list.count + 1);
+    if (items == NULL)
+        return out_of_memory(err);
+    for (size_t i = 0; i < list->list.count; i++) {
+        const struct node *item = &list->list.items[i];
+        if (item->kind != NODE_TEXT)
+            return node_error(item, err, ERROR_INVALID, "\"%s\" is a list of texts, and this is %s", key,
+                              node_kind_name(item->kind));
+        items[i] = (const char *)item->text.data;
+    }
+    *out = items;
+    return 0;
+}
+
+static int read_ports(struct manifest *m, const struct node *map, struct error *err)
+{
+    const struct node *list = NULL;
+    int code = node_may_list(map, "ports", &list, err);
+    if (code != 0 || list == NULL)
+        return code;
+    int64_t *ports = ARENA_NEW_N(&m->arena, int64_t, list->list.count + 1);
+    if (ports == NULL)
+        return out_of_memory(err);
+    for (size_t i = 0; i < list->list.count; i++) {
+        const struct node *item = &list->list.items[i];
+        if (item->kind != NODE_INTEGER || item->integer < 0 || item->integer > 1000)
+            return node_error(item, err, ERROR_INVALID, "a port offset is a number from 0 to 1000");
+        ports[i] = item->integer;
+    }
+    m->ports = ports;
+    m->port_count = list->list.count;
+    return 0;
+}
+
+static int read_login(struct manifest *m, const struct node *map, struct error *err)
+{
+    static const char *const keys[] = {"call", "request", "token", NULL};
+    const struct node *login = NULL, *request = NULL;
+    int code = node_may_map(map, "login", &login, err);
+    if (code != 0 || login == NULL)
+        return code;
+    if ((code = node_only_keys(login, keys, err)) != 0 ||
+        (code = node_need_text(login, "call", &m->login_call, err)) != 0 ||
+        (code = node_need_map(login, "request", &request, err)) != 0 ||
+        (code = node_need_text(login, "token", &m->login_token, err)) != 0)
+        return code;
+    json_t *json = node_to_json(request);
+    char *text = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
+    json_decref(json);
+    m->login_request = text != NULL ? arena_string(&m->arena, text) : NULL;
+    free(text);
+    return m->login_request != NULL ? 0 : out_of_memory(err);
+}
+
+static int read_component(struct manifest *m, const struct node *node, struct manifest_component *c,
+                          struct error *err)
+{
+    static const char *const keys[] = {"name",  "address", "http",      "services", "pid_file",
+                                       "start", "program", "arguments", "stateful", NULL};
+    if (node->kind != NODE_MAP)
+        return node_error(node, err, ERROR_INVALID, "a component is a map with at least \"name\", and this is %s",
+                          node_kind_name(node->kind));
+    static const char *const none[] = {NULL};
+    c->services = none;
+    c->arguments = none;
+    c->line = node->line;
+    c->column = node->column;
+    int code;
+    if ((code = node_only_keys(node, keys, err)) != 0 || (code = node_need_text(node, "name", &c->name, err)) != 0 ||
+        (code = node_may_text(node, "address", &c->address, err)) != 0 ||
+        (code = node_may_text(node, "http", &c->http, err)) != 0 ||
+        (code = read_list(m, node, "services", &c->services, err)) != 0 ||
+        (code = node_may_text(node, "pid_file", &c->pid_file, err)) != 0 ||
+        (code = read_list(m, node, "start", &c->start, err)) != 0 ||
+        (code = node_may_text(node, "program", &c->program, err)) != 0 ||
+        (code = read_list(m, node, "arguments", &c->arguments, err)) != 0 ||
+        (code = node_may_bool(node, "stateful", &c->stateful, err)) != 0)
+        return code;
+    if (c->start != NULL && c->start[0] == NULL)
+        return node_error(node_get(node, "start"), err, ERROR_INVALID, "\"start\" names no program");
+    if (manifest_find(m, c->name) != NULL)
+        return node_error(node_get(node, "name"), err, ERROR_INVALID, "two components are called \"%s\"", c->name);
+    return 0;
+}
+
+static int read_manifest(struct manifest *m, const struct node *root, struct error *err)
+{
+    static const char *const keys[] = {"system",       "about",       "namespace", "gateway", "start",     "ports",
+                                       "ready_within", "descriptors", "login",     "flows",   "contracts", "components",
+                                       NULL};
+    if (root->kind != NODE_MAP)
+        return node_error(root, err, ERROR_INVALID, "a manifest is a map that begins with \"system: NAME\"");
+    m->ready_within = READY_WITHIN_DEFAULT;
+    static const char *const none[] = {NULL};
+    m->flows = m->contracts = none;
+    int code;
+    if ((code = node_only_keys(root, keys, err)) != 0 || (code = node_need_text(root, "system", &m->name, err)) != 0 ||
+        (code = node_may_text(root, "about", &m->about, err)) != 0 ||
+        (code = node_may_text(root, "namespace", &m->namespace, err)) != 0 ||
+        (code = node_may_text(root, "gateway", &m->gateway, err)) != 0 ||
+        (code = read_list(m, root, "start", &m->start, err)) != 0 || (code = read_ports(m, root, err)) != 0 ||
+        (code = node_may_duration(root, "ready_within", &m->ready_within, err)) != 0 ||
+        (code = node_may_text(root, "descriptors", &m->descriptors, err)) != 0 ||
+        (code = read_login(m, root, err)) != 0 || (code = read_list(m, root, "flows", &m->flows, err)) != 0 ||
+        (code = read_list(m, root, "contracts", &m->contracts, err)) != 0)
+        return code;
+    if (m->start != NULL && m->start[0] == NULL)
+        return node_error(node_get(root, "start"), err, ERROR_INVALID, "\"start\" names no program");
+    const struct node *list = NULL;
+    if ((code = node_may_list(root, "components", &list, err)) != 0)
+        return code;
+    if (list == NULL || list->list.count == 0)
+        return node_error(root, err, ERROR_INVALID, "a manifest needs \"components\": a list with at least one entry");
+    if (list->list.count > MANIFEST_COMPONENTS_MAX)
+        return node_error(list, err, ERROR_LIMIT, "more than %d components", MANIFEST_COMPONENTS_MAX);
+    m->components = ARENA_NEW_N(&m->arena, struct manifest_component, list->list.count);
+    if (m->components == NULL)
+        return out_of_memory(err);
+    for (size_t i = 0; i < list->list.count; i++) {
+        if ((code = read_component(m, &list->list.items[i], &m->components[i], err)) != 0)
+            return code;
+        m->component_count = i + 1;
+    }
+    return 0;
+}
+
+int manifest_load(struct world *w, const char *path, struct manifest **out, struct error *err)
+{
+    struct text content = TEXT_INIT;
+    struct manifest *m = calloc(1, sizeof *m);
+    if (m == NULL)
+        return out_of_memory(err);
+    int code = world_read_file(w, path, MANIFEST_SIZE_MAX, &content, err);
+    if (code == 0)
+        code = document_parse_yaml(text_bytes(&content), path, &m->document, err);
+    if (code == 0 && (m->path = arena_string(&m->arena, path)) == NULL)
+        code = out_of_memory(err);
+    if (code == 0)
+        code = read_manifest(m, document_root(m->document), err);
+    text_deinit(&content);
+    if (code != 0) {
+        manifest_free(m);
+        return code;
+    }
+    *out = m;
+    return 0;
+}
+
+void manifest_free(struct manifest *m)
+{
+    if (m == NULL)
+        return;
+    document_free(m->document);
+    arena_deinit(&m->arena);
+    free(m);
+}
+
+const struct manifest_component *manifest_find(const struct manifest *m, const char *name)
+{
+    for (size_t i = 0; i < m->component_count; i++)
+        if (strcmp(m->components[i].name, name) == 0)
+            return &m->components[i];
+    return NULL;
+}
+
+static int expand_name(struct bytes name, const struct manifest_values *v, struct text *out, struct error *err)
+{
+    if (bytes_is(name, "bin"))
+        text_puts(out, v->bin);
+    else if (bytes_is(name, "here"))
+        text_puts(out, v->here);
+    else if (bytes_is(name, "data"))
+        text_puts(out, v->data);
+    else if (bytes_is(name, "secret"))
+        text_puts(out, v->secret);
+    else if (bytes_is(name, "port"))
+        text_printf(out, "%d", v->port);
+    else if (name.len > 5 && memcmp(name.data, "port+", 5) == 0) {
+        int64_t offset = 0;
+        char digits[16] = "";
+        if (name.len - 5 < sizeof digits)
+            memcpy(digits, name.data + 5, name.len - 5);
+        if (units_parse_integer(digits, 0, 1000, &offset, NULL) != 0)
+            return error_set(err, ERROR_INVALID, "${%.*s}: after \"port+\" comes a number from 0 to 1000", (int)name.len,
+                             (const char *)name.data);
+        text_printf(out, "%d", v->port + (int)offset);
+    } else {
+        return error_set(err, ERROR_INVALID, "${%.*s} is not known here: expected bin, here, data, secret, port or port+N",
+                         (int)name.len, (const char *)name.data);
+    }
+    return 0;
+}
+
+int manifest_expand(const char *text, const struct manifest_values *values, struct arena *arena, const char **out,
+                    struct error *err)
+{
+    struct text result = TEXT_INIT;
+    int code = 0;
+    for (const char *p = text; *p != '\0' && code == 0;) {
+        const char *end = p[0] == '$' && p[1] == '{' ? strchr(p, '}') : NULL;
+        if (end == NULL) {
+            text_char(&result, *p++);
+            continue;
+        }
+        code = expand_name(BYTES(p + 2, (size_t)(end - p - 2)), values, &result, err);
+        p = end + 1;
+    }
+    if (code == 0) {
+        *out = text_ok(&result) ? arena_string(arena, text_string(&result)) : NULL;
+        if (*out == NULL)
+            code = out_of_memory(err);
+    }
+    text_deinit(&result);
+    return code;
+}
+
+int manifest_expand_list(const char *const *list, const struct manifest_values *values, struct arena *arena,
+                         const char *const **out, struct error *err)
+{
+    size_t count = 0;
+    while (list[count] != NULL)
+        count++;
+    const char **result = ARENA_NEW_N(arena, const char *, count + 1);
+    if (result == NULL)
+        return out_of_memory(err);
+    for (size_t i = 0; i < count; i++) {
+        int code = manifest_expand(list[i], values, arena, &result[i], err);
+        if (code != 0)
+            return code;
+    }
+    *out = result;
+    return 0;
+}
+
+const char *manifest_path(const struct manifest *m, const char *path, struct arena *arena)
+{
+    const char *slash = strrchr(m->path, '/');
+    if (path[0] == '/' || slash == NULL)
+        return arena_string(arena, path);
+    return arena_printf(arena, "%.*s/%s", (int)(slash - m->path), m->path, path);
+}

@@ -1,0 +1,65 @@
+/* The manifest: one YAML file that says what a system is made of and how it is started. docs/manifest.md.
+ *
+ * Strings may hold ${names}: bin (the folder of this program), here (the folder of the manifest), data (the run's data
+ * folder), port and port+N (a block of free ports), secret (drawn for each run). They are expanded once,
+ * by manifest_expand(), when a driver knows them. */
+#ifndef HARROW_MANIFEST_H
+#define HARROW_MANIFEST_H
+
+#include "base/arena.h"
+#include "base/document.h"
+#include "base/error.h"
+#include "world/world.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define MANIFEST_SIZE_MAX       ((size_t)1 << 20)
+#define MANIFEST_COMPONENTS_MAX 256
+
+struct manifest_component {
+    const char *name;
+    const char *address;          /* "127.0.0.1:${port+2}"; NULL: no gRPC door */
+    const char *http;             /* NULL: no HTTP door */
+    const char *const *services;  /* NULL-terminated */
+    const char *pid_file;         /* written by the system's own supervisor; NULL: none */
+    const char *const *start;     /* how to run it alone; NULL: it cannot */
+    const char *program;          /* sim: name in the component table; NULL: not simulated */
+    const char *const *arguments; /* sim: further arguments */
+    bool stateful;
+    int line, column;
+};
+
+struct manifest {
+    struct arena arena;
+    struct document *document;
+    const char *path, *name, *about, *namespace, *gateway;
+    const char *const *start;     /* the whole system's command; NULL: components are started one by one */
+    const int64_t *ports;         /* offsets from ${port} that must be free */
+    size_t port_count;
+    int64_t ready_within;         /* ns */
+    const char *descriptors;      /* file with a FileDescriptorSet; NULL: the built-in one */
+    const char *login_call, *login_request, *login_token; /* "auth.Auth/Token", JSON, JSON path; NULL: no login */
+    const char *const *flows;     /* folders or files, relative to the manifest */
+    const char *const *contracts;
+    struct manifest_component *components;
+    size_t component_count;
+};
+
+int manifest_load(struct world *w, const char *path, struct manifest **out, struct error *err);
+void manifest_free(struct manifest *m);
+const struct manifest_component *manifest_find(const struct manifest *m, const char *name);
+
+struct manifest_values {
+    const char *bin, *here, *data, *secret;
+    int port;
+};
+/* A new string in the arena with every ${name} replaced; ERROR_INVALID names one that is not known. */
+int manifest_expand(const char *text, const struct manifest_values *values, struct arena *arena, const char **out,
+                    struct error *err);
+int manifest_expand_list(const char *const *list, const struct manifest_values *values, struct arena *arena,
+                         const char *const **out, struct error *err);
+/* A path of the manifest, relative to the manifest's folder, in the arena. */
+const char *manifest_path(const struct manifest *m, const char *path, struct arena *arena);
+
+#endif

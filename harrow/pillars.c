@@ -1,0 +1,195 @@
+#include "harrow/pillars.h"
+
+#include "base/units.h"
+
+#include <string.h>
+
+#define INPUT_FILE_MAX ((size_t)64 << 20)
+
+static void pillar_mark(struct run *r, const char *name, const char *state)
+{
+    result_emit(&r->results, "pillar", json_pack("{s:s, s:s}", "name", name, "state", state));
+}
+
+static bool simulated(void)
+{
+    return strcmp(common.driver, "sim") == 0;
+}
+
+/* The flows of every folder in `list` (relative to the manifest), or of `path` when one was given. */
+static int load_flows(struct run *r, const char *path, const char *const *list, struct flow_list *out,
+                      struct error *err)
+{
+    *out = (struct flow_list){0};
+    if (path != NULL)
+        return flow_load_tree(r->world, path, out, err);
+    int code = 0;
+    for (size_t i = 0; list[i] != NULL && code == 0; i++) {
+        const char *from = manifest_path(r->manifest, list[i], &r->arena);
+        struct flow_list more = {0};
+        code = from != NULL ? flow_load_tree(r->world, from, &more, err) : error_set(err, ERROR_MEMORY, "out of memory");
+        if (code == 0)
+            code = flow_list_append(out, &more) ? 0 : error_set(err, ERROR_MEMORY, "out of memory");
+        flow_list_free(&more);
+    }
+    return code;
+}
+
+/* One contract flow: its provider alone, standing on doubles. */
+static int run_contract(struct run *r, struct flow *flow, struct error *err)
+{
+    struct system *s = NULL;
+    struct doubles *d = NULL;
+    struct text peers = TEXT_INIT;
+    const char *provider = flow_provider(flow);
+    if (provider == NULL)
+        return error_set_at(err, ERROR_INVALID, flow_file(flow), 1, 1, "a contract names its \"provider\"");
+    int code = system_start_alone(r, provider, &s, err);
+    if (code == 0)
+        code = doubles_new(system_world(s), system_target(s)->pool, simulated(), &d, err);
+    for (size_t i = 0; code == 0 && i < flow_double_count(flow); i++) {
+        const char *name, *service;
+        flow_double(flow, i, &name, &service);
+        code = doubles_add(d, name, service, &peers, err);
+    }
+    if (code == 0)
+        code = system_run_alone(s, text_string(&peers), err);
+    if (code == 0) {
+        struct flow_list one = {.items = &flow, .count = 1};
+        struct e2e_options options = {.pillar = "contract",
+                                      .replay = run_replay(r, arena_printf(&r->arena, "contract %s", r->manifest->path)),
+                                      .doubles = doubles_operations(d),
+                                      .simulated = simulated(),
+                                      .variables = system_variables(s)};
+        struct e2e_summary summary = {0};
+        code = e2e_run(system_target(s), &one, &options, &summary, err);
+    }
+    /* The component goes first: it still talks to the doubles. In simulation they live in its world. */
+    if (s != NULL && simulated()) {
+        doubles_free(d);
+        system_stop(s);
+    } else {
+        system_stop(s);
+        doubles_free(d);
+    }
+    text_deinit(&peers);
+    return code;
+}
+
+int pillar_contract(struct run *r, const char *path, const char *filter)
+{
+    struct error err = ERROR_INIT;
+    struct flow_list flows;
+    int exit_code = 0;
+    if (r->interrupted)
+        return 0;
+    int code = load_flows(r, path, r->manifest->contracts, &flows, &err);
+    if (code == 0 && flows.count > 0) {
+        pillar_mark(r, "contract", "start");
+        for (size_t i = 0; i < flows.count && code == 0 && !r->interrupted; i++)
+            if (filter == NULL || strstr(flow_name(flows.items[i]), filter) != NULL)
+                code = run_contract(r, flows.items[i], &err);
+        pillar_mark(r, "contract", "end");
+    }
+    if (code != 0 && !r->interrupted)
+        exit_code = harrow_error(&err, "contract");
+    flow_list_free(&flows);
+    error_clear(&err);
+    return exit_code;
+}
+
+int pillar_e2e(struct run *r, struct system *s, const char *path, const char *filter)
+{
+    struct error err = ERROR_INIT;
+    struct flow_list flows;
+    struct e2e_summary summary = {0};
+    int exit_code = 0;
+    if (r->interrupted)
+        return 0;
+    int code = load_flows(r, path, r->manifest->flows, &flows, &err);
+    if (code == 0 && flows.count > 0) {
+        struct e2e_options options = {.pillar = "e2e",
+                                      .filter = filter,
+                                      .replay = run_replay(r, arena_printf(&r->arena, "e2e %s", r->manifest->path)),
+                                      .simulated = simulated(),
+                                      .variables = system_variables(s)};
+        pillar_mark(r, "e2e", "start");
+        code = e2e_run(system_target(s), &flows, &options, &summary, &err);
+        pillar_mark(r, "e2e", "end");
+    }
+    if (code != 0 && !r->interrupted)
+        exit_code = harrow_error(&err, "e2e");
+    flow_list_free(&flows);
+    error_clear(&err);
+    return exit_code;
+}
+
+static int write_file(void *arg, const char *path, struct bytes content, struct error *err)
+{
+    struct run *r = arg;
+    const char *slash = strrchr(path, '/');
+    const char *folder = slash != NULL ? arena_printf(&r->arena, "%.*s", (int)(slash - path), path) : ".";
+    int code = folder != NULL ? world_make_directory(r->world, folder) : ERROR_MEMORY;
+    if (code != 0)
+        return error_set(err, code, "cannot make the folder of %s: %s", path, error_code_name(code));
+    return world_write_file(r->world, path, content, false, err);
+}
+
+static int read_file(void *arg, const char *path, struct text *out, struct error *err)
+{
+    struct run *r = arg;
+    return world_read_file(r->world, path, INPUT_FILE_MAX, out, err);
+}
+
+int pillar_fuzz(struct run *r, struct system *s, struct fuzz_options *options)
+{
+    struct error err = ERROR_INIT;
+    struct fuzz_summary summary = {0};
+    int exit_code = 0;
+    if (r->interrupted)
+        return 0;
+    options->seed = r->seed;
+    options->write = write_file;
+    options->read = read_file;
+    options->file_arg = r;
+    if (options->corpus == NULL)
+        options->corpus = arena_printf(&r->arena, "%s/findings", r->folder);
+    if (options->replay == NULL)
+        options->replay = arena_printf(&r->arena, "harrow fuzz %s --driver %s", r->manifest->path, common.driver);
+    pillar_mark(r, "fuzz", "start");
+    int code = fuzz_run(system_target(s), options, &summary, &err);
+    result_emit(&r->results, "pillar",
+                json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "name", "fuzz", "state", "end", "inputs",
+                          (json_int_t)summary.inputs, "answered", (json_int_t)summary.answered, "methods",
+                          (json_int_t)summary.methods, "findings", (json_int_t)summary.findings));
+    if (code != 0 && !r->interrupted)
+        exit_code = harrow_error(&err, "fuzz");
+    error_clear(&err);
+    return exit_code;
+}
+
+int pillar_chaos(struct run *r, struct system *s, struct chaos_options *options)
+{
+    struct error err = ERROR_INIT;
+    struct chaos_summary summary = {0};
+    int exit_code = 0;
+    if (r->interrupted)
+        return 0;
+    options->seed = r->seed;
+    options->write = write_file;
+    options->write_arg = r;
+    if (options->history == NULL)
+        options->history = arena_printf(&r->arena, "%s/history.jsonl", r->folder);
+    pillar_mark(r, "chaos", "start");
+    int code = chaos_run(system_target(s), options, &summary, &err);
+    result_emit(&r->results, "pillar",
+                json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "name", "chaos", "state", "end", "operations",
+                          (json_int_t)summary.operations, "ok", (json_int_t)summary.ok, "unknown",
+                          (json_int_t)summary.unknown, "faults", (json_int_t)summary.faults, "not_injected",
+                          (json_int_t)summary.not_injected, "lost", (json_int_t)summary.lost, "violations",
+                          (json_int_t)summary.violations));
+    if (code != 0 && !r->interrupted)
+        exit_code = harrow_error(&err, "chaos");
+    error_clear(&err);
+    return exit_code;
+}

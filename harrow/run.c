@@ -1,0 +1,240 @@
+#include "harrow/run.h"
+
+#include "base/log.h"
+#include "base/units.h"
+#include "reports/report.h"
+#include "world/real.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TERMINAL_WIDTH 100
+
+struct common_options common;
+const char *const driver_names[] = {"processes", "sim", NULL};
+const char *const log_level_names[] = {"debug", "info", "warn", "error", "off", NULL};
+
+int harrow_error(const struct error *err, const char *doing)
+{
+    struct text line = TEXT_INIT;
+    error_format(err, &line);
+    fprintf(stderr, "harrow: %s%s%s\n", doing != NULL ? doing : "", doing != NULL ? ": " : "", text_string(&line));
+    text_deinit(&line);
+    switch (err->code) {
+    case ERROR_SYNTAX:
+    case ERROR_INVALID:
+    case ERROR_LIMIT:
+        return HARROW_INPUT;
+    case ERROR_NOT_FOUND:
+        return err->file != NULL ? HARROW_INPUT : HARROW_ENVIRONMENT;
+    case ERROR_CANCELLED:
+        return HARROW_INTERRUPTED;
+    default:
+        return HARROW_ENVIRONMENT;
+    }
+}
+
+static uint64_t real_now(void *arg)
+{
+    return world_now(arg);
+}
+
+static int write_line(void *arg, const char *line, size_t len)
+{
+    struct run *r = arg;
+    int64_t n = world_file_append(r->file, line, len);
+    if (common.json) {
+        fwrite(line, 1, len, stdout);
+        fflush(stdout);
+    } else if (!common.quiet) {
+        text_clear(&r->line);
+        report_live_line(r->live, BYTES(line, len > 0 ? len - 1 : 0), &r->line);
+        fwrite(text_string(&r->line), 1, r->line.len, stdout);
+        fflush(stdout);
+    }
+    return n < 0 ? (int)n : 0;
+}
+
+static void on_signal(void *arg, int signal)
+{
+    struct run *r = arg;
+    (void)signal;
+    if (r->interrupted)
+        return;
+    r->interrupted = true;
+    fputs("\nharrow: interrupted, stopping the system\n", stderr);
+    if (r->target != NULL)
+        r->target->interrupted = true;
+    world_stop(r->world);
+}
+
+/* A folder of its own for every run, also for two that begin in the same millisecond. */
+static int make_folder(struct run *r, struct error *err)
+{
+    char time[40];
+    units_format_time(world_wall(r->world), time, sizeof time);
+    for (char *p = time; *p != '\0'; p++)
+        if (*p == ':' || *p == '.')
+            *p = '-';
+    for (int i = 0; i < 100; i++) {
+        struct world_stat stat;
+        r->folder = arena_printf(&r->arena, i == 0 ? "%s/%s" : "%s/%s-%d", common.out, time, i);
+        if (r->folder == NULL)
+            return error_set(err, ERROR_MEMORY, "out of memory");
+        int code = world_stat(r->world, r->folder, &stat);
+        if (code == 0 && stat.exists)
+            continue;
+        if ((code = world_make_directory(r->world, r->folder)) != 0)
+            return error_set(err, code, "cannot make the folder %s: %s", r->folder, error_code_name(code));
+        return 0;
+    }
+    return error_set(err, ERROR_EXISTS, "no free name for a run's folder in %s", common.out);
+}
+
+static int open_stream(struct run *r, struct error *err)
+{
+    const char *path = arena_printf(&r->arena, "%s/results.jsonl", r->folder);
+    if (path == NULL)
+        return error_set(err, ERROR_MEMORY, "out of memory");
+    int code = world_file_open(r->world, path, WORLD_WRITE | WORLD_CREATE, &r->file, err);
+    if (code != 0)
+        return code;
+    r->started = world_now(r->world);
+    r->results = (struct result_stream){
+        .write = write_line, .arg = r, .now = real_now, .now_arg = r->world, .started = r->started};
+    char time[40];
+    units_format_time(world_wall(r->world), time, sizeof time);
+    result_emit(&r->results, "run",
+                json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:s}", "id", strrchr(r->folder, '/') + 1, "system",
+                          r->manifest->name, "driver", common.driver, "seed", (json_int_t)r->seed, "started", time,
+                          "command", r->command, "version", HARROW_VERSION));
+    return 0;
+}
+
+struct run *run_begin(const char *manifest_path, const char *command, int *exit_code)
+{
+    struct error err = ERROR_INIT;
+    struct run *r = calloc(1, sizeof *r);
+    enum log_level level;
+    if (r == NULL) {
+        fputs("harrow: out of memory\n", stderr);
+        *exit_code = HARROW_ENVIRONMENT;
+        return NULL;
+    }
+    if (common.log_level != NULL && log_parse_level(common.log_level, &level))
+        log_set_level(level);
+    bool terminal = isatty(STDOUT_FILENO) == 1 && getenv("CI") == NULL;
+    r->colour = terminal && getenv("NO_COLOR") == NULL;
+    int code = report_live_new(terminal, r->colour, TERMINAL_WIDTH, &r->live);
+    if (code != 0)
+        error_set(&err, code, "out of memory");
+    if (code == 0)
+        code = world_real_new(common.seed, &r->world, &err);
+    if (code == 0)
+        code = manifest_load(r->world, manifest_path, &r->manifest, &err);
+    if (code == 0) {
+        /* Small enough to be typed: seeds are drawn from 48 bits. */
+        r->seed = common.seed != 0 ? common.seed : (world_seed(r->world) & UINT64_C(0xFFFFFFFFFFFF)) | 1;
+        r->command = arena_string(&r->arena, command);
+        code = make_folder(r, &err);
+    }
+    if (code == 0)
+        code = open_stream(r, &err);
+    if (code != 0) {
+        *exit_code = harrow_error(&err, NULL);
+        error_clear(&err);
+        report_live_free(r->live);
+        manifest_free(r->manifest);
+        arena_deinit(&r->arena);
+        world_real_free(r->world);
+        free(r);
+        return NULL;
+    }
+    world_on_signal(r->world, on_signal, r);
+    return r;
+}
+
+static int write_report(struct run *r, const char *name, struct text *content, struct error *err)
+{
+    const char *path = arena_printf(&r->arena, "%s/%s", r->folder, name);
+    int code = path == NULL || !text_ok(content) ? error_set(err, ERROR_MEMORY, "out of memory")
+                                                 : world_write_file(r->world, path, text_bytes(content), false, err);
+    text_deinit(content);
+    return code;
+}
+
+static int write_reports(struct run *r, struct error *err)
+{
+    struct report *report = NULL;
+    struct text html = TEXT_INIT, junit = TEXT_INIT, summary = TEXT_INIT;
+    const char *path = arena_printf(&r->arena, "%s/results.jsonl", r->folder);
+    int code = path == NULL ? error_set(err, ERROR_MEMORY, "out of memory") : report_read(r->world, path, &report, err);
+    if (code != 0)
+        return code;
+    report_html(report, &html);
+    report_junit(report, &junit);
+    report_terminal(report, &summary, r->colour, TERMINAL_WIDTH);
+    if ((code = write_report(r, "report.html", &html, err)) == 0)
+        code = write_report(r, "junit.xml", &junit, err);
+    if (!common.json)
+        fwrite(text_string(&summary), 1, summary.len, stdout);
+    text_deinit(&summary);
+    text_deinit(&junit);
+    report_free(report);
+    return code;
+}
+
+int run_finish(struct run *r, int failed)
+{
+    struct error err = ERROR_INIT;
+    int verdict = r->results.failed > 0 || r->results.findings > 0 ? HARROW_FAILED : HARROW_PASSED;
+    int exit_code = r->interrupted ? HARROW_INTERRUPTED : failed != 0 ? failed : verdict;
+    result_emit(&r->results, "end",
+                json_pack("{s:I, s:I, s:I, s:I, s:I, s:i}", "passed", (json_int_t)r->results.passed, "failed",
+                          (json_int_t)r->results.failed, "skipped", (json_int_t)r->results.skipped, "findings",
+                          (json_int_t)r->results.findings, "duration",
+                          (json_int_t)(world_now(r->world) - r->started), "exit", exit_code));
+    world_file_close(r->file);
+    r->file = NULL;
+    text_clear(&r->line);
+    report_live_end(r->live, &r->line);
+    fwrite(text_string(&r->line), 1, common.json || common.quiet ? 0 : r->line.len, stdout);
+    report_live_free(r->live);
+    if (r->results.broken) {
+        fprintf(stderr, "harrow: the result stream %s/results.jsonl is incomplete: a line could not be written\n",
+                r->folder);
+        exit_code = HARROW_ENVIRONMENT;
+    }
+    if (write_reports(r, &err) != 0)
+        exit_code = harrow_error(&err, "report");
+    else if (!common.json)
+        printf("report: %s/report.html\n", r->folder);
+    error_clear(&err);
+    text_deinit(&r->line);
+    manifest_free(r->manifest);
+    world_real_free(r->world);
+    arena_deinit(&r->arena);
+    free(r);
+    return exit_code;
+}
+
+void run_say(struct run *r, const char *format, ...)
+{
+    if (common.quiet || common.json)
+        return;
+    (void)r;
+    va_list args;
+    va_start(args, format);
+    vprintf(format, args);
+    va_end(args);
+    putchar('\n');
+    fflush(stdout);
+}
+
+const char *run_replay(struct run *r, const char *words)
+{
+    return arena_printf(&r->arena, "harrow %s --driver %s --seed %llu", words, common.driver,
+                        (unsigned long long)r->seed);
+}

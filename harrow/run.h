@@ -1,0 +1,92 @@
+/* A run: one folder with the result stream, the logs, the findings and the reports of everything one command did.
+ *
+ *   <out>/<id>/results.jsonl  report.html  junit.xml  system.log  findings/  data/ (the system's own; removed at the end)
+ */
+#ifndef HARROW_RUN_H
+#define HARROW_RUN_H
+
+#include "base/arena.h"
+#include "base/options.h"
+#include "base/result.h"
+#include "harrow/manifest.h"
+#include "rpc/target.h"
+#include "world/world.h"
+
+/* Exit codes, the same for every command. */
+enum harrow_exit {
+    HARROW_PASSED = 0,
+    HARROW_FAILED = 1,      /* a case failed or a finding was made */
+    HARROW_USAGE = 2,       /* the command line is wrong */
+    HARROW_ENVIRONMENT = 3, /* the system could not be started, a file not written */
+    HARROW_INPUT = 4,       /* a manifest, flow, descriptor or result file is wrong */
+    HARROW_INTERRUPTED = 130,
+};
+#define HARROW_EXIT_CODES                                                                                              \
+    "  0    everything passed\n"                                                                                       \
+    "  1    a case failed or something was found\n"                                                                    \
+    "  2    the command line is wrong\n"                                                                               \
+    "  3    the system could not be started, or a file could not be written\n"                                         \
+    "  4    a manifest, flow, descriptor or result file is wrong\n"                                                    \
+    "  130  interrupted; the system was stopped and the report covers what was done\n"
+
+/* What every command takes. */
+struct common_options {
+    uint64_t seed; /* 0: drawn, and printed */
+    const char *driver, *out, *log_level;
+    bool json, quiet, keep;
+};
+extern struct common_options common;
+/* Rows for a command's option table. */
+#define COMMON_OPTIONS                                                                                                 \
+    {.name = "driver", .letter = 'd', .kind = OPTION_CHOICE, .target = &common.driver, .argument = "NAME",             \
+     .fallback = "processes", .choices = driver_names, .env = "HARROW_DRIVER",                                         \
+     .help = "how the system is run: as processes, or simulated in virtual time"},                                     \
+        {.name = "seed", .letter = 's', .kind = OPTION_SEED, .target = &common.seed, .argument = "N",                  \
+         .env = "HARROW_SEED", .help = "the number everything random comes from (default: drawn and printed)"},        \
+        {.name = "out", .letter = 'o', .kind = OPTION_TEXT, .target = &common.out, .argument = "FOLDER",               \
+         .fallback = "harrow-out", .env = "HARROW_OUT", .help = "where the run's folder is made"},                     \
+        {.name = "json", .kind = OPTION_FLAG, .target = &common.json,                                                  \
+         .help = "print the result stream (JSON lines) instead of text"},                                              \
+        {.name = "quiet", .letter = 'q', .kind = OPTION_FLAG, .target = &common.quiet,                                 \
+         .help = "print failures and the verdict only"},                                                               \
+        {.name = "keep", .kind = OPTION_FLAG, .target = &common.keep, .help = "keep the system's data folder"},        \
+    {                                                                                                                  \
+        .name = "log", .kind = OPTION_CHOICE, .target = &common.log_level, .argument = "LEVEL", .fallback = "warn",    \
+        .choices = log_level_names, .help = "how much the harness itself logs to stderr"                               \
+    }
+extern const char *const driver_names[];
+extern const char *const log_level_names[];
+
+struct report_live;
+
+struct run {
+    struct world *world; /* the real one: files, progress, and the clock of a run's duration */
+    struct arena arena;
+    struct manifest *manifest;
+    const char *command;   /* as it was typed */
+    const char *folder;    /* <out>/<id> */
+    uint64_t seed;
+    struct result_stream results;
+    struct world_file *file;
+    struct text line;      /* terminal rendering in progress */
+    uint64_t started;
+    struct target *target; /* told of an interrupt; NULL while no system runs */
+    bool interrupted;
+    bool colour;
+    struct report_live *live;
+};
+
+/* Loads the manifest, makes the folder, opens the stream, writes the "run" line. On failure the message was printed and
+ * *exit_code says how to leave. */
+struct run *run_begin(const char *manifest_path, const char *command, int *exit_code);
+/* Writes the "end" line, the reports, prints the summary; returns the exit code. Frees. `failed` is an exit code that
+ * outweighs the verdict (0: none). */
+int run_finish(struct run *r, int failed);
+/* A line about what is going on: to the terminal, unless --quiet or --json. */
+void run_say(struct run *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* "harrow WORDS --driver D --seed S": for replay lines. In the run's arena. */
+const char *run_replay(struct run *r, const char *words);
+/* Print an error as "harrow: text" and return the exit code that fits its kind. */
+int harrow_error(const struct error *err, const char *doing);
+
+#endif

@@ -1,0 +1,266 @@
+#include "harrow/system.h"
+
+#include "base/log.h"
+#include "base/units.h"
+#include "runtime/service/service.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define DESCRIPTORS_MAX ((size_t)64 << 20)
+#define LOGIN_TIMEOUT   (10 * SECOND)
+
+static int out_of_memory(struct error *err)
+{
+    return error_set(err, ERROR_MEMORY, "out of memory");
+}
+
+static int load_pool(struct system *s, struct error *err)
+{
+    if (s->manifest->descriptors == NULL) {
+        s->target.pool = micro_pool();
+        return s->target.pool != NULL ? 0 : error_set(err, ERROR_INVALID, "the built-in descriptor set is unusable");
+    }
+    const char *path = manifest_path(s->manifest, s->manifest->descriptors, &s->arena);
+    if (path == NULL)
+        return out_of_memory(err);
+    struct text content = TEXT_INIT;
+    int code = world_read_file(s->run->world, path, DESCRIPTORS_MAX, &content, err);
+    if (code == 0)
+        code = pb_pool_new(text_bytes(&content), path, &s->own_pool, err);
+    text_deinit(&content);
+    s->target.pool = s->own_pool;
+    return code;
+}
+
+/* A secret for the system's first account, from the run's seed, so that a simulated run repeats to the byte. It guards
+ * a system on loopback that lives as long as the run. */
+static const char *make_secret(struct system *s)
+{
+    struct random base, own;
+    random_seed(&base, s->run->seed);
+    random_fork(&base, "system.secret", &own);
+    return arena_printf(&s->arena, "%016llx%016llx", (unsigned long long)random_next(&own),
+                        (unsigned long long)random_next(&own));
+}
+
+static int system_new(struct run *r, struct system **out, struct error *err)
+{
+    struct system *s = calloc(1, sizeof *s);
+    if (s == NULL)
+        return out_of_memory(err);
+    s->run = r;
+    s->manifest = r->manifest;
+    s->driver = strcmp(common.driver, "sim") == 0 ? &driver_sim : &driver_processes;
+    s->target.operations = s->driver->operations;
+    s->target.world = r->world;
+    s->target.system = r->manifest->name;
+    s->target.driver = s->driver->name;
+    s->target.manifest = r->manifest->path;
+    s->target.namespace = r->manifest->namespace;
+    s->target.seed = r->seed;
+    s->target.results = &r->results;
+    const char *slash = strrchr(r->manifest->path, '/');
+    s->values.here = slash != NULL ? arena_printf(&s->arena, "%.*s", (int)(slash - r->manifest->path), r->manifest->path)
+                                   : ".";
+    s->values.data = arena_printf(&s->arena, "%s/data", r->folder);
+    s->values.secret = make_secret(s);
+    s->values.bin = "";
+    int code = s->values.here == NULL || s->values.data == NULL || s->values.secret == NULL ? out_of_memory(err)
+                                                                                           : load_pool(s, err);
+    if (code == 0)
+        code = s->driver->prepare(s, err);
+    if (code != 0) {
+        system_stop(s);
+        return code;
+    }
+    r->target = &s->target;
+    *out = s;
+    return 0;
+}
+
+int system_expand(struct system *s, struct error *err)
+{
+    const struct manifest *m = s->manifest;
+    s->components = ARENA_NEW_N(&s->arena, struct target_component, m->component_count);
+    s->variables = ARENA_NEW_N(&s->arena, const char *, 2);
+    if (s->components == NULL || s->variables == NULL)
+        return out_of_memory(err);
+    size_t count = 0;
+    for (size_t i = 0; i < m->component_count; i++) {
+        const struct manifest_component *from = &m->components[i];
+        if (s->alone != NULL && strcmp(from->name, s->alone) != 0)
+            continue;
+        struct target_component *to = &s->components[count++];
+        to->name = from->name;
+        to->services = from->services;
+        to->stateful = from->stateful;
+        int code = 0;
+        if (from->address != NULL)
+            code = manifest_expand(from->address, &s->values, &s->arena, &to->address, err);
+        if (code == 0 && from->http != NULL)
+            code = manifest_expand(from->http, &s->values, &s->arena, &to->http, err);
+        if (code != 0)
+            return error_wrap(err, "%s:%d:%d: component %s", m->path, from->line, from->column, from->name);
+    }
+    s->target.components = s->components;
+    s->target.component_count = count;
+    if (m->gateway != NULL) {
+        int code = manifest_expand(m->gateway, &s->values, &s->arena, &s->target.gateway, err);
+        if (code != 0)
+            return error_wrap(err, "%s: gateway", m->path);
+    }
+    s->variables[0] = arena_printf(&s->arena, "admin_secret=%s", s->values.secret);
+    return s->variables[0] != NULL ? 0 : out_of_memory(err);
+}
+
+static int wait_ready(struct system *s, struct error *err)
+{
+    for (size_t i = 0; i < s->target.component_count; i++) {
+        const struct target_component *c = &s->components[i];
+        if (c->address == NULL)
+            continue;
+        struct rpc_channel *channel;
+        int code = target_channel(&s->target, c, &channel, err);
+        if (code == 0)
+            code = rpc_wait_ready(s->target.world, channel, "", (uint64_t)s->manifest->ready_within, err);
+        if (code != 0)
+            return error_wrap(err, "component %s at %s does not answer", c->name, c->address);
+    }
+    return 0;
+}
+
+/* The text a simple path ("$.token.access_token") leads to. */
+static const char *json_path_text(const json_t *tree, const char *path)
+{
+    if (path[0] == '$')
+        path++;
+    while (tree != NULL && *path == '.') {
+        size_t len = strcspn(++path, ".");
+        char name[128];
+        if (len >= sizeof name)
+            return NULL;
+        memcpy(name, path, len);
+        name[len] = '\0';
+        tree = json_object_get(tree, name);
+        path += len;
+    }
+    return *path == '\0' ? json_string_value(tree) : NULL;
+}
+
+static int login(struct system *s, struct error *err)
+{
+    const struct manifest *m = s->manifest;
+    if (m->login_call == NULL)
+        return 0;
+    const char *path = arena_printf(&s->arena, "/%s", m->login_call), *request_json;
+    if (path == NULL)
+        return out_of_memory(err);
+    const struct pb_method *method = pb_find_method(s->target.pool, path, false);
+    if (method == NULL)
+        return error_set(err, ERROR_NOT_FOUND, "%s: login: no method %s in the descriptor set", m->path, m->login_call);
+    const struct target_component *c = target_serving(&s->target, method->service->full_name);
+    if (c == NULL)
+        return error_set(err, ERROR_NOT_FOUND, "%s: login: no component serves %s", m->path, method->service->full_name);
+    int code = manifest_expand(m->login_request, &s->values, &s->arena, &request_json, err);
+    struct text wire = TEXT_INIT;
+    struct rpc_answer answer = {0};
+    struct rpc_channel *channel;
+    if (code == 0)
+        code = pb_json_to_wire(method->input, bytes_of(request_json), 0, &wire, err);
+    if (code == 0)
+        code = target_channel(&s->target, c, &channel, err);
+    if (code == 0) {
+        struct rpc_request request = {.path = path, .metadata = target_metadata(&s->target), .timeout = LOGIN_TIMEOUT,
+                                      .wait_for_ready = true, .message = text_bytes(&wire), .has_message = true};
+        code = rpc_unary_wait(s->target.world, channel, &request, &answer, err);
+    }
+    if (code == 0 && answer.reply.status != GRPC_OK)
+        code = error_set(err, ERROR_DENIED, "login by %s was answered %s: %.*s", m->login_call,
+                         grpc_status_name(answer.reply.status), (int)answer.reply.message.len,
+                         (const char *)answer.reply.message.data);
+    if (code == 0) {
+        json_t *tree = pb_wire_to_tree(method->output, answer.reply.body, PB_JSON_PROTO_NAMES, err);
+        const char *token = tree != NULL ? json_path_text(tree, m->login_token) : NULL;
+        s->target.token = token != NULL ? arena_string(&s->arena, token) : NULL;
+        json_decref(tree);
+        if (s->target.token == NULL)
+            code = error_set(err, ERROR_INVALID, "%s: login: the answer has no text at %s", m->path, m->login_token);
+    }
+    rpc_answer_deinit(&answer);
+    text_deinit(&wire);
+    return code;
+}
+
+int system_start(struct run *r, struct system **out, struct error *err)
+{
+    struct system *s = NULL;
+    int code = system_new(r, &s, err);
+    if (code != 0)
+        return code;
+    if ((code = s->driver->start(s, err)) == 0 && (code = wait_ready(s, err)) == 0)
+        code = login(s, err);
+    if (code != 0) {
+        struct text logs = TEXT_INIT;
+        if (s->state != NULL && s->target.operations->logs(&s->target, NULL, 8, &logs) == 0 && logs.len > 0)
+            error_wrap(err, "%s did not come up; its last lines:\n%s", s->manifest->name, text_string(&logs));
+        text_deinit(&logs);
+        system_stop(s);
+        return code;
+    }
+    *out = s;
+    return 0;
+}
+
+int system_start_alone(struct run *r, const char *component, struct system **out, struct error *err)
+{
+    if (manifest_find(r->manifest, component) == NULL)
+        return error_set(err, ERROR_NOT_FOUND, "%s has no component \"%s\"", r->manifest->path, component);
+    int code = system_new(r, out, err);
+    if (code == 0)
+        (*out)->alone = component;
+    return code;
+}
+
+int system_run_alone(struct system *s, const char *peers, struct error *err)
+{
+    const struct manifest_component *c = manifest_find(s->manifest, s->alone);
+    int code = s->driver->start_alone(s, c, peers, err);
+    return code != 0 ? code : wait_ready(s, err);
+}
+
+void system_stop(struct system *s)
+{
+    if (s == NULL)
+        return;
+    if (s->run->target == &s->target)
+        s->run->target = NULL;
+    target_close_channels(&s->target);
+    if (s->state != NULL)
+        s->driver->stop(s);
+    pb_pool_free(s->own_pool);
+    arena_deinit(&s->arena);
+    free(s);
+}
+
+struct target *system_target(struct system *s)
+{
+    return &s->target;
+}
+
+struct world *system_world(struct system *s)
+{
+    return s->target.world;
+}
+
+const char *const *system_variables(struct system *s)
+{
+    return s->variables;
+}
+
+void system_describe(struct system *s, struct text *out)
+{
+    text_printf(out, "%s is up (%s): %zu components", s->manifest->name, s->driver->name, s->target.component_count);
+    if (s->target.gateway != NULL)
+        text_printf(out, ", gateway %s", s->target.gateway);
+}

@@ -1,0 +1,61 @@
+/* A running system: a manifest and a driver give a struct target the pillars can work on. */
+#ifndef HARROW_SYSTEM_H
+#define HARROW_SYSTEM_H
+
+#include "harrow/run.h"
+#include "rpc/target.h"
+
+struct system;
+
+/* Starts everything, waits until every component answers, logs in. On failure the driver's last log lines are part of
+ * the error. */
+int system_start(struct run *r, struct system **out, struct error *err);
+/* Orderly stop, at most 5 s, then by force. Heals first. NULL is fine. */
+void system_stop(struct system *s);
+struct target *system_target(struct system *s);
+/* NAME=value pairs for flows, NULL-terminated. */
+const char *const *system_variables(struct system *s);
+/* "micro is up: 7 components, data in ..., gateway ...". */
+void system_describe(struct system *s, struct text *out);
+
+/* One component alone, standing on doubles: for contract flows. `peers` is "store=127.0.0.1:4711,..." and reaches the
+ * component as its --peers; the doubles listen on the harness's own world. */
+int system_start_alone(struct run *r, const char *component, struct system **out, struct error *err);
+/* The world doubles are served in, and the host they are reached under from the component. */
+struct world *system_world(struct system *s);
+int system_run_alone(struct system *s, const char *peers, struct error *err);
+
+/* ---- what a driver provides ---- */
+
+struct driver {
+    const char *name;
+    const struct target_operations *operations;
+    int (*prepare)(struct system *s, struct error *err); /* world, ports, folders; sets `state` */
+    int (*start)(struct system *s, struct error *err);
+    int (*start_alone)(struct system *s, const struct manifest_component *c, const char *peers, struct error *err);
+    void (*stop)(struct system *s);
+};
+extern const struct driver driver_processes, driver_sim;
+
+struct system {
+    struct target target; /* first: drivers get from it to here by a cast */
+    struct arena arena;
+    struct run *run;
+    const struct manifest *manifest;
+    const struct driver *driver;
+    void *state; /* the driver's */
+    struct manifest_values values;
+    struct pb_pool *own_pool; /* when the manifest names a descriptor set */
+    struct target_component *components;
+    const char **variables;
+    const char *alone; /* the one component, or NULL */
+};
+
+/* Fills target.components from the manifest with `values`, which the driver has completed. */
+int system_expand(struct system *s, struct error *err);
+static inline struct system *system_of(struct target *t)
+{
+    return (struct system *)t;
+}
+
+#endif

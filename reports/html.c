@@ -1,0 +1,413 @@
+#include "reports/html.h"
+
+#include "base/units.h"
+
+#include <stdlib.h>
+
+#define PASSED_MAX 20000 /* passed cases listed one by one; beyond, a suite says how many there were */
+
+static void put(struct text *out, const char *s)
+{
+    text_xml(out, s, strlen(s));
+}
+
+static void put_duration(struct text *out, uint64_t ns)
+{
+    char buffer[32];
+    units_format_duration((int64_t)(ns & INT64_MAX), buffer, sizeof buffer);
+    text_puts(out, buffer);
+}
+
+static void put_tagged(struct text *out, const char *tag, const char *kind, const char *s)
+{
+    if (s[0] == 0)
+        return;
+    text_printf(out, "<%s class=\"%s\">", tag, kind);
+    put(out, s);
+    text_printf(out, "</%s>", tag);
+}
+
+/* A command with what the script needs to offer it for copying. */
+static void put_command(struct text *out, const char *label, const char *command)
+{
+    if (command[0] == 0)
+        return;
+    text_printf(out, "<div class=\"command\"><span class=\"label\">%s</span><code data-copy>", label);
+    put(out, command);
+    text_puts(out, "</code></div>\n");
+}
+
+/* ---- head of the page ------------------------------------------------------------------------------------------ */
+
+static void put_fact(struct text *out, const char *name, const char *value)
+{
+    if (value[0] == 0)
+        return;
+    text_printf(out, "<div><dt>%s</dt><dd>", name);
+    put(out, value);
+    text_puts(out, "</dd></div>\n");
+}
+
+static void put_header(const struct report *r, struct text *out)
+{
+    const char *verdict = report_verdict_name(report_verdict(r));
+    char duration[32];
+    units_format_duration((int64_t)(r->duration & INT64_MAX), duration, sizeof duration);
+    text_printf(out, "<header>\n<h1><span class=\"verdict %s\">%s</span> ", verdict, verdict);
+    put(out, r->system[0] == 0 ? "harrow run" : r->system);
+    text_puts(out, "</h1>\n<dl class=\"facts\">\n");
+    put_fact(out, "driver", r->driver);
+    put_fact(out, "seed", r->seed);
+    put_fact(out, "duration", duration);
+    put_fact(out, "started", r->started);
+    put_fact(out, "run", r->id);
+    put_fact(out, "version", r->version);
+    text_puts(out, "</dl>\n");
+    put_command(out, "repeat", r->command);
+    if (!r->ended || r->truncated)
+        text_puts(out, "<p class=\"banner\">The result stream stops before the run&#39;s end: the run was killed or is "
+                       "still going. What followed was not observed.</p>\n");
+    for (size_t i = 0; i < r->faults.count; i++) {
+        const struct report_fault *f = &r->faults.items[i];
+        if (!report_fault_missed(f))
+            continue;
+        text_puts(out, "<p class=\"banner\">Not injected: ");
+        put(out, f->name);
+        text_puts(out, " on ");
+        put(out, f->target);
+        text_puts(out, " hit nothing.</p>\n");
+    }
+    text_puts(out, "</header>\n");
+}
+
+static void put_count(struct text *out, size_t count, const char *kind, const char *one, const char *many)
+{
+    if (count != 0)
+        text_printf(out, "<span class=\"count %s\">%zu %s</span> ", kind, count, count == 1 ? one : many);
+}
+
+static void put_counts(struct text *out, const size_t counts[REPORT_STATUS_COUNT], size_t findings, size_t warnings)
+{
+    put_count(out, counts[REPORT_FAILED], "failed", "failed", "failed");
+    put_count(out, findings, "failed", "finding", "findings");
+    put_count(out, warnings, "flaky", "warning", "warnings");
+    put_count(out, counts[REPORT_FLAKY], "flaky", "flaky", "flaky");
+    put_count(out, counts[REPORT_SKIPPED], "skipped", "skipped", "skipped");
+    put_count(out, counts[REPORT_PASSED], "passed", "passed", "passed");
+}
+
+static void put_pillars(const struct report *r, struct text *out)
+{
+    if (r->pillars.count == 0)
+        return;
+    text_puts(out, "<section class=\"pillars\" aria-label=\"Totals\">\n");
+    for (size_t i = 0; i < r->pillars.count; i++) {
+        const struct report_pillar *p = &r->pillars.items[i];
+        size_t bad = p->counts[REPORT_FAILED] + p->findings;
+        text_printf(out, "<article class=\"pillar %s\"><h2>", bad != 0 ? "bad" : "good");
+        put(out, p->name[0] == 0 ? "(no pillar)" : p->name);
+        text_puts(out, "</h2><p>");
+        put_counts(out, p->counts, p->findings, p->warnings);
+        if (p->started && !p->ended)
+            text_puts(out, "<span class=\"count flaky\">not finished</span>");
+        text_puts(out, "</p>\n<dl>");
+        if (p->started) {
+            text_puts(out, "<div><dt>took</dt><dd>");
+            put_duration(out, p->end > p->start ? p->end - p->start : 0);
+            text_puts(out, "</dd></div>");
+        }
+        for (const struct report_member *m = p->totals; m != NULL; m = m->next) {
+            text_puts(out, "<div><dt>");
+            put(out, m->name);
+            text_puts(out, "</dt><dd>");
+            put(out, m->value);
+            text_puts(out, "</dd></div>");
+        }
+        text_puts(out, "</dl></article>\n");
+    }
+    text_puts(out, "</section>\n");
+}
+
+/* ---- what went wrong ------------------------------------------------------------------------------------------- */
+
+static void put_case_name(const struct report_case *c, struct text *out)
+{
+    if (c->pillar[0] != 0) {
+        put(out, c->pillar);
+        text_puts(out, " / ");
+    }
+    if (c->suite[0] != 0) {
+        put(out, c->suite);
+        text_puts(out, " / ");
+    }
+    text_puts(out, "<b>");
+    put(out, c->name);
+    text_puts(out, "</b>");
+}
+
+static void put_place(const struct report_case *c, struct text *out)
+{
+    struct text place = TEXT_INIT;
+    report_place(c, &place);
+    put_tagged(out, "span", "place", text_string(&place));
+    if (!text_ok(&place))
+        out->failed = true;
+    text_deinit(&place);
+}
+
+static void put_steps(const struct report_case *c, struct text *out)
+{
+    size_t count = 0;
+    for (const struct report_step *s = c->steps; s != NULL; s = s->next)
+        count++;
+    if (count == 0)
+        return;
+    text_printf(out, "<details class=\"steps\"%s><summary>%zu step%s</summary>\n",
+                c->status == REPORT_FAILED ? " open" : "", count, count == 1 ? "" : "s");
+    for (const struct report_step *s = c->steps; s != NULL; s = s->next) {
+        text_printf(out, "<div class=\"step\"><span class=\"badge %s\">%s</span> ", report_status_name(s->status),
+                    report_status_name(s->status));
+        put(out, s->name);
+        text_puts(out, " <span class=\"time\">");
+        put_duration(out, s->duration);
+        text_puts(out, "</span>");
+        if (s->sent[0] != 0 || s->received[0] != 0) {
+            text_puts(out, "<div class=\"exchange\">");
+            put_tagged(out, "pre", "sent", s->sent);
+            put_tagged(out, "pre", "received", s->received);
+            text_puts(out, "</div>");
+        }
+        text_puts(out, "</div>\n");
+    }
+    text_puts(out, "</details>\n");
+}
+
+static void put_failures(const struct report *r, struct text *out)
+{
+    size_t number = 0;
+    for (size_t i = 0; i < r->cases.count; i++) {
+        const struct report_case *c = &r->cases.items[i];
+        if (c->status != REPORT_FAILED)
+            continue;
+        text_printf(out, "<article class=\"problem\" id=\"failure-%zu\"><h3><span class=\"badge failed\">failed</span> ",
+                    number++);
+        put_case_name(c, out);
+        text_puts(out, "</h3><p class=\"meta\">");
+        put_place(c, out);
+        text_puts(out, "<span class=\"time\">");
+        put_duration(out, c->duration);
+        text_puts(out, ", ");
+        put_duration(out, c->t);
+        text_puts(out, " into the run</span></p>\n");
+        put_tagged(out, "p", "message", c->message);
+        put_tagged(out, "pre", "detail", c->detail);
+        put_command(out, "replay", c->replay);
+        put_steps(c, out);
+        text_puts(out, "</article>\n");
+    }
+}
+
+static void put_finding(const struct report_finding *f, size_t number, struct text *out)
+{
+    const char *kind = f->warning ? "flaky" : "failed";
+    text_printf(out, "<article class=\"problem%s\" id=\"finding-%zu\"><h3><span class=\"badge %s\">",
+                f->warning ? " warning" : "", number, kind);
+    put(out, f->severity[0] == 0 ? "finding" : f->severity);
+    text_puts(out, "</span> <b>");
+    put(out, f->title);
+    text_puts(out, "</b></h3><p class=\"meta\">");
+    const char *const facts[] = {"pillar", f->pillar, "target", f->target, "oracle", f->oracle, "seed", f->seed};
+    for (size_t i = 0; i < sizeof facts / sizeof *facts; i += 2) {
+        if (facts[i + 1][0] == 0)
+            continue;
+        text_printf(out, "<span>%s <b>", facts[i]);
+        put(out, facts[i + 1]);
+        text_puts(out, "</b></span>");
+    }
+    if (f->count > 1)
+        text_printf(out, "<span>met <b>%llu</b> times</span>", (unsigned long long)f->count);
+    text_puts(out, "<span class=\"time\">");
+    put_duration(out, f->t);
+    text_puts(out, " into the run</span></p>\n");
+    put_tagged(out, "pre", "detail", f->detail);
+    if (f->input[0] != 0) {
+        text_puts(out, "<details><summary>input</summary>");
+        put_tagged(out, "pre", "detail", f->input);
+        text_puts(out, "</details>\n");
+    }
+    put_command(out, "replay", f->replay);
+    text_puts(out, "</article>\n");
+}
+
+static void put_problems(const struct report *r, struct text *out)
+{
+    if (r->counts[REPORT_FAILED] == 0 && r->findings.count == 0)
+        return;
+    text_puts(out, "<section id=\"problems\"><h2>Failures and findings</h2>\n");
+    for (size_t i = 0; i < r->findings.count; i++)
+        if (!r->findings.items[i].warning)
+            put_finding(&r->findings.items[i], i, out);
+    put_failures(r, out);
+    for (size_t i = 0; i < r->findings.count; i++)
+        if (r->findings.items[i].warning)
+            put_finding(&r->findings.items[i], i, out);
+    text_puts(out, "</section>\n");
+}
+
+/* ---- over time ------------------------------------------------------------------------------------------------- */
+
+static void put_timeline(const struct report *r, struct text *out)
+{
+    if (!timeline_needed(r))
+        return;
+    struct timeline_curve *curves = calloc(r->series.count + 1, sizeof *curves);
+    bool fine = curves != NULL;
+    for (size_t i = 0; fine && i < r->series.count; i++)
+        fine = timeline_curve_make(&r->series.items[i], r->duration, &curves[i]) == 0;
+    if (fine) {
+        text_puts(out, "<section><h2>Timeline</h2>\n<div class=\"scroll\"><div class=\"plot\">\n");
+        timeline_svg(r, curves, out);
+        text_puts(out, "<div id=\"tooltip\" hidden></div></div></div>\n"
+                       "<script type=\"application/json\" id=\"timeline-data\">");
+        timeline_json(r, curves, out);
+        text_puts(out, "</script>\n</section>\n");
+    } else {
+        out->failed = true;
+    }
+    for (size_t i = 0; curves != NULL && i < r->series.count; i++)
+        timeline_curve_free(&curves[i]);
+    free(curves);
+}
+
+static void put_recoveries(const struct report *r, struct text *out)
+{
+    struct report_recovery_row *rows = NULL;
+    size_t count = 0;
+    if (report_recovery_rows(r, &rows, &count) != 0)
+        out->failed = true;
+    if (count != 0)
+        text_puts(out, "<section><h2>Time to recovery</h2>\n<p class=\"hint\">From the fault until the component answered "
+                       "again.</p><div class=\"scroll\"><table>\n<thead><tr><th>component</th><th>fault</th>"
+                       "<th class=\"number\">times</th><th class=\"number\">min</th><th class=\"number\">median</th>"
+                       "<th class=\"number\">max</th></tr></thead>\n<tbody>\n");
+    for (size_t i = 0; i < count; i++) {
+        const uint64_t figures[] = {rows[i].min, rows[i].median, rows[i].max};
+        text_puts(out, "<tr><td>");
+        put(out, rows[i].target);
+        text_puts(out, "</td><td>");
+        put(out, rows[i].fault);
+        text_printf(out, "</td><td class=\"number\">%zu</td>", rows[i].count);
+        for (size_t k = 0; k < 3; k++) {
+            text_puts(out, "<td class=\"number\">");
+            put_duration(out, figures[k]);
+            text_puts(out, "</td>");
+        }
+        text_puts(out, "</tr>\n");
+    }
+    if (count != 0)
+        text_puts(out, "</tbody></table></div></section>\n");
+    free(rows);
+}
+
+/* ---- everything ------------------------------------------------------------------------------------------------ */
+
+static void put_row(const struct report_case *c, struct text *out)
+{
+    const char *status = report_status_name(c->status);
+    text_printf(out, "<tr data-status=\"%s\"><td><span class=\"badge %s\">%s</span></td><td>", status, status, status);
+    put(out, c->name);
+    if (c->status != REPORT_FAILED) { /* failures are told in full above */
+        put_tagged(out, "div", "remark", c->message);
+        if (c->status == REPORT_FLAKY)
+            put_command(out, "replay", c->replay);
+        put_steps(c, out);
+    }
+    text_puts(out, "</td><td>");
+    put_place(c, out);
+    text_puts(out, "</td><td class=\"number\">");
+    put_duration(out, c->duration);
+    text_puts(out, "</td></tr>\n");
+}
+
+static void put_suites(const struct report *r, struct text *out)
+{
+    struct report_suite *suites = NULL;
+    size_t count = 0, listed = 0;
+    if (report_suites(r, &suites, &count) != 0)
+        out->failed = true;
+    if (count != 0)
+        text_puts(out, "<section id=\"cases\"><h2>All cases</h2>\n");
+    for (size_t s = 0; s < count; s++) {
+        const struct report_suite *suite = &suites[s];
+        size_t left_out = 0;
+        text_printf(out, "<details class=\"suite\"%s><summary><span class=\"suite-name\">",
+                    suite->counts[REPORT_FAILED] != 0 ? " open" : "");
+        put(out, suite->pillar);
+        text_puts(out, suite->pillar[0] != 0 && suite->name[0] != 0 ? " / " : "");
+        put(out, suite->pillar[0] == 0 && suite->name[0] == 0 ? "cases" : suite->name);
+        text_puts(out, "</span> ");
+        put_counts(out, suite->counts, 0, 0);
+        text_puts(out, "<span class=\"time\">");
+        put_duration(out, suite->duration);
+        text_puts(out, "</span></summary><div class=\"scroll\"><table>\n");
+        for (size_t i = 0; i < suite->count; i++) {
+            if (suite->cases[i]->status == REPORT_PASSED && listed++ >= PASSED_MAX)
+                left_out++;
+            else
+                put_row(suite->cases[i], out);
+        }
+        if (left_out != 0)
+            text_printf(out, "<tr><td></td><td colspan=\"3\">and %zu more that passed</td></tr>\n", left_out);
+        text_puts(out, "</table></div></details>\n");
+    }
+    if (count != 0)
+        text_puts(out, "</section>\n");
+    report_suites_free(suites, count);
+}
+
+static void put_notes(const struct report *r, struct text *out)
+{
+    if (r->notes.count == 0)
+        return;
+    text_puts(out, "<section><h2>Notes</h2>\n<ul class=\"notes\">\n");
+    for (size_t i = 0; i < r->notes.count; i++) {
+        text_puts(out, "<li><span class=\"time\">");
+        put_duration(out, r->notes.items[i].t);
+        text_puts(out, "</span> ");
+        put(out, r->notes.items[i].text);
+        text_puts(out, "</li>\n");
+    }
+    text_puts(out, "</ul></section>\n");
+}
+
+void report_html(const struct report *r, struct text *out)
+{
+    struct bytes css = report_asset_css(), js = report_asset_js();
+    /* The policy lets the page's own style and script run and nothing be fetched. */
+    text_puts(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+                   "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
+                   "script-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'\">\n"
+                   "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+                   "<link rel=\"icon\" href=\"data:,\">\n<title>");
+    text_puts(out, report_verdict_name(report_verdict(r)));
+    text_puts(out, ": ");
+    put(out, r->system[0] == 0 ? "harrow run" : r->system);
+    text_puts(out, "</title>\n<style>\n");
+    text_add(out, css.data, css.len);
+    text_puts(out, "</style>\n</head>\n<body>\n<main>\n");
+    put_header(r, out);
+    put_pillars(r, out);
+    put_problems(r, out);
+    put_timeline(r, out);
+    put_recoveries(r, out);
+    put_suites(r, out);
+    put_notes(r, out);
+    text_printf(out, "<footer>%zu lines read", r->lines);
+    if (r->unknown != 0)
+        text_printf(out, ", %zu of a type this version does not know", r->unknown);
+    if (r->dropped != 0)
+        text_printf(out, ", %zu samples of curves beyond the first %d left out", r->dropped, REPORT_SERIES_MAX);
+    text_puts(out, "</footer>\n</main>\n<script>\n");
+    text_add(out, js.data, js.len);
+    text_puts(out, "</script>\n</body>\n</html>\n");
+}

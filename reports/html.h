@@ -1,0 +1,34 @@
+/* The pieces of the HTML page. */
+#ifndef REPORTS_HTML_H
+#define REPORTS_HTML_H
+
+#include "reports/model.h"
+
+#define TIMELINE_COLUMNS 480 /* points a curve is drawn with at most: each then stands for a stretch of samples */
+
+/* A curve as drawn: `count` stretches of time, each with the least, mean and greatest value in it. */
+struct timeline_column {
+    uint64_t t;
+    double min, mean, max;
+};
+struct timeline_curve {
+    const char *name;
+    struct timeline_column *columns;
+    size_t count;
+    uint64_t gap; /* longer silence than this is drawn as a hole */
+};
+int timeline_curve_make(const struct report_series *s, uint64_t duration, struct timeline_curve *out);
+void timeline_curve_free(struct timeline_curve *c);
+
+/* The timeline as SVG: phases, faults as bands, failures as markers, a panel for each curve. `curves` as many as the
+ * report has series. Nothing when there is nothing to show over time. */
+void timeline_svg(const struct report *r, const struct timeline_curve *curves, struct text *out);
+/* The same figures for the page's script: JSON that is safe inside a <script> element. */
+void timeline_json(const struct report *r, const struct timeline_curve *curves, struct text *out);
+bool timeline_needed(const struct report *r);
+
+/* Style sheet and script, linked in at build time. */
+struct bytes report_asset_css(void);
+struct bytes report_asset_js(void);
+
+#endif

@@ -1,0 +1,392 @@
+/* The renderers against golden files (HARROW_GOLDEN=update writes them anew), JUnit against a schema by xmllint, the
+ * HTML page against what it must never hold: references to anywhere else, and markup that came from the stream. */
+#include "reports/html.h"
+#include "world/real.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define TESTDATA "reports/testdata/"
+
+static const char *const streams[] = {"full", "passed", "killed", "hostile"};
+#define STREAM_COUNT (sizeof streams / sizeof *streams)
+
+static struct world *world;
+
+static struct report *read_stream(const char *name)
+{
+    struct report *r = NULL;
+    struct error err = ERROR_INIT;
+    char path[128];
+    (void)snprintf(path, sizeof path, TESTDATA "streams/%s.jsonl", name);
+    if (report_read(world, path, &r, &err) != 0)
+        fail_msg("%s: %s", path, err.message);
+    return r;
+}
+
+static void check_golden(const char *name, const char *kind, const struct text *got)
+{
+    struct text expected = TEXT_INIT;
+    struct error err = ERROR_INIT;
+    char path[128];
+    const char *mode = getenv("HARROW_GOLDEN");
+    (void)snprintf(path, sizeof path, TESTDATA "%s.%s", name, kind);
+    assert_true(text_ok(got));
+    if (mode != NULL && strcmp(mode, "update") == 0)
+        assert_int_equal(world_write_file(world, path, text_bytes(got), false, &err), 0);
+    if (world_read_file(world, path, 1 << 20, &expected, &err) != 0)
+        fail_msg("%s", err.message);
+    if (!bytes_equal(text_bytes(&expected), text_bytes(got))) {
+        size_t at = 0, line = 1;
+        while (at < expected.len && at < got->len && expected.data[at] == got->data[at])
+            line += got->data[at++] == '\n';
+        fail_msg("%s:%zu: '%.60s' was rendered as '%.60s'", path, line, text_string(&expected) + at,
+                 text_string(got) + at);
+    }
+    text_deinit(&expected);
+}
+
+static void test_terminal(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < STREAM_COUNT; i++) {
+        struct report *r = read_stream(streams[i]);
+        struct text out = TEXT_INIT, coloured = TEXT_INIT, plain = TEXT_INIT;
+        report_terminal(r, &out, false, 100);
+        check_golden(streams[i], "txt", &out);
+        for (size_t k = 0; k < out.len; k++)
+            assert_true((unsigned char)out.data[k] >= 0x20 || out.data[k] == '\n');
+        report_terminal(r, &coloured, true, 100); /* the same, but for the colours */
+        for (size_t k = 0; k < coloured.len; k++) {
+            if (coloured.data[k] == '\x1b')
+                k += strcspn(coloured.data + k, "m");
+            else
+                text_char(&plain, coloured.data[k]);
+        }
+        assert_string_equal(text_string(&plain), text_string(&out));
+        text_deinit(&out);
+        text_deinit(&coloured);
+        text_deinit(&plain);
+        report_free(r);
+    }
+}
+
+struct xmllint {
+    struct text said;
+    struct world_exit status;
+    bool over;
+};
+
+static void lint_said(void *arg, int fd, struct bytes line)
+{
+    struct xmllint *x = arg;
+    (void)fd;
+    text_add(&x->said, line.data, line.len);
+    text_char(&x->said, '\n');
+}
+
+static void lint_exited(void *arg, struct world_exit status)
+{
+    struct xmllint *x = arg;
+    x->status = status;
+    x->over = true;
+}
+
+static bool lint_over(void *arg)
+{
+    return ((struct xmllint *)arg)->over;
+}
+
+static int xmllint(const char *path, struct text *said)
+{
+    static const struct world_process_events events = {lint_said, lint_exited};
+    const char *const argv[] = {"xmllint", "--nonet", "--noout", "--schema", TESTDATA "junit-10.xsd", path, NULL};
+    struct xmllint x = {0};
+    struct world_process *p = NULL;
+    struct error err = ERROR_INIT;
+    if (world_process_spawn(world, &(struct world_spawn){.name = "xmllint", .argv = argv}, &events, &x, &p, &err) != 0)
+        fail_msg("xmllint (package libxml2-utils) is needed: %s", err.message);
+    assert_int_equal(world_run_until(world, lint_over, &x, UINT64_C(30000000000)), 0);
+    world_process_close(p);
+    text_add(said, x.said.data, x.said.len);
+    text_deinit(&x.said);
+    return x.status.signalled ? -1 : x.status.code;
+}
+
+static void test_junit(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < STREAM_COUNT; i++) {
+        struct report *r = read_stream(streams[i]);
+        struct text out = TEXT_INIT, said = TEXT_INIT;
+        char path[128];
+        report_junit(r, &out);
+        check_golden(streams[i], "xml", &out); /* so the golden file is what is rendered, and can be validated */
+        (void)snprintf(path, sizeof path, TESTDATA "%s.xml", streams[i]);
+        if (xmllint(path, &said) != 0)
+            fail_msg("%s", text_string(&said));
+        text_deinit(&out);
+        text_deinit(&said);
+        report_free(r);
+    }
+    struct text said = TEXT_INIT; /* the schema does refuse */
+    assert_int_not_equal(xmllint(TESTDATA "refused.xml", &said), 0);
+    text_deinit(&said);
+}
+
+/* ---- HTML ------------------------------------------------------------------------------------------------------ */
+
+static int count_of(const char *text, const char *part)
+{
+    int count = 0;
+    for (const char *at = strstr(text, part); at != NULL; at = strstr(at + 1, part))
+        count++;
+    return count;
+}
+
+/* Every tag that is opened is closed, in order; what stands in <style> and <script> is not markup. */
+static void check_balance(const char *html)
+{
+    static const char *const empty[] = {"meta", "link", "!DOCTYPE", "line", "rect", "path", "br"};
+    char open[64][16];
+    size_t depth = 0;
+    for (const char *at = strchr(html, '<'); at != NULL; at = strchr(at + 1, '<')) {
+        bool closing = at[1] == '/';
+        const char *name = at + 1 + closing;
+        size_t len = strcspn(name, " >/\n");
+        const char *end = at;
+        bool quoted = false, is_empty = false;
+        for (; *end != 0 && (*end != '>' || quoted); end++)
+            quoted ^= *end == '"';
+        assert_true(*end == '>' && len != 0 && len < 16);
+        for (size_t i = 0; i < sizeof empty / sizeof *empty; i++)
+            is_empty = is_empty || (strlen(empty[i]) == len && strncmp(empty[i], name, len) == 0);
+        if (closing) {
+            assert_true(depth != 0);
+            if (strlen(open[--depth]) != len || strncmp(open[depth], name, len) != 0)
+                fail_msg("<%s> is closed by </%.*s>", open[depth], (int)len, name);
+        } else if (!is_empty) {
+            assert_true(depth < 64);
+            (void)snprintf(open[depth++], sizeof open[0], "%.*s", (int)len, name);
+            if (strcmp(open[depth - 1], "script") == 0)
+                end = strstr(end, "</script>") - 1;
+            else if (strcmp(open[depth - 1], "style") == 0)
+                end = strstr(end, "</style>") - 1;
+        }
+        at = end;
+    }
+    assert_int_equal(depth, 0);
+}
+
+static void check_references(const char *html)
+{
+    assert_null(strstr(html, " src=\""));
+    assert_null(strstr(html, "@import"));
+    assert_null(strstr(html, "url("));
+    for (const char *at = strstr(html, " href=\""); at != NULL; at = strstr(at + 1, " href=\"")) {
+        const char *target = at + strlen(" href=\"");
+        if (target[0] != '#' && strncmp(target, "data:,\"", 7) != 0)
+            fail_msg("the page refers to %.60s", target);
+        if (target[0] == '#') { /* and to something that is there */
+            char id[64];
+            (void)snprintf(id, sizeof id, " id=\"%.*s\"", (int)strcspn(target + 1, "\""), target + 1);
+            assert_non_null(strstr(html, id));
+        }
+    }
+}
+
+static void check_holds(const char *html, const char *text)
+{
+    struct text escaped = TEXT_INIT;
+    text_xml(&escaped, text, strlen(text));
+    if (strstr(html, text_string(&escaped)) == NULL)
+        fail_msg("the page does not hold '%s'", text);
+    text_deinit(&escaped);
+}
+
+static void test_html(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < STREAM_COUNT; i++) {
+        struct report *r = read_stream(streams[i]);
+        struct text out = TEXT_INIT;
+        report_html(r, &out);
+        assert_true(text_ok(&out));
+        const char *html = text_string(&out);
+        check_references(html);
+        check_balance(html);
+        if (strcmp(streams[i], "hostile") != 0) {
+            assert_null(strstr(html, "http://"));
+            assert_null(strstr(html, "https://"));
+        }
+        /* Ours and nobody else's: the data, when there is a timeline, and the page's own. */
+        assert_int_equal(count_of(html, "<script"), timeline_needed(r) ? 2 : 1);
+        assert_int_equal(count_of(html, "</script"), timeline_needed(r) ? 2 : 1);
+        assert_null(strstr(html, "<img"));
+        assert_null(strstr(html, "<!--"));
+        for (size_t k = 0; k < r->findings.count; k++) {
+            check_holds(html, r->findings.items[k].title);
+            check_holds(html, r->findings.items[k].replay);
+            check_holds(html, r->findings.items[k].detail);
+        }
+        for (size_t k = 0; k < r->cases.count; k++) {
+            const struct report_case *c = &r->cases.items[k];
+            struct text place = TEXT_INIT;
+            report_place(c, &place);
+            check_holds(html, c->name);
+            check_holds(html, text_string(&place));
+            if (c->status == REPORT_FAILED || c->status == REPORT_FLAKY)
+                check_holds(html, c->replay);
+            if (c->status == REPORT_FAILED)
+                check_holds(html, c->detail);
+            text_deinit(&place);
+        }
+        check_holds(html, r->command);
+        check_holds(html, r->seed);
+        assert_int_equal(strstr(html, "class=\"banner\">The result stream stops") != NULL, !r->ended);
+        text_deinit(&out);
+        report_free(r);
+    }
+}
+
+static void test_timeline(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < STREAM_COUNT; i++) {
+        struct report *r = read_stream(streams[i]);
+        struct text svg = TEXT_INIT, data = TEXT_INIT;
+        struct timeline_curve curves[8] = {0};
+        for (size_t k = 0; k < r->series.count; k++)
+            assert_int_equal(timeline_curve_make(&r->series.items[k], r->duration, &curves[k]), 0);
+        timeline_svg(r, curves, &svg);
+        check_golden(streams[i], "svg", &svg);
+        assert_null(strstr(text_string(&svg), "nan"));
+        assert_null(strstr(text_string(&svg), "inf\""));
+        timeline_json(r, curves, &data);
+        assert_null(strchr(text_string(&data), '<'));
+        json_error_t why;
+        json_t *json = json_loads(text_string(&data), 0, &why);
+        if (json == NULL)
+            fail_msg("%s", why.text);
+        assert_int_equal(json_array_size(json_object_get(json, "series")), r->series.count);
+        assert_int_equal(json_array_size(json_object_get(json, "faults")), r->faults.count);
+        for (size_t k = 0; k < r->faults.count; k++) /* escaped on the way there, the same when read */
+            assert_string_equal(
+                json_string_value(json_object_get(json_array_get(json_object_get(json, "faults"), k), "name")),
+                r->faults.items[k].name);
+        json_decref(json);
+        for (size_t k = 0; k < r->series.count; k++)
+            timeline_curve_free(&curves[k]);
+        text_deinit(&svg);
+        text_deinit(&data);
+        report_free(r);
+    }
+}
+
+/* Many samples become few columns that still know the extremes. */
+static void test_curve(void **state)
+{
+    (void)state;
+    enum { COUNT = 100000 };
+    struct report_series s = {.name = "a", .count = COUNT, .points = calloc(COUNT, sizeof *s.points)};
+    struct timeline_curve curve;
+    assert_non_null(s.points);
+    for (size_t i = 0; i < COUNT; i++)
+        s.points[i] = (struct report_point){i * 10, i == 54321 ? 1000 : i == 23456 ? -1000 : (double)(i % 10)};
+    assert_int_equal(timeline_curve_make(&s, COUNT * 10, &curve), 0);
+    assert_true(curve.count <= TIMELINE_COLUMNS && curve.count > TIMELINE_COLUMNS - 5);
+    double min = 0, max = 0;
+    for (size_t i = 0; i < curve.count; i++) {
+        assert_true(i == 0 || curve.columns[i].t > curve.columns[i - 1].t);
+        assert_true(curve.columns[i].min <= curve.columns[i].mean && curve.columns[i].mean <= curve.columns[i].max);
+        min = curve.columns[i].min < min ? curve.columns[i].min : min;
+        max = curve.columns[i].max > max ? curve.columns[i].max : max;
+    }
+    assert_true(min <= -1000 && max >= 1000);
+    assert_true(curve.gap > COUNT * 10 / TIMELINE_COLUMNS && curve.gap < COUNT);
+    timeline_curve_free(&curve);
+    free(s.points);
+}
+
+/* ---- live progress --------------------------------------------------------------------------------------------- */
+
+static void play(const char *name, bool terminal, struct text *out)
+{
+    struct report_live *live = NULL;
+    struct text stream = TEXT_INIT;
+    char path[128];
+    (void)snprintf(path, sizeof path, TESTDATA "streams/%s.jsonl", name);
+    assert_int_equal(world_read_file(world, path, 1 << 20, &stream, NULL), 0);
+    assert_int_equal(report_live_new(terminal, false, 80, &live), 0);
+    for (size_t at = 0; at < stream.len;) {
+        const char *end = memchr(stream.data + at, '\n', stream.len - at);
+        size_t len = end == NULL ? stream.len - at : (size_t)(end - (stream.data + at)) + 1;
+        report_live_line(live, BYTES(stream.data + at, len), out);
+        at += len;
+    }
+    report_live_end(live, out);
+    assert_true(text_ok(out));
+    report_live_free(live);
+    text_deinit(&stream);
+}
+
+static void test_live(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < STREAM_COUNT; i++) {
+        struct text plain = TEXT_INIT, terminal = TEXT_INIT, screen = TEXT_INIT;
+        char name[32];
+        play(streams[i], false, &plain);
+        (void)snprintf(name, sizeof name, "%s-live", streams[i]);
+        check_golden(name, "txt", &plain);
+        play(streams[i], true, &terminal);
+        size_t line = 0, drawn = 0;
+        for (size_t k = 0; k < terminal.len; k++) { /* what the terminal shows at the end */
+            if (terminal.data[k] == '\r') {
+                assert_memory_equal(terminal.data + k, "\r\x1b[K", 4);
+                text_truncate(&screen, line);
+                k += 3;
+                drawn++;
+                continue;
+            }
+            text_char(&screen, terminal.data[k]);
+            if (terminal.data[k] == '\n')
+                line = screen.len;
+        }
+        assert_string_equal(text_string(&screen), text_string(&plain));
+        assert_true(drawn >= 2);
+        text_deinit(&plain);
+        text_deinit(&terminal);
+        text_deinit(&screen);
+    }
+}
+
+static int open_world(void **state)
+{
+    (void)state;
+    return world_real_new(1, &world, NULL);
+}
+
+static int close_world(void **state)
+{
+    (void)state;
+    world_real_free(world);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_terminal), cmocka_unit_test(test_junit), cmocka_unit_test(test_html),
+        cmocka_unit_test(test_timeline), cmocka_unit_test(test_curve), cmocka_unit_test(test_live),
+    };
+    return cmocka_run_group_tests(tests, open_world, close_world);
+}

@@ -1,0 +1,153 @@
+/* Reports: from the one result stream (base/result.h, docs/results.md) to what people and machines read.
+ *
+ * A `struct report` is the whole run as arrays, built line by line; it owns everything it points to (one arena).
+ * Types and members nobody here knows are counted and ignored; a line that is not JSON, or a known member of the wrong
+ * kind, is an error with the line's number, except that a last line without its newline may be cut short: that is what
+ * a run that was killed leaves behind, and the report then says so. The renderers are pure functions from a report to
+ * text. */
+#ifndef REPORTS_REPORT_H
+#define REPORTS_REPORT_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/map.h"
+#include "base/text.h"
+#include "world/world.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define REPORT_LINE_MAX   ((size_t)16 << 20) /* bytes of one line */
+#define REPORT_SERIES_MAX 64                 /* curves; samples of further ones are counted and dropped */
+
+/* Times `t`, `start` and `end` are nanoseconds since the run began. Texts are NUL-terminated, "" when the stream does
+ * not say. */
+enum report_status { REPORT_PASSED, REPORT_FAILED, REPORT_SKIPPED, REPORT_FLAKY, REPORT_STATUS_COUNT };
+const char *report_status_name(enum report_status s); /* "passed", ... */
+
+struct report_step {
+    const char *name, *sent, *received;
+    enum report_status status;
+    uint64_t duration;
+    struct report_step *next;
+};
+struct report_case {
+    uint64_t t, duration;
+    const char *pillar, *suite, *name;
+    enum report_status status;
+    const char *message, *detail, *file, *replay; /* message: for skipped, the reason */
+    int line, column;
+    struct report_step *steps; /* in order */
+};
+struct report_finding {
+    uint64_t t;
+    const char *pillar, *title, *severity, *oracle, *target, *seed, *replay, *input, *detail;
+    uint64_t count; /* how often it was met */
+    bool warning;   /* severity "warning": shown, but the run does not fail of it */
+};
+struct report_fault {
+    const char *name, *target, *detail;
+    uint64_t start, end;    /* `end` is valid when healed */
+    uint64_t hits;
+    bool healed;
+    bool verified, counted; /* it was seen to take effect; the stream gave hits */
+};
+struct report_recovery {
+    uint64_t t, duration;
+    const char *target, *fault;
+};
+struct report_point {
+    uint64_t t;
+    double value;
+};
+struct report_series {
+    const char *name;
+    struct report_point *points;
+    size_t count, capacity;
+};
+struct report_member { /* a total a pillar gave at its end */
+    const char *name, *value;
+    struct report_member *next;
+};
+struct report_pillar {
+    const char *name;
+    bool started, ended;
+    uint64_t start, end;
+    size_t counts[REPORT_STATUS_COUNT], findings, warnings;
+    struct report_member *totals;
+};
+struct report_note {
+    uint64_t t;
+    const char *text;
+};
+
+#define REPORT_ARRAY(type, name)                                                                                       \
+    struct {                                                                                                           \
+        struct type *items;                                                                                            \
+        size_t count, capacity;                                                                                        \
+    } name
+
+struct report {
+    struct arena arena;
+    const char *source; /* what messages call the stream */
+    const char *id, *system, *driver, *seed, *started, *command, *version;
+    REPORT_ARRAY(report_pillar, pillars);
+    REPORT_ARRAY(report_case, cases);
+    REPORT_ARRAY(report_finding, findings);
+    REPORT_ARRAY(report_fault, faults);
+    REPORT_ARRAY(report_recovery, recoveries);
+    REPORT_ARRAY(report_series, series);
+    REPORT_ARRAY(report_note, notes);
+    struct map open_steps; /* steps whose case has not come (yet) */
+    size_t counts[REPORT_STATUS_COUNT];
+    size_t bugs, warnings;       /* findings by severity */
+    size_t heals;                /* lines that said a fault is over */
+    size_t lines, unknown;       /* lines read; lines of a type not known here */
+    size_t dropped;              /* samples beyond REPORT_SERIES_MAX curves */
+    bool begun, ended;           /* a "run" and an "end" line were there */
+    bool truncated;              /* the last line was cut short */
+    uint64_t duration;           /* by the end line; without one, the last time seen */
+    int64_t exit;                /* valid when `ended` */
+};
+
+int report_new(const char *source, struct report **out, struct error *err);
+void report_free(struct report *r);
+/* One line without its newline. Empty lines are fine. */
+int report_add_line(struct report *r, struct bytes line, struct error *err);
+/* The last, unfinished line: as above, but one that does not parse marks the report as truncated. */
+int report_add_last(struct report *r, struct bytes line, struct error *err);
+/* A whole file. */
+int report_read(struct world *w, const char *path, struct report **out, struct error *err);
+
+/* "passed", "failed", or "incomplete" when the run never said that it ended. */
+enum report_verdict { REPORT_VERDICT_PASSED, REPORT_VERDICT_FAILED, REPORT_VERDICT_INCOMPLETE };
+enum report_verdict report_verdict(const struct report *r);
+const char *report_verdict_name(enum report_verdict v);
+
+/* Recoveries of one component from one fault, put together. */
+struct report_recovery_row {
+    const char *target, *fault;
+    size_t count;
+    uint64_t min, median, max;
+};
+/* *rows is one block the caller frees; sorted by target, then fault. */
+int report_recovery_rows(const struct report *r, struct report_recovery_row **rows, size_t *count);
+
+/* The summary for a terminal: verdict, totals, failures and findings with their replay commands. `width` 0: 100. */
+void report_terminal(const struct report *r, struct text *out, bool colour, int width);
+/* JUnit XML as Jenkins' junit-10 schema has it: a suite for each pillar and suite, one for each pillar's findings. */
+void report_junit(const struct report *r, struct text *out);
+/* One HTML page with nothing outside itself. */
+void report_html(const struct report *r, struct text *out);
+
+/* Live progress: give it each line as it is emitted, print what it adds to `out`. On a terminal the last line is a
+ * status that is rewritten in place; elsewhere (CI) only whole plain lines come: what fails, what is found, faults,
+ * pillars' begin and end. */
+struct report_live;
+int report_live_new(bool terminal, bool colour, int width, struct report_live **out);
+void report_live_line(struct report_live *l, struct bytes line, struct text *out);
+void report_live_end(struct report_live *l, struct text *out); /* takes the status line away */
+void report_live_free(struct report_live *l);
+
+#endif

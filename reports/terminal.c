@@ -1,0 +1,319 @@
+#include "reports/terminal.h"
+
+#include "base/units.h"
+#include "base/utf8.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+
+#define FAILURES_MAX     25 /* shown in the summary; the rest is counted */
+#define MESSAGE_LINES    6
+#define DETAIL_LINES_MAX 12
+#define NOTES_MAX        10
+
+static const char *const codes[] = {"", "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[34m"};
+
+void terminal_paint(struct terminal *t, enum paint paint, const char *format, ...)
+{
+    va_list args;
+    if (t->colour && paint != PAINT_NONE)
+        text_puts(t->out, codes[paint]);
+    va_start(args, format);
+    text_vprintf(t->out, format, args);
+    va_end(args);
+    if (t->colour && paint != PAINT_NONE)
+        text_puts(t->out, "\x1b[0m");
+}
+
+/* C0 and C1 controls drive terminals; the bidirectional controls make text read as what it is not. */
+static bool is_control(uint32_t c)
+{
+    return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+}
+
+static void put_code_point(struct text *out, uint32_t c)
+{
+    char encoded[UTF8_MAX];
+    if (c == '\n' || c == '\t' || c == '\r')
+        c = ' ';
+    else if (is_control(c))
+        c = UTF8_REPLACEMENT;
+    text_add(out, encoded, utf8_encode(c, encoded));
+}
+
+static size_t count_code_points(struct bytes b)
+{
+    size_t at = 0, count = 0;
+    uint32_t c;
+    while (at < b.len) {
+        (void)utf8_next(b, &at, &c);
+        count++;
+    }
+    return count;
+}
+
+size_t terminal_line(struct text *out, const char *text, size_t columns)
+{
+    struct bytes b = bytes_of(text);
+    size_t all = count_code_points(b), used = 0, at = 0;
+    while (at < b.len && used < columns) {
+        uint32_t c;
+        (void)utf8_next(b, &at, &c);
+        used++;
+        if (used == columns && used < all)
+            text_puts(out, "…");
+        else
+            put_code_point(out, c);
+    }
+    return used;
+}
+
+void terminal_paragraph(struct terminal *t, const char *text, size_t indent, size_t lines)
+{
+    size_t room = t->width > indent + 20 ? t->width - indent : 20, shown = 0;
+    const char *at = text;
+    while (*at != 0 && shown < lines) {
+        size_t len = strcspn(at, "\n");
+        struct bytes line = BYTES(at, len);
+        size_t from = 0;
+        do { /* one line of the text, cut at spaces into as many of ours as it takes */
+            size_t place = from, space = from, columns = 0;
+            uint32_t c = 0;
+            while (place < len && columns < room) {
+                (void)utf8_next(line, &place, &c);
+                columns++;
+                if (c == ' ')
+                    space = place;
+            }
+            size_t end = place == len || space <= from ? place : space;
+            text_printf(t->out, "%*s", (int)indent, "");
+            for (size_t i = from; i < end;) {
+                (void)utf8_next(line, &i, &c);
+                put_code_point(t->out, c);
+            }
+            text_char(t->out, '\n');
+            from = end;
+            shown++;
+        } while (from < len && shown < lines);
+        if (from < len)
+            break;
+        at += len;
+        at += *at == '\n';
+    }
+    if (*at != 0)
+        text_printf(t->out, "%*s… more in the report\n", (int)indent, "");
+}
+
+void terminal_counts(struct terminal *t, const size_t counts[REPORT_STATUS_COUNT], size_t findings, size_t warnings)
+{
+    const struct {
+        size_t count;
+        enum paint paint;
+        const char *one, *many;
+    } parts[] = {
+        {counts[REPORT_FAILED], PAINT_RED, "failed", "failed"},
+        {findings, PAINT_RED, "finding", "findings"},
+        {warnings, PAINT_YELLOW, "warning", "warnings"},
+        {counts[REPORT_FLAKY], PAINT_YELLOW, "flaky", "flaky"},
+        {counts[REPORT_SKIPPED], PAINT_BLUE, "skipped", "skipped"},
+        {counts[REPORT_PASSED], PAINT_GREEN, "passed", "passed"},
+    };
+    bool any = false;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        if (parts[i].count == 0)
+            continue;
+        text_puts(t->out, any ? ", " : "");
+        terminal_paint(t, parts[i].paint, "%zu %s", parts[i].count, parts[i].count == 1 ? parts[i].one : parts[i].many);
+        any = true;
+    }
+    if (!any)
+        text_puts(t->out, "nothing");
+}
+
+void terminal_case_name(struct text *out, const struct report_case *c)
+{
+    const char *const parts[] = {c->pillar, c->suite, c->name};
+    bool any = false;
+    for (size_t i = 0; i < 3; i++) {
+        if (parts[i][0] == 0)
+            continue;
+        text_puts(out, any ? " / " : "");
+        (void)terminal_line(out, parts[i], 200);
+        any = true;
+    }
+}
+
+void terminal_release(struct text *out, struct text *part)
+{
+    out->failed = out->failed || part->failed;
+    text_deinit(part);
+}
+
+/* ---- the summary ----------------------------------------------------------------------------------------------- */
+
+/* A command stands on a line of its own, whole, so that it can be copied. */
+static void put_replay(struct terminal *t, const char *replay)
+{
+    if (replay[0] == 0)
+        return;
+    terminal_paint(t, PAINT_DIM, "      replay: ");
+    (void)terminal_line(t->out, replay, SIZE_MAX);
+    text_char(t->out, '\n');
+}
+
+static void put_header(struct terminal *t, const struct report *r)
+{
+    static const enum paint paints[] = {PAINT_GREEN, PAINT_RED, PAINT_YELLOW};
+    enum report_verdict v = report_verdict(r);
+    char duration[32];
+    units_format_duration((int64_t)(r->duration & INT64_MAX), duration, sizeof duration);
+    terminal_paint(t, paints[v], "%s", report_verdict_name(v));
+    text_puts(t->out, "  ");
+    (void)terminal_line(t->out, r->system[0] == 0 ? r->source : r->system, 60);
+    if (r->driver[0] != 0) {
+        text_puts(t->out, " (");
+        (void)terminal_line(t->out, r->driver, 30);
+        text_char(t->out, ')');
+    }
+    if (r->seed[0] != 0) {
+        text_puts(t->out, ", seed ");
+        (void)terminal_line(t->out, r->seed, 30);
+    }
+    text_printf(t->out, ", %s\n", duration);
+}
+
+static void put_pillars(struct terminal *t, const struct report *r)
+{
+    for (size_t i = 0; i < r->pillars.count; i++) {
+        const struct report_pillar *p = &r->pillars.items[i];
+        struct text name = TEXT_INIT;
+        size_t columns = terminal_line(&name, p->name[0] == 0 ? "-" : p->name, 20);
+        text_puts(t->out, "  ");
+        terminal_paint(t, PAINT_BOLD, "%s", text_string(&name));
+        text_printf(t->out, "%*s", columns < 10 ? (int)(10 - columns) : 1, "");
+        terminal_counts(t, p->counts, p->findings, p->warnings);
+        for (const struct report_member *m = p->totals; m != NULL; m = m->next) {
+            text_puts(t->out, m == p->totals ? "  (" : ", ");
+            (void)terminal_line(t->out, m->name, 30);
+            text_char(t->out, ' ');
+            (void)terminal_line(t->out, m->value, 30);
+        }
+        text_puts(t->out, p->totals == NULL ? "" : ")");
+        if (p->started && !p->ended)
+            terminal_paint(t, PAINT_YELLOW, "  not finished");
+        text_char(t->out, '\n');
+        terminal_release(t->out, &name);
+    }
+}
+
+static void put_failures(struct terminal *t, const struct report *r)
+{
+    size_t shown = 0;
+    for (size_t i = 0; i < r->cases.count && shown < FAILURES_MAX; i++) {
+        const struct report_case *c = &r->cases.items[i];
+        if (c->status != REPORT_FAILED)
+            continue;
+        struct text name = TEXT_INIT, place = TEXT_INIT;
+        terminal_case_name(&name, c);
+        report_place(c, &place);
+        text_puts(t->out, shown++ == 0 ? "\nFailed\n" : "");
+        terminal_paint(t, PAINT_RED, "  ✗ ");
+        terminal_paint(t, PAINT_BOLD, "%s", text_string(&name));
+        if (place.len != 0) {
+            text_puts(t->out, "  ");
+            (void)terminal_line(t->out, text_string(&place), SIZE_MAX);
+        }
+        text_char(t->out, '\n');
+        terminal_paragraph(t, c->message, 6, MESSAGE_LINES);
+        terminal_paragraph(t, c->detail, 8, DETAIL_LINES_MAX);
+        put_replay(t, c->replay);
+        terminal_release(t->out, &name);
+        terminal_release(t->out, &place);
+    }
+    if (r->counts[REPORT_FAILED] > shown)
+        text_printf(t->out, "  and %zu more, in the report\n", r->counts[REPORT_FAILED] - shown);
+}
+
+static void put_findings(struct terminal *t, const struct report *r)
+{
+    size_t shown = 0;
+    for (size_t pass = 0; pass < 2; pass++) { /* bugs before warnings */
+        for (size_t i = 0; i < r->findings.count && shown < FAILURES_MAX; i++) {
+            const struct report_finding *f = &r->findings.items[i];
+            if (f->warning != (pass == 1))
+                continue;
+            text_puts(t->out, shown++ == 0 ? "\nFindings\n" : "");
+            terminal_paint(t, f->warning ? PAINT_YELLOW : PAINT_RED, "  %s ", f->warning ? "!" : "✗");
+            (void)terminal_line(t->out, f->title, t->width);
+            if (f->target[0] != 0) {
+                text_puts(t->out, "  ");
+                (void)terminal_line(t->out, f->target, t->width);
+            }
+            if (f->count > 1)
+                text_printf(t->out, "  (%llu times)", (unsigned long long)f->count);
+            text_char(t->out, '\n');
+            terminal_paragraph(t, f->detail, 8, DETAIL_LINES_MAX);
+            put_replay(t, f->replay);
+        }
+    }
+    if (r->findings.count > shown)
+        text_printf(t->out, "  and %zu more, in the report\n", r->findings.count - shown);
+}
+
+static void put_recoveries(struct terminal *t, const struct report *r)
+{
+    struct report_recovery_row *rows = NULL;
+    size_t count = 0;
+    if (report_recovery_rows(r, &rows, &count) != 0)
+        t->out->failed = true;
+    for (size_t i = 0; i < count; i++) {
+        char min[32], median[32], max[32];
+        struct text name = TEXT_INIT;
+        units_format_duration((int64_t)(rows[i].min & INT64_MAX), min, sizeof min);
+        units_format_duration((int64_t)(rows[i].median & INT64_MAX), median, sizeof median);
+        units_format_duration((int64_t)(rows[i].max & INT64_MAX), max, sizeof max);
+        size_t columns = terminal_line(&name, rows[i].target, 24);
+        text_char(&name, ' ');
+        columns += 1 + terminal_line(&name, rows[i].fault, 24);
+        text_printf(t->out, "%s  %s%*s %4zu times   min %9s   median %9s   max %9s\n",
+                    i == 0 ? "\nTime to recovery\n" : "", text_string(&name), columns < 26 ? (int)(26 - columns) : 0,
+                    "", rows[i].count, min, median, max);
+        terminal_release(t->out, &name);
+    }
+    free(rows);
+}
+
+static void put_remarks(struct terminal *t, const struct report *r)
+{
+    for (size_t i = 0; i < r->faults.count; i++) {
+        const struct report_fault *f = &r->faults.items[i];
+        if (!report_fault_missed(f))
+            continue;
+        terminal_paint(t, PAINT_YELLOW, "  not injected: ");
+        (void)terminal_line(t->out, f->name, 40);
+        text_puts(t->out, " on ");
+        (void)terminal_line(t->out, f->target, 40);
+        text_puts(t->out, " (hit nothing)\n");
+    }
+    for (size_t i = 0; i < r->notes.count && i < NOTES_MAX; i++) {
+        text_puts(t->out, "  note: ");
+        (void)terminal_line(t->out, r->notes.items[i].text, t->width > 20 ? t->width - 8 : 12);
+        text_char(t->out, '\n');
+    }
+    if (r->notes.count > NOTES_MAX)
+        text_printf(t->out, "  and %zu more notes, in the report\n", r->notes.count - NOTES_MAX);
+    if (r->truncated || !r->ended)
+        terminal_paint(t, PAINT_YELLOW, "  The result stream stops before the run's end: what followed was not observed.\n");
+}
+
+void report_terminal(const struct report *r, struct text *out, bool colour, int width)
+{
+    struct terminal t = {.out = out, .colour = colour};
+    t.width = width <= 0 ? TERMINAL_WIDTH_DEFAULT : width < TERMINAL_WIDTH_MIN ? TERMINAL_WIDTH_MIN : (size_t)width;
+    put_header(&t, r);
+    put_pillars(&t, r);
+    put_failures(&t, r);
+    put_findings(&t, r);
+    put_recoveries(&t, r);
+    put_remarks(&t, r);
+}

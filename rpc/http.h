@@ -1,0 +1,88 @@
+/* HTTP/1.1 servers and a small client on a world. The server is what the API gateway stands on; the client is for the
+ * simulated world and for plain requests (libcurl, in e2e/, is the full one for the real world).
+ *
+ * A handler answers an exchange now or later, whole or in chunks; the exchange stays valid until http_finish() or
+ * http_respond(). When the client goes away `cancelled` is called and the handler still finishes it. */
+#ifndef RPC_HTTP_H
+#define RPC_HTTP_H
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/error.h"
+#include "wire/http1.h"
+#include "wire/tls.h"
+#include "world/world.h"
+
+struct http_server;
+struct http_exchange;
+
+struct http_server_options {
+    size_t body_max;       /* 0: 32 MiB; above: 413 */
+    uint64_t head_timeout; /* ns for a whole head to arrive (slow-loris); 0: 10 s */
+    uint64_t idle_timeout; /* ns between requests of a connection; 0: 60 s */
+    uint32_t connections_max; /* 0: 10,000 */
+    struct tls_context *tls;
+};
+int http_server_new(struct world *w, const struct http_server_options *options,
+                    void (*handle)(void *arg, struct http_exchange *x), void *arg, struct http_server **out,
+                    struct error *err);
+int http_server_listen(struct http_server *s, const char *address, struct error *err);
+int http_server_port(const struct http_server *s);
+/* At once; exchanges in the hands of a handler are cancelled, and still finished by it. Not from inside a handler. */
+void http_server_free(struct http_server *s);
+
+struct world *http_world(const struct http_exchange *x);
+struct arena *http_arena(struct http_exchange *x);
+const struct http1_head *http_head(const struct http_exchange *x); /* borrowed until finished */
+const char *http_method(const struct http_exchange *x);
+const char *http_path(const struct http_exchange *x);  /* percent-decoded, without the query */
+const char *http_query(const struct http_exchange *x); /* raw, "" when absent */
+const char *http_request_header(const struct http_exchange *x, const char *name); /* C string or NULL */
+struct bytes http_body(const struct http_exchange *x);
+const char *http_peer(const struct http_exchange *x);
+void http_on_cancel(struct http_exchange *x, void (*cancelled)(void *arg), void *arg);
+bool http_gone(const struct http_exchange *x); /* the client went away */
+/* Back-pressure for long answers: bytes written but not yet taken by the system. Above WORLD_WRITE_HIGH a handler
+ * should pause; `drained` tells when to go on. Beyond HTTP_QUEUE_MAX the connection is cut. */
+#define HTTP_QUEUE_MAX ((size_t)64 << 20)
+size_t http_queued(const struct http_exchange *x);
+void http_on_drained(struct http_exchange *x, void (*drained)(void *arg), void *arg);
+void http_set_user(struct http_exchange *x, void *user);
+void *http_user(const struct http_exchange *x);
+
+void http_add_header(struct http_exchange *x, const char *name, const char *value); /* before the answer begins */
+void http_respond(struct http_exchange *x, int status, const char *content_type, struct bytes body); /* and finish */
+/* Streaming: begin, any number of chunks, finish. */
+void http_begin(struct http_exchange *x, int status, const char *content_type);
+void http_write(struct http_exchange *x, struct bytes piece);
+void http_finish(struct http_exchange *x);
+
+/* ---- client ---- */
+struct http_fetch {
+    const char *method, *url; /* "http://127.0.0.1:8080/store/read?key=a"; http only */
+    const struct http1_header *headers;
+    size_t header_count;
+    struct bytes body;
+    uint64_t timeout; /* ns; 0: 30 s */
+};
+struct http_answer {
+    int status; /* 0: no answer, see the error */
+    const struct http1_header *headers;
+    size_t header_count;
+    struct bytes body;
+    struct arena arena;
+    uint64_t duration;
+};
+#define HTTP_ANSWER_MAX ((size_t)64 << 20) /* bytes of an answer's body */
+/* Starts a request; `done` is called once, from the loop, with the answer or (status 0) with why there is none. The
+ * answer is the callee's to keep: http_answer_deinit(). *out may be NULL; it serves to cancel. One connection each. */
+struct http_client_call;
+int http_fetch_start(struct world *w, const struct http_fetch *fetch,
+                     void (*done)(void *arg, struct http_answer *answer, struct error *err), void *arg,
+                     struct http_client_call **out, struct error *err);
+void http_fetch_cancel(struct http_client_call *call); /* `done` is not called any more; NULL is fine */
+/* For outermost programs: fetch and wait by running the loop. */
+int http_fetch_wait(struct world *w, const struct http_fetch *fetch, struct http_answer *out, struct error *err);
+void http_answer_deinit(struct http_answer *a);
+
+#endif

@@ -1,0 +1,311 @@
+#include "rpc/http.h"
+
+#include "base/units.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+#define FETCH_TIMEOUT_DEFAULT (30 * (uint64_t)SECOND)
+
+struct http_client_call {
+    struct world *world;
+    struct world_stream *stream;
+    struct http1_parser *parser;
+    struct world_timer timer;
+    struct text request, body;
+    struct http_answer answer;
+    struct error err;
+    uint64_t started, timeout;
+    bool complete, over; /* the answer is whole; `done` was or is being called */
+    void (*done)(void *arg, struct http_answer *answer, struct error *err);
+    void *arg;
+};
+
+/* ---- the URL --------------------------------------------------------------------------------------------------- */
+
+struct url {
+    struct bytes authority; /* for Host */
+    struct text address;    /* for connecting */
+    struct text target;
+};
+
+static int url_parse(const char *text, struct url *u, struct error *err)
+{
+    if (strncasecmp(text, "http://", 7) != 0)
+        return error_set(err, ERROR_INVALID, "'%s' is not a URL this client can fetch: it must begin with http://",
+                         text);
+    const char *authority = text + 7;
+    size_t len = strcspn(authority, "/?#");
+    u->authority = BYTES(authority, len);
+    if (len == 0)
+        return error_set(err, ERROR_INVALID, "'%s' names no host", text);
+    if (memchr(authority, '@', len) != NULL)
+        return error_set(err, ERROR_INVALID, "'%s': a name and password in a URL are not supported", text);
+    const char *host_end = authority[0] == '[' ? memchr(authority, ']', len) : authority;
+    const char *colon = host_end == NULL ? NULL : memchr(host_end, ':', len - (size_t)(host_end - authority));
+    if (host_end == NULL || (colon != NULL && colon == authority + len - 1))
+        return error_set(err, ERROR_INVALID, "'%s' has a broken host or port", text);
+    text_add(&u->address, authority, len);
+    if (colon == NULL)
+        text_puts(&u->address, ":80");
+
+    const char *rest = authority + len;
+    size_t rest_len = strcspn(rest, "#");
+    if (rest_len == 0 || rest[0] != '/')
+        text_char(&u->target, '/');
+    text_add(&u->target, rest, rest_len);
+    if (!text_ok(&u->address) || !text_ok(&u->target))
+        return error_set(err, ERROR_MEMORY, "out of memory");
+    if (!http1_is_target(bytes_of("GET"), text_bytes(&u->target)))
+        return error_set(err, ERROR_INVALID, "'%s' holds a byte that must be percent-encoded", text);
+    return 0;
+}
+
+static int write_request(struct text *out, const struct http_fetch *fetch, const struct url *u, struct error *err)
+{
+    const char *method = fetch->method == NULL ? "GET" : fetch->method;
+    bool agent = false, length = fetch->body.len != 0 || strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 ||
+                                 strcmp(method, "PATCH") == 0;
+    if (!http1_is_token(bytes_of(method)))
+        return error_set(err, ERROR_INVALID, "'%s' is not an HTTP method", method);
+    http1_write_request(out, method, text_string(&u->target));
+    if (!http1_write_header(out, "Host", u->authority))
+        return error_set(err, ERROR_INVALID, "the URL's host holds a control character");
+    for (size_t i = 0; i < fetch->header_count; i++) {
+        const struct http1_header *h = &fetch->headers[i];
+        static const char *const ours[] = {"host", "content-length", "transfer-encoding", "connection"};
+        for (size_t k = 0; k < sizeof ours / sizeof *ours; k++)
+            if (http1_header_is(h, ours[k]))
+                return error_set(err, ERROR_INVALID, "header %s is set by the client itself", ours[k]);
+        struct text name = TEXT_INIT;
+        text_add(&name, h->name.data, h->name.len);
+        bool fine = http1_write_header(out, text_string(&name), h->value);
+        text_deinit(&name);
+        if (!fine)
+            return error_set(err, ERROR_INVALID, "header %zu has a name or value that would break the message", i + 1);
+        agent = agent || http1_header_is(h, "user-agent");
+    }
+    if (!agent)
+        (void)http1_write_header(out, "User-Agent", bytes_of("harrow"));
+    if (length)
+        text_printf(out, "Content-Length: %zu\r\n", fetch->body.len);
+    (void)http1_write_header(out, "Connection", bytes_of("close"));
+    http1_write_end(out);
+    text_add(out, fetch->body.data, fetch->body.len);
+    return text_ok(out) ? 0 : error_set(err, ERROR_MEMORY, "out of memory");
+}
+
+/* ---- the answer ------------------------------------------------------------------------------------------------ */
+
+static void call_free(struct http_client_call *c)
+{
+    world_timer_stop(&c->timer);
+    world_stream_close(c->stream);
+    http1_parser_free(c->parser);
+    text_deinit(&c->request);
+    text_deinit(&c->body);
+    error_clear(&c->err);
+    http_answer_deinit(&c->answer);
+    free(c);
+}
+
+/* Never from inside the parser. */
+static void finish(struct http_client_call *c)
+{
+    c->over = true;
+    struct http_answer answer = c->answer;
+    c->answer = (struct http_answer){0};
+    if (c->complete && c->err.code == 0) {
+        const uint8_t *body = arena_copy(&answer.arena, text_bytes(&c->body).data, c->body.len);
+        answer.body = BYTES(body, c->body.len);
+        if (body == NULL && c->body.len != 0)
+            (void)error_set(&c->err, ERROR_MEMORY, "out of memory");
+    }
+    if (c->err.code != 0) {
+        answer.status = 0;
+        answer.headers = NULL;
+        answer.header_count = 0;
+        answer.body = BYTES_NONE;
+    }
+    answer.duration = world_now(c->world) - c->started;
+    struct error err = c->err;
+    c->err = ERROR_INIT;
+    void (*done)(void *arg, struct http_answer *answer, struct error *err) = c->done;
+    void *arg = c->arg;
+    call_free(c);
+    done(arg, &answer, &err);
+    error_clear(&err);
+}
+
+static void on_head(void *arg, const struct http1_head *head)
+{
+    struct http_client_call *c = arg;
+    if (head->status / 100 == 1 || c->complete || c->err.code != 0)
+        return; /* interim, or more than was asked for */
+    struct arena *a = &c->answer.arena;
+    struct http1_header *headers = ARENA_NEW_N(a, struct http1_header, head->header_count + 1);
+    for (size_t i = 0; headers != NULL && i < head->header_count; i++) {
+        const struct http1_header *h = &head->headers[i];
+        const char *name = arena_string_n(a, (const char *)h->name.data, h->name.len);
+        const char *value = arena_string_n(a, (const char *)h->value.data, h->value.len);
+        headers[i] = (struct http1_header){BYTES(name, h->name.len), BYTES(value, h->value.len)};
+        if (name == NULL || value == NULL)
+            headers = NULL;
+    }
+    if (headers == NULL) {
+        (void)error_set(&c->err, ERROR_MEMORY, "out of memory");
+        return;
+    }
+    c->answer.status = head->status;
+    c->answer.headers = headers;
+    c->answer.header_count = head->header_count;
+}
+
+static void on_body(void *arg, struct bytes piece)
+{
+    struct http_client_call *c = arg;
+    text_add(&c->body, piece.data, piece.len);
+}
+
+static void on_complete(void *arg)
+{
+    struct http_client_call *c = arg;
+    if (c->answer.status == 0)
+        return; /* interim */
+    c->complete = true;
+    http1_parser_pause(c->parser);
+}
+
+static void on_connected(void *arg)
+{
+    struct http_client_call *c = arg;
+    int rc = world_stream_write(c->stream, text_bytes(&c->request));
+    if (rc != 0) {
+        (void)error_set(&c->err, rc, "the request could not be sent: %s", error_code_name(rc));
+        finish(c);
+    }
+}
+
+static void on_readable(void *arg, struct bytes data)
+{
+    struct http_client_call *c = arg;
+    struct error err = ERROR_INIT;
+    int rc = http1_parser_feed(c->parser, data, NULL, &err);
+    if (rc == 0 && !text_ok(&c->body))
+        rc = error_set(&err, ERROR_MEMORY, "out of memory");
+    if (rc != 0 && !c->complete)
+        error_move(&c->err, &err);
+    error_clear(&err);
+    if (c->err.code != 0 || c->complete)
+        finish(c);
+}
+
+static void on_ended(void *arg, int reason)
+{
+    struct http_client_call *c = arg;
+    if (reason == 0 && c->answer.status != 0)
+        reason = http1_parser_end(c->parser, &c->err);
+    else if (reason == 0)
+        reason = error_set(&c->err, ERROR_CLOSED, "the server closed the connection without an answer");
+    else
+        (void)error_set(&c->err, reason, "%s", error_code_name(reason));
+    finish(c);
+}
+
+static void on_timeout(void *arg)
+{
+    struct http_client_call *c = arg;
+    char timeout[32];
+    units_format_duration((int64_t)c->timeout, timeout, sizeof timeout);
+    (void)error_set(&c->err, ERROR_TIMEOUT, "no answer within %s", timeout);
+    finish(c);
+}
+
+int http_fetch_start(struct world *w, const struct http_fetch *fetch,
+                     void (*done)(void *arg, struct http_answer *answer, struct error *err), void *arg,
+                     struct http_client_call **out, struct error *err)
+{
+    static const struct world_stream_events stream_events = {
+        .connected = on_connected, .readable = on_readable, .ended = on_ended};
+    static const struct http1_events parser_events = {on_head, on_body, on_complete};
+    struct url u = {0};
+    struct http_client_call *c = calloc(1, sizeof *c);
+    if (c == NULL)
+        return error_set(err, ERROR_MEMORY, "out of memory");
+    c->world = w;
+    c->done = done;
+    c->arg = arg;
+    c->started = world_now(w);
+    c->timeout = fetch->timeout == 0 ? FETCH_TIMEOUT_DEFAULT : fetch->timeout;
+    world_timer_init(&c->timer, w, on_timeout, c);
+    int rc = url_parse(fetch->url, &u, err);
+    if (rc == 0)
+        rc = write_request(&c->request, fetch, &u, err);
+    if (rc == 0)
+        rc = http1_parser_new(true, HTTP_ANSWER_MAX, &parser_events, c, &c->parser);
+    if (rc == 0)
+        rc = world_timer_start(&c->timer, c->timeout);
+    if (rc == ERROR_MEMORY)
+        (void)error_set(err, rc, "out of memory");
+    if (rc == 0 && fetch->method != NULL && strcmp(fetch->method, "HEAD") == 0)
+        http1_parser_no_body(c->parser);
+    if (rc == 0)
+        rc = world_connect(w, text_string(&u.address), &stream_events, c, &c->stream, err);
+    text_deinit(&u.address);
+    text_deinit(&u.target);
+    if (rc != 0)
+        call_free(c);
+    else if (out != NULL)
+        *out = c;
+    return rc;
+}
+
+void http_fetch_cancel(struct http_client_call *call)
+{
+    if (call != NULL && !call->over)
+        call_free(call);
+}
+
+/* ---- waiting --------------------------------------------------------------------------------------------------- */
+
+struct wait {
+    struct http_answer *answer;
+    struct error *err;
+    int code;
+    bool over;
+};
+
+static void on_answer(void *arg, struct http_answer *answer, struct error *err)
+{
+    struct wait *wait = arg;
+    *wait->answer = *answer;
+    wait->code = err->code;
+    wait->over = true;
+    error_move(wait->err, err);
+}
+
+static bool is_over(void *arg)
+{
+    return ((struct wait *)arg)->over;
+}
+
+int http_fetch_wait(struct world *w, const struct http_fetch *fetch, struct http_answer *out, struct error *err)
+{
+    struct wait wait = {.answer = out, .err = err};
+    struct http_client_call *call = NULL;
+    *out = (struct http_answer){0};
+    int rc = http_fetch_start(w, fetch, on_answer, &wait, &call, err);
+    if (rc != 0)
+        return rc;
+    rc = world_run_until(w, is_over, &wait, 0);
+    if (wait.over)
+        return wait.code;
+    http_fetch_cancel(call);
+    return error_set(err, rc, "the wait for an answer ended early: %s", error_code_name(rc));
+}
+
+void http_answer_deinit(struct http_answer *a)
+{
+    arena_deinit(&a->arena);
+    *a = (struct http_answer){0};
+}

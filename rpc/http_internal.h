@@ -1,0 +1,82 @@
+/* What the parts of the HTTP server share. A connection owns its stream, parser and the exchange being read or
+ * answered (one at a time: pipelined requests wait in `pending`); an exchange that was handed to the handler and lost
+ * its connection lives on until the handler finishes it. */
+#ifndef RPC_HTTP_INTERNAL_H
+#define RPC_HTTP_INTERNAL_H
+
+#include "rpc/http.h"
+
+#define HTTP_BODY_MAX_DEFAULT        ((size_t)32 << 20)
+#define HTTP_HEAD_TIMEOUT_DEFAULT    (UINT64_C(10) * 1000000000) /* ns */
+#define HTTP_IDLE_TIMEOUT_DEFAULT    (UINT64_C(60) * 1000000000)
+#define HTTP_LINGER                  (UINT64_C(1) * 1000000000) /* ns to swallow what a peer still sends after the end */
+#define HTTP_CONNECTIONS_MAX_DEFAULT 10000
+#define HTTP_PENDING_MAX             ((size_t)64 << 10) /* bytes of pipelined requests kept before reading stops */
+#define HTTP_FLUSH_AT                ((size_t)64 << 10) /* bytes gathered before a write goes out at once */
+#define HTTP_BODY_RESERVE_MAX        ((size_t)64 << 10) /* memory taken on the word of a Content-Length alone */
+#define HTTP_LISTENERS_MAX           8
+
+enum http_wait { HTTP_WAIT_NOTHING, HTTP_WAIT_REQUEST, HTTP_WAIT_HEAD, HTTP_WAIT_BODY, HTTP_WAIT_LINGER };
+
+struct http_connection {
+    struct http_server *server;
+    struct http_connection *previous, *next;
+    struct world_stream *stream;
+    struct tls_session *tls; /* NULL: plaintext */
+    struct http1_parser *parser;
+    struct http_exchange *exchange; /* being read or being answered; NULL: none */
+    struct text out, cipher, plain, pending;
+    struct world_task task; /* flush, then go on with what is pending */
+    struct world_timer timer;
+    enum http_wait waiting;
+    uint64_t requests, waiting_requests; /* heads seen; the same when the timer was last armed */
+    size_t queued_before;                /* at the last idle alarm: a slow reader is not an idle one */
+    int refuse;                          /* status to refuse with once the parser has returned; 0: none */
+    bool reading;                        /* the stream is not paused */
+    bool last;                           /* nothing more is read as a request */
+    bool lingering, dead;
+};
+
+struct http_server {
+    struct world *world;
+    struct http_server_options options;
+    void (*handle)(void *arg, struct http_exchange *x);
+    void *arg;
+    struct world_listener *listeners[HTTP_LISTENERS_MAX];
+    size_t listener_count;
+    struct http_connection *connections;
+    uint32_t connection_count;
+    bool told_full; /* the log knows that connections are turned away */
+    int64_t date_second;
+    char date[80];
+};
+
+struct http_exchange {
+    struct http_connection *connection; /* NULL once it is gone */
+    struct world *world;
+    struct arena arena;
+    struct http1_head head;
+    const char *method, *path, *query, *peer;
+    struct text body, headers; /* the request's body; the answer's extra header lines */
+    void *user;
+    void (*cancelled)(void *arg);
+    void *cancelled_arg;
+    void (*drained)(void *arg);
+    void *drained_arg;
+    bool handed;  /* the handler has it */
+    bool begun;   /* the answer's head is written */
+    bool chunked; /* the answer's body is */
+    bool bodiless; /* the answer has no body whatever is written */
+    bool close;   /* the connection ends with this answer */
+};
+
+/* From a head; NULL: no memory. *refuse is set to a status when the request cannot be served. */
+struct http_exchange *http_exchange_new(struct http_connection *c, const struct http1_head *head, int *refuse);
+void http_exchange_free(struct http_exchange *x);
+
+/* The connection's side of an answer. */
+void http_connection_written(struct http_connection *c);                /* something was added to `out` */
+void http_connection_done(struct http_connection *c, bool close);       /* the exchange is answered and freed */
+const char *http_server_date(struct http_server *s);
+
+#endif

@@ -1,0 +1,72 @@
+/* The system under test as the pillars see it: its contracts, its doors, and the levers that stop and start its parts.
+ * harrow/ makes one from a manifest and a driver (processes, sim, attach); e2e/, fuzz/, chaos/ and fakes/ only use it.
+ *
+ * All strings are borrowed for the target's life. */
+#ifndef RPC_TARGET_H
+#define RPC_TARGET_H
+
+#include "base/result.h"
+#include "rpc/rpc.h"
+
+struct target;
+
+enum target_action {
+    TARGET_KILL,      /* SIGKILL, or a node's process death in simulation */
+    TARGET_TERMINATE, /* SIGTERM */
+    TARGET_STOP,      /* SIGSTOP */
+    TARGET_CONTINUE,  /* SIGCONT */
+    TARGET_START,     /* start again what was killed, when no supervisor does */
+    TARGET_POWER_CUT, /* simulation only: crash of the machine */
+    TARGET_PARTITION, /* simulation only: cut from every other part */
+    TARGET_HEAL,      /* undo TARGET_PARTITION */
+    TARGET_ACTION_COUNT,
+};
+const char *target_action_name(enum target_action a); /* "kill", "terminate", ... */
+
+struct target_component {
+    const char *name;
+    const char *address;            /* gRPC, "127.0.0.1:8002"; NULL: none */
+    const char *http;               /* "http://127.0.0.1:8080"; NULL: none */
+    const char *const *services;    /* full proto names it serves, NULL-terminated */
+    bool stateful;                  /* has data of its own on disk */
+};
+
+struct target_operations {
+    /* Carry out; 0 when it was done *and seen to have happened* (the process is gone, stopped, running again).
+     * ERROR_UNSUPPORTED with the reason when the driver cannot. */
+    int (*act)(struct target *t, const char *component, enum target_action action, struct error *err);
+    bool (*alive)(struct target *t, const char *component);      /* its process or node runs (not: answers) */
+    int64_t (*process)(struct target *t, const char *component); /* process id; 0: none */
+    /* Resident bytes and CPU ns of one component. */
+    int (*usage)(struct target *t, const char *component, uint64_t *resident, uint64_t *cpu);
+    /* The last lines a component logged, newest last. */
+    int (*logs)(struct target *t, const char *component, size_t lines, struct text *out);
+};
+
+struct target {
+    const struct target_operations *operations;
+    struct world *world;            /* the harness's own */
+    const char *system;             /* manifest's name: "micro" */
+    const char *driver;             /* "processes", "sim", "attach" */
+    const char *manifest;           /* path, for replay commands */
+    const struct pb_pool *pool;
+    const struct target_component *components;
+    size_t component_count;
+    const char *token;              /* access token for calls, or NULL */
+    const char *namespace;          /* Micro namespace, or NULL */
+    const char *gateway;            /* base URL of the HTTP gateway, or NULL */
+    uint64_t seed;
+    struct result_stream *results;
+    bool interrupted; /* the user wants to stop: finish what is under way, undo, return ERROR_CANCELLED */
+    struct target_channels *channels; /* internal; NULL at first */
+};
+
+const struct target_component *target_find(const struct target *t, const char *name);       /* component by name */
+const struct target_component *target_serving(const struct target *t, const char *service); /* by full proto name */
+/* A channel to the component (made on first use, kept until target_close_channels). */
+int target_channel(struct target *t, const struct target_component *c, struct rpc_channel **out, struct error *err);
+void target_close_channels(struct target *t);
+/* Metadata every call carries: authorization and micro-namespace. Items live as long as the target. */
+struct grpc_metadata target_metadata(struct target *t);
+
+#endif

@@ -1,0 +1,127 @@
+/* The command line as it is written; what it does to a running server is shown in server/server_test.c. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "runtime/cli/cli.h"
+
+#include <string.h>
+
+#define WORDS_MAX 16
+
+static const struct command *parse(const char *const *words, int *rc, struct arguments *args, struct error *err)
+{
+    char storage[WORDS_MAX][64];
+    char *argv[WORDS_MAX + 1] = {NULL};
+    const struct command *found = NULL;
+    bool help = false;
+    int argc = 0;
+    for (; words[argc]; argc++) {
+        assert_true(argc < WORDS_MAX && strlen(words[argc]) < sizeof storage[0]);
+        strcpy(storage[argc], words[argc]);
+        argv[argc] = storage[argc];
+    }
+    *rc = command_parse(&cli_root, argc, argv, &found, args, &help, err);
+    return found;
+}
+
+static void test_commands(void **state)
+{
+    static const struct {
+        const char *words[WORDS_MAX];
+        const char *command; /* NULL: refused */
+    } rows[] = {
+        {{"micro", "server"}, "server"},
+        {{"micro", "server", "--base-port", "0", "--data-dir", "/tmp/x"}, "server"},
+        {{"micro", "server", "--base-port", "70000"}, NULL},
+        {{"micro", "server", "--profile", "cloud"}, NULL},
+        {{"micro", "services"}, "services"},
+        {{"micro", "call", "helloworld", "Helloworld.Call"}, "call"},
+        {{"micro", "call", "a", "B.C", "{}", "--output", "raw", "-m", "k=v", "--request_timeout", "5s"}, "call"},
+        {{"micro", "call", "helloworld"}, NULL},
+        {{"micro", "call", "a", "B.C", "{}", "more"}, NULL},
+        {{"micro", "call", "a", "B.C", "--output", "xml"}, NULL},
+        {{"micro", "store", "read", "key", "--prefix", "-l", "5"}, "read"},
+        {{"micro", "store", "write", "key"}, NULL},
+        {{"micro", "store", "write", "key", "value", "--expiry", "1h"}, "write"},
+        {{"micro", "store", "write", "key", "value", "--expiry", "soon"}, NULL},
+        {{"micro", "store"}, NULL},
+        {{"micro", "config", "set", "a.b", "1", "-s"}, "set"},
+        {{"micro", "config", "get"}, NULL},
+        {{"micro", "login", "admin", "--password", "x"}, "login"},
+        {{"micro", "--data-dir", "/tmp/x", "status"}, "status"},
+        {{"micro", "health", "store"}, "health"},
+        {{"micro", "statsu"}, NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct arguments args = {0};
+        struct error err = ERROR_INIT;
+        int rc;
+        const struct command *found = parse(rows[i].words, &rc, &args, &err);
+        if (!rows[i].command) {
+            if (rc == 0)
+                fail_msg("row %zu is not refused", i);
+            assert_true(err.message && err.message[0]);
+        } else if (rc < 0 || !found || strcmp(found->name, rows[i].command) != 0) {
+            fail_msg("row %zu: %s", i, err.message ? err.message : found ? found->name : "nothing found");
+        }
+        error_clear(&err);
+        command_cleanup();
+    }
+}
+
+/* A mistyped command is answered with the right one. */
+static void test_nearest(void **state)
+{
+    static const char *const words[] = {"micro", "statsu", NULL};
+    struct arguments args = {0};
+    struct error err = ERROR_INIT;
+    int rc;
+    (void)state;
+    (void)parse(words, &rc, &args, &err);
+    assert_true(rc < 0);
+    assert_non_null(strstr(err.message, "status"));
+    error_clear(&err);
+    command_cleanup();
+}
+
+/* Every command has its help, with its options and a summary. */
+static void help_of(const struct command *c, int depth)
+{
+    struct text help = TEXT_INIT;
+    assert_true(depth < 4);
+    command_help(&cli_root, c, &help);
+    assert_true(text_ok(&help));
+    assert_non_null(strstr(text_string(&help), c->name));
+    for (const struct option *o = c->options; o && o->name; o++) {
+        assert_non_null(o->help);
+        if (!strstr(text_string(&help), o->name))
+            fail_msg("the help of %s says nothing of --%s", c->name, o->name);
+    }
+    text_deinit(&help);
+    for (const struct command *child = c->children; child && child->name; child++) {
+        assert_non_null(child->summary);
+        assert_true(child->run || child->children);
+        help_of(child, depth + 1);
+    }
+}
+
+static void test_help(void **state)
+{
+    (void)state;
+    help_of(&cli_root, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_commands),
+        cmocka_unit_test(test_nearest),
+        cmocka_unit_test(test_help),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

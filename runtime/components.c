@@ -1,0 +1,99 @@
+/* The table of components. Each one is defined beside its code; they are gathered here before main() runs, since C has
+ * no way to name another file's object as an array's initialiser. */
+#include "runtime/component.h"
+
+#include "base/units.h"
+#include "world/sim.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+extern const struct component registry_component, store_component, config_component, auth_component, api_component,
+    helloworld_component, notes_component;
+
+static const struct component *const gathered[] = {
+    &registry_component, &store_component, &config_component, &auth_component, &api_component, &helloworld_component,
+    &notes_component,
+};
+#define COMPONENT_COUNT (sizeof gathered / sizeof gathered[0])
+
+static struct component table[COMPONENT_COUNT + 1];
+const struct component *const components = table;
+
+__attribute__((constructor)) static void gather(void)
+{
+    for (size_t i = 0; i < COMPONENT_COUNT; i++)
+        table[i] = *gathered[i];
+}
+
+const struct component *component_find(const char *name)
+{
+    for (const struct component *c = components; c->name; c++)
+        if (strcmp(c->name, name) == 0)
+            return c;
+    return NULL;
+}
+
+/* ---- as programs of a simulation -------------------------------------------------------------------------------- */
+
+#define SIM_GRACE (5 * SECOND) /* for calls in flight at an orderly stop */
+
+struct program {
+    struct world *world;
+    const struct component *component;
+    struct micro_options_storage *options;
+    void *state;
+};
+
+static void on_drained(void *arg)
+{
+    struct program *p = arg;
+    world_stop(p->world);
+}
+
+static void on_signal(void *arg, int signal)
+{
+    struct program *p = arg;
+    (void)signal;
+    if (p->component->drain)
+        p->component->drain(p->state, SIM_GRACE, on_drained, p);
+    else
+        world_stop(p->world);
+}
+
+static int program_start(struct world *w, int argc, const char *const *argv, void **state, struct error *err)
+{
+    struct program *p = calloc(1, sizeof *p);
+    if (!p)
+        return error_set(err, ERROR_MEMORY, "out of memory");
+    const struct micro_options *options = NULL;
+    int rc = micro_options_parse(argc, argv, NULL, &p->options, &options, err);
+    if (rc == 0 && !(p->component = component_find(options->name)))
+        rc = error_set(err, ERROR_NOT_FOUND, "there is no component called \"%s\"", options->name);
+    if (rc == 0) {
+        p->world = w;
+        rc = p->component->start(w, options, &p->state, err);
+    }
+    if (rc) {
+        micro_options_free(p->options);
+        free(p);
+        return rc;
+    }
+    world_on_signal(w, on_signal, p);
+    *state = p;
+    return 0;
+}
+
+static void program_stop(void *state)
+{
+    struct program *p = state;
+    p->component->stop(p->state);
+    micro_options_free(p->options);
+    free(p);
+}
+
+int component_register_all(struct sim *s)
+{
+    static const struct sim_program micro = {.name = "micro", .start = program_start, .stop = program_stop};
+    return sim_register(s, &micro);
+}

@@ -1,0 +1,220 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/text.h"
+#include "base/units.h"
+#include "runtime/registry/table.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* What happened, as "create micro/a@1:n1,n2;". */
+struct fixture {
+    struct registry_table table;
+    struct text events;
+};
+
+static void on_change(void *arg, const char *action, const char *domain, Registry__Service *s)
+{
+    struct fixture *f = arg;
+    text_printf(&f->events, "%s %s/%s@%s:", action, domain, s->name, s->version);
+    for (size_t i = 0; i < s->n_nodes; i++)
+        text_printf(&f->events, "%s%s", i ? "," : "", s->nodes[i]->id);
+    text_puts(&f->events, ";");
+}
+
+static int set_up(void **state)
+{
+    static struct fixture f;
+    f = (struct fixture){0};
+    registry_table_init(&f.table, on_change, &f);
+    *state = &f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    registry_table_deinit(&f->table);
+    text_deinit(&f->events);
+    return 0;
+}
+
+static void expect(struct fixture *f, const char *events)
+{
+    assert_string_equal(text_string(&f->events), events);
+    text_clear(&f->events);
+}
+
+/* A service of one node; `endpoint` NULL: none. */
+static int put(struct fixture *f, const char *domain, const char *name, const char *version, const char *id,
+               const char *address, const char *endpoint, int64_t ttl, uint64_t now, struct error *err)
+{
+    char texts[5][64];
+    const char *given[] = {name, version, id, address, endpoint ? endpoint : ""};
+    for (size_t i = 0; i < 5; i++)
+        snprintf(texts[i], sizeof texts[i], "%s", given[i]);
+    Registry__Endpoint e = REGISTRY__ENDPOINT__INIT, *es[] = {&e};
+    Registry__Node n = REGISTRY__NODE__INIT, *ns[] = {&n};
+    Registry__Service s = REGISTRY__SERVICE__INIT;
+    s.name = texts[0];
+    s.version = texts[1];
+    n.id = texts[2];
+    n.address = texts[3];
+    e.name = texts[4];
+    s.nodes = ns;
+    s.n_nodes = id[0] || address[0] ? 1 : 0;
+    s.endpoints = es;
+    s.n_endpoints = endpoint ? 1 : 0;
+    return registry_table_register(&f->table, domain, &s, ttl, now, err);
+}
+
+static int take(struct fixture *f, const char *name, const char *version, const char *id)
+{
+    char texts[3][64];
+    snprintf(texts[0], 64, "%s", name);
+    snprintf(texts[1], 64, "%s", version);
+    snprintf(texts[2], 64, "%s", id ? id : "");
+    Registry__Node n = REGISTRY__NODE__INIT, *ns[] = {&n};
+    Registry__Service s = REGISTRY__SERVICE__INIT;
+    s.name = texts[0];
+    s.version = texts[1];
+    n.id = texts[2];
+    s.nodes = ns;
+    s.n_nodes = id ? 1 : 0;
+    return registry_table_deregister(&f->table, "micro", &s, NULL);
+}
+
+static size_t count(struct fixture *f, const char *domain, const char *name)
+{
+    struct arena arena = ARENA_INIT;
+    Registry__Service **services;
+    size_t n = 0;
+    assert_int_equal(registry_table_read(&f->table, domain, name, &arena, &services, &n), 0);
+    arena_deinit(&arena);
+    return n;
+}
+
+static const uint64_t second = (uint64_t)SECOND;
+
+static void registering(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(put(f, "micro", "a", "1", "n1", "h:1", NULL, 90, 0, NULL), 0);
+    expect(f, "create micro/a@1:n1;");
+    assert_int_equal(put(f, "micro", "a", "1", "n1", "h:1", NULL, 90, second, NULL), 0);
+    expect(f, ""); /* a heartbeat is no change */
+    assert_int_equal(put(f, "micro", "a", "1", "n2", "h:2", NULL, 90, second, NULL), 0);
+    expect(f, "update micro/a@1:n1,n2;");
+    assert_int_equal(put(f, "micro", "a", "2", "n3", "h:3", NULL, 90, second, NULL), 0);
+    expect(f, "create micro/a@2:n3;");
+    assert_int_equal(put(f, "other", "a", "1", "n1", "h:1", NULL, 90, second, NULL), 0);
+    expect(f, "create other/a@1:n1;");
+    assert_int_equal(count(f, "micro", "a"), 2);
+    assert_int_equal(count(f, "other", "a"), 1);
+    assert_int_equal(count(f, "*", "a"), 3);
+    assert_int_equal(count(f, "*", NULL), 3);
+    assert_int_equal(count(f, "micro", "b"), 0);
+    assert_int_equal(count(f, "nowhere", NULL), 0);
+}
+
+/* v3 kept the endpoints of the first registration for ever. */
+static void endpoints_follow_the_last_registration(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "micro", "a", "1", "n1", "h:1", "A.Old", 90, 0, NULL);
+    text_clear(&f->events);
+    put(f, "micro", "a", "1", "n1", "h:1", "A.New", 90, 0, NULL);
+    expect(f, "update micro/a@1:n1;");
+    struct arena arena = ARENA_INIT;
+    Registry__Service **services;
+    size_t n = 0;
+    assert_int_equal(registry_table_read(&f->table, "micro", "a", &arena, &services, &n), 0);
+    assert_int_equal(n, 1);
+    assert_int_equal(services[0]->n_endpoints, 1);
+    assert_string_equal(services[0]->endpoints[0]->name, "A.New");
+    arena_deinit(&arena);
+}
+
+/* v3 let them go silently. */
+static void expiry_is_told(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "micro", "a", "1", "n1", "h:1", NULL, 90, 0, NULL);
+    put(f, "micro", "a", "1", "n2", "h:2", NULL, 30, 0, NULL);
+    put(f, "micro", "for-ever", "1", "n", "h:3", NULL, 0, 0, NULL);
+    text_clear(&f->events);
+    assert_int_equal(registry_table_expire(&f->table, 29 * second), 30 * second);
+    expect(f, "");
+    assert_int_equal(registry_table_expire(&f->table, 30 * second), 90 * second);
+    expect(f, "delete micro/a@1:n2;");
+    put(f, "micro", "a", "1", "n1", "h:1", NULL, 90, 60 * second, NULL); /* heartbeat */
+    assert_int_equal(registry_table_expire(&f->table, 100 * second), 150 * second);
+    expect(f, "");
+    assert_true(registry_table_expire(&f->table, 150 * second) == UINT64_MAX);
+    expect(f, "delete micro/a@1:n1;");
+    assert_int_equal(count(f, "micro", "a"), 0);
+    assert_int_equal(count(f, "micro", "for-ever"), 1);
+}
+
+/* Killed and started again at the same address, long before its old entry would expire. */
+static void restart_replaces_the_node(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "micro", "a", "1", "old", "h:1", NULL, 90, 0, NULL);
+    put(f, "micro", "a", "1", "other", "h:2", NULL, 90, 0, NULL);
+    text_clear(&f->events);
+    put(f, "micro", "a", "1", "new", "h:1", NULL, 90, 0, NULL);
+    expect(f, "delete micro/a@1:old;update micro/a@1:other,new;");
+}
+
+static void deregistering(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "micro", "a", "1", "n1", "h:1", NULL, 90, 0, NULL);
+    put(f, "micro", "a", "1", "n2", "h:2", NULL, 90, 0, NULL);
+    text_clear(&f->events);
+    assert_int_equal(take(f, "a", "1", "n1"), 0);
+    expect(f, "delete micro/a@1:n1;");
+    assert_int_equal(take(f, "a", "1", "n1"), 0); /* gone already: fine */
+    assert_int_equal(take(f, "a", "2", NULL), 0);
+    assert_int_equal(take(f, "b", "1", NULL), 0);
+    expect(f, "");
+    assert_int_equal(take(f, "a", "1", NULL), 0);
+    expect(f, "delete micro/a@1:n2;");
+    assert_int_equal(f->table.versions, 0);
+    assert_int_equal(map_count(&f->table.groups), 0);
+    assert_int_equal(take(f, "", "1", NULL), ERROR_INVALID);
+}
+
+static void refusals(void **state)
+{
+    struct fixture *f = *state;
+    struct error err = ERROR_INIT;
+    char longest[] = "0123456789012345678901234567890123456789012345678901234567890";
+    assert_int_equal(put(f, "micro", "", "1", "n", "h:1", NULL, 90, 0, &err), ERROR_INVALID);
+    assert_int_equal(put(f, "micro", "a", "1", "", "", NULL, 90, 0, &err), ERROR_INVALID);
+    assert_int_equal(put(f, "micro", "a", "1", "n", "", NULL, 90, 0, &err), ERROR_INVALID);
+    assert_int_equal(put(f, "micro", "a", "1", "", "h:1", NULL, 90, 0, &err), ERROR_INVALID);
+    assert_int_equal(put(f, "micro", "a", "1", "n", "h:1", NULL, -1, 0, &err), ERROR_INVALID);
+    assert_int_equal(put(f, "micro", "a", "1", "n", "h:1", NULL, INT64_MAX, 0, &err), ERROR_INVALID);
+    assert_int_equal(put(f, "micro", longest, "1", "n", "h:1", NULL, 90, 0, &err), 0);
+    error_clear(&err);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(registering, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(endpoints_follow_the_last_registration, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(expiry_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(restart_replaces_the_node, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(deregistering, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(refusals, set_up, tear_down),
+    };
+    return cmocka_run_group_tests_name("registry table", tests, NULL, NULL);
+}

@@ -1,0 +1,12 @@
+/* Ports of a whole runtime: one block, every component at its own offset (v3's ports are the block at 8000). */
+#ifndef RUNTIME_SERVER_PORTS_H
+#define RUNTIME_SERVER_PORTS_H
+
+#include "world/world.h"
+
+/* Fails with ERROR_IN_USE, naming port and component, when a port of the block is taken. */
+int server_ports_check(struct world *w, const char *host, int base, struct error *err);
+/* A base whose whole block is free right now. */
+int server_ports_find(struct world *w, const char *host, int *base, struct error *err);
+
+#endif

@@ -1,0 +1,208 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "runtime/server/sim_system.h"
+
+#include "base/units.h"
+#include "runtime/api/api.h"
+#include "runtime/component.h"
+#include "runtime/service/service.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CALL_TIMEOUT  ((uint64_t)30 * (uint64_t)SECOND) /* virtual */
+#define HEADERS_MAX   16
+#define TOKEN_SECONDS   3600
+#define SERVICE_SECONDS (365 * 24 * 3600)
+
+static struct text made_private, made_public;
+
+static void drop_keys(void)
+{
+    text_deinit(&made_private);
+    text_deinit(&made_public);
+}
+
+void sim_system_init(struct sim_system *s, uint64_t seed)
+{
+    const struct sim_options options = {.seed = seed, .steps_max = 5000000};
+    *s = (struct sim_system){.sim = sim_new(&options), .admin_secret = SIM_ADMIN_SECRET};
+    assert_non_null(s->sim);
+    if (!made_private.len) {
+        assert_int_equal(micro_keys_generate(&made_private, &made_public, NULL), 0);
+        assert_int_equal(atexit(drop_keys), 0);
+    }
+    text_add(&s->private_key, made_private.data, made_private.len);
+    text_add(&s->public_key, made_public.data, made_public.len);
+    assert_int_equal(component_register_all(s->sim), 0);
+    s->client = sim_node(s->sim, "client");
+    assert_non_null(s->client);
+}
+
+void sim_system_deinit(struct sim_system *s)
+{
+    sim_free(s->sim);
+    text_deinit(&s->private_key);
+    text_deinit(&s->public_key);
+}
+
+char *sim_system_token(struct sim_system *s, struct arena *arena, const char *id, const char *type, const char *issuer,
+                       const char *scope)
+{
+    const char *const scopes[] = {scope, NULL};
+    const struct micro_claims claims = {.subject = id, .type = type, .issuer = issuer, .name = id, .scopes = scopes,
+                                        .expires = world_wall(s->client) / SECOND +
+                                                   (strcmp(type, "service") == 0 ? SERVICE_SECONDS : TOKEN_SECONDS)};
+    struct text token = TEXT_INIT;
+    assert_int_equal(micro_token_sign(text_string(&s->private_key), &claims, &token, NULL), 0);
+    char *copy = arena_string(arena, text_string(&token));
+    text_deinit(&token);
+    assert_non_null(copy);
+    return copy;
+}
+
+void sim_system_start(struct sim_system *s, const char *component)
+{
+    struct arena arena = ARENA_INIT;
+    struct error err = ERROR_INIT;
+    struct text peers = TEXT_INIT;
+    for (const struct component *c = components; c->name; c++) {
+        if (c->port_offset < MICRO_USER_OFFSET && strcmp(c->name, "api") != 0)
+            text_printf(&peers, "%s%s=%s:%d", peers.len ? "," : "", c->name, c->name, MICRO_BASE_PORT + c->port_offset);
+    }
+    bool auth = strcmp(component, "auth") == 0;
+    const char *argv[24] = {"micro", component, "--data-dir", "data", "--host", "0.0.0.0", "--peers",
+                            text_string(&peers), "--public-key", text_string(&s->public_key), "--token",
+                            sim_system_token(s, &arena, component, "service", "micro", "service")};
+    int argc = 12;
+    if (auth) {
+        argv[argc++] = "--private-key";
+        argv[argc++] = text_string(&s->private_key);
+    }
+    if (auth && s->admin_secret) {
+        argv[argc++] = "--admin-secret";
+        argv[argc++] = s->admin_secret;
+    }
+    int rc = sim_start(s->sim, component, "micro", argc, argv, &err);
+    if (rc < 0)
+        fail_msg("%s does not start: %s", component, err.message ? err.message : "?");
+    text_deinit(&peers);
+    arena_deinit(&arena);
+}
+
+/* Where its gRPC server is. */
+static void address_of(const char *component, char out[128])
+{
+    const struct component *c = component_find(component);
+    assert_non_null(c);
+    int offset = strcmp(component, "api") == 0 ? API_GRPC_OFFSET : c->port_offset;
+    snprintf(out, 128, "%s:%d", component, MICRO_BASE_PORT + offset);
+}
+
+void sim_system_wait(struct sim_system *s, const char *component)
+{
+    char address[128];
+    struct rpc_channel *channel = NULL;
+    struct error err = ERROR_INIT;
+    address_of(component, address);
+    const struct rpc_channel_options options = {.addresses = address};
+    assert_int_equal(rpc_channel_new(s->client, &options, &channel, NULL), 0);
+    if (rpc_wait_ready(s->client, channel, "", CALL_TIMEOUT, &err) < 0)
+        fail_msg("%s is not ready: %s", component, err.message ? err.message : "?");
+    rpc_channel_free(channel);
+}
+
+void sim_system_start_all(struct sim_system *s, const char *const *names)
+{
+    for (; *names; names++) {
+        sim_system_start(s, *names);
+        sim_system_wait(s, *names);
+    }
+}
+
+void sim_answer_deinit(struct sim_answer *a)
+{
+    json_decref(a->body);
+    text_deinit(&a->text);
+    *a = (struct sim_answer){0};
+}
+
+static void fill(struct sim_answer *out, int status, struct bytes text)
+{
+    *out = (struct sim_answer){.status = status};
+    text_add(&out->text, text.data, text.len);
+    out->body = text.len ? json_loadb((const char *)text.data, text.len, 0, NULL) : NULL;
+}
+
+void sim_system_call(struct sim_system *s, const char *component, const char *path, const char *token, const char *json,
+                     struct sim_answer *out)
+{
+    char address[128];
+    struct rpc_channel *channel = NULL;
+    struct rpc_answer answer = {0};
+    struct text bearer = TEXT_INIT;
+    struct error err = ERROR_INIT;
+    address_of(component, address);
+    text_printf(&bearer, "Bearer %s", token ? token : "");
+    const struct grpc_header header = {bytes_of("authorization"), text_bytes(&bearer)};
+    const struct rpc_channel_options options = {.addresses = address};
+    const struct rpc_request request = {
+        .path = path,
+        .metadata = {&header, token ? 1 : 0},
+        .timeout = CALL_TIMEOUT,
+        .content_type = "application/grpc+json",
+        .message = bytes_of(json),
+        .has_message = true,
+    };
+    assert_int_equal(rpc_channel_new(s->client, &options, &channel, NULL), 0);
+    if (rpc_unary_wait(s->client, channel, &request, &answer, &err) < 0)
+        fail_msg("%s was not answered: %s", path, err.message ? err.message : "?");
+    fill(out, answer.reply.status, answer.reply.status == GRPC_OK ? answer.reply.body : answer.reply.message);
+    rpc_answer_deinit(&answer);
+    rpc_channel_free(channel);
+    text_deinit(&bearer);
+}
+
+void sim_system_http(struct sim_system *s, const char *method, const char *target, const char *headers,
+                     const char *body, struct sim_answer *out)
+{
+    struct http1_header list[HEADERS_MAX];
+    struct http_answer answer = {0};
+    struct error err = ERROR_INIT;
+    char url[1024];
+    size_t count = 0;
+    snprintf(url, sizeof url, "http://api:%d%s", MICRO_BASE_PORT + API_PORT_OFFSET, target);
+    for (const char *line = headers; line && *line && count < HEADERS_MAX;) {
+        size_t len = strcspn(line, "\n"), name = strcspn(line, ":");
+        assert_true(name + 2 <= len);
+        list[count++] = (struct http1_header){BYTES(line, name), BYTES(line + name + 2, len - name - 2)};
+        line += len + (line[len] == '\n');
+    }
+    const struct http_fetch fetch = {.method = method, .url = url, .headers = list, .header_count = count,
+                                     .body = body ? bytes_of(body) : BYTES_NONE, .timeout = CALL_TIMEOUT};
+    if (http_fetch_wait(s->client, &fetch, &answer, &err) < 0)
+        fail_msg("%s %s was not answered: %s", method, target, err.message ? err.message : "?");
+    fill(out, answer.status, answer.body);
+    http_answer_deinit(&answer);
+}
+
+const char *sim_answer_text(const struct sim_answer *a, const char *path)
+{
+    const json_t *at = a->body;
+    while (*path && at) {
+        char part[64];
+        size_t len = strcspn(path, "/");
+        assert_true(len < sizeof part);
+        memcpy(part, path, len);
+        part[len] = '\0';
+        at = json_is_array(at) ? json_array_get(at, (size_t)strtoul(part, NULL, 10)) : json_object_get(at, part);
+        path += len + (path[len] == '/');
+    }
+    return json_is_string(at) ? json_string_value(at) : "";
+}

@@ -1,0 +1,324 @@
+/* The parts of the framework that need no world: base64, tokens, errors, and what components are told. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "proto/errors/errors.pb-c.h"
+#include "runtime/service/base64.h"
+#include "runtime/service/service.h"
+
+#include <jansson.h>
+#include <string.h>
+
+/* ---- base64 ----------------------------------------------------------------------------------------------------- */
+
+static void base64_vectors(void **state)
+{
+    (void)state;
+    /* RFC 4648, 10 */
+    static const char *const vectors[][2] = {{"", ""},         {"f", "Zg=="},         {"fo", "Zm8="},
+                                             {"foo", "Zm9v"},  {"foob", "Zm9vYg=="},  {"fooba", "Zm9vYmE="},
+                                             {"foobar", "Zm9vYmFy"}, {"\xfb\xff\xfe", "+//+"}};
+    for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++) {
+        struct text out = TEXT_INIT, back = TEXT_INIT;
+        base64_encode(&out, bytes_of(vectors[i][0]));
+        assert_string_equal(text_string(&out), vectors[i][1]);
+        assert_true(base64_decode(&back, text_bytes(&out)));
+        assert_string_equal(text_string(&back), vectors[i][0]);
+        text_clear(&out);
+        text_clear(&back);
+        base64_encode_url(&out, bytes_of(vectors[i][0]));
+        assert_null(strpbrk(text_string(&out), "+/="));
+        assert_true(base64_decode(&back, text_bytes(&out)));
+        assert_string_equal(text_string(&back), vectors[i][0]);
+        text_deinit(&out);
+        text_deinit(&back);
+    }
+}
+
+static void base64_refuses(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"Z", "Zg=", "Zh==", "Zg===", "Z g=a", "Zm9v!", "=Zg=", "Zm9vZ"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct text out = TEXT_INIT;
+        if (base64_decode(&out, bytes_of(bad[i])))
+            fail_msg("\"%s\" was accepted", bad[i]);
+        text_deinit(&out);
+    }
+}
+
+/* ---- tokens ----------------------------------------------------------------------------------------------------- */
+
+struct keys {
+    struct text private_pem, public_pem, other_private, other_public;
+};
+
+static int make_keys(void **state)
+{
+    static struct keys k;
+    assert_int_equal(micro_keys_generate(&k.private_pem, &k.public_pem, NULL), 0);
+    assert_int_equal(micro_keys_generate(&k.other_private, &k.other_public, NULL), 0);
+    *state = &k;
+    return 0;
+}
+
+static int drop_keys(void **state)
+{
+    struct keys *k = *state;
+    text_deinit(&k->private_pem);
+    text_deinit(&k->public_pem);
+    text_deinit(&k->other_private);
+    text_deinit(&k->other_public);
+    return 0;
+}
+
+#define NOW INT64_C(1767225600)
+
+static void sign(const struct keys *k, int64_t expires, struct text *token)
+{
+    static const char *const scopes[] = {"admin", "\"quoted\"", NULL};
+    const struct micro_claims claims = {.subject = "jane", .type = "user", .issuer = "micro", .name = "Jane Dœ",
+                                        .scopes = scopes, .expires = expires};
+    assert_int_equal(micro_token_sign(text_string(&k->private_pem), &claims, token, NULL), 0);
+}
+
+static int verify(const struct text *pem, const char *token, struct error *err)
+{
+    struct arena arena = ARENA_INIT;
+    struct micro_claims claims;
+    int rc = micro_token_verify(text_string(pem), token, NOW, &arena, &claims, err);
+    arena_deinit(&arena);
+    return rc;
+}
+
+static void token_round_trip(void **state)
+{
+    const struct keys *k = *state;
+    struct text token = TEXT_INIT, again = TEXT_INIT;
+    struct arena arena = ARENA_INIT;
+    struct micro_claims claims;
+    sign(k, NOW + 60, &token);
+    assert_int_equal(micro_token_verify(text_string(&k->public_pem), text_string(&token), NOW, &arena, &claims, NULL), 0);
+    assert_string_equal(claims.subject, "jane");
+    assert_string_equal(claims.type, "user");
+    assert_string_equal(claims.issuer, "micro");
+    assert_string_equal(claims.name, "Jane Dœ");
+    assert_string_equal(claims.scopes[0], "admin");
+    assert_string_equal(claims.scopes[1], "\"quoted\"");
+    assert_null(claims.scopes[2]);
+    assert_int_equal(claims.expires, NOW + 60);
+    sign(k, NOW + 60, &again); /* the same claims give the same token: a simulation depends on it */
+    assert_string_equal(text_string(&token), text_string(&again));
+    arena_deinit(&arena);
+    text_deinit(&token);
+    text_deinit(&again);
+}
+
+static void token_refusals(void **state)
+{
+    struct keys *k = *state;
+    struct text token = TEXT_INIT, forged = TEXT_INIT;
+    struct error err = ERROR_INIT;
+    sign(k, NOW + 60, &token);
+    assert_int_equal(verify(&k->other_public, text_string(&token), &err), ERROR_DENIED);
+    assert_non_null(strstr(err.message, "signature"));
+
+    text_clear(&forged); /* every single character counts */
+    text_puts(&forged, text_string(&token));
+    for (size_t i = 0; i < forged.len; i += 7) {
+        char kept = forged.data[i];
+        forged.data[i] = kept == 'A' ? 'B' : 'A';
+        if (verify(&k->public_pem, text_string(&forged), &err) == 0)
+            fail_msg("a token changed at %zu was accepted", i);
+        forged.data[i] = kept;
+    }
+
+    text_clear(&token);
+    sign(k, NOW, &token);
+    assert_int_equal(verify(&k->public_pem, text_string(&token), &err), ERROR_DENIED);
+    assert_non_null(strstr(err.message, "expired"));
+
+    /* no algorithm, and a public key used as an HMAC secret, the two classics */
+    text_clear(&forged);
+    base64_encode_url(&forged, bytes_of("{\"alg\":\"none\"}"));
+    text_puts(&forged, strchr(text_string(&token), '.'));
+    assert_int_equal(verify(&k->public_pem, text_string(&forged), &err), ERROR_DENIED);
+    assert_non_null(strstr(err.message, "RS256"));
+    text_clear(&forged);
+    base64_encode_url(&forged, bytes_of("{\"alg\":\"HS256\"}"));
+    text_puts(&forged, strchr(text_string(&token), '.'));
+    assert_int_equal(verify(&k->public_pem, text_string(&forged), &err), ERROR_DENIED);
+
+    static const char *const shapes[] = {"", ".", "..", "a.b", "a.b.c.d", "...", "\xff\xfe.\x01.\x02"};
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
+        assert_int_equal(verify(&k->public_pem, shapes[i], &err), ERROR_DENIED);
+    struct text no_key = TEXT_INIT;
+    text_puts(&no_key, "no key");
+    assert_int_equal(verify(&no_key, text_string(&token), &err), ERROR_INVALID);
+    error_clear(&err);
+    text_deinit(&no_key);
+    text_deinit(&token);
+    text_deinit(&forged);
+}
+
+/* ---- errors ----------------------------------------------------------------------------------------------------- */
+
+static void error_parsing(void **state)
+{
+    (void)state;
+    struct micro_error e;
+    micro_error_parse(GRPC_NOT_FOUND, bytes_of("{\"id\":\"store.Store.Read\",\"code\":404,\"detail\":\"not found\",\"status\":\"Not Found\"}"), &e);
+    assert_int_equal(e.code, 404);
+    assert_string_equal(e.id, "store.Store.Read");
+    assert_string_equal(e.detail, "not found");
+    micro_error_parse(GRPC_UNKNOWN, bytes_of("{\"Id\":\"a\",\"Code\":409,\"Detail\":\"old\"}"), &e);
+    assert_int_equal(e.code, 409);
+    assert_string_equal(e.detail, "old");
+    micro_error_parse(GRPC_UNAVAILABLE, bytes_of("connection refused"), &e);
+    assert_int_equal(e.code, 503);
+    assert_string_equal(e.id, "go.micro.client");
+    assert_string_equal(e.detail, "connection refused");
+    micro_error_parse(GRPC_INTERNAL, bytes_of("{\"code\":\"404\"}"), &e);
+    assert_int_equal(e.code, 500);
+    micro_error_parse(GRPC_INTERNAL, BYTES_NONE, &e);
+    assert_int_equal(e.code, 500);
+    assert_int_equal(micro_code_to_grpc(401), GRPC_UNAUTHENTICATED);
+    assert_int_equal(micro_code_to_grpc(409), GRPC_ALREADY_EXISTS);
+    assert_int_equal(micro_code_to_grpc(412), GRPC_FAILED_PRECONDITION);
+    assert_int_equal(micro_code_to_grpc(418), GRPC_UNKNOWN);
+}
+
+/* ---- options ---------------------------------------------------------------------------------------------------- */
+
+static const char *environment(const char *name)
+{
+    if (strcmp(name, "MICRO_HOST") == 0)
+        return "10.0.0.1";
+    if (strcmp(name, "MICRO_AUTH_PUBLIC_KEY") == 0)
+        return "LS0tLS1CRUdJTiBQVUJMSUMgS0VZLS0tLS0=";
+    if (strcmp(name, "MICRO_TOKEN") == 0)
+        return "";
+    return NULL;
+}
+
+static int parse(int argc, const char *const *argv, struct micro_options_storage **storage,
+                 const struct micro_options **out, struct error *err)
+{
+    return micro_options_parse(argc, argv, environment, storage, out, err);
+}
+
+static void options_parsing(void **state)
+{
+    (void)state;
+    const char *argv[] = {"micro", "service", "store", "--data_dir=/d", "--base-port", "9000", "--peers",
+                          "registry=reg:1,notes=n:2", "--private-key=-----BEGIN x"};
+    struct micro_options_storage *storage = NULL;
+    const struct micro_options *o = NULL;
+    char address[64];
+    assert_int_equal(parse(9, argv, &storage, &o, NULL), 0);
+    assert_string_equal(o->name, "store");
+    assert_string_equal(o->data_dir, "/d");
+    assert_string_equal(o->host, "10.0.0.1");
+    assert_string_equal(o->public_key, "-----BEGIN PUBLIC KEY-----");
+    assert_string_equal(o->private_key, "-----BEGIN x");
+    assert_string_equal(o->profile, "local");
+    assert_null(o->token);
+    assert_int_equal(o->base_port, 9000);
+    assert_int_equal(micro_peer_address(o, "registry", address, sizeof address), 0);
+    assert_string_equal(address, "reg:1");
+    assert_int_equal(micro_peer_address(o, "auth", address, sizeof address), 0);
+    assert_string_equal(address, "10.0.0.1:9010");
+    assert_int_equal(micro_peer_address(o, "nobody", address, sizeof address), ERROR_NOT_FOUND);
+    assert_int_equal(micro_peer_address(o, "auth", address, 5), ERROR_LIMIT);
+    assert_true(micro_peer_fixed(o, "store"));
+    assert_true(micro_peer_fixed(o, "notes"));
+    assert_false(micro_peer_fixed(o, "helloworld"));
+    micro_options_free(storage);
+}
+
+static void options_refusals(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *argument, *value, *message;
+    } bad[] = {
+        {"--bse-port", "1", "did you mean --base-port?"},
+        {"--base-port", "70000", "base-port"},
+        {"--base-port", "x", "base-port"},
+        {"--base-port", NULL, "needs a value"},
+        {"stray", "1", "unexpected argument"},
+        {"--auth-public-key", "bm8ga2V5", "PEM"},
+        {"--profile", "platform", "\"local\" is"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        const char *argv[] = {"micro", "store", bad[i].argument, bad[i].value};
+        struct micro_options_storage *storage = NULL;
+        const struct micro_options *o = NULL;
+        struct error err = ERROR_INIT;
+        struct text shown = TEXT_INIT;
+        assert_int_not_equal(parse(bad[i].value ? 4 : 3, argv, &storage, &o, &err), 0);
+        error_format(&err, &shown);
+        if (!strstr(text_string(&shown), bad[i].message))
+            fail_msg("\"%s\" does not say \"%s\"", text_string(&shown), bad[i].message);
+        error_clear(&err);
+        text_deinit(&shown);
+    }
+    const char *argv[] = {"micro"};
+    struct micro_options_storage *storage = NULL;
+    const struct micro_options *o = NULL;
+    assert_int_equal(parse(1, argv, &storage, &o, NULL), ERROR_INVALID);
+}
+
+static void component_table(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int offset;
+    } expected[] = {{"registry", 0}, {"store", 2}, {"config", 1}, {"auth", 10}, {"api", 80}, {"helloworld", 100}, {"notes", 101}};
+    size_t n = 0;
+    for (const struct component *c = components; c->name; c++, n++) {
+        assert_true(n < sizeof expected / sizeof expected[0]);
+        assert_string_equal(c->name, expected[n].name);
+        assert_int_equal(c->port_offset, expected[n].offset);
+        assert_ptr_equal(component_find(c->name), c);
+        for (size_t i = 0; c->needs && c->needs[i]; i++) { /* only what stands before it in the start order */
+            const struct component *needed = component_find(c->needs[i]);
+            assert_non_null(needed);
+            assert_true(needed < c);
+        }
+        for (size_t i = 0; c->services && c->services[i]; i++)
+            assert_non_null(pb_find_service(micro_pool(), c->services[i]));
+    }
+    assert_int_equal(n, sizeof expected / sizeof expected[0]);
+    assert_null(component_find("nobody"));
+}
+
+static int drop_pool(void **state)
+{
+    (void)state;
+    micro_pool_free();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(base64_vectors),
+        cmocka_unit_test(base64_refuses),
+        cmocka_unit_test(error_parsing),
+        cmocka_unit_test(options_parsing),
+        cmocka_unit_test(options_refusals),
+        cmocka_unit_test_teardown(component_table, drop_pool),
+    };
+    const struct CMUnitTest tokens[] = {
+        cmocka_unit_test(token_round_trip),
+        cmocka_unit_test(token_refusals),
+    };
+    int failed = cmocka_run_group_tests_name("service", tests, NULL, NULL);
+    return failed + cmocka_run_group_tests_name("tokens", tokens, make_keys, drop_keys);
+}

@@ -1,0 +1,232 @@
+/* Access tokens: JSON Web Tokens (RFC 7519) signed RS256 (RFC 7518, 3.3), no other algorithm accepted.
+ * Claims as Micro v3 writes them: type, scopes, metadata, name, sub, iss, exp. */
+#include "runtime/service/base64.h"
+#include "runtime/service/internal.h"
+
+#include <jansson.h>
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+
+#define KEY_BITS         3072
+#define CLAIM_SCOPES_MAX 256
+
+static EVP_PKEY *read_key(const char *pem, bool private_key)
+{
+    size_t len = strlen(pem);
+    BIO *bio = len < INT_MAX ? BIO_new_mem_buf(pem, (int)len) : NULL;
+    if (!bio)
+        return NULL;
+    EVP_PKEY *key = private_key ? PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL) : PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL);
+    BIO_free(bio);
+    ERR_clear_error();
+    if (key && EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA) {
+        EVP_PKEY_free(key);
+        key = NULL;
+    }
+    return key;
+}
+
+static char *claims_json(const struct micro_claims *claims)
+{
+    json_t *scopes = json_array();
+    for (size_t i = 0; claims->scopes && claims->scopes[i]; i++)
+        json_array_append_new(scopes, json_string(claims->scopes[i]));
+    json_t *root = json_pack("{s:s, s:o, s:{}, s:s, s:s, s:s, s:I}", "type", claims->type ? claims->type : "user",
+                             "scopes", scopes, "metadata", "name", claims->name ? claims->name : claims->subject, "sub",
+                             claims->subject, "iss", claims->issuer ? claims->issuer : "", "exp",
+                             (json_int_t)claims->expires);
+    char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
+    json_decref(root);
+    return text;
+}
+
+int micro_token_sign(const char *private_key_pem, const struct micro_claims *claims, struct text *out,
+                     struct error *err)
+{
+    int rc = ERROR_MEMORY;
+    size_t start = out->len;
+    EVP_PKEY *key = NULL;
+    EVP_MD_CTX *context = NULL;
+    unsigned char *signature = NULL;
+    char *json = claims->subject ? claims_json(claims) : NULL;
+    if (!json) {
+        rc = error_set(err, ERROR_INVALID, "an access token needs a subject of valid UTF-8");
+        goto out;
+    }
+    key = read_key(private_key_pem, true);
+    if (!key) {
+        rc = error_set(err, ERROR_INVALID, "the private key is not an RSA key in PEM form");
+        goto out;
+    }
+    base64_encode_url(out, bytes_of("{\"alg\":\"RS256\",\"typ\":\"JWT\"}"));
+    text_char(out, '.');
+    base64_encode_url(out, bytes_of(json));
+    size_t len = 0;
+    context = EVP_MD_CTX_new();
+    if (!text_ok(out) || !context)
+        goto out;
+    const unsigned char *data = (const unsigned char *)out->data + start;
+    if (EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, key) != 1 ||
+        EVP_DigestSign(context, NULL, &len, data, out->len - start) != 1 || !(signature = malloc(len)) ||
+        EVP_DigestSign(context, signature, &len, data, out->len - start) != 1) {
+        rc = error_set(err, ERROR_IO, "the access token cannot be signed");
+        goto out;
+    }
+    text_char(out, '.');
+    base64_encode_url(out, BYTES(signature, len));
+    rc = text_ok(out) ? 0 : ERROR_MEMORY;
+out:
+    if (rc == ERROR_MEMORY)
+        error_set(err, rc, "out of memory");
+    if (rc)
+        text_truncate(out, start);
+    EVP_MD_CTX_free(context);
+    EVP_PKEY_free(key);
+    free(signature);
+    free(json);
+    ERR_clear_error();
+    return rc;
+}
+
+static int check_header(struct bytes part, struct error *err)
+{
+    struct text json = TEXT_INIT;
+    int rc = error_set(err, ERROR_DENIED, "the token's header cannot be read");
+    json_t *root = NULL;
+    if (base64_decode(&json, part) && text_ok(&json))
+        root = json_loadb(text_string(&json), json.len, 0, NULL);
+    const char *alg = json_string_value(json_object_get(root, "alg"));
+    if (alg && strcmp(alg, "RS256") == 0)
+        rc = 0;
+    else if (root)
+        rc = error_set(err, ERROR_DENIED, "the token is not signed by RS256");
+    json_decref(root);
+    text_deinit(&json);
+    if (rc == 0)
+        error_clear(err);
+    return rc;
+}
+
+static int check_signature(const char *pem, struct bytes signed_part, struct bytes part, struct error *err)
+{
+    struct text signature = TEXT_INIT;
+    EVP_PKEY *key = read_key(pem, false);
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    int rc = 0;
+    if (!key)
+        rc = error_set(err, ERROR_INVALID, "the public key is not an RSA key in PEM form");
+    else if (!context)
+        rc = error_set(err, ERROR_MEMORY, "out of memory");
+    else if (!base64_decode(&signature, part) || !text_ok(&signature) ||
+             EVP_DigestVerifyInit(context, NULL, EVP_sha256(), NULL, key) != 1 ||
+             EVP_DigestVerify(context, (const unsigned char *)text_string(&signature), signature.len, signed_part.data,
+                              signed_part.len) != 1)
+        rc = error_set(err, ERROR_DENIED, "the token's signature is wrong");
+    EVP_MD_CTX_free(context);
+    EVP_PKEY_free(key);
+    text_deinit(&signature);
+    ERR_clear_error();
+    return rc;
+}
+
+static const char *claim(const json_t *root, const char *name, struct arena *arena)
+{
+    const char *value = json_string_value(json_object_get(root, name));
+    return arena_string(arena, value ? value : "");
+}
+
+static int read_claims(struct bytes part, struct arena *arena, struct micro_claims *out, struct error *err)
+{
+    struct text json = TEXT_INIT;
+    json_t *root = NULL;
+    int rc = 0;
+    if (base64_decode(&json, part) && text_ok(&json))
+        root = json_loadb(text_string(&json), json.len, 0, NULL);
+    if (!json_is_object(root)) {
+        rc = error_set(err, ERROR_DENIED, "the token's claims cannot be read");
+        goto out;
+    }
+    const json_t *expires = json_object_get(root, "exp"), *scopes = json_object_get(root, "scopes");
+    if (!json_is_number(expires)) {
+        rc = error_set(err, ERROR_DENIED, "the token does not say when it expires");
+        goto out;
+    }
+    size_t count = json_array_size(scopes);
+    if (count > CLAIM_SCOPES_MAX) {
+        rc = error_set(err, ERROR_DENIED, "the token has more than %d scopes", CLAIM_SCOPES_MAX);
+        goto out;
+    }
+    double seconds = json_number_value(expires);
+    const char **list = ARENA_NEW_N(arena, const char *, count + 1);
+    *out = (struct micro_claims){.subject = claim(root, "sub", arena),
+                                 .type = claim(root, "type", arena),
+                                 .issuer = claim(root, "iss", arena),
+                                 .name = claim(root, "name", arena),
+                                 .scopes = list,
+                                 .expires = seconds < 0 ? 0 : seconds > 1e15 ? INT64_C(1000000000000000) : (int64_t)seconds};
+    bool ok = out->subject && out->type && out->issuer && out->name && list;
+    size_t kept = 0;
+    for (size_t i = 0; ok && i < count; i++) {
+        const char *scope = json_string_value(json_array_get(scopes, i));
+        if (!scope)
+            continue;
+        list[kept] = arena_string(arena, scope);
+        ok = list[kept++] != NULL;
+    }
+    if (!ok)
+        rc = error_set(err, ERROR_MEMORY, "out of memory");
+    else if (out->subject[0] == '\0')
+        rc = error_set(err, ERROR_DENIED, "the token has no subject");
+out:
+    json_decref(root);
+    text_deinit(&json);
+    return rc;
+}
+
+int micro_token_verify(const char *public_key_pem, const char *token, int64_t now, struct arena *arena,
+                       struct micro_claims *out, struct error *err)
+{
+    size_t len = strnlen(token, MICRO_TOKEN_MAX + 1);
+    const char *first = strchr(token, '.'), *second = first ? strchr(first + 1, '.') : NULL;
+    if (len > MICRO_TOKEN_MAX || !second || strchr(second + 1, '.'))
+        return error_set(err, ERROR_DENIED, "the token is not a JSON Web Token");
+    int rc = check_header(BYTES(token, (size_t)(first - token)), err);
+    if (rc == 0)
+        rc = check_signature(public_key_pem, BYTES(token, (size_t)(second - token)), bytes_of(second + 1), err);
+    if (rc == 0)
+        rc = read_claims(BYTES(first + 1, (size_t)(second - first - 1)), arena, out, err);
+    if (rc == 0 && now >= out->expires)
+        rc = error_set(err, ERROR_DENIED, "the token has expired");
+    return rc;
+}
+
+static bool take_bio(BIO *bio, struct text *out)
+{
+    char *data = NULL;
+    long len = BIO_get_mem_data(bio, &data);
+    if (len <= 0)
+        return false;
+    text_add(out, data, (size_t)len);
+    return text_ok(out);
+}
+
+int micro_keys_generate(struct text *private_pem, struct text *public_pem, struct error *err)
+{
+    int rc = ERROR_IO;
+    EVP_PKEY *key = EVP_RSA_gen(KEY_BITS);
+    BIO *private_bio = BIO_new(BIO_s_mem()), *public_bio = BIO_new(BIO_s_mem());
+    if (key && private_bio && public_bio && PEM_write_bio_PrivateKey(private_bio, key, NULL, NULL, 0, NULL, NULL) == 1 &&
+        PEM_write_bio_PUBKEY(public_bio, key) == 1 && take_bio(private_bio, private_pem) &&
+        take_bio(public_bio, public_pem))
+        rc = 0;
+    if (rc)
+        error_set(err, rc, "an RSA key pair cannot be made");
+    BIO_free(private_bio);
+    BIO_free(public_bio);
+    EVP_PKEY_free(key);
+    ERR_clear_error();
+    return rc;
+}

@@ -1,0 +1,354 @@
+#include "runtime/store/database.h"
+
+#include "world/sqlite.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SCHEMA_VERSION 1
+
+#define RANGE                                                                                                          \
+    " FROM records WHERE db = ?1 AND tbl = ?2 AND key >= ?3 AND key < ?4 AND (expires = 0 OR expires > ?5)"            \
+    " AND (length(?6) = 0 OR substr(CAST(key AS BLOB), -length(?6)) = ?6) ORDER BY key "
+
+enum statement {
+    READ_ASC,
+    READ_DESC,
+    KEYS_ASC,
+    KEYS_DESC,
+    WRITE,
+    DELETE,
+    ADD_TABLE,
+    COUNT,
+    BEGIN,
+    COMMIT,
+    ROLLBACK,
+    DATABASES,
+    TABLES,
+    EXPIRE,
+    NEXT_EXPIRY,
+    STATEMENT_COUNT,
+};
+static const char *const sql[STATEMENT_COUNT] = {
+    [READ_ASC] = "SELECT key, value, metadata, expires" RANGE "ASC LIMIT ?7 OFFSET ?8",
+    [READ_DESC] = "SELECT key, value, metadata, expires" RANGE "DESC LIMIT ?7 OFFSET ?8",
+    [KEYS_ASC] = "SELECT key, NULL, NULL, expires" RANGE "ASC LIMIT ?7 OFFSET ?8",
+    [KEYS_DESC] = "SELECT key, NULL, NULL, expires" RANGE "DESC LIMIT ?7 OFFSET ?8",
+    [WRITE] = ("INSERT INTO records (db, tbl, key, value, metadata, expires) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+               " ON CONFLICT DO UPDATE SET value = ?4, metadata = ?5, expires = ?6"),
+    [DELETE] = "DELETE FROM records WHERE db = ?1 AND tbl = ?2 AND key = ?3",
+    [ADD_TABLE] = "INSERT OR IGNORE INTO tables (db, tbl) VALUES (?1, ?2)",
+    [COUNT] = "UPDATE counter SET revision = ?1",
+    [BEGIN] = "BEGIN IMMEDIATE",
+    [COMMIT] = "COMMIT",
+    [ROLLBACK] = "ROLLBACK",
+    [DATABASES] = "SELECT DISTINCT db FROM tables WHERE ?1 IS NULL ORDER BY db",
+    [TABLES] = "SELECT tbl FROM tables WHERE db = ?1 ORDER BY tbl",
+    [EXPIRE] = "DELETE FROM records WHERE expires > 0 AND expires <= ?1",
+    [NEXT_EXPIRY] = "SELECT min(expires) FROM records WHERE expires > 0",
+};
+
+static const char schema[] =
+    "BEGIN IMMEDIATE;"
+    "CREATE TABLE records (db TEXT NOT NULL, tbl TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL,"
+    " metadata BLOB NOT NULL, expires INTEGER NOT NULL, PRIMARY KEY (db, tbl, key)) WITHOUT ROWID;"
+    "CREATE INDEX expiring ON records (expires) WHERE expires > 0;"
+    "CREATE TABLE tables (db TEXT NOT NULL, tbl TEXT NOT NULL, PRIMARY KEY (db, tbl)) WITHOUT ROWID;"
+    "CREATE TABLE counter (revision INTEGER NOT NULL);"
+    "INSERT INTO counter VALUES (0);"
+    "PRAGMA user_version = 1;"
+    "COMMIT";
+
+struct store_database {
+    sqlite3 *db;
+    sqlite3_stmt *statements[STATEMENT_COUNT];
+    uint64_t revision;  /* with what the open transaction changed */
+    uint64_t committed; /* without */
+    char *last_database, *last_table; /* added to `tables` last */
+};
+
+static int read_number(sqlite3 *db, const char *query, int64_t *out, struct error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    int rc = sqlite3_prepare_v2(db, query, -1, &statement, NULL);
+    if (rc == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW) {
+        *out = sqlite3_column_int64(statement, 0);
+        rc = 0;
+    } else {
+        rc = world_sqlite_error(db, err, "reading the store's file");
+    }
+    sqlite3_finalize(statement);
+    return rc;
+}
+
+static int set_up(struct store_database *d, const char *path, struct error *err)
+{
+    int64_t version = 0, revision = 0;
+    int rc = read_number(d->db, "PRAGMA user_version", &version, err);
+    if (rc)
+        return rc;
+    if (version == 0 && sqlite3_exec(d->db, schema, NULL, NULL, NULL) != SQLITE_OK)
+        return world_sqlite_error(d->db, err, "making the store's tables");
+    if (version > SCHEMA_VERSION)
+        return error_set(err, ERROR_UNSUPPORTED, "%s was written by a newer version (schema %lld, this one knows %d)",
+                         path, (long long)version, SCHEMA_VERSION);
+    rc = read_number(d->db, "SELECT revision FROM counter", &revision, err);
+    d->revision = d->committed = (uint64_t)revision;
+    for (size_t i = 0; rc == 0 && i < STATEMENT_COUNT; i++)
+        if (sqlite3_prepare_v3(d->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &d->statements[i], NULL) != SQLITE_OK)
+            rc = world_sqlite_error(d->db, err, "preparing a statement");
+    return rc;
+}
+
+int store_open(struct world *w, const char *path, struct store_database **out, struct error *err)
+{
+    struct store_database *d = calloc(1, sizeof *d);
+    if (!d)
+        return error_set(err, ERROR_MEMORY, "out of memory");
+    int rc = world_sqlite_open(w, path, &d->db, err);
+    if (rc == 0)
+        rc = set_up(d, path, err);
+    if (rc) {
+        error_wrap(err, "the store's file %s cannot be used", path);
+        store_close(d);
+        return rc;
+    }
+    *out = d;
+    return 0;
+}
+
+void store_close(struct store_database *d)
+{
+    if (!d)
+        return;
+    for (size_t i = 0; i < STATEMENT_COUNT; i++)
+        sqlite3_finalize(d->statements[i]);
+    if (d->db)
+        world_sqlite_close(d->db);
+    free(d->last_database);
+    free(d->last_table);
+    free(d);
+}
+
+/* ---- changes ---------------------------------------------------------------------------------------------------- */
+
+/* Runs a statement that gives no rows. */
+static int run(struct store_database *d, enum statement which, struct error *err, const char *doing)
+{
+    sqlite3_stmt *s = d->statements[which];
+    int rc = sqlite3_step(s) == SQLITE_DONE ? 0 : world_sqlite_error(d->db, err, doing);
+    sqlite3_reset(s);
+    sqlite3_clear_bindings(s);
+    return rc;
+}
+
+static void bind_text(sqlite3_stmt *s, int at, const char *value)
+{
+    sqlite3_bind_text(s, at, value, -1, SQLITE_STATIC);
+}
+
+static void bind_blob(sqlite3_stmt *s, int at, struct bytes value)
+{
+    sqlite3_bind_blob64(s, at, value.len ? (const void *)value.data : "", value.len, SQLITE_STATIC);
+}
+
+bool store_in_transaction(const struct store_database *d)
+{
+    return !sqlite3_get_autocommit(d->db);
+}
+
+static void forget_table(struct store_database *d)
+{
+    free(d->last_database);
+    free(d->last_table);
+    d->last_database = d->last_table = NULL;
+}
+
+int store_begin(struct store_database *d, struct error *err)
+{
+    return run(d, BEGIN, err, "beginning a transaction");
+}
+
+/* The catalogue of tables; asked of SQLite only when the table is another one than the last. */
+static int add_table(struct store_database *d, const struct store_change *c, struct error *err)
+{
+    if (d->last_database && strcmp(d->last_database, c->database) == 0 && strcmp(d->last_table, c->table) == 0)
+        return 0;
+    bind_text(d->statements[ADD_TABLE], 1, c->database);
+    bind_text(d->statements[ADD_TABLE], 2, c->table);
+    int rc = run(d, ADD_TABLE, err, "adding a table");
+    if (rc)
+        return rc;
+    forget_table(d);
+    d->last_database = strdup(c->database);
+    d->last_table = strdup(c->table);
+    if (!d->last_database || !d->last_table)
+        forget_table(d);
+    return 0;
+}
+
+int store_apply(struct store_database *d, struct store_change *c, struct error *err)
+{
+    sqlite3_stmt *s = d->statements[c->remove ? DELETE : WRITE];
+    int rc = c->remove ? 0 : add_table(d, c, err);
+    if (rc)
+        return rc;
+    bind_text(s, 1, c->database);
+    bind_text(s, 2, c->table);
+    bind_text(s, 3, c->key);
+    if (!c->remove) {
+        bind_blob(s, 4, c->value);
+        bind_blob(s, 5, c->metadata);
+        sqlite3_bind_int64(s, 6, c->expires);
+    }
+    rc = run(d, c->remove ? DELETE : WRITE, err, c->remove ? "deleting a record" : "writing a record");
+    if (rc == 0)
+        c->revision = ++d->revision;
+    return rc;
+}
+
+void store_rollback(struct store_database *d)
+{
+    if (store_in_transaction(d))
+        (void)run(d, ROLLBACK, NULL, "rolling back");
+    d->revision = d->committed;
+    forget_table(d);
+}
+
+int store_commit(struct store_database *d, struct error *err)
+{
+    sqlite3_bind_int64(d->statements[COUNT], 1, (sqlite3_int64)d->revision);
+    int rc = run(d, COUNT, err, "counting the revision");
+    if (rc == 0)
+        rc = run(d, COMMIT, err, "committing");
+    if (rc)
+        store_rollback(d);
+    else
+        d->committed = d->revision;
+    return rc;
+}
+
+int store_probe(struct store_database *d, struct error *err)
+{
+    int rc = store_begin(d, err);
+    return rc ? rc : store_commit(d, err);
+}
+
+uint64_t store_revision(const struct store_database *d)
+{
+    return d->committed;
+}
+
+/* ---- reading ---------------------------------------------------------------------------------------------------- */
+
+void store_query_deinit(struct store_query *q)
+{
+    text_deinit(&q->from);
+    text_deinit(&q->to);
+}
+
+void store_query_exact(struct store_query *q, const char *key)
+{
+    text_puts(&q->from, key);
+    text_add(&q->to, key, strlen(key) + 1); /* no key lies between "k" and "k\0" */
+}
+
+void store_query_prefix(struct store_query *q, const char *prefix)
+{
+    text_puts(&q->from, prefix);
+    size_t len = strlen(prefix);
+    while (len > 0 && (uint8_t)prefix[len - 1] == 0xff)
+        len--;
+    if (len == 0)
+        return;
+    text_add(&q->to, prefix, len);
+    if (text_ok(&q->to))
+        q->to.data[len - 1] = (char)((uint8_t)prefix[len - 1] + 1);
+}
+
+void store_query_after(struct store_query *q, const char *key)
+{
+    struct text *bound = q->descending ? &q->to : &q->from;
+    text_clear(bound);
+    text_add(bound, key, strlen(key) + (q->descending ? 0 : 1));
+}
+
+static void bind_key(sqlite3_stmt *s, int at, const struct text *key)
+{
+    sqlite3_bind_text64(s, at, text_string(key), key->len, SQLITE_STATIC, SQLITE_UTF8);
+}
+
+static struct bytes column(sqlite3_stmt *s, int at)
+{
+    const void *data = sqlite3_column_blob(s, at);
+    return BYTES(data, (size_t)sqlite3_column_bytes(s, at));
+}
+
+int store_read(struct store_database *d, const struct store_query *q, bool (*each)(void *arg, const struct store_row *row),
+               void *arg, struct error *err)
+{
+    if (!text_ok(&q->from) || !text_ok(&q->to))
+        return error_set(err, ERROR_MEMORY, "out of memory");
+    if (q->offset > INT64_MAX)
+        return 0;
+    sqlite3_stmt *s = d->statements[q->keys_only ? (q->descending ? KEYS_DESC : KEYS_ASC)
+                                                 : (q->descending ? READ_DESC : READ_ASC)];
+    bind_text(s, 1, q->database);
+    bind_text(s, 2, q->table);
+    bind_key(s, 3, &q->from);
+    if (q->to.len)
+        bind_key(s, 4, &q->to);
+    else
+        bind_blob(s, 4, BYTES_NONE); /* blobs sort behind all text */
+    sqlite3_bind_int64(s, 5, q->now);
+    bind_blob(s, 6, q->suffix ? bytes_of(q->suffix) : BYTES_NONE);
+    sqlite3_bind_int64(s, 7, q->limit && q->limit <= INT64_MAX ? (sqlite3_int64)q->limit : -1);
+    sqlite3_bind_int64(s, 8, (sqlite3_int64)q->offset);
+    int rc;
+    while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
+        struct store_row row = {.key = column(s, 0), .value = column(s, 1), .metadata = column(s, 2),
+                                .expires = sqlite3_column_int64(s, 3)};
+        if (!each(arg, &row)) {
+            rc = SQLITE_DONE;
+            break;
+        }
+    }
+    rc = rc == SQLITE_DONE ? 0 : world_sqlite_error(d->db, err, "reading records");
+    sqlite3_reset(s);
+    sqlite3_clear_bindings(s);
+    return rc;
+}
+
+int store_names(struct store_database *d, const char *database, bool (*each)(void *arg, struct bytes name), void *arg,
+                struct error *err)
+{
+    sqlite3_stmt *s = d->statements[database ? TABLES : DATABASES];
+    if (database)
+        bind_text(s, 1, database);
+    int rc;
+    while ((rc = sqlite3_step(s)) == SQLITE_ROW)
+        if (!each(arg, column(s, 0))) {
+            rc = SQLITE_DONE;
+            break;
+        }
+    rc = rc == SQLITE_DONE ? 0 : world_sqlite_error(d->db, err, "reading names");
+    sqlite3_reset(s);
+    sqlite3_clear_bindings(s);
+    return rc;
+}
+
+/* ---- expiry ----------------------------------------------------------------------------------------------------- */
+
+int store_expire(struct store_database *d, int64_t now, struct error *err)
+{
+    sqlite3_bind_int64(d->statements[EXPIRE], 1, now);
+    return run(d, EXPIRE, err, "removing expired records");
+}
+
+int64_t store_next_expiry(struct store_database *d)
+{
+    sqlite3_stmt *s = d->statements[NEXT_EXPIRY];
+    int64_t next = sqlite3_step(s) == SQLITE_ROW ? sqlite3_column_int64(s, 0) : 0;
+    sqlite3_reset(s);
+    return next;
+}

@@ -1,0 +1,68 @@
+/* The store's records in one SQLite file (WAL, synchronous=FULL). Databases and tables are columns, never file names.
+ *
+ *   records   (db, tbl, key, value, expires, metadata), by primary key; expires in wall nanoseconds, 0: never
+ *   tables    (db, tbl) ever written to
+ *   counter   the revision: counts changes, grows with every write and delete, in the same transaction
+ *
+ * Keys compare as bytes. Every look-up, exact, by prefix or onwards from a key, is one range from `from` up to but not
+ * including `to`. Changes are applied between store_begin() and store_commit(); reads on the way see them. */
+#ifndef RUNTIME_STORE_DATABASE_H
+#define RUNTIME_STORE_DATABASE_H
+
+#include "base/bytes.h"
+#include "base/text.h"
+#include "world/world.h"
+
+#include <stdbool.h>
+
+struct store_database;
+
+int store_open(struct world *w, const char *path, struct store_database **out, struct error *err);
+void store_close(struct store_database *d); /* what was not committed is rolled back */
+
+struct store_change {
+    bool remove;
+    const char *database, *table, *key;
+    struct bytes value, metadata;
+    int64_t expires;   /* wall ns, 0: never */
+    uint64_t revision; /* out: of this change */
+};
+int store_begin(struct store_database *d, struct error *err);
+int store_apply(struct store_database *d, struct store_change *c, struct error *err);
+int store_commit(struct store_database *d, struct error *err); /* on failure everything is rolled back */
+void store_rollback(struct store_database *d);
+bool store_in_transaction(const struct store_database *d);
+/* An empty change committed: tells whether the disk takes writes. */
+int store_probe(struct store_database *d, struct error *err);
+
+struct store_query {
+    const char *database, *table;
+    struct text from;  /* first key wanted */
+    struct text to;    /* first key not wanted; empty: no end */
+    const char *suffix; /* "" or NULL: any */
+    bool descending, keys_only;
+    uint64_t limit, offset; /* limit 0: none */
+    int64_t now;            /* wall ns: what expired is not there */
+};
+void store_query_deinit(struct store_query *q);
+void store_query_exact(struct store_query *q, const char *key);
+void store_query_prefix(struct store_query *q, const char *prefix);
+/* Narrow to what comes behind this key in the query's order. */
+void store_query_after(struct store_query *q, const char *key);
+
+struct store_row {
+    struct bytes key, value, metadata; /* borrowed for the call */
+    int64_t expires;
+};
+/* Calls `each` until it says false. */
+int store_read(struct store_database *d, const struct store_query *q, bool (*each)(void *arg, const struct store_row *row),
+               void *arg, struct error *err);
+/* The names of all databases (NULL), or of a database's tables. */
+int store_names(struct store_database *d, const char *database, bool (*each)(void *arg, struct bytes name), void *arg,
+                struct error *err);
+
+int store_expire(struct store_database *d, int64_t now, struct error *err); /* removes what expired */
+int64_t store_next_expiry(struct store_database *d);                        /* wall ns; 0: nothing expires */
+uint64_t store_revision(const struct store_database *d);
+
+#endif

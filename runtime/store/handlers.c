@@ -1,0 +1,463 @@
+#include "runtime/store/handlers.h"
+
+#include "base/array.h"
+
+#include <stdio.h>
+
+#define ID(method) "store.Store." method
+
+/* Names are columns and never paths; still they are kept to what every backend of v3 can take. */
+static bool valid_name(const char *name)
+{
+    size_t len = strlen(name);
+    if (len == 0 || len > STORE_NAME_MAX || name[0] == '.')
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        char c = name[i];
+        bool ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+                  c == '.';
+        if (!ok)
+            return false;
+    }
+    return true;
+}
+
+/* Blank names become the default; false: the call was finished. */
+static bool place(struct rpc_call *call, const char *id, const char **database, const char **table)
+{
+    const char **names[] = {database, table};
+    static const char *const what[] = {"database", "table"};
+    for (size_t i = 0; i < 2; i++) {
+        if (!names[i])
+            continue;
+        if (!*names[i] || !**names[i])
+            *names[i] = STORE_DEFAULT_NAME;
+        if (!valid_name(*names[i])) {
+            micro_fail(call, 400, id,
+                       "invalid %s name: letters, digits, '-', '_' and '.' are allowed, up to %d, and no '.' in front",
+                       what[i], STORE_NAME_MAX);
+            return false;
+        }
+    }
+    return micro_authorize_admin(call, *database, id);
+}
+
+static bool valid_key(struct rpc_call *call, const char *id, const char *key)
+{
+    size_t len = strlen(key);
+    if (len > 0 && len <= STORE_KEY_MAX)
+        return true;
+    micro_fail(call, 400, id, len ? "the key is longer than %d bytes" : "a key is required (at most %d bytes)",
+               STORE_KEY_MAX);
+    return false;
+}
+
+static bool descending(struct rpc_call *call, const char *id, const char *order, bool *out)
+{
+    *out = strcmp(order, "desc") == 0;
+    if (*out || !*order || strcmp(order, "asc") == 0)
+        return true;
+    micro_fail(call, 400, id, "order is \"asc\" or \"desc\"");
+    return false;
+}
+
+/* ---- Write, Delete ---------------------------------------------------------------------------------------------- */
+
+static bool expiry_time(struct rpc_call *call, struct store *s, int64_t seconds, int64_t *out)
+{
+    if (seconds < 0 || seconds > STORE_EXPIRY_MAX) {
+        micro_fail(call, 400, ID("Write"), "expiry is a number of seconds between 0 and %lld",
+                   (long long)STORE_EXPIRY_MAX);
+        return false;
+    }
+    *out = seconds ? world_wall(s->world) + seconds * SECOND : 0;
+    return true;
+}
+
+/* Metadata is kept as the wire form of a record that has nothing else. */
+static bool pack_metadata(struct rpc_call *call, const Store__Record *record, struct bytes *out)
+{
+    *out = BYTES_NONE;
+    if (record->n_metadata == 0)
+        return true;
+    Store__Record only = STORE__RECORD__INIT;
+    only.metadata = record->metadata;
+    only.n_metadata = record->n_metadata;
+    size_t size = protobuf_c_message_get_packed_size(&only.base);
+    uint8_t *data = arena_alloc(rpc_call_arena(call), size);
+    if (!data) {
+        micro_fail(call, 507, ID("Write"), "out of memory");
+        return false;
+    }
+    *out = BYTES(data, protobuf_c_message_pack(&only.base, data));
+    return true;
+}
+
+static void submit(struct store *s, struct rpc_call *call, const struct store_change *change, const char *id)
+{
+    struct store_pending *p = ARENA_NEW(rpc_call_arena(call), struct store_pending);
+    if (!p) {
+        micro_fail(call, 507, id, "out of memory");
+        return;
+    }
+    p->call = call;
+    p->change = *change;
+    store_submit(s, p);
+}
+
+static void write_record(struct rpc_call *call, const ProtobufCMessage *message, void *context)
+{
+    struct store *s = context;
+    const Store__WriteRequest *request = (const Store__WriteRequest *)(const void *)message;
+    const Store__Record *record = request->record;
+    const char *database = request->options ? request->options->database : NULL;
+    const char *table = request->options ? request->options->table : NULL;
+    if (!place(call, ID("Write"), &database, &table))
+        return;
+    if (!record) {
+        micro_fail(call, 400, ID("Write"), "a record is required");
+        return;
+    }
+    if (!valid_key(call, ID("Write"), record->key))
+        return;
+    if (record->value.len > STORE_VALUE_MAX) {
+        micro_fail(call, 400, ID("Write"), "the value has %zu bytes, %zu are allowed", record->value.len,
+                   STORE_VALUE_MAX);
+        return;
+    }
+    struct store_change change = {.database = database,
+                                  .table = table,
+                                  .key = record->key,
+                                  .value = BYTES(record->value.data, record->value.len)};
+    if (expiry_time(call, s, record->expiry, &change.expires) && pack_metadata(call, record, &change.metadata))
+        submit(s, call, &change, ID("Write"));
+}
+
+static void delete_record(struct rpc_call *call, const ProtobufCMessage *message, void *context)
+{
+    const Store__DeleteRequest *request = (const Store__DeleteRequest *)(const void *)message;
+    const char *database = request->options ? request->options->database : NULL;
+    const char *table = request->options ? request->options->table : NULL;
+    if (!place(call, ID("Delete"), &database, &table) || !valid_key(call, ID("Delete"), request->key))
+        return;
+    struct store_change change = {.remove = true, .database = database, .table = table, .key = request->key};
+    submit(context, call, &change, ID("Delete"));
+}
+
+/* ---- Read ------------------------------------------------------------------------------------------------------- */
+
+struct reading {
+    struct arena *arena;
+    int64_t now;
+    ARRAY(Store__Record *) records;
+    size_t size;
+    bool too_large, no_memory;
+};
+
+static bool read_metadata(struct reading *r, struct bytes packed, Store__Record *record)
+{
+    ProtobufCMessage *m = NULL;
+    if (packed.len == 0)
+        return true;
+    if (pb_unpack(&store__record__descriptor, packed, r->arena, &m, NULL) != 0)
+        return false;
+    const Store__Record *only = (const Store__Record *)(const void *)m;
+    record->metadata = only->metadata;
+    record->n_metadata = only->n_metadata;
+    return true;
+}
+
+static bool on_row(void *arg, const struct store_row *row)
+{
+    struct reading *r = arg;
+    r->size += row->key.len + row->value.len + row->metadata.len;
+    r->too_large = r->size > STORE_ANSWER_MAX;
+    if (r->too_large)
+        return false;
+    Store__Record *record = ARENA_NEW(r->arena, Store__Record);
+    if (!record || !array_grow(&r->records))
+        goto no_memory;
+    store__record__init(record);
+    record->key = arena_string_n(r->arena, (const char *)row->key.data, row->key.len);
+    if (row->value.len) {
+        record->value.data = arena_copy(r->arena, row->value.data, row->value.len);
+        record->value.len = row->value.len;
+    }
+    if (row->expires)
+        record->expiry = (row->expires - r->now + SECOND - 1) / SECOND;
+    if (!record->key || (row->value.len && !record->value.data) || !read_metadata(r, row->metadata, record))
+        goto no_memory;
+    r->records.items[r->records.count++] = record;
+    return true;
+no_memory:
+    r->no_memory = true;
+    return false;
+}
+
+static void read_records(struct rpc_call *call, const ProtobufCMessage *message, void *context)
+{
+    static const Store__ReadOptions none = STORE__READ_OPTIONS__INIT;
+    struct store *s = context;
+    const Store__ReadRequest *request = (const Store__ReadRequest *)(const void *)message;
+    const Store__ReadOptions *options = request->options ? request->options : &none;
+    bool exact = !options->prefix && !options->suffix;
+    struct store_query q = {.database = options->database, .table = options->table, .limit = options->limit,
+                            .offset = options->offset, .now = world_wall(s->world)};
+    if (!place(call, ID("Read"), &q.database, &q.table) || (exact && !valid_key(call, ID("Read"), request->key)) ||
+        !descending(call, ID("Read"), options->order, &q.descending))
+        return;
+    if (exact) {
+        store_query_exact(&q, request->key);
+        q.limit = q.offset = 0;
+    } else if (options->prefix) {
+        store_query_prefix(&q, request->key);
+    }
+    if (options->suffix)
+        q.suffix = request->key;
+    struct reading r = {.arena = rpc_call_arena(call), .now = q.now};
+    struct error err = ERROR_INIT;
+    int rc = store_read(s->database, &q, on_row, &r, &err);
+    store_query_deinit(&q);
+    if (rc) {
+        micro_fail(call, 503, ID("Read"), "%s", err.message ? err.message : error_code_name(rc));
+        error_clear(&err);
+    } else if (r.no_memory) {
+        micro_fail(call, 507, ID("Read"), "out of memory");
+    } else if (r.too_large) {
+        micro_fail(call, 400, ID("Read"), "more than %zu bytes of records: ask for them with limit and offset",
+                   STORE_ANSWER_MAX);
+    } else if (exact && r.records.count == 0) {
+        micro_fail(call, 404, ID("Read"), "not found");
+    } else {
+        Store__ReadResponse reply = STORE__READ_RESPONSE__INIT;
+        reply.records = r.records.items;
+        reply.n_records = r.records.count;
+        rpc_call_reply(call, &reply.base);
+    }
+    array_deinit(&r.records);
+}
+
+/* ---- List ------------------------------------------------------------------------------------------------------- */
+
+/* A list on its way: it goes on behind the last key sent when the client has read what there was. Keys written or
+ * deleted meanwhile may or may not be in it. */
+struct listing {
+    struct store *store;
+    const Store__ListOptions *options;
+    const char *database, *table;
+    bool descending, limited, sent;
+    uint64_t left, skip;
+    char *last; /* heap */
+};
+
+struct piece {
+    ARRAY(char *) keys;
+    bool no_memory;
+};
+
+static bool on_key(void *arg, const struct store_row *row)
+{
+    struct piece *p = arg;
+    char *key = strndup(row->key.len ? (const char *)row->key.data : "", row->key.len);
+    if (key && array_push(&p->keys, key))
+        return true;
+    free(key);
+    p->no_memory = true;
+    return false;
+}
+
+static void piece_free(struct piece *p)
+{
+    for (size_t i = 0; i < p->keys.count; i++)
+        free(p->keys.items[i]);
+    array_deinit(&p->keys);
+}
+
+static int read_piece(struct listing *l, struct piece *p, struct error *err)
+{
+    struct store_query q = {.database = l->database, .table = l->table, .suffix = l->options->suffix,
+                            .descending = l->descending, .keys_only = true, .offset = l->skip,
+                            .limit = l->limited && l->left < STORE_LIST_PIECE ? l->left : STORE_LIST_PIECE,
+                            .now = world_wall(l->store->world)};
+    store_query_prefix(&q, l->options->prefix);
+    if (l->last)
+        store_query_after(&q, l->last);
+    int rc = store_read(l->store->database, &q, on_key, p, err);
+    store_query_deinit(&q);
+    return rc == 0 && p->no_memory ? error_set(err, ERROR_MEMORY, "out of memory") : rc;
+}
+
+static void list_end(struct rpc_call *call, struct listing *l)
+{
+    free(l->last);
+    l->last = NULL;
+    rpc_call_set_user(call, NULL);
+}
+
+/* Sends pieces until the client is busy or the list is over. */
+static void list_on(struct rpc_call *call, struct listing *l)
+{
+    while (!rpc_call_busy(call)) {
+        struct piece p = {0};
+        struct error err = ERROR_INIT;
+        int rc = read_piece(l, &p, &err);
+        bool over = rc == 0 && p.keys.count < STORE_LIST_PIECE;
+        l->skip = 0;
+        l->left = l->limited ? l->left - p.keys.count : 0;
+        if (rc == 0 && (p.keys.count > 0 || !l->sent)) {
+            Store__ListResponse reply = STORE__LIST_RESPONSE__INIT;
+            reply.keys = p.keys.items;
+            reply.n_keys = p.keys.count;
+            rc = rpc_call_send(call, &reply.base);
+            l->sent = true;
+        }
+        if (rc == 0 && p.keys.count > 0) {
+            free(l->last);
+            l->last = array_pop(&p.keys);
+        }
+        piece_free(&p);
+        if (rc || over || (l->limited && l->left == 0)) {
+            list_end(call, l);
+            if (rc)
+                micro_fail(call, 503, ID("List"), "%s", err.message ? err.message : error_code_name(rc));
+            else
+                rpc_call_finish(call, GRPC_OK, "");
+            error_clear(&err);
+            return;
+        }
+    }
+}
+
+static void list_keys(struct rpc_call *call, const ProtobufCMessage *message, void *context)
+{
+    static const Store__ListOptions none = STORE__LIST_OPTIONS__INIT;
+    const Store__ListRequest *request = (const Store__ListRequest *)(const void *)message;
+    const Store__ListOptions *options = request->options ? request->options : &none;
+    const char *database = options->database, *table = options->table;
+    bool desc;
+    if (!place(call, ID("List"), &database, &table) || !descending(call, ID("List"), options->order, &desc))
+        return;
+    struct listing *l = ARENA_NEW(rpc_call_arena(call), struct listing);
+    if (!l) {
+        micro_fail(call, 507, ID("List"), "out of memory");
+        return;
+    }
+    *l = (struct listing){.store = context, .options = options, .database = database, .table = table,
+                          .descending = desc, .limited = options->limit > 0, .left = options->limit,
+                          .skip = options->offset};
+    rpc_call_set_user(call, l);
+    list_on(call, l);
+}
+
+static void list_writable(struct rpc_call *call, void *context)
+{
+    (void)context;
+    struct listing *l = rpc_call_user(call);
+    if (l)
+        list_on(call, l);
+}
+
+static void list_cancelled(struct rpc_call *call, void *context)
+{
+    (void)context;
+    struct listing *l = rpc_call_user(call);
+    if (l)
+        list_end(call, l);
+    rpc_call_finish(call, GRPC_CANCELLED, "");
+}
+
+/* ---- Databases, Tables ------------------------------------------------------------------------------------------ */
+
+struct names {
+    struct arena *arena;
+    ARRAY(char *) items;
+};
+
+static bool on_name(void *arg, struct bytes name)
+{
+    struct names *n = arg;
+    char *copy = arena_string_n(n->arena, name.len ? (const char *)name.data : "", name.len);
+    return copy && array_push(&n->items, copy);
+}
+
+static bool collect(struct rpc_call *call, struct store *s, const char *id, const char *database, struct names *n)
+{
+    struct error err = ERROR_INIT;
+    n->arena = rpc_call_arena(call);
+    int rc = store_names(s->database, database, on_name, n, &err);
+    if (rc)
+        micro_fail(call, 503, id, "%s", err.message ? err.message : error_code_name(rc));
+    error_clear(&err);
+    return rc == 0;
+}
+
+static void databases(struct rpc_call *call, const ProtobufCMessage *message, void *context)
+{
+    (void)message;
+    struct names n = {0};
+    if (!micro_authorize_admin(call, MICRO_NAMESPACE, ID("Databases")))
+        return;
+    if (collect(call, context, ID("Databases"), NULL, &n)) {
+        Store__DatabasesResponse reply = STORE__DATABASES_RESPONSE__INIT;
+        reply.databases = n.items.items;
+        reply.n_databases = n.items.count;
+        rpc_call_reply(call, &reply.base);
+    }
+    array_deinit(&n.items);
+}
+
+static void tables(struct rpc_call *call, const ProtobufCMessage *message, void *context)
+{
+    const Store__TablesRequest *request = (const Store__TablesRequest *)(const void *)message;
+    const char *database = request->database;
+    struct names n = {0};
+    if (!place(call, ID("Tables"), &database, NULL))
+        return;
+    if (collect(call, context, ID("Tables"), database, &n)) {
+        Store__TablesResponse reply = STORE__TABLES_RESPONSE__INIT;
+        reply.tables = n.items.items;
+        reply.n_tables = n.items.count;
+        rpc_call_reply(call, &reply.base);
+    }
+    array_deinit(&n.items);
+}
+
+static const struct rpc_method methods[] = {
+    {.name = "Read", .input = &store__read_request__descriptor, .output = &store__read_response__descriptor, .unary = read_records},
+    {.name = "Write", .input = &store__write_request__descriptor, .output = &store__write_response__descriptor, .unary = write_record},
+    {.name = "Delete", .input = &store__delete_request__descriptor, .output = &store__delete_response__descriptor, .unary = delete_record},
+    {.name = "List", .input = &store__list_request__descriptor, .output = &store__list_response__descriptor, .unary = list_keys, .writable = list_writable, .cancelled = list_cancelled},
+    {.name = "Databases", .input = &store__databases_request__descriptor, .output = &store__databases_response__descriptor, .unary = databases},
+    {.name = "Tables", .input = &store__tables_request__descriptor, .output = &store__tables_response__descriptor, .unary = tables},
+};
+const struct rpc_service store_service = {
+    .name = "store.Store", .methods = methods, .method_count = sizeof methods / sizeof methods[0]};
+
+/* ---- blobs: the contract is served so that callers get a clear answer, the blobs themselves are not there --------- */
+
+static void no_blobs(struct rpc_call *call)
+{
+    micro_fail(call, 501, "store.BlobStore", "blobs are not implemented");
+}
+
+static void blob_unary(struct rpc_call *call, const ProtobufCMessage *message, void *context)
+{
+    (void)message;
+    (void)context;
+    no_blobs(call);
+}
+
+static void blob_open(struct rpc_call *call, void *context)
+{
+    (void)context;
+    no_blobs(call);
+}
+
+static const struct rpc_method blob_methods[] = {
+    {.name = "Read", .input = &store__blob_read_request__descriptor, .output = &store__blob_read_response__descriptor, .unary = blob_unary},
+    {.name = "Write", .input = &store__blob_write_request__descriptor, .output = &store__blob_write_response__descriptor, .open = blob_open},
+    {.name = "Delete", .input = &store__blob_delete_request__descriptor, .output = &store__blob_delete_response__descriptor, .unary = blob_unary},
+    {.name = "List", .input = &store__blob_list_request__descriptor, .output = &store__blob_list_response__descriptor, .unary = blob_unary},
+};
+const struct rpc_service store_blob_service = {
+    .name = "store.BlobStore", .methods = blob_methods, .method_count = sizeof blob_methods / sizeof blob_methods[0]};

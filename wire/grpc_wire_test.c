@@ -1,0 +1,505 @@
+/* The engine against frames written by hand: what foreign, old and broken peers say. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "wire/grpc_kit.h"
+
+#include <nghttp2/nghttp2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+enum { DATA = 0, HEADERS = 1, RST = 3, SETTINGS = 4, PING = 6, GOAWAY = 7, END_STREAM = 1, END_HEADERS = 4 };
+
+/* One side written by hand. */
+struct raw {
+    nghttp2_hd_deflater *deflater;
+    nghttp2_hd_inflater *inflater;
+    struct text out; /* frames for the engine */
+    struct text log; /* what it said: "HEADERS 1 end [name=value;...]" and so on, a line each */
+};
+
+static void raw_init(struct raw *w)
+{
+    memset(w, 0, sizeof *w);
+    assert_int_equal(nghttp2_hd_deflate_new(&w->deflater, 4096), 0);
+    assert_int_equal(nghttp2_hd_inflate_new(&w->inflater), 0);
+}
+
+static void raw_deinit(struct raw *w)
+{
+    nghttp2_hd_deflate_del(w->deflater);
+    nghttp2_hd_inflate_del(w->inflater);
+    text_deinit(&w->out);
+    text_deinit(&w->log);
+}
+
+static void frame(struct raw *w, uint8_t type, uint8_t flags, uint32_t id, struct bytes payload)
+{
+    uint8_t head[9] = {
+        (uint8_t)(payload.len >> 16), (uint8_t)(payload.len >> 8), (uint8_t)payload.len, type,       flags,
+        (uint8_t)(id >> 24),          (uint8_t)(id >> 16),         (uint8_t)(id >> 8),   (uint8_t)id};
+    text_add(&w->out, head, sizeof head);
+    text_add(&w->out, payload.data, payload.len);
+}
+
+/* `lines` is "name: value\n..."; a name may begin with a colon. */
+static void headers(struct raw *w, uint32_t id, bool end, const char *lines)
+{
+    nghttp2_nv nv[32];
+    uint8_t block[4096];
+    char *copy = strdup(lines);
+    size_t n = 0;
+    assert_non_null(copy);
+    for (char *line = strtok(copy, "\n"); line; line = strtok(NULL, "\n")) {
+        char *colon = strstr(line, ": ");
+        assert_non_null(colon);
+        assert_true(n < 32);
+        *colon = '\0';
+        nv[n++] = (nghttp2_nv){(uint8_t *)line, (uint8_t *)colon + 2, strlen(line), strlen(colon + 2), 0};
+    }
+    ssize_t len = nghttp2_hd_deflate_hd(w->deflater, block, sizeof block, nv, n);
+    assert_true(len > 0);
+    frame(w, HEADERS, (uint8_t)(END_HEADERS | (end ? END_STREAM : 0)), id, BYTES(block, (size_t)len));
+    free(copy);
+}
+
+static void log_headers(struct raw *w, struct bytes block)
+{
+    for (;;) {
+        nghttp2_nv nv;
+        int flags = 0;
+        ssize_t n = nghttp2_hd_inflate_hd2(w->inflater, &nv, &flags, block.data, block.len, 1);
+        assert_true(n >= 0);
+        block.data += n;
+        block.len -= (size_t)n;
+        if (flags & NGHTTP2_HD_INFLATE_EMIT) {
+            text_add(&w->log, nv.name, nv.namelen);
+            text_char(&w->log, '=');
+            text_add(&w->log, nv.value, nv.valuelen);
+            text_char(&w->log, ';');
+        }
+        if (flags & NGHTTP2_HD_INFLATE_FINAL) {
+            nghttp2_hd_inflate_end_headers(w->inflater);
+            return;
+        }
+    }
+}
+
+/* Everything the engine wants to say, as lines. */
+static void collect(struct raw *w, struct grpc_conn *c)
+{
+    struct text said = TEXT_INIT;
+    while (grpc_conn_send(c, &said, 100000) > 0) {
+    }
+    size_t at = 0;
+    if (said.len >= 24 && memcmp(said.data, PREFACE, 24) == 0)
+        at = 24;
+    while (said.len - at >= 9) {
+        const uint8_t *p = (const uint8_t *)said.data + at;
+        size_t len = (size_t)p[0] << 16 | (size_t)p[1] << 8 | p[2];
+        uint32_t id = (uint32_t)(p[5] & 0x7f) << 24 | (uint32_t)p[6] << 16 | (uint32_t)p[7] << 8 | p[8];
+        assert_true(said.len - at - 9 >= len);
+        const char *end = (p[3] == DATA || p[3] == HEADERS) && (p[4] & END_STREAM) ? " end" : "";
+        if (p[3] == HEADERS) {
+            text_printf(&w->log, "HEADERS %u%s [", id, end);
+            log_headers(w, BYTES(p + 9, len));
+            text_puts(&w->log, "]\n");
+        } else if (p[3] == DATA) {
+            text_printf(&w->log, "DATA %u%s %zu\n", id, end, len);
+        } else if (p[3] == RST) {
+            text_printf(&w->log, "RST %u %u\n", id, (unsigned)p[12]);
+        } else if (p[3] == GOAWAY) {
+            text_printf(&w->log, "GOAWAY %u\n", (unsigned)p[16]);
+        } else if (p[3] == PING) {
+            text_printf(&w->log, "PING%s\n", p[4] & 1 ? " ack" : "");
+        }
+        at += 9 + len;
+    }
+    assert_int_equal(at, said.len);
+    text_deinit(&said);
+}
+
+static int give(struct raw *w, struct grpc_conn *c, struct error *err)
+{
+    int rc = grpc_conn_receive(c, text_bytes(&w->out), 1, err);
+    text_clear(&w->out);
+    collect(w, c);
+    return rc;
+}
+
+static void contains(const struct text *log, const char *what)
+{
+    if (!strstr(text_string(log), what))
+        print_error("expected: %s\ngot:\n%s\n", what, text_string(log));
+    assert_non_null(strstr(text_string(log), what));
+}
+
+/* ---- a server and strange clients ---- */
+
+#define GOOD ":method: POST\n:scheme: http\n:path: /kit.Echo/Echo\n:authority: x\n"
+
+static void server_side(void **state)
+{
+    (void)state;
+    static const uint8_t hello[] = {0, 0, 0, 0, 2, 'h', 'i'};
+    static const struct {
+        const char *what, *headers;
+        const char *body; /* NULL: END_STREAM on the headers */
+        size_t body_len;
+        const char *says;
+        bool requested;
+    } table[] = {
+        {"plain", GOOD "content-type: application/grpc\nte: trailers", (const char *)hello, 7,
+         "[:status=200;content-type=application/grpc;]\nDATA 1 7\nHEADERS 1 end [grpc-status=0;]\n", true},
+        {"no te", GOOD "content-type: application/grpc", (const char *)hello, 7, "DATA 1 7\n", true},
+        {"another format", GOOD "content-type: application/grpc+json", (const char *)hello, 7,
+         "content-type=application/grpc+json", true},
+        {"parameters", GOOD "content-type: application/grpc;charset=utf-8", (const char *)hello, 7, "DATA 1 7\n", true},
+        {"no message", GOOD "content-type: application/grpc", NULL, 0,
+         "end [:status=200;content-type=application/grpc;grpc-status=0;]", true},
+        {"json", GOOD "content-type: application/json", (const char *)hello, 7, ":status=415;", false},
+        {"no content type", GOOD "te: trailers", (const char *)hello, 7, ":status=415;", false},
+        {"look-alike", GOOD "content-type: application/grpcx", (const char *)hello, 7, ":status=415;", false},
+        {"grpc-web", GOOD "content-type: application/grpc-web+proto", (const char *)hello, 7, ":status=415;", false},
+        {"GET", ":method: GET\n:scheme: http\n:path: /kit.Echo/Echo\n:authority: x\ncontent-type: application/grpc",
+         NULL, 0, ":status=405;content-type=application/grpc;allow=POST;", false},
+        {"PUT", ":method: PUT\n:scheme: http\n:path: /kit.Echo/Echo\n:authority: x\ncontent-type: application/grpc",
+         (const char *)hello, 7, ":status=405;", false},
+        {"deflate", GOOD "content-type: application/grpc\ngrpc-encoding: deflate", (const char *)hello, 7,
+         "grpc-status=12;grpc-message=message compression is not supported: "
+         "\"deflate\";grpc-accept-encoding=identity,gzip;",
+         false},
+        {"identity", GOOD "content-type: application/grpc\ngrpc-encoding: identity", (const char *)hello, 7,
+         "DATA 1 7\n", true},
+        {"timeout", GOOD "content-type: application/grpc\ngrpc-timeout: 10x", (const char *)hello, 7,
+         "grpc-status=13;grpc-message=malformed grpc-timeout: \"10x\"", false},
+        {"bad binary", GOOD "content-type: application/grpc\nx-bin: ***", (const char *)hello, 7,
+         "grpc-status=13;grpc-message=a binary header is not base64: \"x-bin\"", false},
+        {"flag 2", GOOD "content-type: application/grpc", "\x02\0\0\0\0", 5,
+         "grpc-status=13;grpc-message=a message begins with flag 2", true},
+        {"flag 1, no encoding", GOOD "content-type: application/grpc", "\x01\0\0\0\x01x", 6,
+         "grpc-status=13;grpc-message=a message is marked compressed", true},
+        {"not gzip", GOOD "content-type: application/grpc\ngrpc-encoding: gzip", "\x01\0\0\0\x01x", 6,
+         "grpc-status=13;grpc-message=a compressed message is not valid gzip", true},
+        {"uncompressed in gzip call", GOOD "content-type: application/grpc\ngrpc-encoding: gzip", "\0\0\0\0\x01x", 6,
+         "DATA 1 6\n", true},
+        {"too large", GOOD "content-type: application/grpc", "\0\xff\xff\xff\xff", 5, "grpc-status=8;", true},
+        {"cut in the message", GOOD "content-type: application/grpc", "\0\0\0\0\x05xy", 7,
+         "grpc-status=13;grpc-message=the client half-closed in the middle of a message", true},
+        {"cut in the prefix", GOOD "content-type: application/grpc", "\0\0\0", 3,
+         "grpc-status=13;grpc-message=the client half-closed in the middle of a message", true},
+        {"connection header", GOOD "content-type: application/grpc\nconnection: close", (const char *)hello, 7,
+         "RST 1 1\n", false},
+        {"no path", ":method: POST\n:scheme: http\n:authority: x\ncontent-type: application/grpc", (const char *)hello,
+         7, "RST 1 1\n", false},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct kit k;
+        struct raw w;
+        assert_int_equal(kit_init(&k, 1, NULL, NULL), 0);
+        raw_init(&w);
+        text_add(&w.out, PREFACE, 24);
+        frame(&w, SETTINGS, 0, 0, BYTES_NONE);
+        headers(&w, 1, !table[i].body, table[i].headers);
+        if (table[i].body)
+            frame(&w, DATA, END_STREAM, 1, BYTES(table[i].body, table[i].body_len));
+        assert_int_equal(give(&w, k.server, NULL), 0);
+        if (!strstr(text_string(&w.log), table[i].says))
+            print_error("%s\n", table[i].what);
+        contains(&w.log, table[i].says);
+        assert_int_equal(k.requests, table[i].requested);
+        assert_int_equal(k.server_closed, table[i].requested);
+        assert_int_equal(grpc_conn_stream_count(k.server), 0);
+        /* Whatever it was, the connection goes on. */
+        text_clear(&w.log);
+        headers(&w, 3, false, GOOD "content-type: application/grpc");
+        frame(&w, DATA, END_STREAM, 3, BYTES(hello, sizeof hello));
+        assert_int_equal(give(&w, k.server, NULL), 0);
+        contains(&w.log, "HEADERS 3 end [grpc-status=0;]\n");
+        raw_deinit(&w);
+        kit_deinit(&k);
+    }
+}
+
+/* "0n" is a deadline that is over, not none. */
+static void timeout_zero(void **state)
+{
+    (void)state;
+    struct kit k;
+    struct raw w;
+    assert_int_equal(kit_init(&k, 1, NULL, NULL), 0);
+    raw_init(&w);
+    text_add(&w.out, PREFACE, 24);
+    frame(&w, SETTINGS, 0, 0, BYTES_NONE);
+    headers(&w, 1, false, GOOD "content-type: application/grpc\ngrpc-timeout: 0n");
+    assert_int_equal(give(&w, k.server, NULL), 0);
+    assert_int_equal(k.timeout, 1);
+    raw_deinit(&w);
+    kit_deinit(&k);
+}
+
+static void refused_while_open(void **state)
+{
+    (void)state;
+    struct kit k;
+    struct raw w;
+    assert_int_equal(kit_init(&k, 1, NULL, NULL), 0);
+    raw_init(&w);
+    text_add(&w.out, PREFACE, 24);
+    frame(&w, SETTINGS, 0, 0, BYTES_NONE);
+    headers(&w, 1, false, GOOD "content-type: text/plain");
+    assert_int_equal(give(&w, k.server, NULL), 0);
+    contains(&w.log, "HEADERS 1 end [:status=415;");
+    contains(&w.log, "]\nRST 1 0\n"); /* NO_ERROR: stop sending */
+    assert_int_equal(grpc_conn_stream_count(k.server), 0);
+    raw_deinit(&w);
+    kit_deinit(&k);
+}
+
+static void metadata_too_large(void **state)
+{
+    (void)state;
+    struct grpc_settings settings;
+    struct kit k;
+    struct raw w;
+    grpc_settings_init(&settings, true);
+    settings.metadata_max = 300;
+    assert_int_equal(kit_init(&k, 1, NULL, &settings), 0);
+    raw_init(&w);
+    text_add(&w.out, PREFACE, 24);
+    frame(&w, SETTINGS, 0, 0, BYTES_NONE);
+    headers(&w, 1, true,
+            GOOD "content-type: application/grpc\nx-long: "
+                 "0123456789012345678901234567890123456789012345678901234567890123456789");
+    assert_int_equal(give(&w, k.server, NULL), 0);
+    contains(&w.log, "grpc-status=8;grpc-message=the request's metadata is larger than the limit of 300 bytes;");
+    assert_int_equal(k.requests, 0);
+    raw_deinit(&w);
+    kit_deinit(&k);
+}
+
+static void preface(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes, *says;
+    } table[] = {
+        {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "not an HTTP/2 preface: got \"GET / HTTP/1.1\""},
+        {"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n", "not an HTTP/2 preface: got \"PRI * HTTP/2.0\""},
+        {"\x16\x03\x01\x02", "not an HTTP/2 preface: got \"\\x16\\x03\\x01\\x02\""},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct kit k;
+        struct error err = ERROR_INIT;
+        assert_int_equal(kit_init(&k, 1, NULL, NULL), 0);
+        assert_int_equal(grpc_conn_receive(k.server, bytes_of(table[i].bytes), 1, &err), ERROR_PROTOCOL);
+        assert_string_equal(err.message, table[i].says);
+        error_clear(&err);
+        assert_int_equal(grpc_conn_receive(k.server, bytes_of("more"), 1, NULL), ERROR_PROTOCOL);
+        assert_true(grpc_conn_done(k.server));
+        assert_false(grpc_conn_wants_send(k.server));
+        kit_deinit(&k);
+    }
+}
+
+/* Faults of the connection: a GOAWAY that names the error, then the end. */
+static void broken_frames(void **state)
+{
+    (void)state;
+    static const uint8_t settings[] = {0, 4, 0xff, 0xff, 0xff, 0xff};
+    static const struct {
+        uint8_t type, flags;
+        uint32_t id;
+        size_t len;
+        unsigned goaway;
+    } table[] = {
+        {DATA, 0, 0, 4, 1},                        /* DATA on stream 0 */
+        {DATA, 0, 5, 4, 1},                        /* DATA on an idle stream */
+        {HEADERS, 4, 2, 4, 1},                     /* a client's stream with an even number */
+        {HEADERS, 4, 1, 4, 9},                     /* not HPACK */
+        {SETTINGS, 0, 0, 5, 6},                    /* length not a multiple of six */
+        {SETTINGS, 0, 0, 6, 3},                    /* window above 2^31 - 1 */
+        {PING, 0, 0, 7, 6},     {RST, 0, 9, 4, 1}, /* RST_STREAM on an idle stream */
+        {9, 4, 1, 1, 1},                           /* CONTINUATION out of the blue */
+        {DATA, 0, 1, 16385, 6},                    /* frame larger than we allow */
+    };
+    static uint8_t junk[20000];
+    memset(junk, 0xff, sizeof junk);
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct kit k;
+        struct raw w;
+        char line[32];
+        assert_int_equal(kit_init(&k, 1, NULL, NULL), 0);
+        raw_init(&w);
+        text_add(&w.out, PREFACE, 24);
+        frame(&w, SETTINGS, 0, 0, BYTES_NONE);
+        frame(&w, table[i].type, table[i].flags, table[i].id,
+              table[i].type == SETTINGS ? BYTES(settings, table[i].len) : BYTES(junk, table[i].len));
+        give(&w, k.server, NULL);
+        snprintf(line, sizeof line, "GOAWAY %u\n", table[i].goaway);
+        if (!strstr(text_string(&w.log), line))
+            print_error("row %zu\n", i);
+        contains(&w.log, line);
+        assert_true(grpc_conn_done(k.server));
+        assert_true(strlen(grpc_conn_reason(k.server)) > 10);
+        assert_int_equal(grpc_conn_receive(k.server, bytes_of("x"), 1, NULL), ERROR_PROTOCOL);
+        raw_deinit(&w);
+        kit_deinit(&k);
+    }
+}
+
+/* ---- a client and strange servers ---- */
+
+static void client_side(void **state)
+{
+    (void)state;
+    static const char ok[] = ":status: 200\ncontent-type: application/grpc";
+    static const struct {
+        const char *what, *first;
+        bool first_end;
+        const char *body;
+        size_t body_len;
+        bool body_end;
+        const char *trailers;
+        int status;
+        const char *message;
+        size_t responses, messages;
+    } table[] = {
+        {"plain", ok, false, "\0\0\0\0\x01x", 6, false, "grpc-status: 0", GRPC_OK, "", 1, 1},
+        {"message", ok, false, NULL, 0, false, "grpc-status: 5\ngrpc-message: n%C3%B6", GRPC_NOT_FOUND, "n\xc3\xb6", 1,
+         0},
+        {"trailers-only", ":status: 200\ncontent-type: application/grpc\ngrpc-status: 7\ngrpc-message: no", true, NULL,
+         0, false, NULL, GRPC_PERMISSION_DENIED, "no", 0, 0},
+        {"trailers-only, HTTP error", ":status: 503\ncontent-type: application/grpc\ngrpc-status: 9", true, NULL, 0,
+         false, NULL, GRPC_FAILED_PRECONDITION, "", 0, 0},
+        {"status 99", ok, false, NULL, 0, false, "grpc-status: 99\ngrpc-message: odd", GRPC_UNKNOWN, "odd", 1, 0},
+        {"status word", ok, false, NULL, 0, false, "grpc-status: OK", GRPC_UNKNOWN, "", 1, 0},
+        {"no status", ok, false, NULL, 0, false, "x-trailer: 1", GRPC_UNKNOWN, "without a grpc-status", 1, 0},
+        {"no trailers", ok, false, "\0\0\0\0\x01x", 6, true, NULL, GRPC_INTERNAL, "without trailers", 1, 1},
+        {"cut message", ok, false, "\0\0\0\0\x05x", 6, true, NULL, GRPC_INTERNAL, "middle of a message", 1, 0},
+        {"cut message, OK", ok, false, "\0\0\0\0\x05x", 6, false, "grpc-status: 0", GRPC_INTERNAL,
+         "middle of a message", 1, 0},
+        {"cut message, error", ok, false, "\0\0\0\0\x05x", 6, false, "grpc-status: 14", GRPC_UNAVAILABLE, "", 1, 0},
+        {"flag 7", ok, false, "\x07\0\0\0\x01x", 6, false, NULL, GRPC_INTERNAL, "flag 7", 1, 0},
+        {"html", ":status: 200\ncontent-type: text/html", false, "<html>", 6, true, NULL, GRPC_UNKNOWN,
+         "HTTP status 200, content-type \"text/html\"", 0, 0},
+        {"headers only", ok, true, NULL, 0, false, NULL, GRPC_UNKNOWN, "without a grpc-status", 0, 0},
+        {"400", ":status: 400", true, NULL, 0, false, NULL, GRPC_INTERNAL, "HTTP status 400", 0, 0},
+        {"401", ":status: 401", true, NULL, 0, false, NULL, GRPC_UNAUTHENTICATED, "", 0, 0},
+        {"403", ":status: 403", true, NULL, 0, false, NULL, GRPC_PERMISSION_DENIED, "", 0, 0},
+        {"404", ":status: 404\ncontent-type: text/html", false, NULL, 0, false, NULL, GRPC_UNIMPLEMENTED, "", 0, 0},
+        {"429", ":status: 429", true, NULL, 0, false, NULL, GRPC_UNAVAILABLE, "", 0, 0},
+        {"502", ":status: 502", true, NULL, 0, false, NULL, GRPC_UNAVAILABLE, "", 0, 0},
+        {"500", ":status: 500", true, NULL, 0, false, NULL, GRPC_UNKNOWN, "", 0, 0},
+        {"compression never offered", ":status: 200\ncontent-type: application/grpc\ngrpc-encoding: snappy", false,
+         NULL, 0, false, NULL, GRPC_INTERNAL, "snappy", 0, 0},
+        {"bad binary", ":status: 200\ncontent-type: application/grpc\nx-bin: *", false, NULL, 0, false, NULL,
+         GRPC_INTERNAL, "x-bin", 0, 0},
+        {"bad details", ok, false, NULL, 0, false, "grpc-status: 3\ngrpc-status-details-bin: *", GRPC_INVALID_ARGUMENT,
+         "", 1, 0},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        for (int half_closed = 0; half_closed < 2; half_closed++) {
+            struct kit k;
+            struct raw w;
+            struct kit_call call;
+            assert_int_equal(kit_init(&k, 1, NULL, NULL), 0);
+            raw_init(&w);
+            assert_int_equal(kit_start_path(&k, &call, "/a.B/C"), 0);
+            if (half_closed)
+                grpc_stream_half_close(call.stream);
+            collect(&w, k.client);
+            frame(&w, SETTINGS, 0, 0, BYTES_NONE);
+            headers(&w, 1, false, ":status: 100"); /* informational answers are passed over */
+            headers(&w, 1, table[i].first_end, table[i].first);
+            if (table[i].body)
+                frame(&w, DATA, table[i].body_end ? END_STREAM : 0, 1, BYTES(table[i].body, table[i].body_len));
+            if (table[i].trailers)
+                headers(&w, 1, true, table[i].trailers);
+            assert_int_equal(give(&w, k.client, NULL), 0);
+            if (call.status != table[i].status)
+                print_error("%s: %s\n", table[i].what, grpc_status_name(call.status));
+            assert_int_equal(call.finished, 1);
+            assert_int_equal(call.closed, 1);
+            assert_int_equal(call.status, table[i].status);
+            contains(&call.message, table[i].message);
+            assert_int_equal(call.responses, table[i].responses);
+            assert_int_equal(call.messages, table[i].messages);
+            kit_call_deinit(&call);
+            raw_deinit(&w);
+            kit_deinit(&k);
+        }
+    }
+}
+
+static void client_greeted_by_http1(void **state)
+{
+    (void)state;
+    struct kit k;
+    struct error err = ERROR_INIT;
+    struct kit_call call;
+    assert_int_equal(kit_init(&k, 1, NULL, NULL), 0);
+    assert_int_equal(kit_start_path(&k, &call, "/a.B/C"), 0);
+    assert_int_equal(grpc_conn_receive(k.client, bytes_of("HT"), 1, &err), 0);
+    assert_int_equal(grpc_conn_receive(k.client, bytes_of("TP/1.1 400 Bad Request\r\n"), 1, &err), ERROR_PROTOCOL);
+    assert_string_equal(err.message, "the server does not speak HTTP/2: got \"HTTP/1.1 400 Bad Request\"");
+    error_clear(&err);
+    kit_drop_client(&k);
+    assert_int_equal(call.status, GRPC_UNAVAILABLE);
+    contains(&call.message, "does not speak HTTP/2");
+    kit_call_deinit(&call);
+    kit_deinit(&k);
+}
+
+/* Calls above the GOAWAY's last stream were never looked at and may be made again. */
+static void goaway_below(void **state)
+{
+    (void)state;
+    static const uint8_t goaway[] = {0, 0, 0, 1, 0, 0, 0, 0, 'b', 'y', 'e'};
+    struct kit k;
+    struct raw w;
+    struct kit_call first, second;
+    assert_int_equal(kit_init(&k, 1, NULL, NULL), 0);
+    raw_init(&w);
+    assert_int_equal(kit_start_path(&k, &first, "/a.B/C"), 0);
+    assert_int_equal(kit_start_path(&k, &second, "/a.B/C"), 0);
+    collect(&w, k.client);
+    frame(&w, SETTINGS, 0, 0, BYTES_NONE);
+    frame(&w, GOAWAY, 0, 0, BYTES(goaway, sizeof goaway));
+    assert_int_equal(give(&w, k.client, NULL), 0);
+    assert_int_equal(first.finished, 0);
+    assert_int_equal(second.status, GRPC_UNAVAILABLE);
+    assert_true(second.unprocessed);
+    assert_string_equal(text_string(&k.going_away_debug), "bye");
+    assert_false(grpc_conn_done(k.client));
+    headers(&w, 1, true, ":status: 200\ncontent-type: application/grpc\ngrpc-status: 0");
+    grpc_stream_half_close(first.stream);
+    assert_int_equal(give(&w, k.client, NULL), 0);
+    assert_int_equal(first.status, GRPC_OK);
+    assert_true(grpc_conn_done(k.client));
+    kit_call_deinit(&first);
+    kit_call_deinit(&second);
+    raw_deinit(&w);
+    kit_deinit(&k);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(server_side),
+        cmocka_unit_test(timeout_zero),
+        cmocka_unit_test(refused_while_open),
+        cmocka_unit_test(metadata_too_large),
+        cmocka_unit_test(preface),
+        cmocka_unit_test(broken_frames),
+        cmocka_unit_test(client_side),
+        cmocka_unit_test(client_greeted_by_http1),
+        cmocka_unit_test(goaway_below),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,64 @@
+#include "wire/pb_wire.h"
+
+#include <stdlib.h>
+
+static void *arena_alloc_for_unpack(void *arena, size_t size)
+{
+    return arena_alloc(arena, size);
+}
+
+static void arena_free_for_unpack(void *arena, void *pointer)
+{
+    (void)arena;
+    (void)pointer;
+}
+
+int pb_unpack(const ProtobufCMessageDescriptor *type, struct bytes input, struct arena *arena, ProtobufCMessage **out,
+              struct error *err)
+{
+    *out = NULL;
+    int rc = pb_scan(type, input, err);
+    if (rc)
+        return rc;
+    ProtobufCAllocator allocator = {
+        .alloc = arena_alloc_for_unpack, .free = arena_free_for_unpack, .allocator_data = arena};
+    static const uint8_t nothing[1];
+    *out = protobuf_c_message_unpack(type, arena ? &allocator : NULL, input.len, input.len ? input.data : nothing);
+    /* The scan refuses everything protobuf-c would, so what is left is memory. */
+    return *out ? 0 : error_set(err, ERROR_MEMORY, "%s: out of memory", type->name);
+}
+
+int pb_pack(const ProtobufCMessage *m, struct text *out)
+{
+    size_t size = protobuf_c_message_get_packed_size(m);
+    if (!text_reserve(out, size))
+        return ERROR_MEMORY;
+    protobuf_c_message_pack(m, (uint8_t *)out->data + out->len);
+    out->len += size;
+    out->data[out->len] = '\0';
+    return 0;
+}
+
+bool pb_equal(const ProtobufCMessage *a, const ProtobufCMessage *b)
+{
+    struct text left = TEXT_INIT, right = TEXT_INIT;
+    bool equal = pb_pack(a, &left) == 0 && pb_pack(b, &right) == 0 && bytes_equal(text_bytes(&left), text_bytes(&right));
+    text_deinit(&left);
+    text_deinit(&right);
+    return equal;
+}
+
+int pb_to_json(const struct pb_pool *p, const ProtobufCMessage *m, int flags, struct text *out, struct error *err)
+{
+    const struct pb_type *type = pb_find_type(p, m->descriptor->name);
+    if (!type)
+        return error_set(err, ERROR_NOT_FOUND, "no message type %s in the descriptor set", m->descriptor->name);
+    struct text wire = TEXT_INIT;
+    int rc = pb_pack(m, &wire);
+    if (rc)
+        error_set(err, rc, "%s: out of memory", type->full_name);
+    else
+        rc = pb_wire_to_json(type, text_bytes(&wire), flags, out, err);
+    text_deinit(&wire);
+    return rc;
+}

@@ -1,0 +1,71 @@
+/* A node's disk: the inside, shared by sim_disk.c (what programs see) and sim_journal.c (what survives).
+ *
+ * Each file has two images: `seen` is what reads return, `kept` is what the platter holds. Writes change `seen` at once
+ * and are remembered in order; a sync applies them to `kept`. The directory tree is likewise two maps from path to
+ * node, with a journal of name operations between them.
+ *
+ * Durability follows ext4 in ordered mode, the weak way round: syncing a file makes its data and its own creation
+ * durable, syncing a directory every name operation in it; operations of one directory become durable in their order,
+ * those of different directories independently. At a crash each directory keeps a prefix of its pending operations,
+ * and each pending write is kept, dropped, or torn: each of its 512-byte sectors kept or dropped. */
+#ifndef WORLD_SIM_DISK_H
+#define WORLD_SIM_DISK_H
+
+#include "base/array.h"
+#include "world/sim_internal.h"
+
+#define DISK_SECTOR   512
+#define DISK_PATH_MAX 4096
+
+struct disk_write {
+    bool truncate; /* to `offset`; otherwise a write */
+    uint64_t offset;
+    size_t len;
+    struct disk_write *next;
+    uint8_t data[];
+};
+
+struct disk_image {
+    uint8_t *data;
+    size_t size, capacity;
+};
+
+struct disk_node {
+    unsigned references; /* names seen, names kept, open files, journal entries */
+    bool directory;
+    bool creation_pending; /* its CREATE or MKDIR is still in the journal */
+    int64_t modified;
+    struct disk_image seen, kept;
+    struct disk_write *writes, **writes_end;
+};
+
+enum name_kind { NAME_CREATE, NAME_RENAME, NAME_REMOVE };
+struct name_op {
+    enum name_kind kind;
+    char *path, *to; /* `to`: only of a rename */
+    struct disk_node *node;
+};
+
+struct sim_disk {
+    struct sim_node *node;
+    struct map seen, kept; /* path to disk_node; "/" is not in them and always there */
+    ARRAY(struct name_op) journal;
+    uint64_t used; /* bytes of all `seen` images */
+    struct sim_disk_faults faults;
+};
+
+/* sim_disk.c */
+bool disk_image_write(struct disk_image *image, const void *data, size_t len, uint64_t offset);
+bool disk_image_resize(struct disk_image *image, uint64_t size);
+void disk_node_release(struct sim_disk *d, struct disk_node *node);
+size_t disk_parent_length(const char *path); /* of the parent's path; 1 for those in the root */
+
+/* sim_journal.c */
+int journal_add(struct sim_disk *d, enum name_kind kind, const char *path, const char *to, struct disk_node *node);
+int journal_sync_file(struct sim_disk *d, struct disk_node *node);
+int journal_sync_directory(struct sim_disk *d, const char *path);
+void journal_free(struct sim_disk *d);
+/* Moves a name, and all below it, in one of the trees. False when memory runs out. */
+bool names_move(struct sim_disk *d, struct map *names, const char *from, const char *to);
+
+#endif
