@@ -1,3 +1,4 @@
+/* Making, programming, and the life of a call. */
 #include "fakes/internal.h"
 
 #include <stdlib.h>
@@ -20,28 +21,23 @@ int fake_new(const struct pb_service *service, struct fake **out)
     return 0;
 }
 
-static void forget_answers(struct method_state *m, int64_t index, bool all)
+static void release(struct record *r)
 {
-    for (size_t i = m->answers.count; i > 0; i--) {
-        struct answer *a = &m->answers.items[i - 1];
-        if (!all && a->index != index)
-            continue;
-        free(a->bytes);
-        array_remove(&m->answers, i - 1);
-    }
+    if (--r->references == 0)
+        free(r);
 }
 
 static void forget(struct fake *f)
 {
-    for (size_t i = 0; i < f->records.count; i++) {
-        free(f->records.items[i]->request);
-        free(f->records.items[i]);
-    }
+    for (size_t i = 0; i < f->records.count; i++)
+        release(f->records.items[i]);
     array_clear(&f->records);
     for (size_t i = 0; i < f->service->method_count; i++) {
         struct method_state *m = &f->methods[i];
-        forget_answers(m, 0, true);
-        m->count = 0;
+        for (size_t a = 0; a < m->answers.count; a++)
+            free(m->answers.items[a].bytes);
+        array_clear(&m->answers);
+        array_clear(&m->calls);
         m->stub = NULL;
         m->delay = 0;
         m->never = false;
@@ -53,8 +49,10 @@ void fake_free(struct fake *f)
     if (f == NULL)
         return;
     forget(f);
-    for (size_t i = 0; i < f->service->method_count; i++)
+    for (size_t i = 0; i < f->service->method_count; i++) {
         array_deinit(&f->methods[i].answers);
+        array_deinit(&f->methods[i].calls);
+    }
     array_deinit(&f->records);
     pthread_mutex_destroy(&f->lock);
     free(f->methods);
@@ -78,11 +76,51 @@ struct method_state *fake_method(const struct fake *f, const char *name)
 
 /* ---- programming ---- */
 
+/* Where the answer for that index is, or belongs. */
+static size_t answer_place(const struct method_state *m, int64_t index)
+{
+    size_t low = 0, high = m->answers.count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (m->answers.items[middle].index < index)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static struct answer *answer_for(const struct method_state *m, int64_t index)
+{
+    size_t i = answer_place(m, index);
+    return i < m->answers.count && m->answers.items[i].index == index ? &m->answers.items[i] : NULL;
+}
+
+/* The answer's bytes become the method's in the end. */
+static bool put_answer(struct method_state *m, struct answer answer)
+{
+    struct answer *old = answer_for(m, answer.index);
+    if (old != NULL) {
+        free(old->bytes);
+        *old = answer;
+        return true;
+    }
+    if (!array_grow(&m->answers))
+        return false;
+    size_t i = answer_place(m, answer.index);
+    memmove(&m->answers.items[i + 1], &m->answers.items[i], (m->answers.count - i) * sizeof answer);
+    m->answers.items[i] = answer;
+    m->answers.count++;
+    return true;
+}
+
 static int set_answer(struct fake *f, const char *method, int64_t index, int status, const void *bytes, size_t len)
 {
     struct method_state *m = fake_method(f, method);
     if (m == NULL)
         return ERROR_NOT_FOUND;
+    if (index < FAKE_EVERY)
+        return ERROR_INVALID;
     char *copy = malloc(len + 1);
     if (copy == NULL)
         return ERROR_MEMORY;
@@ -90,24 +128,26 @@ static int set_answer(struct fake *f, const char *method, int64_t index, int sta
         memcpy(copy, bytes, len);
     copy[len] = '\0';
     pthread_mutex_lock(&f->lock);
-    bool room = array_grow(&m->answers);
-    if (room) {
-        forget_answers(m, index, false);
-        m->answers.items[m->answers.count++] =
-            (struct answer){.index = index, .status = status, .bytes = copy, .len = len};
-        /* As counterfeiter has it: an answer set later takes the place of a stub. */
+    bool put = put_answer(m, (struct answer){.index = index, .status = status, .bytes = copy, .len = len});
+    if (put)
         m->stub = NULL;
-    }
     pthread_mutex_unlock(&f->lock);
-    if (!room)
+    if (!put)
         free(copy);
-    return room ? 0 : ERROR_MEMORY;
+    return put ? 0 : ERROR_MEMORY;
 }
 
 int fake_returns_on_call(struct fake *f, const char *method, int64_t i, const ProtobufCMessage *reply)
 {
+    const struct method_state *m = fake_method(f, method);
+    if (m == NULL)
+        return ERROR_NOT_FOUND;
+    if (strcmp(reply->descriptor->name, m->method->output->full_name) != 0)
+        return ERROR_INVALID;
     struct text wire = TEXT_INIT;
     int code = pb_pack(reply, &wire);
+    if (code == 0 && !text_ok(&wire))
+        code = ERROR_MEMORY;
     if (code == 0)
         code = set_answer(f, method, i, GRPC_OK, wire.data, wire.len);
     text_deinit(&wire);
@@ -126,14 +166,19 @@ int fake_returns_json(struct fake *f, const char *method, int64_t i, const char 
         return error_set(err, ERROR_NOT_FOUND, "%s has no method \"%s\"", f->service->full_name, method);
     struct text wire = TEXT_INIT;
     int code = pb_json_to_wire(m->method->output, bytes_of(json), 0, &wire, err);
-    if (code == 0 && (code = set_answer(f, method, i, GRPC_OK, wire.data, wire.len)) != 0)
-        error_set(err, code, "out of memory");
+    if (code == 0) {
+        code = text_ok(&wire) ? set_answer(f, method, i, GRPC_OK, wire.data, wire.len) : ERROR_MEMORY;
+        if (code != 0)
+            error_set(err, code, "%s", error_code_name(code));
+    }
     text_deinit(&wire);
     return code;
 }
 
 int fake_fails(struct fake *f, const char *method, int64_t i, int status, const char *message)
 {
+    if (status <= GRPC_OK || status > GRPC_UNAUTHENTICATED)
+        return ERROR_INVALID;
     return set_answer(f, method, i, status, message, strlen(message));
 }
 
@@ -174,70 +219,98 @@ int fake_stub(struct fake *f, const char *method,
 
 /* ---- a call ---- */
 
-static const struct answer *choose(const struct method_state *m, int64_t index)
+static struct record *record_new(struct method_state *m, const struct request *q)
 {
-    const struct answer *general = NULL;
-    for (size_t i = 0; i < m->answers.count; i++) {
-        if (m->answers.items[i].index == index)
-            return &m->answers.items[i];
-        if (m->answers.items[i].index == FAKE_EVERY)
-            general = &m->answers.items[i];
-    }
-    return general;
-}
-
-static struct record *record_new(struct method_state *m, struct bytes request, size_t messages, uint64_t time)
-{
-    struct record *r = calloc(1, sizeof *r);
-    char *copy = malloc(request.len + 1);
-    if (r == NULL || copy == NULL) {
-        free(r);
-        free(copy);
+    struct record *r = malloc(sizeof *r + q->messages * sizeof r->ends[0] + q->wire.len);
+    if (r == NULL)
         return NULL;
-    }
-    if (request.len > 0)
-        memcpy(copy, request.data, request.len);
-    *r = (struct record){.method = m, .request = copy, .len = request.len, .messages = messages, .time = time};
+    *r = (struct record){.method = m,
+                         .time = q->time,
+                         .status = FAKE_UNANSWERED,
+                         .references = 2,
+                         .messages = q->messages,
+                         .len = q->wire.len};
+    for (size_t i = 0; i < q->messages; i++)
+        r->ends[i] = q->ends[i];
+    if (q->wire.len > 0)
+        memcpy(r->ends + q->messages, q->wire.data, q->wire.len);
     return r;
 }
 
-int fake_take(struct fake *f, struct method_state *m, struct bytes request, size_t messages, uint64_t time,
-              struct text *reply, struct text *message)
+struct fake_call record_call(const struct record *r)
 {
-    struct record *r = record_new(m, request, messages, time);
+    return (struct fake_call){.method = r->method->method,
+                              .sequence = r->sequence,
+                              .index = r->index,
+                              .request = BYTES(r->ends + r->messages, r->len),
+                              .messages = r->messages,
+                              .ends = r->ends,
+                              .status = r->status,
+                              .time = r->time};
+}
+
+/* Under the lock. */
+static bool journal_add(struct fake *f, struct record *r)
+{
+    struct method_state *m = r->method;
+    if (!array_grow(&f->records) || !array_grow(&m->calls))
+        return false;
+    r->sequence = (int64_t)f->records.count;
+    r->index = (int64_t)m->calls.count;
+    f->records.items[f->records.count++] = r;
+    m->calls.items[m->calls.count++] = r;
+    return true;
+}
+
+struct taken fake_take(struct fake *f, struct method_state *m, const struct request *q, struct text *reply,
+                       struct text *message)
+{
+    static const char no_memory[] = "the double is out of memory";
+    struct taken t = {.record = record_new(m, q), .status = FAKE_UNANSWERED};
+    struct fake_call call = {0};
+    int (*stub)(void *, const struct fake_call *, struct text *, struct text *) = NULL;
+    void *stub_arg = NULL;
     pthread_mutex_lock(&f->lock);
-    if (r == NULL || !array_push(&f->records, r)) {
+    if (t.record == NULL || !journal_add(f, t.record)) {
         pthread_mutex_unlock(&f->lock);
-        if (r != NULL)
-            free(r->request);
-        free(r);
-        text_puts(message, "the double is out of memory");
-        return GRPC_RESOURCE_EXHAUSTED;
+        free(t.record);
+        text_puts(message, no_memory);
+        return (struct taken){.status = GRPC_RESOURCE_EXHAUSTED};
     }
-    r->index = m->count++;
-    int64_t sequence = (int64_t)f->records.count - 1;
-    int (*stub)(void *, const struct fake_call *, struct text *, struct text *) = m->stub;
-    void *stub_arg = m->stub_arg;
-    if (stub == NULL) {
-        const struct answer *a = choose(m, r->index);
-        if (a != NULL) {
-            r->status = a->status;
+    if (!q->cut && !m->never) {
+        const struct answer *a = answer_for(m, t.record->index);
+        if (a == NULL)
+            a = answer_for(m, FAKE_EVERY);
+        stub = m->stub;
+        stub_arg = m->stub_arg;
+        t.delay = m->delay;
+        t.status = a != NULL ? a->status : GRPC_OK;
+        if (stub == NULL && a != NULL)
             text_add(a->status == GRPC_OK ? reply : message, a->bytes, a->len);
-        }
+        call = record_call(t.record);
     }
-    struct fake_call call = {.method = m->method, .sequence = sequence, .index = r->index,
-                             .request = BYTES(r->request, r->len), .messages = messages, .time = time};
-    int status = r->status;
     pthread_mutex_unlock(&f->lock);
-    if (stub == NULL)
-        return status;
-    /* Outside the lock, so that a stub may look at the double and call it again. The record was there before it ran. */
-    status = stub(stub_arg, &call, reply, message);
+    /* Outside the lock, so that a stub may look at the double, call it again, even reset it: the record is held. */
+    if (stub != NULL)
+        t.status = stub(stub_arg, &call, reply, message);
+    if (!text_ok(reply) || !text_ok(message)) {
+        text_clear(reply);
+        text_clear(message);
+        text_puts(message, no_memory);
+        t.status = GRPC_RESOURCE_EXHAUSTED;
+    }
+    return t;
+}
+
+void fake_settle(struct fake *f, struct taken *t, int status)
+{
+    if (t->record == NULL)
+        return;
     pthread_mutex_lock(&f->lock);
-    if ((size_t)sequence < f->records.count && f->records.items[sequence] == r)
-        r->status = status;
+    t->record->status = status;
+    release(t->record);
     pthread_mutex_unlock(&f->lock);
-    return status;
+    t->record = NULL;
 }
 
 int fake_call(struct fake *f, const char *method, struct bytes request, struct text *reply, struct text *message)
@@ -247,5 +320,12 @@ int fake_call(struct fake *f, const char *method, struct bytes request, struct t
         text_printf(message, "unknown method %s", method);
         return GRPC_UNIMPLEMENTED;
     }
-    return fake_take(f, m, request, 1, 0, reply, message);
+    struct request q = {.wire = request, .ends = &request.len, .messages = 1};
+    struct taken t = fake_take(f, m, &q, reply, message);
+    int status = t.status;
+    fake_settle(f, &t, status);
+    if (status != FAKE_UNANSWERED)
+        return status;
+    text_puts(message, "the double never answers");
+    return GRPC_DEADLINE_EXCEEDED;
 }

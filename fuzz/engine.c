@@ -166,6 +166,12 @@ static bool slot_send(struct slot *s)
     return true;
 }
 
+/* A simulated target's time may run faster or slower than the user's. */
+static uint64_t budget_now(const struct engine *e)
+{
+    return e->options.now != NULL ? e->options.now(e->options.now_arg) : world_now(e->target->world);
+}
+
 static struct method_tally *tally_of(struct engine *e, const struct pb_method *m)
 {
     for (size_t i = 0; i < e->method_count; i++)
@@ -178,7 +184,7 @@ static void slot_next(struct slot *s)
 {
     struct engine *e = s->engine;
     while (!e->stopping && !s->busy) {
-        uint64_t now = world_now(e->target->world);
+        uint64_t now = budget_now(e);
         if (e->target->interrupted || (e->deadline != 0 && now >= e->deadline) ||
             (e->options.inputs_max > 0 && e->next_number >= e->options.inputs_max)) {
             e->stopping = true;
@@ -315,7 +321,7 @@ static int campaign(struct engine *e, struct error *err)
     if (e->slots == NULL)
         return error_set(err, ERROR_MEMORY, "out of memory");
     e->started = world_now(e->target->world);
-    e->deadline = e->options.budget > 0 ? e->started + e->options.budget : 0;
+    e->deadline = e->options.budget > 0 ? budget_now(e) + e->options.budget : 0;
     world_timer_start(&e->tick, TICK);
     for (size_t i = 0; i < e->slot_count; i++) {
         e->slots[i].engine = e;
@@ -408,7 +414,7 @@ static int run_one(struct engine *e, struct error *err)
     struct method_tally *t = code == 0 ? tally_of(e, in.method) : NULL;
     if (code == 0 && t == NULL)
         code = error_set(err, ERROR_NOT_FOUND, "no component of %s serves %s", e->target->system, in.method->path);
-    if (code == 0) {
+    if (code == 0 && t != NULL) {
         const char *oracle = engine_try(e, &in, t->component, &why);
         e->summary->inputs++;
         t->inputs++;

@@ -12,6 +12,8 @@
 struct fuzz_options {
     uint64_t seed;
     uint64_t budget;      /* ns; 0: no limit */
+    uint64_t (*now)(void *arg); /* the clock the budget is counted by; NULL: the target's world */
+    void *now_arg;
     int64_t inputs_max;   /* 0: no limit */
     const char *filter;   /* methods whose path contains this; NULL: all */
     int in_flight;        /* per component; 0: 16 */

@@ -8,7 +8,7 @@ static const char *only, *input;
 static const struct option options[] = {
     COMMON_OPTIONS,
     {.name = "budget", .letter = 'b', .kind = OPTION_DURATION, .target = &budget, .argument = "DURATION",
-     .fallback = "30s", .help = "how long to go on (virtual time with --driver sim); 0: until --inputs"},
+     .fallback = "30s", .help = "how long to go on; 0: until --inputs"},
     {.name = "inputs", .letter = 'n', .kind = OPTION_INTEGER, .target = &inputs, .argument = "N", .fallback = "0",
      .min = 0, .max = INT64_MAX, .help = "stop after N inputs; 0: no limit"},
     {.name = "only", .kind = OPTION_TEXT, .target = &only, .argument = "TEXT",

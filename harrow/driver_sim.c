@@ -154,7 +154,7 @@ static int part_arguments(struct simulated *p, struct part *n, const struct mani
 static int part_start(struct part *n, struct error *err)
 {
     n->down = false;
-    return sim_start(n->owner->sim, n->name, n->program, n->argc, n->argv, err);
+    return sim_start(n->owner->sim, n->name, "micro", n->argc, n->argv, err);
 }
 
 static void part_restart(void *arg)

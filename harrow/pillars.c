@@ -141,6 +141,11 @@ static int read_file(void *arg, const char *path, struct text *out, struct error
     return world_read_file(r->world, path, INPUT_FILE_MAX, out, err);
 }
 
+static uint64_t real_now(void *arg)
+{
+    return world_now(arg);
+}
+
 int pillar_fuzz(struct run *r, struct system *s, struct fuzz_options *options)
 {
     struct error err = ERROR_INIT;
@@ -151,6 +156,8 @@ int pillar_fuzz(struct run *r, struct system *s, struct fuzz_options *options)
     options->seed = r->seed;
     options->write = write_file;
     options->read = read_file;
+    options->now = real_now;
+    options->now_arg = r->world;
     options->file_arg = r;
     if (options->corpus == NULL)
         options->corpus = arena_printf(&r->arena, "%s/findings", r->folder);

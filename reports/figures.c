@@ -116,7 +116,7 @@ int report_suites(const struct report *r, struct report_suite **out, size_t *out
             if (suite == NULL)
                 goto out;
             if (pass == 1) {
-                suite->cases[suite->placed++] = c;
+                suite->cases[suite->placed++] = i;
                 continue;
             }
             suite->count++;

@@ -189,7 +189,8 @@ static void put_failures(const struct report *r, struct text *out)
         const struct report_case *c = &r->cases.items[i];
         if (c->status != REPORT_FAILED)
             continue;
-        text_printf(out, "<article class=\"problem\" id=\"failure-%zu\"><h3><span class=\"badge failed\">failed</span> ",
+        text_printf(out,
+                    "<article class=\"problem\" id=\"failure-%zu\"><h3><span class=\"badge failed\">failed</span> ",
                     number++);
         put_case_name(c, out);
         text_puts(out, "</h3><p class=\"meta\">");
@@ -286,10 +287,11 @@ static void put_recoveries(const struct report *r, struct text *out)
     if (report_recovery_rows(r, &rows, &count) != 0)
         out->failed = true;
     if (count != 0)
-        text_puts(out, "<section><h2>Time to recovery</h2>\n<p class=\"hint\">From the fault until the component answered "
-                       "again.</p><div class=\"scroll\"><table>\n<thead><tr><th>component</th><th>fault</th>"
-                       "<th class=\"number\">times</th><th class=\"number\">min</th><th class=\"number\">median</th>"
-                       "<th class=\"number\">max</th></tr></thead>\n<tbody>\n");
+        text_puts(out,
+                  "<section><h2>Time to recovery</h2>\n<p class=\"hint\">From the fault until the component answered "
+                  "again.</p><div class=\"scroll\"><table>\n<thead><tr><th>component</th><th>fault</th>"
+                  "<th class=\"number\">times</th><th class=\"number\">min</th><th class=\"number\">median</th>"
+                  "<th class=\"number\">max</th></tr></thead>\n<tbody>\n");
     for (size_t i = 0; i < count; i++) {
         const uint64_t figures[] = {rows[i].min, rows[i].median, rows[i].max};
         text_puts(out, "<tr><td>");
@@ -351,10 +353,11 @@ static void put_suites(const struct report *r, struct text *out)
         put_duration(out, suite->duration);
         text_puts(out, "</span></summary><div class=\"scroll\"><table>\n");
         for (size_t i = 0; i < suite->count; i++) {
-            if (suite->cases[i]->status == REPORT_PASSED && listed++ >= PASSED_MAX)
+            const struct report_case *c = &r->cases.items[suite->cases[i]];
+            if (c->status == REPORT_PASSED && listed++ >= PASSED_MAX)
                 left_out++;
             else
-                put_row(suite->cases[i], out);
+                put_row(c, out);
         }
         if (left_out != 0)
             text_printf(out, "<tr><td></td><td colspan=\"3\">and %zu more that passed</td></tr>\n", left_out);
@@ -384,11 +387,12 @@ void report_html(const struct report *r, struct text *out)
 {
     struct bytes css = report_asset_css(), js = report_asset_js();
     /* The policy lets the page's own style and script run and nothing be fetched. */
-    text_puts(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-                   "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
-                   "script-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'\">\n"
-                   "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-                   "<link rel=\"icon\" href=\"data:,\">\n<title>");
+    text_puts(out,
+              "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+              "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
+              "script-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'\">\n"
+              "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+              "<link rel=\"icon\" href=\"data:,\">\n<title>");
     text_puts(out, report_verdict_name(report_verdict(r)));
     text_puts(out, ": ");
     put(out, r->system[0] == 0 ? "harrow run" : r->system);

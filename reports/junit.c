@@ -152,7 +152,7 @@ static bool put_suites(struct text *out, const struct report *r)
                           .time = suite->duration};
         open_suite(out, r, suite->pillar, suite->name, &t);
         for (size_t i = 0; i < suite->count; i++)
-            put_case(out, suite->cases[i]);
+            put_case(out, &r->cases.items[suite->cases[i]]);
         text_puts(out, "  </testsuite>\n");
     }
     report_suites_free(suites, count);
@@ -206,7 +206,8 @@ void report_junit(const struct report *r, struct text *out)
     text_puts(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites");
     put_attribute(out, "name", r->system[0] == 0 ? "harrow" : r->system);
     text_printf(out, " tests=\"%zu\" failures=\"%zu\" errors=\"%d\"",
-                r->cases.count + r->findings.count + (whole ? 0 : 1), r->counts[REPORT_FAILED] + r->bugs, whole ? 0 : 1);
+                r->cases.count + r->findings.count + (whole ? 0 : 1), r->counts[REPORT_FAILED] + r->bugs,
+                whole ? 0 : 1);
     put_time(out, r->duration);
     text_puts(out, ">\n");
     if (!put_suites(out, r))

@@ -12,7 +12,7 @@ struct report_steps {
 /* Cases of one pillar and suite put together, in order of first appearance; the cases themselves in the stream's. */
 struct report_suite {
     const char *pillar, *name;
-    const struct report_case **cases;
+    size_t *cases; /* places in report.cases */
     size_t count, placed, counts[REPORT_STATUS_COUNT];
     uint64_t duration;
 };

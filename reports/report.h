@@ -48,7 +48,7 @@ struct report_finding {
 };
 struct report_fault {
     const char *name, *target, *detail;
-    uint64_t start, end;    /* `end` is valid when healed */
+    uint64_t start, end; /* `end` is valid when healed */
     uint64_t hits;
     bool healed;
     bool verified, counted; /* it was seen to take effect; the stream gave hits */
@@ -101,14 +101,14 @@ struct report {
     REPORT_ARRAY(report_note, notes);
     struct map open_steps; /* steps whose case has not come (yet) */
     size_t counts[REPORT_STATUS_COUNT];
-    size_t bugs, warnings;       /* findings by severity */
-    size_t heals;                /* lines that said a fault is over */
-    size_t lines, unknown;       /* lines read; lines of a type not known here */
-    size_t dropped;              /* samples beyond REPORT_SERIES_MAX curves */
-    bool begun, ended;           /* a "run" and an "end" line were there */
-    bool truncated;              /* the last line was cut short */
-    uint64_t duration;           /* by the end line; without one, the last time seen */
-    int64_t exit;                /* valid when `ended` */
+    size_t bugs, warnings; /* findings by severity */
+    size_t heals;          /* lines that said a fault is over */
+    size_t lines, unknown; /* lines read; lines of a type not known here */
+    size_t dropped;        /* samples beyond REPORT_SERIES_MAX curves */
+    bool begun, ended;     /* a "run" and an "end" line were there */
+    bool truncated;        /* the last line was cut short */
+    uint64_t duration;     /* by the end line; without one, the last time seen */
+    int64_t exit;          /* valid when `ended` */
 };
 
 int report_new(const char *source, struct report **out, struct error *err);

@@ -12,7 +12,6 @@
 
 #include <cmocka.h>
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -58,11 +57,11 @@ static void test_full(void **state)
     assert_int_equal(r->recoveries.count, 6);
     assert_int_equal(report_verdict(r), REPORT_VERDICT_FAILED);
 
-    const struct report_case *c = NULL;
-    for (size_t i = 0; i < r->cases.count; i++)
-        if (strcmp(r->cases.items[i].name, "create, edit, read") == 0)
-            c = &r->cases.items[i];
-    assert_non_null(c);
+    size_t place = 0;
+    while (place < r->cases.count && strcmp(r->cases.items[place].name, "create, edit, read") != 0)
+        place++;
+    assert_true(place < r->cases.count);
+    const struct report_case *c = &r->cases.items[place];
     assert_int_equal(c->line, 14);
     assert_string_equal(c->steps->name, "call notes.Notes/Create");
     assert_non_null(strstr(c->steps->sent, "\"title\": \"<b>x</b>\""));
@@ -246,6 +245,7 @@ static void test_files(void **state)
     sim_free(s);
 }
 
+/* Every allocation of ours; jansson keeps its own, since without memory it loses parts of a text unsaid. */
 static void test_out_of_memory(void **state)
 {
     (void)state;
@@ -254,7 +254,6 @@ static void test_out_of_memory(void **state)
     assert_int_equal(world_real_new(1, &w, NULL), 0);
     assert_int_equal(world_read_file(w, STREAMS "full.jsonl", 1 << 20, &stream, NULL), 0);
     world_real_free(w);
-    json_set_alloc_funcs(failing_malloc, failing_free);
     bool hit = true;
     for (size_t n = 1; hit; n += n < 250 ? 1 : 41) {
         struct report *r = NULL;
@@ -275,22 +274,21 @@ static void test_out_of_memory(void **state)
         }
         hit = failing_hit();
         failing_disarm();
-        if (reading_failed) /* jansson's lexer calls a token it has no memory for an invalid one */
-            assert_true(rc == ERROR_MEMORY || rc == ERROR_SYNTAX);
+        if (reading_failed)
+            assert_int_equal(rc, ERROR_MEMORY);
         else
             assert_int_equal(hit, !text_ok(&out));
         text_deinit(&out);
         report_free(r);
     }
-    json_set_alloc_funcs(malloc, free);
     text_deinit(&stream);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_full),    cmocka_unit_test(test_verdicts), cmocka_unit_test(test_broken),
-        cmocka_unit_test(test_samples), cmocka_unit_test(test_tolerant), cmocka_unit_test(test_files),
+        cmocka_unit_test(test_full),          cmocka_unit_test(test_verdicts), cmocka_unit_test(test_broken),
+        cmocka_unit_test(test_samples),       cmocka_unit_test(test_tolerant), cmocka_unit_test(test_files),
         cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

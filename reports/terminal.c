@@ -303,7 +303,8 @@ static void put_remarks(struct terminal *t, const struct report *r)
     if (r->notes.count > NOTES_MAX)
         text_printf(t->out, "  and %zu more notes, in the report\n", r->notes.count - NOTES_MAX);
     if (r->truncated || !r->ended)
-        terminal_paint(t, PAINT_YELLOW, "  The result stream stops before the run's end: what followed was not observed.\n");
+        terminal_paint(t, PAINT_YELLOW,
+                       "  The result stream stops before the run's end: what followed was not observed.\n");
 }
 
 void report_terminal(const struct report *r, struct text *out, bool colour, int width)

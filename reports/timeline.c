@@ -22,7 +22,7 @@
 #define MARKS_MAX    300
 #define BANDS_MAX    400
 #define VALUE_MAX    1e300 /* sums and differences of such values are still finite */
-#define HUES         5 /* --band0 ... in the style sheet */
+#define HUES         5     /* --band0 ... in the style sheet */
 
 bool timeline_needed(const struct report *r)
 {
@@ -57,7 +57,9 @@ static int find_gap(struct timeline_curve *c)
 int timeline_curve_make(const struct report_series *s, uint64_t duration, struct timeline_curve *out)
 {
     *out = (struct timeline_curve){.name = s->name, .gap = UINT64_MAX};
-    out->columns = calloc(s->count == 0 ? 1 : s->count < TIMELINE_COLUMNS ? s->count : TIMELINE_COLUMNS,
+    out->columns = calloc(s->count == 0                 ? 1
+                          : s->count < TIMELINE_COLUMNS ? s->count
+                                                        : TIMELINE_COLUMNS,
                           sizeof *out->columns);
     if (out->columns == NULL)
         return ERROR_MEMORY;
@@ -156,7 +158,10 @@ static void format_tick(uint64_t t, char *out, size_t size)
     if (t == 0)
         (void)snprintf(out, size, "0");
     else if (rest != 0)
-        (void)snprintf(out, size, t < (uint64_t)MILLISECOND ? "%.3g us" : t < (uint64_t)SECOND ? "%.3g ms" : "%.6g s",
+        (void)snprintf(out, size,
+                       t < (uint64_t)MILLISECOND ? "%.3g us"
+                       : t < (uint64_t)SECOND    ? "%.3g ms"
+                                                 : "%.6g s",
                        (double)t / (double)(t < (uint64_t)MILLISECOND ? MICROSECOND
                                             : t < (uint64_t)SECOND    ? MILLISECOND
                                                                       : SECOND));
@@ -189,8 +194,8 @@ static void put_label(struct text *out, double x, double y, double width, double
 {
     if (width < 14)
         return;
-    text_printf(out, "<svg x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"><text class=\"%s\" x=\"4\" y=\"%.1f\">", x,
-                y, width, height, kind, height - 6);
+    text_printf(out, "<svg x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"><text class=\"%s\" x=\"4\" y=\"%.1f\">",
+                x, y, width, height, kind, height - 6);
     put_escaped(out, first);
     if (second[0] != 0) {
         text_char(out, ' ');
@@ -282,8 +287,8 @@ static void put_bands(const struct report *r, const uint8_t *lanes, struct text 
         }
         text_puts(out, "</title>");
         if (!missed)
-            text_printf(out, "<rect class=\"band\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>", x, top, width,
-                        bottom - top);
+            text_printf(out, "<rect class=\"band\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>", x, top,
+                        width, bottom - top);
         text_printf(out, "<rect class=\"tab\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"2\"/>", x, top,
                     width, LANE_HEIGHT - 3);
         /* A short fault's name may run on to where the next one of its lane begins. */
@@ -425,10 +430,11 @@ void timeline_svg(const struct report *r, const struct timeline_curve *curves, s
     double panel_top = mark_top + (marks ? MARK_HEIGHT : 0);
     double bottom = panel_top + (double)panels * (PANEL_HEIGHT + PANEL_TITLE) + (panels == 0 ? 12 : 0);
 
-    text_printf(out,
-                "<svg id=\"timeline\" class=\"timeline\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" "
-                "aria-label=\"Faults, failures and curves over the run's time\" data-left=\"%.0f\" data-plot=\"%.0f\">\n",
-                WIDTH, bottom + AXIS_HEIGHT, LEFT, PLOT);
+    text_printf(
+        out,
+        "<svg id=\"timeline\" class=\"timeline\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" "
+        "aria-label=\"Faults, failures and curves over the run's time\" data-left=\"%.0f\" data-plot=\"%.0f\">\n",
+        WIDTH, bottom + AXIS_HEIGHT, LEFT, PLOT);
     put_axis(r, out, panel_top, bottom);
     if (phases)
         put_phases(r, out, 0);
@@ -437,8 +443,8 @@ void timeline_svg(const struct report *r, const struct timeline_curve *curves, s
         put_panel(r, &curves[i], out, panel_top + (double)i * (PANEL_HEIGHT + PANEL_TITLE), i);
     if (marks)
         put_marks(r, out, mark_top, bottom);
-    text_printf(out, "<line id=\"cursor\" class=\"cursor\" x1=\"0\" y1=\"%.1f\" x2=\"0\" y2=\"%.1f\"/>\n</svg>\n", lane_top,
-                bottom);
+    text_printf(out, "<line id=\"cursor\" class=\"cursor\" x1=\"0\" y1=\"%.1f\" x2=\"0\" y2=\"%.1f\"/>\n</svg>\n",
+                lane_top, bottom);
 }
 
 /* ---- data for the script --------------------------------------------------------------------------------------- */

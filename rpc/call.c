@@ -298,8 +298,7 @@ void stream_begin(struct rpc_stream *s, struct channel_connection *connection)
     if (s->deadline != UINT64_MAX) {
         uint64_t now = world_now(s->world);
         if (now >= s->deadline) {
-            end_later(s, GRPC_DEADLINE_EXCEEDED, bytes_of("deadline exceeded"), BYTES_NONE,
-                      (struct grpc_metadata){0});
+            end_later(s, GRPC_DEADLINE_EXCEEDED, bytes_of("deadline exceeded"), BYTES_NONE, (struct grpc_metadata){0});
             return;
         }
         r.timeout = s->deadline - now;
@@ -606,9 +605,9 @@ static int copy_request(struct rpc_stream *s, const struct rpc_request *r)
     return rpc_metadata_copy(&s->arena, r->metadata, &s->metadata);
 }
 
-static int open_stream(struct rpc_channel *c, const struct rpc_request *request,
-                       const struct rpc_stream_events *events, void (*done)(void *arg, const struct rpc_reply *reply),
-                       void *arg, struct rpc_stream **out, struct error *err)
+static int open_stream(struct rpc_channel *c, const struct rpc_request *request, const struct rpc_stream_events *events,
+                       void (*done)(void *arg, const struct rpc_reply *reply), void *arg, struct rpc_stream **out,
+                       struct error *err)
 {
     if (c->dead)
         return error_set(err, ERROR_CLOSED, "the channel was closed");

@@ -22,15 +22,15 @@
 #include "rpc/metadata.h"
 #include "rpc/rpc.h"
 
-#define RPC_CONNECT_TIMEOUT   (UINT64_C(5) * 1000000000ULL)   /* ns */
-#define RPC_RECONNECT_FIRST   (UINT64_C(50) * 1000000ULL)     /* ns */
-#define RPC_RECONNECT_MAX     (UINT64_C(5) * 1000000000ULL)   /* ns */
-#define RPC_RETRY_FIRST       (UINT64_C(100) * 1000000ULL)    /* ns */
-#define RPC_RETRY_MAX         (UINT64_C(5) * 1000000000ULL)   /* ns */
-#define RPC_RETRY_BUFFER_MAX  ((size_t)1 << 20) /* bytes of a client stream kept for a retry */
-#define RPC_TRANSPARENT_MAX   5                 /* times a call the server never saw is sent anew */
-#define RPC_ENDPOINTS_MAX     256               /* addresses of one channel */
-#define RPC_FREE_STREAMS_MAX  256               /* call structs kept for reuse */
+#define RPC_CONNECT_TIMEOUT   (UINT64_C(5) * 1000000000ULL) /* ns */
+#define RPC_RECONNECT_FIRST   (UINT64_C(50) * 1000000ULL)   /* ns */
+#define RPC_RECONNECT_MAX     (UINT64_C(5) * 1000000000ULL) /* ns */
+#define RPC_RETRY_FIRST       (UINT64_C(100) * 1000000ULL)  /* ns */
+#define RPC_RETRY_MAX         (UINT64_C(5) * 1000000000ULL) /* ns */
+#define RPC_RETRY_BUFFER_MAX  ((size_t)1 << 20)             /* bytes of a client stream kept for a retry */
+#define RPC_TRANSPARENT_MAX   5                             /* times a call the server never saw is sent anew */
+#define RPC_ENDPOINTS_MAX     256                           /* addresses of one channel */
+#define RPC_FREE_STREAMS_MAX  256                           /* call structs kept for reuse */
 #define RPC_STREAM_ARENA_KEEP ((size_t)16 << 10)
 #define RPC_BODY_KEEP         ((size_t)16 << 10)
 
@@ -71,9 +71,9 @@ struct rpc_channel {
     size_t line_count;
     struct rpc_stream *free_streams;
     size_t free_count;
-    struct world_task pump;        /* look at the line */
+    struct world_task pump;         /* look at the line */
     struct world_timer retry_timer; /* when an endpoint may be tried again and calls wait */
-    struct error last;             /* why the last connection could not be made */
+    struct error last;              /* why the last connection could not be made */
     int depth;
     bool dead;
 };
@@ -90,8 +90,8 @@ struct rpc_stream {
     struct rpc_channel *channel;
     struct world *world;
     enum stream_state state;
-    struct rpc_stream *next, **back;            /* of all */
-    struct rpc_stream *line_next, **line_back;  /* in the line; line_back NULL: not in it */
+    struct rpc_stream *next, **back;           /* of all */
+    struct rpc_stream *line_next, **line_back; /* in the line; line_back NULL: not in it */
     struct channel_connection *connection;
     struct grpc_stream *wire;
     struct arena arena;
@@ -146,7 +146,7 @@ void channel_why_unavailable(const struct rpc_channel *c, struct text *out);
 
 /* call.c */
 void stream_begin(struct rpc_stream *s, struct channel_connection *connection); /* leaves the line */
-void stream_wait(struct rpc_stream *s);                                          /* joins the line */
+void stream_wait(struct rpc_stream *s);                                         /* joins the line */
 void stream_line_remove(struct rpc_stream *s);
 void stream_unavailable(struct rpc_stream *s, const char *why); /* tells the end at once: from the loop only */
 void stream_kill(struct rpc_stream *s);                         /* the channel is being freed */

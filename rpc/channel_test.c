@@ -245,8 +245,7 @@ static void stream_is_retried(void **state)
     struct fixture *f = *state;
     struct fixture_server *s = fixture_serve(f, 0, NULL);
     struct rpc_channel_options options = {
-        .addresses = s->address,
-        .retry = {.attempts = 3, .backoff_first = 1 * MS, .statuses = 1u << GRPC_UNAVAILABLE}};
+        .addresses = s->address, .retry = {.attempts = 3, .backoff_first = 1 * MS, .statuses = 1u << GRPC_UNAVAILABLE}};
     fixture_connect(f, &options);
     Harrow__Test__Order order;
     order_init(&order, "stream");
@@ -420,9 +419,8 @@ static void paused_peer_is_dropped_by_the_client(void **state)
 {
     struct fixture *f = *state;
     fixture_serve(f, 0, NULL);
-    struct rpc_channel_options options = {.addresses = f->servers[0].address,
-                                          .keepalive_every = (uint64_t)SECOND,
-                                          .keepalive_timeout = (uint64_t)SECOND};
+    struct rpc_channel_options options = {
+        .addresses = f->servers[0].address, .keepalive_every = (uint64_t)SECOND, .keepalive_timeout = (uint64_t)SECOND};
     fixture_connect(f, &options);
     assert_int_equal(fixture_ping(f), GRPC_OK);
     Harrow__Test__Order order;

@@ -204,9 +204,9 @@ static void on_ended(void *arg, int reason)
 {
     struct http_client_call *c = arg;
     if (reason == 0 && c->answer.status != 0)
-        reason = http1_parser_end(c->parser, &c->err);
+        (void)http1_parser_end(c->parser, &c->err);
     else if (reason == 0)
-        reason = error_set(&c->err, ERROR_CLOSED, "the server closed the connection without an answer");
+        (void)error_set(&c->err, ERROR_CLOSED, "the server closed the connection without an answer");
     else
         (void)error_set(&c->err, reason, "%s", error_code_name(reason));
     finish(c);

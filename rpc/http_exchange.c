@@ -69,8 +69,8 @@ struct http_exchange *http_exchange_new(struct http_connection *c, const struct 
         goto out_of_memory;
     *refuse = split_target(x);
     if (head->length > 0 &&
-        !text_reserve(&x->body, (uint64_t)head->length < HTTP_BODY_RESERVE_MAX ? (size_t)head->length
-                                                                              : HTTP_BODY_RESERVE_MAX))
+        !text_reserve(&x->body,
+                      (uint64_t)head->length < HTTP_BODY_RESERVE_MAX ? (size_t)head->length : HTTP_BODY_RESERVE_MAX))
         goto out_of_memory;
     return x;
 

@@ -9,7 +9,7 @@
 #define HTTP_BODY_MAX_DEFAULT        ((size_t)32 << 20)
 #define HTTP_HEAD_TIMEOUT_DEFAULT    (UINT64_C(10) * 1000000000) /* ns */
 #define HTTP_IDLE_TIMEOUT_DEFAULT    (UINT64_C(60) * 1000000000)
-#define HTTP_LINGER                  (UINT64_C(1) * 1000000000) /* ns to swallow what a peer still sends after the end */
+#define HTTP_LINGER                  (UINT64_C(1) * 1000000000) /* ns to swallow what a peer still sends at the end */
 #define HTTP_CONNECTIONS_MAX_DEFAULT 10000
 #define HTTP_PENDING_MAX             ((size_t)64 << 10) /* bytes of pipelined requests kept before reading stops */
 #define HTTP_FLUSH_AT                ((size_t)64 << 10) /* bytes gathered before a write goes out at once */
@@ -63,11 +63,11 @@ struct http_exchange {
     void *cancelled_arg;
     void (*drained)(void *arg);
     void *drained_arg;
-    bool handed;  /* the handler has it */
-    bool begun;   /* the answer's head is written */
-    bool chunked; /* the answer's body is */
+    bool handed;   /* the handler has it */
+    bool begun;    /* the answer's head is written */
+    bool chunked;  /* the answer's body is */
     bool bodiless; /* the answer has no body whatever is written */
-    bool close;   /* the connection ends with this answer */
+    bool close;    /* the connection ends with this answer */
 };
 
 /* From a head; NULL: no memory. *refuse is set to a status when the request cannot be served. */
@@ -75,8 +75,8 @@ struct http_exchange *http_exchange_new(struct http_connection *c, const struct 
 void http_exchange_free(struct http_exchange *x);
 
 /* The connection's side of an answer. */
-void http_connection_written(struct http_connection *c);                /* something was added to `out` */
-void http_connection_done(struct http_connection *c, bool close);       /* the exchange is answered and freed */
+void http_connection_written(struct http_connection *c);          /* something was added to `out` */
+void http_connection_done(struct http_connection *c, bool close); /* the exchange is answered and freed */
 const char *http_server_date(struct http_server *s);
 
 #endif

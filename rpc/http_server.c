@@ -436,7 +436,9 @@ void http_server_free(struct http_server *s)
         return;
     for (size_t i = 0; i < s->listener_count; i++)
         world_listener_close(s->listeners[i]);
-    while (s->connections != NULL)
-        connection_free(s->connections);
+    for (struct http_connection *c = s->connections, *next; c != NULL; c = next) {
+        next = c->next;
+        connection_free(c);
+    }
     free(s);
 }

@@ -1,5 +1,7 @@
 /* The HTTP server and client in both worlds: the same cases run over the simulated network and over real sockets; what
- * needs minutes (slow-loris, idle connections) runs in simulation only, what needs a stranger (curl) in the real one. */
+ * needs minutes (slow-loris, idle connections) runs in simulation only, what needs a stranger (curl) in the real one.
+ */
+#include "base/failing.h"
 #include "base/log.h"
 #include "base/units.h"
 #include "rpc/http.h"
@@ -315,10 +317,16 @@ static void scenario_fetch_errors(struct fixture *f)
     const struct http1_header injected = {BYTES("A", 1), BYTES("b\r\nC: d", 7)};
     const struct http1_header ours = {BYTES("host", 4), BYTES("x", 1)};
     struct http_fetch bad[] = {
-        {.url = "ftp://a/"},         {.url = "https://a/"},          {.url = "http://"},
-        {.url = "http://a:/"},       {.url = "http://u@a/"},         {.url = "http://a/b c"},
-        {.url = "http://[::1/"},     {.url = "http://a/", .method = "GET /x"},
-        {.url = "http://a/\r\nX: 1"}, {.url = "http://a/", .headers = &injected, .header_count = 1},
+        {.url = "ftp://a/"},
+        {.url = "https://a/"},
+        {.url = "http://"},
+        {.url = "http://a:/"},
+        {.url = "http://u@a/"},
+        {.url = "http://a/b c"},
+        {.url = "http://[::1/"},
+        {.url = "http://a/", .method = "GET /x"},
+        {.url = "http://a/\r\nX: 1"},
+        {.url = "http://a/", .headers = &injected, .header_count = 1},
         {.url = "http://a/", .headers = &ours, .header_count = 1},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -469,7 +477,8 @@ static void scenario_refusals(struct fixture *f)
         {"GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 400 "},
         {"GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 400 "},
         {"GET /a%00b HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 400 "},
-        {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "HTTP/1.1 400 "},
+        {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+         "HTTP/1.1 400 "},
         {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1001\r\nExpect: 100-continue\r\n\r\n", "HTTP/1.1 413 "},
         {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n", "HTTP/1.1 413 "},
         {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", "HTTP/1.1 501 "},
@@ -638,6 +647,39 @@ static void test_same_seed_same_trace(void **state)
     text_deinit(&traces[1]);
 }
 
+/* Memory that runs out anywhere on the way of a request: an error on one side or the other, no crash, no leak, and a
+ * server that answers the next one. */
+static void test_out_of_memory(void **state)
+{
+    (void)state;
+    bool hit = true;
+    int unharmed = 0;
+    for (size_t n = 1; hit; n++) {
+        struct fixture f;
+        struct http_answer a;
+        struct error err = ERROR_INIT;
+        setup(&f, true, NULL);
+        failing_arm(n);
+        int rc = fetch(&f, "POST", "/echo?x", "some body", &a, &err);
+        hit = failing_hit();
+        failing_disarm();
+        if (rc == 0)
+            assert_true(a.status == 200 || a.status == 503);
+        else
+            assert_int_equal(a.status, 0);
+        http_answer_deinit(&a);
+        error_clear(&err);
+        /* A simulation that ran out of memory itself stays stopped; else the server is as good as new. */
+        rc = fetch(&f, "GET", "/echo", NULL, &a, &err);
+        assert_true(rc == ERROR_MEMORY || (rc == 0 && a.status == 200));
+        unharmed += rc == 0;
+        http_answer_deinit(&a);
+        error_clear(&err);
+        teardown(&f);
+    }
+    assert_true(unharmed > 20);
+}
+
 /* ---- the real world: a client nobody here wrote ---------------------------------------------------------------- */
 
 struct child {
@@ -685,8 +727,9 @@ static void curl(struct fixture *f, const char *const *arguments, const char *wa
     struct child child = {0};
     struct world_process *p = NULL;
     struct error err = ERROR_INIT;
-    assert_int_equal(world_process_spawn(f->client, &(struct world_spawn){.name = "curl", .argv = argv}, &events,
-                                         &child, &p, &err), 0);
+    assert_int_equal(
+        world_process_spawn(f->client, &(struct world_spawn){.name = "curl", .argv = argv}, &events, &child, &p, &err),
+        0);
     assert_int_equal(world_run_until(f->client, child_over, &child, WAIT), 0);
     world_process_close(p);
     if (child.status.signalled || child.status.code != 0 || strstr(text_string(&child.output), wanted) == NULL)
@@ -728,6 +771,7 @@ int main(void)
         cmocka_unit_test(test_slow_reader),
         cmocka_unit_test(test_slow_loris),
         cmocka_unit_test(test_same_seed_same_trace),
+        cmocka_unit_test(test_out_of_memory),
         cmocka_unit_test(test_curl),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

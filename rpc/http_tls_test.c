@@ -32,8 +32,8 @@ static void make_certificate(struct text *certificate, struct text *key)
     assert_non_null(X509_gmtime_adj(X509_getm_notAfter(x), 3600));
     assert_int_equal(X509_set_pubkey(x, pair), 1);
     X509_NAME *name = X509_get_subject_name(x);
-    assert_int_equal(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"localhost", -1, -1, 0),
-                     1);
+    assert_int_equal(
+        X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"localhost", -1, -1, 0), 1);
     assert_int_equal(X509_set_issuer_name(x, name), 1);
     assert_true(X509_sign(x, pair, EVP_sha256()) > 0);
     assert_int_equal(PEM_write_bio_X509(bio, x), 1);
@@ -55,10 +55,8 @@ static struct tls_context *make_context(void)
     struct tls_context *context = NULL;
     struct error err = ERROR_INIT;
     make_certificate(&certificate, &key);
-    struct tls_options options = {.server = true,
-                                  .certificate_pem = text_string(&certificate),
-                                  .key_pem = text_string(&key),
-                                  .alpn = alpn};
+    struct tls_options options = {
+        .server = true, .certificate_pem = text_string(&certificate), .key_pem = text_string(&key), .alpn = alpn};
     if (tls_context_new(&options, &context, &err) != 0)
         fail_msg("%s", err.message);
     text_deinit(&certificate);
@@ -119,7 +117,8 @@ static void test_curl(void **state)
     const char *const calls[][12] = {
         {"curl", "-sSk", "--noproxy", "*", "--max-time", "20", url[0], NULL},
         {"curl", "-sSk", "--noproxy", "*", "--max-time", "20", "-d", "sent over TLS", url[0], NULL},
-        {"curl", "-sSk", "--noproxy", "*", "--max-time", "20", "-o", "/dev/null", "-w", "%{size_download}", url[1], NULL},
+        {"curl", "-sSk", "--noproxy", "*", "--max-time", "20", "-o", "/dev/null", "-w", "%{size_download}", url[1],
+         NULL},
         {"curl", "-sSkv", "--noproxy", "*", "--max-time", "20", url[0], url[0], NULL},
     };
     const char *const wanted[] = {"over TLS", "sent over TLS", "3145728", "Re-using existing connection"};

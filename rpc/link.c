@@ -124,8 +124,8 @@ static void on_flush(void *arg)
     }
     if (rc)
         fail(link, &err);
-    else if (!link->blocked && (grpc_conn_done(link->conn) ||
-                                (link->close_when_idle && grpc_conn_stream_count(link->conn) == 0)))
+    else if (!link->blocked &&
+             (grpc_conn_done(link->conn) || (link->close_when_idle && grpc_conn_stream_count(link->conn) == 0)))
         end(link, 0, grpc_conn_reason(link->conn));
     else
         rearm(link);

@@ -22,7 +22,8 @@
 
 #define RPC_GATHER_MAX        ((size_t)256 << 10)            /* bytes taken from the engine for one write */
 #define RPC_GATHER_KEEP       ((size_t)32 << 10)             /* a gather buffer above this is not kept while idle */
-#define RPC_HANDSHAKE_TIMEOUT (UINT64_C(20) * 1000000000ULL) /* ns a server waits for the first bytes of a connection */
+#define RPC_HANDSHAKE_TIMEOUT (UINT64_C(20) * 1000000000ULL) /* ns a server waits for the first bytes of a connection  \
+                                                              */
 
 struct rpc_link;
 struct rpc_link_events {
@@ -54,8 +55,8 @@ struct rpc_link {
     bool heard;     /* the peer said something */
     bool greeted;   /* client: `ready` was told */
     bool close_when_idle;
-    bool closed;    /* rpc_link_close() was called */
-    bool over;      /* `ended` was told, or the stream said so */
+    bool closed; /* rpc_link_close() was called */
+    bool over;   /* `ended` was told, or the stream said so */
 };
 
 /* `settings` are those of the engine; `events` its callbacks, which get `arg`. `tls` NULL: none. A client's `stream` is

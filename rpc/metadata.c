@@ -49,7 +49,6 @@ int rpc_header_list_add(struct rpc_header_list *list, struct arena *arena, const
     for (char *p = lower; *p; p++)
         if (*p >= 'A' && *p <= 'Z')
             *p = (char)(*p - 'A' + 'a');
-    list->items[list->count++] =
-        (struct grpc_header){.name = bytes_of(lower), .value = BYTES(copy, value.len)};
+    list->items[list->count++] = (struct grpc_header){.name = bytes_of(lower), .value = BYTES(copy, value.len)};
     return 0;
 }

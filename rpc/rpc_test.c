@@ -469,10 +469,8 @@ static void bad_requests_are_told(void **state)
     struct fixture *f = *state;
     fixture_serve(f, 0, NULL);
     fixture_connect(f, NULL);
-    struct rpc_request r = {.path = "/harrow.test.Test/Unary",
-                            .timeout = 5000 * MS,
-                            .message = BYTES("\x0a\xff", 2),
-                            .has_message = true};
+    struct rpc_request r = {
+        .path = "/harrow.test.Test/Unary", .timeout = 5000 * MS, .message = BYTES("\x0a\xff", 2), .has_message = true};
     struct rpc_answer a;
     assert_int_equal(rpc_unary_wait(f->world, f->channel, &r, &a, NULL), 0);
     assert_int_equal(a.reply.status, GRPC_INVALID_ARGUMENT);

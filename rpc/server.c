@@ -131,8 +131,8 @@ static void on_accept(void *arg, struct world_stream *stream)
     struct server_connection *c = calloc(1, sizeof *c);
     struct error err = ERROR_INIT;
     if (!c || !(c->peer = strdup(world_stream_peer(stream))) ||
-        rpc_link_init(&c->link, s->world, &s->settings, &engine_events, c, &link_events, s->options.tls, NULL,
-                      &err) != 0) {
+        rpc_link_init(&c->link, s->world, &s->settings, &engine_events, c, &link_events, s->options.tls, NULL, &err) !=
+            0) {
         log_warn("rpc", "connection from %s refused: %s", world_stream_peer(stream),
                  err.message ? err.message : "out of memory");
         error_clear(&err);

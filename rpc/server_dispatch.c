@@ -146,8 +146,8 @@ void server_dispatch(struct rpc_call *c)
     server_call_release(c);
 }
 
-static int decode(struct rpc_call *c, const ProtobufCMessageDescriptor *type, struct bytes message,
-                  struct arena *arena, ProtobufCMessage **out, struct error *err)
+static int decode(struct rpc_call *c, const ProtobufCMessageDescriptor *type, struct bytes message, struct arena *arena,
+                  ProtobufCMessage **out, struct error *err)
 {
     if (!c->json)
         return pb_unpack(type, message, arena, out, err);

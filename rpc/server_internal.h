@@ -5,9 +5,10 @@
  *   server_dispatch.c  from a path to a handler, from bytes to typed messages and back, JSON
  *   health.c, reflection.c   services built in
  *
- * Life of a call: made when its headers are in; handed to a handler (`handed`); finished by it. A call whose client went
- * away first is `cancelled` and stays until its handler finishes it; one that was never handed over is finished by the
- * server itself. The struct goes back to the free list when it is finished and none of its callbacks is on the stack. */
+ * Life of a call: made when its headers are in; handed to a handler (`handed`); finished by it. A call whose client
+ * went away first is `cancelled` and stays until its handler finishes it; one that was never handed over is finished by
+ * the server itself. The struct goes back to the free list when it is finished and none of its callbacks is on the
+ * stack. */
 #ifndef RPC_SERVER_INTERNAL_H
 #define RPC_SERVER_INTERNAL_H
 

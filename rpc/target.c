@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TARGET_CONNECT_TIMEOUT (UINT64_C(2) * 1000000000)  /* ns */
-#define TARGET_RECONNECT_MAX   (UINT64_C(200) * 1000000)   /* ns: parts come back often here */
+#define TARGET_CONNECT_TIMEOUT (UINT64_C(2) * 1000000000) /* ns */
+#define TARGET_RECONNECT_MAX   (UINT64_C(200) * 1000000)  /* ns: parts come back often here */
 
 struct target_channels {
     ARRAY(struct rpc_channel *) open; /* by component, NULL until used */
@@ -19,8 +19,8 @@ struct target_channels {
 const char *target_action_name(enum target_action a)
 {
     static const char *const names[TARGET_ACTION_COUNT] = {
-        [TARGET_KILL] = "kill",         [TARGET_TERMINATE] = "terminate", [TARGET_STOP] = "stop",
-        [TARGET_CONTINUE] = "continue", [TARGET_START] = "start",         [TARGET_POWER_CUT] = "power-cut",
+        [TARGET_KILL] = "kill",           [TARGET_TERMINATE] = "terminate", [TARGET_STOP] = "stop",
+        [TARGET_CONTINUE] = "continue",   [TARGET_START] = "start",         [TARGET_POWER_CUT] = "power-cut",
         [TARGET_PARTITION] = "partition", [TARGET_HEAL] = "heal",
     };
     return (unsigned)a < TARGET_ACTION_COUNT ? names[a] : "unknown";
@@ -61,9 +61,8 @@ int target_channel(struct target *t, const struct target_component *c, struct rp
     while (channels->open.count < t->component_count)
         channels->open.items[channels->open.count++] = NULL;
     if (!channels->open.items[i]) {
-        struct rpc_channel_options options = {.addresses = c->address,
-                                              .connect_timeout = TARGET_CONNECT_TIMEOUT,
-                                              .reconnect_max = TARGET_RECONNECT_MAX};
+        struct rpc_channel_options options = {
+            .addresses = c->address, .connect_timeout = TARGET_CONNECT_TIMEOUT, .reconnect_max = TARGET_RECONNECT_MAX};
         int rc = rpc_channel_new(t->world, &options, &channels->open.items[i], err);
         if (rc)
             return rc;

@@ -136,9 +136,8 @@ void fixture_call(struct fixture *f, const char *method, const Harrow__Test__Ord
     text_deinit(&packed);
     if (out->answer.reply.status == GRPC_OK && out->answer.reply.body.data && !request.content_type) {
         ProtobufCMessage *m = NULL;
-        assert_int_equal(pb_unpack(&harrow__test__answer__descriptor, out->answer.reply.body, &out->answer.arena, &m,
-                                   NULL),
-                         0);
+        assert_int_equal(
+            pb_unpack(&harrow__test__answer__descriptor, out->answer.reply.body, &out->answer.arena, &m, NULL), 0);
         out->message = (const void *)m;
     }
 }

@@ -32,8 +32,8 @@ struct fixture_server {
 
 struct fixture {
     bool simulated;
-    struct sim *sim;      /* NULL in the real world */
-    struct world *world;  /* the client's */
+    struct sim *sim;     /* NULL in the real world */
+    struct world *world; /* the client's */
     struct fixture_server servers[FIXTURE_SERVERS];
     struct rpc_channel *channel;
     struct pb_pool *pool;
@@ -45,9 +45,17 @@ int fixture_setup_sim(void **state);
 int fixture_teardown(void **state);
 #define BOTH(f)                                                                                                        \
     {#f " (real)", f, fixture_setup_real, fixture_teardown, NULL},                                                     \
-        {#f " (sim)", f, fixture_setup_sim, fixture_teardown, NULL}
-#define SIM(f)  {#f " (sim)", f, fixture_setup_sim, fixture_teardown, NULL}
-#define REAL(f) {#f " (real)", f, fixture_setup_real, fixture_teardown, NULL}
+    {                                                                                                                  \
+#f " (sim)", f, fixture_setup_sim, fixture_teardown, NULL                                                      \
+    }
+#define SIM(f)                                                                                                         \
+    {                                                                                                                  \
+#f " (sim)", f, fixture_setup_sim, fixture_teardown, NULL                                                      \
+    }
+#define REAL(f)                                                                                                        \
+    {                                                                                                                  \
+#f " (real)", f, fixture_setup_real, fixture_teardown, NULL                                                    \
+    }
 
 /* Starts server i with the test service; its port is kept over restarts. Options may be NULL. */
 struct fixture_server *fixture_serve(struct fixture *f, int i, const struct rpc_server_options *options);

@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-#define READY_POLL_FIRST (UINT64_C(2) * 1000000)   /* ns between two questions, doubling */
-#define READY_POLL_MAX   (UINT64_C(100) * 1000000) /* ns */
+#define READY_POLL_FIRST (UINT64_C(2) * 1000000)    /* ns between two questions, doubling */
+#define READY_POLL_MAX   (UINT64_C(100) * 1000000)  /* ns */
 #define READY_ASK_MAX    (UINT64_C(2) * 1000000000) /* ns one question may take */
 
 struct waiting {

@@ -7,6 +7,7 @@ harrow_test(api_path_test SOURCES api/path_test.c LINK runtime)
 harrow_test(api_request_test SOURCES api/request_test.c LINK runtime)
 harrow_test(auth_secret_test SOURCES auth/secret_test.c LINK runtime)
 harrow_fuzz(api_path_fuzz SOURCES api/path_fuzz.c LINK runtime CORPUS api/path_corpus MAX_LEN 600)
+harrow_fuzz(api_request_fuzz SOURCES api/request_fuzz.c LINK runtime CORPUS api/request_corpus MAX_LEN 2000)
 
 if(HARROW_TESTS)
   # Micro in the simulated world, as the tests drive it.

@@ -46,8 +46,8 @@ struct http1_parser;
 int http1_parser_new(bool responses, size_t body_max, const struct http1_events *events, void *arg,
                      struct http1_parser **out);
 void http1_parser_free(struct http1_parser *p);
-/* ERROR_PROTOCOL or ERROR_LIMIT (then *suggested is the status to answer: 400, 413, 414, 431, 501, 505; 0 in a parser of
- * responses), ERROR_MEMORY. After an error every further call fails the same way. Not to be called from an event. */
+/* ERROR_PROTOCOL or ERROR_LIMIT (then *suggested is the status to answer: 400, 413, 414, 431, 501, 505; 0 in a parser
+ * of responses), ERROR_MEMORY. After an error every further call fails the same way. Not to be called from an event. */
 int http1_parser_feed(struct http1_parser *p, struct bytes data, int *suggested, struct error *err);
 /* The peer ended: completes a response whose body runs to the end; an error in mid-message. */
 int http1_parser_end(struct http1_parser *p, struct error *err);

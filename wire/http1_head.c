@@ -153,7 +153,8 @@ static int read_length(struct bytes value, int64_t *length, int *status, const c
     return 0;
 }
 
-/* Transfer-Encoding: only "chunked", once. Another coding is not implemented; one after chunked is against the rules. */
+/* Transfer-Encoding: only "chunked", once. Another coding is not implemented; one after chunked is against the rules.
+ */
 static int read_coding(struct bytes value, int *status, const char **why)
 {
     struct bytes list = value, item;

@@ -118,7 +118,7 @@ static int fail(struct http1_parser *p, int code, int status, const char *why, s
                      (unsigned long long)p->line, (unsigned long long)p->column, why);
 }
 
-#define BAD(why)           fail(p, ERROR_PROTOCOL, 400, (why), err)
+#define BAD(why)            fail(p, ERROR_PROTOCOL, 400, (why), err)
 #define TOO_MUCH(code, why) fail(p, ERROR_LIMIT, (code), (why), err)
 
 static void begin_message(struct http1_parser *p)

@@ -166,7 +166,8 @@ static const struct example requests[] = {
      .events = "[POST / 1.1 len=2 keep|Host=a|Content-Length=2]body:ab;[GET /2 1.1 len=0 keep|Host=a];"},
     {.input = "POST / HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n",
      .events = "[POST / 1.1 len=0 keep|Host=a|Content-Length=0];"},
-    {.input = "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: Chunked\r\n\r\n3\r\nabc\r\n00A;x=\"y\"\r\n0123456789\r\n0\r\n\r\n",
+    {.input = "POST / HTTP/1.1\r\n" HOST
+              "Transfer-Encoding: Chunked\r\n\r\n3\r\nabc\r\n00A;x=\"y\"\r\n0123456789\r\n0\r\n\r\n",
      .events = "[POST / 1.1 len=-1 keep|Host=a|Transfer-Encoding=Chunked]body:abc0123456789;"},
     {.input = "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n1\r\nz\r\n0\r\nSum: 9\r\nX: \r\n\r\n"
               "GET /n HTTP/1.1\r\n" HOST "\r\n",
@@ -205,7 +206,9 @@ static const struct example requests[] = {
 
     /* headers */
     {.input = "GET / HTTP/1.1\r\n" HOST "A : b\r\n\r\n", .status = 400, .message = "line 3, column 2: a space before"},
-    {.input = "GET / HTTP/1.1\r\n" HOST "A: b\r\n c\r\n\r\n", .status = 400, .message = "line 4, column 1: a header line"},
+    {.input = "GET / HTTP/1.1\r\n" HOST "A: b\r\n c\r\n\r\n",
+     .status = 400,
+     .message = "line 4, column 1: a header line"},
     {.input = "GET / HTTP/1.1\r\n " HOST "\r\n\r\n", .status = 400},
     {.input = "GET / HTTP/1.1\r\n" HOST ": b\r\n\r\n", .status = 400},
     {.input = "GET / HTTP/1.1\r\n" HOST "A\r\n\r\n", .status = 400},
@@ -221,7 +224,8 @@ static const struct example requests[] = {
     {.input = "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", .status = 400},
 
     /* framing: what two parsers might read differently */
-    {.input = "POST / HTTP/1.1\r\n" HOST "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", .status = 400,
+    {.input = "POST / HTTP/1.1\r\n" HOST "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+     .status = 400,
      .message = "together"},
     {.input = "POST / HTTP/1.1\r\n" HOST "Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc", .status = 400},
     {.input = "POST / HTTP/1.1\r\n" HOST "Content-Length: 3, 3\r\n\r\nabc", .status = 400},
@@ -236,12 +240,15 @@ static const struct example requests[] = {
     {.input = "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: identity\r\n\r\n", .status = 501},
     {.input = "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked, gzip\r\n\r\n", .status = 400},
     {.input = "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked, chunked\r\n\r\n", .status = 400},
-    {.input = "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", .status = 400},
+    {.input = "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+     .status = 400},
     {.input = "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding:\r\n\r\n", .status = 400},
-    {.input = "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: \x0b" "chunked\r\n\r\n", .status = 400},
+    {.input = "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: \x0b"
+              "chunked\r\n\r\n",
+     .status = 400},
     {.input = "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", .status = 400},
 
-    /* chunks */
+/* chunks */
 #define CHUNKED "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n"
     {.input = CHUNKED "\r\n", .status = 400, .message = "expected a chunk size"},
     {.input = CHUNKED "0x1\r\na\r\n", .status = 400},
@@ -267,7 +274,8 @@ static const struct example requests[] = {
 };
 
 static const struct example responses[] = {
-    {.input = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", .events = "[200 'OK' 1.1 len=2 keep|Content-Length=2]body:hi;"},
+    {.input = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
+     .events = "[200 'OK' 1.1 len=2 keep|Content-Length=2]body:hi;"},
     {.input = "HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n", .events = "[200 '' 1.1 len=0 keep|Content-Length=0];"},
     {.input = "HTTP/1.1 404\r\nContent-Length: 0\r\n\r\n", .events = "[404 '' 1.1 len=0 keep|Content-Length=0];"},
     {.input = "HTTP/1.1 200 OK\r\n\r\nto the end", .events = "[200 'OK' 1.1 len=-1]body:to the end;", .end = true},
@@ -275,12 +283,16 @@ static const struct example responses[] = {
      .events = "[200 'OK' 1.0 len=1 keep|Connection=keep-alive|Content-Length=1]body:x;"},
     {.input = "HTTP/1.1 204 No Content\r\nContent-Length: 7\r\n\r\nHTTP/1.1 304 Not Modified\r\n\r\n",
      .events = "[204 'No Content' 1.1 len=0 keep|Content-Length=7];[304 'Not Modified' 1.1 len=0 keep];"},
-    {.input = "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", .no_body = true,
+    {.input = "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n",
+     .no_body = true,
      .events = "[200 'OK' 1.1 len=0 keep|Content-Length=99];"},
-    {.input = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", .no_body = true,
+    {.input = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n",
+     .no_body = true,
      .events = "[100 'Continue' 1.1 len=0 keep];[200 'OK' 1.1 len=0 keep|Content-Length=99];"},
-    {.input = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nT: 1\r\n\r\nHTTP/1.1 201 Created\r\n\r\n",
-     .events = "[200 'OK' 1.1 len=-1 keep|Transfer-Encoding=chunked]body:a;[201 'Created' 1.1 len=-1];", .end = true},
+    {.input =
+         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nT: 1\r\n\r\nHTTP/1.1 201 Created\r\n\r\n",
+     .events = "[200 'OK' 1.1 len=-1 keep|Transfer-Encoding=chunked]body:a;[201 'Created' 1.1 len=-1];",
+     .end = true},
     {.input = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n\x81\x00 other bytes",
      .events = "[101 'Switching Protocols' 1.1 len=0 keep upgrade|Upgrade=x|Connection=upgrade];"},
     {.input = "HTTP/1.1 99 x\r\n", .status = 0},
@@ -478,9 +490,9 @@ static void test_url_decode(void **state)
     static const struct {
         const char *in, *plain, *plus; /* NULL: refused */
     } table[] = {
-        {"", "", ""},           {"a+b", "a+b", "a b"},  {"%41%7a%2F", "Az/", "Az/"}, {"%c3%A9", "\xc3\xa9", "\xc3\xa9"},
-        {"%", NULL, NULL},      {"%4", NULL, NULL},     {"%4g", NULL, NULL},         {"a%zz", NULL, NULL},
-        {"%2B+", "++", "+ "},   {"%%41", NULL, NULL},
+        {"", "", ""},         {"a+b", "a+b", "a b"}, {"%41%7a%2F", "Az/", "Az/"}, {"%c3%A9", "\xc3\xa9", "\xc3\xa9"},
+        {"%", NULL, NULL},    {"%4", NULL, NULL},    {"%4g", NULL, NULL},         {"a%zz", NULL, NULL},
+        {"%2B+", "++", "+ "}, {"%%41", NULL, NULL},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         for (int plus = 0; plus < 2; plus++) {

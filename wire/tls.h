@@ -25,9 +25,9 @@ void tls_context_free(struct tls_context *c); /* sessions made from it stay vali
 struct tls_session;
 int tls_session_new(struct tls_context *c, const char *server_name, struct tls_session **out, struct error *err);
 void tls_session_free(struct tls_session *s);
-/* Feed ciphertext; decrypted bytes are appended to `plain`, bytes for the peer to `cipher`. ERROR_CLOSED: the peer ended
- * the session (when data came with the end, the next call says so). ERROR_DENIED: a certificate was missing or not
- * trusted. On any error `cipher` may hold an alert the peer should get. */
+/* Feed ciphertext; decrypted bytes are appended to `plain`, bytes for the peer to `cipher`. ERROR_CLOSED: the peer
+ * ended the session (when data came with the end, the next call says so). ERROR_DENIED: a certificate was missing or
+ * not trusted. On any error `cipher` may hold an alert the peer should get. */
 int tls_session_receive(struct tls_session *s, struct bytes data, struct text *plain, struct text *cipher,
                         struct error *err);
 int tls_session_send(struct tls_session *s, struct bytes plain, struct text *cipher, struct error *err);

@@ -245,9 +245,12 @@ void sim_pipe_pump(struct sim_connection *c, int side)
         return;
     uint64_t window = c->sim->options.stream_buffer;
     while (p->written > p->sent && p->sent - p->delivered < window) {
-        uint64_t len = p->written - p->sent;
-        if (len > window - (p->sent - p->delivered))
-            len = window - (p->sent - p->delivered);
+        uint64_t len = p->written - p->sent, room = window - (p->sent - p->delivered);
+        /* Silly window avoidance (RFC 1122, 4.2.3.4): no crumbs just because some were read. */
+        if (room < len && room < window / 4)
+            break;
+        if (len > room)
+            len = room;
         if (len > 1 && random_below(r, SPLIT_ONE_IN) == 0)
             len = 1 + random_below(r, len - 1);
         p->sent += len;

@@ -287,8 +287,8 @@ static void test_trace_form(void **state)
     assert_non_null(strstr(trace.data, " server net deliver "));
     assert_non_null(strstr(trace.data, " client net connected to server:7000\n"));
     assert_memory_equal(trace.data, "0.000000 client timer\n", 22);
-    text_deinit(&trace);
     pair_end(s);
+    text_deinit(&trace);
 }
 
 /* ---- links ------------------------------------------------------------------------------------------------------- */

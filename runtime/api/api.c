@@ -44,8 +44,7 @@ static int find_addresses(struct api *a, const struct micro_options *options, ch
                      options->address, port ? port + API_GRPC_OFFSET - API_PORT_OFFSET : 0);
     } else {
         n = snprintf(http, size, "%s:%d", host, options->base_port + API_PORT_OFFSET);
-        m = snprintf(a->grpc_address, sizeof a->grpc_address, "%s:%d", host,
-                     options->base_port + API_GRPC_OFFSET);
+        m = snprintf(a->grpc_address, sizeof a->grpc_address, "%s:%d", host, options->base_port + API_GRPC_OFFSET);
     }
     if (n < 0 || (size_t)n >= size || m < 0 || (size_t)m >= sizeof a->grpc_address)
         return error_set(err, ERROR_LIMIT, "the address is too long");

@@ -174,8 +174,8 @@ static void test_killed(void **state)
         struct error err = ERROR_INIT;
         sim_system_init(&s, seed);
         sim_system_start_all(&s, all);
-        const struct http_fetch fetch = {.method = "GET", .url = "http://api:8080/helloworld?name=x",
-                                         .timeout = (uint64_t)(5 * SECOND)};
+        const struct http_fetch fetch = {
+            .method = "GET", .url = "http://api:8080/helloworld?name=x", .timeout = (uint64_t)(5 * SECOND)};
         for (int i = 0; i < 8; i++)
             assert_int_equal(http_fetch_start(s.client, &fetch, shot_done, &shots[i], NULL, &err), 0);
         assert_int_equal(sim_run_for(s.sim, (seed - 19) * 400 * (uint64_t)MICROSECOND), 0);

@@ -60,8 +60,7 @@ void api_error_of(int grpc_status, struct bytes message, struct micro_error *out
     char detail[sizeof out->detail];
     int len = message.len < sizeof detail ? (int)message.len : (int)sizeof detail - 1;
     snprintf(detail, sizeof detail, "%.*s", len, message.len ? (const char *)message.data : "");
-    api_error_set(out, code_of(grpc_status, message), API_ERROR_ID,
-                  detail[0] ? detail : grpc_status_name(grpc_status));
+    api_error_set(out, code_of(grpc_status, message), API_ERROR_ID, detail[0] ? detail : grpc_status_name(grpc_status));
 }
 
 void api_error_json(const struct micro_error *error, struct text *out)

@@ -124,8 +124,7 @@ static int put_pairs(json_t *into, struct api_schema schema, struct bytes pairs,
                            where, at + 1);
         else if (!text_ok(&name) || !text_ok(&value))
             rc = error_set(err, ERROR_MEMORY, "out of memory");
-        else if (name.len == 0 || strlen(text_string(&name)) != name.len ||
-                 strlen(text_string(&value)) != value.len)
+        else if (name.len == 0 || strlen(text_string(&name)) != name.len || strlen(text_string(&value)) != value.len)
             rc = error_set(err, ERROR_INVALID, "the %s has an empty name or a NUL at byte %zu", where, at + 1);
         else
             rc = put(into, schema, text_string(&name), text_string(&value), 0, err);

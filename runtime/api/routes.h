@@ -2,7 +2,8 @@
  * their requests look like.
  *
  * Services at fixed addresses (the core components) are known from the compiled-in contracts. Every other is asked for
- * at the registry; the answer is kept for ROUTE_FRESH. While the registry cannot be reached an older answer serves on. */
+ * at the registry; the answer is kept for ROUTE_FRESH. While the registry cannot be reached an older answer serves on.
+ */
 #ifndef RUNTIME_API_ROUTES_H
 #define RUNTIME_API_ROUTES_H
 

@@ -36,7 +36,8 @@ void auth_turn_end(struct auth *a)
         world_task_post(&a->turn_task);
 }
 
-/* At stop: whoever has the turn finishes by himself, since his call to the store is cancelled; the others are dropped. */
+/* At stop: whoever has the turn finishes by himself, since his call to the store is cancelled; the others are dropped.
+ */
 static void turns_drop(struct auth *a)
 {
     struct auth_turn **first = a->turn_begun ? &a->turns->next : &a->turns;

@@ -32,7 +32,7 @@
 #define AUTH_TOKEN_MAX       ((int64_t)365 * 24 * 3600)     /* the longest that may be asked for */
 #define AUTH_REFRESH_SECONDS ((int64_t)30 * 24 * 3600)      /* a refresh token's life, counted from its last use */
 #define AUTH_REFRESH_RENEW   (AUTH_REFRESH_SECONDS - 86400) /* left to live, below which a use renews the record */
-#define AUTH_REFRESH_BYTES   32             /* random bytes in a refresh token */
+#define AUTH_REFRESH_BYTES   32                             /* random bytes in a refresh token */
 
 struct auth_turn { /* a place in the queue of changes; embedded in an operation */
     void (*begin)(void *arg);
@@ -47,9 +47,9 @@ struct auth {
     const struct micro_options *options;
     bool stopping;
     struct auth_turn *turns, **turns_end;
-    bool turn_begun;                      /* the first one is having its turn */
-    struct world_task turn_task;          /* begins the next turn from the loop */
-    struct world_timer first_timer;       /* tries again to make the first account */
+    bool turn_begun;                /* the first one is having its turn */
+    struct world_task turn_task;    /* begins the next turn from the loop */
+    struct world_timer first_timer; /* tries again to make the first account */
     uint64_t first_delay;
 };
 
@@ -100,8 +100,8 @@ void auth_no_memory(struct rpc_call *call, const char *error_id);
 /* An outcome: 200, or an HTTP-like code with what to tell the caller. `account` lives in the arena given. */
 typedef void auth_outcome(void *arg, int code, const char *detail, const struct auth_account *account);
 /* By id, else by name. 400 "Account not found with this ID". */
-void auth_find(struct auth *a, struct arena *arena, const char *namespace, const char *id_or_name,
-               auth_outcome *done, void *arg);
+void auth_find(struct auth *a, struct arena *arena, const char *namespace, const char *id_or_name, auth_outcome *done,
+               void *arg);
 /* Writes a new account whose secret is hashed already. 400 when the id or the name is taken. The caller has the turn;
  * `namespace` and `account` stay valid until done. */
 void auth_create(struct auth *a, struct arena *arena, const char *namespace, const struct auth_account *account,

@@ -94,8 +94,8 @@ static void find_account_read(void *arg, int status, const char *message, const 
     error_clear(&err);
 }
 
-void auth_find(struct auth *a, struct arena *arena, const char *namespace, const char *id_or_name,
-               auth_outcome *done, void *arg)
+void auth_find(struct auth *a, struct arena *arena, const char *namespace, const char *id_or_name, auth_outcome *done,
+               void *arg)
 {
     struct find *f = ARENA_NEW(arena, struct find);
     char *key = account_key(arena, namespace, id_or_name);
@@ -104,8 +104,13 @@ void auth_find(struct auth *a, struct arena *arena, const char *namespace, const
         done(arg, 503, "out of memory", NULL);
         return;
     }
-    *f = (struct find){.auth = a, .arena = arena, .namespace = namespace, .wanted = id_or_name, .name_key = by_name,
-                       .done = done, .arg = arg};
+    *f = (struct find){.auth = a,
+                       .arena = arena,
+                       .namespace = namespace,
+                       .wanted = id_or_name,
+                       .name_key = by_name,
+                       .done = done,
+                       .arg = arg};
     auth_read(a, key, false, find_account_read, f);
 }
 

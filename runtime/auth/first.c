@@ -11,12 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_ID          "admin"
-#define FIRST_SCOPE       "admin"
-#define FIRST_SECRET_FILE "admin.secret"
-#define FIRST_SECRET_BYTES 18                                     /* random bytes: 24 characters to copy */
-#define RETRY_FIRST       ((uint64_t)100 * (uint64_t)MILLISECOND) /* doubles up to RETRY_MAX */
-#define RETRY_MAX         ((uint64_t)2 * (uint64_t)SECOND)
+#define FIRST_ID           "admin"
+#define FIRST_SCOPE        "admin"
+#define FIRST_SECRET_FILE  "admin.secret"
+#define FIRST_SECRET_BYTES 18                                      /* random bytes: 24 characters to copy */
+#define RETRY_FIRST        ((uint64_t)100 * (uint64_t)MILLISECOND) /* doubles up to RETRY_MAX */
+#define RETRY_MAX          ((uint64_t)2 * (uint64_t)SECOND)
 
 struct auth_first {
     struct auth_turn turn;
@@ -35,7 +35,7 @@ static void first_free(struct auth_first *f)
 
 static void retry(struct auth *a, const char *why)
 {
-    a->first_delay = a->first_delay == 0                 ? RETRY_FIRST
+    a->first_delay = a->first_delay == 0              ? RETRY_FIRST
                      : a->first_delay * 2 < RETRY_MAX ? a->first_delay * 2
                                                       : RETRY_MAX;
     micro_service_set_healthy(a->service, false, why);
@@ -136,7 +136,11 @@ static void first_listed(void *arg, int status, const char *message, const Proto
     int rc = first_secret(f, &plain, &err);
     if (rc == 0)
         rc = secret_hash(a->world, text_string(&plain), &hashed, &err);
-    f->account = (struct auth_account){.id = FIRST_ID, .name = "", .type = "user", .scopes = scopes, .scope_count = 1,
+    f->account = (struct auth_account){.id = FIRST_ID,
+                                       .name = "",
+                                       .type = "user",
+                                       .scopes = scopes,
+                                       .scope_count = 1,
                                        .secret = arena_string(&f->arena, text_string(&hashed))};
     text_deinit(&plain);
     text_deinit(&hashed);

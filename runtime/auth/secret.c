@@ -65,8 +65,7 @@ bool secret_matches(const char *secret, const char *stored)
         !decode(salt_text + 1, hash_text, salt, sizeof salt) ||
         !decode(hash_text + 1, hash_text + strlen(hash_text), want, sizeof want))
         return false;
-    bool same =
-        derive(secret, salt, sizeof salt, (int)count, got) == 0 && CRYPTO_memcmp(got, want, sizeof want) == 0;
+    bool same = derive(secret, salt, sizeof salt, (int)count, got) == 0 && CRYPTO_memcmp(got, want, sizeof want) == 0;
     OPENSSL_cleanse(got, sizeof got);
     return same;
 }

@@ -17,8 +17,8 @@ struct exchange {
     struct rpc_call *call;
     const char *namespace;
     const Auth__TokenRequest *request;
-    const char *id;          /* the account's, from the refresh token */
-    const char *refresh;     /* the token to hand back */
+    const char *id;      /* the account's, from the refresh token */
+    const char *refresh; /* the token to hand back */
     const char *refresh_key;
     const struct auth_account *account;
     int64_t lifetime; /* seconds */
@@ -59,8 +59,7 @@ static int refresh_make(struct exchange *x)
     if (rc == 0)
         rc = secret_digest(text_string(&token), &digest, NULL);
     x->refresh = arena_string(arena, text_string(&token));
-    x->refresh_key =
-        arena_printf(arena, "refresh/%s/%s/%s", x->namespace, x->account->id, text_string(&digest));
+    x->refresh_key = arena_printf(arena, "refresh/%s/%s/%s", x->namespace, x->account->id, text_string(&digest));
     text_deinit(&token);
     text_deinit(&digest);
     return rc < 0 ? rc : x->refresh && x->refresh_key ? 0 : ERROR_MEMORY;
@@ -209,7 +208,10 @@ void auth_token(struct rpc_call *call, const ProtobufCMessage *request, void *se
         auth_no_memory(call, token_id);
         return;
     }
-    *x = (struct exchange){.auth = service, .call = call, .namespace = namespace, .request = r,
+    *x = (struct exchange){.auth = service,
+                           .call = call,
+                           .namespace = namespace,
+                           .request = r,
                            .lifetime = r->token_expiry ? r->token_expiry : AUTH_TOKEN_SECONDS};
     if (credentials) {
         if (!auth_id_valid(r->id))
@@ -243,18 +245,19 @@ void auth_inspect(struct rpc_call *call, const ProtobufCMessage *request, void *
         micro_fail(call, 400, id, "Missing token");
         return;
     }
-    int rc = a->options->public_key
-                 ? micro_token_verify(a->options->public_key, r->token, world_wall(a->world) / 1000000000, arena,
-                                      &claims, &err)
-                 : error_set(&err, ERROR_UNSUPPORTED, "this auth component has no public key");
+    int rc = a->options->public_key ? micro_token_verify(a->options->public_key, r->token,
+                                                         world_wall(a->world) / 1000000000, arena, &claims, &err)
+                                    : error_set(&err, ERROR_UNSUPPORTED, "this auth component has no public key");
     if (rc < 0) {
         micro_fail(call, rc == ERROR_MEMORY ? 503 : 400, id, "Unable to inspect token: %s",
                    err.message ? err.message : error_code_name(rc));
         error_clear(&err);
         return;
     }
-    struct auth_account account = {.id = claims.subject, .name = claims.name ? claims.name : "",
-                                   .type = claims.type ? claims.type : "", .scopes = claims.scopes};
+    struct auth_account account = {.id = claims.subject,
+                                   .name = claims.name ? claims.name : "",
+                                   .type = claims.type ? claims.type : "",
+                                   .scopes = claims.scopes};
     while (claims.scopes && claims.scopes[account.scope_count])
         account.scope_count++;
     Auth__InspectResponse out;

@@ -17,26 +17,26 @@
 /* Exit codes, v3's. */
 enum cli_exit {
     CLI_OK = 0,
-    CLI_TIMEOUT = 1,   /* 408; also failures of our own */
+    CLI_TIMEOUT = 1,      /* 408; also failures of our own */
     CLI_UNAUTHORIZED = 2, /* 401; also usage errors */
-    CLI_MALFORMED = 3, /* malformed endpoint, request or response */
-    CLI_NOT_FOUND = 4, /* service not found, or it cannot be connected to */
+    CLI_MALFORMED = 3,    /* malformed endpoint, request or response */
+    CLI_NOT_FOUND = 4,    /* service not found, or it cannot be connected to */
     CLI_NO_METHOD = 5,
-    CLI_FAILED = 127,  /* any other micro error */
+    CLI_FAILED = 127, /* any other micro error */
     CLI_UNKNOWN = 128,
 };
 
-#define CLI_PATH_MAX        1024
-#define CLI_CALL_TIMEOUT    "10s"
-#define CLI_DATA_DEFAULT    "server" /* below the home folder */
-#define CLI_ANSWERS_MAX     ((size_t)64 << 20) /* bytes kept of all answers to one call */
+#define CLI_PATH_MAX     1024
+#define CLI_CALL_TIMEOUT "10s"
+#define CLI_DATA_DEFAULT "server"           /* below the home folder */
+#define CLI_ANSWERS_MAX  ((size_t)64 << 20) /* bytes kept of all answers to one call */
 
 struct cli {
     struct world *world;
-    const char *data_dir;  /* of the server we talk to */
-    const char *home;      /* where tokens are kept */
+    const char *data_dir; /* of the server we talk to */
+    const char *home;     /* where tokens are kept */
     const char *namespace;
-    const char *token;     /* given by flag or environment; NULL: the one of the last login */
+    const char *token; /* given by flag or environment; NULL: the one of the last login */
 };
 
 /* The global flags, filled by the option parser. */
@@ -62,14 +62,14 @@ json_t *cli_status(struct cli *c);
 /* ---- calls ---- */
 
 struct cli_call {
-    const char *service;  /* "helloworld" */
-    const char *endpoint; /* "Helloworld.Call" */
-    const char *address;  /* NULL: found by cli_address() */
-    const char *json;     /* the request; NULL: {} */
+    const char *service;                /* "helloworld" */
+    const char *endpoint;               /* "Helloworld.Call" */
+    const char *address;                /* NULL: found by cli_address() */
+    const char *json;                   /* the request; NULL: {} */
     const struct option_list *metadata; /* "key=value"; may be NULL */
-    int64_t timeout;      /* ns; 0: none */
-    bool anonymous;       /* without our token */
-    bool quiet;           /* no message on failure */
+    int64_t timeout;                    /* ns; 0: none */
+    bool anonymous;                     /* without our token */
+    bool quiet;                         /* no message on failure */
     /* Each answer's JSON. NULL: nothing is wanted of them. */
     void (*message)(void *arg, struct bytes json);
     void *arg;

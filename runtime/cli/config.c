@@ -10,7 +10,10 @@ static struct {
 } flags;
 
 static const struct option secret_options[] = {
-    {.name = "secret", .letter = 's', .kind = OPTION_FLAG, .target = &flags.secret,
+    {.name = "secret",
+     .letter = 's',
+     .kind = OPTION_FLAG,
+     .target = &flags.secret,
      .help = "get: show secrets in the clear; set: keep the value encrypted"},
     {.name = NULL},
 };
@@ -66,8 +69,7 @@ static int run_set(const struct arguments *args)
     if (code == CLI_OK)
         code = cli_call_json(&c, "config", "Config.Set",
                              json_pack("{ss ss s{ss ss} s{sb}}", "namespace", c.namespace, "path", args->argv[0],
-                                       "value", "data", data, "format", "json", "options", "secret",
-                                       (int)flags.secret),
+                                       "value", "data", data, "format", "json", "options", "secret", (int)flags.secret),
                              &reply);
     free(data);
     json_decref(reply);
@@ -89,12 +91,27 @@ static int run_del(const struct arguments *args)
 }
 
 const struct command config_commands[] = {
-    {.name = "get", .summary = "print a value", .positional = "KEY", .positional_min = 1, .positional_max = 1,
-     .options = secret_options, .run = run_get, .examples = "micro config get helloworld.greeting"},
-    {.name = "set", .summary = "set a value; maps are merged", .positional = "KEY VALUE", .positional_min = 2,
-     .positional_max = 2, .options = secret_options, .run = run_set,
+    {.name = "get",
+     .summary = "print a value",
+     .positional = "KEY",
+     .positional_min = 1,
+     .positional_max = 1,
+     .options = secret_options,
+     .run = run_get,
+     .examples = "micro config get helloworld.greeting"},
+    {.name = "set",
+     .summary = "set a value; maps are merged",
+     .positional = "KEY VALUE",
+     .positional_min = 2,
+     .positional_max = 2,
+     .options = secret_options,
+     .run = run_set,
      .examples = "micro config set helloworld '{\"greeting\":\"hi\"}'\nmicro config set --secret stripe.key sk_123"},
-    {.name = "del", .summary = "delete a value", .positional = "KEY", .positional_min = 1, .positional_max = 1,
+    {.name = "del",
+     .summary = "delete a value",
+     .positional = "KEY",
+     .positional_min = 1,
+     .positional_max = 1,
      .run = run_del},
     {.name = NULL},
 };

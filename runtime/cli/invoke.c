@@ -214,8 +214,12 @@ int cli_call_json(struct cli *c, const char *service, const char *endpoint, json
     *reply = NULL;
     if (!text)
         return cli_fail(CLI_MALFORMED, "the request is not valid UTF-8, or memory is short");
-    const struct cli_call call = {.service = service, .endpoint = endpoint, .json = text,
-                                  .timeout = INT64_C(10) * 1000000000, .message = collect, .arg = &got};
+    const struct cli_call call = {.service = service,
+                                  .endpoint = endpoint,
+                                  .json = text,
+                                  .timeout = INT64_C(10) * 1000000000,
+                                  .message = collect,
+                                  .arg = &got};
     int code = cli_call(c, &call, NULL);
     free(text);
     if (code == CLI_OK && !got.value)

@@ -16,11 +16,20 @@ static struct {
 } flags;
 
 const struct option login_options[] = {
-    {.name = "username", .letter = 'u', .kind = OPTION_TEXT, .target = &flags.username, .argument = "ID",
+    {.name = "username",
+     .letter = 'u',
+     .kind = OPTION_TEXT,
+     .target = &flags.username,
+     .argument = "ID",
      .help = "the account's id or name; asked for when absent"},
     {.name = "email", .kind = OPTION_TEXT, .target = &flags.username, .argument = "ID", .help = "the same"},
-    {.name = "password", .letter = 'p', .kind = OPTION_TEXT, .target = &flags.password, .argument = "SECRET",
-     .help = "its secret; asked for, or read from standard input, when absent", .env = "MICRO_PASSWORD"},
+    {.name = "password",
+     .letter = 'p',
+     .kind = OPTION_TEXT,
+     .target = &flags.password,
+     .argument = "SECRET",
+     .help = "its secret; asked for, or read from standard input, when absent",
+     .env = "MICRO_PASSWORD"},
     {.name = NULL},
 };
 
@@ -61,8 +70,13 @@ static void take(void *arg, struct bytes json)
 static int ask_token(struct cli *c, const char *json, json_t **reply)
 {
     struct answer got = {0};
-    const struct cli_call call = {.service = "auth", .endpoint = "Auth.Token", .json = json, .anonymous = true,
-                                  .timeout = 10 * SECOND, .message = take, .arg = &got};
+    const struct cli_call call = {.service = "auth",
+                                  .endpoint = "Auth.Token",
+                                  .json = json,
+                                  .anonymous = true,
+                                  .timeout = 10 * SECOND,
+                                  .message = take,
+                                  .arg = &got};
     int code = cli_call(c, &call, NULL);
     *reply = got.value;
     return code;
@@ -81,7 +95,8 @@ int command_login(const struct arguments *args)
     if (!secret && ask("Enter password", true, secret_line))
         secret = secret_line;
     if (!secret || !secret[0])
-        return cli_fail(CLI_UNAUTHORIZED, "a password is needed: --password, MICRO_PASSWORD, or a line on standard input");
+        return cli_fail(CLI_UNAUTHORIZED,
+                        "a password is needed: --password, MICRO_PASSWORD, or a line on standard input");
     int code = cli_open(&c);
     if (code == CLI_OK) {
         json_t *request = json_pack("{ss ss s{ss}}", "id", id, "secret", secret, "options", "namespace", c.namespace);

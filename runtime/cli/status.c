@@ -15,8 +15,14 @@ static struct {
 
 static const char *const outputs[] = {"table", "json", NULL};
 const struct option status_options[] = {
-    {.name = "output", .letter = 'o', .kind = OPTION_CHOICE, .target = &flags.output, .argument = "FORMAT",
-     .help = "table or json", .fallback = "table", .choices = outputs},
+    {.name = "output",
+     .letter = 'o',
+     .kind = OPTION_CHOICE,
+     .target = &flags.output,
+     .argument = "FORMAT",
+     .help = "table or json",
+     .fallback = "table",
+     .choices = outputs},
     {.name = NULL},
 };
 
@@ -68,13 +74,20 @@ static void print_row(const json_t *component, const json_t *stats)
     if (id)
         snprintf(pid, sizeof pid, "%lld", (long long)id);
     if (stats) {
-        units_format_duration(figure(stats, "uptime") * SECOND, uptime, sizeof uptime);
+        int64_t seconds = figure(stats, "uptime");
+        if (seconds > 0)
+            units_format_duration(seconds * SECOND, uptime, sizeof uptime);
+        else
+            snprintf(uptime, sizeof uptime, "0 s");
         units_format_size((uint64_t)figure(stats, "memory"), memory, sizeof memory);
     }
     /* The process is there but says nothing: stopped, or too busy. */
     bool silent = !stats && state && strcmp(state, "running") == 0;
-    printf("%-12s %-11s %-8s %-10s %8lld  %-10s %s\n", name ? name : "?", silent ? "silent" : state ? state : "?", pid,
-           uptime, (long long)json_integer_value(json_object_get(component, "restarts")), memory,
+    printf("%-12s %-11s %-8s %-10s %8lld  %-10s %s\n", name ? name : "?",
+           silent  ? "silent"
+           : state ? state
+                   : "?",
+           pid, uptime, (long long)json_integer_value(json_object_get(component, "restarts")), memory,
            address ? address : "?");
 }
 

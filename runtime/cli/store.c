@@ -18,17 +18,38 @@ static const char *const orders[] = {"asc", "desc", NULL};
 static const char *const outputs[] = {"table", "json", NULL};
 
 #define WHERE                                                                                                          \
-    {.name = "database", .letter = 'd', .kind = OPTION_TEXT, .target = &flags.database, .argument = "NAME",            \
+    {.name = "database",                                                                                               \
+     .letter = 'd',                                                                                                    \
+     .kind = OPTION_TEXT,                                                                                              \
+     .target = &flags.database,                                                                                        \
+     .argument = "NAME",                                                                                               \
      .help = "the database; the namespace when absent"},                                                               \
-        {.name = "table", .letter = 't', .kind = OPTION_TEXT, .target = &flags.table, .argument = "NAME",              \
-         .help = "the table; \"micro\" when absent"}
+    {                                                                                                                  \
+        .name = "table", .letter = 't', .kind = OPTION_TEXT, .target = &flags.table, .argument = "NAME",               \
+        .help = "the table; \"micro\" when absent"                                                                     \
+    }
 #define PAGE                                                                                                           \
-    {.name = "limit", .letter = 'l', .kind = OPTION_INTEGER, .target = &flags.limit, .argument = "N",                  \
-     .help = "at most so many; 0: all", .fallback = "0", .min = 0, .max = INT32_MAX},                                  \
-        {.name = "offset", .kind = OPTION_INTEGER, .target = &flags.offset, .argument = "N",                           \
-         .help = "leave out the first so many", .fallback = "0", .min = 0, .max = INT32_MAX},                          \
-        {.name = "order", .kind = OPTION_CHOICE, .target = &flags.order, .argument = "ORDER",                          \
-         .help = "by key: asc or desc", .choices = orders}
+    {.name = "limit",                                                                                                  \
+     .letter = 'l',                                                                                                    \
+     .kind = OPTION_INTEGER,                                                                                           \
+     .target = &flags.limit,                                                                                           \
+     .argument = "N",                                                                                                  \
+     .help = "at most so many; 0: all",                                                                                \
+     .fallback = "0",                                                                                                  \
+     .min = 0,                                                                                                         \
+     .max = INT32_MAX},                                                                                                \
+        {.name = "offset",                                                                                             \
+         .kind = OPTION_INTEGER,                                                                                       \
+         .target = &flags.offset,                                                                                      \
+         .argument = "N",                                                                                              \
+         .help = "leave out the first so many",                                                                        \
+         .fallback = "0",                                                                                              \
+         .min = 0,                                                                                                     \
+         .max = INT32_MAX},                                                                                            \
+    {                                                                                                                  \
+        .name = "order", .kind = OPTION_CHOICE, .target = &flags.order, .argument = "ORDER",                           \
+        .help = "by key: asc or desc", .choices = orders                                                               \
+    }
 
 static json_t *where(struct cli *c)
 {
@@ -131,8 +152,8 @@ static int run_write(const struct arguments *args)
     if (code == CLI_OK) {
         json_int_t seconds = (flags.expiry + SECOND - 1) / SECOND; /* the wire has seconds: never earlier than asked */
         code = cli_call_json(&c, "store", "Store.Write",
-                             json_pack("{s{ss ss sI} so}", "record", "key", args->argv[0], "value",
-                                       text_string(&value), "expiry", seconds, "options", where(&c)),
+                             json_pack("{s{ss ss sI} so}", "record", "key", args->argv[0], "value", text_string(&value),
+                                       "expiry", seconds, "options", where(&c)),
                              &reply);
     }
     text_deinit(&value);
@@ -147,8 +168,8 @@ static int run_delete(const struct arguments *args)
     json_t *reply = NULL;
     int code = cli_open(&c);
     if (code == CLI_OK)
-        code = cli_call_json(&c, "store", "Store.Delete", json_pack("{ss so}", "key", args->argv[0], "options", where(&c)),
-                             &reply);
+        code = cli_call_json(&c, "store", "Store.Delete",
+                             json_pack("{ss so}", "key", args->argv[0], "options", where(&c)), &reply);
     json_decref(reply);
     cli_close(&c);
     return code;
@@ -187,8 +208,12 @@ static int run_list(const struct arguments *args)
             json_object_set_new(options, "suffix", json_string(flags.list_suffix));
         json_t *request = json_pack("{so}", "options", options);
         char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
-        const struct cli_call call = {.service = "store", .endpoint = "Store.List", .json = text,
-                                      .timeout = 30 * SECOND, .message = print_keys, .arg = &bad};
+        const struct cli_call call = {.service = "store",
+                                      .endpoint = "Store.List",
+                                      .json = text,
+                                      .timeout = 30 * SECOND,
+                                      .message = print_keys,
+                                      .arg = &bad};
         code = text ? cli_call(&c, &call, NULL) : cli_fail(CLI_MALFORMED, "the arguments are not UTF-8");
         free(text);
         json_decref(request);
@@ -231,8 +256,8 @@ static int run_tables(const struct arguments *args)
     (void)args;
     int code = cli_open(&c);
     if (code == CLI_OK)
-        code = print_names("Store.Tables",
-                           json_pack("{ss}", "database", flags.database ? flags.database : c.namespace), &c, "tables");
+        code = print_names("Store.Tables", json_pack("{ss}", "database", flags.database ? flags.database : c.namespace),
+                           &c, "tables");
     cli_close(&c);
     return code;
 }
@@ -241,25 +266,52 @@ static int run_tables(const struct arguments *args)
 
 static const struct option read_options[] = {
     WHERE,
-    {.name = "prefix", .letter = 'p', .kind = OPTION_FLAG, .target = &flags.prefix, .help = "every key that begins with KEY"},
-    {.name = "suffix", .letter = 's', .kind = OPTION_FLAG, .target = &flags.suffix, .help = "every key that ends with KEY"},
+    {.name = "prefix",
+     .letter = 'p',
+     .kind = OPTION_FLAG,
+     .target = &flags.prefix,
+     .help = "every key that begins with KEY"},
+    {.name = "suffix",
+     .letter = 's',
+     .kind = OPTION_FLAG,
+     .target = &flags.suffix,
+     .help = "every key that ends with KEY"},
     PAGE,
     {.name = "verbose", .letter = 'v', .kind = OPTION_FLAG, .target = &flags.verbose, .help = "key, value and expiry"},
-    {.name = "output", .letter = 'o', .kind = OPTION_CHOICE, .target = &flags.output, .argument = "FORMAT",
-     .help = "table, or json with values in base64", .fallback = "table", .choices = outputs},
+    {.name = "output",
+     .letter = 'o',
+     .kind = OPTION_CHOICE,
+     .target = &flags.output,
+     .argument = "FORMAT",
+     .help = "table, or json with values in base64",
+     .fallback = "table",
+     .choices = outputs},
     {.name = NULL},
 };
 static const struct option write_options[] = {
     WHERE,
-    {.name = "expiry", .letter = 'e', .kind = OPTION_DURATION, .target = &flags.expiry, .argument = "DURATION",
-     .help = "the record goes after this long; 0: never", .fallback = "0"},
+    {.name = "expiry",
+     .letter = 'e',
+     .kind = OPTION_DURATION,
+     .target = &flags.expiry,
+     .argument = "DURATION",
+     .help = "the record goes after this long; 0: never",
+     .fallback = "0"},
     {.name = NULL},
 };
 static const struct option list_options[] = {
     WHERE,
-    {.name = "prefix", .letter = 'p', .kind = OPTION_TEXT, .target = &flags.list_prefix, .argument = "TEXT",
+    {.name = "prefix",
+     .letter = 'p',
+     .kind = OPTION_TEXT,
+     .target = &flags.list_prefix,
+     .argument = "TEXT",
      .help = "keys that begin with it"},
-    {.name = "suffix", .letter = 's', .kind = OPTION_TEXT, .target = &flags.list_suffix, .argument = "TEXT",
+    {.name = "suffix",
+     .letter = 's',
+     .kind = OPTION_TEXT,
+     .target = &flags.list_suffix,
+     .argument = "TEXT",
      .help = "keys that end with it"},
     PAGE,
     {.name = NULL},
@@ -267,14 +319,30 @@ static const struct option list_options[] = {
 static const struct option where_options[] = {WHERE, {.name = NULL}};
 
 const struct command store_commands[] = {
-    {.name = "read", .summary = "print a record's value", .positional = "KEY", .positional_min = 1, .positional_max = 1,
-     .options = read_options, .run = run_read,
+    {.name = "read",
+     .summary = "print a record's value",
+     .positional = "KEY",
+     .positional_min = 1,
+     .positional_max = 1,
+     .options = read_options,
+     .run = run_read,
      .examples = "micro store read greeting\nmicro store read --prefix --verbose user/"},
-    {.name = "write", .summary = "write a record", .positional = "KEY VALUE", .positional_min = 2, .positional_max = 2,
-     .options = write_options, .run = run_write, .examples = "micro store write --expiry 1h greeting hello"},
+    {.name = "write",
+     .summary = "write a record",
+     .positional = "KEY VALUE",
+     .positional_min = 2,
+     .positional_max = 2,
+     .options = write_options,
+     .run = run_write,
+     .examples = "micro store write --expiry 1h greeting hello"},
     {.name = "list", .summary = "list keys", .options = list_options, .run = run_list},
-    {.name = "delete", .summary = "delete a record; fine when it is not there", .positional = "KEY",
-     .positional_min = 1, .positional_max = 1, .options = where_options, .run = run_delete},
+    {.name = "delete",
+     .summary = "delete a record; fine when it is not there",
+     .positional = "KEY",
+     .positional_min = 1,
+     .positional_max = 1,
+     .options = where_options,
+     .run = run_delete},
     {.name = "databases", .summary = "list databases", .run = run_databases},
     {.name = "tables", .summary = "list the tables of a database", .options = where_options, .run = run_tables},
     {.name = NULL},

@@ -159,8 +159,14 @@ static json_t *refresh(struct cli *c, const char *refresh_token)
     struct answer got = {0};
     json_t *request = json_pack("{ss}", "refresh_token", refresh_token);
     char *json = request ? json_dumps(request, JSON_COMPACT) : NULL;
-    const struct cli_call call = {.service = "auth", .endpoint = "Auth.Token", .json = json, .anonymous = true,
-                                  .quiet = true, .timeout = 10 * SECOND, .message = take, .arg = &got};
+    const struct cli_call call = {.service = "auth",
+                                  .endpoint = "Auth.Token",
+                                  .json = json,
+                                  .anonymous = true,
+                                  .quiet = true,
+                                  .timeout = 10 * SECOND,
+                                  .message = take,
+                                  .arg = &got};
     int code = json ? cli_call(c, &call, NULL) : CLI_TIMEOUT;
     json_t *token = code == CLI_OK ? json_incref(json_object_get(got.value, "token")) : NULL;
     json_decref(got.value);
@@ -198,7 +204,8 @@ int cli_token(struct cli *c, struct text *out)
         if (access && left > 0)
             text_puts(out, access);
         else if (code == CLI_OK)
-            code = cli_fail(CLI_UNAUTHORIZED, "the login of %s has expired; log in again: micro login", text_string(&id));
+            code =
+                cli_fail(CLI_UNAUTHORIZED, "the login of %s has expired; log in again: micro login", text_string(&id));
         json_decref(token);
     }
     text_deinit(&prefix);

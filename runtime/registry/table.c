@@ -83,33 +83,35 @@ static Registry__Service definition_of(const Registry__Service *s)
 
 /* ---- looking up ------------------------------------------------------------------------------------------------- */
 
-static bool group_key(const char *domain, const char *name, struct text *key)
+#define GROUP_KEY_MAX (2 * REGISTRY_NAME_MAX + 1)
+
+/* Domain, NUL, name. 0: they are longer than any that is registered. */
+static size_t group_key(const char *domain, const char *name, char key[GROUP_KEY_MAX])
 {
-    text_add(key, domain, strlen(domain) + 1);
-    text_puts(key, name);
-    return text_ok(key);
+    size_t domain_len = strlen(domain), name_len = strlen(name);
+    if (domain_len > REGISTRY_NAME_MAX || name_len > REGISTRY_NAME_MAX)
+        return 0;
+    memcpy(key, domain, domain_len + 1);
+    memcpy(key + domain_len + 1, name, name_len);
+    return domain_len + 1 + name_len;
 }
 
 static struct registry_group *find_group(const struct registry_table *t, const char *domain, const char *name)
 {
-    struct text key = TEXT_INIT;
-    struct registry_group *g = NULL;
-    if (group_key(domain, name, &key))
-        g = map_get_n(&t->groups, key.data, key.len);
-    text_deinit(&key);
-    return g;
+    char key[GROUP_KEY_MAX];
+    size_t len = group_key(domain, name, key);
+    return len ? map_get_n(&t->groups, key, len) : NULL;
 }
 
 static struct registry_group *make_group(struct registry_table *t, const char *domain, const char *name)
 {
+    char key[GROUP_KEY_MAX];
+    size_t len = group_key(domain, name, key);
     struct registry_group *g = find_group(t, domain, name);
-    if (g)
+    if (g || !len)
         return g;
-    struct text key = TEXT_INIT;
     g = calloc(1, sizeof *g);
-    bool ok = g && (g->domain = strdup(domain)) && (g->name = strdup(name)) && group_key(domain, name, &key) &&
-              map_put_n(&t->groups, key.data, key.len, g);
-    text_deinit(&key);
+    bool ok = g && (g->domain = strdup(domain)) && (g->name = strdup(name)) && map_put_n(&t->groups, key, len, g);
     if (!ok && g) {
         group_free(g);
         g = NULL;
@@ -119,12 +121,11 @@ static struct registry_group *make_group(struct registry_table *t, const char *d
 
 static void drop_group_if_empty(struct registry_table *t, struct registry_group *g)
 {
+    char key[GROUP_KEY_MAX];
     if (g->versions.count > 0)
         return;
-    struct text key = TEXT_INIT;
-    if (group_key(g->domain, g->name, &key) && map_remove_n(&t->groups, key.data, key.len))
-        group_free(g); /* without memory for the key an empty group stays, and is used again */
-    text_deinit(&key);
+    map_remove_n(&t->groups, key, group_key(g->domain, g->name, key));
+    group_free(g);
 }
 
 static struct version *find_version(const struct registry_group *g, const char *version)
@@ -246,8 +247,10 @@ static void drop_version_if_empty(struct registry_table *t, struct registry_grou
     drop_group_if_empty(t, g);
 }
 
-static int check(const Registry__Service *s, int64_t ttl, struct error *err)
+static int check(const char *domain, const Registry__Service *s, int64_t ttl, struct error *err)
 {
+    if (strlen(domain) > REGISTRY_NAME_MAX)
+        return error_set(err, ERROR_INVALID, "a domain has at most %d bytes", REGISTRY_NAME_MAX);
     if (!s->name[0])
         return error_set(err, ERROR_INVALID, "a service needs a name");
     if (strlen(s->name) > REGISTRY_NAME_MAX || strlen(s->version) > REGISTRY_NAME_MAX)
@@ -333,7 +336,7 @@ static int refresh_definition(struct version *v, const Registry__Service *servic
 int registry_table_register(struct registry_table *t, const char *domain, const Registry__Service *service, int64_t ttl,
                             uint64_t now, struct error *err)
 {
-    int rc = check(service, ttl, err);
+    int rc = check(domain, service, ttl, err);
     if (rc)
         return rc;
     uint64_t expires = ttl ? now + (uint64_t)ttl * (uint64_t)SECOND : UINT64_MAX;

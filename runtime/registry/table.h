@@ -19,7 +19,7 @@
 
 #define REGISTRY_VERSIONS_MAX 10000 /* in all domains together */
 #define REGISTRY_NODES_MAX    10000 /* of one version */
-#define REGISTRY_NAME_MAX     256   /* bytes of a service's name, version, node id or address */
+#define REGISTRY_NAME_MAX     256   /* bytes of a domain, and of a service's name, version, node id, address */
 #define REGISTRY_TTL_MAX      INT64_C(31536000) /* seconds: a year */
 
 struct registry_table {

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "base/failing.h"
 #include "base/text.h"
 #include "base/units.h"
 #include "runtime/registry/table.h"
@@ -203,7 +204,44 @@ static void refusals(void **state)
     assert_int_equal(put(f, "micro", "a", "1", "n", "h:1", NULL, -1, 0, &err), ERROR_INVALID);
     assert_int_equal(put(f, "micro", "a", "1", "n", "h:1", NULL, INT64_MAX, 0, &err), ERROR_INVALID);
     assert_int_equal(put(f, "micro", longest, "1", "n", "h:1", NULL, 90, 0, &err), 0);
+    char domain[REGISTRY_NAME_MAX + 2];
+    memset(domain, 'd', sizeof domain - 1);
+    domain[sizeof domain - 1] = '\0';
+    assert_int_equal(put(f, domain, "a", "1", "n", "h:1", NULL, 90, 0, &err), ERROR_INVALID);
+    assert_int_equal(count(f, domain, "a"), 0);
+    domain[REGISTRY_NAME_MAX] = '\0';
+    assert_int_equal(put(f, domain, "a", "1", "n", "h:1", NULL, 90, 0, &err), 0);
+    assert_int_equal(count(f, domain, "a"), 1);
     error_clear(&err);
+}
+
+/* Every allocation fails once: what was refused has left nothing behind that a later call trips over. */
+static void memory_runs_out(void **state)
+{
+    (void)state;
+    for (size_t n = 1;; n++) {
+        struct fixture f = {0};
+        registry_table_init(&f.table, NULL, NULL);
+        failing_arm(n);
+        int rc = put(&f, "micro", "a", "1", "n1", "h:1", "A.B", 90, 0, NULL);
+        if (rc == 0)
+            rc = put(&f, "micro", "a", "1", "n2", "h:1", "A.C", 90, 0, NULL);
+        if (rc == 0)
+            rc = put(&f, "micro", "b", "1", "n3", "h:3", NULL, 10, 0, NULL);
+        if (rc == 0)
+            (void)registry_table_expire(&f.table, 20 * second);
+        if (rc == 0)
+            rc = take(&f, "a", "1", NULL);
+        bool hit = failing_hit();
+        failing_disarm();
+        assert_true(rc == 0 || rc == ERROR_MEMORY);
+        assert_int_equal(put(&f, "micro", "a", "1", "n4", "h:4", NULL, 90, 0, NULL), 0);
+        assert_true(registry_table_expire(&f.table, 1000 * second) == UINT64_MAX);
+        assert_int_equal(f.table.versions, 0);
+        registry_table_deinit(&f.table);
+        if (!hit)
+            break;
+    }
 }
 
 int main(void)
@@ -215,6 +253,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(restart_replaces_the_node, set_up, tear_down),
         cmocka_unit_test_setup_teardown(deregistering, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refusals, set_up, tear_down),
+        cmocka_unit_test(memory_runs_out),
     };
     return cmocka_run_group_tests_name("registry table", tests, NULL, NULL);
 }

@@ -21,8 +21,8 @@
 #define CHILD_BACKOFF_FIRST ((uint64_t)100 * (uint64_t)MILLISECOND) /* doubles up to CHILD_BACKOFF_MAX */
 #define CHILD_BACKOFF_MAX   ((uint64_t)5 * (uint64_t)SECOND)
 #define CHILD_STEADY        ((uint64_t)10 * (uint64_t)SECOND) /* up that long: the back-off starts over */
-#define CHILD_LINES         5    /* last lines told when it dies */
-#define CHILD_LINE_MAX      1024 /* bytes kept of each */
+#define CHILD_LINES         5                                 /* last lines told when it dies */
+#define CHILD_LINE_MAX      1024                              /* bytes kept of each */
 
 enum child_state { CHILD_WAITING, CHILD_STARTING, CHILD_READY, CHILD_RESTING, CHILD_STOPPED };
 const char *child_state_name(enum child_state s);
@@ -37,13 +37,13 @@ struct child {
     struct rpc_channel *channel;
     struct rpc_stream *question;
     uint64_t backoff;
-    uint64_t up_since;   /* monotonic, of this process */
-    int64_t started;     /* wall ns, of this process */
+    uint64_t up_since; /* monotonic, of this process */
+    int64_t started;   /* wall ns, of this process */
     int restarts;
-    bool was_ready;      /* at least once */
+    bool was_ready; /* at least once */
     char lines[CHILD_LINES][CHILD_LINE_MAX];
-    size_t line_count;   /* all that came from this process */
-    struct text died;    /* the last death in words; empty: none */
+    size_t line_count; /* all that came from this process */
+    struct text died;  /* the last death in words; empty: none */
     void (*changed)(void *arg, struct child *c);
     void *arg;
 };

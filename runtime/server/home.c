@@ -67,21 +67,22 @@ static int check_keys(struct server_home *h, struct error *err)
     struct text token = TEXT_INIT;
     struct arena arena = ARENA_INIT;
     int64_t now = world_wall(h->world) / SECOND;
-    struct micro_claims claims = {.subject = "server", .type = "service", .issuer = MICRO_NAMESPACE, .name = "server",
-                                  .expires = now + 60};
+    struct micro_claims claims = {
+        .subject = "server", .type = "service", .issuer = MICRO_NAMESPACE, .name = "server", .expires = now + 60};
     struct micro_claims seen;
     int rc = micro_token_sign(text_string(&h->private_key), &claims, &token, err);
     if (rc == 0)
         rc = micro_token_verify(text_string(&h->public_key), text_string(&token), now, &arena, &seen, err);
     if (rc < 0)
-        error_wrap(err, "the keys in %s/keys do not belong together; restore them, or remove both to have new ones made",
+        error_wrap(err,
+                   "the keys in %s/keys do not belong together; restore them, or remove both to have new ones made",
                    h->data);
     text_deinit(&token);
     arena_deinit(&arena);
     return rc;
 }
 
-static int load_keys(struct server_home *h, struct error *err)
+int server_home_keys(struct server_home *h, struct error *err)
 {
     char directory[HOME_PATH_MAX], private_path[HOME_PATH_MAX], public_path[HOME_PATH_MAX];
     struct world_stat stat;
@@ -120,6 +121,14 @@ int server_home_write(struct server_home *h, const char *name, const char *line,
     return rc < 0 ? rc : world_write_file(h->world, path, bytes_of(line), false, err);
 }
 
+void server_home_remove(struct server_home *h, const char *name, const char *ending)
+{
+    char path[HOME_PATH_MAX];
+    int n = snprintf(path, sizeof path, "%s/%s.%s", h->run, name, ending);
+    if (n > 0 && n < HOME_PATH_MAX)
+        (void)world_remove(h->world, path);
+}
+
 int server_home_open(struct world *w, const char *data_dir, struct server_home *out, struct error *err)
 {
     char pid[PID_MAX];
@@ -143,8 +152,6 @@ int server_home_open(struct world *w, const char *data_dir, struct server_home *
     snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
     if (rc == 0)
         rc = server_home_write(out, "server.pid", pid, err);
-    if (rc == 0)
-        rc = load_keys(out, err);
     if (rc == 0)
         return 0;
     server_home_close(out);

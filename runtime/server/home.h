@@ -23,9 +23,12 @@ struct server_home {
 
 /* ERROR_IN_USE, with the process id, when another server holds the directory. */
 int server_home_open(struct world *w, const char *data_dir, struct server_home *out, struct error *err);
+/* Loads the key pair, making it the first time (that takes a second or so); the keys are in `h` from then on. */
+int server_home_keys(struct server_home *h, struct error *err);
 void server_home_close(struct server_home *h); /* takes <data>/run away */
 
 /* One line into <run>/<name>, whole or not at all. */
 int server_home_write(struct server_home *h, const char *name, const char *line, struct error *err);
+void server_home_remove(struct server_home *h, const char *name, const char *ending); /* <run>/<name>.<ending> */
 
 #endif

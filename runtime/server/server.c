@@ -21,10 +21,10 @@ struct server {
     int base_port;
     struct child *children;
     size_t count;
-    struct world_timer limit;     /* for the start, then for the stop */
-    struct world_task work;       /* after changes: the status file, the ready line, what can be started now */
-    int64_t started;              /* wall ns */
-    bool ready;                   /* everything was ready once, and it was said */
+    struct world_timer limit; /* for the start, then for the stop */
+    struct world_task work;   /* after changes: the status file, the ready line, what can be started now */
+    int64_t started;          /* wall ns */
+    bool ready;               /* everything was ready once, and it was said */
     bool stopping;
     int exit_code;
     struct error failure; /* why the start was given up */
@@ -304,6 +304,7 @@ static void limit_passed(void *arg)
 
 static void child_died(struct server *s, struct child *c)
 {
+    server_home_remove(&s->home, c->component->name, "pid"); /* what was killed could not do that itself */
     log_warn("server", "%s: %s", c->component->name, text_string(&c->died));
     if (!c->was_ready && !s->ready && c->restarts + 1 >= SERVER_START_TRIES) {
         struct error why = ERROR_INIT;
@@ -388,6 +389,8 @@ int server_run(struct world *w, const struct server_options *options)
     if (rc == 0)
         rc = options->base_port ? server_ports_check(w, options->host, options->base_port, &err)
                                 : server_ports_find(w, options->host, &s.base_port, &err);
+    if (rc == 0)
+        rc = server_home_keys(&s.home, &err);
     if (rc == 0)
         rc = make_children(&s, &err);
     if (rc == 0 && (rc = world_timer_start(&s.limit, SERVER_START_LIMIT)) < 0)

@@ -9,19 +9,19 @@
 
 #include <stdbool.h>
 
-#define SERVER_STOP_LIMIT  ((uint64_t)5000000000) /* ns from the first signal until what is left is killed */
+#define SERVER_STOP_LIMIT  ((uint64_t)5000000000)  /* ns from the first signal until what is left is killed */
 #define SERVER_START_LIMIT ((uint64_t)60000000000) /* ns until everything must have been ready once */
-#define SERVER_START_TRIES 4                      /* deaths of one component before it was ever ready: then we give up */
+#define SERVER_START_TRIES 4 /* deaths of one component before it was ever ready: then we give up */
 #define SERVER_TOKEN_LIFE  ((int64_t)365 * 24 * 3600) /* seconds a component's own token is good for */
 
 struct server_options {
-    const char *program;  /* the executable that understands `service NAME` */
+    const char *program; /* the executable that understands `service NAME` */
     const char *data_dir;
     const char *host;
-    int base_port;        /* 0: any free block */
+    int base_port; /* 0: any free block */
     const char *profile;
     const char *admin_secret; /* NULL: auth draws one */
-    bool json;            /* the ready line as JSON */
+    bool json;                /* the ready line as JSON */
 };
 
 /* Runs until stopped by a signal; the exit code for the program. */

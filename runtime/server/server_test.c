@@ -35,7 +35,7 @@ struct program {
 };
 
 static struct world *world;
-static char directory[PATH_LEN], data[PATH_LEN];
+static char directory[PATH_LEN], data[PATH_LEN + 8];
 static struct program server;
 
 /* ---- running programs ---- */
@@ -58,7 +58,7 @@ static void on_exited(void *arg, struct world_exit status)
 static void spawn(struct program *p, const char *const *argv)
 {
     static const struct world_process_events events = {.output = on_output, .exited = on_exited};
-    char home[PATH_LEN + 32], log[] = "MICRO_LOG_LEVEL=info";
+    char home[PATH_LEN + 64], log[] = "MICRO_LOG_LEVEL=info";
     struct error err = ERROR_INIT;
     snprintf(home, sizeof home, "MICRO_HOME=%s/home", directory);
     const char *const environment[] = {home, log, "MICRO_TOKEN=", "MICRO_DATA_DIR=", "MICRO_NAMESPACE=", NULL};
@@ -121,7 +121,7 @@ static int run(struct program *p, ...)
 
 static json_t *read_status(void)
 {
-    char path[PATH_LEN + 32];
+    char path[PATH_LEN + 64];
     struct text content = TEXT_INIT;
     snprintf(path, sizeof path, "%s/run/status.json", data);
     json_t *status = NULL;
@@ -155,7 +155,7 @@ static pid_t pid_of(const char *name)
 
 struct again {
     const char *name;
-    pid_t not;
+    pid_t not ;
 };
 
 static bool runs_again(void *arg)
@@ -166,7 +166,7 @@ static bool runs_again(void *arg)
         return false;
     const json_t *c = component_of(status, a->name);
     bool yes = strcmp(json_string_value(json_object_get(c, "state")), "running") == 0 &&
-               json_integer_value(json_object_get(c, "pid")) != a->not;
+               json_integer_value(json_object_get(c, "pid")) != a->not ;
     json_decref(status);
     return yes;
 }
@@ -233,7 +233,7 @@ static void test_ready_line(void **state)
 
 static void test_commands(void **state)
 {
-    char file[PATH_LEN + 32];
+    char file[PATH_LEN + 64];
     struct text secret = TEXT_INIT;
     (void)state;
     expect(2, "account is required", "store", "read", "k");
@@ -328,7 +328,7 @@ static void refuse(void *arg, struct world_stream *s)
 /* What cannot work is said before anything is started. */
 static void test_refused(void **state)
 {
-    char other[PATH_LEN + 32], port[32];
+    char other[PATH_LEN + 64], port[32];
     struct world_listener *listener = NULL;
     struct program p;
     (void)state;
@@ -366,7 +366,7 @@ static void test_interrupt(void **state)
 {
     static const char *const names[] = {"registry", "config", "store", "auth", "api", "helloworld", "notes"};
     pid_t pids[sizeof names / sizeof names[0]];
-    char path[PATH_LEN + 32];
+    char path[PATH_LEN + 64];
     struct world_stat stat;
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
@@ -388,8 +388,8 @@ static void test_interrupt(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ready_line),    cmocka_unit_test(test_commands), cmocka_unit_test(test_stopped),
-        cmocka_unit_test(test_killed),        cmocka_unit_test(test_second_server), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_ready_line), cmocka_unit_test(test_commands),      cmocka_unit_test(test_stopped),
+        cmocka_unit_test(test_killed),     cmocka_unit_test(test_second_server), cmocka_unit_test(test_refused),
         cmocka_unit_test(test_interrupt),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

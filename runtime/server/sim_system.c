@@ -16,8 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CALL_TIMEOUT  ((uint64_t)30 * (uint64_t)SECOND) /* virtual */
-#define HEADERS_MAX   16
+#define CALL_TIMEOUT    ((uint64_t)30 * (uint64_t)SECOND) /* virtual */
+#define HEADERS_MAX     16
 #define TOKEN_SECONDS   3600
 #define SERVICE_SECONDS (365 * 24 * 3600)
 
@@ -56,7 +56,11 @@ char *sim_system_token(struct sim_system *s, struct arena *arena, const char *id
                        const char *scope)
 {
     const char *const scopes[] = {scope, NULL};
-    const struct micro_claims claims = {.subject = id, .type = type, .issuer = issuer, .name = id, .scopes = scopes,
+    const struct micro_claims claims = {.subject = id,
+                                        .type = type,
+                                        .issuer = issuer,
+                                        .name = id,
+                                        .scopes = scopes,
                                         .expires = world_wall(s->client) / SECOND +
                                                    (strcmp(type, "service") == 0 ? SERVICE_SECONDS : TOKEN_SECONDS)};
     struct text token = TEXT_INIT;
@@ -77,9 +81,12 @@ void sim_system_start(struct sim_system *s, const char *component)
             text_printf(&peers, "%s%s=%s:%d", peers.len ? "," : "", c->name, c->name, MICRO_BASE_PORT + c->port_offset);
     }
     bool auth = strcmp(component, "auth") == 0;
-    const char *argv[24] = {"micro", component, "--data-dir", "data", "--host", "0.0.0.0", "--peers",
-                            text_string(&peers), "--public-key", text_string(&s->public_key), "--token",
-                            sim_system_token(s, &arena, component, "service", "micro", "service")};
+    const char *argv[24] = {"micro",        component,
+                            "--data-dir",   "data",
+                            "--host",       "0.0.0.0",
+                            "--peers",      text_string(&peers),
+                            "--public-key", text_string(&s->public_key),
+                            "--token",      sim_system_token(s, &arena, component, "service", "micro", "service")};
     int argc = 12;
     if (auth) {
         argv[argc++] = "--private-key";
@@ -184,8 +191,12 @@ void sim_system_http(struct sim_system *s, const char *method, const char *targe
         list[count++] = (struct http1_header){BYTES(line, name), BYTES(line + name + 2, len - name - 2)};
         line += len + (line[len] == '\n');
     }
-    const struct http_fetch fetch = {.method = method, .url = url, .headers = list, .header_count = count,
-                                     .body = body ? bytes_of(body) : BYTES_NONE, .timeout = CALL_TIMEOUT};
+    const struct http_fetch fetch = {.method = method,
+                                     .url = url,
+                                     .headers = list,
+                                     .header_count = count,
+                                     .body = body ? bytes_of(body) : BYTES_NONE,
+                                     .timeout = CALL_TIMEOUT};
     if (http_fetch_wait(s->client, &fetch, &answer, &err) < 0)
         fail_msg("%s %s was not answered: %s", method, target, err.message ? err.message : "?");
     fill(out, answer.status, answer.body);

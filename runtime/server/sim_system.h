@@ -34,9 +34,9 @@ char *sim_system_token(struct sim_system *s, struct arena *arena, const char *id
 
 /* An answer; to be given back with sim_answer_deinit(). */
 struct sim_answer {
-    int status;        /* gRPC status; over HTTP: the HTTP status */
-    json_t *body;      /* of the answer, or the error's JSON; NULL: none */
-    struct text text;  /* the same as text, or the plain status message */
+    int status;       /* gRPC status; over HTTP: the HTTP status */
+    json_t *body;     /* of the answer, or the error's JSON; NULL: none */
+    struct text text; /* the same as text, or the plain status message */
 };
 void sim_answer_deinit(struct sim_answer *a);
 /* `path` is "/auth.Auth/Token"; `token` may be NULL. */

@@ -63,8 +63,8 @@ static void call_unary(struct program *p, const char *path, const order_message 
     error_clear(&err);
     text_deinit(&packed);
     ProtobufCMessage *m = NULL;
-    if (out->status == GRPC_OK && pb_unpack(&harrow__test__answer__descriptor, out->answer.reply.body,
-                                            &out->answer.arena, &m, NULL) == 0)
+    if (out->status == GRPC_OK &&
+        pb_unpack(&harrow__test__answer__descriptor, out->answer.reply.body, &out->answer.arena, &m, NULL) == 0)
         out->message = (const answer_message *)(void *)m;
 }
 

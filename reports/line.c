@@ -1,0 +1,491 @@
+/* One line of the result stream into the model: what each type's members are, and what is wrong with them. */
+#include "reports/model.h"
+
+#include "base/array.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* What every reader of a line needs; the first failure is kept and makes the rest a no-op. */
+struct reader {
+    struct report *report;
+    const json_t *object;
+    struct error *err;
+    int failed;
+    uint64_t t;
+};
+
+static int out_of_memory(struct reader *in)
+{
+    if (in->failed == 0)
+        in->failed = error_set(in->err, ERROR_MEMORY, "out of memory");
+    return in->failed;
+}
+
+static const char *kind_name(const json_t *value)
+{
+    switch (json_typeof(value)) {
+    case JSON_OBJECT:
+        return "an object";
+    case JSON_ARRAY:
+        return "a list";
+    case JSON_STRING:
+        return "text";
+    case JSON_INTEGER:
+    case JSON_REAL:
+        return "a number";
+    case JSON_TRUE:
+    case JSON_FALSE:
+        return "a boolean";
+    case JSON_NULL:
+        return "null";
+    }
+    return "unknown";
+}
+
+static void wrong_kind(struct reader *in, const char *key, const char *wanted, const json_t *value)
+{
+    if (in->failed == 0)
+        in->failed = error_set_at(in->err, ERROR_INVALID, in->report->source, (int)in->report->lines, 0,
+                                  "\"%s\" must be %s, not %s", key, wanted, kind_name(value));
+}
+
+/* NULL for absent and null. */
+static const json_t *member(struct reader *in, const char *key)
+{
+    const json_t *value = json_object_get(in->object, key);
+    return value == NULL || json_is_null(value) ? NULL : value;
+}
+
+static const char *text_of(struct reader *in, const char *key)
+{
+    const json_t *value = member(in, key);
+    if (value == NULL || in->failed != 0)
+        return "";
+    if (!json_is_string(value)) {
+        wrong_kind(in, key, "text", value);
+        return "";
+    }
+    const char *copy = arena_string_n(&in->report->arena, json_string_value(value), json_string_length(value));
+    if (copy == NULL)
+        (void)out_of_memory(in);
+    return copy == NULL ? "" : copy;
+}
+
+static int64_t integer_of(struct reader *in, const char *key, int64_t min, int64_t max, int64_t fallback)
+{
+    const json_t *value = member(in, key);
+    if (value == NULL || in->failed != 0)
+        return fallback;
+    double real = json_number_value(value);
+    if (json_is_real(value) && real == floor(real) && fabs(real) < 9e15)
+        return (int64_t)real < min ? min : (int64_t)real > max ? max : (int64_t)real;
+    if (!json_is_integer(value)) {
+        wrong_kind(in, key, "a whole number", value);
+        return fallback;
+    }
+    json_int_t n = json_integer_value(value);
+    return n < min ? min : n > max ? max : n;
+}
+
+static uint64_t count_of(struct reader *in, const char *key, uint64_t fallback)
+{
+    return (uint64_t)integer_of(in, key, 0, INT64_MAX, (int64_t)fallback);
+}
+
+static bool bool_of(struct reader *in, const char *key)
+{
+    const json_t *value = member(in, key);
+    if (value != NULL && !json_is_boolean(value))
+        wrong_kind(in, key, "a boolean", value);
+    return json_is_true(value);
+}
+
+/* A scalar as people write it; "" for what is none. */
+static const char *scalar_of(struct reader *in, const json_t *value)
+{
+    const char *copy = "";
+    if (json_is_string(value))
+        copy = arena_string_n(&in->report->arena, json_string_value(value), json_string_length(value));
+    else if (json_is_integer(value))
+        copy = arena_printf(&in->report->arena, "%lld", (long long)json_integer_value(value));
+    else if (json_is_real(value))
+        copy = arena_printf(&in->report->arena, "%.6g", json_real_value(value));
+    else if (json_is_boolean(value))
+        copy = json_is_true(value) ? "yes" : "no";
+    if (copy == NULL)
+        (void)out_of_memory(in);
+    return copy == NULL ? "" : copy;
+}
+
+/* A seed fits no JSON number that every reader agrees about, so it is text; a number is taken too. */
+static const char *seed_of(struct reader *in)
+{
+    const json_t *value = member(in, "seed");
+    if (value != NULL && !json_is_string(value) && !json_is_integer(value)) {
+        wrong_kind(in, "seed", "text", value);
+        return "";
+    }
+    return value == NULL ? "" : scalar_of(in, value);
+}
+
+static enum report_status status_of(struct reader *in)
+{
+    const json_t *value = member(in, "status");
+    const char *word = value == NULL ? NULL : json_string_value(value);
+    for (size_t i = 0; word != NULL && i < REPORT_STATUS_COUNT; i++)
+        if (strcmp(word, report_status_name((enum report_status)i)) == 0)
+            return (enum report_status)i;
+    if (in->failed == 0)
+        in->failed = error_set_at(in->err, ERROR_INVALID, in->report->source, (int)in->report->lines, 0,
+                                  "\"status\" must be passed, failed, skipped or flaky");
+    return REPORT_FAILED;
+}
+
+static struct report_pillar *pillar_of(struct reader *in, const char *name)
+{
+    struct report *r = in->report;
+    for (size_t i = 0; i < r->pillars.count; i++)
+        if (strcmp(r->pillars.items[i].name, name) == 0)
+            return &r->pillars.items[i];
+    struct report_pillar pillar = {.name = name, .start = in->t};
+    if (!array_push(&r->pillars, pillar)) {
+        (void)out_of_memory(in);
+        return NULL;
+    }
+    return array_last(&r->pillars);
+}
+
+/* ---- the types ------------------------------------------------------------------------------------------------- */
+
+static void read_run(struct reader *in)
+{
+    struct report *r = in->report;
+    r->begun = true;
+    r->id = text_of(in, "id");
+    r->system = text_of(in, "system");
+    r->driver = text_of(in, "driver");
+    r->seed = seed_of(in);
+    r->started = text_of(in, "started");
+    r->command = text_of(in, "command");
+    r->version = text_of(in, "version");
+}
+
+static void read_pillar(struct reader *in)
+{
+    const char *name = text_of(in, "name"), *state = text_of(in, "state");
+    struct report_pillar *p = in->failed != 0 ? NULL : pillar_of(in, name);
+    if (p == NULL)
+        return;
+    p->end = in->t;
+    if (strcmp(state, "start") == 0) {
+        p->started = true;
+        p->start = in->t;
+        return;
+    }
+    if (strcmp(state, "end") != 0)
+        return;
+    p->ended = true;
+    struct report_member **last = &p->totals;
+    while (*last != NULL)
+        last = &(*last)->next;
+    const char *key;
+    json_t *value;
+    json_t *object = json_deep_copy(in->object); /* jansson's iterators take no const object */
+    if (object == NULL)
+        (void)out_of_memory(in);
+    json_object_foreach(object, key, value)
+    {
+        if (strcmp(key, "type") == 0 || strcmp(key, "t") == 0 || strcmp(key, "name") == 0 || strcmp(key, "state") == 0)
+            continue;
+        struct report_member *m = ARENA_NEW(&in->report->arena, struct report_member);
+        if (m != NULL)
+            m->name = arena_string(&in->report->arena, key);
+        if (m == NULL || m->name == NULL) {
+            (void)out_of_memory(in);
+            break;
+        }
+        m->value = scalar_of(in, value);
+        *last = m;
+        last = &m->next;
+    }
+    json_decref(object);
+}
+
+static void read_case(struct reader *in)
+{
+    struct report *r = in->report;
+    struct report_case c = {.t = in->t,
+                            .pillar = text_of(in, "pillar"),
+                            .suite = text_of(in, "suite"),
+                            .name = text_of(in, "name"),
+                            .status = status_of(in),
+                            .duration = count_of(in, "duration", 0),
+                            .message = text_of(in, "message"),
+                            .detail = text_of(in, "detail"),
+                            .file = text_of(in, "file"),
+                            .line = (int)integer_of(in, "line", 0, INT32_MAX, 0),
+                            .column = (int)integer_of(in, "column", 0, INT32_MAX, 0),
+                            .replay = text_of(in, "replay")};
+    if (c.message[0] == 0)
+        c.message = text_of(in, "why");
+    struct report_pillar *p = in->failed != 0 ? NULL : pillar_of(in, c.pillar);
+    if (p == NULL)
+        return;
+    struct report_steps *steps = map_remove(&r->open_steps, c.name);
+    c.steps = steps == NULL ? NULL : steps->first;
+    if (!array_push(&r->cases, c)) {
+        (void)out_of_memory(in);
+        return;
+    }
+    r->counts[c.status]++;
+    p->counts[c.status]++;
+    p->end = in->t;
+}
+
+/* What was sent or received: text as it is, anything else as JSON. */
+static const char *payload_of(struct reader *in, const char *key)
+{
+    const json_t *value = member(in, key);
+    if (value == NULL || json_is_string(value))
+        return text_of(in, key);
+    char *dump = json_dumps(value, JSON_INDENT(2) | JSON_ENCODE_ANY);
+    const char *copy = dump == NULL ? NULL : arena_string(&in->report->arena, dump);
+    free(dump);
+    if (copy == NULL)
+        (void)out_of_memory(in);
+    return copy == NULL ? "" : copy;
+}
+
+/* Steps come before the case they belong to, and cases may run side by side: steps wait under their case's name. */
+static void read_step(struct reader *in)
+{
+    struct report *r = in->report;
+    const char *name = text_of(in, "case");
+    struct report_step *step = ARENA_NEW(&r->arena, struct report_step);
+    struct report_steps *steps = map_get(&r->open_steps, name);
+    if (steps == NULL) {
+        steps = ARENA_NEW(&r->arena, struct report_steps);
+        if (steps == NULL || !map_put(&r->open_steps, name, steps)) {
+            (void)out_of_memory(in);
+            return;
+        }
+    }
+    if (step == NULL) {
+        (void)out_of_memory(in);
+        return;
+    }
+    step->name = text_of(in, "name");
+    step->status = status_of(in);
+    step->duration = count_of(in, "duration", 0);
+    step->sent = payload_of(in, "sent");
+    step->received = payload_of(in, "received");
+    if (steps->last == NULL)
+        steps->first = step;
+    else
+        steps->last->next = step;
+    steps->last = step;
+}
+
+static void read_fault(struct reader *in)
+{
+    struct report *r = in->report;
+    struct report_fault f = {.name = text_of(in, "name"),
+                             .target = text_of(in, "target"),
+                             .detail = text_of(in, "detail"),
+                             .start = in->t,
+                             .hits = count_of(in, "hits", 0),
+                             .counted = member(in, "hits") != NULL,
+                             .verified = bool_of(in, "verified")};
+    const char *state = text_of(in, "state");
+    if (in->failed != 0)
+        return;
+    if (strcmp(state, "heal") == 0) {
+        r->heals++;
+        for (size_t i = r->faults.count; i-- > 0;) {
+            struct report_fault *open = &r->faults.items[i];
+            if (open->healed || strcmp(open->name, f.name) != 0 || strcmp(open->target, f.target) != 0)
+                continue;
+            open->healed = true;
+            open->end = in->t;
+            open->verified = open->verified || f.verified;
+            if (f.counted && f.hits >= open->hits)
+                open->hits = f.hits;
+            open->counted = open->counted || f.counted;
+            if (f.detail[0] != 0)
+                open->detail = f.detail;
+            return;
+        }
+        return; /* healed, but never seen to begin: nothing to show */
+    }
+    if (!array_push(&r->faults, f))
+        (void)out_of_memory(in);
+}
+
+static void read_sample(struct reader *in)
+{
+    struct report *r = in->report;
+    const json_t *value = member(in, "value");
+    const json_t *series_name = member(in, "series");
+    if (value == NULL)
+        return; /* not a number there: a hole in the curve */
+    if (!json_is_number(value) || series_name == NULL || !json_is_string(series_name)) {
+        if (!json_is_number(value))
+            wrong_kind(in, "value", "a number", value);
+        else if (series_name != NULL)
+            wrong_kind(in, "series", "text", series_name);
+        return;
+    }
+    const char *name = json_string_value(series_name);
+    struct report_series *series = NULL;
+    for (size_t i = 0; i < r->series.count && series == NULL; i++)
+        if (strcmp(r->series.items[i].name, name) == 0)
+            series = &r->series.items[i];
+    if (series == NULL) {
+        if (r->series.count == REPORT_SERIES_MAX) {
+            r->dropped++;
+            return;
+        }
+        struct report_series fresh = {.name = text_of(in, "series")};
+        if (in->failed != 0 || !array_push(&r->series, fresh)) {
+            (void)out_of_memory(in);
+            return;
+        }
+        series = array_last(&r->series);
+    }
+    struct report_point point = {in->t, json_number_value(value)};
+    if (!array_grow_((void **)&series->points, &series->capacity, series->count + 1, sizeof point)) {
+        (void)out_of_memory(in);
+        return;
+    }
+    /* Kept in order of time: side by side writers may be a little out of step. */
+    size_t at = series->count++;
+    for (; at > 0 && series->count - at < 1000 && series->points[at - 1].t > point.t; at--)
+        series->points[at] = series->points[at - 1];
+    series->points[at] = point;
+}
+
+static void read_recovery(struct reader *in)
+{
+    struct report_recovery recovery = {.t = in->t,
+                                       .duration = count_of(in, "duration", 0),
+                                       .target = text_of(in, "target"),
+                                       .fault = text_of(in, "fault")};
+    if (in->failed == 0 && !array_push(&in->report->recoveries, recovery))
+        (void)out_of_memory(in);
+}
+
+static void read_finding(struct reader *in)
+{
+    struct report *r = in->report;
+    struct report_finding f = {.t = in->t,
+                               .pillar = text_of(in, "pillar"),
+                               .title = text_of(in, "title"),
+                               .severity = text_of(in, "severity"),
+                               .oracle = text_of(in, "oracle"),
+                               .target = text_of(in, "target"),
+                               .seed = seed_of(in),
+                               .replay = text_of(in, "replay"),
+                               .input = payload_of(in, "input"),
+                               .detail = text_of(in, "detail"),
+                               .count = count_of(in, "count", 1)};
+    f.warning = strcmp(f.severity, "warning") == 0;
+    struct report_pillar *p = in->failed != 0 ? NULL : pillar_of(in, f.pillar);
+    if (p == NULL)
+        return;
+    if (!array_push(&r->findings, f)) {
+        (void)out_of_memory(in);
+        return;
+    }
+    *(f.warning ? &r->warnings : &r->bugs) += 1;
+    *(f.warning ? &p->warnings : &p->findings) += 1;
+    p->end = in->t;
+}
+
+static void read_note(struct reader *in)
+{
+    struct report_note note = {in->t, text_of(in, "text")};
+    if (in->failed == 0 && !array_push(&in->report->notes, note))
+        (void)out_of_memory(in);
+}
+
+static void read_end(struct reader *in)
+{
+    struct report *r = in->report;
+    r->ended = true;
+    r->exit = integer_of(in, "exit", INT32_MIN, INT32_MAX, 0);
+    uint64_t duration = count_of(in, "duration", 0);
+    if (duration > r->duration)
+        r->duration = duration;
+}
+
+static const struct {
+    const char *type;
+    void (*read)(struct reader *in);
+} types[] = {{"run", read_run},     {"pillar", read_pillar},    {"case", read_case},       {"step", read_step},
+             {"fault", read_fault}, {"sample", read_sample},    {"finding", read_finding}, {"note", read_note},
+             {"end", read_end},     {"recovery", read_recovery}};
+
+static bool is_blank(struct bytes line)
+{
+    for (size_t i = 0; i < line.len; i++)
+        if (strchr(" \t\r", line.data[i]) == NULL || line.data[i] == 0)
+            return false;
+    return true;
+}
+
+static int add_line(struct report *r, struct bytes line, bool last, struct error *err)
+{
+    r->lines++;
+    if (is_blank(line))
+        return 0;
+    if (line.len > REPORT_LINE_MAX)
+        return error_set_at(err, ERROR_LIMIT, r->source, (int)r->lines, 0, "the line is longer than %zu bytes",
+                            REPORT_LINE_MAX);
+    json_error_t why;
+    json_t *object = json_loadb((const char *)line.data, line.len, JSON_REJECT_DUPLICATES, &why);
+    if (object == NULL) {
+        /* jansson names every error but the lack of memory. */
+        if (json_error_code(&why) == json_error_out_of_memory || why.text[0] == 0)
+            return error_set(err, ERROR_MEMORY, "out of memory");
+        if (last) {
+            r->truncated = true;
+            return 0;
+        }
+        return error_set_at(err, ERROR_SYNTAX, r->source, (int)r->lines, why.column > 0 ? why.column : 1,
+                            "not a JSON object: %s", why.text);
+    }
+    struct reader in = {.report = r, .object = object, .err = err};
+    const char *type = json_string_value(json_object_get(object, "type"));
+    if (type == NULL) {
+        in.failed = error_set_at(err, ERROR_INVALID, r->source, (int)r->lines, 1,
+                                 "not a result: an object with a text \"type\" is expected");
+        goto out;
+    }
+    in.t = count_of(&in, "t", 0);
+    if (in.t > r->duration)
+        r->duration = in.t;
+    size_t i = 0;
+    while (i < sizeof types / sizeof *types && strcmp(types[i].type, type) != 0)
+        i++;
+    if (i == sizeof types / sizeof *types)
+        r->unknown++;
+    else if (in.failed == 0)
+        types[i].read(&in);
+
+out:
+    json_decref(object);
+    return in.failed;
+}
+
+int report_add_line(struct report *r, struct bytes line, struct error *err)
+{
+    return add_line(r, line, false, err);
+}
+
+int report_add_last(struct report *r, struct bytes line, struct error *err)
+{
+    return add_line(r, line, true, err);
+}
