@@ -1,25 +1,24 @@
+/* Flow files: one flow, or several under "flows"; alone or by folder. */
 #include "e2e/internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define FLOW_FILE_MAX ((size_t)4 << 20)
+#define FLOW_FILE_MAX ((size_t)4 << 20) /* bytes */
+#define FOLDER_DEPTH  8                 /* folders below the one named */
 
-static void file_release(struct flow_file *f)
+static void file_release(struct flow_file *file)
 {
-    if (f != NULL && --f->flows == 0) {
-        document_free(f->document);
-        free(f);
+    if (file != NULL && --file->flows == 0) {
+        document_free(file->document);
+        free(file);
     }
 }
 
 static int read_flow(struct flow *f, const struct node *n, struct error *err)
 {
-    const struct node *name = node_get(n, "contract");
     int code;
-    f->contract = name != NULL;
-    f->line = n->line;
-    f->column = n->column;
+    f->contract = node_get(n, "contract") != NULL;
     if ((code = node_need_text(n, f->contract ? "contract" : "flow", &f->name, err)) != 0 ||
         (code = node_may_text(n, "provider", &f->provider, err)) != 0 ||
         (code = node_may_map(n, "vars", &f->variables, err)) != 0 ||
@@ -33,48 +32,69 @@ static int read_flow(struct flow *f, const struct node *n, struct error *err)
 static int add_flow(struct flow_file *file, const struct node *n, struct flow_list *out, struct error *err)
 {
     struct flow *f = calloc(1, sizeof *f);
-    struct flow **items = realloc(out->items, (out->count + 1) * sizeof *items);
-    if (items != NULL)
-        out->items = items;
-    if (f == NULL || items == NULL) {
+    struct flow **items = f != NULL ? realloc(out->items, (out->count + 1) * sizeof *items) : NULL;
+    if (items == NULL) {
         free(f);
         return error_set(err, ERROR_MEMORY, "out of memory");
     }
+    out->items = items;
     f->file = file;
     f->path = document_name(file->document);
+    f->name = "";
+    f->line = n->line;
+    f->column = n->column;
     file->flows++;
     out->items[out->count++] = f;
     if (n->kind != NODE_MAP)
         return node_error(n, err, ERROR_INVALID, "a flow is a map that begins with \"flow: NAME\", and this is %s",
                           node_kind_name(n->kind));
-    return read_flow(f, n, err);
+    int code = read_flow(f, n, err);
+    for (size_t i = 0; i + 1 < out->count && code == 0; i++)
+        if (strcmp(out->items[i]->name, f->name) == 0)
+            code = node_error(n, err, ERROR_EXISTS, "there is a flow \"%s\" in line %d already", f->name,
+                              out->items[i]->line);
+    return code;
+}
+
+static int read_file(struct flow_file *file, struct flow_list *out, struct error *err)
+{
+    static const char *const keys[] = {"flows", NULL};
+    const struct node *root = document_root(file->document), *list = NULL;
+    if (node_get(root, "flows") == NULL)
+        return add_flow(file, root, out, err);
+    int code = node_only_keys(root, keys, err);
+    if (code == 0)
+        code = node_may_list(root, "flows", &list, err);
+    if (code == 0 && list->list.count == 0)
+        code = node_error(list, err, ERROR_INVALID, "there are no flows in this file");
+    for (size_t i = 0; code == 0 && i < list->list.count; i++)
+        code = add_flow(file, &list->list.items[i], out, err);
+    return code;
+}
+
+int flow_parse(struct bytes input, const char *name, struct flow_list *out, struct error *err)
+{
+    struct flow_list found = {0};
+    struct flow_file *file = calloc(1, sizeof *file);
+    if (file == NULL)
+        return error_set(err, ERROR_MEMORY, "out of memory");
+    file->flows = 1; /* held by this function as well, until it returns */
+    int code = document_parse_yaml(input, name, &file->document, err);
+    if (code == 0)
+        code = read_file(file, &found, err);
+    if (code == 0 && !flow_list_append(out, &found))
+        code = error_set(err, ERROR_MEMORY, "out of memory");
+    flow_list_free(&found);
+    file_release(file);
+    return code;
 }
 
 int flow_load(struct world *w, const char *path, struct flow_list *out, struct error *err)
 {
     struct text content = TEXT_INIT;
-    struct flow_list found = {0};
-    struct flow_file *file = calloc(1, sizeof *file);
-    if (file == NULL)
-        return error_set(err, ERROR_MEMORY, "out of memory");
-    /* Held by this function as well, until it returns. */
-    file->flows = 1;
     int code = world_read_file(w, path, FLOW_FILE_MAX, &content, err);
     if (code == 0)
-        code = document_parse_yaml(text_bytes(&content), path, &file->document, err);
-    if (code == 0) {
-        static const char *const keys[] = {"flows", NULL};
-        const struct node *root = document_root(file->document), *list = node_get(root, "flows");
-        if (list == NULL)
-            code = add_flow(file, root, &found, err);
-        else if ((code = node_only_keys(root, keys, err)) == 0 && (code = node_may_list(root, "flows", &list, err)) == 0)
-            for (size_t i = 0; i < list->list.count && code == 0; i++)
-                code = add_flow(file, &list->list.items[i], &found, err);
-    }
-    if (code == 0 && !flow_list_append(out, &found))
-        code = error_set(err, ERROR_MEMORY, "out of memory");
-    flow_list_free(&found);
-    file_release(file);
+        code = flow_parse(text_bytes(&content), path, out, err);
     text_deinit(&content);
     return code;
 }
@@ -82,7 +102,6 @@ int flow_load(struct world *w, const char *path, struct flow_list *out, struct e
 /* ---- folders ---- */
 
 struct names {
-    struct world *world;
     const char *folder;
     ARRAY(char *) paths;
     bool failed;
@@ -92,7 +111,8 @@ static void add_name(void *arg, const char *name)
 {
     struct names *n = arg;
     struct text path = TEXT_INIT;
-    text_printf(&path, "%s/%s", n->folder, name);
+    size_t len = strlen(n->folder);
+    text_printf(&path, "%s%s%s", n->folder, len > 0 && n->folder[len - 1] == '/' ? "" : "/", name);
     char *copy = text_take(&path);
     if (copy == NULL || !array_push(&n->paths, copy)) {
         free(copy);
@@ -106,58 +126,64 @@ static bool ends_with(const char *text, const char *end)
     return a >= b && strcmp(text + a - b, end) == 0;
 }
 
-/* Adds the message to those collected so far; the first one's place and code stay. */
-static void collect(struct text *all, struct error *one)
+/* All errors of all files; the first one's code is the folder's. */
+struct collected {
+    struct text messages;
+    int code;
+};
+
+static void collect(struct collected *all, struct error *one, int code)
 {
-    if (all->len > 0)
-        text_char(all, '\n');
-    error_format(one, all);
+    if (all->messages.len > 0)
+        text_char(&all->messages, '\n');
+    error_format(one, &all->messages);
     error_clear(one);
+    if (all->code == 0)
+        all->code = code;
 }
 
-static int load_folder(struct world *w, const char *path, int depth, struct flow_list *out, struct text *messages,
-                       int *first)
+static void load_folder(struct world *w, const char *path, int depth, struct flow_list *out, struct collected *errors)
 {
-    struct names names = {.world = w, .folder = path};
+    struct names names = {.folder = path};
+    struct error one = ERROR_INIT;
     int code = world_list(w, path, add_name, &names);
     if (code == 0 && names.failed)
         code = ERROR_MEMORY;
-    for (size_t i = 0; i < names.paths.count && code == 0; i++) {
+    if (code == 0 && depth == 0)
+        code = ERROR_LIMIT;
+    if (code != 0) {
+        error_set(&one, code, "cannot read the folder %s: %s", path, error_code_name(code));
+        collect(errors, &one, code);
+    }
+    for (size_t i = 0; i < names.paths.count; i++) {
         struct world_stat stat = {0};
         const char *name = names.paths.items[i];
-        struct error one = ERROR_INIT;
         world_stat(w, name, &stat);
-        if (stat.directory && depth > 0) {
-            code = load_folder(w, name, depth - 1, out, messages, first);
-        } else if (!stat.directory && (ends_with(name, ".yaml") || ends_with(name, ".yml"))) {
+        if (code == 0 && stat.directory) {
+            load_folder(w, name, depth - 1, out, errors);
+        } else if (code == 0 && (ends_with(name, ".yaml") || ends_with(name, ".yml"))) {
             int own = flow_load(w, name, out, &one);
-            if (own != 0) {
-                *first = *first != 0 ? *first : own;
-                collect(messages, &one);
-            }
+            if (own != 0)
+                collect(errors, &one, own);
         }
-    }
-    for (size_t i = 0; i < names.paths.count; i++)
         free(names.paths.items[i]);
+    }
     array_deinit(&names.paths);
-    return code;
 }
 
 int flow_load_tree(struct world *w, const char *path, struct flow_list *out, struct error *err)
 {
     struct world_stat stat = {0};
-    struct text messages = TEXT_INIT;
-    int first = 0;
+    struct collected errors = {0};
     if (world_stat(w, path, &stat) == 0 && !stat.exists)
         return error_set(err, ERROR_NOT_FOUND, "%s: no such file or folder", path);
     if (!stat.directory)
         return flow_load(w, path, out, err);
-    int code = load_folder(w, path, 8, out, &messages, &first);
+    load_folder(w, path, FOLDER_DEPTH, out, &errors);
+    int code = errors.code;
     if (code != 0)
-        code = error_set(err, code, "cannot read the folder %s: %s", path, error_code_name(code));
-    else if (first != 0)
-        code = error_set(err, first, "%s", text_string(&messages));
-    text_deinit(&messages);
+        error_set(err, code, "%s", text_string(&errors.messages));
+    text_deinit(&errors.messages);
     return code;
 }
 

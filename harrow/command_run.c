@@ -33,11 +33,8 @@ static int run_pillars(struct run *r)
         return exit_code;
     struct error err = ERROR_INIT;
     struct system *s = NULL;
-    if (system_start(r, &s, &err) != 0) {
-        exit_code = r->interrupted ? 0 : harrow_error(&err, NULL);
-        error_clear(&err);
-        return exit_code;
-    }
+    if (system_start(r, &s, &err) != 0)
+        return run_failed(r, &err, "start of the system");
     struct text line = TEXT_INIT;
     system_describe(s, &line);
     run_say(r, "%s", text_string(&line));
@@ -63,8 +60,6 @@ static int run(const struct arguments *args)
     struct run *r = run_begin(args->argv[0], harrow_command_line, &exit_code);
     if (r == NULL)
         return exit_code;
-    run_say(r, "harrow run: system %s, driver %s, seed %llu", r->manifest->name, common.driver,
-            (unsigned long long)r->seed);
     return run_finish(r, run_pillars(r));
 }
 

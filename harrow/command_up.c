@@ -39,7 +39,7 @@ static int run(const struct arguments *args)
         fputs("harrow: up: a simulated system lives only inside one command; use --driver processes\n", stderr);
         exit_code = HARROW_USAGE;
     } else if (system_start(r, &s, &err) != 0) {
-        exit_code = r->interrupted ? 0 : harrow_error(&err, NULL);
+        exit_code = run_failed(r, &err, "start of the system");
     } else {
         print_system(r, s);
         world_run_until(r->world, interrupted, r, 0);

@@ -205,6 +205,15 @@ static bool all_exited(void *arg)
     return true;
 }
 
+static bool processes_gone(struct system *s)
+{
+    const struct processes *p = s->state;
+    bool gone = p->supervisor.process != NULL && p->supervisor.exited;
+    for (size_t i = 0; i < p->child_count; i++)
+        gone = gone || (p->children[i].process != NULL && p->children[i].exited);
+    return gone;
+}
+
 static void continue_stopped(struct processes *p)
 {
     for (size_t i = 0; i < p->stopped_count; i++)
@@ -385,5 +394,6 @@ const struct driver driver_processes = {
     .prepare = processes_prepare,
     .start = processes_start,
     .start_alone = processes_start_alone,
+    .gone = processes_gone,
     .stop = processes_stop,
 };

@@ -246,6 +246,12 @@ static int sim_start_alone(struct system *s, const struct manifest_component *c,
     return start_nodes(s, peers, err);
 }
 
+static bool sim_gone(struct system *s)
+{
+    (void)s;
+    return false; /* what dies is started again */
+}
+
 static uint64_t real_now(void *arg)
 {
     return world_now(arg);
@@ -385,5 +391,6 @@ const struct driver driver_sim = {
     .prepare = sim_prepare,
     .start = sim_driver_start,
     .start_alone = sim_start_alone,
+    .gone = sim_gone,
     .stop = sim_stop,
 };

@@ -91,8 +91,8 @@ int pillar_contract(struct run *r, const char *path, const char *filter)
                 code = run_contract(r, flows.items[i], &err);
         pillar_mark(r, "contract", "end");
     }
-    if (code != 0 && !r->interrupted)
-        exit_code = harrow_error(&err, "contract");
+    if (code != 0)
+        exit_code = run_failed(r, &err, "contract");
     flow_list_free(&flows);
     error_clear(&err);
     return exit_code;
@@ -117,8 +117,8 @@ int pillar_e2e(struct run *r, struct system *s, const char *path, const char *fi
         code = e2e_run(system_target(s), &flows, &options, &summary, &err);
         pillar_mark(r, "e2e", "end");
     }
-    if (code != 0 && !r->interrupted)
-        exit_code = harrow_error(&err, "e2e");
+    if (code != 0)
+        exit_code = run_failed(r, &err, "e2e");
     flow_list_free(&flows);
     error_clear(&err);
     return exit_code;
@@ -169,8 +169,8 @@ int pillar_fuzz(struct run *r, struct system *s, struct fuzz_options *options)
                 json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "name", "fuzz", "state", "end", "inputs",
                           (json_int_t)summary.inputs, "answered", (json_int_t)summary.answered, "methods",
                           (json_int_t)summary.methods, "findings", (json_int_t)summary.findings));
-    if (code != 0 && !r->interrupted)
-        exit_code = harrow_error(&err, "fuzz");
+    if (code != 0)
+        exit_code = run_failed(r, &err, "fuzz");
     error_clear(&err);
     return exit_code;
 }
@@ -195,8 +195,8 @@ int pillar_chaos(struct run *r, struct system *s, struct chaos_options *options)
                           (json_int_t)summary.unknown, "faults", (json_int_t)summary.faults, "not_injected",
                           (json_int_t)summary.not_injected, "lost", (json_int_t)summary.lost, "violations",
                           (json_int_t)summary.violations));
-    if (code != 0 && !r->interrupted)
-        exit_code = harrow_error(&err, "chaos");
+    if (code != 0)
+        exit_code = run_failed(r, &err, "chaos");
     error_clear(&err);
     return exit_code;
 }

@@ -132,8 +132,7 @@ struct run *run_begin(const char *manifest_path, const char *command, int *exit_
         error_set(&err, code, "out of memory");
     if (code == 0)
         code = world_real_new(common.seed, &r->world, &err);
-    if (code == 0)
-        code = manifest_load(r->world, manifest_path, &r->manifest, &err);
+    bool bad_manifest = code == 0 && (code = manifest_load(r->world, manifest_path, &r->manifest, &err)) != 0;
     if (code == 0) {
         /* Small enough to be typed: seeds are drawn from 48 bits. */
         r->seed = common.seed != 0 ? common.seed : (world_seed(r->world) & UINT64_C(0xFFFFFFFFFFFF)) | 1;
@@ -144,6 +143,8 @@ struct run *run_begin(const char *manifest_path, const char *command, int *exit_
         code = open_stream(r, &err);
     if (code != 0) {
         *exit_code = harrow_error(&err, NULL);
+        if (bad_manifest)
+            *exit_code = HARROW_INPUT;
         error_clear(&err);
         report_live_free(r->live);
         manifest_free(r->manifest);
@@ -231,6 +232,22 @@ void run_say(struct run *r, const char *format, ...)
     va_end(args);
     putchar('\n');
     fflush(stdout);
+}
+
+int run_failed(struct run *r, struct error *err, const char *what)
+{
+    if (r->interrupted) {
+        error_clear(err);
+        return 0;
+    }
+    struct text message = TEXT_INIT;
+    error_format(err, &message);
+    result_case(&r->results, &(struct result_case){.pillar = "harness", .suite = r->manifest->name, .name = what,
+                                                   .status = "failed", .message = text_string(&message)});
+    text_deinit(&message);
+    int exit_code = harrow_error(err, what);
+    error_clear(err);
+    return exit_code;
 }
 
 const char *run_replay(struct run *r, const char *words)

@@ -86,6 +86,9 @@ int run_finish(struct run *r, int failed);
 void run_say(struct run *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* "harrow WORDS --driver D --seed S": for replay lines. In the run's arena. */
 const char *run_replay(struct run *r, const char *words);
+/* What could not be done at all: a failed case in the stream, a message on stderr, the exit code. Clears the error.
+ * After an interrupt it is 0 and says nothing. */
+int run_failed(struct run *r, struct error *err, const char *what);
 /* Print an error as "harrow: text" and return the exit code that fits its kind. */
 int harrow_error(const struct error *err, const char *doing);
 

@@ -9,6 +9,7 @@
 
 #define DESCRIPTORS_MAX ((size_t)64 << 20)
 #define LOGIN_TIMEOUT   (10 * SECOND)
+#define READY_SLICE     ((uint64_t)(250 * MILLISECOND))
 
 static int out_of_memory(struct error *err)
 {
@@ -28,6 +29,8 @@ static int load_pool(struct system *s, struct error *err)
     int code = world_read_file(s->run->world, path, DESCRIPTORS_MAX, &content, err);
     if (code == 0)
         code = pb_pool_new(text_bytes(&content), path, &s->own_pool, err);
+    if (code != 0 && code != ERROR_MEMORY && err != NULL)
+        err->code = code = ERROR_INVALID; /* whatever is wrong with it, it is the file that is wrong */
     text_deinit(&content);
     s->target.pool = s->own_pool;
     return code;
@@ -114,20 +117,32 @@ int system_expand(struct system *s, struct error *err)
     return s->variables[0] != NULL ? 0 : out_of_memory(err);
 }
 
+/* One component, in slices, so that a system that died or a user who lost patience is noticed. */
+static int wait_component(struct system *s, const struct target_component *c, uint64_t end, struct error *err)
+{
+    struct rpc_channel *channel;
+    int code = target_channel(&s->target, c, &channel, err);
+    while (code == 0 && rpc_wait_ready(s->target.world, channel, "", READY_SLICE, err) != 0) {
+        if (s->run->interrupted)
+            code = error_set(err, ERROR_CANCELLED, "interrupted");
+        else if (s->driver->gone(s))
+            code = error_set(err, ERROR_CLOSED, "%s ended before %s answered", s->manifest->name, c->name);
+        else if (world_now(s->target.world) >= end)
+            code = error_wrap(err, "component %s at %s does not answer", c->name, c->address);
+        else
+            error_clear(err);
+    }
+    return code;
+}
+
 static int wait_ready(struct system *s, struct error *err)
 {
-    for (size_t i = 0; i < s->target.component_count; i++) {
-        const struct target_component *c = &s->components[i];
-        if (c->address == NULL)
-            continue;
-        struct rpc_channel *channel;
-        int code = target_channel(&s->target, c, &channel, err);
-        if (code == 0)
-            code = rpc_wait_ready(s->target.world, channel, "", (uint64_t)s->manifest->ready_within, err);
-        if (code != 0)
-            return error_wrap(err, "component %s at %s does not answer", c->name, c->address);
-    }
-    return 0;
+    uint64_t end = world_now(s->target.world) + (uint64_t)s->manifest->ready_within;
+    int code = 0;
+    for (size_t i = 0; i < s->target.component_count && code == 0; i++)
+        if (s->components[i].address != NULL)
+            code = wait_component(s, &s->components[i], end, err);
+    return code;
 }
 
 /* The text a simple path ("$.token.access_token") leads to. */

@@ -33,6 +33,7 @@ struct driver {
     int (*prepare)(struct system *s, struct error *err); /* world, ports, folders; sets `state` */
     int (*start)(struct system *s, struct error *err);
     int (*start_alone)(struct system *s, const struct manifest_component *c, const char *peers, struct error *err);
+    bool (*gone)(struct system *s); /* what was started ended by itself */
     void (*stop)(struct system *s);
 };
 extern const struct driver driver_processes, driver_sim;

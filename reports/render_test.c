@@ -108,7 +108,8 @@ static bool lint_over(void *arg)
 static int xmllint(const char *path, struct text *said)
 {
     static const struct world_process_events events = {lint_said, lint_exited};
-    const char *const argv[] = {"xmllint", "--nonet", "--noout", "--schema", TESTDATA "junit-10.xsd", path, NULL};
+    const char *const schema = TESTDATA "junit-10.xsd";
+    const char *const argv[] = {"xmllint", "--nonet", "--noout", "--schema", schema, path, NULL};
     struct xmllint x = {0};
     struct world_process *p = NULL;
     struct error err = ERROR_INIT;
@@ -300,8 +301,10 @@ static void test_curve(void **state)
     struct timeline_curve curve;
     assert_non_null(s.points);
     for (size_t i = 0; i < COUNT; i++)
-        s.points[i] = (struct report_point){i * 10, i == 54321 ? 1000 : i == 23456 ? -1000 : (double)(i % 10)};
-    assert_int_equal(timeline_curve_make(&s, COUNT * 10, &curve), 0);
+        s.points[i] = (struct report_point){(uint64_t)i * 10, i == 54321   ? 1000
+                                                              : i == 23456 ? -1000
+                                                                           : (double)(i % 10)};
+    assert_int_equal(timeline_curve_make(&s, (uint64_t)COUNT * 10, &curve), 0);
     assert_true(curve.count <= TIMELINE_COLUMNS && curve.count > TIMELINE_COLUMNS - 5);
     double min = 0, max = 0;
     for (size_t i = 0; i < curve.count; i++) {

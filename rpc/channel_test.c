@@ -510,6 +510,79 @@ static void reset_streams_end_calls(void **state)
     assert_int_equal(fixture_ping(f), GRPC_OK);
 }
 
+/* A server as a program of a node, so that it can be killed with everything it holds. */
+struct node_server {
+    struct rpc_server *server;
+    struct test_service service;
+};
+
+static int node_start(struct world *w, int argc, const char *const *argv, void **state, struct error *err)
+{
+    (void)argc;
+    (void)argv;
+    struct node_server *n = calloc(1, sizeof *n);
+    if (!n)
+        return error_set(err, ERROR_MEMORY, "out of memory");
+    *state = n;
+    int rc = rpc_server_new(w, NULL, &n->server, err);
+    if (rc == 0)
+        rc = test_service_add(&n->service, n->server);
+    if (rc == 0)
+        rc = rpc_server_add_health(n->server);
+    return rc ? rc : rpc_server_listen(n->server, "0.0.0.0:7000", err);
+}
+
+static void node_stop(void *state)
+{
+    struct node_server *n = state;
+    rpc_server_free(n->server);
+    free(n);
+}
+
+static void crashes_are_survived(void **state)
+{
+    struct fixture *f = *state;
+    static const struct sim_program program = {.name = "server", .start = node_start, .stop = node_stop};
+    struct error err = ERROR_INIT;
+    assert_int_equal(sim_register(f->sim, &program), 0);
+    struct rpc_channel_options options = {.addresses = "node:7000"};
+    fixture_connect(f, &options);
+    for (int round = 0; round < 6; round++) {
+        assert_int_equal(sim_start(f->sim, "node", "server", 0, NULL, &err), 0);
+        assert_int_equal(rpc_wait_ready(f->world, f->channel, "", (uint64_t)(5 * SECOND), &err), 0);
+        Harrow__Test__Order order;
+        order_init(&order, "in flight");
+        order.count = 1000;
+        order.size = 2000;
+        order.delay_ms = 1;
+        struct record r[3], late;
+        fixture_open(f, &r[0], "Never", &order, NULL);
+        fixture_open(f, &r[1], "Down", &order, NULL);
+        fixture_open(f, &r[2], "Both", NULL, NULL);
+        assert_int_equal(fixture_send(&r[2], &order), 0);
+        fixture_until(f, &r[1].messages, 10);
+        if (round % 3 == 0)
+            sim_crash(f->sim, "node");
+        else if (round % 3 == 1)
+            sim_kill(f->sim, "node");
+        else
+            sim_terminate(f->sim, "node");
+        struct rpc_request patient = {.timeout = (uint64_t)(15 * SECOND), .wait_for_ready = true};
+        fixture_open(f, &late, "Unary", &order, &patient);
+        for (int i = 0; i < 3; i++) {
+            fixture_until(f, &r[i].finished, 1);
+            assert_int_equal(r[i].status, GRPC_UNAVAILABLE);
+        }
+        assert_false(sim_running(f->sim, "node"));
+        assert_int_equal(sim_start(f->sim, "node", "server", 0, NULL, &err), 0);
+        fixture_until(f, &late.finished, 1);
+        /* Sent before the crash was noticed it is lost, else it waited for the new server. */
+        assert_true(late.status == GRPC_OK || late.status == GRPC_UNAVAILABLE);
+        sim_kill(f->sim, "node");
+        fixture_run(f, 100 * MS);
+    }
+}
+
 /* ---- not gRPC at all -------------------------------------------------------------------------------------------- */
 
 static void chat_readable(void *arg, struct bytes data)
@@ -578,6 +651,7 @@ int main(void)
         SIM(paused_peer_is_dropped_by_the_server),
         SIM(partition_and_heal),
         SIM(reset_streams_end_calls),
+        SIM(crashes_are_survived),
         BOTH(not_http2_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

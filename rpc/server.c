@@ -94,6 +94,7 @@ static void connection_unlink(struct server_connection *c)
     if (c->next)
         c->next->back = c->back;
     c->server->connection_count--;
+    c->server->full_told = false;
     if (c->server->draining)
         world_task_post(&c->server->drained);
     c->server = NULL;
@@ -122,9 +123,10 @@ static void on_accept(void *arg, struct world_stream *stream)
 {
     struct rpc_server *s = arg;
     if (s->draining || s->connection_count >= s->options.connections_max) {
-        if (!s->draining)
+        if (!s->draining && !s->full_told)
             log_warn("rpc", "connection from %s refused: %u are open already", world_stream_peer(stream),
                      s->connection_count);
+        s->full_told = true; /* once, not for each of a flood */
         world_stream_close(stream);
         return;
     }

@@ -77,7 +77,7 @@ struct rpc_server {
     struct text scratch; /* for packing */
     struct rpc_health *health;
     struct pb_pool *own_pool; /* health and reflection, for reflection */
-    bool draining;
+    bool draining, full_told;
     struct world_timer grace;
     struct world_task drained;
     void (*drain_done)(void *arg);

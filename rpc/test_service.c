@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SIZE_MAX_DEFAULT (64 << 20)
+
 typedef Harrow__Test__Order order_message;
 typedef Harrow__Test__Answer answer_message;
 
@@ -59,12 +61,15 @@ static void end(struct work *w, const order_message *order)
                             BYTES(order->details.data, order->details.len));
 }
 
-/* Fills the answer's payload: `size` bytes, or the echo. False: no memory. */
-static bool fill(struct rpc_call *call, const order_message *order, answer_message *answer)
+/* Fills the answer's payload: `size` bytes, or the echo. False: too much. */
+static bool fill(struct rpc_call *call, const struct test_service *t, const order_message *order,
+                 answer_message *answer)
 {
     harrow__test__answer__init(answer);
     answer->text = order->text;
     answer->payload = order->payload;
+    if (order->size > (t->size_max ? t->size_max : SIZE_MAX_DEFAULT))
+        return false;
     if (order->size > 0) {
         answer->payload.len = (size_t)order->size;
         answer->payload.data = arena_alloc(rpc_call_arena(call), (size_t)order->size);
@@ -80,8 +85,8 @@ static void answer_unary(void *arg)
     struct work *w = arg;
     answer_message answer;
     if (w->order->status == 0) {
-        if (!fill(w->call, w->order, &answer)) {
-            rpc_call_fail(w->call, GRPC_RESOURCE_EXHAUSTED, "out of memory");
+        if (!fill(w->call, w->service, w->order, &answer)) {
+            rpc_call_fail(w->call, GRPC_RESOURCE_EXHAUSTED, "too large an answer was ordered");
             return;
         }
         w->service->answered++;
@@ -148,7 +153,7 @@ static void go_on_down(void *arg)
 {
     struct work *w = arg;
     answer_message answer;
-    if (!fill(w->call, w->order, &answer)) {
+    if (!fill(w->call, w->service, w->order, &answer)) {
         rpc_call_fail(w->call, GRPC_RESOURCE_EXHAUSTED, "out of memory");
         return;
     }

@@ -8,6 +8,7 @@ struct test_service {
     struct rpc_server *server;
     uint64_t started, answered, cancelled; /* calls */
     uint64_t sent;                         /* messages of Down */
+    int32_t size_max;                      /* of an answer's payload; larger orders fail; 0: 64 MiB */
     bool hold_streams;                     /* Up and Both take no messages until test_service_release() */
     struct rpc_call *held;
     struct { /* Flaky: refusals left for a text */

@@ -9,27 +9,27 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define MICRO_BASE_PORT 8000 /* v3's ports are this plus the component's offset */
-#define MICRO_USER_OFFSET 100 /* port offsets from here on are the user services' */
-#define MICRO_NAMESPACE "micro"
+#define MICRO_BASE_PORT   8000 /* v3's ports are this plus the component's offset */
+#define MICRO_USER_OFFSET 100  /* port offsets from here on are the user services' */
+#define MICRO_NAMESPACE   "micro"
 
 /* What every component is told. Filled from the command line and the environment (runtime/options.h); strings are
  * borrowed for the component's life. */
 struct micro_options {
-    const char *name;       /* of this component */
-    const char *data_dir;   /* of the whole runtime; a component keeps its own below <data_dir>/<name>/ */
-    const char *host;       /* address to listen on; "127.0.0.1" */
+    const char *name;     /* of this component */
+    const char *data_dir; /* of the whole runtime; a component keeps its own below <data_dir>/<name>/ */
+    const char *host;     /* address to listen on; "127.0.0.1" */
     int base_port;
-    const char *address;    /* listen here instead of host:base_port+offset; port 0 is fine */
-    const char *profile;    /* "local" */
+    const char *address; /* listen here instead of host:base_port+offset; port 0 is fine */
+    const char *profile; /* "local" */
     /* Where the others are: "registry=store-host:8000,auth=..."; what is not named is host:base_port+offset. */
     const char *peers;
-    const char *public_key;  /* PEM: verifies access tokens. NULL: none can be verified, all calls are anonymous */
-    const char *private_key; /* PEM: signs them; the auth component only */
-    const char *token;       /* this component's own access token for calls to others */
+    const char *public_key;   /* PEM: verifies access tokens. NULL: none can be verified, all calls are anonymous */
+    const char *private_key;  /* PEM: signs them; the auth component only */
+    const char *token;        /* this component's own access token for calls to others */
     const char *admin_secret; /* first admin's secret; auth generates one when NULL */
-    const char *config_key;  /* base64 of the 32-byte key for secrets at rest; NULL: a key file is made */
-    const char *run_dir;     /* pid file <run_dir>/<name>.pid and address file <run_dir>/<name>.address; NULL: none */
+    const char *config_key;   /* base64 of the 32-byte key for secrets at rest; NULL: a key file is made */
+    const char *run_dir;      /* pid file <run_dir>/<name>.pid and address file <run_dir>/<name>.address; NULL: none */
 };
 
 struct component {

@@ -12,8 +12,8 @@ extern const struct component registry_component, store_component, config_compon
     helloworld_component, notes_component;
 
 static const struct component *const gathered[] = {
-    &registry_component, &store_component, &config_component, &auth_component, &api_component, &helloworld_component,
-    &notes_component,
+    &registry_component, &store_component,      &config_component, &auth_component,
+    &api_component,      &helloworld_component, &notes_component,
 };
 #define COMPONENT_COUNT (sizeof gathered / sizeof gathered[0])
 

@@ -208,7 +208,7 @@ static void binary_block(void **state)
     assert_true(bytes_is(bad, "x-bin"));
     grpc_block_start(&b);
     for (int i = 0; i < 100; i++)
-        grpc_block_add(&b, bytes_of("x"), bytes_of("y"), 34 * 99);
+        grpc_block_add(&b, bytes_of("x"), bytes_of("y"), (size_t)34 * 99);
     assert_true(b.too_large);
     assert_int_equal(b.entries.count, 99);
     grpc_block_deinit(&b);

@@ -415,6 +415,12 @@ static void large_messages(void **state)
     ended(&call, GRPC_OK);
     assert_true(bytes_equal(text_bytes(&call.body), large));
     kit_call_deinit(&call);
+    for (int i = 0; i < 4; i++) { /* 25 MiB in all: more than the connection's window */
+        kit_unary(&k, &call, "/kit.Echo/Echo", large);
+        ended(&call, GRPC_OK);
+        assert_int_equal(call.body.len, large.len);
+        kit_call_deinit(&call);
+    }
     drop(large);
 
     struct bytes larger = repeated(((size_t)6 << 20) + 1);
@@ -603,6 +609,35 @@ static void ping_abuse(void **state)
     }
 }
 
+/* Two strikes before each answer never make three. */
+static void ping_strikes_forgiven(void **state)
+{
+    (void)state;
+    struct grpc_settings client, server;
+    grpc_settings_init(&client, false);
+    grpc_settings_init(&server, true);
+    client.keepalive_every = 10 * MS;
+    server.ping_min = 1000 * MS;
+    struct kit k;
+    struct kit_call call, other;
+    assert_int_equal(kit_init(&k, 48, &client, &server), 0);
+    assert_int_equal(kit_start_path(&k, &call, "/kit.Echo/Hold"), 0);
+    kit_pump(&k);
+    for (int i = 0; i < 12; i++) {
+        k.now = grpc_conn_wakeup(k.client);
+        assert_int_equal(grpc_conn_tick(k.client, k.now), 0);
+        kit_pump(&k);
+        if (i % 3 == 2) {
+            kit_unary(&k, &other, "/kit.Echo/Echo", bytes_of("x"));
+            ended(&other, GRPC_OK);
+            kit_call_deinit(&other);
+        }
+    }
+    assert_int_equal(k.receive_error, 0);
+    kit_deinit(&k);
+    kit_call_deinit(&call);
+}
+
 static void rapid_reset(void **state)
 {
     (void)state;
@@ -673,6 +708,20 @@ static void graceful_drain(void **state)
     assert_true(grpc_conn_done(k.client));
     kit_call_deinit(&call);
     kit_call_deinit(&next);
+    kit_deinit(&k);
+
+    /* A client that drains only makes no more calls. */
+    assert_int_equal(kit_init(&k, 60, NULL, NULL), 0);
+    assert_int_equal(kit_start_path(&k, &call, "/kit.Echo/Echo"), 0);
+    grpc_conn_drain(k.client);
+    assert_false(grpc_conn_accepts_calls(k.client));
+    grpc_stream_half_close(call.stream);
+    assert_false(grpc_conn_done(k.client));
+    kit_pump(&k);
+    ended(&call, GRPC_OK);
+    assert_true(grpc_conn_done(k.client));
+    assert_false(grpc_conn_done(k.server));
+    kit_call_deinit(&call);
     kit_deinit(&k);
 
     /* The peer never answers the PING of the drain: time ends it. */
@@ -747,6 +796,7 @@ int main(void)
         cmocka_unit_test(back_pressure_down),
         cmocka_unit_test(keepalive),
         cmocka_unit_test(ping_abuse),
+        cmocka_unit_test(ping_strikes_forgiven),
         cmocka_unit_test(rapid_reset),
         cmocka_unit_test(graceful_drain),
         cmocka_unit_test(reentrancy),

@@ -228,11 +228,11 @@ int http1_frame(struct http1_head *head, bool no_body, size_t body_max, enum htt
     head->upgrade = head->minor >= 1 && f.upgrade && http1_list_has(head, "connection", "upgrade");
     head->expects_continue = !head->response && head->minor >= 1 && http1_list_has(head, "expect", "100-continue");
 
-    bool bodiless = no_body || head->status / 100 == 1 || head->status == 204 || head->status == 304;
-    if (head->response && bodiless) {
-        *framing = HTTP1_NO_BODY;
-        head->length = 0;
-    } else if (f.codings != 0) {
+    *framing = HTTP1_NO_BODY;
+    head->length = 0;
+    if (head->response && (no_body || head->status / 100 == 1 || head->status == 204 || head->status == 304))
+        return 0;
+    if (f.codings != 0) {
         *framing = HTTP1_CHUNKED;
         head->length = -1;
     } else if (f.lengths != 0) {
@@ -244,9 +244,6 @@ int http1_frame(struct http1_head *head, bool no_body, size_t body_max, enum htt
         *framing = HTTP1_UNTIL_END;
         head->length = -1;
         head->keep_alive = false;
-    } else {
-        *framing = HTTP1_NO_BODY;
-        head->length = 0;
     }
     return 0;
 }

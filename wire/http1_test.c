@@ -116,8 +116,8 @@ static void outcome_deinit(struct outcome *o)
 
 struct example {
     const char *input, *events; /* events NULL: refused with `status` */
+    const char *message;        /* a part of the refusal */
     int status;
-    const char *message; /* a part of the refusal */
     bool no_body, end;
 };
 

@@ -36,7 +36,7 @@ if(HARROW_TESTS OR HARROW_FUZZ)
   set_source_files_properties(testdata/set.c PROPERTIES OBJECT_DEPENDS ${testdata_out}/set.pb
     COMPILE_DEFINITIONS TEST_SET_FILE="${testdata_out}/set.pb")
   add_library(wire_testdata STATIC testdata/set.c ${testdata_out}/shared.pb-c.c)
-  target_link_libraries(wire_testdata PUBLIC wire_pb PRIVATE harrow_hardening)
+  target_link_libraries(wire_testdata PUBLIC wire_pb wire_descriptor PRIVATE harrow_hardening)
   target_include_directories(wire_testdata SYSTEM PUBLIC ${testdata_out})
 endif()
 

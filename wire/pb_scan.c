@@ -176,13 +176,14 @@ static int scan_field(struct scan *s, const ProtobufCFieldDescriptor *field, con
 
 int pb_scan(const ProtobufCMessageDescriptor *type, struct bytes input, struct error *err)
 {
+    static const uint8_t nothing[1];
+    if (input.len == 0)
+        input.data = nothing;
     struct scan s;
     s.start = input.data;
     s.depth = 0;
     s.err = err;
     s.frames[0] = (struct frame){.type = type, .end = input.data + input.len};
-    if (input.len == 0)
-        return check_required(&s, input.data, input.data);
     /* Where each open message began, for the required fields of proto2. */
     const uint8_t *starts[PB_DEPTH_MAX + 1];
     starts[0] = input.data;

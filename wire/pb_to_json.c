@@ -619,11 +619,13 @@ json_t *pb_wire_to_tree(const struct pb_type *type, struct bytes wire, int flags
     struct text json = TEXT_INIT;
     json_t *tree = NULL;
     if (pb_wire_to_json(type, wire, flags & ~PB_JSON_INDENT, &json, err) == 0) {
-        json_error_t fault;
+        json_error_t fault = {0};
         tree = json_loadb(text_string(&json), json.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &fault);
-        if (!tree)
-            error_set(err, json_error_code(&fault) == json_error_out_of_memory ? ERROR_MEMORY : ERROR_UNSUPPORTED,
-                      "%s: no JSON tree can hold this: %s", type->full_name, fault.text);
+        if (!tree && json_error_code(&fault) == json_error_null_byte_in_key)
+            error_set(err, ERROR_UNSUPPORTED, "%s: a map key holds a NUL, which no key of a JSON tree can",
+                      type->full_name);
+        else if (!tree) /* the text is ours and well formed, so nothing else can go wrong */
+            error_set(err, ERROR_MEMORY, "%s: out of memory", type->full_name);
     }
     text_deinit(&json);
     return tree;

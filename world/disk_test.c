@@ -339,14 +339,17 @@ static void test_space(void **state)
     sim_free(s);
 }
 
-#define PLAIN(test) {#test, test, NULL, NULL, NULL}
+#define PLAIN(test)                                                                                                    \
+    {                                                                                                                  \
+#test, test, NULL, NULL, NULL                                                                                  \
+    }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        PLAIN(test_write_lots), PLAIN(test_create_lots), PLAIN(test_name_order),    PLAIN(test_replace),
-        PLAIN(test_directories), PLAIN(test_paths),      PLAIN(test_unlinked_file), PLAIN(test_fail_nth),
-        PLAIN(test_chances),    PLAIN(test_space),
+        PLAIN(test_write_lots),  PLAIN(test_create_lots), PLAIN(test_name_order),    PLAIN(test_replace),
+        PLAIN(test_directories), PLAIN(test_paths),       PLAIN(test_unlinked_file), PLAIN(test_fail_nth),
+        PLAIN(test_chances),     PLAIN(test_space),
     };
     return cmocka_run_group_tests_name("simulated disk", tests, NULL, NULL);
 }

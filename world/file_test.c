@@ -385,7 +385,8 @@ static void test_points_environment(void **state)
     assert_int_equal(world_point(w, "other"), ERROR_INJECTED);
     assert_int_equal(world_point(w, "other"), ERROR_INJECTED);
     world_real_free(w);
-    static const char *const bad[] = {"x", "=crash", "x=", "x=explode", "x=crash@0", "x=crash@", "x=crash@y", "a b=crash"};
+    static const char *const bad[] = {"x",         "=crash",   "x=",        "x=explode",
+                                      "x=crash@0", "x=crash@", "x=crash@y", "a b=crash"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         assert_int_equal(setenv("HARROW_POINTS", bad[i], 1), 0);
         assert_int_equal(world_real_new(1, &w, &err), ERROR_SYNTAX);
@@ -429,8 +430,14 @@ static int crash_main(void)
 }
 
 #define BOTH(test)                                                                                                     \
-    {#test ", real", test, fixture_real, fixture_end, NULL}, {#test ", sim", test, fixture_sim, fixture_end, NULL}
-#define REAL(test) {#test, test, fixture_real, fixture_end, NULL}
+    {#test ", real", test, fixture_real, fixture_end, NULL},                                                           \
+    {                                                                                                                  \
+#test ", sim", test, fixture_sim, fixture_end, NULL                                                            \
+    }
+#define REAL(test)                                                                                                     \
+    {                                                                                                                  \
+#test, test, fixture_real, fixture_end, NULL                                                                   \
+    }
 
 int main(int argc, char **argv)
 {

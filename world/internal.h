@@ -129,7 +129,7 @@ int world_points_parse(struct world *w, const char *text, struct error *err);
 #define WORLD_HOST_MAX 256
 #define WORLD_PATH_MAX 108 /* sockaddr_un.sun_path with its NUL */
 struct world_address {
-    bool local; /* a unix socket: only `path` counts */
+    bool local;     /* a unix socket: only `path` counts */
     bool bracketed; /* the host is an IPv6 literal */
     char host[WORLD_HOST_MAX];
     char path[WORLD_PATH_MAX];

@@ -67,7 +67,8 @@ static int real_entropy(struct world *w, void *out, size_t len)
 
 static void clock_arm(struct real_world *w, uint64_t at)
 {
-    struct itimerspec spec = {.it_value = {.tv_sec = (time_t)(at / NS_PER_SECOND), .tv_nsec = (long)(at % NS_PER_SECOND)}};
+    struct itimerspec spec = {
+        .it_value = {.tv_sec = (time_t)(at / NS_PER_SECOND), .tv_nsec = (long)(at % NS_PER_SECOND)}};
     if (at / NS_PER_SECOND > INT32_MAX)
         spec.it_value.tv_sec = INT32_MAX; /* "never", in a form every kernel takes */
     timerfd_settime(w->clock_fd, TFD_TIMER_ABSTIME, &spec, NULL);

@@ -133,8 +133,7 @@ int real_child_start(const struct world_spawn *spawn, struct real_child *out, st
     if (!environment)
         return error_set(err, ERROR_MEMORY, "out of memory");
     bool piped = !spawn->inherit_output;
-    if (pipe2(report, O_CLOEXEC) < 0 ||
-        (piped && (pipe2(standard, O_CLOEXEC) < 0 || pipe2(error, O_CLOEXEC) < 0))) {
+    if (pipe2(report, O_CLOEXEC) < 0 || (piped && (pipe2(standard, O_CLOEXEC) < 0 || pipe2(error, O_CLOEXEC) < 0))) {
         code = error_set(err, error_from_errno(errno), "cannot run %s: no pipe: %s", spawn->argv[0], strerror(errno));
         goto out;
     }
@@ -142,8 +141,8 @@ int real_child_start(const struct world_spawn *spawn, struct real_child *out, st
     int written[2] = {standard[1], error[1]};
     pid_t pid = fork();
     if (pid < 0) {
-        code = error_set(err, error_from_errno(errno), "cannot run %s: no process: %s", spawn->argv[0],
-                         strerror(errno));
+        code =
+            error_set(err, error_from_errno(errno), "cannot run %s: no process: %s", spawn->argv[0], strerror(errno));
         goto out;
     }
     if (pid == 0)

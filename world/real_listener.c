@@ -9,9 +9,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define BACKLOG          1024
-#define LISTEN_TEXT_MAX  (WORLD_HOST_MAX + 16)
-#define ACCEPT_RETRY     UINT64_C(100000000)
+#define BACKLOG         1024
+#define LISTEN_TEXT_MAX (WORLD_HOST_MAX + 16)
+#define ACCEPT_RETRY    UINT64_C(100000000)
 
 struct real_listener {
     struct world_listener base; /* first */

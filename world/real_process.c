@@ -325,8 +325,8 @@ int real_process_usage(const struct world_process *base, uint64_t *resident, uin
      * system time in clock ticks, field 24 the resident pages. */
     const char *rest = strrchr(stat, ')');
     uint64_t user = 0, system = 0, pages = 0;
-    static const char format[] = " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64 " %" SCNu64
-                                 " %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64;
+    static const char format[] =
+        " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64 " %" SCNu64 " %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64;
     if (!rest || sscanf(rest + 1, format, &user, &system, &pages) != 3)
         return ERROR_IO;
     *resident = pages * (uint64_t)sysconf(_SC_PAGESIZE);

@@ -17,9 +17,9 @@
  * same is done when unread bytes lie in the socket: closing it then would send a reset, and the peer could lose what
  * we had sent before. */
 
-#define CLOSE_LINGER     UINT64_C(1000000000)
-#define STREAM_TEXT_MAX  (WORLD_HOST_MAX + 16)
-#define KEEP_BUFFER      ((size_t)1 << 20) /* a larger write buffer is given back after use */
+#define CLOSE_LINGER    UINT64_C(1000000000)
+#define STREAM_TEXT_MAX (WORLD_HOST_MAX + 16)
+#define KEEP_BUFFER     ((size_t)1 << 20) /* a larger write buffer is given back after use */
 
 struct real_stream {
     struct world_stream base; /* first */
@@ -41,7 +41,7 @@ struct real_stream {
     int end_reason;  /* for end_task */
     int write_error; /* the socket refused a write; the read side tells the end */
     bool local;
-    bool open;       /* libuv knows the handle */
+    bool open; /* libuv knows the handle */
     bool resolving, connected, writing, reading, paused;
     bool shut_wanted, shut_sent, shut_done;
     bool above_high;
@@ -301,8 +301,7 @@ static bool stream_send(struct real_stream *s)
     s->sending = s->pending;
     s->pending = empty;
     uv_buf_t buffer = buffer_of(s->sending.data, s->sending.len);
-    int status =
-        s->sending.len > INT_MAX ? UV_E2BIG : uv_write(&s->write, &s->uv.stream, &buffer, 1, on_written);
+    int status = s->sending.len > INT_MAX ? UV_E2BIG : uv_write(&s->write, &s->uv.stream, &buffer, 1, on_written);
     if (status < 0) {
         text_clear(&s->sending);
         write_failed(s, status);

@@ -11,7 +11,7 @@
 #include "world/internal.h"
 #include "world/sim.h"
 
-#define SIM_EPOCH           UINT64_C(1000000000) /* what world_now() says at time 0: never 0, which callers use for "none" */
+#define SIM_EPOCH           UINT64_C(1000000000) /* world_now() at time 0: callers use 0 for "none" */
 #define SIM_WALL_START      INT64_C(1767225600000000000) /* 2026-01-01T00:00:00Z */
 #define SIM_LATENCY_MIN     UINT64_C(50000)
 #define SIM_LATENCY_MAX     UINT64_C(500000)
@@ -78,7 +78,7 @@ struct sim_node {
 
     struct sim_event wake;
     struct sim_event *aside, **aside_end; /* events that wait for resume */
-    struct sim_node *ready_next; /* in the list of nodes with tasks */
+    struct sim_node *ready_next;          /* in the list of nodes with tasks */
     bool ready;
 
     struct sim_link *links; /* towards the node of each index; shorter than the list of nodes: defaults */

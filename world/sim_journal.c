@@ -6,8 +6,8 @@
 
 /* Chances at a crash. The share of what is kept is itself drawn per crash, so that "all", "nothing" and mixtures all
  * happen often. */
-#define KEEP_SHARES  5 /* 0/4, 1/4, ... 4/4 */
-#define TORN_ONE_IN  4
+#define KEEP_SHARES 5 /* 0/4, 1/4, ... 4/4 */
+#define TORN_ONE_IN 4
 
 /* ---- the trees --------------------------------------------------------------------------------------------------- */
 
@@ -227,7 +227,7 @@ int journal_sync_file(struct sim_disk *d, struct disk_node *node)
 struct crash {
     struct sim_disk *disk;
     struct random *lots;
-    uint64_t keep;           /* out of KEEP_SHARES - 1 */
+    uint64_t keep; /* out of KEEP_SHARES - 1 */
     size_t kept, dropped, torn;
     bool failed;
 };

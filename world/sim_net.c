@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RETRY_FIRST  UINT64_C(1000000000) /* of connecting over a cut link; doubles, as TCP's does */
-#define PORT_MAX     65535
+#define RETRY_FIRST     UINT64_C(1000000000) /* of connecting over a cut link; doubles, as TCP's does */
+#define PORT_MAX        65535
 #define FIRST_PEER_PORT 50000
 
 struct sim_listener {

@@ -37,19 +37,19 @@ struct sim_connection {
     struct sim_stream *end[2]; /* NULL: closed, or its node ended */
     struct sim_pipe pipe[2];   /* pipe[i] carries what end i writes */
     unsigned references;
-    bool established;      /* the connecting side knows */
-    bool accepted;         /* the listening side made its end */
-    bool over;             /* neither side can hear of the other any more */
-    bool stalled_answer;   /* the accepting side's answer met a cut link */
+    bool established;           /* the connecting side knows */
+    bool accepted;              /* the listening side made its end */
+    bool over;                  /* neither side can hear of the other any more */
+    bool stalled_answer;        /* the accepting side's answer met a cut link */
     struct sim_event *deadline; /* of connecting */
     struct sim_event *linger;   /* of flushing after close */
-    uint64_t retry;        /* wait before the next attempt over a cut link */
-    char key[SIM_ADDRESS_MAX]; /* the listener's */
+    uint64_t retry;             /* wait before the next attempt over a cut link */
+    char key[SIM_ADDRESS_MAX];  /* the listener's */
     struct sim_connection *next, **link;
 };
 
 struct sim_stream {
-    struct world_stream base; /* first */
+    struct world_stream base;          /* first */
     struct sim_connection *connection; /* NULL: severed */
     int side;
     bool paused, accepted, ended, shut;
@@ -59,7 +59,7 @@ struct sim_stream {
 };
 
 /* sim_pipe.c */
-void sim_pipe_pump(struct sim_connection *c, int side); /* sends what the window allows */
+void sim_pipe_pump(struct sim_connection *c, int side);          /* sends what the window allows */
 void sim_pipe_deliver_later(struct sim_connection *c, int side); /* what arrived in pipe[side] */
 void sim_pipe_reset(struct sim_connection *c, int side); /* end `side` tells the other in line that it is gone */
 void sim_pipe_drop_unsent(struct sim_pipe *p);

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SPLIT_ONE_IN   4 /* how often a chunk is cut in two */
-#define COMPACT_AT     ((size_t)16 << 10)
-#define FNV_BASIS      UINT32_C(2166136261)
-#define FNV_PRIME      UINT32_C(16777619)
+#define SPLIT_ONE_IN 4 /* how often a chunk is cut in two */
+#define COMPACT_AT   ((size_t)16 << 10)
+#define FNV_BASIS    UINT32_C(2166136261)
+#define FNV_PRIME    UINT32_C(16777619)
 
 /* ---- references -------------------------------------------------------------------------------------------------- */
 
@@ -187,8 +187,8 @@ static void arrive_run(struct sim_event *e, bool dropped)
     uint64_t len = e->number >> 3;
     struct sim_pipe *p = &c->pipe[side];
     if (!dropped && !c->over) {
-        bool stalls = p->stalled > 0 || p->stalled_end || p->stalled_reset ||
-                      sim_link_cut(c->node[side], c->node[1 - side]);
+        bool stalls =
+            p->stalled > 0 || p->stalled_end || p->stalled_reset || sim_link_cut(c->node[side], c->node[1 - side]);
         if (stalls) {
             p->stalled += len;
             p->stalled_end = p->stalled_end || kind == ARRIVE_END;

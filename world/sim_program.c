@@ -12,7 +12,7 @@
 struct sim_process {
     struct world_process base; /* first */
     struct sim_node *parent;
-    uint64_t incarnation; /* of the parent */
+    uint64_t incarnation;  /* of the parent */
     struct sim_node *node; /* where the program runs */
     const struct sim_program *program;
     char **argv;
@@ -150,8 +150,7 @@ int sim_process_spawn(struct world *w, const struct world_spawn *spawn, const st
     struct sim *s = parent->sim;
     const struct sim_program *program = map_get(&s->programs, spawn->argv[0]);
     if (!program)
-        return error_set(err, ERROR_NOT_FOUND, "cannot run %s: no program of that name is registered",
-                         spawn->argv[0]);
+        return error_set(err, ERROR_NOT_FOUND, "cannot run %s: no program of that name is registered", spawn->argv[0]);
     struct world *target = sim_node(s, spawn->name ? spawn->name : spawn->argv[0]);
     struct sim_process *p = target ? calloc(1, sizeof(*p)) : NULL;
     if (!p)

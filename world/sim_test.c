@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- an echo server that keeps what it got, and a client that reconnects ------------------------------------------ */
+/* ---- an echo server that keeps what it got, and a client that reconnects ------------------------------------------
+ */
 
 struct session {
     struct server *server;
@@ -738,7 +739,10 @@ static void test_failing_start(void **state)
     pair_end(s);
 }
 
-#define PLAIN(test) {#test, test, NULL, NULL, NULL}
+#define PLAIN(test)                                                                                                    \
+    {                                                                                                                  \
+#test, test, NULL, NULL, NULL                                                                                  \
+    }
 
 int main(void)
 {

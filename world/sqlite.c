@@ -84,8 +84,7 @@ static int vfs_read(sqlite3_file *base, void *out, int amount, sqlite3_int64 off
 
 static int vfs_write(sqlite3_file *base, const void *data, int amount, sqlite3_int64 offset)
 {
-    return vfs_code(world_file_pwrite(file_of(base)->file, data, (size_t)amount, (uint64_t)offset),
-                    SQLITE_IOERR_WRITE);
+    return vfs_code(world_file_pwrite(file_of(base)->file, data, (size_t)amount, (uint64_t)offset), SQLITE_IOERR_WRITE);
 }
 
 static int vfs_truncate(sqlite3_file *base, sqlite3_int64 size)

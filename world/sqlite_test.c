@@ -75,7 +75,8 @@ static void test_basics(void **state)
     assert_int_equal(world_sqlite_open(f->world, fixture_path(f, "no/such/db"), &db, &err), ERROR_IO);
     assert_non_null(err.message);
     error_clear(&err);
-    assert_int_equal(world_write_file(f->world, path, bytes_of("this is no database, whatever its name says"), true, NULL), 0);
+    assert_int_equal(
+        world_write_file(f->world, path, bytes_of("this is no database, whatever its name says"), true, NULL), 0);
     assert_int_equal(world_sqlite_open(f->world, path, &db, &err), ERROR_INVALID);
     error_clear(&err);
 }
@@ -98,8 +99,7 @@ static void writer_turn(void *arg)
     struct writer *wr = arg;
     char sql[160];
     /* A row's value can be checked on its own, and is long enough to be torn. */
-    snprintf(sql, sizeof(sql),
-             "BEGIN; INSERT INTO t VALUES(%lld, zeroblob(2000)); UPDATE total SET n = n + 1; COMMIT",
+    snprintf(sql, sizeof(sql), "BEGIN; INSERT INTO t VALUES(%lld, zeroblob(2000)); UPDATE total SET n = n + 1; COMMIT",
              (long long)wr->next);
     if (sqlite3_exec(wr->db, sql, NULL, NULL, NULL) != SQLITE_OK)
         return;
@@ -290,7 +290,10 @@ static void test_deterministic(void **state)
 }
 
 #define BOTH(test)                                                                                                     \
-    {#test ", real", test, fixture_real, fixture_end, NULL}, {#test ", sim", test, fixture_sim, fixture_end, NULL}
+    {#test ", real", test, fixture_real, fixture_end, NULL},                                                           \
+    {                                                                                                                  \
+#test ", sim", test, fixture_sim, fixture_end, NULL                                                            \
+    }
 
 int main(void)
 {

@@ -168,8 +168,8 @@ static void test_connect_name(void **state)
 static void test_bad_addresses(void **state)
 {
     const struct fixture *f = *state;
-    static const char *const bad[] = {"", "nothing", ":80", "host:", "host:x", "host:70000", "host:-1", "a:b:1",
-                                      "[::1:80", "unix:"};
+    static const char *const bad[] = {"",           "nothing", ":80",   "host:",   "host:x",
+                                      "host:70000", "host:-1", "a:b:1", "[::1:80", "unix:"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         struct world_stream *s;
         struct world_listener *l;
@@ -190,8 +190,8 @@ static void test_in_use(void **state)
     struct world_listener *second;
     struct error err = ERROR_INIT;
     server_start(f, &s, "127.0.0.1:0");
-    assert_int_equal(
-        world_listen(f->world, world_listener_address(s.listener), server_accept, &s, &second, &err), ERROR_IN_USE);
+    assert_int_equal(world_listen(f->world, world_listener_address(s.listener), server_accept, &s, &second, &err),
+                     ERROR_IN_USE);
     char expected[128];
     snprintf(expected, sizeof(expected), "%s is already in use", world_listener_address(s.listener));
     assert_string_equal(err.message, expected);
@@ -420,15 +420,18 @@ static void test_many(void **state)
 }
 
 #define BOTH(test)                                                                                                     \
-    {#test ", real", test, fixture_real, fixture_end, NULL}, {#test ", sim", test, fixture_sim, fixture_end, NULL}
+    {#test ", real", test, fixture_real, fixture_end, NULL},                                                           \
+    {                                                                                                                  \
+#test ", sim", test, fixture_sim, fixture_end, NULL                                                            \
+    }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        BOTH(test_echo),         BOTH(test_echo_name),     BOTH(test_echo_unix),    BOTH(test_connect_name),
-        BOTH(test_bad_addresses), BOTH(test_in_use),       BOTH(test_refused),      BOTH(test_turned_away),
+        BOTH(test_echo),          BOTH(test_echo_name),     BOTH(test_echo_unix),    BOTH(test_connect_name),
+        BOTH(test_bad_addresses), BOTH(test_in_use),        BOTH(test_refused),      BOTH(test_turned_away),
         BOTH(test_back_pressure), BOTH(test_close_flushes), BOTH(test_close_unread), BOTH(test_close_bounded),
-        BOTH(test_abort),        BOTH(test_close_early),   BOTH(test_left_open),    BOTH(test_many),
+        BOTH(test_abort),         BOTH(test_close_early),   BOTH(test_left_open),    BOTH(test_many),
     };
     return cmocka_run_group_tests_name("streams", tests, NULL, NULL);
 }

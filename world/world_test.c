@@ -251,13 +251,20 @@ static void test_exit_words(void **state)
 }
 
 #define BOTH(test)                                                                                                     \
-    {#test ", real", test, fixture_real, fixture_end, NULL}, {#test ", sim", test, fixture_sim, fixture_end, NULL}
+    {#test ", real", test, fixture_real, fixture_end, NULL},                                                           \
+    {                                                                                                                  \
+#test ", sim", test, fixture_sim, fixture_end, NULL                                                            \
+    }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        BOTH(test_timer_order), BOTH(test_timer_heap), BOTH(test_tasks),
-        BOTH(test_run),         BOTH(test_random),     BOTH(test_points),
+        BOTH(test_timer_order),
+        BOTH(test_timer_heap),
+        BOTH(test_tasks),
+        BOTH(test_run),
+        BOTH(test_random),
+        BOTH(test_points),
         {"test_exit_words", test_exit_words, NULL, NULL, NULL},
     };
     return cmocka_run_group_tests_name("world", tests, NULL, NULL);

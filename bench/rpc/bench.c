@@ -227,16 +227,18 @@ static void report(const struct bench *b, int runs, bool json)
             printf("}");
         }
         printf("]}\n");
-        return;
     }
-    printf("unary echo of %d bytes, median of %d interleaved runs; shape is connections x calls in flight\n", PAYLOAD,
-           runs);
-    printf("%-6s %-8s %10s %14s %8s %8s %8s\n", "shape", "server", "calls/s", "CPU us/call", "p50 us", "p99 us", "MiB");
+    FILE *table = json ? stderr : stdout; /* with --json stdout is for programs */
+    fprintf(table, "unary echo of %d bytes, median of %d interleaved runs; shape is connections x calls in flight\n",
+            PAYLOAD, runs);
+    fprintf(table, "%-6s %-8s %10s %14s %8s %8s %8s\n", "shape", "server", "calls/s", "CPU us/call", "p50 us", "p99 us",
+            "MiB");
     for (int k = 0; k < SHAPES; k++) {
         for (int s = 0; s < SERVERS; s++)
-            printf("%-6s %-8s %10.0f %14.2f %8.0f %8.0f %8.1f\n", shapes[k].name, server_names[s],
-                   m[s][k].calls_per_second, m[s][k].cpu_us, m[s][k].p50_us, m[s][k].p99_us, m[s][k].resident_mib);
-        printf("%-6s ratio of CPU per call: 1 / %.1f\n", shapes[k].name, m[CCORE][k].cpu_us / m[OURS][k].cpu_us);
+            fprintf(table, "%-6s %-8s %10.0f %14.2f %8.0f %8.0f %8.1f\n", shapes[k].name, server_names[s],
+                    m[s][k].calls_per_second, m[s][k].cpu_us, m[s][k].p50_us, m[s][k].p99_us, m[s][k].resident_mib);
+        fprintf(table, "%-6s ratio of CPU per call: 1 / %.1f\n", shapes[k].name,
+                m[CCORE][k].cpu_us / m[OURS][k].cpu_us);
     }
 }
 

@@ -60,9 +60,9 @@ int main(int argc, char **argv)
     if (r == NULL)
         return exit_code;
     if (system_start(r, &s, &err) != 0)
-        return run_finish(r, harrow_error(&err, NULL));
+        return run_finish(r, run_failed(r, &err, "start of the system"));
     struct target *t = system_target(s);
-    double idle = measure(t, IDLE_TIME), loaded = 0, served = 0;
+    double loaded = 0, served = 0;
     struct workload_options options = {.seed = 1, .clients = CLIENTS, .keys = KEYS, .rate = RATE};
     if (workload_new(t, &options, &load, &err) == 0) {
         struct workload_window window;
@@ -74,6 +74,8 @@ int main(int argc, char **argv)
         workload_stop(load);
         workload_free(load);
     }
+    /* Last, for it outlives the token. */
+    double idle = measure(t, IDLE_TIME);
     printf("%-28s %12s\n", "", "x real time");
     printf("%-28s %12.0f\n", "idle", idle);
     printf("%-28s %12.0f   (%.0f calls/s answered)\n", "1,000 calls/s", loaded, served);

@@ -17,7 +17,8 @@ struct passage {
     struct api_target target;
     const char *token, *namespace, *request_id;
     struct rpc_stream *stream;
-    struct text first; /* the first message of an endpoint that should answer once; kept until the call ends */
+    struct world_timer begin; /* a stream nobody refused gets its head even when it has nothing to say yet */
+    struct text first;        /* the first message of an endpoint that should answer once; kept until the call ends */
     bool has_first;
     bool streams;   /* the endpoint answers more than once, as far as we know */
     bool streaming; /* the answer's head is out */
@@ -163,6 +164,11 @@ static void begin_streaming(struct passage *p)
     http_begin(p->x, 200, "application/x-ndjson");
 }
 
+static void begin_waited(void *arg)
+{
+    begin_streaming(arg);
+}
+
 /* The service took the call; a refusal comes without this and gets a status of its own. */
 static void stream_headers(void *arg, struct grpc_metadata headers)
 {
@@ -210,6 +216,7 @@ static void stream_finished(void *arg, const struct rpc_reply *reply)
     struct passage *p = arg;
     struct micro_error e;
     p->stream = NULL;
+    world_timer_stop(&p->begin);
     if (reply->status == GRPC_UNAVAILABLE)
         api_routes_forget(&p->gateway->routes, p->target.service);
     struct text first = p->first; /* the passage may be gone once the exchange is answered */
@@ -340,6 +347,9 @@ static void open_call(struct passage *p, const struct api_route *route)
         respond_failure(p->x, 503, err.message ? err.message : error_code_name(rc));
         goto out;
     }
+    world_timer_init(&p->begin, p->gateway->world, begin_waited, p);
+    if (p->streams)
+        (void)world_timer_start(&p->begin, GATEWAY_STREAM_BEGIN); /* without it the head comes with the first answer */
     http_on_cancel(p->x, client_gone, p);
     http_on_drained(p->x, client_ready, p);
 out:

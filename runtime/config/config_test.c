@@ -47,7 +47,8 @@ static void set(struct fixture *f, const char *path, const char *value, bool sec
 static void expect(struct fixture *f, const char *path, bool secret, const char *value)
 {
     struct sim_answer a = {0};
-    char *json = arena_printf(&f->arena, "{\"path\":\"%s\",\"options\":{\"secret\":%s}}", path, secret ? "true" : "false");
+    char *json =
+        arena_printf(&f->arena, "{\"path\":\"%s\",\"options\":{\"secret\":%s}}", path, secret ? "true" : "false");
     sim_system_call(&f->system, "config", "/config.Config/Get", f->token, json, &a);
     assert_int_equal(a.status, GRPC_OK);
     assert_string_equal(sim_answer_text(&a, "value/data"), value);
@@ -60,7 +61,8 @@ static void values(void **state)
     struct fixture f;
     begin(&f, 1);
     struct sim_system *s = &f.system;
-    test_expect(s, "config", "/config.Config/Get", f.token, "{\"path\":\"a\"}", GRPC_NOT_FOUND, "\"detail\":\"Not found\"");
+    test_expect(s, "config", "/config.Config/Get", f.token, "{\"path\":\"a\"}", GRPC_NOT_FOUND,
+                "\"detail\":\"Not found\"");
     test_expect(s, "config", "/config.Config/Delete", f.token, "{\"path\":\"a\"}", GRPC_NOT_FOUND, "Not found");
     set(&f, "a.b", "{\"c\":1}", false);
     set(&f, "a.b", "{\"d\":\"<two>\"}", false);
@@ -75,10 +77,12 @@ static void values(void **state)
     sim_system_call(s, "config", "/config.Config/Read", f.token, "{\"path\":\"a.b.c\"}", &a);
     assert_string_equal(sim_answer_text(&a, "change/namespace"), "micro");
     assert_string_equal(sim_answer_text(&a, "change/path"), "a.b.c");
-    assert_true(strstr(text_string(&a.text), "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b") != NULL);
+    assert_true(strstr(text_string(&a.text), "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b") !=
+                NULL);
     sim_answer_deinit(&a);
     /* what lies in the store is not plain */
-    sim_system_call(s, "store", "/store.Store/Read", f.token, "{\"key\":\"micro\",\"options\":{\"table\":\"config\"}}", &a);
+    sim_system_call(s, "store", "/store.Store/Read", f.token, "{\"key\":\"micro\",\"options\":{\"table\":\"config\"}}",
+                    &a);
     assert_int_equal(a.status, GRPC_OK);
     assert_null(strstr(text_string(&a.text), "aHVudGVyMg")); /* base64 of hunter2, at one of its places */
     sim_answer_deinit(&a);
@@ -100,12 +104,18 @@ static void refusals(void **state)
     test_expect(s, "config", "/config.Config/Get", NULL, "{}", GRPC_UNAUTHENTICATED, "account");
     test_expect(s, "config", "/config.Config/Get", stranger, "{}", GRPC_PERMISSION_DENIED, NULL);
     test_expect(s, "config", "/config.Config/Get", user, "{}", GRPC_UNAUTHENTICATED, NULL);
-    test_expect(s, "config", "/config.Config/Set", stranger, "{\"namespace\":\"tenant\",\"path\":\"k\",\"value\":{\"data\":\"1\"}}", GRPC_OK, NULL);
-    test_expect(s, "config", "/config.Config/Get", f.token, "{\"path\":\"k\"}", GRPC_NOT_FOUND, NULL); /* another namespace's */
-    test_expect(s, "config", "/config.Config/Set", f.token, "{\"path\":\"a\",\"value\":{\"data\":\"{\\\"x\\\": }\"}}", GRPC_INVALID_ARGUMENT, "line 1, column 7");
-    test_expect(s, "config", "/config.Config/Set", f.token, "{\"path\":\"a\"}", GRPC_INVALID_ARGUMENT, "a value is required");
-    test_expect(s, "config", "/config.Config/Set", f.token, "{\"path\":\"a\",\"value\":{\"data\":\"1\",\"format\":\"toml\"}}", GRPC_INVALID_ARGUMENT, "toml");
-    test_expect(s, "config", "/config.Config/Set", f.token, "{\"path\":\"a..b\",\"value\":{\"data\":\"1\"}}", GRPC_INVALID_ARGUMENT, "character 3");
+    test_expect(s, "config", "/config.Config/Set", stranger,
+                "{\"namespace\":\"tenant\",\"path\":\"k\",\"value\":{\"data\":\"1\"}}", GRPC_OK, NULL);
+    test_expect(s, "config", "/config.Config/Get", f.token, "{\"path\":\"k\"}", GRPC_NOT_FOUND,
+                NULL); /* another namespace's */
+    test_expect(s, "config", "/config.Config/Set", f.token, "{\"path\":\"a\",\"value\":{\"data\":\"{\\\"x\\\": }\"}}",
+                GRPC_INVALID_ARGUMENT, "line 1, column 7");
+    test_expect(s, "config", "/config.Config/Set", f.token, "{\"path\":\"a\"}", GRPC_INVALID_ARGUMENT,
+                "a value is required");
+    test_expect(s, "config", "/config.Config/Set", f.token,
+                "{\"path\":\"a\",\"value\":{\"data\":\"1\",\"format\":\"toml\"}}", GRPC_INVALID_ARGUMENT, "toml");
+    test_expect(s, "config", "/config.Config/Set", f.token, "{\"path\":\"a..b\",\"value\":{\"data\":\"1\"}}",
+                GRPC_INVALID_ARGUMENT, "character 3");
     end(&f);
 }
 
@@ -136,11 +146,16 @@ static void changes_at_once(void **state)
     begin(&f, 3);
     char *bearer = arena_printf(&f.arena, "Bearer %s", f.token);
     const struct grpc_header header = {bytes_of("authorization"), bytes_of(bearer)};
-    assert_int_equal(rpc_channel_new(f.system.client, &(struct rpc_channel_options){.addresses = "config:8001"}, &channel, NULL), 0);
+    assert_int_equal(
+        rpc_channel_new(f.system.client, &(struct rpc_channel_options){.addresses = "config:8001"}, &channel, NULL), 0);
     for (size_t i = 0; i < m.wanted; i++) {
         char *json = arena_printf(&f.arena, "{\"path\":\"many.k%zu\",\"value\":{\"data\":\"%zu\"}}", i, i);
-        const struct rpc_request request = {.path = "/config.Config/Set", .metadata = {&header, 1}, .timeout = TEST_CALL_LIMIT,
-                                            .content_type = "application/grpc+json", .message = bytes_of(json), .has_message = true,
+        const struct rpc_request request = {.path = "/config.Config/Set",
+                                            .metadata = {&header, 1},
+                                            .timeout = TEST_CALL_LIMIT,
+                                            .content_type = "application/grpc+json",
+                                            .message = bytes_of(json),
+                                            .has_message = true,
                                             .wait_for_ready = true};
         assert_int_equal(rpc_unary(channel, &request, on_answer, &m, NULL, NULL), 0);
     }
@@ -165,7 +180,8 @@ static void store_away(void **state)
     begin(&f, 4);
     set(&f, "k", "\"v\"", true);
     sim_kill(f.system.sim, "store");
-    test_expect(&f.system, "config", "/config.Config/Get", f.token, "{\"path\":\"k\"}", GRPC_UNAVAILABLE, "the store cannot be reached");
+    test_expect(&f.system, "config", "/config.Config/Get", f.token, "{\"path\":\"k\"}", GRPC_UNAVAILABLE,
+                "the store cannot be reached");
     sim_system_start(&f.system, "store");
     sim_kill(f.system.sim, "config");
     sim_system_start(&f.system, "config");
@@ -174,7 +190,8 @@ static void store_away(void **state)
     /* stopping with calls in work */
     sim_kill(f.system.sim, "store");
     struct test_stream pending;
-    test_stream_open(&pending, &f.system, "config", "/config.Config/Set", f.token, "{\"path\":\"k\",\"value\":{\"data\":\"1\"}}");
+    test_stream_open(&pending, &f.system, "config", "/config.Config/Set", f.token,
+                     "{\"path\":\"k\",\"value\":{\"data\":\"1\"}}");
     sim_kill(f.system.sim, "config");
     test_stream_wait(&pending, 0);
     assert_int_equal(pending.status, GRPC_UNAVAILABLE);

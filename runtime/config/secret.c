@@ -8,9 +8,9 @@
 #include <openssl/evp.h>
 #include <string.h>
 
-#define NONCE_SIZE    12
-#define TAG_SIZE      16
-#define KEY_FILE_MAX  4096 /* bytes */
+#define NONCE_SIZE   12
+#define TAG_SIZE     16
+#define KEY_FILE_MAX 4096 /* bytes */
 
 static int decode_key(struct config_key *k, struct bytes base64, const char *from, struct error *err)
 {
@@ -72,7 +72,8 @@ int config_seal(const struct config_key *k, const char *namespace, struct bytes 
     EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
     rc = ERROR_MEMORY;
     text_add(&sealed, nonce, sizeof nonce);
-    if (!c || plain.len > INT_MAX / 2 || strlen(namespace) > INT_MAX / 2 || !text_reserve(&sealed, plain.len + TAG_SIZE))
+    if (!c || plain.len > INT_MAX / 2 || strlen(namespace) > INT_MAX / 2 ||
+        !text_reserve(&sealed, plain.len + TAG_SIZE))
         goto out;
     uint8_t *body = (uint8_t *)sealed.data + NONCE_SIZE;
     if (EVP_EncryptInit_ex(c, EVP_aes_256_gcm(), NULL, k->bytes, nonce) != 1 ||
@@ -101,7 +102,8 @@ int config_unseal(const struct config_key *k, const char *namespace, struct byte
     EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
     size_t start = out->len;
     int len = 0, rc = ERROR_DENIED;
-    if (!c || !base64_decode(&raw, sealed) || !text_ok(&raw) || raw.len < NONCE_SIZE + TAG_SIZE || raw.len > INT_MAX / 2)
+    if (!c || !base64_decode(&raw, sealed) || !text_ok(&raw) || raw.len < NONCE_SIZE + TAG_SIZE ||
+        raw.len > INT_MAX / 2)
         goto out;
     size_t body_len = raw.len - NONCE_SIZE - TAG_SIZE;
     uint8_t *bytes = (uint8_t *)raw.data;

@@ -54,7 +54,8 @@ static int check_tree(const json_t *node, int depth)
         json_decref(plain);
         return ok ? 0 : ERROR_INVALID;
     }
-    for (void *i = json_object_iter((json_t *)(uintptr_t)node); i; i = json_object_iter_next((json_t *)(uintptr_t)node, i))
+    for (void *i = json_object_iter((json_t *)(uintptr_t)node); i;
+         i = json_object_iter_next((json_t *)(uintptr_t)node, i))
         if (check_tree(json_object_iter_value(i), depth + 1) != 0)
             return ERROR_INVALID;
     return 0;

@@ -1,6 +1,6 @@
 /* A namespace's configuration as v3 keeps it: a JSON tree whose inner nodes are objects and whose leaves are objects
- * {"leaf": true, "value": JSON text, "secret": bool}. An inner node may have a child called "leaf": a child is always an
- * object, so the two cannot be confused.
+ * {"leaf": true, "value": JSON text, "secret": bool}. An inner node may have a child called "leaf": a child is always
+ * an object, so the two cannot be confused.
  *
  * Paths are names joined by dots; the empty path is the root. Setting a map onto a map merges them, everything else
  * replaces; arrays are leaves. */

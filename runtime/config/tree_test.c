@@ -91,8 +91,18 @@ static void cases_of_v3(void **state)
 static void values(void **state)
 {
     (void)state;
-    static const char *const kept[] = {"null", "true", "-5", "9223372036854775807", "0.1", "1e+300", "2.5", "[]", "{}",
-                                       "[[1],{\"a\":null}]", "\"\\u0001\\\"\\\\\"", "\"œ\""};
+    static const char *const kept[] = {"null",
+                                       "true",
+                                       "-5",
+                                       "9223372036854775807",
+                                       "0.1",
+                                       "1e+300",
+                                       "2.5",
+                                       "[]",
+                                       "{}",
+                                       "[[1],{\"a\":null}]",
+                                       "\"\\u0001\\\"\\\\\"",
+                                       "\"œ\""};
     for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
         json_t *root = with("k", kept[i]);
         expect(root, "k", NULL, kept[i]);
@@ -220,7 +230,11 @@ static void refusals(void **state)
     expect(root, "", NULL, "{\"keep\":1}"); /* nothing of it was done */
     text_deinit(&deep);
     json_decref(root);
-    static const char *const stored[] = {"", "[]", "{\"a\":1}", "{\"a\":{\"leaf\":true}}", "{\"a\":{\"leaf\":true,\"value\":1}}",
+    static const char *const stored[] = {"",
+                                         "[]",
+                                         "{\"a\":1}",
+                                         "{\"a\":{\"leaf\":true}}",
+                                         "{\"a\":{\"leaf\":true,\"value\":1}}",
                                          "{\"a\":{\"leaf\":true,\"value\":\"nul\"}}"};
     for (size_t i = 0; i < sizeof stored / sizeof stored[0]; i++)
         assert_int_not_equal(config_tree_parse(bytes_of(stored[i]), &root, &err), 0);

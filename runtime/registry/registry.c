@@ -101,8 +101,8 @@ static void get_service(struct rpc_call *call, const ProtobufCMessage *request, 
     if (!micro_authorize(call, domain, id))
         return;
     Registry__GetResponse reply = REGISTRY__GET_RESPONSE__INIT;
-    int rc = registry_table_read(&r->table, domain, get->service, rpc_call_arena(call), &reply.services,
-                                 &reply.n_services);
+    int rc =
+        registry_table_read(&r->table, domain, get->service, rpc_call_arena(call), &reply.services, &reply.n_services);
     if (rc)
         micro_fail(call, 507, id, "out of memory");
     else if (reply.n_services == 0)
@@ -154,8 +154,8 @@ static void watch(struct rpc_call *call, const ProtobufCMessage *request, void *
         micro_fail(call, 507, id, "out of memory");
         return;
     }
-    *w = (struct watcher){.call = call, .service = wanted->service, .domain = domain, .next = r->watchers,
-                          .link = &r->watchers};
+    *w = (struct watcher){
+        .call = call, .service = wanted->service, .domain = domain, .next = r->watchers, .link = &r->watchers};
     if (w->next)
         w->next->link = &w->next;
     r->watchers = w;
@@ -206,11 +206,27 @@ static void dismiss_watchers(struct registry *r)
 /* ---- the component ---------------------------------------------------------------------------------------------- */
 
 static const struct rpc_method methods[] = {
-    {.name = "GetService", .input = &registry__get_request__descriptor, .output = &registry__get_response__descriptor, .unary = get_service},
-    {.name = "Register", .input = &registry__service__descriptor, .output = &registry__empty_response__descriptor, .unary = register_service},
-    {.name = "Deregister", .input = &registry__service__descriptor, .output = &registry__empty_response__descriptor, .unary = deregister_service},
-    {.name = "ListServices", .input = &registry__list_request__descriptor, .output = &registry__list_response__descriptor, .unary = list_services},
-    {.name = "Watch", .input = &registry__watch_request__descriptor, .output = &registry__result__descriptor, .unary = watch, .cancelled = watch_cancelled},
+    {.name = "GetService",
+     .input = &registry__get_request__descriptor,
+     .output = &registry__get_response__descriptor,
+     .unary = get_service},
+    {.name = "Register",
+     .input = &registry__service__descriptor,
+     .output = &registry__empty_response__descriptor,
+     .unary = register_service},
+    {.name = "Deregister",
+     .input = &registry__service__descriptor,
+     .output = &registry__empty_response__descriptor,
+     .unary = deregister_service},
+    {.name = "ListServices",
+     .input = &registry__list_request__descriptor,
+     .output = &registry__list_response__descriptor,
+     .unary = list_services},
+    {.name = "Watch",
+     .input = &registry__watch_request__descriptor,
+     .output = &registry__result__descriptor,
+     .unary = watch,
+     .cancelled = watch_cancelled},
 };
 static const struct rpc_service registry_service = {
     .name = "registry.Registry", .methods = methods, .method_count = sizeof methods / sizeof methods[0]};

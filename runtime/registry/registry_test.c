@@ -44,7 +44,8 @@ static void lookups(void **state)
     struct fixture f;
     begin(&f, 1);
     struct sim_system *s = &f.system;
-    test_expect(s, "registry", GET, f.token, "{\"service\":\"nobody\"}", GRPC_NOT_FOUND, "\"detail\":\"service not found\"");
+    test_expect(s, "registry", GET, f.token, "{\"service\":\"nobody\"}", GRPC_NOT_FOUND,
+                "\"detail\":\"service not found\"");
     test_expect(s, "registry", "/registry.Registry/ListServices", f.token, "{}", GRPC_OK, "\"registry\"");
     struct sim_answer a = {0};
     sim_system_call(s, "registry", GET, f.token, HELLOWORLD, &a);
@@ -79,8 +80,10 @@ static void access_rules(void **state)
     /* the other domain's services are not seen here, a micro admin sees all */
     test_expect(s, "registry", GET, f.token, "{\"service\":\"x\"}", GRPC_NOT_FOUND, NULL);
     test_expect(s, "registry", GET, f.token, "{\"service\":\"x\",\"options\":{\"domain\":\"*\"}}", GRPC_OK, "x-1");
-    test_expect(s, "registry", GET, stranger, "{\"service\":\"x\",\"options\":{\"domain\":\"*\"}}", GRPC_PERMISSION_DENIED, NULL);
-    test_expect(s, "registry", "/registry.Registry/Register", f.token, "{\"name\":\"x\"}", GRPC_INVALID_ARGUMENT, "node");
+    test_expect(s, "registry", GET, stranger, "{\"service\":\"x\",\"options\":{\"domain\":\"*\"}}",
+                GRPC_PERMISSION_DENIED, NULL);
+    test_expect(s, "registry", "/registry.Registry/Register", f.token, "{\"name\":\"x\"}", GRPC_INVALID_ARGUMENT,
+                "node");
     test_expect(s, "registry", "/registry.Registry/Register", f.token,
                 "{\"name\":\"x\",\"nodes\":[{\"id\":\"a\",\"address\":\"b\"}],\"options\":{\"domain\":\"*\"}}",
                 GRPC_INVALID_ARGUMENT, "domain");
@@ -161,7 +164,8 @@ static void quick_restart(void **state)
     end(&f);
 }
 
-/* The registry forgets everything when it dies; services say again where they are without waiting for their heartbeat. */
+/* The registry forgets everything when it dies; services say again where they are without waiting for their heartbeat.
+ */
 static void registry_restart(void **state)
 {
     (void)state;
@@ -179,8 +183,8 @@ int main(void)
 {
     log_set_level(LOG_OFF);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lookups),      cmocka_unit_test(access_rules), cmocka_unit_test(silent_death),
-        cmocka_unit_test(heartbeats),   cmocka_unit_test(orderly_stop), cmocka_unit_test(quick_restart),
+        cmocka_unit_test(lookups),          cmocka_unit_test(access_rules), cmocka_unit_test(silent_death),
+        cmocka_unit_test(heartbeats),       cmocka_unit_test(orderly_stop), cmocka_unit_test(quick_restart),
         cmocka_unit_test(registry_restart),
     };
     int failed = cmocka_run_group_tests_name("registry", tests, NULL, NULL);

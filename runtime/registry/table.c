@@ -303,7 +303,8 @@ static int put_node(struct registry_table *t, struct registry_group *g, struct v
     return remove_nodes(t, g, v, replaced_by, n);
 }
 
-static struct version *make_version(struct registry_table *t, struct registry_group *g, const Registry__Service *service)
+static struct version *make_version(struct registry_table *t, struct registry_group *g,
+                                    const Registry__Service *service)
 {
     Registry__Service definition = definition_of(service);
     struct version *v = calloc(1, sizeof *v);

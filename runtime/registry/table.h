@@ -1,5 +1,5 @@
-/* The registry's data: domains hold services, services hold versions, versions hold nodes, nodes expire. In memory only;
- * every service says again where it is within its heartbeat.
+/* The registry's data: domains hold services, services hold versions, versions hold nodes, nodes expire. In memory
+ * only; every service says again where it is within its heartbeat.
  *
  * Every change that a reader could see is told to `changed`, expiry included: "create" for a version nobody had, and
  * "update" when its nodes, endpoints or metadata became others, each with the version as it is now; "delete" with the

@@ -172,8 +172,11 @@ bool micro_guard(struct rpc_call *call, void *service)
             if (rc == 0 && (rc = remember(s, call, claims)) != 0)
                 error_set(&err, rc, "out of memory");
             if (rc) {
-                micro_fail(call, rc == ERROR_MEMORY ? 507 : rc == ERROR_DENIED ? 401 : 500, s->config.name, "%s",
-                           err.message ? err.message : "invalid token");
+                micro_fail(call,
+                           rc == ERROR_MEMORY   ? 507
+                           : rc == ERROR_DENIED ? 401
+                                                : 500,
+                           s->config.name, "%s", err.message ? err.message : "invalid token");
                 error_clear(&err);
                 return false;
             }

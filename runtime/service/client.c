@@ -56,8 +56,8 @@ int micro_service_channel(struct micro_service *s, const char *name, struct rpc_
     if (!link || !(link->name = strdup(name)))
         goto no_memory;
     link->service = s;
-    struct rpc_channel_options options = {.keepalive_every = KEEPALIVE_EVERY, .keepalive_timeout = KEEPALIVE_TIMEOUT,
-                                          .user_agent = "grpc-c-micro/1"};
+    struct rpc_channel_options options = {
+        .keepalive_every = KEEPALIVE_EVERY, .keepalive_timeout = KEEPALIVE_TIMEOUT, .user_agent = "grpc-c-micro/1"};
     if (fixed) {
         int rc = micro_peer_address(s->config.options, name, address, sizeof address);
         if (rc) {
@@ -99,8 +99,8 @@ static void on_reply(void *arg, const struct rpc_reply *reply)
     struct error err = ERROR_INIT;
     ProtobufCMessage *message = NULL;
     int status = reply->status;
-    const char *text = arena_string_n(&arena, reply->message.data ? (const char *)reply->message.data : "",
-                                      reply->message.len);
+    const char *text =
+        arena_string_n(&arena, reply->message.data ? (const char *)reply->message.data : "", reply->message.len);
     if (status == GRPC_OK && !reply->body.data) {
         status = GRPC_INTERNAL;
         text = "the service answered without a message";
@@ -125,8 +125,8 @@ static bool build_path(char *out, size_t size, const char *service, const char *
     else if (dot)
         n = snprintf(out, size, "/%s/%s", service, method);
     else
-        n = snprintf(out, size, "/%s.%c%s/%s", service, toupper((unsigned char)service[0]), service[0] ? service + 1 : "",
-                     method);
+        n = snprintf(out, size, "/%s.%c%s/%s", service, toupper((unsigned char)service[0]),
+                     service[0] ? service + 1 : "", method);
     return n > 0 && (size_t)n < size;
 }
 

@@ -11,7 +11,9 @@ static void health(struct rpc_call *call, const ProtobufCMessage *request, void 
     (void)request;
     struct micro_service *s = service;
     Debug__HealthResponse reply = DEBUG__HEALTH_RESPONSE__INIT;
-    char *status = arena_string(rpc_call_arena(call), s->healthy ? "ok" : s->unhealthy_why ? s->unhealthy_why : "unhealthy");
+    char *status = arena_string(rpc_call_arena(call), s->healthy         ? "ok"
+                                                      : s->unhealthy_why ? s->unhealthy_why
+                                                                         : "unhealthy");
     if (status)
         reply.status = status;
     rpc_call_reply(call, &reply.base);
@@ -62,10 +64,22 @@ static void trace(struct rpc_call *call, const ProtobufCMessage *request, void *
 }
 
 static const struct rpc_method methods[] = {
-    {.name = "Log", .input = &debug__log_request__descriptor, .output = &debug__log_response__descriptor, .unary = log_records},
-    {.name = "Health", .input = &debug__health_request__descriptor, .output = &debug__health_response__descriptor, .unary = health},
-    {.name = "Stats", .input = &debug__stats_request__descriptor, .output = &debug__stats_response__descriptor, .unary = stats},
-    {.name = "Trace", .input = &debug__trace_request__descriptor, .output = &debug__trace_response__descriptor, .unary = trace},
+    {.name = "Log",
+     .input = &debug__log_request__descriptor,
+     .output = &debug__log_response__descriptor,
+     .unary = log_records},
+    {.name = "Health",
+     .input = &debug__health_request__descriptor,
+     .output = &debug__health_response__descriptor,
+     .unary = health},
+    {.name = "Stats",
+     .input = &debug__stats_request__descriptor,
+     .output = &debug__stats_response__descriptor,
+     .unary = stats},
+    {.name = "Trace",
+     .input = &debug__trace_request__descriptor,
+     .output = &debug__trace_response__descriptor,
+     .unary = trace},
 };
 const struct rpc_service micro_debug_service = {
     .name = "debug.Debug", .methods = methods, .method_count = sizeof methods / sizeof methods[0]};

@@ -53,8 +53,10 @@ static void debug_handler(void **state)
     test_expect(s, "helloworld", "/helloworld.Nothing/Nothing", NULL, "{}", GRPC_UNIMPLEMENTED, NULL);
     sim_system_call(s, "helloworld", "/helloworld.Debug/Stats", NULL, "{}", &b);
     assert_int_equal(a.status, GRPC_OK);
-    assert_int_equal(strtoull(sim_answer_text(&b, "requests"), NULL, 10) - strtoull(sim_answer_text(&a, "requests"), NULL, 10), 2);
-    assert_int_equal(strtoull(sim_answer_text(&b, "errors"), NULL, 10) - strtoull(sim_answer_text(&a, "errors"), NULL, 10), 1);
+    assert_int_equal(
+        strtoull(sim_answer_text(&b, "requests"), NULL, 10) - strtoull(sim_answer_text(&a, "requests"), NULL, 10), 2);
+    assert_int_equal(
+        strtoull(sim_answer_text(&b, "errors"), NULL, 10) - strtoull(sim_answer_text(&a, "errors"), NULL, 10), 1);
     assert_true(strtoull(sim_answer_text(&b, "uptime"), NULL, 10) >= 10);
     sim_answer_deinit(&a);
     sim_answer_deinit(&b);
@@ -69,7 +71,8 @@ static void routing_and_greeting(void **state)
     begin(&f, 2);
     struct sim_system *s = &f.system;
     test_expect(s, "helloworld", "/helloworld.Helloworld/Call", NULL, "{\"name\":\"Joe\"}", GRPC_OK, "\"Hello Joe\"");
-    test_expect(s, "helloworld", "/any.prefix.Helloworld/Call", f.token, "{\"name\":\"Jane\"}", GRPC_OK, "\"Hello Jane\"");
+    test_expect(s, "helloworld", "/any.prefix.Helloworld/Call", f.token, "{\"name\":\"Jane\"}", GRPC_OK,
+                "\"Hello Jane\"");
     test_expect(s, "helloworld", "/helloworld.Helloworld/Call", "rubbish", "{}", GRPC_UNAUTHENTICATED, "\"code\":401");
     struct test_stream t;
     test_stream_open(&t, s, "helloworld", "/helloworld.Helloworld/Stream", NULL, "{\"count\":1000}");
@@ -78,7 +81,8 @@ static void routing_and_greeting(void **state)
     assert_int_equal(t.messages, 1000);
     assert_non_null(strstr(text_string(&t.lines), "999"));
     test_stream_close(&t);
-    test_expect(s, "helloworld", "/helloworld.Helloworld/Stream", NULL, "{\"count\":-1}", GRPC_INVALID_ARGUMENT, "count");
+    test_expect(s, "helloworld", "/helloworld.Helloworld/Stream", NULL, "{\"count\":-1}", GRPC_INVALID_ARGUMENT,
+                "count");
     test_stream_open(&t, s, "helloworld", "/helloworld.Helloworld/PingPong", NULL, NULL);
     for (size_t i = 1; i <= 3; i++) {
         assert_int_equal(rpc_stream_send(t.stream, bytes_of("{\"stroke\":7}")), 0);
@@ -116,10 +120,16 @@ static void raw_call(struct fixture *f, const char *authorization, struct raw *r
 {
     struct rpc_channel *channel;
     const struct grpc_header header = {bytes_of("authorization"), bytes_of(authorization)};
-    const struct rpc_request request = {.path = "/registry.Registry/GetService", .metadata = {&header, 1}, .has_message = true,
-                                        .timeout = TEST_CALL_LIMIT, .content_type = "application/grpc+json", .message = bytes_of("{\"service\":\"x\"}")};
+    const struct rpc_request request = {.path = "/registry.Registry/GetService",
+                                        .metadata = {&header, 1},
+                                        .has_message = true,
+                                        .timeout = TEST_CALL_LIMIT,
+                                        .content_type = "application/grpc+json",
+                                        .message = bytes_of("{\"service\":\"x\"}")};
     *r = (struct raw){0};
-    assert_int_equal(rpc_channel_new(f->system.client, &(struct rpc_channel_options){.addresses = "registry:8000"}, &channel, NULL), 0);
+    assert_int_equal(
+        rpc_channel_new(f->system.client, &(struct rpc_channel_options){.addresses = "registry:8000"}, &channel, NULL),
+        0);
     assert_int_equal(rpc_unary(channel, &request, on_raw, r, NULL, NULL), 0);
     assert_int_equal(world_run_until(f->system.client, raw_done, r, TEST_CALL_LIMIT), 0);
     rpc_channel_free(channel);
@@ -160,7 +170,8 @@ static void authorization_headers(void **state)
     }
     /* a token that was good and has expired, although its check is remembered */
     struct raw r;
-    const char *user = arena_printf(&f.arena, "Bearer %s", sim_system_token(&f.system, &f.arena, "u", "user", "micro", NULL));
+    const char *user =
+        arena_printf(&f.arena, "Bearer %s", sim_system_token(&f.system, &f.arena, "u", "user", "micro", NULL));
     raw_call(&f, user, &r);
     assert_int_equal(r.status, GRPC_NOT_FOUND);
     raw_deinit(&r);
@@ -201,7 +212,8 @@ static void error_forms(void **state)
     end(&f);
 }
 
-/* ---- a service that calls others by name -------------------------------------------------------------------------- */
+/* ---- a service that calls others by name --------------------------------------------------------------------------
+ */
 
 struct answer {
     bool done;
@@ -229,7 +241,8 @@ static struct answer hello(struct fixture *f, struct micro_service *service)
     char name[] = "you";
     Helloworld__Request request = HELLOWORLD__REQUEST__INIT;
     request.name = name;
-    int rc = micro_call(service, "helloworld", "Call", &request.base, &helloworld__response__descriptor, 0, on_hello, &a);
+    int rc =
+        micro_call(service, "helloworld", "Call", &request.base, &helloworld__response__descriptor, 0, on_hello, &a);
     if (rc) {
         a.status = rc;
         return a;
@@ -245,8 +258,13 @@ static void found_by_name(void **state)
     begin(&f, 5);
     struct micro_service *service = NULL;
     struct rpc_channel *channel;
-    const struct micro_options options = {.name = "probe", .data_dir = "data", .host = "0.0.0.0", .base_port = 8000,
-                                          .profile = "local", .token = f.token, .public_key = text_string(&f.system.public_key),
+    const struct micro_options options = {.name = "probe",
+                                          .data_dir = "data",
+                                          .host = "0.0.0.0",
+                                          .base_port = 8000,
+                                          .profile = "local",
+                                          .token = f.token,
+                                          .public_key = text_string(&f.system.public_key),
                                           .peers = "registry=registry:8000"};
     const struct micro_service_config config = {.name = "probe", .access = MICRO_ACCOUNT, .options = &options};
     assert_int_equal(micro_service_new(f.system.client, &config, &service, NULL), 0);
@@ -256,16 +274,21 @@ static void found_by_name(void **state)
     assert_int_equal(a.status, GRPC_OK);
     assert_string_equal(a.text, "Hello you");
     /* ours is registered under the name others can use */
-    test_eventually(&f.system, "registry", "/registry.Registry/GetService", f.token, "{\"service\":\"probe\"}", GRPC_OK, "client:", 5);
+    test_eventually(&f.system, "registry", "/registry.Registry/GetService", f.token, "{\"service\":\"probe\"}", GRPC_OK,
+                    "client:", 5);
     assert_int_equal(micro_service_channel(service, "nobody", &channel, NULL), ERROR_NOT_FOUND);
     /* it moves to another address, while we hold a channel to the old one */
     sim_terminate(f.system.sim, "helloworld");
     sim_run_for(f.system.sim, (uint64_t)(2 * SECOND));
     assert_int_equal(micro_service_channel(service, "helloworld", &channel, NULL), ERROR_NOT_FOUND);
-    const char *argv[] = {"micro", "helloworld", "--address", "0.0.0.0:9999", "--peers", "registry=registry:8000",
-                          "--token", f.token, "--public-key", text_string(&f.system.public_key)};
+    const char *argv[] = {"micro",        "helloworld",
+                          "--address",    "0.0.0.0:9999",
+                          "--peers",      "registry=registry:8000",
+                          "--token",      f.token,
+                          "--public-key", text_string(&f.system.public_key)};
     assert_int_equal(sim_start(f.system.sim, "elsewhere", "micro", 10, argv, NULL), 0);
-    test_eventually(&f.system, "registry", "/registry.Registry/GetService", f.token, "{\"service\":\"helloworld\"}", GRPC_OK, "elsewhere:9999", 5);
+    test_eventually(&f.system, "registry", "/registry.Registry/GetService", f.token, "{\"service\":\"helloworld\"}",
+                    GRPC_OK, "elsewhere:9999", 5);
     a = hello(&f, service);
     assert_int_equal(a.status, GRPC_OK);
     /* the registry dies: what was known still works */
@@ -275,7 +298,8 @@ static void found_by_name(void **state)
     assert_int_equal(a.status, GRPC_OK);
     sim_system_start(&f.system, "registry");
     sim_system_wait(&f.system, "registry");
-    test_eventually(&f.system, "registry", "/registry.Registry/GetService", f.token, "{\"service\":\"probe\"}", GRPC_OK, "client:", 10);
+    test_eventually(&f.system, "registry", "/registry.Registry/GetService", f.token, "{\"service\":\"probe\"}", GRPC_OK,
+                    "client:", 10);
     a = hello(&f, service);
     assert_int_equal(a.status, GRPC_OK);
     micro_service_free(service);
@@ -300,7 +324,8 @@ static void whole_run(uint64_t seed, struct text *trace)
     sim_system_start_all(&s, started);
     const char *token = sim_system_token(&s, &arena, "tester", "user", "micro", "admin");
     test_expect(&s, "notes", "/notes.Notes/Create", token, "{\"title\":\"x\"}", GRPC_OK, NULL);
-    test_expect(&s, "config", "/config.Config/Set", token, "{\"path\":\"a\",\"value\":{\"data\":\"1\"},\"options\":{\"secret\":true}}", GRPC_OK, NULL);
+    test_expect(&s, "config", "/config.Config/Set", token,
+                "{\"path\":\"a\",\"value\":{\"data\":\"1\"},\"options\":{\"secret\":true}}", GRPC_OK, NULL);
     sim_crash(s.sim, "store");
     sim_run_for(s.sim, (uint64_t)(1 * SECOND));
     sim_system_start(&s, "store");

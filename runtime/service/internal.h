@@ -6,6 +6,7 @@
  *   token.c      RS256 tokens and keys
  *   debug.c      the Debug handler every service carries
  *   discovery.c  registration, and following the registry's changes
+ *   known.c      what was learnt that way
  *   client.c     channels to other services, calls with our own token
  *   schema.c     what the registry is told about endpoints
  *   pool.c       the compiled-in contracts */
@@ -20,19 +21,19 @@
 
 #include <stdio.h>
 
-#define MICRO_REGISTER_TTL      90               /* seconds a registration lives */
-#define MICRO_REGISTER_EVERY    (30 * SECOND)    /* heartbeat */
-#define MICRO_REGISTER_TIMEOUT  (5 * SECOND)     /* for one call to the registry */
-#define MICRO_DEREGISTER_WAIT   (1 * SECOND)     /* when stopping: not longer than this */
-#define MICRO_RETRY_FIRST       (100 * MILLISECOND)
-#define MICRO_RETRY_MAX         (5 * SECOND)
-#define MICRO_DENIED_RETRY      (30 * SECOND)    /* when the registry answers, but not what we want */
-#define MICRO_STALE_KEEP        (60 * SECOND)    /* nodes a restarted registry does not know yet are believed so long */
-#define MICRO_CALL_TIMEOUT      (10 * SECOND)
-#define MICRO_TOKEN_MAX         ((size_t)16 << 10) /* bytes of an access token */
-#define MICRO_TOKEN_CACHE       256              /* verified tokens kept; a power of two */
-#define MICRO_ADDRESS_MAX       256
-#define MICRO_SCHEMA_DEPTH      5                /* levels of nested messages told to the registry */
+#define MICRO_REGISTER_TTL     90            /* seconds a registration lives */
+#define MICRO_REGISTER_EVERY   (30 * SECOND) /* heartbeat */
+#define MICRO_REGISTER_TIMEOUT (5 * SECOND)  /* for one call to the registry */
+#define MICRO_DEREGISTER_WAIT  (1 * SECOND)  /* when stopping: not longer than this */
+#define MICRO_RETRY_FIRST      (100 * MILLISECOND)
+#define MICRO_RETRY_MAX        (5 * SECOND)
+#define MICRO_DENIED_RETRY     (30 * SECOND) /* when the registry answers, but not what we want */
+#define MICRO_STALE_KEEP       (60 * SECOND) /* nodes a restarted registry does not know yet are believed so long */
+#define MICRO_CALL_TIMEOUT     (10 * SECOND)
+#define MICRO_TOKEN_MAX        ((size_t)16 << 10) /* bytes of an access token */
+#define MICRO_TOKEN_CACHE      256                /* verified tokens kept; a power of two */
+#define MICRO_ADDRESS_MAX      256
+#define MICRO_SCHEMA_DEPTH     5 /* levels of nested messages told to the registry */
 
 /* One token seen and found good. */
 struct micro_token_slot {
@@ -74,7 +75,7 @@ struct micro_service {
     struct micro_token_slot tokens[MICRO_TOKEN_CACHE];
     /* clients */
     struct map links; /* name -> struct micro_link */
-    char *bearer; /* "Bearer <token>", NULL without a token */
+    char *bearer;     /* "Bearer <token>", NULL without a token */
     /* discovery */
     struct map known; /* name -> struct micro_known */
     bool synced;      /* the registry's list was seen at least once */
@@ -96,7 +97,7 @@ const Registry__Service *micro_service_registration(const struct micro_service *
 
 /* caller.c */
 bool micro_guard(struct rpc_call *call, void *service);
-void micro_caller_forget(const struct rpc_call *call);            /* the call has ended */
+void micro_caller_forget(const struct rpc_call *call); /* the call has ended */
 void micro_caller_forget_all(const struct micro_service *s);
 void micro_tokens_free(struct micro_service *s);
 
@@ -109,6 +110,11 @@ void micro_discovery_start(struct micro_service *s);
 void micro_discovery_leave(struct micro_service *s, uint64_t grace, void (*done)(void *arg), void *arg);
 void micro_discovery_stop(struct micro_service *s); /* ends its calls; before the channels are freed */
 void micro_discovery_free(struct micro_service *s);
+
+/* known.c */
+void micro_known_mark_stale(struct micro_service *s);
+void micro_known_prune(struct micro_service *s);
+void micro_known_free(struct micro_service *s);
 /* Addresses of a service as far as known, separated by commas; how many. */
 size_t micro_known_addresses(struct micro_service *s, const char *name, struct text *out);
 /* Service messages of the registry into what is known: upsert or remove their nodes. */

@@ -5,11 +5,11 @@
 #include <stdio.h>
 
 static const char *const scalar_names[] = {
-    [PROTOBUF_C_TYPE_INT32] = "int32",     [PROTOBUF_C_TYPE_SINT32] = "int32",  [PROTOBUF_C_TYPE_SFIXED32] = "int32",
-    [PROTOBUF_C_TYPE_INT64] = "int64",     [PROTOBUF_C_TYPE_SINT64] = "int64",  [PROTOBUF_C_TYPE_SFIXED64] = "int64",
-    [PROTOBUF_C_TYPE_UINT32] = "uint32",   [PROTOBUF_C_TYPE_FIXED32] = "uint32", [PROTOBUF_C_TYPE_UINT64] = "uint64",
-    [PROTOBUF_C_TYPE_FIXED64] = "uint64",  [PROTOBUF_C_TYPE_FLOAT] = "float32", [PROTOBUF_C_TYPE_DOUBLE] = "float64",
-    [PROTOBUF_C_TYPE_BOOL] = "bool",       [PROTOBUF_C_TYPE_ENUM] = "int32",    [PROTOBUF_C_TYPE_STRING] = "string",
+    [PROTOBUF_C_TYPE_INT32] = "int32",    [PROTOBUF_C_TYPE_SINT32] = "int32",   [PROTOBUF_C_TYPE_SFIXED32] = "int32",
+    [PROTOBUF_C_TYPE_INT64] = "int64",    [PROTOBUF_C_TYPE_SINT64] = "int64",   [PROTOBUF_C_TYPE_SFIXED64] = "int64",
+    [PROTOBUF_C_TYPE_UINT32] = "uint32",  [PROTOBUF_C_TYPE_FIXED32] = "uint32", [PROTOBUF_C_TYPE_UINT64] = "uint64",
+    [PROTOBUF_C_TYPE_FIXED64] = "uint64", [PROTOBUF_C_TYPE_FLOAT] = "float32",  [PROTOBUF_C_TYPE_DOUBLE] = "float64",
+    [PROTOBUF_C_TYPE_BOOL] = "bool",      [PROTOBUF_C_TYPE_ENUM] = "int32",     [PROTOBUF_C_TYPE_STRING] = "string",
     [PROTOBUF_C_TYPE_BYTES] = "[]byte",
 };
 

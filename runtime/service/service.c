@@ -161,7 +161,8 @@ int micro_service_start(struct micro_service *s, struct error *err)
         n = snprintf(asked, sizeof asked, "%s:%d", o->host ? o->host : "127.0.0.1",
                      c && o->base_port ? o->base_port + c->port_offset : 0);
     if (n < 0 || (size_t)n >= sizeof asked)
-        return error_set(err, ERROR_INVALID, "the address to listen on is longer than %zu characters", sizeof asked - 1);
+        return error_set(err, ERROR_INVALID, "the address to listen on is longer than %zu characters",
+                         sizeof asked - 1);
     int rc = rpc_server_listen(s->server, asked, err);
     if (rc) {
         error_wrap(err, "%s cannot listen on %s", s->config.name, asked);

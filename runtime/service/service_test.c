@@ -19,9 +19,14 @@ static void base64_vectors(void **state)
 {
     (void)state;
     /* RFC 4648, 10 */
-    static const char *const vectors[][2] = {{"", ""},         {"f", "Zg=="},         {"fo", "Zm8="},
-                                             {"foo", "Zm9v"},  {"foob", "Zm9vYg=="},  {"fooba", "Zm9vYmE="},
-                                             {"foobar", "Zm9vYmFy"}, {"\xfb\xff\xfe", "+//+"}};
+    static const char *const vectors[][2] = {{"", ""},
+                                             {"f", "Zg=="},
+                                             {"fo", "Zm8="},
+                                             {"foo", "Zm9v"},
+                                             {"foob", "Zm9vYg=="},
+                                             {"fooba", "Zm9vYmE="},
+                                             {"foobar", "Zm9vYmFy"},
+                                             {"\xfb\xff\xfe", "+//+"}};
     for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++) {
         struct text out = TEXT_INIT, back = TEXT_INIT;
         base64_encode(&out, bytes_of(vectors[i][0]));
@@ -81,8 +86,8 @@ static int drop_keys(void **state)
 static void sign(const struct keys *k, int64_t expires, struct text *token)
 {
     static const char *const scopes[] = {"admin", "\"quoted\"", NULL};
-    const struct micro_claims claims = {.subject = "jane", .type = "user", .issuer = "micro", .name = "Jane Dœ",
-                                        .scopes = scopes, .expires = expires};
+    const struct micro_claims claims = {
+        .subject = "jane", .type = "user", .issuer = "micro", .name = "Jane Dœ", .scopes = scopes, .expires = expires};
     assert_int_equal(micro_token_sign(text_string(&k->private_pem), &claims, token, NULL), 0);
 }
 
@@ -102,7 +107,8 @@ static void token_round_trip(void **state)
     struct arena arena = ARENA_INIT;
     struct micro_claims claims;
     sign(k, NOW + 60, &token);
-    assert_int_equal(micro_token_verify(text_string(&k->public_pem), text_string(&token), NOW, &arena, &claims, NULL), 0);
+    assert_int_equal(micro_token_verify(text_string(&k->public_pem), text_string(&token), NOW, &arena, &claims, NULL),
+                     0);
     assert_string_equal(claims.subject, "jane");
     assert_string_equal(claims.type, "user");
     assert_string_equal(claims.issuer, "micro");
@@ -171,7 +177,9 @@ static void error_parsing(void **state)
 {
     (void)state;
     struct micro_error e;
-    micro_error_parse(GRPC_NOT_FOUND, bytes_of("{\"id\":\"store.Store.Read\",\"code\":404,\"detail\":\"not found\",\"status\":\"Not Found\"}"), &e);
+    micro_error_parse(
+        GRPC_NOT_FOUND,
+        bytes_of("{\"id\":\"store.Store.Read\",\"code\":404,\"detail\":\"not found\",\"status\":\"Not Found\"}"), &e);
     assert_int_equal(e.code, 404);
     assert_string_equal(e.id, "store.Store.Read");
     assert_string_equal(e.detail, "not found");
@@ -214,8 +222,15 @@ static int parse(int argc, const char *const *argv, struct micro_options_storage
 static void options_parsing(void **state)
 {
     (void)state;
-    const char *argv[] = {"micro", "service", "store", "--data_dir=/d", "--base-port", "9000", "--peers",
-                          "registry=reg:1,notes=n:2", "--private-key=-----BEGIN x"};
+    const char *argv[] = {"micro",
+                          "service",
+                          "store",
+                          "--data_dir=/d",
+                          "--base-port",
+                          "9000",
+                          "--peers",
+                          "registry=reg:1,notes=n:2",
+                          "--private-key=-----BEGIN x"};
     struct micro_options_storage *storage = NULL;
     const struct micro_options *o = NULL;
     char address[64];
@@ -279,7 +294,8 @@ static void component_table(void **state)
     static const struct {
         const char *name;
         int offset;
-    } expected[] = {{"registry", 0}, {"store", 2}, {"config", 1}, {"auth", 10}, {"api", 80}, {"helloworld", 100}, {"notes", 101}};
+    } expected[] = {{"registry", 0}, {"store", 2},        {"config", 1}, {"auth", 10},
+                    {"api", 80},     {"helloworld", 100}, {"notes", 101}};
     size_t n = 0;
     for (const struct component *c = components; c->name; c++, n++) {
         assert_true(n < sizeof expected / sizeof expected[0]);
@@ -308,12 +324,9 @@ static int drop_pool(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(base64_vectors),
-        cmocka_unit_test(base64_refuses),
-        cmocka_unit_test(error_parsing),
-        cmocka_unit_test(options_parsing),
-        cmocka_unit_test(options_refusals),
-        cmocka_unit_test_teardown(component_table, drop_pool),
+        cmocka_unit_test(base64_vectors),   cmocka_unit_test(base64_refuses),
+        cmocka_unit_test(error_parsing),    cmocka_unit_test(options_parsing),
+        cmocka_unit_test(options_refusals), cmocka_unit_test_teardown(component_table, drop_pool),
     };
     const struct CMUnitTest tokens[] = {
         cmocka_unit_test(token_round_trip),

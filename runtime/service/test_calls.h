@@ -1,4 +1,5 @@
-/* For the tests of the runtime: what sim_system's plain calls do not cover. Streams collected, several calls in flight. */
+/* For the tests of the runtime: what sim_system's plain calls do not cover. Streams collected, several calls in flight.
+ */
 #ifndef RUNTIME_SERVICE_TEST_CALLS_H
 #define RUNTIME_SERVICE_TEST_CALLS_H
 

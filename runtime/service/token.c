@@ -19,7 +19,8 @@ static EVP_PKEY *read_key(const char *pem, bool private_key)
     BIO *bio = len < INT_MAX ? BIO_new_mem_buf(pem, (int)len) : NULL;
     if (!bio)
         return NULL;
-    EVP_PKEY *key = private_key ? PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL) : PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL);
+    EVP_PKEY *key =
+        private_key ? PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL) : PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL);
     BIO_free(bio);
     ERR_clear_error();
     if (key && EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA) {
@@ -34,10 +35,10 @@ static char *claims_json(const struct micro_claims *claims)
     json_t *scopes = json_array();
     for (size_t i = 0; claims->scopes && claims->scopes[i]; i++)
         json_array_append_new(scopes, json_string(claims->scopes[i]));
-    json_t *root = json_pack("{s:s, s:o, s:{}, s:s, s:s, s:s, s:I}", "type", claims->type ? claims->type : "user",
-                             "scopes", scopes, "metadata", "name", claims->name ? claims->name : claims->subject, "sub",
-                             claims->subject, "iss", claims->issuer ? claims->issuer : "", "exp",
-                             (json_int_t)claims->expires);
+    json_t *root =
+        json_pack("{s:s, s:o, s:{}, s:s, s:s, s:s, s:I}", "type", claims->type ? claims->type : "user", "scopes",
+                  scopes, "metadata", "name", claims->name ? claims->name : claims->subject, "sub", claims->subject,
+                  "iss", claims->issuer ? claims->issuer : "", "exp", (json_int_t)claims->expires);
     char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
     json_decref(root);
     return text;
@@ -166,7 +167,9 @@ static int read_claims(struct bytes part, struct arena *arena, struct micro_clai
                                  .issuer = claim(root, "iss", arena),
                                  .name = claim(root, "name", arena),
                                  .scopes = list,
-                                 .expires = seconds < 0 ? 0 : seconds > 1e15 ? INT64_C(1000000000000000) : (int64_t)seconds};
+                                 .expires = seconds < 0      ? 0
+                                            : seconds > 1e15 ? INT64_C(1000000000000000)
+                                                             : (int64_t)seconds};
     bool ok = out->subject && out->type && out->issuer && out->name && list;
     size_t kept = 0;
     for (size_t i = 0; ok && i < count; i++) {
@@ -218,7 +221,8 @@ int micro_keys_generate(struct text *private_pem, struct text *public_pem, struc
     int rc = ERROR_IO;
     EVP_PKEY *key = EVP_RSA_gen(KEY_BITS);
     BIO *private_bio = BIO_new(BIO_s_mem()), *public_bio = BIO_new(BIO_s_mem());
-    if (key && private_bio && public_bio && PEM_write_bio_PrivateKey(private_bio, key, NULL, NULL, 0, NULL, NULL) == 1 &&
+    if (key && private_bio && public_bio &&
+        PEM_write_bio_PrivateKey(private_bio, key, NULL, NULL, 0, NULL, NULL) == 1 &&
         PEM_write_bio_PUBKEY(public_bio, key) == 1 && take_bio(private_bio, private_pem) &&
         take_bio(public_bio, public_pem))
         rc = 0;

@@ -62,8 +62,8 @@ static const char schema[] =
 struct store_database {
     sqlite3 *db;
     sqlite3_stmt *statements[STATEMENT_COUNT];
-    uint64_t revision;  /* with what the open transaction changed */
-    uint64_t committed; /* without */
+    uint64_t revision;                /* with what the open transaction changed */
+    uint64_t committed;               /* without */
     char *last_database, *last_table; /* added to `tables` last */
 };
 
@@ -284,15 +284,15 @@ static struct bytes column(sqlite3_stmt *s, int at)
     return BYTES(data, (size_t)sqlite3_column_bytes(s, at));
 }
 
-int store_read(struct store_database *d, const struct store_query *q, bool (*each)(void *arg, const struct store_row *row),
-               void *arg, struct error *err)
+int store_read(struct store_database *d, const struct store_query *q,
+               bool (*each)(void *arg, const struct store_row *row), void *arg, struct error *err)
 {
     if (!text_ok(&q->from) || !text_ok(&q->to))
         return error_set(err, ERROR_MEMORY, "out of memory");
     if (q->offset > INT64_MAX)
         return 0;
-    sqlite3_stmt *s = d->statements[q->keys_only ? (q->descending ? KEYS_DESC : KEYS_ASC)
-                                                 : (q->descending ? READ_DESC : READ_ASC)];
+    sqlite3_stmt *s =
+        d->statements[q->keys_only ? (q->descending ? KEYS_DESC : KEYS_ASC) : (q->descending ? READ_DESC : READ_ASC)];
     bind_text(s, 1, q->database);
     bind_text(s, 2, q->table);
     bind_key(s, 3, &q->from);
@@ -306,7 +306,9 @@ int store_read(struct store_database *d, const struct store_query *q, bool (*eac
     sqlite3_bind_int64(s, 8, (sqlite3_int64)q->offset);
     int rc;
     while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
-        struct store_row row = {.key = column(s, 0), .value = column(s, 1), .metadata = column(s, 2),
+        struct store_row row = {.key = column(s, 0),
+                                .value = column(s, 1),
+                                .metadata = column(s, 2),
                                 .expires = sqlite3_column_int64(s, 3)};
         if (!each(arg, &row)) {
             rc = SQLITE_DONE;

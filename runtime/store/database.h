@@ -37,8 +37,8 @@ int store_probe(struct store_database *d, struct error *err);
 
 struct store_query {
     const char *database, *table;
-    struct text from;  /* first key wanted */
-    struct text to;    /* first key not wanted; empty: no end */
+    struct text from;   /* first key wanted */
+    struct text to;     /* first key not wanted; empty: no end */
     const char *suffix; /* "" or NULL: any */
     bool descending, keys_only;
     uint64_t limit, offset; /* limit 0: none */
@@ -55,8 +55,8 @@ struct store_row {
     int64_t expires;
 };
 /* Calls `each` until it says false. */
-int store_read(struct store_database *d, const struct store_query *q, bool (*each)(void *arg, const struct store_row *row),
-               void *arg, struct error *err);
+int store_read(struct store_database *d, const struct store_query *q,
+               bool (*each)(void *arg, const struct store_row *row), void *arg, struct error *err);
 /* The names of all databases (NULL), or of a database's tables. */
 int store_names(struct store_database *d, const char *database, bool (*each)(void *arg, struct bytes name), void *arg,
                 struct error *err);

@@ -23,7 +23,7 @@ static bool valid_name(const char *name)
 }
 
 /* Blank names become the default; false: the call was finished. */
-static bool place(struct rpc_call *call, const char *id, const char **database, const char **table)
+bool store_place(struct rpc_call *call, const char *id, const char **database, const char **table)
 {
     const char **names[] = {database, table};
     static const char *const what[] = {"database", "table"};
@@ -52,7 +52,7 @@ static bool valid_key(struct rpc_call *call, const char *id, const char *key)
     return false;
 }
 
-static bool descending(struct rpc_call *call, const char *id, const char *order, bool *out)
+bool store_order(struct rpc_call *call, const char *id, const char *order, bool *out)
 {
     *out = strcmp(order, "desc") == 0;
     if (*out || !*order || strcmp(order, "asc") == 0)
@@ -112,7 +112,7 @@ static void write_record(struct rpc_call *call, const ProtobufCMessage *message,
     const Store__Record *record = request->record;
     const char *database = request->options ? request->options->database : NULL;
     const char *table = request->options ? request->options->table : NULL;
-    if (!place(call, ID("Write"), &database, &table))
+    if (!store_place(call, ID("Write"), &database, &table))
         return;
     if (!record) {
         micro_fail(call, 400, ID("Write"), "a record is required");
@@ -138,7 +138,7 @@ static void delete_record(struct rpc_call *call, const ProtobufCMessage *message
     const Store__DeleteRequest *request = (const Store__DeleteRequest *)(const void *)message;
     const char *database = request->options ? request->options->database : NULL;
     const char *table = request->options ? request->options->table : NULL;
-    if (!place(call, ID("Delete"), &database, &table) || !valid_key(call, ID("Delete"), request->key))
+    if (!store_place(call, ID("Delete"), &database, &table) || !valid_key(call, ID("Delete"), request->key))
         return;
     struct store_change change = {.remove = true, .database = database, .table = table, .key = request->key};
     submit(context, call, &change, ID("Delete"));
@@ -201,10 +201,14 @@ static void read_records(struct rpc_call *call, const ProtobufCMessage *message,
     const Store__ReadRequest *request = (const Store__ReadRequest *)(const void *)message;
     const Store__ReadOptions *options = request->options ? request->options : &none;
     bool exact = !options->prefix && !options->suffix;
-    struct store_query q = {.database = options->database, .table = options->table, .limit = options->limit,
-                            .offset = options->offset, .now = world_wall(s->world)};
-    if (!place(call, ID("Read"), &q.database, &q.table) || (exact && !valid_key(call, ID("Read"), request->key)) ||
-        !descending(call, ID("Read"), options->order, &q.descending))
+    struct store_query q = {.database = options->database,
+                            .table = options->table,
+                            .limit = options->limit,
+                            .offset = options->offset,
+                            .now = world_wall(s->world)};
+    if (!store_place(call, ID("Read"), &q.database, &q.table) ||
+        (exact && !valid_key(call, ID("Read"), request->key)) ||
+        !store_order(call, ID("Read"), options->order, &q.descending))
         return;
     if (exact) {
         store_query_exact(&q, request->key);
@@ -235,135 +239,6 @@ static void read_records(struct rpc_call *call, const ProtobufCMessage *message,
         rpc_call_reply(call, &reply.base);
     }
     array_deinit(&r.records);
-}
-
-/* ---- List ------------------------------------------------------------------------------------------------------- */
-
-/* A list on its way: it goes on behind the last key sent when the client has read what there was. Keys written or
- * deleted meanwhile may or may not be in it. */
-struct listing {
-    struct store *store;
-    const Store__ListOptions *options;
-    const char *database, *table;
-    bool descending, limited, sent;
-    uint64_t left, skip;
-    char *last; /* heap */
-};
-
-struct piece {
-    ARRAY(char *) keys;
-    bool no_memory;
-};
-
-static bool on_key(void *arg, const struct store_row *row)
-{
-    struct piece *p = arg;
-    char *key = strndup(row->key.len ? (const char *)row->key.data : "", row->key.len);
-    if (key && array_push(&p->keys, key))
-        return true;
-    free(key);
-    p->no_memory = true;
-    return false;
-}
-
-static void piece_free(struct piece *p)
-{
-    for (size_t i = 0; i < p->keys.count; i++)
-        free(p->keys.items[i]);
-    array_deinit(&p->keys);
-}
-
-static int read_piece(struct listing *l, struct piece *p, struct error *err)
-{
-    struct store_query q = {.database = l->database, .table = l->table, .suffix = l->options->suffix,
-                            .descending = l->descending, .keys_only = true, .offset = l->skip,
-                            .limit = l->limited && l->left < STORE_LIST_PIECE ? l->left : STORE_LIST_PIECE,
-                            .now = world_wall(l->store->world)};
-    store_query_prefix(&q, l->options->prefix);
-    if (l->last)
-        store_query_after(&q, l->last);
-    int rc = store_read(l->store->database, &q, on_key, p, err);
-    store_query_deinit(&q);
-    return rc == 0 && p->no_memory ? error_set(err, ERROR_MEMORY, "out of memory") : rc;
-}
-
-static void list_end(struct rpc_call *call, struct listing *l)
-{
-    free(l->last);
-    l->last = NULL;
-    rpc_call_set_user(call, NULL);
-}
-
-/* Sends pieces until the client is busy or the list is over. */
-static void list_on(struct rpc_call *call, struct listing *l)
-{
-    while (!rpc_call_busy(call)) {
-        struct piece p = {0};
-        struct error err = ERROR_INIT;
-        int rc = read_piece(l, &p, &err);
-        bool over = rc == 0 && p.keys.count < STORE_LIST_PIECE;
-        l->skip = 0;
-        l->left = l->limited ? l->left - p.keys.count : 0;
-        if (rc == 0 && (p.keys.count > 0 || !l->sent)) {
-            Store__ListResponse reply = STORE__LIST_RESPONSE__INIT;
-            reply.keys = p.keys.items;
-            reply.n_keys = p.keys.count;
-            rc = rpc_call_send(call, &reply.base);
-            l->sent = true;
-        }
-        if (rc == 0 && p.keys.count > 0) {
-            free(l->last);
-            l->last = array_pop(&p.keys);
-        }
-        piece_free(&p);
-        if (rc || over || (l->limited && l->left == 0)) {
-            list_end(call, l);
-            if (rc)
-                micro_fail(call, 503, ID("List"), "%s", err.message ? err.message : error_code_name(rc));
-            else
-                rpc_call_finish(call, GRPC_OK, "");
-            error_clear(&err);
-            return;
-        }
-    }
-}
-
-static void list_keys(struct rpc_call *call, const ProtobufCMessage *message, void *context)
-{
-    static const Store__ListOptions none = STORE__LIST_OPTIONS__INIT;
-    const Store__ListRequest *request = (const Store__ListRequest *)(const void *)message;
-    const Store__ListOptions *options = request->options ? request->options : &none;
-    const char *database = options->database, *table = options->table;
-    bool desc;
-    if (!place(call, ID("List"), &database, &table) || !descending(call, ID("List"), options->order, &desc))
-        return;
-    struct listing *l = ARENA_NEW(rpc_call_arena(call), struct listing);
-    if (!l) {
-        micro_fail(call, 507, ID("List"), "out of memory");
-        return;
-    }
-    *l = (struct listing){.store = context, .options = options, .database = database, .table = table,
-                          .descending = desc, .limited = options->limit > 0, .left = options->limit,
-                          .skip = options->offset};
-    rpc_call_set_user(call, l);
-    list_on(call, l);
-}
-
-static void list_writable(struct rpc_call *call, void *context)
-{
-    (void)context;
-    struct listing *l = rpc_call_user(call);
-    if (l)
-        list_on(call, l);
-}
-
-static void list_cancelled(struct rpc_call *call, void *context)
-{
-    (void)context;
-    struct listing *l = rpc_call_user(call);
-    if (l)
-        list_end(call, l);
-    rpc_call_finish(call, GRPC_CANCELLED, "");
 }
 
 /* ---- Databases, Tables ------------------------------------------------------------------------------------------ */
@@ -411,7 +286,7 @@ static void tables(struct rpc_call *call, const ProtobufCMessage *message, void 
     const Store__TablesRequest *request = (const Store__TablesRequest *)(const void *)message;
     const char *database = request->database;
     struct names n = {0};
-    if (!place(call, ID("Tables"), &database, NULL))
+    if (!store_place(call, ID("Tables"), &database, NULL))
         return;
     if (collect(call, context, ID("Tables"), database, &n)) {
         Store__TablesResponse reply = STORE__TABLES_RESPONSE__INIT;
@@ -423,17 +298,38 @@ static void tables(struct rpc_call *call, const ProtobufCMessage *message, void 
 }
 
 static const struct rpc_method methods[] = {
-    {.name = "Read", .input = &store__read_request__descriptor, .output = &store__read_response__descriptor, .unary = read_records},
-    {.name = "Write", .input = &store__write_request__descriptor, .output = &store__write_response__descriptor, .unary = write_record},
-    {.name = "Delete", .input = &store__delete_request__descriptor, .output = &store__delete_response__descriptor, .unary = delete_record},
-    {.name = "List", .input = &store__list_request__descriptor, .output = &store__list_response__descriptor, .unary = list_keys, .writable = list_writable, .cancelled = list_cancelled},
-    {.name = "Databases", .input = &store__databases_request__descriptor, .output = &store__databases_response__descriptor, .unary = databases},
-    {.name = "Tables", .input = &store__tables_request__descriptor, .output = &store__tables_response__descriptor, .unary = tables},
+    {.name = "Read",
+     .input = &store__read_request__descriptor,
+     .output = &store__read_response__descriptor,
+     .unary = read_records},
+    {.name = "Write",
+     .input = &store__write_request__descriptor,
+     .output = &store__write_response__descriptor,
+     .unary = write_record},
+    {.name = "Delete",
+     .input = &store__delete_request__descriptor,
+     .output = &store__delete_response__descriptor,
+     .unary = delete_record},
+    {.name = "List",
+     .input = &store__list_request__descriptor,
+     .output = &store__list_response__descriptor,
+     .unary = store_list,
+     .writable = store_list_writable,
+     .cancelled = store_list_cancelled},
+    {.name = "Databases",
+     .input = &store__databases_request__descriptor,
+     .output = &store__databases_response__descriptor,
+     .unary = databases},
+    {.name = "Tables",
+     .input = &store__tables_request__descriptor,
+     .output = &store__tables_response__descriptor,
+     .unary = tables},
 };
 const struct rpc_service store_service = {
     .name = "store.Store", .methods = methods, .method_count = sizeof methods / sizeof methods[0]};
 
-/* ---- blobs: the contract is served so that callers get a clear answer, the blobs themselves are not there --------- */
+/* ---- blobs: the contract is served so that callers get a clear answer, the blobs themselves are not there ---------
+ */
 
 static void no_blobs(struct rpc_call *call)
 {
@@ -454,10 +350,22 @@ static void blob_open(struct rpc_call *call, void *context)
 }
 
 static const struct rpc_method blob_methods[] = {
-    {.name = "Read", .input = &store__blob_read_request__descriptor, .output = &store__blob_read_response__descriptor, .unary = blob_unary},
-    {.name = "Write", .input = &store__blob_write_request__descriptor, .output = &store__blob_write_response__descriptor, .open = blob_open},
-    {.name = "Delete", .input = &store__blob_delete_request__descriptor, .output = &store__blob_delete_response__descriptor, .unary = blob_unary},
-    {.name = "List", .input = &store__blob_list_request__descriptor, .output = &store__blob_list_response__descriptor, .unary = blob_unary},
+    {.name = "Read",
+     .input = &store__blob_read_request__descriptor,
+     .output = &store__blob_read_response__descriptor,
+     .unary = blob_unary},
+    {.name = "Write",
+     .input = &store__blob_write_request__descriptor,
+     .output = &store__blob_write_response__descriptor,
+     .open = blob_open},
+    {.name = "Delete",
+     .input = &store__blob_delete_request__descriptor,
+     .output = &store__blob_delete_response__descriptor,
+     .unary = blob_unary},
+    {.name = "List",
+     .input = &store__blob_list_request__descriptor,
+     .output = &store__blob_list_response__descriptor,
+     .unary = blob_unary},
 };
 const struct rpc_service store_blob_service = {
     .name = "store.BlobStore", .methods = blob_methods, .method_count = sizeof blob_methods / sizeof blob_methods[0]};

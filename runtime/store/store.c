@@ -12,9 +12,9 @@
 
 #include <stdio.h>
 
-#define PROBE_EVERY      (1 * SECOND)  /* while the disk refuses writes: look whether it takes them again */
-#define EXPIRY_LOOK_MAX  (60 * SECOND) /* the wall clock may jump: look at least so often while anything expires */
-#define EARLY_ACK_DELAY  (50 * MILLISECOND)
+#define PROBE_EVERY     (1 * SECOND)  /* while the disk refuses writes: look whether it takes them again */
+#define EXPIRY_LOOK_MAX (60 * SECOND) /* the wall clock may jump: look at least so often while anything expires */
+#define EARLY_ACK_DELAY (50 * MILLISECOND)
 
 static void schedule_expiry(struct store *s)
 {

@@ -44,7 +44,8 @@ static void end(struct fixture *f)
     sim_system_deinit(&f->system);
 }
 
-static struct rpc_request make_request(struct fixture *f, const char *path, const char *json, struct grpc_header *header)
+static struct rpc_request make_request(struct fixture *f, const char *path, const char *json,
+                                       struct grpc_header *header)
 {
     *header = (struct grpc_header){bytes_of("authorization"), bytes_of(arena_printf(&f->arena, "Bearer %s", f->token))};
     return (struct rpc_request){.path = path,
@@ -69,7 +70,8 @@ static int call(struct fixture *f, const char *method, const char *json, const c
     if (text)
         *text = arena_string_n(&f->arena, out.len ? (const char *)out.data : "", out.len);
     if (revision)
-        *revision = counted.data ? strtoull(arena_string_n(&f->arena, (const char *)counted.data, counted.len), NULL, 10) : 0;
+        *revision =
+            counted.data ? strtoull(arena_string_n(&f->arena, (const char *)counted.data, counted.len), NULL, 10) : 0;
     int status = answer.reply.status;
     rpc_answer_deinit(&answer);
     return status;
@@ -94,7 +96,8 @@ static void expect_keys(struct fixture *f, const char *options, const char *key,
     json_t *root = json_loads(text, 0, NULL);
     const json_t *records = json_object_get(root, "records");
     for (size_t i = 0; i < json_array_size(records); i++)
-        text_printf(&found, "%s%s", i ? "," : "", json_string_value(json_object_get(json_array_get(records, i), "key")));
+        text_printf(&found, "%s%s", i ? "," : "",
+                    json_string_value(json_object_get(json_array_get(records, i), "key")));
     if (strcmp(text_string(&found), keys) != 0)
         fail_msg("Read %s: %s; wanted %s", json, text_string(&found), keys);
     json_decref(root);
@@ -119,7 +122,8 @@ static void records(void **state)
     (void)state;
     struct fixture f;
     begin(&f, 1);
-    expect(&f, "Read", "{\"key\":\"a\"}", GRPC_NOT_FOUND, "\"code\":404,\"detail\":\"not found\",\"status\":\"Not Found\"");
+    expect(&f, "Read", "{\"key\":\"a\"}", GRPC_NOT_FOUND,
+           "\"code\":404,\"detail\":\"not found\",\"status\":\"Not Found\"");
     put(&f, "a", "dmFsMQ==");
     expect(&f, "Read", "{\"key\":\"a\"}", GRPC_OK, "dmFsMQ==");
     put(&f, "a", "dmFsMg==");
@@ -128,16 +132,21 @@ static void records(void **state)
     expect(&f, "Delete", "{\"key\":\"a\"}", GRPC_OK, NULL);
     expect(&f, "Read", "{\"key\":\"a\"}", GRPC_NOT_FOUND, "not found");
     /* metadata */
-    expect(&f, "Write", "{\"record\":{\"key\":\"m\",\"value\":\"\",\"metadata\":{\"n\":{\"type\":\"int64\",\"value\":\"5\"}}}}", GRPC_OK, NULL);
+    expect(&f, "Write",
+           "{\"record\":{\"key\":\"m\",\"value\":\"\",\"metadata\":{\"n\":{\"type\":\"int64\",\"value\":\"5\"}}}}",
+           GRPC_OK, NULL);
     const char *text;
     assert_int_equal(call(&f, "Read", "{\"key\":\"m\"}", &text, NULL), GRPC_OK);
     json_t *root = json_loads(text, 0, NULL);
-    const json_t *field = json_object_get(json_object_get(json_array_get(json_object_get(root, "records"), 0), "metadata"), "n");
+    const json_t *field =
+        json_object_get(json_object_get(json_array_get(json_object_get(root, "records"), 0), "metadata"), "n");
     assert_string_equal(json_string_value(json_object_get(field, "type")), "int64");
     assert_string_equal(json_string_value(json_object_get(field, "value")), "5");
     json_decref(root);
     /* databases and tables do not see each other */
-    expect(&f, "Write", "{\"record\":{\"key\":\"m\",\"value\":\"eA==\"},\"options\":{\"database\":\"other\",\"table\":\"t\"}}", GRPC_OK, NULL);
+    expect(&f, "Write",
+           "{\"record\":{\"key\":\"m\",\"value\":\"eA==\"},\"options\":{\"database\":\"other\",\"table\":\"t\"}}",
+           GRPC_OK, NULL);
     expect(&f, "Read", "{\"key\":\"m\",\"options\":{\"database\":\"other\",\"table\":\"t\"}}", GRPC_OK, "eA==");
     expect(&f, "Read", "{\"key\":\"m\",\"options\":{\"table\":\"t\"}}", GRPC_NOT_FOUND, NULL);
     expect(&f, "Databases", "{}", GRPC_OK, "[\"micro\",\"other\"]");
@@ -151,7 +160,8 @@ static void read_options(void **state)
     (void)state;
     struct fixture f;
     begin(&f, 2);
-    static const char *const keys[] = {"somekey1", "somekey2", "other", "somekey10", "akey1", "some%key1", "som", "some\\u00e9"};
+    static const char *const keys[] = {"somekey1", "somekey2",  "other", "somekey10",
+                                       "akey1",    "some%key1", "som",   "some\\u00e9"};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
         put(&f, keys[i], "eA==");
     expect(&f, "Read", "{\"key\":\"somekey\"}", GRPC_NOT_FOUND, NULL); /* exact, although it is a prefix */
@@ -166,7 +176,8 @@ static void read_options(void **state)
     expect_keys(&f, "\"prefix\":true", "some%", "some%key1");
     expect_keys(&f, "\"prefix\":true", "some\\u00e9", "some\xc3\xa9");
     expect_keys(&f, "\"prefix\":true", "", "akey1,other,som,some%key1,somekey1,somekey10,somekey2,some\xc3\xa9");
-    expect(&f, "Read", "{\"key\":\"a\",\"options\":{\"prefix\":true,\"order\":\"up\"}}", GRPC_INVALID_ARGUMENT, "order");
+    expect(&f, "Read", "{\"key\":\"a\",\"options\":{\"prefix\":true,\"order\":\"up\"}}", GRPC_INVALID_ARGUMENT,
+           "order");
     end(&f);
 }
 
@@ -212,8 +223,11 @@ static void access_rules(void **state)
     begin(&f, 4);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct sim_answer a = {0};
-        char *token = cases[i].type ? sim_system_token(&f.system, &f.arena, "x", cases[i].type, cases[i].issuer, cases[i].scope) : NULL;
-        char *json = arena_printf(&f.arena, "{\"record\":{\"key\":\"k\"},\"options\":{\"database\":\"%s\"}}", cases[i].database);
+        char *token = cases[i].type
+                          ? sim_system_token(&f.system, &f.arena, "x", cases[i].type, cases[i].issuer, cases[i].scope)
+                          : NULL;
+        char *json =
+            arena_printf(&f.arena, "{\"record\":{\"key\":\"k\"},\"options\":{\"database\":\"%s\"}}", cases[i].database);
         sim_system_call(&f.system, "store", "/store.Store/Write", token, json, &a);
         if (a.status != cases[i].status)
             fail_msg("case %zu: %s %s", i, grpc_status_name(a.status), text_string(&a.text));
@@ -303,7 +317,8 @@ static void put_many(struct fixture *f, struct many *m, size_t count)
     struct grpc_header header;
     *m = (struct many){.keys = count};
     for (size_t i = 0; i < count; i++) {
-        char *json = arena_printf(&f->arena, "{\"record\":{\"key\":\"key%05zu\",\"value\":\"eA==\"},\"options\":{\"table\":\"many\"}}", i);
+        char *json = arena_printf(
+            &f->arena, "{\"record\":{\"key\":\"key%05zu\",\"value\":\"eA==\"},\"options\":{\"table\":\"many\"}}", i);
         struct rpc_request request = make_request(f, "/store.Store/Write", json, &header);
         assert_int_equal(rpc_unary(f->channel, &request, on_write, m, NULL, NULL), 0);
     }

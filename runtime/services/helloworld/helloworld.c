@@ -104,9 +104,24 @@ static void ping_over(struct rpc_call *call, void *context)
 }
 
 static const struct rpc_method methods[] = {
-    {.name = "Call", .input = &helloworld__request__descriptor, .output = &helloworld__response__descriptor, .unary = greet},
-    {.name = "Stream", .input = &helloworld__streaming_request__descriptor, .output = &helloworld__streaming_response__descriptor, .unary = stream, .writable = stream_writable, .cancelled = ended},
-    {.name = "PingPong", .input = &helloworld__ping__descriptor, .output = &helloworld__pong__descriptor, .open = ping_open, .message = ping, .half_closed = ping_over, .writable = ping_writable, .cancelled = ended},
+    {.name = "Call",
+     .input = &helloworld__request__descriptor,
+     .output = &helloworld__response__descriptor,
+     .unary = greet},
+    {.name = "Stream",
+     .input = &helloworld__streaming_request__descriptor,
+     .output = &helloworld__streaming_response__descriptor,
+     .unary = stream,
+     .writable = stream_writable,
+     .cancelled = ended},
+    {.name = "PingPong",
+     .input = &helloworld__ping__descriptor,
+     .output = &helloworld__pong__descriptor,
+     .open = ping_open,
+     .message = ping,
+     .half_closed = ping_over,
+     .writable = ping_writable,
+     .cancelled = ended},
 };
 static const struct rpc_service helloworld_service = {
     .name = "helloworld.Helloworld", .methods = methods, .method_count = sizeof methods / sizeof methods[0]};

@@ -33,7 +33,8 @@ void notes_events(struct rpc_call *call, const ProtobufCMessage *request, void *
         micro_fail(call, 503, id, n->draining ? "the service is shutting down" : "too many watchers");
         return;
     }
-    *w = (struct notes_watcher){.call = call, .tenant = tenant, .note = wanted->id, .next = n->watchers, .link = &n->watchers};
+    *w = (struct notes_watcher){
+        .call = call, .tenant = tenant, .note = wanted->id, .next = n->watchers, .link = &n->watchers};
     if (w->next)
         w->next->link = &w->next;
     n->watchers = w;

@@ -47,8 +47,11 @@ static void fail_store(struct work *w, int status, const char *message)
     struct micro_error why;
     micro_error_parse(status, bytes_of(message), &why);
     bool away = status == GRPC_UNAVAILABLE || status == GRPC_DEADLINE_EXCEEDED || status == GRPC_CANCELLED;
-    micro_fail(w->call, away ? 503 : why.code == 507 ? 507 : 500, ids[w->kind], "the store %s: %s",
-               away ? "cannot be reached" : "refused", why.detail);
+    micro_fail(w->call,
+               away              ? 503
+               : why.code == 507 ? 507
+                                 : 500,
+               ids[w->kind], "the store %s: %s", away ? "cannot be reached" : "refused", why.detail);
 }
 
 static void fail_call(struct work *w, int rc)
@@ -318,12 +321,31 @@ static void delete_note(struct rpc_call *call, const ProtobufCMessage *message, 
 }
 
 static const struct rpc_method methods[] = {
-    {.name = "List", .input = &notes__list_request__descriptor, .output = &notes__list_response__descriptor, .unary = list},
-    {.name = "Create", .input = &notes__create_request__descriptor, .output = &notes__create_response__descriptor, .unary = create},
-    {.name = "Read", .input = &notes__read_request__descriptor, .output = &notes__read_response__descriptor, .unary = read_note},
-    {.name = "Delete", .input = &notes__delete_request__descriptor, .output = &notes__delete_response__descriptor, .unary = delete_note},
-    {.name = "Update", .input = &notes__update_request__descriptor, .output = &notes__update_response__descriptor, .unary = update},
-    {.name = "Events", .input = &notes__events_request__descriptor, .output = &notes__events_response__descriptor, .unary = notes_events, .cancelled = notes_events_cancelled},
+    {.name = "List",
+     .input = &notes__list_request__descriptor,
+     .output = &notes__list_response__descriptor,
+     .unary = list},
+    {.name = "Create",
+     .input = &notes__create_request__descriptor,
+     .output = &notes__create_response__descriptor,
+     .unary = create},
+    {.name = "Read",
+     .input = &notes__read_request__descriptor,
+     .output = &notes__read_response__descriptor,
+     .unary = read_note},
+    {.name = "Delete",
+     .input = &notes__delete_request__descriptor,
+     .output = &notes__delete_response__descriptor,
+     .unary = delete_note},
+    {.name = "Update",
+     .input = &notes__update_request__descriptor,
+     .output = &notes__update_response__descriptor,
+     .unary = update},
+    {.name = "Events",
+     .input = &notes__events_request__descriptor,
+     .output = &notes__events_response__descriptor,
+     .unary = notes_events,
+     .cancelled = notes_events_cancelled},
 };
 static const struct rpc_service notes_service = {
     .name = "notes.Notes", .methods = methods, .method_count = sizeof methods / sizeof methods[0]};

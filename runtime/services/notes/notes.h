@@ -12,10 +12,10 @@
 #include "proto/store/store.pb-c.h"
 #include "runtime/service/service.h"
 
-#define NOTES_TABLE     "notes"
-#define NOTES_ID_MAX    256               /* bytes of an id */
-#define NOTES_TITLE_MAX 4096              /* bytes */
-#define NOTES_TEXT_MAX  ((size_t)1 << 20) /* bytes */
+#define NOTES_TABLE        "notes"
+#define NOTES_ID_MAX       256               /* bytes of an id */
+#define NOTES_TITLE_MAX    4096              /* bytes */
+#define NOTES_TEXT_MAX     ((size_t)1 << 20) /* bytes */
 #define NOTES_WATCHERS_MAX 10000
 
 struct notes_watcher;

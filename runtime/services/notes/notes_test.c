@@ -62,7 +62,8 @@ static void life_of_a_note(void **state)
     test_expect(s, "notes", "/notes.Notes/Read", f.jane, JSON("{\"id\":\"%s\"}", id), GRPC_OK, "First \\\"quoted\\\"");
     sim_run_for(s->sim, (uint64_t)(2 * SECOND));
     struct sim_answer a = {0};
-    sim_system_call(s, "notes", "/notes.Notes/Update", f.jane, JSON("{\"note\":{\"id\":\"%s\",\"title\":\"Second\"}}", id), &a);
+    sim_system_call(s, "notes", "/notes.Notes/Update", f.jane,
+                    JSON("{\"note\":{\"id\":\"%s\",\"title\":\"Second\"}}", id), &a);
     assert_int_equal(a.status, GRPC_OK);
     assert_string_equal(sim_answer_text(&a, "note/title"), "Second");
     assert_string_equal(sim_answer_text(&a, "note/text"), "");
@@ -75,7 +76,8 @@ static void life_of_a_note(void **state)
     test_expect(s, "notes", "/notes.Notes/Delete", f.jane, JSON("{\"id\":\"%s\"}", id), GRPC_OK, "Second");
     test_expect(s, "notes", "/notes.Notes/Delete", f.jane, JSON("{\"id\":\"%s\"}", id), GRPC_OK, NULL);
     test_expect(s, "notes", "/notes.Notes/Read", f.jane, JSON("{\"id\":\"%s\"}", id), GRPC_NOT_FOUND, "note not found");
-    test_expect(s, "notes", "/notes.Notes/Update", f.jane, JSON("{\"note\":{\"id\":\"%s\"}}", id), GRPC_NOT_FOUND, NULL);
+    test_expect(s, "notes", "/notes.Notes/Update", f.jane, JSON("{\"note\":{\"id\":\"%s\"}}", id), GRPC_NOT_FOUND,
+                NULL);
     test_stream_wait(&events, 4);
     const char *order[] = {"\"create\"", "\"update\"", "\"create\"", "\"delete\""}, *at = text_string(&events.lines);
     for (size_t i = 0; i < 4; i++) {
@@ -123,7 +125,8 @@ static void refusals(void **state)
     struct fixture f;
     begin(&f, 3);
     struct sim_system *s = &f.system;
-    test_expect(s, "notes", "/notes.Notes/Create", f.jane, "{}", GRPC_INVALID_ARGUMENT, "a title or a text is required");
+    test_expect(s, "notes", "/notes.Notes/Create", f.jane, "{}", GRPC_INVALID_ARGUMENT,
+                "a title or a text is required");
     test_expect(s, "notes", "/notes.Notes/Read", f.jane, "{}", GRPC_INVALID_ARGUMENT, "an id is required");
     test_expect(s, "notes", "/notes.Notes/Update", f.jane, "{}", GRPC_INVALID_ARGUMENT, "a note is required");
     test_expect(s, "notes", "/notes.Notes/Update", f.jane, "{\"note\":{}}", GRPC_INVALID_ARGUMENT, "an id is required");
@@ -131,8 +134,10 @@ static void refusals(void **state)
     test_expect(s, "notes", "/notes.Notes/Nothing", f.jane, "{}", GRPC_UNIMPLEMENTED, NULL);
     /* something else under the key of a note */
     const char *admin = sim_system_token(s, &f.arena, "a", "user", "micro", "admin");
-    test_expect(s, "store", "/store.Store/Write", admin,
-                "{\"record\":{\"key\":\"micro/jane:bad\",\"value\":\"bm90IGpzb24=\"},\"options\":{\"table\":\"notes\"}}", GRPC_OK, NULL);
+    test_expect(
+        s, "store", "/store.Store/Write", admin,
+        "{\"record\":{\"key\":\"micro/jane:bad\",\"value\":\"bm90IGpzb24=\"},\"options\":{\"table\":\"notes\"}}",
+        GRPC_OK, NULL);
     test_expect(s, "notes", "/notes.Notes/Read", f.jane, "{\"id\":\"bad\"}", GRPC_INTERNAL, "not a note");
     test_expect(s, "notes", "/notes.Notes/List", f.jane, "{}", GRPC_OK, NULL);
     /* no store */

@@ -26,7 +26,8 @@ static char *keep(struct rpc_call *call, struct text *t)
 char *notes_tenant(struct rpc_call *call)
 {
     const struct micro_account *a = micro_caller(call);
-    return a ? arena_printf(rpc_call_arena(call), "%s/%s", a->issuer, a->id) : arena_string(rpc_call_arena(call), "default");
+    return a ? arena_printf(rpc_call_arena(call), "%s/%s", a->issuer, a->id)
+             : arena_string(rpc_call_arena(call), "default");
 }
 
 char *notes_key(struct rpc_call *call, const char *tenant, const char *id)
@@ -68,8 +69,11 @@ Notes__Note *notes_decode(struct rpc_call *call, const Store__Record *record)
     const struct {
         const char *name;
         char **at;
-    } members[] = {{"id", &note->id}, {"created", &note->created}, {"updated", &note->updated},
-                   {"title", &note->title}, {"text", &note->text}};
+    } members[] = {{"id", &note->id},
+                   {"created", &note->created},
+                   {"updated", &note->updated},
+                   {"title", &note->title},
+                   {"text", &note->text}};
     bool ok = true;
     for (size_t i = 0; ok && i < sizeof members / sizeof members[0]; i++) {
         const char *value = json_string_value(json_object_get(root, members[i].name));
