@@ -4,7 +4,8 @@
 #   harrow_program(NAME  SOURCES main.c   LINK library ...)
 #   harrow_test(NAME     SOURCES x_test.c LINK library ... [TIMEOUT seconds])    a cmocka program run by ctest
 #   harrow_fuzz(NAME     SOURCES x_fuzz.c LINK library ... [CORPUS folder] [SECONDS n] [MAX_LEN n])
-#                        a libFuzzer target (HARROW_FUZZ), run over its corpus and then for n seconds by ctest
+#                        a libFuzzer target (HARROW_FUZZ), run over its corpus and then for n seconds by ctest;
+#                        with HARROW_AFL the same source as an AFL++ persistent target, for afl-fuzz to run
 
 set(CMAKE_C_STANDARD 17)
 set(CMAKE_C_STANDARD_REQUIRED ON)
@@ -71,7 +72,7 @@ function(harrow_test name)
 endfunction()
 
 function(harrow_fuzz name)
-  if(NOT HARROW_FUZZ)
+  if(NOT HARROW_FUZZ AND NOT HARROW_AFL)
     return()
   endif()
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "CORPUS;SECONDS;MAX_LEN" "SOURCES;LINK")
@@ -83,7 +84,11 @@ function(harrow_fuzz name)
   endif()
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE harrow_flags ${arg_LINK})
+  # Under afl-clang-fast the same option brings AFL++'s persistent driver instead of libFuzzer's.
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  if(HARROW_AFL)
+    return()
+  endif()
   # What a run learns goes to the build folder; the corpus in the tree is only read.
   set(work ${CMAKE_CURRENT_BINARY_DIR}/${name}.corpus)
   file(MAKE_DIRECTORY ${work})

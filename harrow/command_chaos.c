@@ -10,20 +10,55 @@ static bool list;
 
 static const struct option options[] = {
     COMMON_OPTIONS,
-    {.name = "duration", .letter = 't', .kind = OPTION_DURATION, .target = &duration, .argument = "DURATION",
-     .fallback = "20s", .help = "how long faults are injected under load"},
-    {.name = "settle", .kind = OPTION_DURATION, .target = &settle, .argument = "DURATION", .fallback = "10s",
+    {.name = "duration",
+     .letter = 't',
+     .kind = OPTION_DURATION,
+     .target = &duration,
+     .argument = "DURATION",
+     .fallback = "20s",
+     .help = "how long faults are injected under load"},
+    {.name = "settle",
+     .kind = OPTION_DURATION,
+     .target = &settle,
+     .argument = "DURATION",
+     .fallback = "10s",
      .help = "how long after the last fault everything must answer again"},
-    {.name = "fault", .letter = 'f', .kind = OPTION_LIST, .target = &faults, .argument = "NAME",
+    {.name = "fault",
+     .letter = 'f',
+     .kind = OPTION_LIST,
+     .target = &faults,
+     .argument = "NAME",
      .help = "inject only this fault (may be repeated; --list shows all)"},
-    {.name = "target", .kind = OPTION_LIST, .target = &targets, .argument = "COMPONENT",
+    {.name = "target",
+     .kind = OPTION_LIST,
+     .target = &targets,
+     .argument = "COMPONENT",
      .help = "only this component (may be repeated)"},
-    {.name = "clients", .letter = 'c', .kind = OPTION_INTEGER, .target = &clients, .argument = "N", .fallback = "8",
-     .min = 1, .max = 1000, .help = "clients of the workload"},
-    {.name = "keys", .kind = OPTION_INTEGER, .target = &keys, .argument = "N", .fallback = "5", .min = 1,
-     .max = 100000, .help = "keys they read and write"},
-    {.name = "rate", .kind = OPTION_INTEGER, .target = &rate, .argument = "N", .fallback = "2000", .min = 0,
-     .max = 1000000, .help = "operations a second over all clients; 0: as fast as they are answered"},
+    {.name = "clients",
+     .letter = 'c',
+     .kind = OPTION_INTEGER,
+     .target = &clients,
+     .argument = "N",
+     .fallback = "8",
+     .min = 1,
+     .max = 1000,
+     .help = "clients of the workload"},
+    {.name = "keys",
+     .kind = OPTION_INTEGER,
+     .target = &keys,
+     .argument = "N",
+     .fallback = "5",
+     .min = 1,
+     .max = 100000,
+     .help = "keys they read and write"},
+    {.name = "rate",
+     .kind = OPTION_INTEGER,
+     .target = &rate,
+     .argument = "N",
+     .fallback = "2000",
+     .min = 0,
+     .max = 1000000,
+     .help = "operations a second over all clients; 0: as fast as they are answered"},
     {.name = "list", .kind = OPTION_FLAG, .target = &list, .help = "list the faults and leave"},
     {0},
 };
@@ -43,8 +78,8 @@ static const char *replay_words(struct run *r)
 {
     struct text words = TEXT_INIT;
     text_printf(&words, "chaos %s --duration %lldms --settle %lldms --clients %lld --keys %lld --rate %lld",
-                r->manifest->path, (long long)(duration / MILLISECOND), (long long)(settle / MILLISECOND), (long long)clients,
-                (long long)keys, (long long)rate);
+                r->manifest->path, (long long)(duration / MILLISECOND), (long long)(settle / MILLISECOND),
+                (long long)clients, (long long)keys, (long long)rate);
     for (size_t i = 0; i < faults.count; i++)
         text_printf(&words, " --fault %s", faults.items[i]);
     for (size_t i = 0; i < targets.count; i++)
@@ -57,9 +92,14 @@ static const char *replay_words(struct run *r)
 static int work(struct run *r, struct system *s, const struct arguments *args)
 {
     (void)args;
-    struct chaos_options chaos = {.duration = (uint64_t)duration, .settle = (uint64_t)settle, .clients = (int)clients,
-                                  .keys = (int)keys, .rate = (int)rate, .faults = terminated(r, &faults),
-                                  .targets = terminated(r, &targets), .replay = run_replay(r, replay_words(r))};
+    struct chaos_options chaos = {.duration = (uint64_t)duration,
+                                  .settle = (uint64_t)settle,
+                                  .clients = (int)clients,
+                                  .keys = (int)keys,
+                                  .rate = (int)rate,
+                                  .faults = terminated(r, &faults),
+                                  .targets = terminated(r, &targets),
+                                  .replay = run_replay(r, replay_words(r))};
     return pillar_chaos(r, s, &chaos);
 }
 
@@ -83,9 +123,10 @@ const struct command command_chaos = {
     .positional = "[MANIFEST]",
     .positional_min = 0,
     .positional_max = 1,
-    .description = "Clients read and write unique values while faults drawn from the seed are injected and healed. After\n"
-                   "settling, the history is checked: no acknowledged write may be lost, every key must be linearizable,\n"
-                   "everything must answer again. Times to recovery are measured.",
+    .description =
+        "Clients read and write unique values while faults drawn from the seed are injected and healed. After\n"
+        "settling, the history is checked: no acknowledged write may be lost, every key must be linearizable,\n"
+        "everything must answer again. Times to recovery are measured.",
     .examples = "  harrow chaos systems/micro.yaml --duration 1m\n"
                 "  harrow chaos systems/micro.yaml --fault kill --target store --driver sim --seed 42\n"
                 "  harrow chaos --list\n",

@@ -5,7 +5,10 @@ static const char *only;
 
 static const struct option options[] = {
     COMMON_OPTIONS,
-    {.name = "only", .kind = OPTION_TEXT, .target = &only, .argument = "TEXT",
+    {.name = "only",
+     .kind = OPTION_TEXT,
+     .target = &only,
+     .argument = "TEXT",
      .help = "run contracts whose name contains TEXT"},
     {0},
 };
@@ -25,8 +28,9 @@ const struct command command_contract = {
     .positional = "MANIFEST [CONTRACTS]",
     .positional_min = 1,
     .positional_max = 2,
-    .description = "Each contract starts its provider alone, with test doubles in the place of what it calls, then calls\n"
-                   "the provider and verifies how often, and with what, it called its doubles.",
+    .description =
+        "Each contract starts its provider alone, with test doubles in the place of what it calls, then calls\n"
+        "the provider and verifies how often, and with what, it called its doubles.",
     .examples = "  harrow contract systems/micro.yaml\n"
                 "  harrow contract systems/micro.yaml fakes/contracts/notes.yaml --driver sim\n",
     .options = options,

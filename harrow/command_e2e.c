@@ -5,7 +5,10 @@ static const char *only;
 
 static const struct option options[] = {
     COMMON_OPTIONS,
-    {.name = "only", .kind = OPTION_TEXT, .target = &only, .argument = "TEXT",
+    {.name = "only",
+     .kind = OPTION_TEXT,
+     .target = &only,
+     .argument = "TEXT",
      .help = "run flows whose name contains TEXT"},
     {0},
 };
@@ -26,8 +29,9 @@ const struct command command_e2e = {
     .positional = "MANIFEST [FLOWS]",
     .positional_min = 1,
     .positional_max = 2,
-    .description = "Runs the manifest's flows, or those of the file or folder FLOWS. A failing step shows where it stands\n"
-                   "in the file, what was sent, what came back, and the difference.",
+    .description =
+        "Runs the manifest's flows, or those of the file or folder FLOWS. A failing step shows where it stands\n"
+        "in the file, what was sent, what came back, and the difference.",
     .examples = "  harrow e2e systems/micro.yaml\n"
                 "  harrow e2e systems/micro.yaml e2e/flows/notes.yaml --only lifecycle\n"
                 "  harrow e2e systems/micro.yaml --driver sim\n",

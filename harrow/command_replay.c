@@ -16,10 +16,20 @@ static bool print_only;
 static int64_t number;
 
 static const struct option options[] = {
-    {.name = "print", .letter = 'p', .kind = OPTION_FLAG, .target = &print_only,
+    {.name = "print",
+     .letter = 'p',
+     .kind = OPTION_FLAG,
+     .target = &print_only,
      .help = "print the command and do not run it"},
-    {.name = "number", .letter = 'n', .kind = OPTION_INTEGER, .target = &number, .argument = "N", .fallback = "1",
-     .min = 1, .max = 1000000, .help = "which of the run's failures and findings, counted from 1"},
+    {.name = "number",
+     .letter = 'n',
+     .kind = OPTION_INTEGER,
+     .target = &number,
+     .argument = "N",
+     .fallback = "1",
+     .min = 1,
+     .max = 1000000,
+     .help = "which of the run's failures and findings, counted from 1"},
     {0},
 };
 
@@ -49,8 +59,9 @@ static int find_replay(struct bytes stream, const char *name, struct text *out, 
             return 0;
         p = newline + 1;
     }
-    return error_set(err, ERROR_NOT_FOUND, "%s has %lld failures and findings with a replay command, so there is no number %lld",
-                     name, (long long)seen, (long long)number);
+    return error_set(err, ERROR_NOT_FOUND,
+                     "%s has %lld failures and findings with a replay command, so there is no number %lld", name,
+                     (long long)seen, (long long)number);
 }
 
 static int read_command(struct world *w, const char *path, struct text *out, struct error *err)
@@ -128,8 +139,9 @@ const struct command command_replay = {
     .positional = "RUN|FINDING",
     .positional_min = 1,
     .positional_max = 1,
-    .description = "RUN is a run's folder or results.jsonl: its first failure or finding (or number N) is run again with its\n"
-                   "seed. FINDING is a file of a run's findings folder.",
+    .description =
+        "RUN is a run's folder or results.jsonl: its first failure or finding (or number N) is run again with its\n"
+        "seed. FINDING is a file of a run's findings folder.",
     .examples = "  harrow replay harrow-out/2026-11-21T06-46-51-123Z\n"
                 "  harrow replay harrow-out/2026-11-21T06-46-51-123Z/findings/1.json --print\n",
     .options = options,

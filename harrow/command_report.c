@@ -11,9 +11,19 @@ static const char *format, *output;
 static const char *const formats[] = {"terminal", "html", "junit", NULL};
 
 static const struct option options[] = {
-    {.name = "format", .letter = 'f', .kind = OPTION_CHOICE, .target = &format, .argument = "FORMAT",
-     .fallback = "terminal", .choices = formats, .help = "what to make"},
-    {.name = "output", .letter = 'o', .kind = OPTION_TEXT, .target = &output, .argument = "FILE",
+    {.name = "format",
+     .letter = 'f',
+     .kind = OPTION_CHOICE,
+     .target = &format,
+     .argument = "FORMAT",
+     .fallback = "terminal",
+     .choices = formats,
+     .help = "what to make"},
+    {.name = "output",
+     .letter = 'o',
+     .kind = OPTION_TEXT,
+     .target = &output,
+     .argument = "FILE",
      .help = "where to put it (default: standard output)"},
     {0},
 };
@@ -59,8 +69,9 @@ const struct command command_report = {
     .positional = "RUN",
     .positional_min = 1,
     .positional_max = 1,
-    .description = "RUN is a run's folder or its results.jsonl. A stream cut short (the run was killed) is rendered as far\n"
-                   "as it goes.",
+    .description =
+        "RUN is a run's folder or its results.jsonl. A stream cut short (the run was killed) is rendered as far\n"
+        "as it goes.",
     .examples = "  harrow report harrow-out/2026-11-21T06-46-51-123Z\n"
                 "  harrow report results.jsonl --format junit --output junit.xml\n",
     .options = options,

@@ -14,9 +14,17 @@ static const char *skip;
 
 static const struct option options[] = {
     COMMON_OPTIONS,
-    {.name = "budget", .letter = 'b', .kind = OPTION_DURATION, .target = &budget, .argument = "DURATION",
-     .fallback = "45s", .help = "how long all of it may take; contracts and flows come first"},
-    {.name = "skip", .kind = OPTION_TEXT, .target = &skip, .argument = "PILLARS",
+    {.name = "budget",
+     .letter = 'b',
+     .kind = OPTION_DURATION,
+     .target = &budget,
+     .argument = "DURATION",
+     .fallback = "45s",
+     .help = "how long all of it may take; contracts and flows come first"},
+    {.name = "skip",
+     .kind = OPTION_TEXT,
+     .target = &skip,
+     .argument = "PILLARS",
      .help = "leave out some of contract,e2e,fuzz,chaos"},
     {0},
 };
@@ -44,10 +52,9 @@ static int run_pillars(struct run *r)
     struct fuzz_options fuzz = {.budget = (uint64_t)(budget / 100 * FUZZ_SHARE_PERCENT), .only = -1};
     if (exit_code == 0 && wanted("fuzz"))
         exit_code = pillar_fuzz(r, s, &fuzz);
-    struct chaos_options chaos = {
-        .duration = (uint64_t)(budget / 100 * CHAOS_SHARE_PERCENT),
-        .rate = CHAOS_RATE,
-        .replay = run_replay(r, arena_printf(&r->arena, "chaos %s", r->manifest->path))};
+    struct chaos_options chaos = {.duration = (uint64_t)(budget / 100 * CHAOS_SHARE_PERCENT),
+                                  .rate = CHAOS_RATE,
+                                  .replay = run_replay(r, arena_printf(&r->arena, "chaos %s", r->manifest->path))};
     if (exit_code == 0 && wanted("chaos"))
         exit_code = pillar_chaos(r, s, &chaos);
     system_stop(s);
@@ -69,9 +76,10 @@ const struct command command_run = {
     .positional = "MANIFEST",
     .positional_min = 1,
     .positional_max = 1,
-    .description = "Checks the manifest's contracts (each provider alone, standing on test doubles), starts the system,\n"
-                   "runs its flows, fuzzes every method, then stops and kills its parts under a workload whose history\n"
-                   "is checked. Ends with a summary on the terminal, report.html and junit.xml.",
+    .description =
+        "Checks the manifest's contracts (each provider alone, standing on test doubles), starts the system,\n"
+        "runs its flows, fuzzes every method, then stops and kills its parts under a workload whose history\n"
+        "is checked. Ends with a summary on the terminal, report.html and junit.xml.",
     .examples = "  harrow run systems/micro.yaml\n"
                 "  harrow run systems/micro.yaml --driver sim --seed 7 --budget 10m\n"
                 "  harrow run systems/micro.yaml --skip fuzz,chaos --json\n",

@@ -2,8 +2,8 @@
 
 #include "harrow/commands.h"
 
-int command_on_system(const struct arguments *args, int (*work)(struct run *r, struct system *s,
-                                                                const struct arguments *args))
+int command_on_system(const struct arguments *args,
+                      int (*work)(struct run *r, struct system *s, const struct arguments *args))
 {
     int exit_code = 0;
     struct run *r = run_begin(args->argv[0], harrow_command_line, &exit_code);

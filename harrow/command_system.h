@@ -4,7 +4,7 @@
 
 #include "harrow/pillars.h"
 
-int command_on_system(const struct arguments *args, int (*work)(struct run *r, struct system *s,
-                                                                const struct arguments *args));
+int command_on_system(const struct arguments *args,
+                      int (*work)(struct run *r, struct system *s, const struct arguments *args));
 
 #endif

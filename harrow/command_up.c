@@ -57,8 +57,9 @@ const struct command command_up = {
     .positional = "MANIFEST",
     .positional_min = 1,
     .positional_max = 1,
-    .description = "Starts what the manifest describes on free ports with a fresh data folder, prints where everything\n"
-                   "is and a token to call it with, and stops it all at Ctrl-C.",
+    .description =
+        "Starts what the manifest describes on free ports with a fresh data folder, prints where everything\n"
+        "is and a token to call it with, and stops it all at Ctrl-C.",
     .examples = "  harrow up systems/micro.yaml\n",
     .options = options,
     .run = run,

@@ -112,8 +112,8 @@ int doubles_add(struct doubles *d, const char *name, const char *service, struct
         fake_free(s.fake);
         return code;
     }
-    text_printf(peers, "%s%s=%s:%d", peers->len > 0 ? "," : "", name, d->simulated ? sim_node_name(d->world) : "127.0.0.1",
-                rpc_server_port(s.server));
+    text_printf(peers, "%s%s=%s:%d", peers->len > 0 ? "," : "", name,
+                d->simulated ? sim_node_name(d->world) : "127.0.0.1", rpc_server_port(s.server));
     return text_ok(peers) ? 0 : error_set(err, ERROR_MEMORY, "out of memory");
 }
 

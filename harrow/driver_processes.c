@@ -264,7 +264,8 @@ static int find_process(struct target *t, const char *component, struct world_fo
         return world_foreign_by_id(s->run->world, out->id, out, err);
     }
     if (c == NULL || c->pid_file == NULL)
-        return error_set(err, ERROR_UNSUPPORTED, "component %s has no \"pid_file\", so its process is not known", component);
+        return error_set(err, ERROR_UNSUPPORTED, "component %s has no \"pid_file\", so its process is not known",
+                         component);
     const char *path;
     int code = manifest_expand(c->pid_file, &s->values, &s->arena, &path, err);
     return code != 0 ? code : world_foreign_open(s->run->world, path, out, err);

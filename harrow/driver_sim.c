@@ -25,7 +25,7 @@ struct part {
     const char **argv;
     int argc;
     struct world_timer restart;
-    bool down;      /* on purpose: stays down until TARGET_START or the timer */
+    bool down; /* on purpose: stays down until TARGET_START or the timer */
     bool paused, cut;
 };
 
@@ -108,9 +108,12 @@ static int sim_prepare(struct system *s, struct error *err)
 static const char *make_token(struct system *s, const char *component, struct error *err)
 {
     static const char *const scopes[] = {"service", NULL};
-    struct micro_claims claims = {
-        .subject = component, .type = "service", .issuer = MICRO_NAMESPACE, .name = component, .scopes = scopes,
-        .expires = world_wall(s->target.world) / SECOND + TOKEN_SECONDS};
+    struct micro_claims claims = {.subject = component,
+                                  .type = "service",
+                                  .issuer = MICRO_NAMESPACE,
+                                  .name = component,
+                                  .scopes = scopes,
+                                  .expires = world_wall(s->target.world) / SECOND + TOKEN_SECONDS};
     struct text token = TEXT_INIT;
     const char *copy = NULL;
     if (micro_token_sign(sim_private_key, &claims, &token, err) == 0)
@@ -131,9 +134,18 @@ static int part_arguments(struct simulated *p, struct part *n, const struct mani
         return error_set_at(err, ERROR_NOT_FOUND, s->manifest->path, c->line, c->column,
                             "component %s: no program \"%s\" in the component table", n->name, n->program);
     const char *address = arena_printf(&s->arena, "0.0.0.0:%d", MICRO_BASE_PORT + component->port_offset);
-    const char *const fixed[] = {
-        "micro",       n->program,  "--data-dir",    "/data",        "--address", address,        "--peers",
-        text_string(&p->peers), "--auth-public-key", sim_public_key, "--auth-token", token};
+    const char *const fixed[] = {"micro",
+                                 n->program,
+                                 "--data-dir",
+                                 "/data",
+                                 "--address",
+                                 address,
+                                 "--peers",
+                                 text_string(&p->peers),
+                                 "--auth-public-key",
+                                 sim_public_key,
+                                 "--auth-token",
+                                 token};
     for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
         n->argv[n->argc++] = fixed[i];
     if (strcmp(n->program, "auth") == 0) {

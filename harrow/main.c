@@ -11,15 +11,17 @@ const char *harrow_command_line;
 
 int main(int argc, char **argv)
 {
-    const struct command commands[] = {command_run,   command_up,     command_e2e,    command_contract, command_fuzz,
-                                       command_chaos, command_replay, command_report, {0}};
+    const struct command commands[] = {command_run,      command_up,     command_e2e,
+                                       command_contract, command_fuzz,   command_chaos,
+                                       command_replay,   command_report, {0}};
     static const struct option no_options[] = {{0}};
     const struct command root = {
         .name = "harrow",
         .summary = "puts a microservice system through the mill",
-        .description = "Starts the system a manifest describes and fuzzes its endpoints, kills and stops its parts under\n"
-                       "load, runs product flows, and checks contracts against test doubles. Every finding comes with\n"
-                       "the one command that shows it again.",
+        .description =
+            "Starts the system a manifest describes and fuzzes its endpoints, kills and stops its parts under\n"
+            "load, runs product flows, and checks contracts against test doubles. Every finding comes with\n"
+            "the one command that shows it again.",
         .examples = "  harrow run systems/micro.yaml                    everything, ending in a report\n"
                     "  harrow chaos systems/micro.yaml -d sim -s 42     one seed of chaos, in virtual time\n"
                     "  harrow fuzz systems/micro.yaml --only store      the store's methods only\n"

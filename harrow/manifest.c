@@ -76,8 +76,7 @@ static int read_login(struct manifest *m, const struct node *map, struct error *
     return m->login_request != NULL ? 0 : out_of_memory(err);
 }
 
-static int read_component(struct manifest *m, const struct node *node, struct manifest_component *c,
-                          struct error *err)
+static int read_component(struct manifest *m, const struct node *node, struct manifest_component *c, struct error *err)
 {
     static const char *const keys[] = {"name",  "address", "http",      "services", "pid_file",
                                        "start", "program", "arguments", "stateful", NULL};
@@ -109,9 +108,9 @@ static int read_component(struct manifest *m, const struct node *node, struct ma
 
 static int read_manifest(struct manifest *m, const struct node *root, struct error *err)
 {
-    static const char *const keys[] = {"system",       "about",       "namespace", "gateway", "start",     "ports",
-                                       "ready_within", "descriptors", "login",     "flows",   "contracts", "components",
-                                       NULL};
+    static const char *const keys[] = {"system",    "about",        "namespace",   "gateway", "start",
+                                       "ports",     "ready_within", "descriptors", "login",   "flows",
+                                       "contracts", "components",   NULL};
     if (root->kind != NODE_MAP)
         return node_error(root, err, ERROR_INVALID, "a manifest is a map that begins with \"system: NAME\"");
     m->ready_within = READY_WITHIN_DEFAULT;
@@ -205,12 +204,13 @@ static int expand_name(struct bytes name, const struct manifest_values *v, struc
         if (name.len - 5 < sizeof digits)
             memcpy(digits, name.data + 5, name.len - 5);
         if (units_parse_integer(digits, 0, 1000, &offset, NULL) != 0)
-            return error_set(err, ERROR_INVALID, "${%.*s}: after \"port+\" comes a number from 0 to 1000", (int)name.len,
-                             (const char *)name.data);
+            return error_set(err, ERROR_INVALID, "${%.*s}: after \"port+\" comes a number from 0 to 1000",
+                             (int)name.len, (const char *)name.data);
         text_printf(out, "%d", v->port + (int)offset);
     } else {
-        return error_set(err, ERROR_INVALID, "${%.*s} is not known here: expected bin, here, data, secret, port or port+N",
-                         (int)name.len, (const char *)name.data);
+        return error_set(err, ERROR_INVALID,
+                         "${%.*s} is not known here: expected bin, here, data, secret, port or port+N", (int)name.len,
+                         (const char *)name.data);
     }
     return 0;
 }

@@ -34,13 +34,13 @@ struct manifest {
     struct arena arena;
     struct document *document;
     const char *path, *name, *about, *namespace, *gateway;
-    const char *const *start;     /* the whole system's command; NULL: components are started one by one */
-    const int64_t *ports;         /* offsets from ${port} that must be free */
+    const char *const *start; /* the whole system's command; NULL: components are started one by one */
+    const int64_t *ports;     /* offsets from ${port} that must be free */
     size_t port_count;
-    int64_t ready_within;         /* ns */
-    const char *descriptors;      /* file with a FileDescriptorSet; NULL: the built-in one */
+    int64_t ready_within;                                 /* ns */
+    const char *descriptors;                              /* file with a FileDescriptorSet; NULL: the built-in one */
     const char *login_call, *login_request, *login_token; /* "auth.Auth/Token", JSON, JSON path; NULL: no login */
-    const char *const *flows;     /* folders or files, relative to the manifest */
+    const char *const *flows;                             /* folders or files, relative to the manifest */
     const char *const *contracts;
     struct manifest_component *components;
     size_t component_count;

@@ -27,7 +27,8 @@ static int load_flows(struct run *r, const char *path, const char *const *list, 
     for (size_t i = 0; list[i] != NULL && code == 0; i++) {
         const char *from = manifest_path(r->manifest, list[i], &r->arena);
         struct flow_list more = {0};
-        code = from != NULL ? flow_load_tree(r->world, from, &more, err) : error_set(err, ERROR_MEMORY, "out of memory");
+        code =
+            from != NULL ? flow_load_tree(r->world, from, &more, err) : error_set(err, ERROR_MEMORY, "out of memory");
         if (code == 0)
             code = flow_list_append(out, &more) ? 0 : error_set(err, ERROR_MEMORY, "out of memory");
         flow_list_free(&more);
@@ -57,7 +58,8 @@ static int run_contract(struct run *r, struct flow *flow, struct error *err)
     if (code == 0) {
         struct flow_list one = {.items = &flow, .count = 1};
         struct e2e_options options = {.pillar = "contract",
-                                      .replay = run_replay(r, arena_printf(&r->arena, "contract %s", r->manifest->path)),
+                                      .replay =
+                                          run_replay(r, arena_printf(&r->arena, "contract %s", r->manifest->path)),
                                       .doubles = doubles_operations(d),
                                       .simulated = simulated(),
                                       .variables = system_variables(s)};
@@ -190,8 +192,8 @@ int pillar_chaos(struct run *r, struct system *s, struct chaos_options *options)
     pillar_mark(r, "chaos", "start");
     int code = chaos_run(system_target(s), options, &summary, &err);
     result_emit(&r->results, "pillar",
-                json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "name", "chaos", "state", "end", "operations",
-                          (json_int_t)summary.operations, "ok", (json_int_t)summary.ok, "unknown",
+                json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "name", "chaos", "state", "end",
+                          "operations", (json_int_t)summary.operations, "ok", (json_int_t)summary.ok, "unknown",
                           (json_int_t)summary.unknown, "faults", (json_int_t)summary.faults, "not_injected",
                           (json_int_t)summary.not_injected, "lost", (json_int_t)summary.lost, "violations",
                           (json_int_t)summary.violations));

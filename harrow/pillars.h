@@ -16,7 +16,8 @@ int pillar_chaos(struct run *r, struct system *s, struct chaos_options *options)
 /* What the test doubles of a contract flow are driven through (e2e/ asks, fakes/ answers). */
 struct doubles;
 int doubles_new(struct world *w, const struct pb_pool *pool, bool simulated, struct doubles **out, struct error *err);
-/* Serves a double of `service` under `name`; the address it can be reached at is appended to `peers` as name=address. */
+/* Serves a double of `service` under `name`; the address it can be reached at is appended to `peers` as name=address.
+ */
 int doubles_add(struct doubles *d, const char *name, const char *service, struct text *peers, struct error *err);
 const struct e2e_doubles *doubles_operations(struct doubles *d);
 void doubles_free(struct doubles *d);

@@ -195,8 +195,8 @@ int run_finish(struct run *r, int failed)
     result_emit(&r->results, "end",
                 json_pack("{s:I, s:I, s:I, s:I, s:I, s:i}", "passed", (json_int_t)r->results.passed, "failed",
                           (json_int_t)r->results.failed, "skipped", (json_int_t)r->results.skipped, "findings",
-                          (json_int_t)r->results.findings, "duration",
-                          (json_int_t)(world_now(r->world) - r->started), "exit", exit_code));
+                          (json_int_t)r->results.findings, "duration", (json_int_t)(world_now(r->world) - r->started),
+                          "exit", exit_code));
     world_file_close(r->file);
     r->file = NULL;
     text_clear(&r->line);
@@ -242,8 +242,11 @@ int run_failed(struct run *r, struct error *err, const char *what)
     }
     struct text message = TEXT_INIT;
     error_format(err, &message);
-    result_case(&r->results, &(struct result_case){.pillar = "harness", .suite = r->manifest->name, .name = what,
-                                                   .status = "failed", .message = text_string(&message)});
+    result_case(&r->results, &(struct result_case){.pillar = "harness",
+                                                   .suite = r->manifest->name,
+                                                   .name = what,
+                                                   .status = "failed",
+                                                   .message = text_string(&message)});
     text_deinit(&message);
     int exit_code = harrow_error(err, what);
     error_clear(err);

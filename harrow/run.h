@@ -1,6 +1,7 @@
 /* A run: one folder with the result stream, the logs, the findings and the reports of everything one command did.
  *
- *   <out>/<id>/results.jsonl  report.html  junit.xml  system.log  findings/  data/ (the system's own; removed at the end)
+ *   <out>/<id>/results.jsonl  report.html  junit.xml  system.log  findings/  data/ (the system's own; removed at the
+ * end)
  */
 #ifndef HARROW_RUN_H
 #define HARROW_RUN_H
@@ -38,16 +39,38 @@ struct common_options {
 extern struct common_options common;
 /* Rows for a command's option table. */
 #define COMMON_OPTIONS                                                                                                 \
-    {.name = "driver", .letter = 'd', .kind = OPTION_CHOICE, .target = &common.driver, .argument = "NAME",             \
-     .fallback = "processes", .choices = driver_names, .env = "HARROW_DRIVER",                                         \
+    {.name = "driver",                                                                                                 \
+     .letter = 'd',                                                                                                    \
+     .kind = OPTION_CHOICE,                                                                                            \
+     .target = &common.driver,                                                                                         \
+     .argument = "NAME",                                                                                               \
+     .fallback = "processes",                                                                                          \
+     .choices = driver_names,                                                                                          \
+     .env = "HARROW_DRIVER",                                                                                           \
      .help = "how the system is run: as processes, or simulated in virtual time"},                                     \
-        {.name = "seed", .letter = 's', .kind = OPTION_SEED, .target = &common.seed, .argument = "N",                  \
-         .env = "HARROW_SEED", .help = "the number everything random comes from (default: drawn and printed)"},        \
-        {.name = "out", .letter = 'o', .kind = OPTION_TEXT, .target = &common.out, .argument = "FOLDER",               \
-         .fallback = "harrow-out", .env = "HARROW_OUT", .help = "where the run's folder is made"},                     \
-        {.name = "json", .kind = OPTION_FLAG, .target = &common.json,                                                  \
+        {.name = "seed",                                                                                               \
+         .letter = 's',                                                                                                \
+         .kind = OPTION_SEED,                                                                                          \
+         .target = &common.seed,                                                                                       \
+         .argument = "N",                                                                                              \
+         .env = "HARROW_SEED",                                                                                         \
+         .help = "the number everything random comes from (default: drawn and printed)"},                              \
+        {.name = "out",                                                                                                \
+         .letter = 'o',                                                                                                \
+         .kind = OPTION_TEXT,                                                                                          \
+         .target = &common.out,                                                                                        \
+         .argument = "FOLDER",                                                                                         \
+         .fallback = "harrow-out",                                                                                     \
+         .env = "HARROW_OUT",                                                                                          \
+         .help = "where the run's folder is made"},                                                                    \
+        {.name = "json",                                                                                               \
+         .kind = OPTION_FLAG,                                                                                          \
+         .target = &common.json,                                                                                       \
          .help = "print the result stream (JSON lines) instead of text"},                                              \
-        {.name = "quiet", .letter = 'q', .kind = OPTION_FLAG, .target = &common.quiet,                                 \
+        {.name = "quiet",                                                                                              \
+         .letter = 'q',                                                                                                \
+         .kind = OPTION_FLAG,                                                                                          \
+         .target = &common.quiet,                                                                                      \
          .help = "print failures and the verdict only"},                                                               \
         {.name = "keep", .kind = OPTION_FLAG, .target = &common.keep, .help = "keep the system's data folder"},        \
     {                                                                                                                  \
@@ -63,12 +86,12 @@ struct run {
     struct world *world; /* the real one: files, progress, and the clock of a run's duration */
     struct arena arena;
     struct manifest *manifest;
-    const char *command;   /* as it was typed */
-    const char *folder;    /* <out>/<id> */
+    const char *command; /* as it was typed */
+    const char *folder;  /* <out>/<id> */
     uint64_t seed;
     struct result_stream results;
     struct world_file *file;
-    struct text line;      /* terminal rendering in progress */
+    struct text line; /* terminal rendering in progress */
     uint64_t started;
     struct target *target; /* told of an interrupt; NULL while no system runs */
     bool interrupted;

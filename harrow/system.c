@@ -64,13 +64,13 @@ static int system_new(struct run *r, struct system **out, struct error *err)
     s->target.seed = r->seed;
     s->target.results = &r->results;
     const char *slash = strrchr(r->manifest->path, '/');
-    s->values.here = slash != NULL ? arena_printf(&s->arena, "%.*s", (int)(slash - r->manifest->path), r->manifest->path)
-                                   : ".";
+    s->values.here =
+        slash != NULL ? arena_printf(&s->arena, "%.*s", (int)(slash - r->manifest->path), r->manifest->path) : ".";
     s->values.data = arena_printf(&s->arena, "%s/data", r->folder);
     s->values.secret = make_secret(s);
     s->values.bin = "";
     int code = s->values.here == NULL || s->values.data == NULL || s->values.secret == NULL ? out_of_memory(err)
-                                                                                           : load_pool(s, err);
+                                                                                            : load_pool(s, err);
     if (code == 0)
         code = s->driver->prepare(s, err);
     if (code != 0) {
@@ -176,7 +176,8 @@ static int login(struct system *s, struct error *err)
         return error_set(err, ERROR_NOT_FOUND, "%s: login: no method %s in the descriptor set", m->path, m->login_call);
     const struct target_component *c = target_serving(&s->target, method->service->full_name);
     if (c == NULL)
-        return error_set(err, ERROR_NOT_FOUND, "%s: login: no component serves %s", m->path, method->service->full_name);
+        return error_set(err, ERROR_NOT_FOUND, "%s: login: no component serves %s", m->path,
+                         method->service->full_name);
     int code = manifest_expand(m->login_request, &s->values, &s->arena, &request_json, err);
     struct text wire = TEXT_INIT;
     struct rpc_answer answer = {0};
@@ -186,8 +187,12 @@ static int login(struct system *s, struct error *err)
     if (code == 0)
         code = target_channel(&s->target, c, &channel, err);
     if (code == 0) {
-        struct rpc_request request = {.path = path, .metadata = target_metadata(&s->target), .timeout = LOGIN_TIMEOUT,
-                                      .wait_for_ready = true, .message = text_bytes(&wire), .has_message = true};
+        struct rpc_request request = {.path = path,
+                                      .metadata = target_metadata(&s->target),
+                                      .timeout = LOGIN_TIMEOUT,
+                                      .wait_for_ready = true,
+                                      .message = text_bytes(&wire),
+                                      .has_message = true};
         code = rpc_unary_wait(s->target.world, channel, &request, &answer, err);
     }
     if (code == 0 && answer.reply.status != GRPC_OK)

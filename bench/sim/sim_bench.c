@@ -12,12 +12,12 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define ROUNDS       5
-#define IDLE_TIME    (3600 * (uint64_t)SECOND) /* virtual, per round */
-#define LOADED_TIME  (20 * (uint64_t)SECOND)
-#define RATE         1000
-#define CLIENTS      16
-#define KEYS         1000
+#define ROUNDS      5
+#define IDLE_TIME   (3600 * (uint64_t)SECOND) /* virtual, per round */
+#define LOADED_TIME (20 * (uint64_t)SECOND)
+#define RATE        1000
+#define CLIENTS     16
+#define KEYS        1000
 
 static double cpu_seconds(void)
 {
