@@ -21,6 +21,7 @@
 #define GAP_MAX          (800 * MILLISECOND)
 #define PROBE_TIMEOUT    ((uint64_t)SECOND)
 #define PROBE_EVERY      ((uint64_t)(5 * MILLISECOND))
+#define LOG_LINES        20 /* of a component that stays down */
 
 struct experiment {
     struct target *target;
@@ -43,9 +44,6 @@ static void take_window(void *arg)
     workload_take_window(x->workload, &w);
     struct result_stream *r = x->target->results;
     x->steady_ok += w.ok;
-    x->summary->ok += w.ok;
-    x->summary->failed += w.failed;
-    x->summary->unknown += w.unknown;
     result_sample(r, "throughput", (double)w.ok * (double)SECOND / (double)WINDOW);
     result_sample(r, "errors", (double)(w.failed + w.unknown) * (double)SECOND / (double)WINDOW);
     if (w.ok > 0) {
@@ -63,33 +61,35 @@ static int pass_time(struct experiment *x, uint64_t duration)
 
 /* ---- answering again ---- */
 
-static bool answers(struct experiment *x, const struct target_component *c)
+static bool answers(struct experiment *x, const struct target_component *c, uint64_t timeout)
 {
     struct target *t = x->target;
     if (c->address != NULL) {
         struct rpc_channel *channel;
         return target_channel(t, c, &channel, NULL) == 0 &&
-               rpc_wait_ready(t->world, channel, "", PROBE_TIMEOUT, NULL) == 0;
+               rpc_wait_ready(t->world, channel, "", timeout, NULL) == 0;
     }
     if (c->http == NULL)
         return t->operations->alive(t, c->name);
-    struct http_fetch fetch = {.method = "GET", .url = c->http, .timeout = PROBE_TIMEOUT};
+    struct http_fetch fetch = {.method = "GET", .url = c->http, .timeout = timeout};
     struct http_answer answer = {0};
     bool ok = http_fetch_wait(t->world, &fetch, &answer, NULL) == 0 && answer.status > 0 && answer.status < 500;
     http_answer_deinit(&answer);
     return ok;
 }
 
-/* Nanoseconds from `since` until the component answered, or -1 when it did not within the settling time. */
-static int64_t wait_answer(struct experiment *x, const struct target_component *c, uint64_t since)
+/* Nanoseconds from `since` until the component answered, or -1 when it did not before `end`. */
+static int64_t wait_answer(struct experiment *x, const struct target_component *c, uint64_t since, uint64_t end)
 {
     struct world *w = x->target->world;
-    uint64_t end = world_now(w) + x->options.settle;
-    while (!answers(x, c)) {
-        if (x->target->interrupted || world_now(w) > end || world_sleep(w, PROBE_EVERY) != 0)
-            return -1;
+    while (world_now(w) < end && !x->target->interrupted) {
+        uint64_t left = end - world_now(w);
+        if (answers(x, c, left < PROBE_TIMEOUT ? left : PROBE_TIMEOUT))
+            return (int64_t)(world_now(w) - since);
+        if (world_sleep(w, left < PROBE_EVERY ? left : PROBE_EVERY) != 0)
+            break;
     }
-    return (int64_t)(world_now(w) - since);
+    return -1;
 }
 
 /* ---- the storm ---- */
@@ -138,6 +138,7 @@ static void emit_fault(struct experiment *x, const struct chaos_fault *f, const 
                           verified ? 1 : 0, "verified", verified ? 1 : 0, "detail", detail));
 }
 
+/* Undoes the fault in force, if any. */
 static int heal(struct experiment *x, struct error *err)
 {
     const struct chaos_fault *f = x->active;
@@ -149,6 +150,55 @@ static int heal(struct experiment *x, struct error *err)
     return code;
 }
 
+static void not_injected(struct experiment *x, const struct chaos_fault *f, const char *target, const struct error *why)
+{
+    struct text reason = TEXT_INIT;
+    error_format(why, &reason);
+    emit_fault(x, f, target, "inject", false, text_string(&reason));
+    text_deinit(&reason);
+    x->summary->not_injected++;
+    /* In case it half happened. */
+    heal(x, NULL);
+}
+
+/* The component did not come back. `why` may be NULL. */
+static void report_down(struct experiment *x, const struct chaos_fault *f, const char *component,
+                        const struct error *why)
+{
+    char title[160], limit[32];
+    struct text detail = TEXT_INIT;
+    if (why != NULL) {
+        snprintf(title, sizeof title, "%s cannot be brought back after %s", component, f->name);
+        error_format(why, &detail);
+        text_char(&detail, '\n');
+    } else {
+        units_format_duration((int64_t)x->options.settle, limit, sizeof limit);
+        snprintf(title, sizeof title, "%s does not answer within %s after %s", component, limit, f->name);
+    }
+    x->target->operations->logs(x->target, component, LOG_LINES, &detail);
+    result_finding(x->target->results,
+                   &(struct result_finding){.pillar = "chaos", .title = title, .severity = "bug", .oracle = "recovery",
+                                            .target = component, .seed = x->options.seed, .replay = x->options.replay,
+                                            .detail = text_string(&detail)});
+    text_deinit(&detail);
+    x->summary->violations++;
+}
+
+/* While a fault is in force: pause for `hold`. Where the component may come back by itself (a supervisor), the moment
+ * it does is what counts, so it is watched meanwhile; *recovery stays -1 when it did not. */
+static int hold_fault(struct experiment *x, const struct target_component *c, uint64_t since, uint64_t hold,
+                      int64_t *recovery)
+{
+    if (x->active->down_from_heal)
+        return pass_time(x, hold);
+    uint64_t end = world_now(x->target->world) + hold;
+    *recovery = wait_answer(x, c, since, end);
+    uint64_t now = world_now(x->target->world);
+    if (*recovery < 0 && now < end)
+        return pass_time(x, end - now);
+    return x->target->interrupted ? ERROR_CANCELLED : 0;
+}
+
 static int one_fault(struct experiment *x, struct error *err)
 {
     const struct chaos_fault *f = draw_fault(x);
@@ -158,43 +208,33 @@ static int one_fault(struct experiment *x, struct error *err)
     uint64_t hold = f->hold_min + random_below(&x->random, f->hold_max - f->hold_min + 1);
     struct world *w = x->target->world;
     uint64_t since = world_now(w);
+    int64_t recovery = -1;
+    struct error why = ERROR_INIT;
     x->active = f;
     x->active_target = c->name;
-    struct error own = ERROR_INIT;
-    int code = f->inject(x->target, c->name, &own);
-    if (code != 0) {
-        /* Not seen to have happened: said so, undone in case it half did, and not counted. */
-        struct text why = TEXT_INIT;
-        error_format(&own, &why);
-        emit_fault(x, f, c->name, "inject", false, text_string(&why));
-        text_deinit(&why);
-        error_clear(&own);
-        x->summary->not_injected++;
-        return heal(x, NULL) == ERROR_CANCELLED || x->target->interrupted ? ERROR_CANCELLED : 0;
+    if (f->inject(x->target, c->name, &why) != 0) {
+        not_injected(x, f, c->name, &why);
+        error_clear(&why);
+        return x->target->interrupted ? ERROR_CANCELLED : 0;
     }
     emit_fault(x, f, c->name, "inject", true, "");
     x->summary->faults++;
-    if ((code = pass_time(x, hold)) != 0)
+    int code = hold_fault(x, c, since, hold, &recovery);
+    if (code != 0)
         return code;
-    if ((code = heal(x, err)) != 0)
-        return error_wrap(err, "%s of %s could not be healed", f->name, c->name);
+    if (heal(x, &why) != 0) {
+        report_down(x, f, c->name, &why);
+        error_clear(&why);
+        return x->target->interrupted ? ERROR_CANCELLED : 0;
+    }
     if (f->down_from_heal)
         since = world_now(w);
-    int64_t recovery = wait_answer(x, c, since);
+    if (recovery < 0)
+        recovery = wait_answer(x, c, since, world_now(w) + x->options.settle);
     if (x->target->interrupted)
         return ERROR_CANCELLED;
     if (recovery < 0) {
-        char title[160], limit[32];
-        units_format_duration((int64_t)x->options.settle, limit, sizeof limit);
-        snprintf(title, sizeof title, "%s does not answer within %s after %s", c->name, limit, f->name);
-        struct text logs = TEXT_INIT;
-        x->target->operations->logs(x->target, c->name, 20, &logs);
-        result_finding(x->target->results,
-                       &(struct result_finding){.pillar = "chaos", .title = title, .severity = "bug",
-                                                .oracle = "recovery", .target = c->name, .seed = x->options.seed,
-                                                .replay = x->options.replay, .detail = text_string(&logs)});
-        text_deinit(&logs);
-        x->summary->violations++;
+        report_down(x, f, c->name, NULL);
         return 0;
     }
     if ((uint64_t)recovery > x->summary->recovery_max)
@@ -281,12 +321,23 @@ static void judge(struct experiment *x, const char *unread)
         not_checked(x, linear_name, "unknown: the checker ran out of memory");
     else
         verdict(x, linear_name, &c);
+}
+
+static void count_operations(struct experiment *x)
+{
+    const struct history *h = workload_history(x->workload);
     x->summary->operations = (int64_t)h->count;
+    for (size_t i = 0; i < h->count; i++) {
+        enum operation_end end = h->operations[i].end;
+        x->summary->ok += end == END_OK;
+        x->summary->failed += end == END_FAIL;
+        x->summary->unknown += end == END_INFO || end == END_OPEN;
+    }
 }
 
 static int keep_history(struct experiment *x, struct error *err)
 {
-    if (x->options.history == NULL)
+    if (x->options.history == NULL || x->options.write == NULL)
         return 0;
     struct text out = TEXT_INIT;
     int code = history_write(workload_history(x->workload), &out);
@@ -316,12 +367,26 @@ static int steady_state(struct experiment *x)
     return x->steady_ok == 0 ? ERROR_INVALID : 0;
 }
 
+/* A storm that could do nothing shows nothing, and says so. */
+static void storm_happened(struct experiment *x)
+{
+    struct result_case result = {.pillar = "chaos", .suite = "experiment", .name = "faults were injected",
+                                 .status = "passed", .replay = x->options.replay,
+                                 .duration = (int64_t)x->options.duration};
+    if (x->summary->faults == 0) {
+        result.status = "skipped";
+        result.message = x->summary->not_injected > 0 ? "the driver could carry out none of the faults drawn"
+                                                      : "the time was too short for any fault";
+    }
+    result_case(x->target->results, &result);
+}
+
 static void all_answer(struct experiment *x)
 {
     struct text silent = TEXT_INIT;
     uint64_t start = world_now(x->target->world);
     for (size_t i = 0; i < x->target->component_count; i++)
-        if (wait_answer(x, &x->target->components[i], start) < 0)
+        if (wait_answer(x, &x->target->components[i], start, start + x->options.settle) < 0)
             text_printf(&silent, "%s%s", silent.len > 0 ? ", " : "", x->target->components[i].name);
     char message[256];
     snprintf(message, sizeof message, "after healing these do not answer: %s", text_string(&silent));
@@ -336,28 +401,28 @@ static void all_answer(struct experiment *x)
 
 static int run_phases(struct experiment *x, struct error *err)
 {
-    int code = 0;
     workload_start(x->workload);
     world_timer_start(&x->window, WINDOW);
-    if ((code = steady_state(x)) != 0)
+    int code = steady_state(x);
+    if (code != 0)
         return code == ERROR_INVALID ? 0 : code;
     if ((code = storm(x, err)) != 0)
         return code;
+    storm_happened(x);
     all_answer(x);
     workload_stop(x->workload);
     struct error own = ERROR_INIT;
-    const char *unread = NULL;
     struct text why = TEXT_INIT;
+    const char *unread = NULL;
     if (workload_final_reads(x->workload, x->options.settle, &own) != 0) {
         error_format(&own, &why);
         unread = text_string(&why);
     }
-    if (!x->target->interrupted) {
+    if (!x->target->interrupted)
         judge(x, unread);
-    }
     text_deinit(&why);
     error_clear(&own);
-    return x->target->interrupted ? ERROR_CANCELLED : keep_history(x, err);
+    return x->target->interrupted ? ERROR_CANCELLED : 0;
 }
 
 static int check_names(const struct target *t, const struct chaos_options *o, struct error *err)
@@ -405,6 +470,10 @@ int chaos_run(struct target *t, const struct chaos_options *options, struct chao
     /* Whatever happened, nothing stays broken behind us. */
     heal(&x, NULL);
     world_timer_stop(&x.window);
+    count_operations(&x);
+    int kept = keep_history(&x, code == 0 ? err : NULL);
+    if (code == 0)
+        code = kept;
     workload_free(x.workload);
     return code;
 }

@@ -3,6 +3,7 @@
 #include "chaos/workload.h"
 #include "store/store.pb-c.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,6 @@
 #define STORE_SERVICE    "store.Store"
 #define WRITE_PATH       "/store.Store/Write"
 #define READ_PATH        "/store.Store/Read"
-#define TABLE_NAME       "harrow_chaos"
 #define OPERATION_LIMIT  ((uint64_t)(2 * SECOND)) /* deadline of each operation */
 #define PAUSE_AFTER_FAIL ((uint64_t)(10 * MILLISECOND))
 #define STOP_LIMIT       ((uint64_t)(5 * SECOND))
@@ -36,7 +36,7 @@ struct workload {
     bool running;
     int open;
     size_t final_from;
-    char database[64];
+    char database[64], table[64];
     struct workload_window window;
     ARRAY(double) latencies; /* ms, of the window */
 };
@@ -56,6 +56,8 @@ int workload_new(struct target *t, const struct workload_options *options, struc
         w->options = *options;
         w->clients = clients;
         snprintf(w->database, sizeof w->database, "%s", t->namespace != NULL ? t->namespace : "micro");
+        /* A table of its own for every run: what an earlier one left behind is none of this history's values. */
+        snprintf(w->table, sizeof w->table, "harrow_chaos_%" PRIx64, (uint64_t)world_wall(t->world));
         struct random base;
         random_seed(&base, options->seed);
         random_fork(&base, "chaos.workload", &w->random);
@@ -84,10 +86,11 @@ static void key_name(uint32_t key, char out[24])
 
 static int pack_write(const struct workload *w, uint32_t key, int64_t value, struct text *out)
 {
-    char name[24], digits[24], database[sizeof w->database], table[] = TABLE_NAME;
+    char name[24], digits[24], database[sizeof w->database], table[sizeof w->table];
     key_name(key, name);
     int len = snprintf(digits, sizeof digits, "%lld", (long long)value);
     memcpy(database, w->database, sizeof database);
+    memcpy(table, w->table, sizeof table);
     Store__Record record = STORE__RECORD__INIT;
     Store__WriteOptions options = STORE__WRITE_OPTIONS__INIT;
     Store__WriteRequest request = STORE__WRITE_REQUEST__INIT;
@@ -102,9 +105,10 @@ static int pack_write(const struct workload *w, uint32_t key, int64_t value, str
 
 static int pack_read(const struct workload *w, uint32_t key, struct text *out)
 {
-    char name[24], database[sizeof w->database], table[] = TABLE_NAME;
+    char name[24], database[sizeof w->database], table[sizeof w->table];
     key_name(key, name);
     memcpy(database, w->database, sizeof database);
+    memcpy(table, w->table, sizeof table);
     Store__ReadOptions options = STORE__READ_OPTIONS__INIT;
     Store__ReadRequest request = STORE__READ_REQUEST__INIT;
     options.database = database;

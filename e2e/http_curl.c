@@ -1,17 +1,24 @@
-/* libcurl's multi interface, driven a little at a time between turns of our own loop, so that doubles served by this
- * process can answer while we wait. */
+/* libcurl for the real world. Its connections are its own, outside the world's loop, so the two take turns: libcurl
+ * sleeps on its sockets for TURN_MS at most, then the loop does what is due, so that doubles served by this process
+ * answer and signals are heard. Connections are kept from step to step. */
 #include "e2e/internal.h"
 
 #include <ctype.h>
 #include <curl/curl.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define TURN ((uint64_t)500000) /* ns between looks at curl */
+#define TURN_MS 1 /* longest sleep on curl's sockets before the loop gets a turn */
+
+struct http_session {
+    CURLM *multi;
+    CURL *easy;
+};
 
 struct transfer {
     struct text body;
     json_t *headers;
-    bool too_large;
+    bool too_large, failed;
 };
 
 static size_t on_body(char *data, size_t size, size_t count, void *arg)
@@ -23,7 +30,8 @@ static size_t on_body(char *data, size_t size, size_t count, void *arg)
         return 0;
     }
     text_add(&t->body, data, len);
-    return text_ok(&t->body) ? len : 0;
+    t->failed = t->failed || !text_ok(&t->body);
+    return t->failed ? 0 : len;
 }
 
 static size_t on_header(char *data, size_t size, size_t count, void *arg)
@@ -31,21 +39,18 @@ static size_t on_header(char *data, size_t size, size_t count, void *arg)
     struct transfer *t = arg;
     size_t len = size * count;
     const char *colon = memchr(data, ':', len);
-    if (colon == NULL)
-        return len;
-    struct text name = TEXT_INIT;
-    for (const char *p = data; p < colon; p++)
-        text_char(&name, (char)tolower((unsigned char)*p));
-    const char *value = colon + 1, *end = data + len;
-    while (value < end && isspace((unsigned char)*value))
-        value++;
-    while (end > value && isspace((unsigned char)end[-1]))
-        end--;
-    json_t *text = json_stringn(value, (size_t)(end - value));
-    if (text != NULL)
-        json_object_set_new(t->headers, text_string(&name), text);
-    text_deinit(&name);
-    return len;
+    if (len > 5 && memcmp(data, "HTTP/", 5) == 0)
+        json_object_clear(t->headers); /* what stood before belonged to an interim answer */
+    else if (colon != NULL) {
+        const char *value = colon + 1, *end = data + len;
+        while (value < end && isspace((unsigned char)*value))
+            value++;
+        while (end > value && isspace((unsigned char)end[-1]))
+            end--;
+        if (!value_add_header(t->headers, BYTES(data, (size_t)(colon - data)), BYTES(value, (size_t)(end - value))))
+            t->failed = true;
+    }
+    return t->failed ? 0 : len;
 }
 
 static bool never(void *arg)
@@ -56,93 +61,150 @@ static bool never(void *arg)
 
 static CURLcode transfer_wait(struct flow_context *x, CURLM *multi)
 {
-    int running = 1;
-    while (running > 0) {
-        if (curl_multi_perform(multi, &running) != CURLM_OK)
+    for (int running = 1; running > 0 && !x->target->interrupted;) {
+        if (curl_multi_perform(multi, &running) != CURLM_OK ||
+            (running > 0 && curl_multi_poll(multi, NULL, 0, TURN_MS, NULL) != CURLM_OK))
             return CURLE_FAILED_INIT;
-        if (x->target->interrupted)
-            return CURLE_ABORTED_BY_CALLBACK;
         if (running > 0)
-            world_run_until(x->target->world, never, NULL, TURN);
+            world_run_until(x->target->world, never, NULL, 1);
     }
     int left;
     const CURLMsg *message = curl_multi_info_read(multi, &left);
-    return message != NULL && message->msg == CURLMSG_DONE ? message->data.result : CURLE_FAILED_INIT;
+    return message != NULL && message->msg == CURLMSG_DONE ? message->data.result : CURLE_ABORTED_BY_CALLBACK;
 }
 
-static struct curl_slist *header_list(const json_t *headers)
+static bool add_line(struct curl_slist **list, const char *name, const char *value)
 {
-    struct curl_slist *list = NULL;
+    struct text line = TEXT_INIT;
+    /* libcurl takes "name:" as an order to leave that header out, and "name;" as one without a value. */
+    if (value == NULL)
+        text_printf(&line, "%s:", name);
+    else if (value[0] == '\0')
+        text_printf(&line, "%s;", name);
+    else
+        text_printf(&line, "%s: %s", name, value);
+    struct curl_slist *longer = text_ok(&line) ? curl_slist_append(*list, text_string(&line)) : NULL;
+    text_deinit(&line);
+    if (longer != NULL)
+        *list = longer;
+    return longer != NULL;
+}
+
+/* The request's headers, and none that libcurl would add by itself. */
+static bool header_list(json_t *headers, struct curl_slist **list)
+{
+    static const char *const unwanted[] = {"expect", "content-type"};
     const char *name;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)headers, name, value)
+    bool ok = true;
+    json_object_foreach(headers, name, value)
     {
-        struct text line = TEXT_INIT;
-        text_printf(&line, "%s: %s", name, json_string_value(value));
-        struct curl_slist *longer = curl_slist_append(list, text_string(&line));
-        text_deinit(&line);
-        if (longer == NULL)
-            break;
-        list = longer;
+        ok = ok && add_line(list, name, json_string_value(value));
     }
-    return list;
+    for (size_t i = 0; i < sizeof unwanted / sizeof unwanted[0]; i++)
+        if (json_object_get(headers, unwanted[i]) == NULL)
+            ok = ok && add_line(list, unwanted[i], NULL);
+    return ok;
 }
 
 static void prepare(CURL *easy, const struct http_request *r, struct curl_slist *headers, struct transfer *t)
 {
+    static const char *const with_body[] = {"POST", "PUT", "PATCH"};
+    long timeout = (long)(r->timeout / 1000000);
+    bool body = r->body.len > 0;
+    for (size_t i = 0; i < sizeof with_body / sizeof with_body[0]; i++)
+        body = body || strcmp(r->method, with_body[i]) == 0;
+    curl_easy_reset(easy);
     curl_easy_setopt(easy, CURLOPT_URL, r->url);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(r->timeout / 1000000));
+    curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout > 0 ? timeout : 1L);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
-    if (strcmp(r->method, "HEAD") == 0) {
-        curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
-    } else if (r->body.len > 0) {
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, (const char *)r->body.data);
+    if (body) {
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.len);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, r->body.len > 0 ? (const char *)r->body.data : "");
     }
-    if (strcmp(r->method, "HEAD") != 0)
+    if (strcmp(r->method, "HEAD") == 0)
+        curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+    else
         curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, r->method);
+}
+
+static struct http_session *session_of(struct flow_context *x)
+{
+    if (x->http != NULL)
+        return x->http;
+    struct http_session *s = calloc(1, sizeof *s);
+    if (s == NULL)
+        return NULL;
+    s->easy = curl_easy_init();
+    s->multi = curl_multi_init();
+    if (s->easy == NULL || s->multi == NULL) {
+        http_session_free(s);
+        return NULL;
+    }
+    x->http = s;
+    return s;
+}
+
+void http_session_free(struct http_session *s)
+{
+    if (s == NULL)
+        return;
+    curl_easy_cleanup(s->easy);
+    curl_multi_cleanup(s->multi);
+    free(s);
+}
+
+static int outcome(struct flow_context *x, const struct http_request *r, struct transfer *t, CURLcode result)
+{
+    if (x->target->interrupted)
+        return error_set(&x->error, ERROR_CANCELLED, "interrupted");
+    if (t->failed)
+        return flow_memory(x);
+    if (t->too_large)
+        return error_set(&x->error, ERROR_LIMIT, "%s %s: the answer is longer than %zu MiB", r->method, r->url,
+                         REPLY_MAX >> 20);
+    if (result == CURLE_OK)
+        return 0;
+    int code = result == CURLE_OPERATION_TIMEDOUT   ? ERROR_TIMEOUT
+               : result == CURLE_COULDNT_CONNECT    ? ERROR_REFUSED
+               : result == CURLE_URL_MALFORMAT      ? ERROR_INVALID
+               : result == CURLE_UNSUPPORTED_PROTOCOL ? ERROR_INVALID
+                                                    : ERROR_IO;
+    x->wrong = x->wrong || code == ERROR_INVALID;
+    return error_set(&x->error, code, "%s %s: %s", r->method, r->url, curl_easy_strerror(result));
 }
 
 int http_by_curl(struct flow_context *x, const struct http_request *r)
 {
+    struct http_session *s = session_of(x);
     struct transfer t = {.headers = json_object()};
-    CURL *easy = curl_easy_init();
-    CURLM *multi = curl_multi_init();
-    struct curl_slist *headers = header_list(r->headers);
-    int code = easy == NULL || multi == NULL || t.headers == NULL ? error_set(&x->error, ERROR_MEMORY, "out of memory") : 0;
-    if (code == 0) {
-        prepare(easy, r, headers, &t);
-        curl_multi_add_handle(multi, easy);
-        CURLcode result = transfer_wait(x, multi);
-        long status = 0;
-        double seconds = 0;
-        curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-        curl_easy_getinfo(easy, CURLINFO_TOTAL_TIME, &seconds);
-        if (x->target->interrupted)
-            code = error_set(&x->error, ERROR_CANCELLED, "interrupted");
-        else if (t.too_large)
-            code = error_set(&x->error, ERROR_LIMIT, "%s %s: the answer is longer than 32 MiB", r->method, r->url);
-        else if (result != CURLE_OK)
-            code = error_set(&x->error, result == CURLE_OPERATION_TIMEDOUT ? ERROR_TIMEOUT : ERROR_IO, "%s %s: %s",
-                             r->method, r->url, curl_easy_strerror(result));
-        else
-            x->answer = json_pack("{s:i, s:O, s:o, s:f}", "status", (int)status, "headers", t.headers, "body",
-                                  http_body_value(text_bytes(&t.body)), "duration", seconds);
-        if (code == 0 && x->answer == NULL)
-            code = error_set(&x->error, ERROR_MEMORY, "out of memory");
-        curl_multi_remove_handle(multi, easy);
+    struct curl_slist *headers = NULL;
+    if (s == NULL || t.headers == NULL || !header_list(r->headers, &headers)) {
+        curl_slist_free_all(headers);
+        json_decref(t.headers);
+        return flow_memory(x);
     }
+    prepare(s->easy, r, headers, &t);
+    CURLcode result = curl_multi_add_handle(s->multi, s->easy) == CURLM_OK ? transfer_wait(x, s->multi)
+                                                                            : CURLE_FAILED_INIT;
+    long status = 0;
+    double seconds = 0;
+    curl_easy_getinfo(s->easy, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(s->easy, CURLINFO_TOTAL_TIME, &seconds);
+    curl_multi_remove_handle(s->multi, s->easy);
+    int code = outcome(x, r, &t, result);
+    if (code == 0)
+        code = http_set_answer(x, (int)status, json_incref(t.headers), text_bytes(&t.body), seconds);
     curl_slist_free_all(headers);
-    curl_easy_cleanup(easy);
-    curl_multi_cleanup(multi);
     json_decref(t.headers);
     text_deinit(&t.body);
     return code;

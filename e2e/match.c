@@ -1,38 +1,34 @@
+/* Expectations: plain values are equal, maps are matched by what they name, and maps of $matchers decide by
+ * themselves. */
 #include "e2e/internal.h"
 
-#include <math.h>
+#include <inttypes.h>
 #include <regex.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SHOWN_VALUE_MAX 200
-
-const char *const matcher_names[] = {"$type", "$regex", "$min", "$max", "$contains", "$absent", "$size", "$any", "$not", NULL};
+const char *const matcher_names[] = {"$type", "$regex", "$min", "$max", "$contains", "$absent", "$size", "$any", "$not",
+                                     NULL};
 
 bool is_matcher(const struct node *n)
 {
     return n->kind == NODE_MAP && n->map.count > 0 && n->map.pairs[0].key[0] == '$';
 }
 
-void mismatches_clear(struct flow_context *x)
+static void drop_mismatches(struct flow_context *x, size_t keep)
 {
-    for (size_t i = 0; i < x->mismatches.count; i++) {
-        free(x->mismatches.items[i].path);
-        free(x->mismatches.items[i].text);
+    while (x->mismatches.count > keep) {
+        struct mismatch *m = array_last(&x->mismatches);
+        free(m->path);
+        free(m->text);
+        x->mismatches.count--;
     }
-    array_clear(&x->mismatches);
 }
 
-static void show(const json_t *v, struct text *out)
+void mismatches_clear(struct flow_context *x)
 {
-    char *dumped = v != NULL ? json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
-    if (dumped == NULL)
-        text_puts(out, v == NULL ? "nothing" : "?");
-    else if (strlen(dumped) > SHOWN_VALUE_MAX)
-        text_printf(out, "%.*s...", SHOWN_VALUE_MAX, dumped);
-    else
-        text_puts(out, dumped);
-    free(dumped);
+    drop_mismatches(x, 0);
 }
 
 static void differ(struct flow_context *x, const struct node *expected, const json_t *actual, const char *path,
@@ -40,43 +36,73 @@ static void differ(struct flow_context *x, const struct node *expected, const js
 {
     struct text text = TEXT_INIT, where = TEXT_INIT;
     text_printf(&text, "expected %s, got ", what);
-    show(actual, &text);
+    show_value(x, actual, &text);
     text_puts(&where, path);
     struct mismatch m = {.expected = expected, .path = text_take(&where), .text = text_take(&text)};
     if (m.path == NULL || m.text == NULL || !array_push(&x->mismatches, m)) {
         free(m.path);
         free(m.text);
-        error_set(&x->error, ERROR_MEMORY, "out of memory");
+        flow_memory(x);
     }
 }
 
-/* A number, or a text of digits: 64-bit integers travel as texts in proto3 JSON. */
-static bool number_of(const json_t *v, double *out)
+/* ---- numbers ---- */
+
+/* 64-bit integers travel as texts of digits in proto3 JSON, so such texts are numbers too. */
+static bool integer_of(const json_t *v, int64_t *out)
 {
+    const char *s = json_string_value(v);
+    char *end = NULL;
+    if (json_is_integer(v)) {
+        *out = json_integer_value(v);
+        return true;
+    }
+    if (s == NULL || strlen(s) > 20 || s[strspn(s, "-0123456789")] != '\0')
+        return false;
+    long long value = strtoll(s, &end, 10);
+    *out = value;
+    return end != s && *end == '\0' && value != INT64_MAX && value != INT64_MIN;
+}
+
+static bool real_of(const json_t *v, double *out)
+{
+    const char *s = json_string_value(v);
+    char *end = NULL;
     if (json_is_number(v)) {
         *out = json_number_value(v);
         return true;
     }
-    const char *s = json_string_value(v);
-    char *end = NULL;
-    if (s == NULL || *s == '\0')
+    if (s == NULL || s[strspn(s, "+-0123456789.eE")] != '\0')
         return false;
     *out = strtod(s, &end);
-    return *end == '\0';
+    return end != s && *end == '\0';
+}
+
+/* -1, 0, 1; false when they cannot be compared. */
+static bool compare(const json_t *a, const json_t *b, int *order)
+{
+    int64_t i, j;
+    double p, q;
+    if (integer_of(a, &i) && integer_of(b, &j))
+        *order = (i > j) - (i < j);
+    else if (real_of(a, &p) && real_of(b, &q))
+        *order = (p > q) - (p < q);
+    else
+        return false;
+    return true;
 }
 
 static bool equal(const json_t *expected, const json_t *actual)
 {
-    double a, b;
+    int order;
     if (json_equal(expected, actual) == 1)
         return true;
     if (json_is_integer(expected) && json_is_string(actual)) {
         char digits[32];
-        snprintf(digits, sizeof digits, "%lld", (long long)json_integer_value(expected));
+        snprintf(digits, sizeof digits, "%" PRId64, (int64_t)json_integer_value(expected));
         return strcmp(digits, json_string_value(actual)) == 0;
     }
-    return json_is_number(expected) && json_is_number(actual) && number_of(expected, &a) && number_of(actual, &b) &&
-           !(a < b) && !(a > b);
+    return json_is_number(expected) && json_is_number(actual) && compare(expected, actual, &order) && order == 0;
 }
 
 /* ---- matchers ---- */
@@ -104,16 +130,20 @@ static const char *type_name(const json_t *v)
     return "null";
 }
 
-static bool matches_regex(const char *pattern, const json_t *actual)
+static bool matches_regex(struct flow_context *x, const struct node *n, const char *pattern, const json_t *actual)
 {
     regex_t regex;
     struct text text = TEXT_INIT;
-    value_text(actual, &text);
-    bool matches = actual != NULL && regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB) == 0;
-    if (matches) {
-        matches = regexec(&regex, text_string(&text), 0, NULL, 0) == 0;
-        regfree(&regex);
+    if (actual == NULL)
+        return false;
+    /* Checked when it was loaded; a variable in it may have made it bad. */
+    if (regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB) != 0) {
+        flow_wrong(x, n, ERROR_SYNTAX, "with its variables this is not a regular expression: %s", pattern);
+        return false;
     }
+    value_text(actual, &text);
+    bool matches = regexec(&regex, text_string(&text), 0, NULL, 0) == 0;
+    regfree(&regex);
     text_deinit(&text);
     return matches;
 }
@@ -124,12 +154,7 @@ static bool would_match(struct flow_context *x, const struct node *expected, con
     size_t before = x->mismatches.count;
     match_node(x, expected, actual, "", false);
     bool matched = x->mismatches.count == before;
-    while (x->mismatches.count > before) {
-        struct mismatch *m = array_last(&x->mismatches);
-        free(m->path);
-        free(m->text);
-        x->mismatches.count--;
-    }
+    drop_mismatches(x, before);
     return matched;
 }
 
@@ -151,51 +176,72 @@ static bool contains(struct flow_context *x, const struct node *wanted, const js
     return false;
 }
 
-static size_t size_of(const json_t *v)
+static bool has_size(const json_t *v, const json_t *size)
 {
-    if (json_is_array(v))
-        return json_array_size(v);
-    return json_is_object(v) ? json_object_size(v) : json_string_length(v);
+    int64_t wanted;
+    if (!integer_of(size, &wanted) || wanted < 0 || !(json_is_array(v) || json_is_object(v) || json_is_string(v)))
+        return false;
+    size_t have = json_is_array(v)    ? json_array_size(v)
+                  : json_is_object(v) ? json_object_size(v)
+                                      : json_string_length(v);
+    return have == (uint64_t)wanted;
 }
 
 static bool matches_one(struct flow_context *x, const char *name, const struct node *wanted, const json_t *actual)
 {
     if (strcmp(name, "$absent") == 0)
-        return (wanted->kind == NODE_BOOL && wanted->boolean) == (actual == NULL);
+        return wanted->boolean == (actual == NULL);
     if (strcmp(name, "$any") == 0)
-        return actual != NULL;
+        return wanted->boolean == (actual != NULL);
     if (strcmp(name, "$not") == 0)
         return !would_match(x, wanted, actual);
     if (strcmp(name, "$contains") == 0)
         return contains(x, wanted, actual);
     json_t *value = expand_node(x, wanted);
     bool matched = false;
-    double have, want;
+    int order;
     if (value == NULL)
         return false;
     if (strcmp(name, "$type") == 0)
         matched = json_is_string(value) && strcmp(json_string_value(value), type_name(actual)) == 0;
     else if (strcmp(name, "$regex") == 0)
-        matched = json_is_string(value) && matches_regex(json_string_value(value), actual);
+        matched = json_is_string(value) && matches_regex(x, wanted, json_string_value(value), actual);
     else if (strcmp(name, "$size") == 0)
-        matched = actual != NULL && json_is_integer(value) && size_of(actual) == (size_t)json_integer_value(value);
-    else if (number_of(actual, &have) && number_of(value, &want))
-        matched = strcmp(name, "$min") == 0 ? have >= want : have <= want;
+        matched = has_size(actual, value);
+    else if (compare(actual, value, &order))
+        matched = strcmp(name, "$min") == 0 ? order >= 0 : order <= 0;
     json_decref(value);
     return matched;
 }
 
+/* "at least 3", "text matching \"^a\"": what a person would say. */
+static void describe(struct flow_context *x, const char *name, const struct node *wanted, struct text *out)
+{
+    static const char *const words[] = {
+        "$type",     "a value of type ", "$regex", "a match of ", "$min", "at least ", "$max", "at most ",
+        "$contains", "it to contain ",   "$size",  "a size of ",  "$not", "anything but ",
+    };
+    bool no_value = strcmp(name, "$absent") == 0 ? wanted->boolean : strcmp(name, "$any") == 0 && !wanted->boolean;
+    if (strcmp(name, "$absent") == 0 || strcmp(name, "$any") == 0) {
+        text_puts(out, no_value ? "nothing there" : "any value");
+        return;
+    }
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i += 2)
+        if (strcmp(words[i], name) == 0)
+            text_puts(out, words[i + 1]);
+    json_t *value = expand_node(x, wanted);
+    show_value(x, value, out);
+    json_decref(value);
+}
+
 static void match_matchers(struct flow_context *x, const struct node *expected, const json_t *actual, const char *path)
 {
-    for (size_t i = 0; i < expected->map.count; i++) {
+    for (size_t i = 0; i < expected->map.count && x->error.code == 0; i++) {
         const struct node_pair *p = &expected->map.pairs[i];
-        if (matches_one(x, p->key, &p->value, actual))
+        if (matches_one(x, p->key, &p->value, actual) || x->error.code != 0)
             continue;
         struct text what = TEXT_INIT;
-        json_t *value = expand_node(x, &p->value);
-        text_printf(&what, "%s ", p->key + 1);
-        show(value, &what);
-        json_decref(value);
+        describe(x, p->key, &p->value, &what);
         differ(x, &p->value, actual, path, text_string(&what));
         text_deinit(&what);
     }
@@ -269,7 +315,7 @@ void match_node(struct flow_context *x, const struct node *expected, const json_
         json_t *value = expand_node(x, expected);
         if (value != NULL && !equal(value, actual)) {
             struct text what = TEXT_INIT;
-            show(value, &what);
+            show_value(x, value, &what);
             differ(x, expected, actual, path, text_string(&what));
             text_deinit(&what);
         }

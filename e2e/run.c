@@ -1,11 +1,31 @@
+/* Runs flows: step after step, retried within their time, then what cleans up. */
 #include "base/units.h"
 #include "e2e/internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define RETRY_FIRST ((uint64_t)(10 * MILLISECOND))
-#define RETRY_MAX   ((uint64_t)(500 * MILLISECOND))
+#define RETRY_FIRST   ((uint64_t)(10 * MILLISECOND)) /* between attempts; doubles */
+#define RETRY_MAX     ((uint64_t)(500 * MILLISECOND))
+#define STEP_SHOWN_MAX 1000 /* bytes of request and answer in the result stream */
+
+int flow_wrong(struct flow_context *x, const struct node *n, int code, const char *format, ...)
+{
+    struct text message = TEXT_INIT;
+    va_list args;
+    va_start(args, format);
+    text_vprintf(&message, format, args);
+    va_end(args);
+    x->wrong = true;
+    node_error(n, &x->error, code, "%s", text_string(&message));
+    text_deinit(&message);
+    return code;
+}
+
+int flow_memory(struct flow_context *x)
+{
+    return error_set(&x->error, ERROR_MEMORY, "out of memory");
+}
 
 uint64_t step_timeout(struct flow_context *x, const struct node *step)
 {
@@ -20,8 +40,8 @@ static int step_wait(struct flow_context *x, const struct node *step)
 {
     int64_t duration = 0;
     int code = node_may_duration(step, "wait", &duration, &x->error);
-    if (code == 0 && (code = world_sleep(x->target->world, (uint64_t)duration)) != 0)
-        error_set(&x->error, code, "interrupted");
+    if (code == 0 && duration > 0 && (code = world_sleep(x->target->world, (uint64_t)duration)) != 0)
+        error_set(&x->error, code, "%s", code == ERROR_CANCELLED ? "interrupted" : error_code_name(code));
     return code;
 }
 
@@ -46,21 +66,20 @@ static const struct {
 
 static void check_expectations(struct flow_context *x, const struct node *step)
 {
-    const struct node *expect = node_get(step, "expect");
-    const struct node *call = node_get(step, "call");
-    for (size_t i = 0; expect != NULL && i < expect->map.count; i++) {
+    const struct node *expect = node_get(step, "expect"), *call = node_get(step, "call");
+    for (size_t i = 0; expect != NULL && i < expect->map.count && x->error.code == 0; i++) {
         const struct node_pair *p = &expect->map.pairs[i];
         bool exactly = strcmp(p->key, "exactly") == 0;
         const char *key = exactly ? "body" : p->key;
         match_node(x, &p->value, json_object_get(x->answer, key), key, exactly);
     }
     /* A call that says nothing of its status is meant to succeed. */
-    if (call != NULL && (expect == NULL || node_get(expect, "status") == NULL) && x->answer != NULL) {
+    if (call != NULL && x->error.code == 0 && (expect == NULL || node_get(expect, "status") == NULL)) {
         const char *status = json_string_value(json_object_get(x->answer, "status"));
-        if (status != NULL && strcmp(status, "OK") != 0) {
-            const char *message = json_string_value(json_object_get(x->answer, "message"));
-            node_error(call, &x->error, ERROR_INVALID, "expected OK, got %s: %s", status, message != NULL ? message : "");
-        }
+        const char *message = json_string_value(json_object_get(x->answer, "message"));
+        if (status != NULL && strcmp(status, "OK") != 0)
+            node_error(call, &x->error, ERROR_INVALID, "expected OK, got %s%s%s", status,
+                       message != NULL && message[0] != '\0' ? ": " : "", message != NULL ? message : "");
     }
 }
 
@@ -74,10 +93,7 @@ static int capture(struct flow_context *x, const struct node *step)
         if (value == NULL)
             return node_error(&p->value, &x->error, ERROR_NOT_FOUND, "nothing to capture at %s",
                               (const char *)p->value.text.data);
-        json_t *copy = json_deep_copy(value);
-        if (copy == NULL)
-            return error_set(&x->error, ERROR_MEMORY, "out of memory");
-        if ((code = variable_set(x, p->key, copy)) != 0)
+        if ((code = variable_set(x, p->key, json_deep_copy(value))) != 0)
             return code;
     }
     return 0;
@@ -90,12 +106,11 @@ static bool attempt(struct flow_context *x, const struct node *step)
     text_clear(&x->sent);
     json_decref(x->answer);
     x->answer = NULL;
+    x->wrong = false;
     int code = 0;
     for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
-        if (node_get(step, verbs[i].verb) != NULL) {
+        if (node_get(step, verbs[i].verb) != NULL)
             code = verbs[i].run(x, step);
-            break;
-        }
     if (code == 0)
         check_expectations(x, step);
     if (code == 0 && x->error.code == 0 && x->mismatches.count == 0)
@@ -103,35 +118,44 @@ static bool attempt(struct flow_context *x, const struct node *step)
     return code == 0 && x->error.code == 0 && x->mismatches.count == 0;
 }
 
-/* What cannot become true by waiting is not waited for: the flow itself is wrong. */
+/* What cannot become true by waiting is not waited for. */
 static bool hopeless(const struct flow_context *x)
 {
-    return x->error.code == ERROR_CANCELLED || x->error.code == ERROR_SYNTAX ||
-           (x->error.code == ERROR_INVALID && x->answer == NULL) || x->target->interrupted;
+    return x->wrong || x->target->interrupted || x->error.code == ERROR_CANCELLED || x->error.code == ERROR_MEMORY;
 }
 
-static const char *verb_of(const struct node *step, const struct node **what)
+/* "3 the name", "finally 1 call store.Store/Delete". */
+static void step_title(const struct node *step, const char *list, size_t number, struct text *out)
 {
-    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
-        if ((*what = node_get(step, verbs[i].verb)) != NULL)
-            return verbs[i].verb;
-    return "";
-}
-
-static void step_title(const struct node *step, size_t number, struct text *out)
-{
-    const struct node *name = node_get(step, "name"), *what = NULL;
-    const char *verb = verb_of(step, &what);
-    text_printf(out, "%zu ", number);
-    if (name != NULL && name->kind == NODE_TEXT)
+    const struct node *name = node_get(step, "name");
+    text_printf(out, "%s%zu ", list, number);
+    if (name != NULL) {
         text_puts(out, (const char *)name->text.data);
-    else if (what != NULL && what->kind == NODE_TEXT)
-        text_printf(out, "%s %s", verb, (const char *)what->text.data);
-    else
-        text_puts(out, verb);
+        return;
+    }
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
+        const struct node *what = node_get(step, verbs[i].verb);
+        if (what != NULL)
+            text_printf(out, "%s%s%s", verbs[i].verb, what->kind == NODE_TEXT ? " " : "",
+                        what->kind == NODE_TEXT ? (const char *)what->text.data : "");
+    }
 }
 
-static bool run_step(struct flow_context *x, const struct node *step, size_t number)
+static void emit_step(struct flow_context *x, const char *title, bool passed, uint64_t duration, int attempts)
+{
+    struct text sent = TEXT_INIT, received = TEXT_INIT;
+    show_text(x, text_string(&x->sent), STEP_SHOWN_MAX, &sent);
+    if (x->answer != NULL)
+        show_answer(x, STEP_SHOWN_MAX, &received);
+    result_emit(x->target->results, "step",
+                json_pack("{s:s, s:s, s:s, s:I, s:i, s:s, s:s}", "case", x->flow->name, "name", title, "status",
+                          passed ? "passed" : "failed", "duration", (json_int_t)duration, "attempts", attempts, "sent",
+                          text_string(&sent), "received", text_string(&received)));
+    text_deinit(&sent);
+    text_deinit(&received);
+}
+
+static bool run_step(struct flow_context *x, const struct node *step, const char *title)
 {
     struct world *w = x->target->world;
     int64_t within = 0;
@@ -139,40 +163,36 @@ static bool run_step(struct flow_context *x, const struct node *step, size_t num
     int attempts = 1;
     node_may_duration(step, "within", &within, NULL);
     bool passed = attempt(x, step);
-    while (!passed && within > 0 && !hopeless(x) && world_now(w) + pause < start + (uint64_t)within) {
+    while (!passed && within > 0 && !hopeless(x) && world_now(w) + pause <= start + (uint64_t)within) {
         if (world_sleep(w, pause) != 0)
             break;
         pause = pause * 2 < RETRY_MAX ? pause * 2 : RETRY_MAX;
         attempts++;
         passed = attempt(x, step);
     }
-    struct text title = TEXT_INIT;
-    step_title(step, number, &title);
-    result_emit(x->target->results, "step",
-                json_pack("{s:s, s:s, s:s, s:I, s:i}", "case", x->flow->name, "name", text_string(&title), "status",
-                          passed ? "passed" : "failed", "duration", (json_int_t)(world_now(w) - start), "attempts",
-                          attempts));
-    text_deinit(&title);
+    emit_step(x, title, passed, world_now(w) - start, attempts);
     return passed;
 }
 
 /* ---- a flow ---- */
 
+static int set_text(struct flow_context *x, const char *name, const char *value)
+{
+    return value != NULL ? variable_set(x, name, json_string(value)) : 0;
+}
+
 static int start_variables(struct flow_context *x)
 {
-    const struct target *t = x->target;
-    int code = 0;
-    if (t->token != NULL)
-        code = variable_set(x, "token", json_string(t->token));
-    if (code == 0 && t->namespace != NULL)
-        code = variable_set(x, "namespace", json_string(t->namespace));
-    if (code == 0 && t->gateway != NULL)
-        code = variable_set(x, "gateway", json_string(t->gateway));
+    int code = set_text(x, "token", x->target->token);
+    if (code == 0)
+        code = set_text(x, "namespace", x->target->namespace);
+    if (code == 0)
+        code = set_text(x, "gateway", x->target->gateway);
     for (const char *const *v = x->options->variables; code == 0 && v != NULL && *v != NULL; v++) {
-        const char *equals = strchr(*v, '=');
+        size_t len = strcspn(*v, "=");
         struct text name = TEXT_INIT;
-        text_add(&name, *v, equals != NULL ? (size_t)(equals - *v) : strlen(*v));
-        code = variable_set(x, text_string(&name), json_string(equals != NULL ? equals + 1 : ""));
+        text_add(&name, *v, len);
+        code = set_text(x, text_string(&name), (*v)[len] == '=' ? *v + len + 1 : "");
         text_deinit(&name);
     }
     const struct node *own = x->flow->variables;
@@ -188,64 +208,71 @@ struct flow_failure {
     int line, column;
 };
 
-static bool run_steps(struct flow_context *x, const struct node *list, struct flow_failure *failure, bool all)
+static void note_failure(struct flow_context *x, const struct node *n, const char *title, struct flow_failure *failure)
+{
+    struct text what = TEXT_INIT;
+    if (failure->message.len > 0)
+        return; /* the first one is what went wrong; what cleans up may well fail because of it */
+    failure_text(x, n, &what, &failure->detail, &failure->line, &failure->column);
+    text_printf(&failure->message, "%s%s%s%s", title[0] != '\0' ? "step " : "", title, title[0] != '\0' ? ": " : "",
+                text_string(&what));
+    text_deinit(&what);
+}
+
+static bool run_steps(struct flow_context *x, const struct node *steps, const char *list, bool all,
+                      struct flow_failure *failure)
 {
     bool passed = true;
-    for (size_t i = 0; list != NULL && i < list->list.count && (passed || all); i++) {
-        const struct node *step = &list->list.items[i];
-        if (run_step(x, step, i + 1))
-            continue;
-        if (passed && failure->message.len == 0) {
-            struct text title = TEXT_INIT;
-            step_title(step, i + 1, &title);
-            text_printf(&failure->message, "step %s: ", text_string(&title));
-            text_deinit(&title);
-            struct text what = TEXT_INIT;
-            failure_text(x, step, &what, &failure->detail, &failure->line, &failure->column);
-            text_puts(&failure->message, text_string(&what));
-            text_deinit(&what);
+    for (size_t i = 0; steps != NULL && i < steps->list.count && (passed || all); i++) {
+        const struct node *step = &steps->list.items[i];
+        struct text title = TEXT_INIT;
+        step_title(step, list, i + 1, &title);
+        if (!run_step(x, step, text_string(&title))) {
+            note_failure(x, step, text_string(&title), failure);
+            passed = false;
         }
-        passed = false;
+        text_deinit(&title);
     }
     return passed;
 }
 
-static const char *replay_of(const struct e2e_options *o, const struct flow *f, struct text *out)
+static void emit_case(struct target *t, const struct flow *f, const struct e2e_options *o, bool passed,
+                      uint64_t duration, const struct flow_failure *failure)
 {
-    if (o->replay == NULL)
-        return NULL;
-    text_printf(out, "%s --only \"%s\"", o->replay, f->name);
-    return text_string(out);
+    struct text replay = TEXT_INIT;
+    if (o->replay != NULL)
+        text_printf(&replay, "%s --only \"%s\"", o->replay, f->name);
+    result_case(t->results, &(struct result_case){.pillar = o->pillar,
+                                                  .suite = f->path,
+                                                  .name = f->name,
+                                                  .status = passed ? "passed" : "failed",
+                                                  .duration = (int64_t)duration,
+                                                  .message = passed ? NULL : text_string(&failure->message),
+                                                  .detail = passed ? NULL : text_string(&failure->detail),
+                                                  .file = f->path,
+                                                  .line = failure->line,
+                                                  .column = failure->column,
+                                                  .replay = replay.len > 0 ? text_string(&replay) : NULL});
+    text_deinit(&replay);
 }
 
-static bool run_flow(struct target *t, const struct flow *f, const struct e2e_options *o)
+static bool run_flow(struct target *t, const struct flow *f, const struct e2e_options *o, struct http_session **http)
 {
-    struct flow_context x = {.target = t, .flow = f, .options = o, .variables = json_object()};
+    struct flow_context x = {.target = t, .flow = f, .options = o, .http = *http, .variables = json_object()};
     struct flow_failure failure = {.line = f->line, .column = f->column};
-    struct text replay = TEXT_INIT;
     uint64_t start = world_now(t->world);
-    bool passed = x.variables != NULL && start_variables(&x) == 0;
-    if (!passed) {
-        struct text why = TEXT_INIT;
-        error_format(&x.error, &why);
-        text_puts(&failure.message, text_string(&why));
-        text_deinit(&why);
-    }
-    passed = passed && run_steps(&x, f->steps, &failure, false);
+    bool passed = (x.variables != NULL ? start_variables(&x) : flow_memory(&x)) == 0;
+    if (!passed)
+        note_failure(&x, document_root(f->file->document), "", &failure);
+    passed = passed && run_steps(&x, f->steps, "", false, &failure);
     /* What a flow cleans up it cleans up whatever happened, every step of it. */
-    passed = run_steps(&x, f->finally, &failure, true) && passed;
+    if (!t->interrupted && x.variables != NULL)
+        passed = run_steps(&x, f->finally, "finally ", true, &failure) && passed;
     if (!t->interrupted)
-        result_case(t->results,
-                    &(struct result_case){.pillar = o->pillar, .suite = f->path, .name = f->name,
-                                          .status = passed ? "passed" : "failed",
-                                          .duration = (int64_t)(world_now(t->world) - start),
-                                          .message = passed ? NULL : text_string(&failure.message),
-                                          .detail = passed ? NULL : text_string(&failure.detail), .file = f->path,
-                                          .line = failure.line, .column = failure.column,
-                                          .replay = replay_of(o, f, &replay)});
+        emit_case(t, f, o, passed, world_now(t->world) - start, &failure);
+    *http = x.http;
     text_deinit(&failure.message);
     text_deinit(&failure.detail);
-    text_deinit(&replay);
     text_deinit(&x.sent);
     mismatches_clear(&x);
     array_deinit(&x.mismatches);
@@ -258,19 +285,21 @@ static bool run_flow(struct target *t, const struct flow *f, const struct e2e_op
 int e2e_run(struct target *t, const struct flow_list *flows, const struct e2e_options *options,
             struct e2e_summary *summary, struct error *err)
 {
+    struct http_session *http = NULL;
     *summary = (struct e2e_summary){0};
-    for (size_t i = 0; i < flows->count; i++) {
+    for (size_t i = 0; i < flows->count && !t->interrupted; i++) {
         const struct flow *f = flows->items[i];
         if (options->filter != NULL && strstr(f->name, options->filter) == NULL)
             continue;
-        bool passed = run_flow(t, f, options);
-        if (t->interrupted)
-            return error_set(err, ERROR_CANCELLED, "interrupted");
-        if (passed)
+        bool passed = run_flow(t, f, options, &http);
+        if (passed && !t->interrupted)
             summary->passed++;
-        else
+        else if (!t->interrupted)
             summary->failed++;
     }
+    http_session_free(http);
+    if (t->interrupted)
+        return error_set(err, ERROR_CANCELLED, "interrupted");
     if (summary->passed + summary->failed == 0 && options->filter != NULL)
         return error_set(err, ERROR_NOT_FOUND, "no flow's name contains \"%s\"", options->filter);
     return 0;

@@ -1,7 +1,8 @@
-/* A gRPC call: request from the file by its descriptor, everything that came back as one JSON object. */
+/* A gRPC call: requests from the file by their descriptor, everything that came back as one JSON object. */
 #include "base/units.h"
 #include "e2e/internal.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,40 +12,48 @@
 
 struct call_state {
     struct flow_context *x;
+    const struct node *call;
     const struct pb_method *method;
+    ARRAY(struct text) requests; /* wire bytes; one for methods that take one */
     json_t *messages;
     json_t *answer;
     bool done;
 };
 
-static json_t *metadata_value(struct grpc_metadata m)
-{
-    json_t *out = json_object();
-    for (size_t i = 0; out != NULL && i < m.count; i++) {
-        struct text name = TEXT_INIT;
-        text_add(&name, m.items[i].name.data, m.items[i].name.len);
-        json_t *value = json_stringn((const char *)m.items[i].value.data, m.items[i].value.len);
-        if (value != NULL)
-            json_object_set_new(out, text_string(&name), value);
-        text_deinit(&name);
-    }
-    return out;
-}
+/* ---- what comes back ---- */
 
 static void on_message(void *arg, struct bytes message)
 {
     struct call_state *s = arg;
     struct error err = ERROR_INIT;
+    if (s->x->error.code != 0)
+        return;
+    if (json_array_size(s->messages) >= MESSAGES_MAX) {
+        node_error(s->call, &s->x->error, ERROR_LIMIT, "more than %d messages came", MESSAGES_MAX);
+        return;
+    }
     json_t *tree = pb_wire_to_tree(s->method->output, message, JSON_FLAGS, &err);
     if (tree == NULL) {
-        error_wrap(&err, "the answer of %s cannot be read", s->method->path + 1);
-        error_move(&s->x->error, &err);
-    } else if (json_array_size(s->messages) < MESSAGES_MAX) {
-        json_array_append_new(s->messages, tree);
-    } else {
-        json_decref(tree);
+        struct text why = TEXT_INIT;
+        error_format(&err, &why);
+        node_error(s->call, &s->x->error, ERROR_PROTOCOL, "what was answered is no %s: %s",
+                   s->method->output->full_name, text_string(&why));
+        text_deinit(&why);
+    } else if (json_array_append_new(s->messages, tree) != 0) {
+        flow_memory(s->x);
     }
     error_clear(&err);
+}
+
+static json_t *metadata_value(struct grpc_metadata m)
+{
+    json_t *out = json_object();
+    for (size_t i = 0; out != NULL && i < m.count; i++)
+        if (!value_add_header(out, m.items[i].name, m.items[i].value)) {
+            json_decref(out);
+            out = NULL;
+        }
+    return out;
 }
 
 static void on_finished(void *arg, const struct rpc_reply *reply)
@@ -52,13 +61,14 @@ static void on_finished(void *arg, const struct rpc_reply *reply)
     struct call_state *s = arg;
     if (reply->body.data != NULL && json_array_size(s->messages) == 0)
         on_message(s, reply->body);
-    json_t *message = json_stringn((const char *)reply->message.data, reply->message.len);
+    s->answer = json_pack("{s:s, s:o, s:o, s:o, s:O, s:f}", "status", grpc_status_name(reply->status), "message",
+                          value_of_bytes(reply->message), "headers", metadata_value(reply->headers), "trailers",
+                          metadata_value(reply->trailers), "messages", s->messages, "duration",
+                          (double)reply->duration / (double)SECOND);
     /* Micro's errors are JSON in the status message. */
-    json_t *error = json_loadb((const char *)reply->message.data, reply->message.len, 0, NULL);
-    s->answer = json_pack("{s:s, s:o, s:o, s:o, s:o, s:f}", "status", grpc_status_name(reply->status), "message",
-                          message != NULL ? message : json_string(""), "headers", metadata_value(reply->headers),
-                          "trailers", metadata_value(reply->trailers), "messages", json_incref(s->messages),
-                          "duration", (double)reply->duration / (double)SECOND);
+    json_t *error = reply->message.len > 0
+                        ? json_loadb((const char *)reply->message.data, reply->message.len, 0, NULL)
+                        : NULL;
     if (s->answer != NULL && json_is_object(error))
         json_object_set(s->answer, "error", error);
     if (s->answer != NULL && !s->method->server_streaming && json_array_size(s->messages) > 0)
@@ -67,83 +77,138 @@ static void on_finished(void *arg, const struct rpc_reply *reply)
     s->done = true;
 }
 
-static bool is_done(void *arg)
+/* ---- what is sent ---- */
+
+static int add_request(struct call_state *s, const struct node *n, const json_t *tree)
 {
-    const struct call_state *s = arg;
-    return s->done;
+    struct flow_context *x = s->x;
+    struct error own = ERROR_INIT;
+    struct text wire = TEXT_INIT, why = TEXT_INIT;
+    int code = pb_tree_to_wire(s->method->input, tree, 0, &wire, &own);
+    if (code == 0)
+        code = text_ok(&wire) && array_push(&s->requests, wire) ? 0 : flow_memory(x);
+    if (own.code != 0) {
+        error_format(&own, &why);
+        flow_wrong(x, n, ERROR_INVALID, "%s", text_string(&why));
+        text_deinit(&why);
+    }
+    if (code != 0)
+        text_deinit(&wire);
+    error_clear(&own);
+    return code;
 }
 
-/* The step's own metadata after the target's; strings live in `arena`. */
-static int add_metadata(struct flow_context *x, const struct node *step, struct arena *arena,
-                        struct grpc_header items[HEADERS_MAX], size_t *count)
+static int check_fields(struct flow_context *x, const struct node *n, const struct pb_type *type);
+
+static int check_field(struct flow_context *x, const struct node *n, const struct pb_field *f)
+{
+    int code = 0;
+    if (f == NULL || f->kind != PB_MESSAGE || f->map)
+        return 0;
+    if (!f->repeated)
+        return check_fields(x, n, f->message);
+    for (size_t i = 0; n->kind == NODE_LIST && i < n->list.count && code == 0; i++)
+        code = check_fields(x, &n->list.items[i], f->message);
+    return code;
+}
+
+/* Names of fields, while their place in the file is known: pb_tree_to_wire() only sees values. Depth is bounded by the
+ * document's. */
+static int check_fields(struct flow_context *x, const struct node *n, const struct pb_type *type)
+{
+    ARRAY(const char *) names = {0};
+    if (n->kind != NODE_MAP || type->known != PB_ORDINARY)
+        return 0;
+    bool ok = array_reserve(&names, 2 * type->field_count + 1);
+    for (size_t i = 0; ok && i < type->field_count; i++) {
+        array_push(&names, type->fields[i].name);
+        if (strcmp(type->fields[i].name, type->fields[i].json_name) != 0)
+            array_push(&names, type->fields[i].json_name);
+    }
+    int code = ok && array_push(&names, NULL) ? node_only_keys(n, names.items, &x->error) : flow_memory(x);
+    x->wrong = x->wrong || code != 0;
+    array_deinit(&names);
+    for (size_t i = 0; i < n->map.count && code == 0; i++)
+        code = check_field(x, &n->map.pairs[i].value, pb_field_by_name(type, n->map.pairs[i].key));
+    return code;
+}
+
+/* A map is one message; for a client's stream a list is several. */
+static int make_requests(struct call_state *s, const struct node *step)
+{
+    struct flow_context *x = s->x;
+    const struct node *n = node_get(step, "request");
+    json_t *tree = n != NULL ? expand_node(x, n) : json_object();
+    if (tree == NULL)
+        return x->error.code != 0 ? x->error.code : flow_memory(x);
+    text_printf(&x->sent, "%s ", s->method->path + 1);
+    value_text(tree, &x->sent);
+    int code = n != NULL ? check_fields(x, n, s->method->input) : 0;
+    if (s->method->client_streaming && json_is_array(tree)) {
+        for (size_t i = 0; i < json_array_size(tree) && code == 0; i++) {
+            const struct node *place = n->kind == NODE_LIST ? &n->list.items[i] : n;
+            code = check_fields(x, place, s->method->input);
+            if (code == 0)
+                code = add_request(s, place, json_array_get(tree, i));
+        }
+    } else if (code == 0) {
+        code = add_request(s, n != NULL ? n : step, tree);
+    }
+    json_decref(tree);
+    return code;
+}
+
+/* What every call carries, and the step's own metadata in its place; blank takes it away. Strings live in `arena`. */
+static int make_metadata(struct flow_context *x, const struct node *step, struct arena *arena,
+                         struct grpc_header items[HEADERS_MAX], size_t *count)
 {
     const struct node *own = node_get(step, "metadata");
     struct grpc_metadata given = target_metadata(x->target);
-    *count = 0;
-    for (size_t i = 0; i < given.count && *count < HEADERS_MAX; i++) {
-        struct text name = TEXT_INIT;
-        text_add(&name, given.items[i].name.data, given.items[i].name.len);
-        /* What the step says itself takes the place of what every call carries; blank takes it away. */
-        if (own == NULL || node_get(own, text_string(&name)) == NULL)
+    size_t own_count = own != NULL ? own->map.count : 0;
+    if (given.count + own_count > HEADERS_MAX)
+        return flow_wrong(x, own, ERROR_LIMIT, "more than %zu metadata", HEADERS_MAX - given.count);
+    for (size_t i = 0; i < given.count; i++) {
+        bool replaced = false;
+        for (size_t n = 0; n < own_count; n++) {
+            const char *name = own->map.pairs[n].key;
+            replaced = replaced || (strlen(name) == given.items[i].name.len &&
+                                    strncasecmp(name, (const char *)given.items[i].name.data, strlen(name)) == 0);
+        }
+        if (!replaced)
             items[(*count)++] = given.items[i];
-        text_deinit(&name);
     }
-    if (own == NULL)
-        return 0;
-    if (own->kind != NODE_MAP)
-        return node_error(own, &x->error, ERROR_INVALID, "\"metadata\" is a map of names and texts");
-    for (size_t i = 0; i < own->map.count && *count < HEADERS_MAX; i++) {
+    for (size_t i = 0; i < own_count; i++) {
         char *value = expand_text(x, &own->map.pairs[i].value);
-        if (value == NULL)
-            return x->error.code;
-        if (value[0] != '\0')
-            items[(*count)++] = (struct grpc_header){.name = bytes_of(own->map.pairs[i].key),
-                                                     .value = bytes_of(arena_string(arena, value))};
+        char *name = arena_string(arena, own->map.pairs[i].key), *kept = value ? arena_string(arena, value) : NULL;
         free(value);
+        if (kept == NULL || name == NULL)
+            return x->error.code != 0 ? x->error.code : flow_memory(x);
+        for (char *c = name; *c != '\0'; c++)
+            *c = (char)tolower((unsigned char)*c);
+        if (kept[0] != '\0')
+            items[(*count)++] = (struct grpc_header){.name = bytes_of(name), .value = bytes_of(kept)};
     }
     return 0;
 }
 
-static int send_requests(struct flow_context *x, const struct node *step, const struct pb_method *m,
-                         struct rpc_stream *stream)
-{
-    const struct node *request = node_get(step, "request");
-    size_t count = request != NULL && request->kind == NODE_LIST ? request->list.count : 0;
-    int code = 0;
-    for (size_t i = 0; i < count && code == 0; i++) {
-        struct text wire = TEXT_INIT;
-        json_t *tree = expand_node(x, &request->list.items[i]);
-        code = tree != NULL ? pb_tree_to_wire(m->input, tree, 0, &wire, &x->error) : x->error.code;
-        if (code == 0)
-            code = rpc_stream_send(stream, text_bytes(&wire));
-        json_decref(tree);
-        text_deinit(&wire);
-    }
-    rpc_stream_half_close(stream);
-    return code;
-}
+/* ---- whom ---- */
 
-static int make_request(struct flow_context *x, const struct node *step, const struct pb_method *m, struct text *wire)
+static void unknown_method(struct flow_context *x, const struct node *call, const char *name)
 {
-    const struct node *request = node_get(step, "request");
-    json_t *tree = request != NULL ? expand_node(x, request) : json_object();
-    if (tree == NULL)
-        return x->error.code;
-    char *shown = json_dumps(tree, JSON_COMPACT | JSON_ENCODE_ANY);
-    text_printf(&x->sent, "%s %s", m->path + 1, shown != NULL ? shown : "");
-    free(shown);
-    struct error own = ERROR_INIT;
-    int code = m->client_streaming ? 0 : pb_tree_to_wire(m->input, tree, 0, wire, &own);
-    if (code != 0) {
-        struct text why = TEXT_INIT;
-        error_format(&own, &why);
-        node_error(request != NULL ? request : step, &x->error, ERROR_INVALID, "this is no %s: %s", m->input->full_name,
-                   text_string(&why));
-        text_deinit(&why);
-    }
-    error_clear(&own);
-    json_decref(tree);
-    return code;
+    const struct pb_pool *pool = x->target->pool;
+    const char *near = NULL;
+    ARRAY(const char *) known = {0};
+    for (size_t s = 0; s < pb_service_count(pool); s++)
+        for (size_t m = 0; m < pb_service_at(pool, s)->method_count; m++)
+            array_push(&known, pb_service_at(pool, s)->methods[m].path + 1);
+    if (array_push(&known, NULL))
+        near = nearest_word(name, known.items);
+    if (near != NULL)
+        flow_wrong(x, call, ERROR_NOT_FOUND, "there is no method %s in %s: did you mean \"%s\"?", name,
+                   x->target->system, near);
+    else
+        flow_wrong(x, call, ERROR_NOT_FOUND, "there is no method %s in %s", name, x->target->system);
+    array_deinit(&known);
 }
 
 static const struct pb_method *find_method(struct flow_context *x, const struct node *call)
@@ -153,60 +218,85 @@ static const struct pb_method *find_method(struct flow_context *x, const struct 
     if (name == NULL)
         return NULL;
     text_printf(&path, "/%s", name);
-    const struct pb_method *m = pb_find_method(x->target->pool, text_string(&path), false);
+    const struct pb_method *m = text_ok(&path) ? pb_find_method(x->target->pool, text_string(&path), false) : NULL;
     if (m == NULL)
-        node_error(call, &x->error, ERROR_NOT_FOUND, "no method %s in the descriptor set", name);
+        unknown_method(x, call, name);
     text_deinit(&path);
     free(name);
     return m;
 }
 
-int step_call(struct flow_context *x, const struct node *step)
+/* ---- the call ---- */
+
+static bool is_done(void *arg)
+{
+    const struct call_state *s = arg;
+    return s->done;
+}
+
+static int run_call(struct call_state *s, struct rpc_channel *channel, const struct rpc_request *request)
 {
     static const struct rpc_stream_events events = {.message = on_message, .finished = on_finished};
+    struct flow_context *x = s->x;
+    struct rpc_stream *stream;
+    int code = rpc_stream_open(channel, request, &events, s, &stream, &x->error);
+    if (code != 0)
+        return code;
+    if (!request->has_message) {
+        for (size_t i = 0; i < s->requests.count && code == 0; i++)
+            code = rpc_stream_send(stream, text_bytes(&s->requests.items[i]));
+        if (code == 0)
+            code = rpc_stream_half_close(stream);
+        if (code != 0)
+            node_error(s->call, &x->error, code, "the requests cannot be sent: %s", error_code_name(code));
+    }
+    int waited = code == 0 ? world_run_until(x->target->world, is_done, s, 0) : code;
+    if (!s->done) {
+        rpc_stream_cancel(stream);
+        while (!s->done && world_run_until(x->target->world, is_done, s, 0) == ERROR_CANCELLED)
+            ;
+        if (code == 0)
+            error_set(&x->error, waited, "%s", waited == ERROR_CANCELLED ? "interrupted" : error_code_name(waited));
+    }
+    return x->error.code;
+}
+
+int step_call(struct flow_context *x, const struct node *step)
+{
     const struct node *call = node_get(step, "call");
     const struct pb_method *m = find_method(x, call);
     if (m == NULL)
         return x->error.code;
     const struct target_component *c = target_serving(x->target, m->service->full_name);
     if (c == NULL)
-        return node_error(call, &x->error, ERROR_NOT_FOUND, "no component of %s serves %s", x->target->system,
+        return flow_wrong(x, call, ERROR_NOT_FOUND, "no component of %s serves %s", x->target->system,
                           m->service->full_name);
-    struct text wire = TEXT_INIT;
     struct arena arena = ARENA_INIT;
     struct grpc_header items[HEADERS_MAX];
-    struct rpc_channel *channel;
-    struct rpc_stream *stream;
-    struct call_state s = {.x = x, .method = m, .messages = json_array()};
     size_t count = 0;
-    int code = s.messages != NULL ? make_request(x, step, m, &wire) : error_set(&x->error, ERROR_MEMORY, "out of memory");
+    struct rpc_channel *channel = NULL;
+    struct call_state s = {.x = x, .call = call, .method = m, .messages = json_array()};
+    int code = s.messages != NULL ? make_requests(&s, step) : flow_memory(x);
     if (code == 0)
-        code = add_metadata(x, step, &arena, items, &count);
+        code = make_metadata(x, step, &arena, items, &count);
     if (code == 0)
         code = target_channel(x->target, c, &channel, &x->error);
     if (code == 0) {
-        struct rpc_request request = {.path = m->path, .metadata = {items, count}, .timeout = step_timeout(x, step),
-                                      .message = text_bytes(&wire), .has_message = !m->client_streaming};
-        code = rpc_stream_open(channel, &request, &events, &s, &stream, &x->error);
+        struct rpc_request request = {.path = m->path,
+                                      .metadata = {items, count},
+                                      .timeout = step_timeout(x, step),
+                                      .has_message = !m->client_streaming};
+        if (request.has_message)
+            request.message = text_bytes(&s.requests.items[0]);
+        code = run_call(&s, channel, &request);
     }
-    if (code == 0) {
-        if (m->client_streaming)
-            code = send_requests(x, step, m, stream);
-        int waited = world_run_until(x->target->world, is_done, &s, 0);
-        if (waited != 0 && !s.done) {
-            rpc_stream_cancel(stream);
-            world_run_until(x->target->world, is_done, &s, 0);
-            code = error_set(&x->error, ERROR_CANCELLED, "interrupted");
-        }
-    }
-    if (code == 0 && x->error.code != 0)
-        code = x->error.code;
     if (code == 0 && s.answer == NULL)
-        code = error_set(&x->error, ERROR_MEMORY, "out of memory");
-    json_decref(x->answer);
+        code = flow_memory(x);
     x->answer = s.answer;
     json_decref(s.messages);
+    for (size_t i = 0; i < s.requests.count; i++)
+        text_deinit(&s.requests.items[i]);
+    array_deinit(&s.requests);
     arena_deinit(&arena);
-    text_deinit(&wire);
     return code;
 }

@@ -2,25 +2,11 @@
 #include "e2e/internal.h"
 #include "rpc/http.h"
 
-#include "base/utf8.h"
-
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
-json_t *http_body_value(struct bytes body)
-{
-    json_t *value = body.len > 0 ? json_loadb((const char *)body.data, body.len, JSON_DECODE_ANY, NULL) : NULL;
-    if (value != NULL)
-        return value;
-    if (utf8_valid(body))
-        return json_stringn((const char *)body.data, body.len);
-    struct text shown = TEXT_INIT;
-    text_printable(&shown, body.data, body.len, SHOWN_MAX);
-    value = json_string(text_string(&shown));
-    text_deinit(&shown);
-    return value;
-}
+#define HEADERS_MAX 64 /* of a request, in simulation */
 
 static void url_encode(const char *s, struct text *out)
 {
@@ -34,8 +20,6 @@ static void url_encode(const char *s, struct text *out)
 
 static int form_body(struct flow_context *x, const struct node *form, struct text *out)
 {
-    if (form->kind != NODE_MAP)
-        return node_error(form, &x->error, ERROR_INVALID, "\"form\" is a map of names and texts");
     for (size_t i = 0; i < form->map.count; i++) {
         char *value = expand_text(x, &form->map.pairs[i].value);
         if (value == NULL)
@@ -60,13 +44,15 @@ static int make_body(struct flow_context *x, const struct node *step, struct tex
         char *dumped = tree != NULL ? json_dumps(tree, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
         json_decref(tree);
         if (dumped == NULL)
-            return x->error.code != 0 ? x->error.code : error_set(&x->error, ERROR_MEMORY, "out of memory");
+            return x->error.code != 0 ? x->error.code : flow_memory(x);
         text_puts(body, dumped);
         free(dumped);
         *type = "application/json";
     } else if ((n = node_get(step, "form")) != NULL) {
         *type = "application/x-www-form-urlencoded";
-        return form_body(x, n, body);
+        int code = form_body(x, n, body);
+        if (code != 0)
+            return code;
     } else if ((n = node_get(step, "body")) != NULL) {
         char *text = expand_text(x, n);
         if (text == NULL)
@@ -74,62 +60,69 @@ static int make_body(struct flow_context *x, const struct node *step, struct tex
         text_puts(body, text);
         free(text);
     }
-    return 0;
+    return text_ok(body) ? 0 : flow_memory(x);
 }
 
 static int make_headers(struct flow_context *x, const struct node *step, const char *type, json_t *headers)
 {
     const struct node *own = node_get(step, "headers");
-    if (type != NULL)
-        json_object_set_new(headers, "Content-Type", json_string(type));
-    if (own == NULL)
-        return 0;
-    if (own->kind != NODE_MAP)
-        return node_error(own, &x->error, ERROR_INVALID, "\"headers\" is a map of names and texts");
-    for (size_t i = 0; i < own->map.count; i++) {
-        char *value = expand_text(x, &own->map.pairs[i].value);
+    for (size_t i = 0; own != NULL && i < own->map.count; i++) {
+        const struct node_pair *p = &own->map.pairs[i];
+        char *value = expand_text(x, &p->value);
         if (value == NULL)
             return x->error.code;
-        json_object_set_new(headers, own->map.pairs[i].key, json_string(value));
+        bool clean = strpbrk(value, "\r\n") == NULL && p->key[strcspn(p->key, "\r\n: ")] == '\0' && p->key[0] != '\0';
+        bool added = clean && value_add_header(headers, bytes_of(p->key), bytes_of(value));
         free(value);
+        if (!clean)
+            return flow_wrong(x, &p->value, ERROR_INVALID, "this is no header: names are words, values are one line");
+        if (!added)
+            return flow_memory(x);
     }
+    if (type != NULL && json_object_get(headers, "content-type") == NULL &&
+        !value_add_header(headers, bytes_of("content-type"), bytes_of(type)))
+        return flow_memory(x);
     return 0;
+}
+
+static int make_url(struct flow_context *x, const struct node *http, const char *path, struct text *url)
+{
+    bool whole = strncmp(path, "http://", 7) == 0 || strncmp(path, "https://", 8) == 0;
+    if (!whole && x->target->gateway == NULL)
+        return flow_wrong(x, http, ERROR_INVALID, "%s has no gateway: give a whole URL", x->target->system);
+    if (!whole)
+        text_puts(url, x->target->gateway);
+    if (!whole && path[0] != '/')
+        text_char(url, '/');
+    text_puts(url, path);
+    return text_ok(url) ? 0 : flow_memory(x);
 }
 
 int step_http(struct flow_context *x, const struct node *step)
 {
     const struct node *http = node_get(step, "http");
     struct text body = TEXT_INIT, url = TEXT_INIT;
-    const char *type;
+    const char *type = NULL;
     json_t *headers = json_object();
-    char *line = expand_text(x, http);
-    int code = line == NULL || headers == NULL
-                   ? (x->error.code != 0 ? x->error.code : error_set(&x->error, ERROR_MEMORY, "out of memory"))
-                   : make_body(x, step, &body, &type);
+    char *line = headers != NULL ? expand_text(x, http) : NULL, *path = line != NULL ? strchr(line, ' ') : NULL;
+    int code = path != NULL ? make_body(x, step, &body, &type) : x->error.code != 0 ? x->error.code : flow_memory(x);
     if (code == 0)
         code = make_headers(x, step, type, headers);
     if (code == 0) {
-        char *target = strchr(line, ' ');
-        *target++ = '\0';
-        if (strncmp(target, "http://", 7) != 0 && strncmp(target, "https://", 8) != 0) {
-            if (x->target->gateway == NULL)
-                code = node_error(http, &x->error, ERROR_INVALID, "%s has no gateway: give a whole URL",
-                                  x->target->system);
-            else
-                text_puts(&url, x->target->gateway);
-        }
-        text_puts(&url, target);
+        *path++ = '\0';
+        code = make_url(x, http, path, &url);
+    }
+    if (code == 0) {
         text_printf(&x->sent, "%s %s", line, text_string(&url));
         if (body.len > 0) {
             text_char(&x->sent, ' ');
             text_printable(&x->sent, body.data, body.len, SHOWN_MAX);
         }
-    }
-    if (code == 0) {
-        struct http_request r = {.method = line, .url = text_string(&url), .headers = headers,
-                                 .body = text_bytes(&body), .timeout = step_timeout(x, step)};
-        json_decref(x->answer);
-        x->answer = NULL;
+        struct http_request r = {.method = line,
+                                 .url = text_string(&url),
+                                 .headers = headers,
+                                 .body = text_bytes(&body),
+                                 .timeout = step_timeout(x, step)};
         code = x->options->simulated ? http_by_world(x, &r) : http_by_curl(x, &r);
     }
     free(line);
@@ -139,35 +132,44 @@ int step_http(struct flow_context *x, const struct node *step)
     return code;
 }
 
+int http_set_answer(struct flow_context *x, int status, json_t *headers, struct bytes body, double seconds)
+{
+    x->answer = json_pack("{s:i, s:o, s:o, s:f}", "status", status, "headers", headers, "body", value_of_body(body),
+                          "duration", seconds);
+    return x->answer != NULL ? 0 : flow_memory(x);
+}
+
 int http_by_world(struct flow_context *x, const struct http_request *r)
 {
-    struct http1_header items[64];
+    struct http1_header items[HEADERS_MAX];
     size_t count = 0;
     const char *name;
     json_t *value;
+    if (json_object_size(r->headers) > HEADERS_MAX)
+        return error_set(&x->error, ERROR_LIMIT, "more than %d headers", HEADERS_MAX);
     json_object_foreach(r->headers, name, value)
     {
-        if (count < 64)
-            items[count++] = (struct http1_header){.name = bytes_of(name), .value = bytes_of(json_string_value(value))};
+        items[count++] = (struct http1_header){.name = bytes_of(name), .value = bytes_of(json_string_value(value))};
     }
-    struct http_fetch fetch = {.method = r->method, .url = r->url, .headers = items, .header_count = count,
-                               .body = r->body, .timeout = r->timeout};
+    struct http_fetch fetch = {.method = r->method,
+                               .url = r->url,
+                               .headers = items,
+                               .header_count = count,
+                               .body = r->body,
+                               .timeout = r->timeout};
     struct http_answer answer = {0};
     int code = http_fetch_wait(x->target->world, &fetch, &answer, &x->error);
     if (code == 0) {
         json_t *headers = json_object();
-        for (size_t i = 0; i < answer.header_count; i++) {
-            struct text lower = TEXT_INIT;
-            for (size_t n = 0; n < answer.headers[i].name.len; n++)
-                text_char(&lower, (char)tolower(answer.headers[i].name.data[n]));
-            json_object_set_new(headers, text_string(&lower),
-                                json_stringn((const char *)answer.headers[i].value.data, answer.headers[i].value.len));
-            text_deinit(&lower);
+        bool kept = headers != NULL;
+        for (size_t i = 0; kept && i < answer.header_count; i++)
+            kept = value_add_header(headers, answer.headers[i].name, answer.headers[i].value);
+        if (kept) {
+            code = http_set_answer(x, answer.status, headers, answer.body, (double)answer.duration / 1e9);
+        } else {
+            json_decref(headers);
+            code = flow_memory(x);
         }
-        x->answer = json_pack("{s:i, s:o, s:o, s:f}", "status", answer.status, "headers", headers, "body",
-                              http_body_value(answer.body), "duration", (double)answer.duration / 1e9);
-        if (x->answer == NULL)
-            code = error_set(&x->error, ERROR_MEMORY, "out of memory");
     }
     http_answer_deinit(&answer);
     return code;

@@ -51,8 +51,9 @@ bool value_add_header(json_t *headers, struct bytes name, struct bytes value)
     if (before != NULL)
         text_printf(&both, "%s, ", before);
     text_add(&both, value.data, value.len);
-    bool ok = text_ok(&lower) && text_ok(&both) && utf8_valid(text_bytes(&lower)) &&
-              json_object_set_new(headers, text_string(&lower), value_of_bytes(text_bytes(&both))) == 0;
+    bool ok = text_ok(&lower) && text_ok(&both);
+    if (ok && utf8_valid(text_bytes(&lower))) /* no protocol lets other names through */
+        ok = json_object_set_new(headers, text_string(&lower), value_of_bytes(text_bytes(&both))) == 0;
     text_deinit(&lower);
     text_deinit(&both);
     return ok;

@@ -1,25 +1,86 @@
+/* ${name} in texts. "$${" stands for "${" itself. */
 #include "e2e/internal.h"
 
+#include <ctype.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define NAME_MAX_LENGTH 64
+#define NAME_MAX_LENGTH 64  /* bytes of a variable's name */
+#define SUGGESTIONS_MAX 200 /* names looked through for "did you mean" */
+
+bool variable_name_valid(const char *name)
+{
+    if (isdigit((unsigned char)name[0]) || strlen(name) >= NAME_MAX_LENGTH || strcmp(name, "unique") == 0)
+        return false;
+    size_t len = 0;
+    while (isalnum((unsigned char)name[len]) || name[len] == '_')
+        len++;
+    return len > 0 && name[len] == '\0';
+}
+
+static bool depth_within(const json_t *v, int limit)
+{
+    const char *key;
+    json_t *item;
+    size_t i;
+    if (limit == 0)
+        return false;
+    json_array_foreach(v, i, item)
+    {
+        if (!depth_within(item, limit - 1))
+            return false;
+    }
+    for (void *at = json_is_object(v) ? json_object_iter((json_t *)(uintptr_t)v) : NULL; at != NULL;
+         at = json_object_iter_next((json_t *)(uintptr_t)v, at)) {
+        key = json_object_iter_key(at);
+        item = json_object_iter_value(at);
+        if (key != NULL && !depth_within(item, limit - 1))
+            return false;
+    }
+    return true;
+}
 
 int variable_set(struct flow_context *x, const char *name, json_t *value)
 {
-    return json_object_set_new(x->variables, name, value) == 0 ? 0 : error_set(&x->error, ERROR_MEMORY, "out of memory");
+    if (value == NULL)
+        return flow_memory(x);
+    if (!depth_within(value, VALUE_DEPTH_MAX)) {
+        json_decref(value);
+        x->wrong = true;
+        return error_set(&x->error, ERROR_LIMIT, "the value of ${%s} has more than %d levels", name, VALUE_DEPTH_MAX);
+    }
+    return json_object_set_new(x->variables, name, value) == 0 ? 0 : flow_memory(x);
 }
 
-void value_text(const json_t *v, struct text *out)
+/* Different at each use and in each flow, the same in each run of a seed. */
+static json_t *unique_value(struct flow_context *x)
 {
-    if (json_is_string(v)) {
-        text_add(out, json_string_value(v), json_string_length(v));
-        return;
+    struct random base, flow, own;
+    char purpose[32], text[16];
+    random_seed(&base, x->target->seed);
+    random_fork(&base, x->flow->name, &flow);
+    snprintf(purpose, sizeof purpose, "unique %" PRIu64, x->unique++);
+    random_fork(&flow, purpose, &own);
+    snprintf(text, sizeof text, "u%012" PRIx64, random_next(&own) & UINT64_C(0xFFFFFFFFFFFF));
+    return json_string(text);
+}
+
+static void unknown_variable(struct flow_context *x, const struct node *n, const char *key)
+{
+    const char *known[SUGGESTIONS_MAX + 2] = {"unique"};
+    size_t count = 1;
+    const char *name;
+    json_t *unused;
+    json_object_foreach(x->variables, name, unused)
+    {
+        if (count <= SUGGESTIONS_MAX)
+            known[count++] = name;
     }
-    char *dumped = v != NULL ? json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
-    text_puts(out, dumped != NULL ? dumped : "nothing");
-    free(dumped);
+    const char *near = nearest_word(key, known);
+    if (near != NULL)
+        flow_wrong(x, n, ERROR_NOT_FOUND, "there is no variable ${%s}: did you mean ${%s}?", key, near);
+    else
+        flow_wrong(x, n, ERROR_NOT_FOUND, "there is no variable ${%s}", key);
 }
 
 /* A new reference. */
@@ -27,47 +88,23 @@ static json_t *look_up(struct flow_context *x, const struct node *n, struct byte
 {
     char key[NAME_MAX_LENGTH];
     if (name.len >= sizeof key) {
-        node_error(n, &x->error, ERROR_INVALID, "a variable's name has at most %d characters", NAME_MAX_LENGTH - 1);
+        flow_wrong(x, n, ERROR_INVALID, "a variable's name has at most %d characters", NAME_MAX_LENGTH - 1);
         return NULL;
     }
     memcpy(key, name.data, name.len);
     key[name.len] = '\0';
-    if (strcmp(key, "unique") == 0) {
-        /* Different at each use, the same in each run of a seed. */
-        struct random base, own;
-        char purpose[64], text[40];
-        snprintf(purpose, sizeof purpose, "flow.unique.%" PRId64, x->unique++);
-        random_seed(&base, x->target->seed);
-        random_fork(&base, purpose, &own);
-        snprintf(text, sizeof text, "u%012" PRIx64, random_next(&own) & UINT64_C(0xFFFFFFFFFFFF));
-        return json_string(text);
-    }
+    if (strcmp(key, "unique") == 0)
+        return unique_value(x);
     json_t *value = json_object_get(x->variables, key);
-    if (value != NULL)
-        return json_incref(value);
-    const char *known[64];
-    size_t count = 0;
-    const char *other;
-    json_t *unused;
-    json_object_foreach(x->variables, other, unused)
-    {
-        if (count < 62)
-            known[count++] = other;
-    }
-    known[count++] = "unique";
-    known[count] = NULL;
-    const char *near = nearest_word(key, known);
-    node_error(n, &x->error, ERROR_NOT_FOUND, "there is no variable ${%s}%s%s%s", key, near != NULL ? ": did you mean ${" : "",
-               near != NULL ? near : "", near != NULL ? "}?" : "");
-    return NULL;
+    if (value == NULL)
+        unknown_variable(x, n, key);
+    return json_incref(value);
 }
 
-/* The end of ${...} that begins at p, or NULL when none does. */
+/* The end of the ${...} that begins at p, or NULL when none does. */
 static const char *reference_end(const char *p, const char *end)
 {
-    if (end - p < 3 || p[0] != '$' || p[1] != '{')
-        return NULL;
-    return memchr(p, '}', (size_t)(end - p));
+    return end - p >= 3 && p[0] == '$' && p[1] == '{' ? memchr(p, '}', (size_t)(end - p)) : NULL;
 }
 
 static json_t *expand_string(struct flow_context *x, const struct node *n)
@@ -79,7 +116,13 @@ static json_t *expand_string(struct flow_context *x, const struct node *n)
     struct text out = TEXT_INIT;
     json_t *result = NULL;
     while (p < end) {
+        bool escaped = end - p >= 3 && memcmp(p, "$${", 3) == 0;
         close = reference_end(p, end);
+        if (escaped) {
+            text_puts(&out, "${");
+            p += 3;
+            continue;
+        }
         if (close == NULL) {
             text_char(&out, *p++);
             continue;
@@ -90,28 +133,36 @@ static json_t *expand_string(struct flow_context *x, const struct node *n)
         value_text(value, &out);
         json_decref(value);
         p = close + 1;
+        if (out.len > REPLY_MAX) {
+            flow_wrong(x, n, ERROR_LIMIT, "with its variables this is longer than %zu bytes", REPLY_MAX);
+            goto out;
+        }
     }
-    if (text_ok(&out))
-        result = json_stringn(text_string(&out), out.len);
-    if (result == NULL)
-        error_set(&x->error, ERROR_MEMORY, "out of memory");
+    result = text_ok(&out) ? json_stringn(text_string(&out), out.len) : NULL;
 out:
     text_deinit(&out);
     return result;
 }
 
-static json_t *expand_children(struct flow_context *x, const struct node *n)
+static json_t *expand_list(struct flow_context *x, const struct node *n)
 {
-    json_t *out = n->kind == NODE_LIST ? json_array() : json_object();
-    size_t count = n->kind == NODE_LIST ? n->list.count : n->map.count;
-    for (size_t i = 0; out != NULL && i < count; i++) {
-        json_t *child = expand_node(x, n->kind == NODE_LIST ? &n->list.items[i] : &n->map.pairs[i].value);
-        if (child == NULL || (n->kind == NODE_LIST ? json_array_append_new(out, child)
-                                                   : json_object_set_new(out, n->map.pairs[i].key, child)) != 0) {
+    json_t *out = json_array();
+    for (size_t i = 0; out != NULL && i < n->list.count; i++)
+        if (json_array_append_new(out, expand_node(x, &n->list.items[i])) != 0) {
             json_decref(out);
-            return NULL;
+            out = NULL;
         }
-    }
+    return out;
+}
+
+static json_t *expand_map(struct flow_context *x, const struct node *n)
+{
+    json_t *out = json_object();
+    for (size_t i = 0; out != NULL && i < n->map.count; i++)
+        if (json_object_set_new(out, n->map.pairs[i].key, expand_node(x, &n->map.pairs[i].value)) != 0) {
+            json_decref(out);
+            out = NULL;
+        }
     return out;
 }
 
@@ -121,10 +172,13 @@ json_t *expand_node(struct flow_context *x, const struct node *n)
     json_t *out = NULL;
     switch (n->kind) {
     case NODE_TEXT:
-        return expand_string(x, n);
+        out = expand_string(x, n);
+        break;
     case NODE_LIST:
+        out = expand_list(x, n);
+        break;
     case NODE_MAP:
-        out = expand_children(x, n);
+        out = expand_map(x, n);
         break;
     case NODE_NULL:
     case NODE_BOOL:
@@ -134,7 +188,7 @@ json_t *expand_node(struct flow_context *x, const struct node *n)
         break;
     }
     if (out == NULL && x->error.code == 0)
-        error_set(&x->error, ERROR_MEMORY, "out of memory");
+        flow_memory(x);
     return out;
 }
 
@@ -146,5 +200,15 @@ char *expand_text(struct flow_context *x, const struct node *n)
     struct text out = TEXT_INIT;
     value_text(value, &out);
     json_decref(value);
-    return text_take(&out);
+    if (text_ok(&out) && memchr(text_string(&out), '\0', out.len) != NULL) {
+        flow_wrong(x, n, ERROR_INVALID, "a zero character cannot be sent here");
+        text_deinit(&out);
+        return NULL;
+    }
+    char *text = text_ok(&out) ? text_take(&out) : NULL;
+    if (text == NULL) {
+        text_deinit(&out);
+        flow_memory(x);
+    }
+    return text;
 }

@@ -159,11 +159,11 @@ static double interesting_real(struct random *r)
     static const double values[] = {0.0, -0.0, 1.0, -1.0, 0.1, 1e308, -1e308, 5e-324, 90.0, 180.0, 1e15};
     switch (random_below(r, 8)) {
     case 0:
-        return NAN;
+        return (double)NAN;
     case 1:
-        return INFINITY;
+        return (double)INFINITY;
     case 2:
-        return -INFINITY;
+        return -(double)INFINITY;
     case 3:
         return random_unit(r) * 360 - 180;
     default:

@@ -456,6 +456,8 @@ static void paused_peer_is_dropped_by_the_server(void **state)
     sim_run_for(f->sim, (uint64_t)(3 * SECOND));
     assert_int_equal(s->service.cancelled, 1);
     sim_resume(f->sim, "client");
+    fixture_until(f, &r.finished, 1);
+    assert_int_equal(r.status, GRPC_UNAVAILABLE);
 }
 
 static void partition_and_heal(void **state)

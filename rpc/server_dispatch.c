@@ -136,12 +136,12 @@ void server_dispatch(struct rpc_call *c)
         rpc_call_fail(c, GRPC_UNIMPLEMENTED, "this server speaks application/grpc+proto only");
         return;
     }
-    void (*open)(struct rpc_call *, void *) = route->method ? route->method->open : route->handler->open;
-    if (!open)
+    void (*begin)(struct rpc_call *, void *) = route->method ? route->method->open : route->handler->open;
+    if (!begin)
         return;
     c->handed = true;
     c->depth++;
-    open(c, c->route.context);
+    begin(c, c->route.context);
     c->depth--;
     server_call_release(c);
 }

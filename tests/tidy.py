@@ -40,7 +40,7 @@ FORBIDDEN = re.compile(
     r"time|gettimeofday|clock_gettime|clock|nanosleep|usleep|sleep|rand|srand|random|srandom|drand48|getrandom|arc4random|"
     r"kill|waitpid|pthread_create)\s*\("
 )
-WORLD_ONLY_HEADERS = re.compile(r'#\s*include\s*<(uv\.h|sys/socket\.h|netinet/.*|arpa/.*|sys/epoll\.h|sys/wait\.h|fcntl\.h|dirent\.h|spawn\.h|time\.h|sys/time\.h)>')
+WORLD_ONLY_HEADERS = re.compile(r'#\s*include\s*<(uv\.h|sys/socket\.h|netinet/.*|arpa/.*|sys/epoll\.h|sys/wait\.h|fcntl\.h|dirent\.h|spawn\.h|sys/time\.h)>')
 INCLUDE = re.compile(r'#\s*include\s*"([^"]+)"')
 LEFTOVER = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|\bplaceholder\b|\bfor now\b", re.I)
 

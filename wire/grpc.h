@@ -20,10 +20,23 @@
 #include <stdint.h>
 
 enum grpc_status {
-    GRPC_OK = 0, GRPC_CANCELLED = 1, GRPC_UNKNOWN = 2, GRPC_INVALID_ARGUMENT = 3, GRPC_DEADLINE_EXCEEDED = 4,
-    GRPC_NOT_FOUND = 5, GRPC_ALREADY_EXISTS = 6, GRPC_PERMISSION_DENIED = 7, GRPC_RESOURCE_EXHAUSTED = 8,
-    GRPC_FAILED_PRECONDITION = 9, GRPC_ABORTED = 10, GRPC_OUT_OF_RANGE = 11, GRPC_UNIMPLEMENTED = 12,
-    GRPC_INTERNAL = 13, GRPC_UNAVAILABLE = 14, GRPC_DATA_LOSS = 15, GRPC_UNAUTHENTICATED = 16,
+    GRPC_OK = 0,
+    GRPC_CANCELLED = 1,
+    GRPC_UNKNOWN = 2,
+    GRPC_INVALID_ARGUMENT = 3,
+    GRPC_DEADLINE_EXCEEDED = 4,
+    GRPC_NOT_FOUND = 5,
+    GRPC_ALREADY_EXISTS = 6,
+    GRPC_PERMISSION_DENIED = 7,
+    GRPC_RESOURCE_EXHAUSTED = 8,
+    GRPC_FAILED_PRECONDITION = 9,
+    GRPC_ABORTED = 10,
+    GRPC_OUT_OF_RANGE = 11,
+    GRPC_UNIMPLEMENTED = 12,
+    GRPC_INTERNAL = 13,
+    GRPC_UNAVAILABLE = 14,
+    GRPC_DATA_LOSS = 15,
+    GRPC_UNAUTHENTICATED = 16,
 };
 const char *grpc_status_name(int status); /* "NOT_FOUND"; "CODE_99" style never: unknown numbers give "UNKNOWN" */
 bool grpc_status_parse(const char *name, int *status);
@@ -45,17 +58,17 @@ struct bytes grpc_metadata_get(struct grpc_metadata m, const char *name);
 
 struct grpc_settings {
     bool server;
-    size_t message_max;        /* larger messages, compressed or not, end the call with RESOURCE_EXHAUSTED */
+    size_t message_max; /* larger messages, compressed or not, end the call with RESOURCE_EXHAUSTED */
     size_t metadata_max;
     uint32_t streams_max;
-    uint32_t window;           /* per stream flow-control window, bytes; 0: 1 MiB */
-    uint64_t keepalive_every;  /* ns of silence before a PING; 0: never. A client without calls sends none */
+    uint32_t window;            /* per stream flow-control window, bytes; 0: 1 MiB */
+    uint64_t keepalive_every;   /* ns of silence before a PING; 0: never. A client without calls sends none */
     uint64_t keepalive_timeout; /* ns to wait for its ACK; 0: 20 s */
-    uint64_t ping_min;         /* server: PINGs closer than this are strikes, the third ends in GOAWAY; 0: off */
-    bool gzip;                 /* offer and accept gzip */
-    const char *authority;     /* client: :authority */
-    const char *user_agent;    /* client */
-    bool tls;                  /* client: :scheme is https */
+    uint64_t ping_min;          /* server: PINGs closer than this are strikes, the third ends in GOAWAY; 0: off */
+    bool gzip;                  /* offer and accept gzip */
+    const char *authority;      /* client: :authority */
+    const char *user_agent;     /* client */
+    bool tls;                   /* client: :scheme is https */
 };
 void grpc_settings_init(struct grpc_settings *s, bool server);
 
@@ -63,9 +76,9 @@ struct grpc_conn;
 struct grpc_stream;
 
 struct grpc_result {
-    int status;           /* enum grpc_status */
-    struct bytes message; /* percent-decoded UTF-8 */
-    struct bytes details; /* grpc-status-details-bin, decoded: a serialised google.rpc.Status; may be empty */
+    int status;                    /* enum grpc_status */
+    struct bytes message;          /* percent-decoded UTF-8 */
+    struct bytes details;          /* grpc-status-details-bin, decoded: a serialised google.rpc.Status; may be empty */
     struct grpc_metadata trailers; /* without the grpc-* ones (grpc-retry-pushback-ms stays) */
     bool unprocessed; /* client: the server certainly did nothing (REFUSED_STREAM, or above GOAWAY's last stream) */
 };
@@ -103,10 +116,10 @@ int grpc_conn_receive(struct grpc_conn *c, struct bytes data, uint64_t now, stru
 /* What there is to send now, appended to `out`, up to about `max` bytes. Returns the number of bytes added. */
 size_t grpc_conn_send(struct grpc_conn *c, struct text *out, size_t max);
 bool grpc_conn_wants_send(const struct grpc_conn *c);
-uint64_t grpc_conn_wakeup(const struct grpc_conn *c); /* when to tick next, absolute ns; UINT64_MAX: no need */
-int grpc_conn_tick(struct grpc_conn *c, uint64_t now);  /* keepalive; ERROR_TIMEOUT: the peer is dead */
-void grpc_conn_drain(struct grpc_conn *c);              /* server: two-step GOAWAY; calls in flight finish */
-bool grpc_conn_done(const struct grpc_conn *c);         /* nothing more will be said: close it */
+uint64_t grpc_conn_wakeup(const struct grpc_conn *c);    /* when to tick next, absolute ns; UINT64_MAX: no need */
+int grpc_conn_tick(struct grpc_conn *c, uint64_t now);   /* keepalive; ERROR_TIMEOUT: the peer is dead */
+void grpc_conn_drain(struct grpc_conn *c);               /* server: two-step GOAWAY; calls in flight finish */
+bool grpc_conn_done(const struct grpc_conn *c);          /* nothing more will be said: close it */
 const char *grpc_conn_reason(const struct grpc_conn *c); /* why it ended, for people; "" when it did not */
 size_t grpc_conn_stream_count(const struct grpc_conn *c);
 bool grpc_conn_accepts_calls(const struct grpc_conn *c); /* client: not going away, below the peer's stream limit */
@@ -118,7 +131,7 @@ struct grpc_request {
     struct grpc_metadata metadata;
     uint64_t timeout;
     const char *content_type;
-    bool gzip;            /* compress what we send */
+    bool gzip; /* compress what we send */
 };
 int grpc_conn_request(struct grpc_conn *c, const struct grpc_request *r, void *user, struct grpc_stream **out,
                       struct error *err);
@@ -129,16 +142,16 @@ uint32_t grpc_stream_id(const struct grpc_stream *s);
 /* Server: initial metadata; sent with the first message otherwise. */
 int grpc_stream_send_headers(struct grpc_stream *s, struct grpc_metadata metadata);
 int grpc_stream_send_message(struct grpc_stream *s, struct bytes message); /* copied */
-int grpc_stream_half_close(struct grpc_stream *s);                        /* client */
+int grpc_stream_half_close(struct grpc_stream *s);                         /* client */
 /* Server: the end, with trailers. Trailers-only when nothing was sent. Messages queued go first. */
 int grpc_stream_finish(struct grpc_stream *s, int status, struct bytes message, struct bytes details,
                        struct grpc_metadata trailers);
 void grpc_stream_reset(struct grpc_stream *s, uint32_t h2_error); /* RST_STREAM; 8 is CANCEL */
 void grpc_stream_consumed(struct grpc_stream *s, size_t window_cost);
-size_t grpc_stream_queued(const struct grpc_stream *s); /* bytes waiting for window or for the connection */
-struct bytes grpc_stream_content_type(const struct grpc_stream *s);  /* server: the request's */
-bool grpc_stream_peer_gzip(const struct grpc_stream *s);             /* server: the request was compressed */
-void grpc_stream_set_gzip(struct grpc_stream *s, bool on);           /* compress what we send from here */
+size_t grpc_stream_queued(const struct grpc_stream *s);             /* bytes waiting for window or for the connection */
+struct bytes grpc_stream_content_type(const struct grpc_stream *s); /* server: the request's */
+bool grpc_stream_peer_gzip(const struct grpc_stream *s);            /* server: the request was compressed */
+void grpc_stream_set_gzip(struct grpc_stream *s, bool on);          /* compress what we send from here */
 
 #define GRPC_WRITE_HIGH ((size_t)256 << 10)
 #define GRPC_WRITE_LOW  ((size_t)64 << 10)

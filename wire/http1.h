@@ -14,12 +14,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HTTP1_HEAD_MAX       ((size_t)64 << 10) /* start line and headers together; a trailer section by itself */
-#define HTTP1_HEADERS_MAX    100                /* header lines */
-#define HTTP1_TARGET_MAX     ((size_t)16 << 10) /* bytes of a request target */
-#define HTTP1_METHOD_MAX     32                 /* bytes of a method */
-#define HTTP1_CHUNK_LINE_MAX 512                /* bytes of a chunk's size line, extensions included */
-#define HTTP1_BLANK_LINES_MAX 4                 /* empty lines forgiven before a start line (RFC 9112, 2.2) */
+#define HTTP1_HEAD_MAX        ((size_t)64 << 10) /* start line and headers together; a trailer section by itself */
+#define HTTP1_HEADERS_MAX     100                /* header lines */
+#define HTTP1_TARGET_MAX      ((size_t)16 << 10) /* bytes of a request target */
+#define HTTP1_METHOD_MAX      32                 /* bytes of a method */
+#define HTTP1_CHUNK_LINE_MAX  512                /* bytes of a chunk's size line, extensions included */
+#define HTTP1_BLANK_LINES_MAX 4                  /* empty lines forgiven before a start line (RFC 9112, 2.2) */
 
 struct http1_header {
     struct bytes name, value; /* name as sent; compare with http1_header_is() */
@@ -29,7 +29,7 @@ struct http1_head {
     struct bytes method, target; /* request */
     int status;                  /* response */
     struct bytes reason;
-    int minor;                   /* 0 or 1: HTTP/1.x */
+    int minor; /* 0 or 1: HTTP/1.x */
     const struct http1_header *headers;
     size_t header_count;
     bool keep_alive, upgrade;
@@ -63,16 +63,16 @@ bool http1_parser_idle(const struct http1_parser *p);
  * happens by itself, without a rest, after a response 101. */
 void http1_parser_upgrade(struct http1_parser *p, struct bytes *rest);
 
-bool http1_is_token(struct bytes text);               /* a method or header name */
-bool http1_is_target(struct bytes method, struct bytes target); /* in the form that method asks for */
-bool http1_header_is(const struct http1_header *h, const char *name); /* case-insensitive */
+bool http1_is_token(struct bytes text);                                   /* a method or header name */
+bool http1_is_target(struct bytes method, struct bytes target);           /* in the form that method asks for */
+bool http1_header_is(const struct http1_header *h, const char *name);     /* case-insensitive */
 struct bytes http1_find(const struct http1_head *head, const char *name); /* data NULL when absent */
 
-void http1_write_request(struct text *out, const char *method, const char *target);  /* the start line */
-void http1_write_response(struct text *out, int status);                             /* with the standard reason */
+void http1_write_request(struct text *out, const char *method, const char *target); /* the start line */
+void http1_write_response(struct text *out, int status);                            /* with the standard reason */
 /* Refuses (returns false, writes nothing) a name or value that would break the message. */
 bool http1_write_header(struct text *out, const char *name, struct bytes value);
-void http1_write_end(struct text *out); /* blank line */
+void http1_write_end(struct text *out);                       /* blank line */
 void http1_write_chunk(struct text *out, struct bytes piece); /* empty piece: the last chunk */
 const char *http1_reason(int status);
 

@@ -28,14 +28,37 @@ struct pb_enum;
 struct pb_service;
 
 enum pb_kind { /* numbers as in descriptor.proto */
-    PB_DOUBLE = 1, PB_FLOAT = 2, PB_INT64 = 3, PB_UINT64 = 4, PB_INT32 = 5, PB_FIXED64 = 6, PB_FIXED32 = 7,
-    PB_BOOL = 8, PB_STRING = 9, PB_MESSAGE = 11, PB_BYTES = 12, PB_UINT32 = 13, PB_ENUM = 14, PB_SFIXED32 = 15,
-    PB_SFIXED64 = 16, PB_SINT32 = 17, PB_SINT64 = 18,
+               PB_DOUBLE = 1,
+               PB_FLOAT = 2,
+               PB_INT64 = 3,
+               PB_UINT64 = 4,
+               PB_INT32 = 5,
+               PB_FIXED64 = 6,
+               PB_FIXED32 = 7,
+               PB_BOOL = 8,
+               PB_STRING = 9,
+               PB_MESSAGE = 11,
+               PB_BYTES = 12,
+               PB_UINT32 = 13,
+               PB_ENUM = 14,
+               PB_SFIXED32 = 15,
+               PB_SFIXED64 = 16,
+               PB_SINT32 = 17,
+               PB_SINT64 = 18,
 };
 
 /* Well-known types whose JSON form is their own. */
 enum pb_known {
-    PB_ORDINARY, PB_ANY, PB_TIMESTAMP, PB_DURATION, PB_FIELD_MASK, PB_STRUCT, PB_VALUE, PB_LIST_VALUE, PB_WRAPPER, PB_EMPTY,
+    PB_ORDINARY,
+    PB_ANY,
+    PB_TIMESTAMP,
+    PB_DURATION,
+    PB_FIELD_MASK,
+    PB_STRUCT,
+    PB_VALUE,
+    PB_LIST_VALUE,
+    PB_WRAPPER,
+    PB_EMPTY,
 };
 
 struct pb_field {
@@ -47,7 +70,7 @@ struct pb_field {
     const struct pb_type *message;        /* PB_MESSAGE (for a map: the entry type, fields 1 and 2) */
     const struct pb_enum *enumeration;    /* PB_ENUM */
     const struct pb_type *owner;
-    uint32_t index;                       /* in owner->fields */
+    uint32_t index; /* in owner->fields */
 };
 
 struct pb_oneof {
@@ -122,22 +145,23 @@ size_t pb_file_dependencies(const struct pb_pool *p, const char *file, const cha
 
 /* The check that stands before every unpack of bytes from outside: well-formed tags and lengths, no field 0, no group,
  * depth, UTF-8 of string fields, wire type of known fields (protobuf-c rejects the whole message otherwise), no NUL
- * inside a string (protobuf-c would cut it silently). `type` NULL: shape only. Says the field's path and byte offset. */
+ * inside a string (protobuf-c would cut it silently). `type` NULL: shape only. Says the field's path and byte offset.
+ */
 int pb_scan(const ProtobufCMessageDescriptor *type, struct bytes input, struct error *err);
 
 /* Scan, then unpack. With an arena the message lives there and is never freed one by one; with NULL it is the caller's,
  * to be freed by protobuf_c_message_free_unpacked(m, NULL). */
 int pb_unpack(const ProtobufCMessageDescriptor *type, struct bytes input, struct arena *arena, ProtobufCMessage **out,
               struct error *err);
-int pb_pack(const ProtobufCMessage *m, struct text *out); /* appends */
+int pb_pack(const ProtobufCMessage *m, struct text *out);            /* appends */
 bool pb_equal(const ProtobufCMessage *a, const ProtobufCMessage *b); /* by packed form */
 
 /* ---- proto3 JSON ----------------------------------------------------------------------------------------------- */
 
 /* To the letter of the protobuf JSON mapping, both ways, well-known types included. */
 enum pb_json_flags {
-    PB_JSON_PROTO_NAMES = 1,   /* snake_case as in the .proto, not lowerCamelCase */
-    PB_JSON_DEFAULTS = 2,      /* also fields without presence that hold their default */
+    PB_JSON_PROTO_NAMES = 1,    /* snake_case as in the .proto, not lowerCamelCase */
+    PB_JSON_DEFAULTS = 2,       /* also fields without presence that hold their default */
     PB_JSON_IGNORE_UNKNOWN = 4, /* reading: unknown members are skipped instead of refused */
     PB_JSON_INDENT = 8,
     PB_JSON_ENUM_NUMBERS = 16,

@@ -57,11 +57,14 @@ static int build_pool(struct error *err)
 }
 
 static const char everything[] =
-    "{\"scalars\":{\"fString\":\"a\\u0041\\n\",\"fBytes\":\"AQIDBAUGBwgJCgsMDQ4P\",\"fDouble\":0.100000000000000000000000000000"
+    "{\"scalars\":{\"fString\":\"a\\u0041\\n\",\"fBytes\":\"AQIDBAUGBwgJCgsMDQ4P\",\"fDouble\":0."
+    "100000000000000000000000000000"
     "000000000000000000000000000000000000000000000000001},\"lists\":{\"fInt32\":[1,2,3],\"fString\":[\"a\",\"b\"],"
-    "\"fMessage\":[{\"fInt32\":1},{}]},\"maps\":{\"byString\":{\"x\":\"y\",\"a\":\"b\"},\"byInt64\":{\"1\":{\"fBool\":true}}},"
+    "\"fMessage\":[{\"fInt32\":1},{}]},\"maps\":{\"byString\":{\"x\":\"y\",\"a\":\"b\"},\"byInt64\":{\"1\":{\"fBool\":"
+    "true}}},"
     "\"choice\":{\"again\":{\"text\":\"deep\"}},\"known\":{\"any\":{\"@type\":\"x/test.all.Scalars\",\"fInt32\":3},"
-    "\"timestamp\":\"2006-01-02T15:04:05.678Z\",\"mask\":\"a,bC\",\"structure\":{\"k\":[1,{\"z\":null}]},\"wString\":\"w\"},"
+    "\"timestamp\":\"2006-01-02T15:04:05.678Z\",\"mask\":\"a,bC\",\"structure\":{\"k\":[1,{\"z\":null}]},\"wString\":"
+    "\"w\"},"
     "\"tree\":{\"children\":[{\"left\":{\"name\":\"leaf\"}}]}}";
 
 static int json_to_wire(struct error *err)
@@ -78,7 +81,8 @@ static struct text encoded;
 static int wire_to_json(struct error *err)
 {
     struct text json = TEXT_INIT;
-    int rc = pb_wire_to_json(pb_find_type(pool, "test.all.Everything"), text_bytes(&encoded), PB_JSON_DEFAULTS, &json, err);
+    int rc =
+        pb_wire_to_json(pb_find_type(pool, "test.all.Everything"), text_bytes(&encoded), PB_JSON_DEFAULTS, &json, err);
     assert_true(rc == 0 || json.len == 0);
     text_deinit(&json);
     return rc;
@@ -137,8 +141,8 @@ static int scan_refusal(struct error *err)
 static void test_walks(void **state)
 {
     (void)state;
-    assert_int_equal(pb_json_to_wire(pb_find_type(pool, "test.all.Everything"), bytes_of(everything), 0, &encoded, NULL),
-                     0);
+    assert_int_equal(
+        pb_json_to_wire(pb_find_type(pool, "test.all.Everything"), bytes_of(everything), 0, &encoded, NULL), 0);
     walk(build_pool);
     walk(json_to_wire);
     walk(wire_to_json);

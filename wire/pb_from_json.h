@@ -19,7 +19,7 @@ struct pb_from_json {
     struct pb_json_reader in;
     struct text *wire;
     int flags;
-    unsigned depth; /* open messages below the root, map entries included */
+    unsigned depth;                    /* open messages below the root, map entries included */
     ARRAY(struct pb_written_key) keys; /* a stack: those of the open maps */
     struct text scratch;               /* decoded Base64 */
 };

@@ -41,8 +41,7 @@ static int number_error(struct pb_from_json *c, const uint8_t *at, enum pb_numbe
     return rc;
 }
 
-static int read_integer(struct pb_from_json *c, const uint8_t *at, enum pb_kind kind, struct bytes token,
-                        uint64_t *out)
+static int read_integer(struct pb_from_json *c, const uint8_t *at, enum pb_kind kind, struct bytes token, uint64_t *out)
 {
     bool negative, is_signed;
     unsigned bits;
@@ -50,8 +49,8 @@ static int read_integer(struct pb_from_json *c, const uint8_t *at, enum pb_kind 
     integer_shape(kind, &is_signed, &bits);
     enum pb_number_result result = pb_number_integer(token, &negative, &magnitude);
     if (result == PB_NUMBER_OK) {
-        uint64_t max = is_signed ? (UINT64_C(1) << (bits - 1)) - (negative ? 0 : 1)
-                                 : (negative ? 0 : UINT64_MAX >> (64 - bits));
+        uint64_t max =
+            is_signed ? (UINT64_C(1) << (bits - 1)) - (negative ? 0 : 1) : (negative ? 0 : UINT64_MAX >> (64 - bits));
         if (magnitude > max)
             result = PB_NUMBER_RANGE;
     }
@@ -74,8 +73,8 @@ static bool special_double(struct bytes token, double *out)
     return true;
 }
 
-static int read_floating(struct pb_from_json *c, const uint8_t *at, enum pb_kind kind, struct bytes token,
-                         bool quoted, uint64_t *out)
+static int read_floating(struct pb_from_json *c, const uint8_t *at, enum pb_kind kind, struct bytes token, bool quoted,
+                         uint64_t *out)
 {
     double d = 0;
     float f = 0;
@@ -134,7 +133,8 @@ static int read_bool(struct pb_from_json *c, uint64_t *out)
 {
     enum pb_json_token token = pb_json_peek(&c->in);
     if (token != PB_JSON_TRUE && token != PB_JSON_FALSE)
-        return pb_json_fail(&c->in, c->in.at, token == PB_JSON_END || token == PB_JSON_OTHER ? ERROR_SYNTAX : ERROR_INVALID,
+        return pb_json_fail(&c->in, c->in.at,
+                            token == PB_JSON_END || token == PB_JSON_OTHER ? ERROR_SYNTAX : ERROR_INVALID,
                             "expected true or false, found %s", pb_json_token_name(token));
     *out = token == PB_JSON_TRUE;
     return pb_json_literal(&c->in);
@@ -182,8 +182,7 @@ int pb_scalar_read(struct pb_from_json *c, enum pb_kind kind, const struct pb_en
     return read_integer(c, at, kind, text, &out->bits);
 }
 
-int pb_scalar_key(struct pb_from_json *c, enum pb_kind kind, struct bytes key, const uint8_t *at,
-                  struct pb_scalar *out)
+int pb_scalar_key(struct pb_from_json *c, enum pb_kind kind, struct bytes key, const uint8_t *at, struct pb_scalar *out)
 {
     *out = (struct pb_scalar){.bytes = key};
     if (kind == PB_STRING)

@@ -294,7 +294,7 @@ def main():
         back = messages[name].FromString(packed)
         a, _ = ask("json", name, packed)
         b, _ = ask("json", name, wire)
-        if a != b and a.replace(b"-0.0", b"0") != b.replace(b"-0.0", b"0") and b"-0.0" not in b:
+        if a != b and b"-0.0" not in b:
             fail(i, name, "unpacked and packed again it differs", b, a)
 
     tool.stdin.close()

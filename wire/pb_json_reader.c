@@ -220,9 +220,9 @@ int pb_json_number(struct pb_json_reader *r, struct bytes *out)
                             "expected a number, found %s", pb_json_token_name(token));
     size_t span = pb_number_span(BYTES(r->at, (size_t)(r->end - r->at)));
     const uint8_t *behind = r->at + span;
-    if (span == 0 || (behind < r->end && (*behind == '.' || *behind == '+' || *behind == '-' || *behind == '_' ||
-                                          (*behind >= '0' && *behind <= '9') || (*behind | 0x20) == 'e' ||
-                                          (*behind | 0x20) == 'x')))
+    if (span == 0 ||
+        (behind < r->end && (*behind == '.' || *behind == '+' || *behind == '-' || *behind == '_' ||
+                             (*behind >= '0' && *behind <= '9') || (*behind | 0x20) == 'e' || (*behind | 0x20) == 'x')))
         return pb_json_fail(r, r->at, ERROR_SYNTAX, "malformed number");
     *out = BYTES(r->at, span);
     r->at = behind;
@@ -326,5 +326,6 @@ int pb_json_skip(struct pb_json_reader *r, unsigned depth_left)
 
 int pb_json_finish(struct pb_json_reader *r)
 {
-    return pb_json_peek(r) == PB_JSON_END ? 0 : pb_json_fail(r, r->at, ERROR_SYNTAX, "text behind the end of the value");
+    return pb_json_peek(r) == PB_JSON_END ? 0
+                                          : pb_json_fail(r, r->at, ERROR_SYNTAX, "text behind the end of the value");
 }

@@ -147,8 +147,9 @@ static const struct accepted accepts[] = {
     {"google.protobuf.Value", "[{\"a\":false}]", NULL, 0},
     {"google.protobuf.Timestamp", "\"1970-01-01T00:00:00Z\"", NULL, 0},
     {"google.protobuf.StringValue", "\"x\"", NULL, 0},
-    {"Names", "{\"plain\":1,\"snakeCaseName\":2,\"Leading\":3,\"trailing\":4,\"doubleUnder\":5,\"with2Digits\":6,"
-              "\"UpperCase\":7,\"Own \\\"name\\\" \xc3\xbc\":8,\"inner\":{}}",
+    {"Names",
+     "{\"plain\":1,\"snakeCaseName\":2,\"Leading\":3,\"trailing\":4,\"doubleUnder\":5,\"with2Digits\":6,"
+     "\"UpperCase\":7,\"Own \\\"name\\\" \xc3\xbc\":8,\"inner\":{}}",
      NULL, 0},
     {"Names", "{\"snake_case_name\":2,\"own\":8}", "{\"snakeCaseName\":2,\"Own \\\"name\\\" \xc3\xbc\":8}", 0},
     {"Scalars", "{\"nope\":{\"a\":[1,{\"b\":null}]},\"fInt32\":1}", "{\"fInt32\":1}", PB_JSON_IGNORE_UNKNOWN},
@@ -157,11 +158,11 @@ static const struct accepted accepts[] = {
     {"Lists", "{\"fEnum\":[\"NO_SUCH\"]}", "{}", PB_JSON_IGNORE_UNKNOWN},
     {"Maps", "{\"byUint32\":{\"1\":\"NO_SUCH\",\"2\":\"COLOUR_RED\"}}", "{\"byUint32\":{\"2\":\"COLOUR_RED\"}}",
      PB_JSON_IGNORE_UNKNOWN},
-    {"Known", "{\"any\":{\"@type\":\"x/test.all.Nothing\",\"extra\":1}}", "{\"any\":{\"@type\":\"x/test.all.Nothing\"}}",
-     PB_JSON_IGNORE_UNKNOWN},
+    {"Known", "{\"any\":{\"@type\":\"x/test.all.Nothing\",\"extra\":1}}",
+     "{\"any\":{\"@type\":\"x/test.all.Nothing\"}}", PB_JSON_IGNORE_UNKNOWN},
     {"Nothing", "{}", NULL, PB_JSON_INDENT},
-    {"Lists", "{\"fInt32\":[1],\"fMessage\":[{}]}", "{\n  \"fInt32\": [\n    1\n  ],\n  \"fMessage\": [\n    {}\n  ]\n}",
-     PB_JSON_INDENT},
+    {"Lists", "{\"fInt32\":[1],\"fMessage\":[{}]}",
+     "{\n  \"fInt32\": [\n    1\n  ],\n  \"fMessage\": [\n    {}\n  ]\n}", PB_JSON_INDENT},
     {"Known", "{\"any\":{\"@type\":\"x/test.all.Nothing\"},\"structure\":{\"a\":1}}",
      "{\n  \"any\": {\n    \"@type\": \"x/test.all.Nothing\"\n  },\n  \"structure\": {\n    \"a\": 1\n  }\n}",
      PB_JSON_INDENT},
@@ -261,7 +262,8 @@ static const struct refused refusals[] = {
     {"Lists", "{\"fInt32\":[1,null]}", "Lists.f_int32[1]: null is no list element", 1, 14},
     {"Lists", "{\"fInt32\":[1,]}", "expected a number", 1, 14},
     {"Lists", "{\"fInt32\":[1 2]}", "expected \",\"", 1, 14},
-    {"Lists", "{\"fMessage\":[{},{\"fInt32\":\"x\"}]}", "test.all.Lists.f_message[1].f_int32: \"x\" is no int32", 1, 27},
+    {"Lists", "{\"fMessage\":[{},{\"fInt32\":\"x\"}]}", "test.all.Lists.f_message[1].f_int32: \"x\" is no int32", 1,
+     27},
     {"Maps", "{\"byString\":{\"a\":\"1\",\"a\":\"2\"}}", "the same key twice", 1, 23},
     {"Maps", "{\"byInt32\":{\"1\":1,\"2\":1,\"1e0\":2}}", "the same key twice", 1, 26},
     {"Maps", "{\"byInt32\":{\"x\":1}}", "Maps.by_int32[\"x\"]: \"x\" is no int32", 1, 14},
@@ -305,7 +307,8 @@ static const struct refused refusals[] = {
     {"Known", "{\"any\":{\"@type\":5}}", "expected a string", 1, 17},
     {"Known", "{\"any\":{\"@type\":\"x/test.all.Nothing\",\"@type\":\"x/test.all.Nothing\"}}", "given twice", 1, 39},
     {"Known", "{\"any\":{\"@type\":\"x/google.protobuf.Duration\"}}", "needs a member \"value\"", 1, 9},
-    {"Known", "{\"any\":{\"@type\":\"x/google.protobuf.Duration\",\"value\":\"1s\",\"b\":1}}", "has the members", 1, 60},
+    {"Known", "{\"any\":{\"@type\":\"x/google.protobuf.Duration\",\"value\":\"1s\",\"b\":1}}", "has the members", 1,
+     60},
     {"Known", "{\"any\":{\"@type\":\"x/test.all.Nothing\",\"b\":1}}", "has no field \"b\"", 1, 39},
     {"google.protobuf.Int32Value", "null", "expected a number, found null", 1, 1},
 };
@@ -343,27 +346,40 @@ struct wire_case {
 };
 
 static const struct wire_case wires[] = {
-    {"Scalars", "28012802", "{\"fInt32\":2}", NULL},                      /* the last one wins */
-    {"Scalars", "2800", "{}", NULL},                                      /* a default spelled out */
+    {"Scalars", "28012802", "{\"fInt32\":2}", NULL}, /* the last one wins */
+    {"Scalars", "2800", "{}", NULL},                 /* a default spelled out */
     {"Scalars", "28ffffffffffffffffff01", "{\"fInt32\":-1}", NULL},
-    {"Scalars", "28ffffffff0f", "{\"fInt32\":-1}", NULL},                 /* 32 bits of a negative number */
+    {"Scalars", "28ffffffff0f", "{\"fInt32\":-1}", NULL}, /* 32 bits of a negative number */
     {"Scalars", "4002", "{\"fBool\":true}", NULL},
-    {"Scalars", "0d000000002803", "{\"fInt32\":3}", NULL},                /* foreign wire type: unknown */
+    {"Scalars", "0d000000002803", "{\"fInt32\":3}", NULL}, /* foreign wire type: unknown */
     {"Scalars", "c23e0161c03e05cd3e01000000c93e01000000000000002803", "{\"fInt32\":3}", NULL},
-    {"Scalars", "c33ec03e01cb3ecc3ec43e2803", "{\"fInt32\":3}", NULL},    /* unknown groups */
-    {"Lists", "2a0201022803" "2a0104", "{\"fInt32\":[1,2,3,4]}", NULL},   /* packed and not, mixed */
+    {"Scalars", "c33ec03e01cb3ecc3ec43e2803", "{\"fInt32\":3}", NULL}, /* unknown groups */
+    {"Lists",
+     "2a0201022803"
+     "2a0104",
+     "{\"fInt32\":[1,2,3,4]}", NULL}, /* packed and not, mixed */
     {"Lists", "9001019201020203", "{\"unpacked\":[1,2,3]}", NULL},
-    {"Lists", "2a00", "{\"fInt32\":[]}", NULL},
-    {"Maps", "0a060a0161120162" "0a060a0161120163", "{\"byString\":{\"a\":\"c\"}}", NULL},
-    {"Maps", "0a00", "{\"byString\":{\"\":\"\"}}", NULL},                 /* key and value left out */
+    {"Lists", "2a00", "{}", NULL},
+    {"Maps",
+     "0a060a0161120162"
+     "0a060a0161120163",
+     "{\"byString\":{\"a\":\"c\"}}", NULL},
+    {"Maps", "0a00", "{\"byString\":{\"\":\"\"}}", NULL}, /* key and value left out */
     {"Maps", "1a00", "{\"byInt64\":{\"0\":{}}}", NULL},
-    {"Maps", "1a08" "12022801" "12024001", "{\"byInt64\":{\"0\":{\"fInt32\":1,\"fBool\":true}}}", NULL}, /* value in pieces */
+    {"Maps",
+     "1a08"
+     "12022801"
+     "12024001",
+     "{\"byInt64\":{\"0\":{\"fInt32\":1,\"fBool\":true}}}", NULL}, /* value in pieces */
     {"Maps", "6a030a0161", "{\"values\":{\"a\":null}}", NULL},
-    {"Choice", "0801120161", "{\"text\":\"a\"}", NULL},                   /* the last member wins */
+    {"Choice", "0801120161", "{\"text\":\"a\"}", NULL}, /* the last member wins */
     {"Choice", "1201610805", "{\"number\":5}", NULL},
     {"Choice", "2202280122024001", "{\"message\":{\"fInt32\":1,\"fBool\":true}}", NULL},
     {"Choice", "22022801080522024001", "{\"message\":{\"fBool\":true}}", NULL}, /* not merged over another member */
-    {"Tree", "12030a0161" "12021a00", "{\"left\":{\"name\":\"a\",\"right\":{}}}", NULL},
+    {"Tree",
+     "12030a0161"
+     "12021a00",
+     "{\"left\":{\"name\":\"a\",\"right\":{}}}", NULL},
     {"Known", "0a00", "{\"any\":{}}", NULL},
     {"Known", "3200", "{\"value\":null}", NULL},
     {"Known", "1207088083d1ffaf07", NULL, "outside the years"},
@@ -374,17 +390,53 @@ static const struct wire_case wires[] = {
     {"Known", "1a0d080110ffffffffffffffffff01", NULL, "no duration"},
     {"Known", "1a0d08ffffffffffffffffff011001", NULL, "no duration"},
     {"Known", "1a06108094ebdc03", NULL, "no duration"},
-    {"Known", "2205" "0a03414263", NULL, "no lowerCamelCase form"},
-    {"Known", "2207" "0a05" "615f335f62", NULL, "no lowerCamelCase form"},
-    {"Known", "2206" "0a04" "615f5f62", NULL, "no lowerCamelCase form"},
-    {"Known", "2204" "0a02" "615f", NULL, "no lowerCamelCase form"},
-    {"Known", "2204" "0a022e61", NULL, "no lowerCamelCase form"},
-    {"Known", "2202" "0a00", NULL, "is empty"},
-    {"Known", "3209110000000000" "00f87f", NULL, "NaN"},
-    {"Known", "3209110000000000" "00f0ff", NULL, "infinite"},
-    {"Known", "0a03" "0a0161", NULL, "no type URL"},
-    {"Known", "0a05" "0a03612f62", NULL, "no message type \"b\""},
-    {"Known", "0a03" "120161", NULL, "no type URL"},
+    {"Known",
+     "2205"
+     "0a03414263",
+     NULL, "no lowerCamelCase form"},
+    {"Known",
+     "2207"
+     "0a05"
+     "615f335f62",
+     NULL, "no lowerCamelCase form"},
+    {"Known",
+     "2206"
+     "0a04"
+     "615f5f62",
+     NULL, "no lowerCamelCase form"},
+    {"Known",
+     "2204"
+     "0a02"
+     "615f",
+     NULL, "no lowerCamelCase form"},
+    {"Known",
+     "2204"
+     "0a022e61",
+     NULL, "no lowerCamelCase form"},
+    {"Known",
+     "2202"
+     "0a00",
+     NULL, "is empty"},
+    {"Known",
+     "3209110000000000"
+     "00f87f",
+     NULL, "NaN"},
+    {"Known",
+     "3209110000000000"
+     "00f0ff",
+     NULL, "infinite"},
+    {"Known",
+     "0a03"
+     "0a0161",
+     NULL, "no type URL"},
+    {"Known",
+     "0a05"
+     "0a03612f62",
+     NULL, "no message type \"b\""},
+    {"Known",
+     "0a03"
+     "120161",
+     NULL, "no type URL"},
     {"Scalars", "4a02c328", NULL, "test.all.Scalars.f_string at byte 2: a string is not valid UTF-8"},
     {"Scalars", "4a0561", NULL, "at byte 0: the length says more bytes"},
     {"Scalars", "00", NULL, "field number 0"},
@@ -487,8 +539,8 @@ static void test_tree(void **state)
     const struct pb_type *t = type_of("Everything");
     struct error err = ERROR_INIT;
     json_t *tree = json_pack("{s:{s:i,s:f,s:I,s:s#},s:{s:[i,i],s:[f]},s:{s:{s:n,s:b}}}", "scalars", "fInt32", 5,
-                             "fDouble", 0.1, "fInt64", (json_int_t)INT64_MAX, "fString", "a\0b", 3, "lists", "fInt32", 1, 2,
-                             "fDouble", -0.0, "known", "structure", "x", "y", 1);
+                             "fDouble", 0.1, "fInt64", (json_int_t)INT64_MAX, "fString", "a\0b", 3, "lists", "fInt32",
+                             1, 2, "fDouble", -0.0, "known", "structure", "x", "y", 1);
     assert_non_null(tree);
     struct text wire = TEXT_INIT;
     assert_int_equal(pb_tree_to_wire(t, tree, 0, &wire, &err), 0);
@@ -611,8 +663,8 @@ static void test_defaults(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_accepted), cmocka_unit_test(test_refused),   cmocka_unit_test(test_wire),
-        cmocka_unit_test(test_depth),    cmocka_unit_test(test_tree),      cmocka_unit_test(test_generated),
+        cmocka_unit_test(test_accepted), cmocka_unit_test(test_refused),  cmocka_unit_test(test_wire),
+        cmocka_unit_test(test_depth),    cmocka_unit_test(test_tree),     cmocka_unit_test(test_generated),
         cmocka_unit_test(test_large),    cmocka_unit_test(test_defaults),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

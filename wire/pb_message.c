@@ -42,7 +42,8 @@ int pb_pack(const ProtobufCMessage *m, struct text *out)
 bool pb_equal(const ProtobufCMessage *a, const ProtobufCMessage *b)
 {
     struct text left = TEXT_INIT, right = TEXT_INIT;
-    bool equal = pb_pack(a, &left) == 0 && pb_pack(b, &right) == 0 && bytes_equal(text_bytes(&left), text_bytes(&right));
+    bool equal =
+        pb_pack(a, &left) == 0 && pb_pack(b, &right) == 0 && bytes_equal(text_bytes(&left), text_bytes(&right));
     text_deinit(&left);
     text_deinit(&right);
     return equal;

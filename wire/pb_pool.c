@@ -140,8 +140,9 @@ static int check_cycles(struct pb_pool *p)
     }
     for (size_t i = 0; done < n && i < n; i++)
         if (waits[i] > 0)
-            return pb_pool_error(p, &p->files[i], ERROR_INVALID, "imports form a circle that this file is part of, or "
-                                                                 "leads to");
+            return pb_pool_error(p, &p->files[i], ERROR_INVALID,
+                                 "imports form a circle that this file is part of, or "
+                                 "leads to");
     return 0;
 }
 

@@ -4,7 +4,8 @@
  * its look-up tables again. Everything lives in the pool's arena; only the symbol maps have memory of their own.
  *
  * Building goes: split the set into files (pb_pool.c), collect every symbol under its full name (pb_collect.c),
- * resolve types and fill fields, enums and services (pb_resolve.c), lay out the structs protobuf-c unpacks into
+ * resolve references and fill fields, enums and services (pb_resolve.c,
+ * pb_resolve_type.c), lay out the structs protobuf-c unpacks into
  * (pb_layout.c). */
 #ifndef WIRE_PB_POOL_H
 #define WIRE_PB_POOL_H
@@ -44,8 +45,8 @@ enum pb_symbol_kind {
 struct pb_symbol {
     enum pb_symbol_kind kind;
     const char *full_name;
-    struct pb_file *file; /* for a package: one of the files that have it */
-    void *entry;          /* of the kind: pb_type_entry, pb_enum_entry, pb_service, pb_method */
+    struct pb_file *file;                  /* for a package: one of the files that have it */
+    void *entry;                           /* of the kind: pb_type_entry, pb_enum_entry, pb_service, pb_method */
     const pb_message_proto *message_proto; /* while building */
     const pb_enum_proto *enum_proto;
     const pb_service_proto *service_proto;
@@ -59,8 +60,8 @@ struct pb_file {
     size_t dependency_count;
     struct pb_file **imports; /* as dependencies */
     bool *import_public;
-    bool foreign;       /* descriptor.proto */
-    uint32_t seen_from; /* 1 + index of the file whose imports were marked last */
+    bool foreign;                         /* descriptor.proto */
+    uint32_t seen_from;                   /* 1 + index of the file whose imports were marked last */
     const pb_file_descriptor *descriptor; /* while building */
 };
 
@@ -94,7 +95,7 @@ struct pb_pool {
     struct arena arena;
     struct arena scratch; /* the decoded set; gone once the pool is built */
     const char *name;     /* what messages call the set */
-    struct map symbols;      /* full name -> struct pb_symbol */
+    struct map symbols;   /* full name -> struct pb_symbol */
     struct map files_by_name;
     struct map methods;      /* "/store.Store/Read" -> struct pb_method */
     struct map free_methods; /* "Store/Read" -> the first such method */
@@ -114,6 +115,10 @@ struct pb_pool {
 bool pb_is_identifier(const char *s, size_t len);
 int pb_pool_collect(struct pb_pool *p);
 int pb_pool_resolve(struct pb_pool *p);
+/* The symbol a type name stands for, seen from `scope` in `file`; `what` is the one who asks, for the error. */
+int pb_pool_reference(struct pb_pool *p, struct pb_file *file, const char *scope, const char *name, const char *what,
+                      struct pb_symbol **out);
+int pb_type_resolve(struct pb_pool *p, struct pb_type_entry *t);
 int pb_type_layout(struct pb_pool *p, struct pb_type_entry *t);
 int pb_enum_layout(struct pb_pool *p, struct pb_enum_entry *e);
 /* Which well-known type this is by name, and whether its fields are those JSON relies on. */

@@ -30,8 +30,9 @@ static void test_fields(void **state)
     assert_int_equal(t->field_count, 16);
     assert_ptr_equal(t->pool, pool);
     /* The kinds stand in the order of their fields there, but for the last ones. */
-    static const enum pb_kind kinds[] = {PB_DOUBLE, PB_FLOAT, PB_INT64,  PB_UINT64, PB_INT32, PB_FIXED64,  PB_FIXED32,  PB_BOOL,
-                                         PB_STRING, PB_BYTES, PB_UINT32, PB_ENUM,   PB_SFIXED32, PB_SFIXED64, PB_SINT32, PB_SINT64};
+    static const enum pb_kind kinds[] = {PB_DOUBLE,   PB_FLOAT,    PB_INT64,  PB_UINT64, PB_INT32,  PB_FIXED64,
+                                         PB_FIXED32,  PB_BOOL,     PB_STRING, PB_BYTES,  PB_UINT32, PB_ENUM,
+                                         PB_SFIXED32, PB_SFIXED64, PB_SINT32, PB_SINT64};
     for (size_t i = 0; i < 16; i++) {
         const struct pb_field *f = &t->fields[i];
         assert_int_equal(f->kind, kinds[i]);
@@ -81,7 +82,8 @@ static void test_names_and_enums(void **state)
 {
     (void)state;
     const struct pb_type *t = pb_find_type(pool, "test.all.Names");
-    static const char *const json[] = {"plain", "snakeCaseName", "Leading", "trailing", "doubleUnder", "with2Digits",
+    static const char *const json[] = {"plain",     "snakeCaseName",         "Leading",
+                                       "trailing",  "doubleUnder",           "with2Digits",
                                        "UpperCase", "Own \"name\" \xc3\xbc", "inner"};
     for (size_t i = 0; i < 9; i++)
         assert_string_equal(t->fields[i].json_name, json[i]);
@@ -98,8 +100,8 @@ static void test_names_and_enums(void **state)
     assert_null(pb_find_type(pool, "test.all.Colour"));
     assert_null(pb_find_enum(pool, "test.all.Names"));
     /* protobuf-c's own look-ups work on what was built. */
-    const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field_by_name(
-        pb_find_type(pool, "test.all.Scalars")->descriptor, "f_enum");
+    const ProtobufCFieldDescriptor *field =
+        protobuf_c_message_descriptor_get_field_by_name(pb_find_type(pool, "test.all.Scalars")->descriptor, "f_enum");
     assert_non_null(field);
     assert_string_equal(protobuf_c_enum_descriptor_get_value_by_name(field->descriptor, "COLOUR_CRIMSON")->name,
                         "COLOUR_RED");
@@ -178,9 +180,10 @@ static const void *place(const char *message, const struct pb_type *t, const cha
 static void test_layout(void **state)
 {
     (void)state;
-    static const char json[] = "{\"scalars\":{\"fInt64\":\"-5\",\"fString\":\"text\",\"fBytes\":\"AQI=\"},"
-                               "\"optionals\":{\"fBool\":false,\"fString\":\"\",\"fUint32\":0},"
-                               "\"lists\":{\"fInt32\":[1,2,3],\"fString\":[\"a\",\"b\"]},\"choice\":{\"text\":\"t\",\"big\":\"7\"}}";
+    static const char json[] =
+        "{\"scalars\":{\"fInt64\":\"-5\",\"fString\":\"text\",\"fBytes\":\"AQI=\"},"
+        "\"optionals\":{\"fBool\":false,\"fString\":\"\",\"fUint32\":0},"
+        "\"lists\":{\"fInt32\":[1,2,3],\"fString\":[\"a\",\"b\"]},\"choice\":{\"text\":\"t\",\"big\":\"7\"}}";
     const struct pb_type *t = pb_find_type(pool, "test.all.Everything");
     struct text wire = TEXT_INIT, again = TEXT_INIT;
     struct error err = ERROR_INIT;
@@ -189,8 +192,8 @@ static void test_layout(void **state)
     assert_int_equal(pb_json_to_wire(t, bytes_of(json), 0, &wire, &err), 0);
     assert_int_equal(pb_unpack(t->descriptor, text_bytes(&wire), &arena, &m, &err), 0);
     const char *base = (const char *)m;
-#define SUB(name) (*(char *const *)place(base, t, name, false))
-#define AT(type, sub, of, name) (*(type const *)place(sub, pb_find_type(pool, of), name, false))
+#define SUB(name)                       (*(char *const *)place(base, t, name, false))
+#define AT(type, sub, of, name)         (*(type const *)place(sub, pb_find_type(pool, of), name, false))
 #define QUANTIFIER(type, sub, of, name) (*(type const *)place(sub, pb_find_type(pool, of), name, true))
     const char *scalars = SUB("scalars"), *optionals = SUB("optionals"), *lists = SUB("lists"), *choice = SUB("choice");
     assert_true(AT(int64_t, scalars, "test.all.Scalars", "fInt64") == -5);
@@ -220,8 +223,14 @@ static void test_layout(void **state)
 static void test_oneof_replacement(void **state)
 {
     (void)state;
-    static const char *const members[] = {"\"number\":1", "\"text\":\"abc\"", "\"data\":\"AQI=\"", "\"message\":{\"fString\":\"x\"}",
-                                          "\"colour\":\"COLOUR_BLUE\"", "\"real\":1.5", "\"flag\":true", "\"nothing\":null"};
+    static const char *const members[] = {"\"number\":1",
+                                          "\"text\":\"abc\"",
+                                          "\"data\":\"AQI=\"",
+                                          "\"message\":{\"fString\":\"x\"}",
+                                          "\"colour\":\"COLOUR_BLUE\"",
+                                          "\"real\":1.5",
+                                          "\"flag\":true",
+                                          "\"nothing\":null"};
     const struct pb_type *t = pb_find_type(pool, "test.all.Choice");
     for (size_t i = 0; i < 8 * 8 * 8; i++) {
         size_t order[] = {i % 8, i / 8 % 8, i / 64};
@@ -282,7 +291,7 @@ static const char *encode(const char *s, struct text *out)
  * 1 name, 3 number, 4 label, 5 type, 6 type_name, 9 oneof_index, 17 proto3_optional. */
 #define IN_FILE(body) "1{1:a.proto 12:proto3 2:p " body "}"
 #define MESSAGE(body) IN_FILE("4{1:M " body "}")
-#define FIELD(body) MESSAGE("2{1:f 3=1 4=1 " body "}")
+#define FIELD(body)   MESSAGE("2{1:f 3=1 4=1 " body "}")
 
 static const struct {
     const char *set;
@@ -344,9 +353,11 @@ static const struct {
     {IN_FILE("4{1:M} 6{1:S 2{1:R 2:M 3:M} 2{1:R 2:M 3:M}}"), ERROR_EXISTS, "p.S.R is defined twice"},
     {IN_FILE("4{1:M}") " 1{1:b.proto 12:proto3 2:q 4{1:N 2{1:f 3=1 4=1 5=11 6:.p.M}}}", ERROR_INVALID,
      "refers to p.M of a.proto, which is not imported"},
-    {IN_FILE("4{1:M}") " 1{1:c.proto 12:proto3 3:a.proto} 1{1:b.proto 12:proto3 3:c.proto 2:q 4{1:N 2{1:f 3=1 4=1 5=11 6:.p.M}}}",
+    {IN_FILE("4{1:M}") " 1{1:c.proto 12:proto3 3:a.proto} 1{1:b.proto 12:proto3 3:c.proto 2:q 4{1:N 2{1:f 3=1 4=1 5=11 "
+                       "6:.p.M}}}",
      ERROR_INVALID, "which is not imported"},
-    {IN_FILE("4{1:M}") " 1{1:c.proto 12:proto3 3:a.proto 10=0} 1{1:b.proto 12:proto3 3:c.proto 2:q 4{1:N 2{1:f 3=1 4=1 5=11 6:.p.M}}}",
+    {IN_FILE("4{1:M}") " 1{1:c.proto 12:proto3 3:a.proto 10=0} 1{1:b.proto 12:proto3 3:c.proto 2:q 4{1:N 2{1:f 3=1 4=1 "
+                       "5=11 6:.p.M}}}",
      0, NULL},
     {"1{1:a.proto 12:proto3 2:google.protobuf 4{1:Timestamp 2{1:seconds 3=1 4=1 5=5}}}", ERROR_INVALID,
      "does not have the fields of the well-known type"},
@@ -436,9 +447,11 @@ static void test_wide(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fields), cmocka_unit_test(test_names_and_enums), cmocka_unit_test(test_services),
-        cmocka_unit_test(test_files),  cmocka_unit_test(test_layout),          cmocka_unit_test(test_oneof_replacement),
-        cmocka_unit_test(test_wrong_sets), cmocka_unit_test(test_joined),      cmocka_unit_test(test_wide),
+        cmocka_unit_test(test_fields),     cmocka_unit_test(test_names_and_enums),
+        cmocka_unit_test(test_services),   cmocka_unit_test(test_files),
+        cmocka_unit_test(test_layout),     cmocka_unit_test(test_oneof_replacement),
+        cmocka_unit_test(test_wrong_sets), cmocka_unit_test(test_joined),
+        cmocka_unit_test(test_wide),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

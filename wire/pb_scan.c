@@ -101,7 +101,8 @@ static int scan_packed(struct scan *s, const ProtobufCFieldDescriptor *field, st
     enum pb_wire_type wire = wire_of(field->type);
     if (wire == PB_WIRE_FIXED32 || wire == PB_WIRE_FIXED64) {
         size_t width = wire == PB_WIRE_FIXED32 ? 4 : 8;
-        return data.len % width == 0 ? 0 : refuse(s, ERROR_SYNTAX, field, at, "packed numbers end in the middle of one");
+        return data.len % width == 0 ? 0
+                                     : refuse(s, ERROR_SYNTAX, field, at, "packed numbers end in the middle of one");
     }
     if (field->type == PROTOBUF_C_TYPE_BOOL) {
         for (; at < end; at++)

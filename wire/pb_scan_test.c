@@ -42,7 +42,12 @@ static const struct {
     {"Scalars", "2801", 0, NULL},
     {"Scalars", "28ffffffffffffffffff01", 0, NULL},
     {"Scalars", "c23e0161c03e05", 0, NULL}, /* unknown fields */
-    {"Lists", "2a020102" "2803" "3a0401000000" "3d02000000", 0, NULL},
+    {"Lists",
+     "2a020102"
+     "2803"
+     "3a0401000000"
+     "3d02000000",
+     0, NULL},
     {"Lists", "2a00", 0, NULL},
     {"Scalars", "00", ERROR_SYNTAX, "test.all.Scalars at byte 0: field number 0 is not allowed"},
     {"Scalars", "0201", ERROR_SYNTAX, "test.all.Scalars at byte 0: field number 0 is not allowed"},
@@ -74,8 +79,12 @@ static const struct {
      "test.all.Scalars.f_int32 at byte 0: the wire type is not the one of the field's type"},
     {"Lists", "2a03010280", ERROR_SYNTAX,
      "test.all.Lists.f_int32 at byte 4: the varint is cut off or longer than ten bytes"},
-    {"Lists", "3203010203", ERROR_SYNTAX, "test.all.Lists.f_fixed64 at byte 2: packed numbers end in the middle of one"},
-    {"Lists", "4202" "0102", ERROR_INVALID, "test.all.Lists.f_bool at byte 3: a packed bool is neither 0 nor 1"},
+    {"Lists", "3203010203", ERROR_SYNTAX,
+     "test.all.Lists.f_fixed64 at byte 2: packed numbers end in the middle of one"},
+    {"Lists",
+     "4202"
+     "0102",
+     ERROR_INVALID, "test.all.Lists.f_bool at byte 3: a packed bool is neither 0 nor 1"},
     {"Lists", "8a01024a0561", ERROR_SYNTAX,
      "test.all.Lists.f_message.f_string at byte 3: the length says more bytes than are left"},
     {"Maps", "0a040a02c328", ERROR_INVALID, "test.all.Maps.by_string.key at byte 4: a string is not valid UTF-8"},
@@ -168,10 +177,11 @@ static void test_arena_limit(void **state)
     (void)state;
     struct arena arena = {.limit = 600};
     struct text wire = TEXT_INIT;
-    assert_int_equal(pb_json_to_wire(pb_find_type(pool, "test.all.Lists"),
-                                     bytes_of("{\"fString\":[\"a\",\"b\",\"c\"],\"fMessage\":[{},{},{},{},{},{},{},{},{},{}]}"),
-                                     0, &wire, NULL),
-                     0);
+    assert_int_equal(
+        pb_json_to_wire(pb_find_type(pool, "test.all.Lists"),
+                        bytes_of("{\"fString\":[\"a\",\"b\",\"c\"],\"fMessage\":[{},{},{},{},{},{},{},{},{},{}]}"), 0,
+                        &wire, NULL),
+        0);
     struct error err = ERROR_INIT;
     ProtobufCMessage *m;
     assert_int_equal(pb_unpack(pb_find_type(pool, "test.all.Lists")->descriptor, text_bytes(&wire), &arena, &m, &err),
@@ -185,7 +195,7 @@ static void test_arena_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cases), cmocka_unit_test(test_shape_only), cmocka_unit_test(test_nest),
+        cmocka_unit_test(test_cases),    cmocka_unit_test(test_shape_only),  cmocka_unit_test(test_nest),
         cmocka_unit_test(test_required), cmocka_unit_test(test_arena_limit),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

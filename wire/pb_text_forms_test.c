@@ -9,8 +9,13 @@ static void test_base64(void **state)
 {
     (void)state;
     /* The vectors of RFC 4648, section 10. */
-    static const char *const vectors[][2] = {{"", ""},         {"f", "Zg=="},     {"fo", "Zm8="},       {"foo", "Zm9v"},
-                                             {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+    static const char *const vectors[][2] = {{"", ""},
+                                             {"f", "Zg=="},
+                                             {"fo", "Zm8="},
+                                             {"foo", "Zm9v"},
+                                             {"foob", "Zm9vYg=="},
+                                             {"fooba", "Zm9vYmE="},
+                                             {"foobar", "Zm9vYmFy"}};
     struct text out = TEXT_INIT;
     for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++) {
         text_clear(&out);
@@ -50,10 +55,14 @@ static void test_timestamp(void **state)
     static const struct {
         int64_t seconds;
         const char *text;
-    } known[] = {{PB_TIMESTAMP_MIN, "0001-01-01T00:00:00Z"}, {PB_TIMESTAMP_MAX, "9999-12-31T23:59:59Z"},
-                 {0, "1970-01-01T00:00:00Z"},                {-1, "1969-12-31T23:59:59Z"},
-                 {951782400, "2000-02-29T00:00:00Z"},        {951868800, "2000-03-01T00:00:00Z"},
-                 {1136214245, "2006-01-02T15:04:05Z"},       {-2208988800, "1900-01-01T00:00:00Z"},
+    } known[] = {{PB_TIMESTAMP_MIN, "0001-01-01T00:00:00Z"},
+                 {PB_TIMESTAMP_MAX, "9999-12-31T23:59:59Z"},
+                 {0, "1970-01-01T00:00:00Z"},
+                 {-1, "1969-12-31T23:59:59Z"},
+                 {951782400, "2000-02-29T00:00:00Z"},
+                 {951868800, "2000-03-01T00:00:00Z"},
+                 {1136214245, "2006-01-02T15:04:05Z"},
+                 {-2208988800, "1900-01-01T00:00:00Z"},
                  {4107542400, "2100-03-01T00:00:00Z"}};
     char out[PB_TIME_MAX];
     struct pb_time back;
@@ -85,8 +94,12 @@ static void test_duration(void **state)
     static const struct {
         struct pb_time t;
         const char *text;
-    } known[] = {{{0, 0}, "0s"},          {{1, 500000000}, "1.500s"},      {{-1, -500000000}, "-1.500s"},
-                 {{0, -1}, "-0.000000001s"}, {{0, 1000}, "0.000001s"},     {{PB_DURATION_MAX, 999999999}, "315576000000.999999999s"},
+    } known[] = {{{0, 0}, "0s"},
+                 {{1, 500000000}, "1.500s"},
+                 {{-1, -500000000}, "-1.500s"},
+                 {{0, -1}, "-0.000000001s"},
+                 {{0, 1000}, "0.000001s"},
+                 {{PB_DURATION_MAX, 999999999}, "315576000000.999999999s"},
                  {{-PB_DURATION_MAX, 0}, "-315576000000s"}};
     char out[PB_TIME_MAX];
     struct pb_time back;
@@ -99,7 +112,8 @@ static void test_duration(void **state)
     assert_int_equal(pb_duration_print((struct pb_time){1, -1}, out), 0);
     assert_int_equal(pb_duration_print((struct pb_time){-1, 1}, out), 0);
     assert_int_equal(pb_duration_print((struct pb_time){INT64_MIN, INT32_MIN}, out), 0);
-    static const char *const bad[] = {"", "-", "s", "1", "1.s", ".5s", "1.0000000001s", "+1s", " 1s", "1s ", "--1s", "1e3s"};
+    static const char *const bad[] = {"",    "-",   "s",   "1",    "1.s", ".5s", "1.0000000001s",
+                                      "+1s", " 1s", "1s ", "--1s", "1e3s"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         if (pb_duration_parse(bytes_of(bad[i]), &back))
             fail_msg("%s was taken for a duration", bad[i]);

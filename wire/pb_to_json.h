@@ -7,7 +7,8 @@
  * of bytes or the chain of its pieces, one behind the other.
  *
  * Index and occurrences live in two stacks that grow; positions in them are numbers, not pointers.
- * pb_to_json.c does messages, lists and maps, pb_to_json_known.c the well-known types. Private to wire/pb_*.c. */
+ * pb_to_json.c does the index and messages, pb_to_json_list.c lists and maps, pb_to_json_scalar.c numbers, strings and
+ * enums, pb_to_json_known.c the well-known types. Private to wire/pb_*.c. */
 #ifndef WIRE_PB_TO_JSON_H
 #define WIRE_PB_TO_JSON_H
 
@@ -44,8 +45,8 @@ struct pb_sort_key {
 struct pb_to_json {
     struct text *out;
     int flags;
-    unsigned depth;  /* open messages below the root */
-    unsigned indent; /* open brackets */
+    unsigned depth;             /* open messages below the root */
+    unsigned indent;            /* open brackets */
     const uint8_t *start, *end; /* the whole input, for offsets in errors */
     ARRAY(struct pb_occurrence) occurrences;
     ARRAY(struct pb_slot) slots;
@@ -79,9 +80,12 @@ int pb_write_map(struct pb_to_json *c, const struct pb_field *f, uint32_t first,
 int pb_write_submessage(struct pb_to_json *c, const struct pb_field *f, uint32_t first, const struct pb_path *path);
 int pb_write_scalar(struct pb_to_json *c, const struct pb_field *f, const struct pb_item *item,
                     const struct pb_path *path);
+/* A number in quotes. */
+void pb_write_quoted(struct pb_to_json *c, const char *number, size_t len);
 int pb_write_string(struct pb_to_json *c, struct bytes s, const struct pb_path *path);
 void pb_write_open(struct pb_to_json *c, char bracket);
 void pb_write_next(struct pb_to_json *c, bool first); /* comma and line */
+void pb_write_space(struct pb_to_json *c);            /* behind a colon */
 void pb_write_close(struct pb_to_json *c, char bracket, bool empty);
 
 #endif

@@ -35,7 +35,8 @@ static int write_mask_path(struct pb_to_json *c, struct bytes s, const struct pb
             fits = true;
         }
         if (!fits)
-            return pb_write_fail(c, path, s.data + i, ERROR_INVALID, "a path of a field mask has no lowerCamelCase form");
+            return pb_write_fail(c, path, s.data + i, ERROR_INVALID,
+                                 "a path of a field mask has no lowerCamelCase form");
         pb_put(c->out, &ch, 1);
         start = ch == '.';
     }
@@ -58,8 +59,7 @@ static int write_mask(struct pb_to_json *c, const struct pb_type *t, struct pb_i
 }
 
 /* A Value in which nothing is set is written as null, which is also what Google's C++ and Python do. */
-static int write_value(struct pb_to_json *c, const struct pb_type *t, struct pb_index index,
-                       const struct pb_path *path)
+static int write_value(struct pb_to_json *c, const struct pb_type *t, struct pb_index index, const struct pb_path *path)
 {
     uint32_t set = c->slots.items[index.slots + t->field_count].first;
     if (set == PB_NONE || set == 0) {
@@ -131,8 +131,7 @@ static int write_wrapper(struct pb_to_json *c, const struct pb_type *t, struct p
     return pb_write_scalar(c, &t->fields[0], &item, path);
 }
 
-int pb_write_known(struct pb_to_json *c, const struct pb_type *t, struct pb_content content,
-                   const struct pb_path *path)
+int pb_write_known(struct pb_to_json *c, const struct pb_type *t, struct pb_content content, const struct pb_path *path)
 {
     struct pb_index index;
     int rc = pb_index_message(c, t, content, path, &index);

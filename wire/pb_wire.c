@@ -113,11 +113,11 @@ enum pb_wire_type pb_kind_wire(enum pb_kind kind)
 const char *pb_kind_name(enum pb_kind kind)
 {
     static const char *const names[] = {
-        [PB_DOUBLE] = "double",     [PB_FLOAT] = "float",       [PB_INT64] = "int64",   [PB_UINT64] = "uint64",
-        [PB_INT32] = "int32",       [PB_FIXED64] = "fixed64",   [PB_FIXED32] = "fixed32", [PB_BOOL] = "bool",
-        [PB_STRING] = "string",     [PB_MESSAGE] = "message",   [PB_BYTES] = "bytes",   [PB_UINT32] = "uint32",
-        [PB_ENUM] = "enum",         [PB_SFIXED32] = "sfixed32", [PB_SFIXED64] = "sfixed64",
-        [PB_SINT32] = "sint32",     [PB_SINT64] = "sint64",
+        [PB_DOUBLE] = "double", [PB_FLOAT] = "float",       [PB_INT64] = "int64",       [PB_UINT64] = "uint64",
+        [PB_INT32] = "int32",   [PB_FIXED64] = "fixed64",   [PB_FIXED32] = "fixed32",   [PB_BOOL] = "bool",
+        [PB_STRING] = "string", [PB_MESSAGE] = "message",   [PB_BYTES] = "bytes",       [PB_UINT32] = "uint32",
+        [PB_ENUM] = "enum",     [PB_SFIXED32] = "sfixed32", [PB_SFIXED64] = "sfixed64", [PB_SINT32] = "sint32",
+        [PB_SINT64] = "sint64",
     };
     return names[kind];
 }

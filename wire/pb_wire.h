@@ -31,9 +31,9 @@ enum pb_fault {
     PB_FAULT_WIRE_TYPE, /* wire type 6 or 7 */
     PB_FAULT_VARINT,
     PB_FAULT_FIXED,
-    PB_FAULT_LENGTH,    /* the length itself */
-    PB_FAULT_DATA,      /* fewer bytes than the length says */
-    PB_FAULT_GROUP,     /* a group that does not end, ends elsewhere, or nests too deep */
+    PB_FAULT_LENGTH, /* the length itself */
+    PB_FAULT_DATA,   /* fewer bytes than the length says */
+    PB_FAULT_GROUP,  /* a group that does not end, ends elsewhere, or nests too deep */
 };
 
 struct pb_reader {
@@ -139,6 +139,12 @@ static inline int32_t pb_unzigzag32(uint32_t v)
 static inline int64_t pb_unzigzag64(uint64_t v)
 {
     return (int64_t)((v >> 1) ^ (0 - (v & 1)));
+}
+
+/* Whether repeated values of this kind may be sent packed. */
+static inline bool pb_is_packable(enum pb_kind kind)
+{
+    return kind != PB_STRING && kind != PB_BYTES && kind != PB_MESSAGE;
 }
 
 /* The wire type a single value of this kind has. */

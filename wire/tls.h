@@ -14,8 +14,8 @@ struct tls_context;
 struct tls_options {
     bool server;
     const char *certificate_pem, *key_pem; /* PEM text; required for a server, optional for a client (mutual TLS) */
-    const char *ca_pem;     /* trust anchors; a client without: the system's; a server with: clients must present one */
-    bool insecure;          /* client: no verification. Said aloud in the log by whoever sets it */
+    const char *ca_pem; /* trust anchors; a client without: the system's; a server with: clients must present one */
+    bool insecure;      /* client: no verification. Said aloud in the log by whoever sets it */
     const char *const *alpn; /* NULL-terminated, most wanted first */
     int64_t time;            /* seconds since 1970 at which certificates must be valid; 0: OpenSSL asks the system */
 };
@@ -32,8 +32,8 @@ int tls_session_receive(struct tls_session *s, struct bytes data, struct text *p
                         struct error *err);
 int tls_session_send(struct tls_session *s, struct bytes plain, struct text *cipher, struct error *err);
 int tls_session_start(struct tls_session *s, struct text *cipher, struct error *err); /* client hello */
-bool tls_session_ready(const struct tls_session *s);      /* handshake done */
-const char *tls_session_alpn(const struct tls_session *s); /* NULL: none agreed */
-void tls_session_end(struct tls_session *s, struct text *cipher); /* close_notify */
+bool tls_session_ready(const struct tls_session *s);                                  /* handshake done */
+const char *tls_session_alpn(const struct tls_session *s);                            /* NULL: none agreed */
+void tls_session_end(struct tls_session *s, struct text *cipher);                     /* close_notify */
 
 #endif

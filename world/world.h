@@ -25,8 +25,8 @@ struct world;
 
 /* ---- time ------------------------------------------------------------------------------------------------------ */
 
-uint64_t world_now(struct world *w);  /* monotonic; starts anywhere */
-int64_t world_wall(struct world *w);  /* since 1970; may jump */
+uint64_t world_now(struct world *w); /* monotonic; starts anywhere */
+int64_t world_wall(struct world *w); /* since 1970; may jump */
 
 /* Timers are embedded by their user and fire once. Start again to re-arm; stopping an idle timer is fine. */
 struct world_timer {
@@ -85,9 +85,9 @@ struct world_listener;
 
 /* All callbacks get the `arg` given with the table. Data is borrowed for the length of the call. */
 struct world_stream_events {
-    void (*connected)(void *arg);                  /* outgoing streams only, once */
+    void (*connected)(void *arg);                   /* outgoing streams only, once */
     void (*readable)(void *arg, struct bytes data); /* never empty */
-    void (*drained)(void *arg);                    /* queued bytes fell to the low mark after passing the high one */
+    void (*drained)(void *arg);                     /* queued bytes fell to the low mark after passing the high one */
     /* The stream is over: 0 for the peer's orderly end, else why (ERROR_REFUSED, ERROR_RESET, ERROR_TIMEOUT, ...).
      * Called once; afterwards only world_stream_close() is of use. */
     void (*ended)(void *arg, int reason);
@@ -102,12 +102,13 @@ int world_connect(struct world *w, const char *address, const struct world_strea
 /* Copies what cannot be sent at once. ERROR_CLOSED after the end, ERROR_MEMORY. */
 int world_stream_write(struct world_stream *s, struct bytes data);
 size_t world_stream_queued(const struct world_stream *s); /* bytes written but not yet taken by the system */
-void world_stream_pause(struct world_stream *s);  /* no more `readable` until resumed: back-pressure for the peer */
+void world_stream_pause(struct world_stream *s); /* no more `readable` until resumed: back-pressure for the peer */
 void world_stream_resume(struct world_stream *s);
 void world_stream_shutdown(struct world_stream *s); /* end our direction once everything queued was sent */
 /* Ends both directions and frees; queued bytes are still sent in the background (for at most 1 s). NULL is fine. */
 void world_stream_close(struct world_stream *s);
-void world_stream_abort(struct world_stream *s); /* like close, but queued bytes are dropped and the peer sees a reset */
+void world_stream_abort(
+    struct world_stream *s); /* like close, but queued bytes are dropped and the peer sees a reset */
 const char *world_stream_peer(const struct world_stream *s); /* address text, borrowed */
 
 /* `accept` receives a fresh stream and must give it its events with world_stream_accept() before it returns, or close
@@ -124,9 +125,17 @@ void world_listener_close(struct world_listener *l);
 /* Synchronous on purpose: a component gathers its writes and syncs once. Paths are the operating system's, or names on
  * the node's own disk in simulation. What was not fsynced may be gone, or torn, after a crash. */
 struct world_file;
-enum world_open { WORLD_READ = 1, WORLD_WRITE = 2, WORLD_CREATE = 4, WORLD_EXCLUSIVE = 8, WORLD_TRUNCATE = 16, WORLD_PRIVATE = 32 };
+enum world_open {
+    WORLD_READ = 1,
+    WORLD_WRITE = 2,
+    WORLD_CREATE = 4,
+    WORLD_EXCLUSIVE = 8,
+    WORLD_TRUNCATE = 16,
+    WORLD_PRIVATE = 32
+};
 int world_file_open(struct world *w, const char *path, int flags, struct world_file **out, struct error *err);
-int64_t world_file_pread(struct world_file *f, void *out, size_t len, uint64_t offset);   /* bytes; short only at the end */
+int64_t world_file_pread(struct world_file *f, void *out, size_t len,
+                         uint64_t offset); /* bytes; short only at the end */
 int64_t world_file_pwrite(struct world_file *f, const void *data, size_t len, uint64_t offset); /* all, or an error */
 int64_t world_file_append(struct world_file *f, const void *data, size_t len);
 int world_file_truncate(struct world_file *f, uint64_t size);
@@ -156,18 +165,18 @@ int world_write_file(struct world *w, const char *path, struct bytes content, bo
 struct world_process;
 struct world_exit {
     bool signalled;
-    int code;   /* exit code, or the signal's number */
+    int code; /* exit code, or the signal's number */
 };
 struct world_process_events {
     void (*output)(void *arg, int fd, struct bytes line); /* fd 1 or 2; one line without its newline */
     void (*exited)(void *arg, struct world_exit status);  /* once, after the last output */
 };
 struct world_spawn {
-    const char *name;              /* for messages; the node's name in simulation */
-    const char *const *argv;       /* NULL-terminated; argv[0] is the program. In simulation: the program registered */
+    const char *name;               /* for messages; the node's name in simulation */
+    const char *const *argv;        /* NULL-terminated; argv[0] is the program. In simulation: the program registered */
     const char *const *environment; /* NULL: inherited; else NAME=value pairs added to what is inherited */
-    const char *directory;         /* NULL: the parent's */
-    bool inherit_output;           /* child's stdout and stderr are ours; no `output` events */
+    const char *directory;          /* NULL: the parent's */
+    bool inherit_output;            /* child's stdout and stderr are ours; no `output` events */
 };
 /* The child leads a process group of its own and is killed by the system when we die. */
 int world_process_spawn(struct world *w, const struct world_spawn *spawn, const struct world_process_events *events,
@@ -196,7 +205,8 @@ int world_point_slow(struct world *w, const char *name);
 struct world_shared {
     bool points_armed;
 };
-#define world_point(w, name) (__builtin_expect(((const struct world_shared *)(w))->points_armed, 0) ? world_point_slow((w), (name)) : 0)
+#define world_point(w, name)                                                                                           \
+    (__builtin_expect(((const struct world_shared *)(w))->points_armed, 0) ? world_point_slow((w), (name)) : 0)
 /* Fires at the n-th hit from now (1: the next), once; every_hit: from the n-th on. */
 int world_point_arm(struct world *w, const char *name, enum point_action action, uint64_t nth, bool every_hit);
 uint64_t world_point_hits(struct world *w, const char *name); /* hits since the first arming of any point */

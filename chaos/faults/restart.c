@@ -1,9 +1,27 @@
 #include "base/units.h"
 #include "chaos/fault.h"
 
+#define STOP_WITHIN ((uint64_t)(10 * SECOND)) /* for the calls in flight */
+#define LOOK_EVERY  ((uint64_t)MILLISECOND)
+
+/* The signal is only half of it: injected it is when the old process has ended, or another has taken its place. */
 static int inject(struct target *t, const char *component, struct error *err)
 {
-    return t->operations->act(t, component, TARGET_TERMINATE, err);
+    const struct target_operations *o = t->operations;
+    int64_t before = o->process(t, component);
+    int code = o->act(t, component, TARGET_TERMINATE, err);
+    if (code != 0)
+        return code;
+    uint64_t end = world_now(t->world) + STOP_WITHIN;
+    while (o->alive(t, component) && o->process(t, component) == before) {
+        if (t->interrupted)
+            return error_set(err, ERROR_CANCELLED, "interrupted");
+        if (world_now(t->world) >= end)
+            return error_set(err, ERROR_TIMEOUT, "%s was asked to stop and still runs after 10 s", component);
+        if ((code = world_sleep(t->world, LOOK_EVERY)) != 0)
+            return error_set(err, code, "%s", error_code_name(code));
+    }
+    return 0;
 }
 
 const struct chaos_fault fault_restart = {

@@ -13,8 +13,8 @@
 #include "runtime/service/service.h"
 
 #define GATEWAY_TIMEOUT ((uint64_t)30 * (uint64_t)SECOND) /* for a call that answers once */
-#define GATEWAY_STREAM_BEGIN                                                                                           \
-    ((uint64_t)200 * (uint64_t)MILLISECOND) /* a refusal comes sooner, and has its own status */
+/* A refusal comes sooner, and so has a status of its own. */
+#define GATEWAY_STREAM_BEGIN   ((uint64_t)200 * (uint64_t)MILLISECOND)
 #define GATEWAY_BODY_MAX       ((size_t)10 << 20)
 #define GATEWAY_FORWARD_MAX    64 /* request headers passed on as metadata */
 #define GATEWAY_REQUEST_ID_MAX 128

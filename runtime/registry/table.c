@@ -83,7 +83,7 @@ static Registry__Service definition_of(const Registry__Service *s)
 
 /* ---- looking up ------------------------------------------------------------------------------------------------- */
 
-#define GROUP_KEY_MAX (2 * REGISTRY_NAME_MAX + 1)
+#define GROUP_KEY_MAX (2 * REGISTRY_NAME_MAX + 2)
 
 /* Domain, NUL, name. 0: they are longer than any that is registered. */
 static size_t group_key(const char *domain, const char *name, char key[GROUP_KEY_MAX])
@@ -92,7 +92,7 @@ static size_t group_key(const char *domain, const char *name, char key[GROUP_KEY
     if (domain_len > REGISTRY_NAME_MAX || name_len > REGISTRY_NAME_MAX)
         return 0;
     memcpy(key, domain, domain_len + 1);
-    memcpy(key + domain_len + 1, name, name_len);
+    memcpy(key + domain_len + 1, name, name_len + 1);
     return domain_len + 1 + name_len;
 }
 

@@ -1,0 +1,70 @@
+"""What the command tests share: running harrow in a folder of its own, and counting what holds."""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+BIN = os.path.abspath(sys.argv[1])
+SOURCE = os.path.abspath(sys.argv[2])
+MANIFEST = os.path.join(SOURCE, "systems", "micro.yaml")
+
+passed = failed = 0
+
+
+def check(holds, name, detail=""):
+    global passed, failed
+    if holds:
+        passed += 1
+        print(f"ok      {name}")
+    else:
+        failed += 1
+        print(f"FAILED  {name}\n        {detail}")
+
+
+def harrow(*arguments, program="harrow", folder=None, timeout=120, environment=None):
+    """Runs it; returns the exit code and everything it printed."""
+    env = dict(os.environ, CI="true", NO_COLOR="1", **(environment or {}))
+    done = subprocess.run([os.path.join(BIN, program), *arguments], cwd=folder, env=env, timeout=timeout,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    return done.returncode, done.stdout
+
+
+def processes_of(folder):
+    """Ids and command lines of the processes whose arguments name the folder."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit() or int(entry) == os.getpid():
+            continue
+        try:
+            with open(f"/proc/{entry}/cmdline", "rb") as f:
+                line = f.read().replace(b"\0", b" ").decode(errors="replace")
+            with open(f"/proc/{entry}/stat") as f:
+                state = f.read().rsplit(")", 1)[1].split()[0]
+        except OSError:
+            continue
+        if folder in line and state != "Z":
+            found.append((int(entry), line))
+    return found
+
+
+class Folder:
+    """A temporary folder that is gone afterwards."""
+
+    def __enter__(self):
+        self.path = tempfile.mkdtemp(prefix="harrow-test-")
+        return self.path
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def replay_command(output):
+    found = re.search(r"replay: (harrow .*)", output)
+    return found.group(1).split() if found else None
+
+
+def finish():
+    print(f"{passed} passed, {failed} failed")
+    sys.exit(1 if failed or not passed else 0)

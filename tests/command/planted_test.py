@@ -1,0 +1,54 @@
+#!/usr/bin/env python3
+"""A store that acknowledges before it commits is caught by chaos, in processes and in simulation, and the printed
+replay command shows it again. The right store passes the same experiment."""
+import os
+
+from harness import BIN, MANIFEST, Folder, check, finish, harrow, replay_command
+
+CHAOS = ["--duration", "8s", "--fault", "kill", "--target", "store"]
+LOST = "no acknowledged write is lost"
+
+
+def manifest_with(folder, program):
+    """The same system with another micro."""
+    with open(MANIFEST) as f:
+        text = f.read()
+    text = text.replace('"${bin}/micro"', f'"{BIN}/{program}"').replace("../", os.path.dirname(os.path.dirname(MANIFEST)) + "/")
+    path = os.path.join(folder, program + ".yaml")
+    with open(path, "w") as f:
+        f.write(text)
+    return path
+
+
+def caught(driver, program, manifest, folder):
+    code, output = harrow("chaos", manifest, *CHAOS, "--driver", driver, "--seed", "11", program=program, folder=folder)
+    check(code == 1 and LOST in output, f"{driver}: the planted bug is caught", f"exit {code}\n{output}")
+    replay = replay_command(output)
+    check(replay is not None and "--seed" in replay, f"{driver}: a replay command is printed", output)
+    if replay:
+        code, output = harrow(*replay[1:], program=program, folder=folder)
+        check(code == 1 and LOST in output, f"{driver}: the replay command shows it again", f"exit {code}\n{output}")
+
+
+def same_history(manifest, folder):
+    histories = []
+    for out in ("a", "b"):
+        harrow("chaos", manifest, "--duration", "5s", "-d", "sim", "-s", "99", "--out", out, folder=folder)
+        base = os.path.join(folder, out)
+        with open(os.path.join(base, os.listdir(base)[0], "history.jsonl"), "rb") as f:
+            histories.append(f.read())
+    check(len(histories[0]) > 10000 and histories[0] == histories[1], "sim: one seed gives one history, to the byte")
+
+
+def main():
+    with Folder() as folder:
+        caught("processes", "harrow", manifest_with(folder, "micro_early_ack"), folder)
+        caught("sim", "harrow_early_ack", MANIFEST, folder)
+        for driver in ("processes", "sim"):
+            code, output = harrow("chaos", MANIFEST, *CHAOS, "--driver", driver, "--seed", "11", folder=folder)
+            check(code == 0, f"{driver}: the right store passes", f"exit {code}\n{output}")
+        same_history(MANIFEST, folder)
+    finish()
+
+
+main()

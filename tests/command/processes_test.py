@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+"""harrow on real processes: a whole run, two at once, Ctrl-C in the middle, SIGKILL. Nothing stays behind."""
+import json
+import os
+import signal
+import subprocess
+import time
+
+from harness import BIN, MANIFEST, Folder, check, finish, harrow, processes_of
+
+
+def results(folder):
+    for base, _, files in os.walk(folder):
+        if "results.jsonl" in files:
+            with open(os.path.join(base, "results.jsonl")) as f:
+                return base, [json.loads(line) for line in f if line.endswith("\n")]
+    return None, []
+
+
+def start(folder, *arguments):
+    env = dict(os.environ, CI="true", NO_COLOR="1")
+    return subprocess.Popen([os.path.join(BIN, "harrow"), *arguments], cwd=folder, env=env, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, text=True, errors="replace")
+
+
+def wait_for(predicate, seconds):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if predicate():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def whole_run():
+    with Folder() as folder:
+        code, output = harrow("run", MANIFEST, "--budget", "12s", folder=folder, timeout=200)
+        base, lines = results(folder)
+        check(code == 0, "a whole run passes", output)
+        pillars = [l["name"] for l in lines if l["type"] == "pillar" and l["state"] == "end"]
+        check(pillars == ["contract", "e2e", "fuzz", "chaos"], "all four pillars ran", str(pillars))
+        faults = [l for l in lines if l["type"] == "fault" and l["state"] == "inject"]
+        check(faults and all(f["verified"] for f in faults), "faults were injected, and verified", str(faults))
+        check(any(l["type"] == "recovery" for l in lines), "recovery was measured")
+        for name in ["report.html", "junit.xml", "system.log"]:
+            check(os.path.getsize(os.path.join(base, name)) > 0, f"{name} is there")
+        check(not os.path.exists(os.path.join(base, "data")), "the data folder is gone")
+        check(not processes_of(folder), "no process is left", str(processes_of(folder)))
+
+
+def two_at_once():
+    with Folder() as one, Folder() as two:
+        runs = [(folder, start(folder, "run", MANIFEST, "--budget", "6s", "--seed", "7")) for folder in (one, two)]
+        for folder, run in runs:
+            output, _ = run.communicate(timeout=200)
+            check(run.returncode == 0, "two runs of one seed stand side by side", output)
+
+
+def interrupted(arguments, name):
+    with Folder() as folder:
+        run = start(folder, *arguments)
+        base = lambda: results(folder)[0]
+        check(wait_for(lambda: len(processes_of(folder)) > 5, 60), f"{name}: the system is up")
+        time.sleep(1.5)
+        run.send_signal(signal.SIGINT)
+        output, _ = run.communicate(timeout=60)
+        check(run.returncode == 130, f"{name}: exit 130", f"exit {run.returncode}\n{output}")
+        check(os.path.exists(os.path.join(base(), "report.html")), f"{name}: the report covers what was done", output)
+        check(not processes_of(folder), f"{name}: no process is left", str(processes_of(folder)))
+
+
+def killed():
+    with Folder() as folder:
+        run = start(folder, "chaos", MANIFEST, "--duration", "30s", "--fault", "stop")
+        check(wait_for(lambda: len(processes_of(folder)) > 5, 60), "killed: the system is up")
+        time.sleep(3)
+        run.kill()
+        run.wait()
+        check(wait_for(lambda: not processes_of(folder), 10), "after SIGKILL of harrow no process is left",
+              str(processes_of(folder)))
+        base, _ = results(folder)
+        code, output = harrow("report", base, folder=folder)
+        check(code == 0 and "incomplete" in output, "what a killed run left behind can be rendered", output)
+
+
+def main():
+    whole_run()
+    two_at_once()
+    interrupted(["run", MANIFEST, "--budget", "60s"], "Ctrl-C in a run")
+    interrupted(["chaos", MANIFEST, "--duration", "60s", "--fault", "stop"], "Ctrl-C while something is stopped")
+    killed()
+    finish()
+
+
+main()
