@@ -212,6 +212,26 @@ static void test_written_and_read_back(void **state)
     }
 }
 
+/* One client whose operations begin at the instant the one before ended: it must not seem to do two at a time. */
+static void test_same_instant(void **state)
+{
+    (void)state;
+    struct history h, again;
+    struct text out = TEXT_INIT;
+    history_init(&h);
+    add(&h, 0, 'w', 1, 10, 20, END_OK);
+    add(&h, 1, 'r', 0, 20, 20, END_OK);
+    add(&h, 0, 'w', 2, 20, 20, END_OK);
+    add(&h, 0, 'r', 2, 20, 30, END_OK);
+    assert_int_equal(history_write(&h, &out), 0);
+    assert_int_equal(history_read(text_string(&out), out.len, "h.jsonl", &again, NULL), 0);
+    assert_int_equal(again.count, 4);
+    assert_int_equal(judge(&again), VERDICT_VALID);
+    text_deinit(&out);
+    history_deinit(&h);
+    history_deinit(&again);
+}
+
 static void test_bad_files(void **state)
 {
     (void)state;
@@ -227,6 +247,13 @@ static void test_bad_files(void **state)
          "h.jsonl:1:1: an event has whole numbers for \"process\", \"key\" and \"time\""},
         {"{\"type\":\"invoke\",\"process\":1,\"f\":\"write\",\"key\":0,\"time\":1}",
          "h.jsonl:1:1: a write has a \"value\" above 0"},
+        {"{\"type\":\"invoke\",\"process\":1,\"f\":\"read\",\"key\":0,\"time\":5}\n"
+         "{\"type\":\"invoke\",\"process\":2,\"f\":\"read\",\"key\":0,\"time\":4}",
+         "h.jsonl:2:1: this event is earlier than the one before it"},
+        {"{\"type\":\"invoke\",\"process\":1,\"f\":\"read\",\"key\":0,\"time\":5}\n"
+         "{\"type\":\"info\",\"process\":1,\"f\":\"read\",\"key\":0,\"time\":6}\n"
+         "{\"type\":\"invoke\",\"process\":1,\"f\":\"read\",\"key\":0,\"time\":7}",
+         "h.jsonl:3:1: this process has an operation of unknown end: its client needs a new number"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct history h;
@@ -250,6 +277,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_known),      cmocka_unit_test(test_twins_agree),
         cmocka_unit_test(test_keys_apart), cmocka_unit_test(test_lost),
         cmocka_unit_test(test_bad_files),  cmocka_unit_test(test_written_and_read_back),
+        cmocka_unit_test(test_same_instant),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -44,22 +44,45 @@ void history_end(struct history *h, int64_t index, enum operation_end end, int64
 
 /* An event of an operation, for putting both of each in order of time. */
 struct event {
-    uint64_t time, invoked;
+    uint64_t time;
     size_t operation;
+    int32_t process;
+    uint32_t rank; /* among those of one instant */
     bool end;
 };
 
-static int by_time(const void *a, const void *b)
+static int by_process(const void *a, const void *b)
 {
     const struct event *x = a, *y = b;
     if (x->time != y->time)
         return x->time < y->time ? -1 : 1;
-    /* An end and an invocation at one instant overlap: the invocation is written first. */
-    if (x->end != y->end)
-        return x->end ? 1 : -1;
-    if (x->invoked != y->invoked)
-        return x->invoked < y->invoked ? -1 : 1;
-    return x->operation < y->operation ? -1 : x->operation > y->operation;
+    if (x->process != y->process)
+        return x->process < y->process ? -1 : 1;
+    if (x->operation != y->operation)
+        return x->operation < y->operation ? -1 : 1;
+    return (int)x->end - (int)y->end;
+}
+
+static int by_rank(const void *a, const void *b)
+{
+    const struct event *x = a, *y = b;
+    if (x->time != y->time)
+        return x->time < y->time ? -1 : 1;
+    if (x->rank != y->rank)
+        return x->rank < y->rank ? -1 : 1;
+    return x->process < y->process ? -1 : x->process > y->process;
+}
+
+/* Operations that end and begin at one instant overlap, so invocations are written before ends; but what one process
+ * does at that instant stays in its order: the second invocations come after the first ends, and so on. */
+static void sort_events(struct event *events, size_t count)
+{
+    qsort(events, count, sizeof *events, by_process);
+    for (size_t i = 0; i < count; i++) {
+        bool follows = i > 0 && events[i - 1].time == events[i].time && events[i - 1].process == events[i].process;
+        events[i].rank = follows ? events[i - 1].rank + 1 : events[i].end ? 1 : 0;
+    }
+    qsort(events, count, sizeof *events, by_rank);
 }
 
 static const char *const end_names[] = {[END_OPEN] = "open", [END_OK] = "ok", [END_FAIL] = "fail", [END_INFO] = "info"};
@@ -82,13 +105,14 @@ int history_write(const struct history *h, struct text *out)
     size_t n = 0;
     for (size_t i = 0; i < h->count; i++) {
         const struct operation *o = &h->operations[i];
-        events[n++] = (struct event){.time = o->invoked, .invoked = o->invoked, .operation = i};
-        if (o->end == END_OK || o->end == END_FAIL)
-            events[n++] = (struct event){.time = o->ended, .invoked = o->invoked, .operation = i, .end = true};
-        else if (o->end == END_INFO)
-            events[n++] = (struct event){.time = UINT64_MAX, .invoked = o->invoked, .operation = i, .end = true};
+        struct event e = {.time = o->invoked, .operation = i, .process = o->process};
+        events[n++] = e;
+        e.end = true;
+        e.time = o->end == END_INFO ? UINT64_MAX : o->ended;
+        if (o->end != END_OPEN)
+            events[n++] = e;
     }
-    qsort(events, n, sizeof *events, by_time);
+    sort_events(events, n);
     /* An info has no instant of its own: it is written last, at the time of the last event that has one. */
     uint64_t last = 0;
     for (size_t i = 0; i < n; i++) {
@@ -107,9 +131,11 @@ struct reader {
     const char *name;
     int line;
     struct history *history;
-    int64_t *open; /* per process, index of its open operation + 1 */
-    size_t open_count;
+    uint64_t last; /* time of the line before */
+    int64_t *open; /* per process, index of its open operation + 1; GONE after an operation of unknown end */
+    size_t open_count, open_capacity;
 };
+#define GONE INT64_C(-1)
 
 static int wrong(const struct reader *r, struct error *err, const char *what)
 {
@@ -137,17 +163,17 @@ static int read_event(struct reader *r, const json_t *line, struct error *err)
         return wrong(r, err, "an event has whole numbers for \"process\", \"key\" and \"time\"");
     bool has_value = get_integer(line, "value", INT64_MIN, INT64_MAX, &value);
     enum operation_kind kind = f[0] == 'r' ? OPERATION_READ : OPERATION_WRITE;
-    if ((size_t)process >= r->open_count) {
-        size_t want = (size_t)process + 1;
-        int64_t *more = realloc(r->open, want * sizeof *more);
-        if (more == NULL)
-            return error_set(err, ERROR_MEMORY, "out of memory");
-        memset(more + r->open_count, 0, (want - r->open_count) * sizeof *more);
-        r->open = more;
-        r->open_count = want;
-    }
+    if ((uint64_t)time < r->last)
+        return wrong(r, err, "this event is earlier than the one before it");
+    r->last = (uint64_t)time;
+    if (!array_grow_((void **)&r->open, &r->open_capacity, (size_t)process + 1, sizeof *r->open))
+        return error_set(err, ERROR_MEMORY, "out of memory");
+    while (r->open_count <= (size_t)process)
+        r->open[r->open_count++] = 0;
     int64_t *open = &r->open[process];
     if (strcmp(type, "invoke") == 0) {
+        if (*open == GONE)
+            return wrong(r, err, "this process has an operation of unknown end: its client needs a new number");
         if (*open != 0)
             return wrong(r, err, "this process has an operation open: one at a time each");
         if (kind == OPERATION_WRITE && (!has_value || value <= 0))
@@ -164,7 +190,7 @@ static int read_event(struct reader *r, const json_t *line, struct error *err)
                                                          : END_OPEN;
     if (end == END_OPEN)
         return wrong(r, err, "\"type\" is invoke, ok, fail or info");
-    if (*open == 0)
+    if (*open <= 0)
         return wrong(r, err, "an operation ends here that was never invoked");
     const struct operation *o = &r->history->operations[*open - 1];
     if (o->kind != kind || o->key != (uint32_t)key || (uint64_t)time < o->invoked)
@@ -172,7 +198,7 @@ static int read_event(struct reader *r, const json_t *line, struct error *err)
     if (kind == OPERATION_READ && end == END_OK && !has_value)
         return wrong(r, err, "a read that is ok has a \"value\" (0: absent)");
     history_end(r->history, *open - 1, end, value, (uint64_t)time);
-    *open = 0;
+    *open = end == END_INFO ? GONE : 0;
     return 0;
 }
 
@@ -181,7 +207,7 @@ int history_read(const char *data, size_t len, const char *name, struct history 
     struct reader r = {.name = name, .history = out};
     int code = 0;
     history_init(out);
-    for (const char *p = data, *end = data + len; p < end && code == 0;) {
+    for (const char *p = data, *end = len > 0 ? data + len : data; p < end && code == 0;) {
         const char *newline = memchr(p, '\n', (size_t)(end - p));
         size_t size = newline != NULL ? (size_t)(newline - p) : (size_t)(end - p);
         r.line++;

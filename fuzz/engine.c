@@ -21,9 +21,12 @@ static void slot_next(struct slot *s);
 static void on_message(void *arg, struct bytes message)
 {
     struct slot *s = arg;
-    text_clear(&s->body);
-    text_add(&s->body, message.data, message.len);
-    s->has_body = true;
+    if (!s->body_broken) {
+        text_clear(&s->body);
+        text_add(&s->body, message.data, message.len);
+        s->has_body = true;
+        s->body_broken = pb_scan(s->input.method->output->descriptor, message, NULL) != 0;
+    }
     if (++s->replies >= STREAM_REPLIES_MAX && s->input.method->server_streaming) {
         s->ended_by_us = true;
         rpc_stream_cancel(s->stream);
@@ -65,7 +68,9 @@ static struct outcome outcome_of(const struct slot *s, const struct rpc_reply *r
         o.body = text_bytes(&s->body);
     if (o.body.data == NULL && s->has_body)
         o.body = BYTES("", 0);
-    o.timed_out = reply->status == GRPC_DEADLINE_EXCEEDED && o.duration >= e->options.hang_after;
+    /* Either side's clock may end the call; the server's may run a little fast. */
+    o.timed_out =
+        reply->status == GRPC_DEADLINE_EXCEEDED && o.duration >= e->options.hang_after - e->options.hang_after / 10;
     return o;
 }
 
@@ -137,13 +142,13 @@ static void on_finished(void *arg, const struct rpc_reply *reply)
     slot_next(s);
 }
 
-static bool slot_send(struct slot *s)
+static int slot_send(struct slot *s)
 {
     static const struct rpc_stream_events events = {.message = on_message, .finished = on_finished};
     struct engine *e = s->engine;
     struct rpc_channel *channel;
     const struct pb_method *m = s->input.method;
-    s->has_body = s->ended_by_us = false;
+    s->has_body = s->body_broken = s->ended_by_us = false;
     s->replies = 0;
     s->started = world_now(e->target->world);
     struct rpc_request request = {.path = m->path, .metadata = target_metadata(e->target),
@@ -152,9 +157,11 @@ static bool slot_send(struct slot *s)
         request.has_message = true;
         request.message = text_bytes(&s->input.messages[0]);
     }
-    if (target_channel(e->target, s->tally->component, &channel, NULL) != 0 ||
-        rpc_stream_open(channel, &request, &events, s, &s->stream, NULL) != 0)
-        return false;
+    int code = target_channel(e->target, s->tally->component, &channel, NULL);
+    if (code == 0)
+        code = rpc_stream_open(channel, &request, &events, s, &s->stream, NULL);
+    if (code != 0)
+        return code;
     for (size_t i = 0; m->client_streaming && i < s->input.message_count; i++)
         rpc_stream_send(s->stream, text_bytes(&s->input.messages[i]));
     if (m->client_streaming)
@@ -163,7 +170,7 @@ static bool slot_send(struct slot *s)
         world_timer_start(&s->limit, STREAM_TIME);
     s->busy = true;
     e->busy++;
-    return true;
+    return 0;
 }
 
 /* A simulated target's time may run faster or slower than the user's. */
@@ -190,13 +197,15 @@ static void slot_next(struct slot *s)
             e->stopping = true;
             return;
         }
-        if (fuzz_input_make(&s->input, e->options.seed, e->next_number++, e->methods, e->method_count) != 0)
-            return;
-        s->tally = tally_of(e, s->input.method);
-        if (!slot_send(s)) {
-            fuzz_input_deinit(&s->input);
-            return;
+        e->failed = fuzz_input_make(&s->input, e->options.seed, e->next_number++, e->methods, e->method_count);
+        if (e->failed == 0) {
+            s->tally = tally_of(e, s->input.method);
+            if ((e->failed = slot_send(s)) != 0)
+                fuzz_input_deinit(&s->input);
         }
+        /* One that cannot be sent at all would leave the rest waiting for it. */
+        if (e->failed != 0)
+            e->stopping = true;
     }
 }
 
@@ -338,6 +347,8 @@ static int campaign(struct engine *e, struct error *err)
     }
     world_timer_stop(&e->tick);
     e->summary->duration = world_now(e->target->world) - e->started;
+    if (code == 0)
+        code = e->failed;
     return code != 0 ? error_set(err, code, "%s", error_code_name(code)) : 0;
 }
 

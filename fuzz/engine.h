@@ -34,8 +34,8 @@ struct slot {
     struct method_tally *tally;
     struct rpc_stream *stream;
     struct world_timer limit; /* ends a stream that goes on */
-    struct text body;         /* the last reply message */
-    bool has_body, ended_by_us, busy;
+    struct text body;         /* the first reply message that is not valid, else the last one */
+    bool has_body, body_broken, ended_by_us, busy;
     size_t replies;
     uint64_t started;
 };
@@ -52,6 +52,7 @@ struct engine {
     size_t busy;
     int64_t next_number;
     bool stopping;
+    int failed; /* why no more inputs could be made or sent; 0 */
     uint64_t started, deadline;
     struct world_timer tick;
     int64_t inputs_at_tick;

@@ -78,7 +78,8 @@ void fuzz_input_write(const struct fuzz_input *in, const char *oracle, const cha
         text_printf(out, "  \"defect\": \"%s\",\n", in->defect->name);
     if (in->number >= 0)
         text_printf(out, "  \"number\": %" PRId64 ",\n", in->number);
-    text_printf(out, "  \"seed\": %" PRIu64 ",\n", in->seed & INT64_MAX);
+    /* Text: 64 bits do not survive every reader of JSON numbers. */
+    text_printf(out, "  \"seed\": \"%" PRIu64 "\",\n", in->seed);
     if (oracle != NULL)
         text_printf(out, "  \"oracle\": \"%s\",\n", oracle);
     if (replay != NULL) {

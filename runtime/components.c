@@ -68,12 +68,12 @@ static int program_start(struct world *w, int argc, const char *const *argv, voi
         return error_set(err, ERROR_MEMORY, "out of memory");
     const struct micro_options *options = NULL;
     int rc = micro_options_parse(argc, argv, NULL, &p->options, &options, err);
-    if (rc == 0 && !(p->component = component_find(options->name)))
-        rc = error_set(err, ERROR_NOT_FOUND, "there is no component called \"%s\"", options->name);
-    if (rc == 0) {
-        p->world = w;
+    p->world = w;
+    p->component = rc == 0 ? component_find(options->name) : NULL;
+    if (p->component)
         rc = p->component->start(w, options, &p->state, err);
-    }
+    else if (rc == 0)
+        rc = error_set(err, ERROR_NOT_FOUND, "there is no component called \"%s\"", options->name);
     if (rc) {
         micro_options_free(p->options);
         free(p);

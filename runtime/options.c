@@ -117,8 +117,12 @@ static const char *env_value(const char *(*getenv_like)(const char *name), const
     if (!name)
         return NULL;
     size_t n = strlen(variable);
-    for (size_t i = 0; name[i] && n < sizeof variable - 1; i++)
-        variable[n++] = name[i] == '-' ? '_' : (char)toupper((unsigned char)name[i]);
+    for (size_t i = 0; name[i] && n < sizeof variable - 1; i++) {
+        variable[n] = '_';
+        if (name[i] != '-')
+            variable[n] = (char)toupper((unsigned char)name[i]);
+        n++;
+    }
     variable[n] = '\0';
     const char *value = getenv_like(variable);
     return value && *value ? value : NULL;

@@ -31,7 +31,8 @@ static struct config_operation *prepare(struct config *c, struct rpc_call *call,
         error_clear(&err);
         return NULL;
     }
-    *op = (struct config_operation){.config = c, .call = call, .kind = kind, .namespace = namespace, .path = parsed};
+    *op = (struct config_operation){
+        .config = c, .call = call, .kind = kind, .namespace = namespace, .path_text = path, .path = parsed};
     return op;
 }
 
@@ -51,7 +52,6 @@ static void read_change(struct rpc_call *call, const ProtobufCMessage *message, 
     struct config_operation *op = prepare(context, call, CONFIG_READ, r->namespace_, r->path);
     if (!op)
         return;
-    rpc_call_set_user(call, (void *)(uintptr_t)r);
     config_operation_start(op);
 }
 

@@ -120,11 +120,11 @@ static void finish_value(struct config_operation *op, void *arg)
         rpc_call_reply(op->call, &reply.base);
         return;
     }
-    const Config__ReadRequest *request = rpc_call_user(op->call);
     Config__ChangeSet set = CONFIG__CHANGE_SET__INIT;
     Config__Change change = CONFIG__CHANGE__INIT;
     Config__ReadResponse reply = CONFIG__READ_RESPONSE__INIT;
     char *namespace = arena_string(rpc_call_arena(op->call), op->namespace);
+    char *path = arena_string(rpc_call_arena(op->call), op->path_text);
     checksum(text_bytes(data), sum);
     set.data = data->data;
     set.checksum = sum;
@@ -133,13 +133,14 @@ static void finish_value(struct config_operation *op, void *arg)
     set.timestamp = world_wall(op->config->world) / SECOND;
     if (namespace)
         change.namespace_ = namespace;
-    change.path = request->path;
+    if (path)
+        change.path = path;
     change.changeset = &set;
     reply.change = &change;
     rpc_call_reply(op->call, &reply.base);
 }
 
-static void answer_value(struct config_operation *op, const json_t *root)
+static void answer_value(struct config_operation *op, json_t *root)
 {
     struct text data = TEXT_INIT;
     struct error err = ERROR_INIT;

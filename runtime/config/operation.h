@@ -29,6 +29,7 @@ struct config_operation {
     struct rpc_call *call;
     enum config_kind kind;
     const char *namespace;
+    const char *path_text;
     struct config_path *path;
     struct bytes value; /* CONFIG_SET */
     bool secret;

@@ -33,12 +33,12 @@ int config_path_parse(const char *text, struct config_path *out, struct error *e
     }
 }
 
-static bool is_leaf(const json_t *node)
+static bool is_leaf(json_t *node)
 {
     return json_is_true(json_object_get(node, "leaf"));
 }
 
-static int check_tree(const json_t *node, int depth)
+static int check_tree(json_t *node, int depth)
 {
     if (!json_is_object(node) || depth > 2 * CONFIG_DEPTH_MAX)
         return ERROR_INVALID;
@@ -54,8 +54,7 @@ static int check_tree(const json_t *node, int depth)
         json_decref(plain);
         return ok ? 0 : ERROR_INVALID;
     }
-    for (void *i = json_object_iter((json_t *)(uintptr_t)node); i;
-         i = json_object_iter_next((json_t *)(uintptr_t)node, i))
+    for (void *i = json_object_iter(node); i; i = json_object_iter_next(node, i))
         if (check_tree(json_object_iter_value(i), depth + 1) != 0)
             return ERROR_INVALID;
     return 0;
@@ -81,7 +80,7 @@ int config_tree_parse(struct bytes stored, json_t **out, struct error *err)
     return 0;
 }
 
-int config_tree_store(const json_t *root, struct text *out, struct error *err)
+int config_tree_store(json_t *root, struct text *out, struct error *err)
 {
     char *text = json_dumps(root, JSON_COMPACT | JSON_SORT_KEYS);
     if (!text)
@@ -118,7 +117,7 @@ static void put_real(struct text *out, double value)
         text_puts(out, ".0");
 }
 
-static int put_json(struct text *out, const json_t *value, int depth)
+static int put_json(struct text *out, json_t *value, int depth)
 {
     if (depth > CONFIG_DEPTH_MAX)
         return ERROR_LIMIT;
@@ -127,8 +126,7 @@ static int put_json(struct text *out, const json_t *value, int depth)
     case JSON_OBJECT: {
         bool first = true;
         text_char(out, '{');
-        for (void *i = json_object_iter((json_t *)(uintptr_t)value); i && rc == 0;
-             i = json_object_iter_next((json_t *)(uintptr_t)value, i), first = false) {
+        for (void *i = json_object_iter(value); i && rc == 0; i = json_object_iter_next(value, i), first = false) {
             if (!first)
                 text_char(out, ',');
             put_string(out, json_object_iter_key(i), json_object_iter_key_len(i));
@@ -177,7 +175,7 @@ struct setting {
     struct error *err;
 };
 
-static int make_leaf(const struct setting *s, const json_t *value, int depth, json_t **out)
+static int make_leaf(const struct setting *s, json_t *value, int depth, json_t **out)
 {
     struct text plain = TEXT_INIT, sealed = TEXT_INIT;
     int rc = put_json(&plain, value, depth);
@@ -198,7 +196,7 @@ static int make_leaf(const struct setting *s, const json_t *value, int depth, js
     return rc;
 }
 
-static int make_node(const struct setting *s, const json_t *value, int depth, json_t **out)
+static int make_node(const struct setting *s, json_t *value, int depth, json_t **out)
 {
     if (!json_is_object(value))
         return make_leaf(s, value, depth, out);
@@ -206,8 +204,7 @@ static int make_node(const struct setting *s, const json_t *value, int depth, js
         return error_set(s->err, ERROR_LIMIT, "path and value are nested deeper than %d levels", CONFIG_DEPTH_MAX);
     json_t *node = json_object();
     int rc = node ? 0 : error_set(s->err, ERROR_MEMORY, "out of memory");
-    for (void *i = json_object_iter((json_t *)(uintptr_t)value); i && rc == 0;
-         i = json_object_iter_next((json_t *)(uintptr_t)value, i)) {
+    for (void *i = json_object_iter(value); i && rc == 0; i = json_object_iter_next(value, i)) {
         json_t *child = NULL;
         rc = make_node(s, json_object_iter_value(i), depth + 1, &child);
         if (rc == 0 && json_object_set_new(node, json_object_iter_key(i), child) != 0)
@@ -278,9 +275,9 @@ int config_tree_set(json_t **root, const struct config_path *path, struct bytes 
 
 /* ---- finding, removing, showing --------------------------------------------------------------------------------- */
 
-static json_t *find(const json_t *root, const struct config_path *path, size_t count)
+static json_t *find(json_t *root, const struct config_path *path, size_t count)
 {
-    json_t *node = (json_t *)(uintptr_t)root;
+    json_t *node = root;
     for (size_t i = 0; node && i < count; i++)
         node = is_leaf(node) ? NULL : json_object_get(node, path->segments[i]);
     return node;
@@ -301,7 +298,7 @@ struct showing {
     struct error *err;
 };
 
-static int show(const struct showing *s, const json_t *node, int depth)
+static int show(const struct showing *s, json_t *node, int depth)
 {
     if (depth > 2 * CONFIG_DEPTH_MAX)
         return error_set(s->err, ERROR_LIMIT, "the configuration is nested too deeply");
@@ -319,8 +316,7 @@ static int show(const struct showing *s, const json_t *node, int depth)
     int rc = 0;
     bool first = true;
     text_char(s->out, '{');
-    for (void *i = json_object_iter((json_t *)(uintptr_t)node); i && rc == 0;
-         i = json_object_iter_next((json_t *)(uintptr_t)node, i), first = false) {
+    for (void *i = json_object_iter(node); i && rc == 0; i = json_object_iter_next(node, i), first = false) {
         if (!first)
             text_char(s->out, ',');
         put_string(s->out, json_object_iter_key(i), json_object_iter_key_len(i));
@@ -331,10 +327,10 @@ static int show(const struct showing *s, const json_t *node, int depth)
     return rc;
 }
 
-int config_tree_get(const json_t *root, const struct config_path *path, const struct config_key *key,
-                    const char *namespace, struct text *out, struct error *err)
+int config_tree_get(json_t *root, const struct config_path *path, const struct config_key *key, const char *namespace,
+                    struct text *out, struct error *err)
 {
-    const json_t *node = find(root, path, path->count);
+    json_t *node = find(root, path, path->count);
     if (!node) {
         text_puts(out, "null");
         return text_ok(out) ? 0 : error_set(err, ERROR_MEMORY, "out of memory");

@@ -31,14 +31,14 @@ int config_path_parse(const char *text, struct config_path *out, struct error *e
 /* What the store holds, checked to be such a tree. *out is a reference the caller owns. */
 int config_tree_parse(struct bytes stored, json_t **out, struct error *err);
 json_t *config_tree_new(void);
-int config_tree_store(const json_t *root, struct text *out, struct error *err);
+int config_tree_store(json_t *root, struct text *out, struct error *err);
 
 /* `value` is JSON. `key` NULL: not secret. *root may become another object. */
 int config_tree_set(json_t **root, const struct config_path *path, struct bytes value, const struct config_key *key,
                     const char *namespace, struct error *err);
 bool config_tree_remove(json_t *root, const struct config_path *path); /* false: nothing was there */
 /* The value at a path as JSON, "null" when nothing is there. Secrets read "[secret]", unless a key is given. */
-int config_tree_get(const json_t *root, const struct config_path *path, const struct config_key *key,
-                    const char *namespace, struct text *out, struct error *err);
+int config_tree_get(json_t *root, const struct config_path *path, const struct config_key *key, const char *namespace,
+                    struct text *out, struct error *err);
 
 #endif

@@ -23,7 +23,7 @@ static void must(bool condition)
         abort();
 }
 
-static void check(const json_t *root)
+static void check(json_t *root)
 {
     struct config_path all = {.count = 0};
     struct text shown = TEXT_INIT, stored = TEXT_INIT;

@@ -34,7 +34,7 @@ static int set(json_t **root, const char *path, const char *value, const struct 
     return rc ? rc : config_tree_set(root, &p, bytes_of(value), k, "micro", err);
 }
 
-static void expect(const json_t *root, const char *path, const struct config_key *k, const char *expected)
+static void expect(json_t *root, const char *path, const struct config_key *k, const char *expected)
 {
     struct config_path p;
     struct text out = TEXT_INIT;

@@ -139,7 +139,7 @@ int micro_call(struct micro_service *s, const char *service, const char *method,
         return ERROR_INVALID;
     memcpy(name, service, name_len);
     name[name_len] = '\0';
-    struct rpc_channel *channel;
+    struct rpc_channel *channel = NULL;
     int rc = micro_service_channel(s, name, &channel, NULL);
     if (rc)
         return rc;

@@ -9,26 +9,25 @@
 #include <stdio.h>
 
 static const struct {
-    int code;
+    int code, grpc;
     const char *text;
-    int grpc;
 } codes[] = {
-    {200, "OK", GRPC_OK},
-    {400, "Bad Request", GRPC_INVALID_ARGUMENT},
-    {401, "Unauthorized", GRPC_UNAUTHENTICATED},
-    {403, "Forbidden", GRPC_PERMISSION_DENIED},
-    {404, "Not Found", GRPC_NOT_FOUND},
-    {405, "Method Not Allowed", GRPC_UNKNOWN},
-    {408, "Request Timeout", GRPC_DEADLINE_EXCEEDED},
-    {409, "Conflict", GRPC_ALREADY_EXISTS},
-    {412, "Precondition Failed", GRPC_FAILED_PRECONDITION},
-    {429, "Too Many Requests", GRPC_RESOURCE_EXHAUSTED},
-    {500, "Internal Server Error", GRPC_INTERNAL},
-    {501, "Not Implemented", GRPC_UNIMPLEMENTED},
-    {502, "Bad Gateway", GRPC_UNKNOWN},
-    {503, "Service Unavailable", GRPC_UNAVAILABLE},
-    {504, "Gateway Timeout", GRPC_UNKNOWN},
-    {507, "Insufficient Storage", GRPC_RESOURCE_EXHAUSTED},
+    {200, GRPC_OK, "OK"},
+    {400, GRPC_INVALID_ARGUMENT, "Bad Request"},
+    {401, GRPC_UNAUTHENTICATED, "Unauthorized"},
+    {403, GRPC_PERMISSION_DENIED, "Forbidden"},
+    {404, GRPC_NOT_FOUND, "Not Found"},
+    {405, GRPC_UNKNOWN, "Method Not Allowed"},
+    {408, GRPC_DEADLINE_EXCEEDED, "Request Timeout"},
+    {409, GRPC_ALREADY_EXISTS, "Conflict"},
+    {412, GRPC_FAILED_PRECONDITION, "Precondition Failed"},
+    {429, GRPC_RESOURCE_EXHAUSTED, "Too Many Requests"},
+    {500, GRPC_INTERNAL, "Internal Server Error"},
+    {501, GRPC_UNIMPLEMENTED, "Not Implemented"},
+    {502, GRPC_UNKNOWN, "Bad Gateway"},
+    {503, GRPC_UNAVAILABLE, "Service Unavailable"},
+    {504, GRPC_UNKNOWN, "Gateway Timeout"},
+    {507, GRPC_RESOURCE_EXHAUSTED, "Insufficient Storage"},
 };
 #define CODE_COUNT (sizeof codes / sizeof codes[0])
 

@@ -73,8 +73,8 @@ bool micro_authorize_admin(struct rpc_call *call, const char *namespace, const c
 /* ---- errors ---- */
 
 /* Ends the call with Micro's error: grpc-status by the table, grpc-message the JSON {"id","code","detail","status"},
- * details one Any of errors.Error. `code` is HTTP-like: 400, 401, 403, 404, 405, 408, 409, 412, 500, 501, 502, 503,
- * 504. */
+ * details one Any of errors.Error. `code` is HTTP-like: 400, 401, 403, 404, 405, 408, 409, 412, 429, 500, 501, 502,
+ * 503, 504, 507. */
 void micro_fail(struct rpc_call *call, int code, const char *id, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 int micro_code_to_grpc(int http_code);
