@@ -147,26 +147,32 @@ static int read_manifest(struct manifest *m, const struct node *root, struct err
     return 0;
 }
 
-int manifest_load(struct world *w, const char *path, struct manifest **out, struct error *err)
+int manifest_parse(struct bytes content, const char *path, struct manifest **out, struct error *err)
 {
-    struct text content = TEXT_INIT;
     struct manifest *m = calloc(1, sizeof *m);
     if (m == NULL)
         return out_of_memory(err);
-    int code = world_read_file(w, path, MANIFEST_SIZE_MAX, &content, err);
-    if (code == 0)
-        code = document_parse_yaml(text_bytes(&content), path, &m->document, err);
+    int code = document_parse_yaml(content, path, &m->document, err);
     if (code == 0 && (m->path = arena_string(&m->arena, path)) == NULL)
         code = out_of_memory(err);
     if (code == 0)
         code = read_manifest(m, document_root(m->document), err);
-    text_deinit(&content);
     if (code != 0) {
         manifest_free(m);
         return code;
     }
     *out = m;
     return 0;
+}
+
+int manifest_load(struct world *w, const char *path, struct manifest **out, struct error *err)
+{
+    struct text content = TEXT_INIT;
+    int code = world_read_file(w, path, MANIFEST_SIZE_MAX, &content, err);
+    if (code == 0)
+        code = manifest_parse(text_bytes(&content), path, out, err);
+    text_deinit(&content);
+    return code;
 }
 
 void manifest_free(struct manifest *m)
@@ -221,10 +227,14 @@ int manifest_expand(const char *text, const struct manifest_values *values, stru
     struct text result = TEXT_INIT;
     int code = 0;
     for (const char *p = text; *p != '\0' && code == 0;) {
-        const char *end = p[0] == '$' && p[1] == '{' ? strchr(p, '}') : NULL;
-        if (end == NULL) {
+        if (p[0] != '$' || p[1] != '{') {
             text_char(&result, *p++);
             continue;
+        }
+        const char *end = strchr(p, '}');
+        if (end == NULL) {
+            code = error_set(err, ERROR_INVALID, "\"%s\" has a \"${\" without its \"}\"", text);
+            break;
         }
         code = expand_name(BYTES(p + 2, (size_t)(end - p - 2)), values, &result, err);
         p = end + 1;

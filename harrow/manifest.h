@@ -46,6 +46,8 @@ struct manifest {
     size_t component_count;
 };
 
+/* `path` is what messages call it, and what its relative paths start from. */
+int manifest_parse(struct bytes content, const char *path, struct manifest **out, struct error *err);
 int manifest_load(struct world *w, const char *path, struct manifest **out, struct error *err);
 void manifest_free(struct manifest *m);
 const struct manifest_component *manifest_find(const struct manifest *m, const char *name);
@@ -54,7 +56,7 @@ struct manifest_values {
     const char *bin, *here, *data, *secret;
     int port;
 };
-/* A new string in the arena with every ${name} replaced; ERROR_INVALID names one that is not known. */
+/* A new string in the arena with every ${name} replaced; ERROR_INVALID names one that is not known or has no end. */
 int manifest_expand(const char *text, const struct manifest_values *values, struct arena *arena, const char **out,
                     struct error *err);
 int manifest_expand_list(const char *const *list, const struct manifest_values *values, struct arena *arena,

@@ -319,7 +319,7 @@ static void open_call(struct passage *p, const struct api_route *route)
         text_deinit(&words);
         goto out;
     }
-    char path[2 * API_NAME_MAX];
+    char path[API_GRPC_MAX];
     api_path_grpc(&p->target, path);
     forward_headers(p, headers, &count);
     add(headers, &count, "micro-namespace", p->namespace);

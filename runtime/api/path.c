@@ -129,9 +129,9 @@ int api_path_parse(const char *path, struct api_target *out, struct error *err)
     return 0;
 }
 
-void api_path_grpc(const struct api_target *target, char out[2 * API_NAME_MAX])
+void api_path_grpc(const struct api_target *target, char out[API_GRPC_MAX])
 {
     const char *dot = strchr(target->endpoint, '.');
     int type = dot ? (int)(dot - target->endpoint) : (int)strlen(target->endpoint);
-    snprintf(out, 2 * API_NAME_MAX, "/%s.%.*s/%s", target->service, type, target->endpoint, dot ? dot + 1 : "");
+    snprintf(out, API_GRPC_MAX, "/%s.%.*s/%s", target->service, type, target->endpoint, dot ? dot + 1 : "");
 }

@@ -15,6 +15,7 @@
 #include "base/error.h"
 
 #define API_NAME_MAX 256 /* bytes of a service's or endpoint's name, its NUL included */
+#define API_GRPC_MAX (2 * API_NAME_MAX + 1) /* two slashes and one NUL around both names */
 
 struct api_target {
     char service[API_NAME_MAX];  /* "v1.foo" */
@@ -24,7 +25,7 @@ struct api_target {
 /* `path` is percent-decoded and starts with "/". ERROR_NOT_FOUND for the empty path, ERROR_INVALID for one no service
  * can have. */
 int api_path_parse(const char *path, struct api_target *out, struct error *err);
-/* "/v1.foo.Foo/Bar", the gRPC path: service, type and method. `out` has room for 2 * API_NAME_MAX. */
-void api_path_grpc(const struct api_target *target, char out[2 * API_NAME_MAX]);
+/* "/v1.foo.Foo/Bar", the gRPC path: service, type and method. `out` has room for API_GRPC_MAX. */
+void api_path_grpc(const struct api_target *target, char out[API_GRPC_MAX]);
 
 #endif

@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct api_target target;
     struct error err = ERROR_INIT;
-    char grpc[2 * API_NAME_MAX];
+    char grpc[API_GRPC_MAX];
     char *path = malloc(size + 2);
     if (!path)
         return 0;

@@ -38,7 +38,7 @@ static void test_table(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct api_target target;
         struct error err = ERROR_INIT;
-        char grpc[2 * API_NAME_MAX];
+        char grpc[API_GRPC_MAX];
         if (api_path_parse(rows[i].path, &target, &err) < 0)
             fail_msg("%s: %s", rows[i].path, err.message);
         api_path_grpc(&target, grpc);
@@ -77,7 +77,7 @@ static void test_refused(void **state)
 
 static void test_too_long(void **state)
 {
-    char path[2 * API_NAME_MAX];
+    char path[API_GRPC_MAX];
     struct api_target target;
     struct error err = ERROR_INIT;
     (void)state;

@@ -131,7 +131,7 @@ static void looked_up(void *arg, int status, const char *message, const Protobuf
 
 static bool find_fixed(struct api_routes *r, const struct api_target *target, struct api_route *route)
 {
-    char path[2 * API_NAME_MAX];
+    char path[API_GRPC_MAX];
     if (!micro_peer_fixed(r->options, target->service))
         return false;
     api_path_grpc(target, path);
