@@ -72,6 +72,14 @@ static void show_variables(const struct flow_context *x, struct text *out)
     }
 }
 
+/* A step that was given time says how it used it. */
+static void show_attempts(const struct flow_context *x, const struct node *step, struct text *out)
+{
+    const char *within = "";
+    if (x->attempts > 1 && node_may_text(step, "within", &within, NULL) == 0)
+        text_printf(out, " (%d attempts within %s)", x->attempts, within);
+}
+
 static void show_error(struct flow_context *x, const struct document *d, struct text *message, struct text *detail,
                        int *line, int *column)
 {
@@ -108,9 +116,10 @@ void failure_text(struct flow_context *x, const struct node *step, struct text *
         source_line(d, m->expected->line, m->expected->column, detail);
         text_printf(detail, " %s: %s\n", m->path, m->text);
     }
+    show_attempts(x, step, message);
     struct text part = TEXT_INIT;
     if (x->sent.len > 0) {
-        text_puts(detail, "sent\n");
+        text_puts(detail, node_get(step, "verify") != NULL ? "calls of the double\n" : "sent\n");
         show_text(x, text_string(&x->sent), SHOWN_MAX, &part);
         indented(text_string(&part), detail);
     }

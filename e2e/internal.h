@@ -51,6 +51,8 @@ struct flow_context {
     struct text sent;  /* the last step's request, for people */
     ARRAY(struct mismatch) mismatches;
     uint64_t unique;   /* counts ${unique} */
+    int attempts;      /* of the last step */
+    uint64_t elapsed;  /* ns, all its attempts together */
     bool wrong;        /* the flow itself is: no retry can mend it */
     struct error error; /* why a step could not be carried out at all */
 };

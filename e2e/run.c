@@ -141,7 +141,7 @@ static void step_title(const struct node *step, const char *list, size_t number,
     }
 }
 
-static void emit_step(struct flow_context *x, const char *title, bool passed, uint64_t duration, int attempts)
+static void emit_step(struct flow_context *x, const char *title, bool passed)
 {
     struct text sent = TEXT_INIT, received = TEXT_INIT;
     show_text(x, text_string(&x->sent), STEP_SHOWN_MAX, &sent);
@@ -149,7 +149,7 @@ static void emit_step(struct flow_context *x, const char *title, bool passed, ui
         show_answer(x, STEP_SHOWN_MAX, &received);
     result_emit(x->target->results, "step",
                 json_pack("{s:s, s:s, s:s, s:I, s:i, s:s, s:s}", "case", x->flow->name, "name", title, "status",
-                          passed ? "passed" : "failed", "duration", (json_int_t)duration, "attempts", attempts, "sent",
+                          passed ? "passed" : "failed", "duration", (json_int_t)x->elapsed, "attempts", x->attempts, "sent",
                           text_string(&sent), "received", text_string(&received)));
     text_deinit(&sent);
     text_deinit(&received);
@@ -160,17 +160,18 @@ static bool run_step(struct flow_context *x, const struct node *step, const char
     struct world *w = x->target->world;
     int64_t within = 0;
     uint64_t start = world_now(w), pause = RETRY_FIRST;
-    int attempts = 1;
+    x->attempts = 1;
     node_may_duration(step, "within", &within, NULL);
     bool passed = attempt(x, step);
     while (!passed && within > 0 && !hopeless(x) && world_now(w) + pause <= start + (uint64_t)within) {
         if (world_sleep(w, pause) != 0)
             break;
         pause = pause * 2 < RETRY_MAX ? pause * 2 : RETRY_MAX;
-        attempts++;
+        x->attempts++;
         passed = attempt(x, step);
     }
-    emit_step(x, title, passed, world_now(w) - start, attempts);
+    x->elapsed = world_now(w) - start;
+    emit_step(x, title, passed);
     return passed;
 }
 

@@ -257,7 +257,7 @@ static void retried(void **state)
     s->later = 1000;
     uint64_t start = world_now(s->world);
     fails(s, FLOW "  - {call: helloworld.Helloworld/Call, name: r, request: {name: later}, within: 2s}\n",
-          "step 1 r: expected OK, got UNAVAILABLE: not yet");
+          "step 1 r: expected OK, got UNAVAILABLE: not yet (9 attempts within 2s)");
     assert_in_range(world_now(s->world) - start, 1500 * MILLISECOND, 2100 * MILLISECOND);
 
     /* What is wrong with the flow itself is not tried again. */

@@ -115,7 +115,6 @@ int step_verify(struct flow_context *x, const struct node *step)
         requests = requests_of(x, who, method, count);
     if (requests != NULL) {
         x->answer = json_pack("{s:I, s:o}", "count", (json_int_t)count, "requests", requests);
-        text_printf(&x->sent, "calls of double %s\n", who);
         d->journal(d->arg, who, &x->sent);
         if (x->answer == NULL)
             flow_memory(x);

@@ -74,19 +74,23 @@ static const char *const *terminated(struct run *r, const struct option_list *l)
     return items;
 }
 
-static const char *replay_words(struct run *r)
+/* The options as they were given, for replays. */
+static const char *replay(struct run *r)
 {
-    struct text words = TEXT_INIT;
-    text_printf(&words, "chaos %s --duration %lldms --settle %lldms --clients %lld --keys %lld --rate %lld",
-                r->manifest->path, (long long)(duration / MILLISECOND), (long long)(settle / MILLISECOND),
-                (long long)clients, (long long)keys, (long long)rate);
+    size_t n = 0, max = 5 + faults.count + targets.count + 1;
+    const char **words = ARENA_NEW_N(&r->arena, const char *, max);
+    if (words == NULL)
+        return NULL;
+    words[n++] = arena_printf(&r->arena, "--duration=%lldms", (long long)(duration / MILLISECOND));
+    words[n++] = arena_printf(&r->arena, "--settle=%lldms", (long long)(settle / MILLISECOND));
+    words[n++] = arena_printf(&r->arena, "--clients=%lld", (long long)clients);
+    words[n++] = arena_printf(&r->arena, "--keys=%lld", (long long)keys);
+    words[n++] = arena_printf(&r->arena, "--rate=%lld", (long long)rate);
     for (size_t i = 0; i < faults.count; i++)
-        text_printf(&words, " --fault %s", faults.items[i]);
+        words[n++] = arena_printf(&r->arena, "--fault=%s", faults.items[i]);
     for (size_t i = 0; i < targets.count; i++)
-        text_printf(&words, " --target %s", targets.items[i]);
-    const char *copy = arena_string(&r->arena, text_string(&words));
-    text_deinit(&words);
-    return copy;
+        words[n++] = arena_printf(&r->arena, "--target=%s", targets.items[i]);
+    return run_replay(r, "chaos", words);
 }
 
 static int work(struct run *r, struct system *s, const struct arguments *args)
@@ -99,7 +103,7 @@ static int work(struct run *r, struct system *s, const struct arguments *args)
                                   .rate = (int)rate,
                                   .faults = terminated(r, &faults),
                                   .targets = terminated(r, &targets),
-                                  .replay = run_replay(r, replay_words(r))};
+                                  .replay = replay(r)};
     return pillar_chaos(r, s, &chaos);
 }
 

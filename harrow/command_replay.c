@@ -1,16 +1,14 @@
-#include "base/array.h"
 #include "base/document.h"
 #include "harrow/commands.h"
 #include "harrow/run.h"
+#include "harrow/words.h"
 #include "world/foreign.h"
 #include "world/real.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <stdlib.h>
 
 #define RESULTS_MAX ((size_t)1 << 30)
-#define WORDS_MAX   256
 
 static bool print_only;
 static int64_t number;
@@ -59,9 +57,16 @@ static int find_replay(struct bytes stream, const char *name, struct text *out, 
             return 0;
         p = newline + 1;
     }
-    return error_set(err, ERROR_NOT_FOUND,
+    return error_set(err, ERROR_INVALID,
                      "%s has %lld failures and findings with a replay command, so there is no number %lld", name,
                      (long long)seen, (long long)number);
+}
+
+static bool is_stream(const char *path)
+{
+    static const char ending[] = ".jsonl";
+    size_t len = strlen(path);
+    return len >= sizeof ending - 1 && strcmp(path + len - (sizeof ending - 1), ending) == 0;
 }
 
 static int read_command(struct world *w, const char *path, struct text *out, struct error *err)
@@ -72,7 +77,7 @@ static int read_command(struct world *w, const char *path, struct text *out, str
     if (world_stat(w, path, &stat) == 0 && stat.directory)
         text_puts(&file, "/results.jsonl");
     int code = world_read_file(w, text_string(&file), RESULTS_MAX, &content, err);
-    if (code == 0 && strstr(text_string(&file), ".jsonl") != NULL) {
+    if (code == 0 && is_stream(text_string(&file))) {
         code = find_replay(text_bytes(&content), text_string(&file), out, err);
     } else if (code == 0) {
         /* A finding's own file says which command sends it. */
@@ -90,21 +95,19 @@ static int read_command(struct world *w, const char *path, struct text *out, str
     return code;
 }
 
-/* Splits at blanks and runs the words in place of this process. No shell: words are taken as they stand. */
-static int become(char *command)
+/* Runs the command in place of this process; returns only when that failed. No shell takes part. */
+static int become(const char *command, struct error *err)
 {
-    char *words[WORDS_MAX];
+    struct arena arena = {0};
+    char **words = NULL;
     size_t count = 0;
-    for (char *word = strtok(command, " "); word != NULL && count + 1 < WORDS_MAX; word = strtok(NULL, " "))
-        words[count++] = word;
-    words[count] = NULL;
-    if (count < 2 || strcmp(words[0], "harrow") != 0) {
-        fputs("harrow: replay: the recorded command is not one of harrow's\n", stderr);
-        return HARROW_INPUT;
-    }
-    world_become_self(words);
-    fputs("harrow: replay: cannot start myself again\n", stderr);
-    return HARROW_ENVIRONMENT;
+    int code = words_split(command, &arena, &words, &count, err);
+    if (code == 0 && (count < 2 || strcmp(words[0], "harrow") != 0 || strcmp(words[1], "replay") == 0))
+        code = error_set(err, ERROR_INVALID, "the recorded command is not one that harrow prints: %s", command);
+    if (code == 0 && (code = world_become_self(words)) != 0)
+        error_set(err, code, "cannot start myself again: %s", error_code_name(code));
+    arena_deinit(&arena);
+    return code;
 }
 
 static int run(const struct arguments *args)
@@ -112,23 +115,20 @@ static int run(const struct arguments *args)
     struct error err = ERROR_INIT;
     struct world *w = NULL;
     struct text command = TEXT_INIT;
-    int exit_code = HARROW_PASSED;
     int code = world_real_new(0, &w, &err);
     if (code == 0)
         code = read_command(w, args->argv[0], &command, &err);
-    if (code != 0)
-        exit_code = harrow_error(&err, "replay");
+    if (code == 0 && !text_ok(&command))
+        code = error_set(&err, ERROR_MEMORY, "out of memory");
     world_real_free(w);
-    error_clear(&err);
     if (code == 0) {
         printf("%s\n", text_string(&command));
         fflush(stdout);
-        char *words = print_only ? NULL : text_take(&command);
-        if (words != NULL) {
-            exit_code = become(words);
-            free(words);
-        }
+        if (!print_only)
+            code = become(text_string(&command), &err);
     }
+    int exit_code = code != 0 ? harrow_error(&err, "replay") : HARROW_PASSED;
+    error_clear(&err);
     text_deinit(&command);
     return exit_code;
 }

@@ -1,7 +1,9 @@
+#include "base/document.h"
 #include "base/units.h"
 #include "harrow/commands.h"
 #include "harrow/pillars.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* How a run's time is shared: what is left after contracts and flows, most of it for the two open-ended pillars. */
@@ -11,6 +13,7 @@
 
 static int64_t budget;
 static const char *skip;
+static const char *const pillars[] = {"contract", "e2e", "fuzz", "chaos", NULL};
 
 static const struct option options[] = {
     COMMON_OPTIONS,
@@ -29,9 +32,38 @@ static const struct option options[] = {
     {0},
 };
 
+/* Whether the word stands in --skip, between commas. */
 static bool wanted(const char *pillar)
 {
-    return skip == NULL || strstr(skip, pillar) == NULL;
+    size_t len = strlen(pillar);
+    for (const char *p = skip; p != NULL; p = strchr(p, ',') != NULL ? strchr(p, ',') + 1 : NULL)
+        if (strncmp(p, pillar, len) == 0 && (p[len] == ',' || p[len] == '\0'))
+            return false;
+    return true;
+}
+
+static bool skip_is_right(void)
+{
+    for (const char *p = skip; p != NULL;) {
+        char word[16] = "";
+        size_t len = strcspn(p, ",");
+        if (len < sizeof word)
+            memcpy(word, p, len);
+        size_t i = 0;
+        while (pillars[i] != NULL && strcmp(pillars[i], word) != 0)
+            i++;
+        if (pillars[i] == NULL) {
+            const char *nearest = nearest_word(word, pillars);
+            fprintf(stderr, "harrow: --skip %s: no pillar is called \"%.*s\"", skip, (int)len, p);
+            if (nearest != NULL)
+                fprintf(stderr, "; did you mean \"%s\"?\n", nearest);
+            else
+                fputs(": expected some of contract,e2e,fuzz,chaos\n", stderr);
+            return false;
+        }
+        p = p[len] == ',' ? p + len + 1 : NULL;
+    }
+    return true;
 }
 
 static int run_pillars(struct run *r)
@@ -54,7 +86,7 @@ static int run_pillars(struct run *r)
         exit_code = pillar_fuzz(r, s, &fuzz);
     struct chaos_options chaos = {.duration = (uint64_t)(budget / 100 * CHAOS_SHARE_PERCENT),
                                   .rate = CHAOS_RATE,
-                                  .replay = run_replay(r, arena_printf(&r->arena, "chaos %s", r->manifest->path))};
+                                  .replay = run_replay(r, "chaos", NULL)};
     if (exit_code == 0 && wanted("chaos"))
         exit_code = pillar_chaos(r, s, &chaos);
     system_stop(s);
@@ -63,6 +95,8 @@ static int run_pillars(struct run *r)
 
 static int run(const struct arguments *args)
 {
+    if (!skip_is_right())
+        return HARROW_USAGE;
     int exit_code = 0;
     struct run *r = run_begin(args->argv[0], harrow_command_line, &exit_code);
     if (r == NULL)

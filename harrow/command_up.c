@@ -12,6 +12,22 @@ static bool interrupted(void *arg)
     return r->interrupted;
 }
 
+/* For programs that read --json: where everything is, as a remark in the stream. */
+static void emit_system(struct run *r, struct system *s)
+{
+    const struct target *t = system_target(s);
+    struct text line = TEXT_INIT;
+    json_t *components = json_array();
+    for (size_t i = 0; i < t->component_count; i++)
+        json_array_append_new(components, json_pack("{s:s, s:s*, s:s*}", "name", t->components[i].name, "address",
+                                                    t->components[i].address, "http", t->components[i].http));
+    system_describe(s, &line);
+    result_emit(&r->results, "note",
+                json_pack("{s:s, s:o, s:s*, s:s*}", "text", text_string(&line), "components", components, "gateway",
+                          t->gateway, "token", t->token));
+    text_deinit(&line);
+}
+
 static void print_system(struct run *r, struct system *s)
 {
     struct text line = TEXT_INIT;
@@ -29,19 +45,23 @@ static void print_system(struct run *r, struct system *s)
 
 static int run(const struct arguments *args)
 {
+    if (strcmp(common.driver, "sim") == 0) {
+        fputs("harrow: up: a simulated system lives only inside one command; use --driver processes\n", stderr);
+        return HARROW_USAGE;
+    }
     int exit_code = 0;
     struct run *r = run_begin(args->argv[0], harrow_command_line, &exit_code);
     if (r == NULL)
         return exit_code;
     struct error err = ERROR_INIT;
     struct system *s = NULL;
-    if (strcmp(common.driver, "sim") == 0) {
-        fputs("harrow: up: a simulated system lives only inside one command; use --driver processes\n", stderr);
-        exit_code = HARROW_USAGE;
-    } else if (system_start(r, &s, &err) != 0) {
+    if (system_start(r, &s, &err) != 0) {
         exit_code = run_failed(r, &err, "start of the system");
     } else {
-        print_system(r, s);
+        if (common.json)
+            emit_system(r, s);
+        else
+            print_system(r, s);
         world_run_until(r->world, interrupted, r, 0);
         /* Being stopped is how this command ends well. */
         r->interrupted = false;

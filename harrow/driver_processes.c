@@ -18,7 +18,6 @@
 #define STOP_WITHIN    (6 * SECOND)
 #define VERIFY_WITHIN  (5 * SECOND)
 #define VERIFY_EVERY   (2 * MILLISECOND)
-#define COMPONENTS_MAX MANIFEST_COMPONENTS_MAX
 
 struct child {
     struct processes *owner;

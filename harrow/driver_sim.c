@@ -17,7 +17,8 @@
 #define RESTART_AFTER (100 * MILLISECOND)
 #define TOKEN_SECONDS (365 * 24 * 3600)
 #define ARGUMENTS_MAX 48
-#define POLL_EVERY    SECOND /* virtual */
+#define POLL_EVERY    (100 * MILLISECOND) /* virtual */
+#define STOPS_WITHIN  (10 * SECOND)
 
 struct part {
     struct simulated *owner;
@@ -25,7 +26,6 @@ struct part {
     const char **argv;
     int argc;
     struct world_timer restart;
-    bool down; /* on purpose: stays down until TARGET_START or the timer */
     bool paused, cut;
 };
 
@@ -127,12 +127,11 @@ static int part_arguments(struct simulated *p, struct part *n, const struct mani
     struct system *s = p->system;
     const char *token = make_token(s, n->name, err);
     n->argv = ARENA_NEW_N(&s->arena, const char *, ARGUMENTS_MAX);
-    if (token == NULL || n->argv == NULL)
+    if (token == NULL)
+        return err != NULL && err->code != 0 ? err->code : out_of_memory(err);
+    if (n->argv == NULL)
         return out_of_memory(err);
-    const struct component *component = component_find(n->program);
-    if (component == NULL)
-        return error_set_at(err, ERROR_NOT_FOUND, s->manifest->path, c->line, c->column,
-                            "component %s: no program \"%s\" in the component table", n->name, n->program);
+    const struct component *component = component_find(n->program); /* address_by_node() saw that there is one */
     const char *address = arena_printf(&s->arena, "0.0.0.0:%d", MICRO_BASE_PORT + component->port_offset);
     const char *const fixed[] = {"micro",
                                  n->program,
@@ -165,7 +164,6 @@ static int part_arguments(struct simulated *p, struct part *n, const struct mani
 
 static int part_start(struct part *n, struct error *err)
 {
-    n->down = false;
     return sim_start(n->owner->sim, n->name, "micro", n->argc, n->argv, err);
 }
 
@@ -191,39 +189,53 @@ static int address_by_node(struct system *s, struct error *err)
 {
     for (size_t i = 0; i < s->target.component_count; i++) {
         struct target_component *c = &s->components[i];
-        const struct component *component = component_find(manifest_find(s->manifest, c->name)->program);
-        int port = MICRO_BASE_PORT + (component != NULL ? component->port_offset : 0);
+        const struct manifest_component *from = manifest_find(s->manifest, c->name);
+        if (from->program == NULL)
+            return error_set_at(err, ERROR_UNSUPPORTED, s->manifest->path, from->line, from->column,
+                                "component %s names no \"program\": it cannot be simulated", c->name);
+        const struct component *component = component_find(from->program);
+        if (component == NULL)
+            return error_set_at(err, ERROR_INVALID, s->manifest->path, from->line, from->column,
+                                "component %s: there is no program \"%s\" to simulate", c->name, from->program);
+        int port = MICRO_BASE_PORT + component->port_offset;
         if (c->address != NULL)
             c->address = arena_printf(&s->arena, "%s:%d", c->name, port);
         if (c->http != NULL) {
             c->http = arena_printf(&s->arena, "http://%s:%d", c->name, port);
             s->target.gateway = c->http;
         }
-        if ((component == NULL) || (c->address == NULL && c->http == NULL))
-            return error_set(err, ERROR_INVALID, "component %s cannot be simulated", c->name);
+        if (c->address == NULL && c->http == NULL)
+            return error_set_at(err, ERROR_INVALID, s->manifest->path, from->line, from->column,
+                                "component %s has neither \"address\" nor \"http\"", c->name);
     }
     return 0;
+}
+
+/* Whether "name=address,name=address" has the name. */
+static bool names_peer(const char *peers, const char *name)
+{
+    size_t len = strlen(name);
+    for (const char *p = peers; p != NULL; p = strchr(p, ',') != NULL ? strchr(p, ',') + 1 : NULL)
+        if (strncmp(p, name, len) == 0 && p[len] == '=')
+            return true;
+    return false;
 }
 
 static int start_nodes(struct system *s, const char *more_peers, struct error *err)
 {
     struct simulated *p = s->state;
     const struct manifest *m = s->manifest;
-    for (size_t i = 0; i < m->component_count; i++)
-        if (m->components[i].program == NULL)
-            return error_set_at(err, ERROR_UNSUPPORTED, m->path, m->components[i].line, m->components[i].column,
-                                "component %s names no \"program\": it cannot be simulated", m->components[i].name);
     int code = system_expand(s, err);
     if (code == 0)
         code = address_by_node(s, err);
     if (code != 0)
         return code;
-    /* The first name wins, so doubles stand before the components they play. */
-    if (more_peers != NULL)
+    if (more_peers != NULL && more_peers[0] != '\0')
         text_printf(&p->peers, "%s,", more_peers);
     for (size_t i = 0; i < m->component_count; i++) {
-        const struct component *component = component_find(m->components[i].program);
-        if (component != NULL && (more_peers == NULL || strstr(more_peers, m->components[i].name) == NULL))
+        const char *program = m->components[i].program;
+        const struct component *component = program != NULL ? component_find(program) : NULL;
+        if (component != NULL && !names_peer(more_peers, m->components[i].name))
             text_printf(&p->peers, "%s=%s:%d,", m->components[i].name, m->components[i].name,
                         MICRO_BASE_PORT + component->port_offset);
     }
@@ -307,22 +319,38 @@ static struct part *part_find(struct target *t, const char *component)
     return NULL;
 }
 
-static void cut_all(struct part *n, bool cut)
+static void cut_link(struct part *n, const char *other, bool cut)
+{
+    if (cut)
+        sim_cut(n->owner->sim, n->name, other, false);
+    else
+        sim_heal(n->owner->sim, n->name, other);
+}
+
+/* From every other part and from the harness. A link to a part that is itself cut off stays cut when this one heals. */
+static void part_cut(struct part *n, bool cut)
 {
     struct simulated *p = n->owner;
-    for (size_t i = 0; i < p->node_count; i++) {
-        if (&p->nodes[i] == n)
-            continue;
-        if (cut)
-            sim_cut(p->sim, n->name, p->nodes[i].name, false);
-        else
-            sim_heal(p->sim, n->name, p->nodes[i].name);
-    }
-    if (cut)
-        sim_cut(p->sim, n->name, HARNESS_NODE, false);
-    else
-        sim_heal(p->sim, n->name, HARNESS_NODE);
     n->cut = cut;
+    for (size_t i = 0; i < p->node_count; i++)
+        if (&p->nodes[i] != n && !p->nodes[i].cut)
+            cut_link(n, p->nodes[i].name, cut);
+    cut_link(n, HARNESS_NODE, cut);
+}
+
+static bool part_ended(void *arg)
+{
+    const struct part *n = arg;
+    return !sim_running(n->owner->sim, n->name);
+}
+
+/* Waits for the orderly end, so that what drains long is seen to end and is started again. */
+static int part_terminate(struct part *n)
+{
+    int code = sim_terminate(n->owner->sim, n->name);
+    if (code == 0)
+        code = world_run_until(n->owner->system->target.world, part_ended, n, STOPS_WITHIN);
+    return code;
 }
 
 static int sim_act(struct target *t, const char *component, enum target_action action, struct error *err)
@@ -337,10 +365,10 @@ static int sim_act(struct target *t, const char *component, enum target_action a
         code = sim_kill(sim, n->name);
         break;
     case TARGET_POWER_CUT:
-        code = sim_crash(sim, n->name);
+        code = sim_running(sim, n->name) ? sim_crash(sim, n->name) : ERROR_NOT_FOUND;
         break;
     case TARGET_TERMINATE:
-        code = sim_terminate(sim, n->name);
+        code = part_terminate(n);
         break;
     case TARGET_STOP:
         code = sim_pause(sim, n->name);
@@ -355,7 +383,7 @@ static int sim_act(struct target *t, const char *component, enum target_action a
                                          : part_start(n, err);
     case TARGET_PARTITION:
     case TARGET_HEAL:
-        cut_all(n, action == TARGET_PARTITION);
+        part_cut(n, action == TARGET_PARTITION);
         return 0;
     case TARGET_ACTION_COUNT:
         return ERROR_UNSUPPORTED;

@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "harrow/commands.h"
 #include "harrow/run.h"
+#include "harrow/words.h"
 #include "runtime/service/service.h"
 
 #include <stdio.h>
@@ -35,9 +36,9 @@ int main(int argc, char **argv)
         return 0;
     }
     struct text line = TEXT_INIT;
-    text_puts(&line, "harrow");
+    words_add(&line, "harrow");
     for (int i = 1; i < argc; i++)
-        text_printf(&line, " %s", argv[i]);
+        words_add(&line, argv[i]);
     harrow_command_line = text_string(&line);
     int exit_code = command_main(&root, argc, argv, NULL);
     command_cleanup();

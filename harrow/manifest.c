@@ -30,6 +30,8 @@ static int read_list(struct manifest *m, const struct node *map, const char *key
         if (item->kind != NODE_TEXT)
             return node_error(item, err, ERROR_INVALID, "\"%s\" is a list of texts, and this is %s", key,
                               node_kind_name(item->kind));
+        if (memchr(item->text.data, '\0', item->text.len) != NULL)
+            return node_error(item, err, ERROR_INVALID, "a text of \"%s\" holds a zero character", key);
         items[i] = (const char *)item->text.data;
     }
     *out = items;

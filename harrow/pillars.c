@@ -1,6 +1,7 @@
 #include "harrow/pillars.h"
 
 #include "base/units.h"
+#include "harrow/words.h"
 
 #include <string.h>
 
@@ -37,7 +38,7 @@ static int load_flows(struct run *r, const char *path, const char *const *list, 
 }
 
 /* One contract flow: its provider alone, standing on doubles. */
-static int run_contract(struct run *r, struct flow *flow, struct error *err)
+static int run_contract(struct run *r, const char *path, struct flow *flow, struct error *err)
 {
     struct system *s = NULL;
     struct doubles *d = NULL;
@@ -58,8 +59,7 @@ static int run_contract(struct run *r, struct flow *flow, struct error *err)
     if (code == 0) {
         struct flow_list one = {.items = &flow, .count = 1};
         struct e2e_options options = {.pillar = "contract",
-                                      .replay =
-                                          run_replay(r, arena_printf(&r->arena, "contract %s", r->manifest->path)),
+                                      .replay = run_replay(r, "contract", (const char *const[]){path, NULL}),
                                       .doubles = doubles_operations(d),
                                       .simulated = simulated(),
                                       .variables = system_variables(s)};
@@ -90,7 +90,7 @@ int pillar_contract(struct run *r, const char *path, const char *filter)
         pillar_mark(r, "contract", "start");
         for (size_t i = 0; i < flows.count && code == 0 && !r->interrupted; i++)
             if (filter == NULL || strstr(flow_name(flows.items[i]), filter) != NULL)
-                code = run_contract(r, flows.items[i], &err);
+                code = run_contract(r, path, flows.items[i], &err);
         pillar_mark(r, "contract", "end");
     }
     if (code != 0)
@@ -112,7 +112,7 @@ int pillar_e2e(struct run *r, struct system *s, const char *path, const char *fi
     if (code == 0 && flows.count > 0) {
         struct e2e_options options = {.pillar = "e2e",
                                       .filter = filter,
-                                      .replay = run_replay(r, arena_printf(&r->arena, "e2e %s", r->manifest->path)),
+                                      .replay = run_replay(r, "e2e", (const char *const[]){path, NULL}),
                                       .simulated = simulated(),
                                       .variables = system_variables(s)};
         pillar_mark(r, "e2e", "start");
@@ -148,6 +148,22 @@ static uint64_t real_now(void *arg)
     return world_now(arg);
 }
 
+/* What stands before "--input FILE" or "--seed S --number N". The filter belongs to it: numbers count its methods. */
+static const char *fuzz_replay(struct run *r, const char *filter)
+{
+    struct text line = TEXT_INIT;
+    text_puts(&line, "harrow fuzz");
+    words_add(&line, r->manifest->path);
+    text_printf(&line, " --driver %s", common.driver);
+    if (filter != NULL) {
+        words_add(&line, "--only");
+        words_add(&line, filter);
+    }
+    const char *copy = text_ok(&line) ? arena_string(&r->arena, text_string(&line)) : NULL;
+    text_deinit(&line);
+    return copy;
+}
+
 int pillar_fuzz(struct run *r, struct system *s, struct fuzz_options *options)
 {
     struct error err = ERROR_INIT;
@@ -163,8 +179,7 @@ int pillar_fuzz(struct run *r, struct system *s, struct fuzz_options *options)
     options->file_arg = r;
     if (options->corpus == NULL)
         options->corpus = arena_printf(&r->arena, "%s/findings", r->folder);
-    if (options->replay == NULL)
-        options->replay = arena_printf(&r->arena, "harrow fuzz %s --driver %s", r->manifest->path, common.driver);
+    options->replay = fuzz_replay(r, options->filter);
     pillar_mark(r, "fuzz", "start");
     int code = fuzz_run(system_target(s), options, &summary, &err);
     result_emit(&r->results, "pillar",

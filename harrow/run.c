@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/units.h"
+#include "harrow/words.h"
 #include "reports/report.h"
 #include "world/real.h"
 
@@ -104,13 +105,25 @@ static int open_stream(struct run *r, struct error *err)
     r->started = world_now(r->world);
     r->results = (struct result_stream){
         .write = write_line, .arg = r, .now = real_now, .now_arg = r->world, .started = r->started};
-    char time[40];
+    char time[40], seed[24];
     units_format_time(world_wall(r->world), time, sizeof time);
+    snprintf(seed, sizeof seed, "%llu", (unsigned long long)r->seed);
     result_emit(&r->results, "run",
-                json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:s}", "id", strrchr(r->folder, '/') + 1, "system",
-                          r->manifest->name, "driver", common.driver, "seed", (json_int_t)r->seed, "started", time,
+                json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "id", strrchr(r->folder, '/') + 1, "system",
+                          r->manifest->name, "driver", common.driver, "seed", seed, "started", time,
                           "command", r->command, "version", HARROW_VERSION));
     return 0;
+}
+
+static void run_free(struct run *r)
+{
+    world_file_close(r->file);
+    report_live_free(r->live);
+    text_deinit(&r->line);
+    manifest_free(r->manifest);
+    world_real_free(r->world);
+    arena_deinit(&r->arena);
+    free(r);
 }
 
 struct run *run_begin(const char *manifest_path, const char *command, int *exit_code)
@@ -146,11 +159,7 @@ struct run *run_begin(const char *manifest_path, const char *command, int *exit_
         if (bad_manifest)
             *exit_code = HARROW_INPUT;
         error_clear(&err);
-        report_live_free(r->live);
-        manifest_free(r->manifest);
-        arena_deinit(&r->arena);
-        world_real_free(r->world);
-        free(r);
+        run_free(r);
         return NULL;
     }
     world_on_signal(r->world, on_signal, r);
@@ -202,7 +211,6 @@ int run_finish(struct run *r, int failed)
     text_clear(&r->line);
     report_live_end(r->live, &r->line);
     fwrite(text_string(&r->line), 1, common.json || common.quiet ? 0 : r->line.len, stdout);
-    report_live_free(r->live);
     if (r->results.broken) {
         fprintf(stderr, "harrow: the result stream %s/results.jsonl is incomplete: a line could not be written\n",
                 r->folder);
@@ -213,11 +221,7 @@ int run_finish(struct run *r, int failed)
     else if (!common.json)
         printf("report: %s/report.html\n", r->folder);
     error_clear(&err);
-    text_deinit(&r->line);
-    manifest_free(r->manifest);
-    world_real_free(r->world);
-    arena_deinit(&r->arena);
-    free(r);
+    run_free(r);
     return exit_code;
 }
 
@@ -253,8 +257,16 @@ int run_failed(struct run *r, struct error *err, const char *what)
     return exit_code;
 }
 
-const char *run_replay(struct run *r, const char *words)
+const char *run_replay(struct run *r, const char *command, const char *const *arguments)
 {
-    return arena_printf(&r->arena, "harrow %s --driver %s --seed %llu", words, common.driver,
-                        (unsigned long long)r->seed);
+    struct text line = TEXT_INIT;
+    words_add(&line, "harrow");
+    words_add(&line, command);
+    words_add(&line, r->manifest->path);
+    for (size_t i = 0; arguments != NULL && arguments[i] != NULL; i++)
+        words_add(&line, arguments[i]);
+    text_printf(&line, " --driver %s --seed %llu", common.driver, (unsigned long long)r->seed);
+    const char *copy = text_ok(&line) ? arena_string(&r->arena, text_string(&line)) : NULL;
+    text_deinit(&line);
+    return copy;
 }

@@ -107,8 +107,9 @@ struct run *run_begin(const char *manifest_path, const char *command, int *exit_
 int run_finish(struct run *r, int failed);
 /* A line about what is going on: to the terminal, unless --quiet or --json. */
 void run_say(struct run *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* "harrow WORDS --driver D --seed S": for replay lines. In the run's arena. */
-const char *run_replay(struct run *r, const char *words);
+/* "harrow COMMAND MANIFEST [ARGUMENTS] --driver D --seed S", quoted where needed, for replay lines; `arguments` is
+ * NULL-terminated or NULL. In the run's arena; NULL: out of memory. */
+const char *run_replay(struct run *r, const char *command, const char *const *arguments);
 /* What could not be done at all: a failed case in the stream, a message on stderr, the exit code. Clears the error.
  * After an interrupt it is 0 and says nothing. */
 int run_failed(struct run *r, struct error *err, const char *what);

@@ -97,6 +97,9 @@ static void test_token(void **state)
     /* An access token is no refresh token, nor is a guess. */
     char *misused = arena_printf(&arena, "{\"refresh_token\":\"%s\"}", access);
     expect(&s, "/auth.Auth/Token", NULL, misused, GRPC_INVALID_ARGUMENT, "invalid token provided", NULL);
+    /* Found by fuzzing: an id that is no UTF-8 once made the store refuse its key, and the answer was 500. */
+    expect(&s, "/auth.Auth/Token", NULL, "{\"refresh_token\":\"goBY.AAAA\"}", GRPC_INVALID_ARGUMENT,
+           "invalid token provided", NULL);
     expect(&s, "/auth.Auth/Token", NULL, "{\"refresh_token\":\"YWRtaW4.AAAA\"}", GRPC_INVALID_ARGUMENT,
            "invalid token provided", NULL);
 

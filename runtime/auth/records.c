@@ -1,4 +1,5 @@
 /* Auth's records in the store component: one step each, and accounts to and from JSON. */
+#include "base/utf8.h"
 #include "runtime/auth/auth.h"
 
 #include <stdlib.h>
@@ -271,7 +272,8 @@ Auth__Account *auth_account_message(const struct auth_account *account, const ch
 bool auth_id_valid(const char *id)
 {
     size_t len = strlen(id);
-    if (len == 0 || len > AUTH_ID_MAX)
+    /* An id also comes out of a refresh token, which may hold any bytes. */
+    if (len == 0 || len > AUTH_ID_MAX || !utf8_valid(bytes_of(id)))
         return false;
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)id[i];
