@@ -9,18 +9,18 @@
 
 struct chaos_options {
     uint64_t seed;
-    uint64_t duration;       /* ns of faults and load; 0: 10 s */
-    uint64_t settle;         /* ns after the last heal within which all must answer; 0: 10 s */
-    int clients;             /* 0: 8 */
-    int keys;                /* 0: 5 */
-    int rate;                /* operations a second over all clients; 0: as fast as they are answered */
+    uint64_t duration;          /* ns of faults and load; 0: 10 s */
+    uint64_t settle;            /* ns after the last heal within which all must answer; 0: 10 s */
+    int clients;                /* 0: 8 */
+    int keys;                   /* 0: 5 */
+    int rate;                   /* operations a second over all clients; 0: as fast as they are answered */
     const char *const *faults;  /* names; NULL: all that the driver can do */
     const char *const *targets; /* component names; NULL: all */
-    const char *history;     /* file for the history as JSON lines; NULL: none */
+    const char *history;        /* file for the history as JSON lines; NULL: none */
     /* Writes a file of the harness (its disk is the real one even when the target is simulated). */
     int (*write)(void *arg, const char *path, struct bytes content, struct error *err);
     void *write_arg;
-    const char *replay;      /* the one command that repeats this experiment */
+    const char *replay; /* the one command that repeats this experiment */
 };
 struct chaos_summary {
     int64_t operations, ok, failed, unknown, faults, not_injected, lost, violations;

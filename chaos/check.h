@@ -9,11 +9,11 @@ const char *verdict_name(enum verdict v);
 
 struct check_result {
     enum verdict verdict;
-    uint32_t key;         /* the key it fails at */
-    size_t witness[4];    /* indices into the history: the smallest set that cannot be ordered */
+    uint32_t key;      /* the key it fails at */
+    size_t witness[4]; /* indices into the history: the smallest set that cannot be ordered */
     size_t witness_count;
-    size_t checked;       /* operations judged */
-    char reason[256];     /* one sentence */
+    size_t checked;   /* operations judged */
+    char reason[256]; /* one sentence */
 };
 
 /* Linearizability of registers with unique written values, key by key: the zone test of Gibbons and Korach ("Testing

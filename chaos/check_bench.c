@@ -1,5 +1,6 @@
-/* Seconds the checkers take, and bytes the history takes, for a register history with unique values, as a workload of N clients over ten
- * keys would write it: operations overlap, about half are writes, a few have unknown ends, all of it legal.
+/* Seconds the checkers take, and bytes the history takes, for a register history with unique values, as a workload of N
+ * clients over ten keys would write it: operations overlap, about half are writes, a few have unknown ends, all of it
+ * legal.
  *
  *   check_bench [OPERATIONS]     default: 1,000,000
  *

@@ -1,7 +1,7 @@
 /* Acknowledged writes against the final reads. A final read of value v of key k was right only when no other write of
- * k was acknowledged before the read began, and invoked after v's own write had ended: such a write came after v in every
- * order. Acknowledged writes are sorted by key and invocation, with the earliest end among all that follow, so that each
- * read asks once: O(n log n). */
+ * k was acknowledged before the read began, and invoked after v's own write had ended: such a write came after v in
+ * every order. Acknowledged writes are sorted by key and invocation, with the earliest end among all that follow, so
+ * that each read asks once: O(n log n). */
 #include "chaos/check.h"
 
 #include <stdio.h>
@@ -77,8 +77,11 @@ static void judge(const struct entry *read, const struct entry *writes, size_t w
     size_t first = lower_bound(writes, write_count, &after, by_key_and_time);
     if (first == write_count || writes[first].key != read->key || writes[first].ended >= read->invoked)
         return;
-    *out = (struct check_result){.verdict = VERDICT_INVALID, .key = read->key, .witness = {writes[first].index, read->index},
-                                 .witness_count = 2, .checked = out->checked};
+    *out = (struct check_result){.verdict = VERDICT_INVALID,
+                                 .key = read->key,
+                                 .witness = {writes[first].index, read->index},
+                                 .witness_count = 2,
+                                 .checked = out->checked};
 }
 
 int check_lost_writes(const struct history *h, size_t final_from, struct check_result *out)
@@ -90,8 +93,7 @@ int check_lost_writes(const struct history *h, size_t final_from, struct check_r
     int code = writes != NULL && reads != NULL ? 0 : ERROR_MEMORY;
     for (size_t i = 0; code == 0 && i < h->count; i++) {
         const struct operation *o = &h->operations[i];
-        const struct entry e = {
-            .key = o->key, .value = o->value, .invoked = o->invoked, .ended = o->ended, .index = i};
+        const struct entry e = {.key = o->key, .value = o->value, .invoked = o->invoked, .ended = o->ended, .index = i};
         if (o->end == END_OK && o->kind == OPERATION_WRITE)
             writes[write_count++] = e;
         else if (o->end == END_OK && i >= final_from)
@@ -111,9 +113,9 @@ int check_lost_writes(const struct history *h, size_t final_from, struct check_r
     for (size_t i = 0; code == 0 && out->verdict == VERDICT_VALID && i < read_count; i++)
         judge(&reads[i], writes, write_count, out);
     if (out->verdict == VERDICT_INVALID)
-        snprintf(out->reason, sizeof out->reason, "value %lld of key %u was acknowledged, and the final read found %lld",
-                 (long long)h->operations[out->witness[0]].value, out->key,
-                 (long long)h->operations[out->witness[1]].value);
+        snprintf(
+            out->reason, sizeof out->reason, "value %lld of key %u was acknowledged, and the final read found %lld",
+            (long long)h->operations[out->witness[0]].value, out->key, (long long)h->operations[out->witness[1]].value);
     free(writes);
     free(reads);
     return code;

@@ -98,8 +98,12 @@ static struct zone *zone_of(struct gathering *g, uint32_t key, int64_t value)
     if (*slot != 0)
         return &g->zones[*slot - 1];
     struct zone *z = &g->zones[g->count];
-    *z = (struct zone){.key = key, .value = value, .first_end = value == 0 ? 0 : UINT64_MAX, .ends_at = ZONE_NONE,
-                       .begins_at = ZONE_NONE, .write = ZONE_NONE};
+    *z = (struct zone){.key = key,
+                       .value = value,
+                       .first_end = value == 0 ? 0 : UINT64_MAX,
+                       .ends_at = ZONE_NONE,
+                       .begins_at = ZONE_NONE,
+                       .write = ZONE_NONE};
     *slot = (uint32_t)++g->count;
     return z;
 }
@@ -138,8 +142,7 @@ static int gather(struct gathering *g, const struct history *h, struct check_res
         if (z == NULL)
             return ERROR_MEMORY;
         if (!widen(z, o, (uint32_t)i)) {
-            fail(out, o->key, (uint32_t[]){z->write, (uint32_t)i}, 2,
-                 "two writes of one value: values must be unique");
+            fail(out, o->key, (uint32_t[]){z->write, (uint32_t)i}, 2, "two writes of one value: values must be unique");
             return 0;
         }
     }
@@ -178,9 +181,10 @@ static void fail_pair(const struct zone *a, const struct zone *b, struct check_r
                  "key %u was read as absent although value %lld had been written and not replaced", a->key,
                  (long long)(a->value != 0 ? a->value : b->value));
     else
-        snprintf(reason, sizeof reason,
-                 "on key %u the values %lld and %lld must each come before the other: no order explains these operations",
-                 a->key, (long long)a->value, (long long)b->value);
+        snprintf(
+            reason, sizeof reason,
+            "on key %u the values %lld and %lld must each come before the other: no order explains these operations",
+            a->key, (long long)a->value, (long long)b->value);
     fail(out, a->key, (uint32_t[]){a->ends_at, a->begins_at, b->ends_at, b->begins_at}, 4, reason);
 }
 

@@ -238,7 +238,8 @@ static void test_bad_files(void **state)
     static const struct {
         const char *text, *message;
     } cases[] = {
-        {"{\"type\":\"invoke\",\"process\":0,\"f\":\"read\",\"key\":0,\"time\":1}\n[", "h.jsonl:2:1: ']' expected near end of file"},
+        {"{\"type\":\"invoke\",\"process\":0,\"f\":\"read\",\"key\":0,\"time\":1}\n[",
+         "h.jsonl:2:1: ']' expected near end of file"},
         {"{\"type\":\"ok\",\"process\":0,\"f\":\"read\",\"key\":0,\"time\":1,\"value\":0}",
          "h.jsonl:1:1: an operation ends here that was never invoked"},
         {"{\"type\":\"invoke\",\"process\":0,\"f\":\"cas\",\"key\":0,\"time\":1}",
@@ -274,9 +275,9 @@ int main(int argc, char **argv)
         return 2;
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_known),      cmocka_unit_test(test_twins_agree),
-        cmocka_unit_test(test_keys_apart), cmocka_unit_test(test_lost),
-        cmocka_unit_test(test_bad_files),  cmocka_unit_test(test_written_and_read_back),
+        cmocka_unit_test(test_known),        cmocka_unit_test(test_twins_agree),
+        cmocka_unit_test(test_keys_apart),   cmocka_unit_test(test_lost),
+        cmocka_unit_test(test_bad_files),    cmocka_unit_test(test_written_and_read_back),
         cmocka_unit_test(test_same_instant),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -66,8 +66,7 @@ static bool answers(struct experiment *x, const struct target_component *c, uint
     struct target *t = x->target;
     if (c->address != NULL) {
         struct rpc_channel *channel;
-        return target_channel(t, c, &channel, NULL) == 0 &&
-               rpc_wait_ready(t->world, channel, "", timeout, NULL) == 0;
+        return target_channel(t, c, &channel, NULL) == 0 && rpc_wait_ready(t->world, channel, "", timeout, NULL) == 0;
     }
     if (c->http == NULL)
         return t->operations->alive(t, c->name);
@@ -176,10 +175,14 @@ static void report_down(struct experiment *x, const struct chaos_fault *f, const
         snprintf(title, sizeof title, "%s does not answer within %s after %s", component, limit, f->name);
     }
     x->target->operations->logs(x->target, component, LOG_LINES, &detail);
-    result_finding(x->target->results,
-                   &(struct result_finding){.pillar = "chaos", .title = title, .severity = "bug", .oracle = "recovery",
-                                            .target = component, .seed = x->options.seed, .replay = x->options.replay,
-                                            .detail = text_string(&detail)});
+    result_finding(x->target->results, &(struct result_finding){.pillar = "chaos",
+                                                                .title = title,
+                                                                .severity = "bug",
+                                                                .oracle = "recovery",
+                                                                .target = component,
+                                                                .seed = x->options.seed,
+                                                                .replay = x->options.replay,
+                                                                .detail = text_string(&detail)});
     text_deinit(&detail);
     x->summary->violations++;
 }
@@ -262,8 +265,8 @@ static int storm(struct experiment *x, struct error *err)
 
 static void describe_witness(const struct history *h, const struct check_result *c, uint64_t zero, struct text *out)
 {
-    static const char *const ends[] = {[END_OPEN] = "open", [END_OK] = "ok", [END_FAIL] = "failed",
-                                       [END_INFO] = "outcome unknown"};
+    static const char *const ends[] = {
+        [END_OPEN] = "open", [END_OK] = "ok", [END_FAIL] = "failed", [END_INFO] = "outcome unknown"};
     text_printf(out, "%s\n", c->reason);
     for (size_t i = 0; i < c->witness_count; i++) {
         const struct operation *o = &h->operations[c->witness[i]];
@@ -284,8 +287,8 @@ static void verdict(struct experiment *x, const char *name, const struct check_r
 {
     const struct history *h = workload_history(x->workload);
     struct text detail = TEXT_INIT;
-    struct result_case result = {.pillar = "chaos", .suite = "store workload", .name = name, .status = "passed",
-                                 .replay = x->options.replay};
+    struct result_case result = {
+        .pillar = "chaos", .suite = "store workload", .name = name, .status = "passed", .replay = x->options.replay};
     if (c->verdict == VERDICT_INVALID) {
         describe_witness(h, c, x->target->results->started, &detail);
         result.status = "failed";
@@ -299,8 +302,9 @@ static void verdict(struct experiment *x, const char *name, const struct check_r
 
 static void not_checked(struct experiment *x, const char *name, const char *why)
 {
-    result_case(x->target->results, &(struct result_case){.pillar = "chaos", .suite = "store workload", .name = name,
-                                                          .status = "skipped", .message = why});
+    result_case(x->target->results,
+                &(struct result_case){
+                    .pillar = "chaos", .suite = "store workload", .name = name, .status = "skipped", .message = why});
 }
 
 static void judge(struct experiment *x, const char *unread)
@@ -354,8 +358,12 @@ static int keep_history(struct experiment *x, struct error *err)
 
 static int steady_state(struct experiment *x)
 {
-    struct result_case result = {.pillar = "chaos", .suite = "experiment", .name = "steady state before the storm",
-                                 .status = "passed", .replay = x->options.replay, .duration = (int64_t)STEADY_TIME};
+    struct result_case result = {.pillar = "chaos",
+                                 .suite = "experiment",
+                                 .name = "steady state before the storm",
+                                 .status = "passed",
+                                 .replay = x->options.replay,
+                                 .duration = (int64_t)STEADY_TIME};
     int code = pass_time(x, STEADY_TIME);
     if (code != 0)
         return code;
@@ -370,8 +378,11 @@ static int steady_state(struct experiment *x)
 /* A storm that could do nothing shows nothing, and says so. */
 static void storm_happened(struct experiment *x)
 {
-    struct result_case result = {.pillar = "chaos", .suite = "experiment", .name = "faults were injected",
-                                 .status = "passed", .replay = x->options.replay,
+    struct result_case result = {.pillar = "chaos",
+                                 .suite = "experiment",
+                                 .name = "faults were injected",
+                                 .status = "passed",
+                                 .replay = x->options.replay,
                                  .duration = (int64_t)x->options.duration};
     if (x->summary->faults == 0) {
         result.status = "skipped";
@@ -390,9 +401,12 @@ static void all_answer(struct experiment *x)
             text_printf(&silent, "%s%s", silent.len > 0 ? ", " : "", x->target->components[i].name);
     char message[256];
     snprintf(message, sizeof message, "after healing these do not answer: %s", text_string(&silent));
-    struct result_case result = {.pillar = "chaos", .suite = "experiment", .name = "everything answers after healing",
+    struct result_case result = {.pillar = "chaos",
+                                 .suite = "experiment",
+                                 .name = "everything answers after healing",
                                  .status = silent.len > 0 ? "failed" : "passed",
-                                 .message = silent.len > 0 ? message : NULL, .replay = x->options.replay,
+                                 .message = silent.len > 0 ? message : NULL,
+                                 .replay = x->options.replay,
                                  .duration = (int64_t)(world_now(x->target->world) - start)};
     if (!x->target->interrupted)
         result_case(x->target->results, &result);
@@ -461,8 +475,8 @@ int chaos_run(struct target *t, const struct chaos_options *options, struct chao
     struct random base;
     random_seed(&base, options->seed);
     random_fork(&base, "chaos.storm", &x.random);
-    struct workload_options load = {.seed = options->seed, .clients = x.options.clients, .keys = x.options.keys,
-                                    .rate = x.options.rate};
+    struct workload_options load = {
+        .seed = options->seed, .clients = x.options.clients, .keys = x.options.keys, .rate = x.options.rate};
     if ((code = workload_new(t, &load, &x.workload, err)) != 0)
         return code;
     world_timer_init(&x.window, t->world, take_window, &x);

@@ -277,11 +277,9 @@ static void test_bad_options(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_correct),     cmocka_unit_test(test_early_ack),
-        cmocka_unit_test(test_no_sync),     cmocka_unit_test(test_stale),
-        cmocka_unit_test(test_not_injected), cmocka_unit_test(test_cannot_come_back),
-        cmocka_unit_test(test_interrupt),   cmocka_unit_test(test_same_seed),
-        cmocka_unit_test(test_bad_options),
+        cmocka_unit_test(test_correct),   cmocka_unit_test(test_early_ack),    cmocka_unit_test(test_no_sync),
+        cmocka_unit_test(test_stale),     cmocka_unit_test(test_not_injected), cmocka_unit_test(test_cannot_come_back),
+        cmocka_unit_test(test_interrupt), cmocka_unit_test(test_same_seed),    cmocka_unit_test(test_bad_options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,8 +25,13 @@ int64_t history_invoke(struct history *h, int32_t process, enum operation_kind k
 {
     if (!array_grow_((void **)&h->operations, &h->capacity, h->count + 1, sizeof *h->operations))
         return ERROR_MEMORY;
-    h->operations[h->count] = (struct operation){.process = process, .kind = kind, .key = key, .value = value,
-                                                 .end = END_OPEN, .invoked = now, .ended = UINT64_MAX};
+    h->operations[h->count] = (struct operation){.process = process,
+                                                 .kind = kind,
+                                                 .key = key,
+                                                 .value = value,
+                                                 .end = END_OPEN,
+                                                 .invoked = now,
+                                                 .ended = UINT64_MAX};
     return (int64_t)h->count++;
 }
 

@@ -15,12 +15,12 @@ enum operation_kind { OPERATION_READ, OPERATION_WRITE };
 enum operation_end { END_OPEN, END_OK, END_FAIL, END_INFO };
 
 struct operation {
-    int32_t process;          /* client; one operation at a time each; a client whose end is info gets a new number */
+    int32_t process; /* client; one operation at a time each; a client whose end is info gets a new number */
     enum operation_kind kind;
     uint32_t key;
-    int64_t value;            /* written or read; 0: absent. Written values are unique and above 0 */
+    int64_t value; /* written or read; 0: absent. Written values are unique and above 0 */
     enum operation_end end;
-    uint64_t invoked, ended;  /* ns; `ended` UINT64_MAX while open or info */
+    uint64_t invoked, ended; /* ns; `ended` UINT64_MAX while open or info */
 };
 struct history {
     struct operation *operations; /* by invocation time */

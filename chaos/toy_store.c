@@ -10,14 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NODE         "store"
-#define ADDRESS      "store:8002"
-#define LOG_FILE     "/log"
-#define LOG_MAX      ((size_t)16 << 20)
-#define KEYS         64
-#define VALUE_MAX    24
-#define LATE         ((uint64_t)(40 * MILLISECOND)) /* TOY_EARLY_ACK: between the answer and the write */
-#define STALE_EVERY  40                              /* TOY_STALE: one read of so many */
+#define NODE        "store"
+#define ADDRESS     "store:8002"
+#define LOG_FILE    "/log"
+#define LOG_MAX     ((size_t)16 << 20)
+#define KEYS        64
+#define VALUE_MAX   24
+#define LATE        ((uint64_t)(40 * MILLISECOND)) /* TOY_EARLY_ACK: between the answer and the write */
+#define STALE_EVERY 40                             /* TOY_STALE: one read of so many */
 
 /* ---- the server ---- */
 
@@ -186,10 +186,15 @@ static void server_stop(void *state)
 static int server_start(struct world *w, int argc, const char *const *argv, void **state, struct error *err)
 {
     static const struct rpc_method methods[] = {
-        {.name = "Read", .input = &store__read_request__descriptor, .output = &store__read_response__descriptor,
+        {.name = "Read",
+         .input = &store__read_request__descriptor,
+         .output = &store__read_response__descriptor,
          .unary = on_read},
-        {.name = "Write", .input = &store__write_request__descriptor, .output = &store__write_response__descriptor,
-         .unary = on_write, .cancelled = on_write_cancelled},
+        {.name = "Write",
+         .input = &store__write_request__descriptor,
+         .output = &store__write_response__descriptor,
+         .unary = on_write,
+         .cancelled = on_write_cancelled},
     };
     static const struct rpc_service service = {.name = "store.Store", .methods = methods, .method_count = 2};
     struct server *s = calloc(1, sizeof *s);
@@ -314,10 +319,17 @@ void toy_init(struct toy *t, const char *behaviour, uint64_t seed)
     assert_int_equal(pb_pool_new(proto_set(), "set", &t->pool, NULL), 0);
     struct world *w = sim_node(t->sim, "harrow");
     t->component = (struct target_component){.name = NODE, .address = ADDRESS, .services = services, .stateful = true};
-    t->results = (struct result_stream){.write = keep_line, .arg = t, .now = virtual_now, .now_arg = w,
-                                        .started = world_now(w)};
-    t->target = (struct target){.operations = &operations, .world = w, .system = "toy", .driver = "sim", .pool = t->pool,
-                                .components = &t->component, .component_count = 1, .seed = seed, .results = &t->results};
+    t->results =
+        (struct result_stream){.write = keep_line, .arg = t, .now = virtual_now, .now_arg = w, .started = world_now(w)};
+    t->target = (struct target){.operations = &operations,
+                                .world = w,
+                                .system = "toy",
+                                .driver = "sim",
+                                .pool = t->pool,
+                                .components = &t->component,
+                                .component_count = 1,
+                                .seed = seed,
+                                .results = &t->results};
     assert_int_equal(start(t, NULL), 0);
 }
 

@@ -219,8 +219,10 @@ static int begin(struct client *c, enum operation_kind kind, uint32_t key)
         c->operation = history_invoke(&w->history, c->process, kind, key, value, now);
         code = c->operation < 0 ? ERROR_MEMORY : 0;
         struct rpc_request request = {.path = kind == OPERATION_WRITE ? WRITE_PATH : READ_PATH,
-                                      .metadata = target_metadata(w->target), .timeout = OPERATION_LIMIT,
-                                      .message = text_bytes(&wire), .has_message = true};
+                                      .metadata = target_metadata(w->target),
+                                      .timeout = OPERATION_LIMIT,
+                                      .message = text_bytes(&wire),
+                                      .has_message = true};
         if (code == 0 && (code = rpc_unary(w->channel, &request, on_done, c, &c->call, NULL)) != 0) {
             history_end(&w->history, c->operation, END_FAIL, value, now);
             c->operation = -1;

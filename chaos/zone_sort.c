@@ -70,7 +70,7 @@ struct keys {
         uint32_t key;
         uint32_t number; /* by first appearance, from 1; 0: free */
         size_t zones;
-    } *slots;
+    } * slots;
     size_t slot_count, used;
 };
 

@@ -98,8 +98,8 @@ static int check_status(const struct node *status, bool http, struct error *err)
 
 static int check_expect(const struct node *step, bool http, struct error *err)
 {
-    static const char *const call_keys[] = {"status", "message",  "error",    "headers", "trailers",
-                                            "body",   "exactly",  "messages", "duration", NULL};
+    static const char *const call_keys[] = {"status", "message", "error",    "headers",  "trailers",
+                                            "body",   "exactly", "messages", "duration", NULL};
     static const char *const http_keys[] = {"status", "headers", "body", "exactly", "duration", NULL};
     const struct node *expect = NULL;
     int code = node_may_map(step, "expect", &expect, err);
@@ -166,7 +166,8 @@ static int check_http(const struct node *step, const struct node *http, struct e
     int count = 0;
     for (size_t i = 0; bodies[i] != NULL; i++)
         if (node_get(step, bodies[i]) != NULL && ++count > 1)
-            return node_error(node_get(step, bodies[i]), err, ERROR_INVALID, "a request has one of json, form and body");
+            return node_error(node_get(step, bodies[i]), err, ERROR_INVALID,
+                              "a request has one of json, form and body");
     int code = node_may_map(step, "headers", &ignored, err);
     if (code == 0)
         code = node_may_map(step, "form", &ignored, err);
@@ -338,7 +339,8 @@ static int check_doubles(const struct flow *f, const struct node *list, struct e
         if (!f->contract)
             return node_error(name, err, ERROR_INVALID, "only a contract stands on doubles: \"contract: NAME\"");
         if (f->doubles == NULL || node_get(f->doubles, (const char *)name->text.data) == NULL)
-            return node_error(name, err, ERROR_NOT_FOUND, "there is no double \"%s\": the contract's \"doubles\" name them",
+            return node_error(name, err, ERROR_NOT_FOUND,
+                              "there is no double \"%s\": the contract's \"doubles\" name them",
                               (const char *)name->text.data);
     }
     return 0;

@@ -74,7 +74,7 @@ static void golden_verify(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        TEST(golden_mismatch), TEST(golden_many), TEST(golden_status),  TEST(golden_variable), TEST(golden_field),
+        TEST(golden_mismatch), TEST(golden_many),    TEST(golden_status),  TEST(golden_variable), TEST(golden_field),
         TEST(golden_http),     TEST(golden_refused), TEST(golden_retried), TEST(golden_verify),
     };
     update = argc > 1 && strcmp(argv[1], "--update") == 0;

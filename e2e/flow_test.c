@@ -8,9 +8,9 @@
 
 #include <string.h>
 
-#define STEP(text)   "flow: f\nsteps:\n  - " text "\n"
-#define EXPECT(text) STEP("call: a.A/B\n    expect: " text)
-#define HTTP(text)   STEP("http: GET /\n    " text)
+#define STEP(text)     "flow: f\nsteps:\n  - " text "\n"
+#define EXPECT(text)   STEP("call: a.A/B\n    expect: " text)
+#define HTTP(text)     STEP("http: GET /\n    " text)
 #define CONTRACT(text) "contract: c\nprovider: p\ndoubles: {s: a.S}\nsteps:\n  - " text "\n"
 
 /* The message, "" when it is taken. */
@@ -37,7 +37,8 @@ static void errors(void **state)
         {"- flow", "x.yaml:1:1: a flow is a map that begins with \"flow: NAME\", and this is a list"},
         {"flows: []", "x.yaml:1:8: there are no flows in this file"},
         {"flows: 3", "x.yaml:1:8: flows: expected a list, found an integer"},
-        {"flows: [{flow: a, steps: [{wait: 1s}]}]\nflow: a", "x.yaml:2:1: unknown key \"flow\"; did you mean \"flows\"?"},
+        {"flows: [{flow: a, steps: [{wait: 1s}]}]\nflow: a",
+         "x.yaml:2:1: unknown key \"flow\"; did you mean \"flows\"?"},
         {"flows: [7]", "x.yaml:1:9: a flow is a map that begins with \"flow: NAME\", and this is an integer"},
         {"flows:\n  - {flow: a, steps: [{wait: 1s}]}\n  - {flow: a, steps: [{wait: 1s}]}",
          "x.yaml:3:5: there is a flow \"a\" in line 2 already"},
@@ -55,8 +56,9 @@ static void errors(void **state)
          "x.yaml:2:16: \"unique\" is no name for a variable: letters, digits and _, and \"unique\" is taken"},
         {"flow: f\nvars: {a-b: 1}\nsteps: [{wait: 1s}]",
          "x.yaml:2:13: \"a-b\" is no name for a variable: letters, digits and _, and \"unique\" is taken"},
-        {"flow: f\nprovider: p\nsteps: [{wait: 1s}]", "x.yaml:2:1: unknown key \"provider\"; known are: flow, about, vars, "
-                                                      "steps, finally"},
+        {"flow: f\nprovider: p\nsteps: [{wait: 1s}]",
+         "x.yaml:2:1: unknown key \"provider\"; known are: flow, about, vars, "
+         "steps, finally"},
         {"flow: f\nsteps: [{wait: 1s}]\nfinally: [{wiat: 1s}]",
          "x.yaml:3:11: no step is called \"wiat\": did you mean \"wait\"?"},
         {"contract: c\nsteps: [{wait: 1s}]", "x.yaml:1:1: contract \"c\" names no \"provider\""},
@@ -71,8 +73,9 @@ static void errors(void **state)
         {STEP("call: a.A/B\n    expct: {}"), "x.yaml:4:5: unknown key \"expct\"; did you mean \"expect\"?"},
         {STEP("call: a.A.B"), "x.yaml:3:11: \"call\" is Service/Method: \"store.Store/Read\""},
         {STEP("call: [a]"), "x.yaml:3:11: \"call\" is Service/Method: \"store.Store/Read\""},
-        {STEP("call: a.A/B\n    name: 7"), "x.yaml:4:11: name: expected text, found an integer (write it in quotes if text "
-                                           "is meant)"},
+        {STEP("call: a.A/B\n    name: 7"),
+         "x.yaml:4:11: name: expected text, found an integer (write it in quotes if text "
+         "is meant)"},
         {STEP("call: a.A/B\n    metadata: [x]"), "x.yaml:4:15: metadata: expected a map, found a list"},
         {STEP("call: a.A/B\n    within: 5"), "x.yaml:4:13: within: a duration needs a unit (250ms, 5s, 1m30s)"},
         {STEP("wait: soon"), "x.yaml:3:11: wait: \"soon\": expected a number at character 1"},
@@ -107,7 +110,8 @@ static void errors(void **state)
         {EXPECT("{body: {$any: x}}"), "x.yaml:4:27: $any takes true or false"},
         {EXPECT("{body: {$min: x}}"), "x.yaml:4:27: $min takes a number"},
         {EXPECT("{body: {$size: -1}}"), "x.yaml:4:28: $size takes a count"},
-        {EXPECT("{body: {$not: {$contains: [{$regx: x}]}}}"), "x.yaml:4:41: unknown key \"$regx\"; did you mean \"$regex\"?"},
+        {EXPECT("{body: {$not: {$contains: [{$regx: x}]}}}"),
+         "x.yaml:4:41: unknown key \"$regx\"; did you mean \"$regex\"?"},
         {EXPECT("{body: {$min: 1, a: 2}}"), "x.yaml:4:30: unknown key \"a\"; known are: $type, $regex, $min, $max, "
                                             "$contains, $absent, $size, $any, $not"},
         {EXPECT("{body: {a: 2, $min: 1}}"), "x.yaml:4:33: $min stands beside ordinary keys: matchers stand alone"},
@@ -174,8 +178,9 @@ static void taken(void **state)
 /* Whichever allocation fails, it is said, and nothing is left behind. */
 static void memory_runs_out(void **state)
 {
-    static const char yaml[] = "flows:\n  - {flow: a, steps: [{wait: 1s}]}\n  - {contract: b, provider: p, doubles: {s: a.S},"
-                               " steps: [{double: s, answer: {method: M}}]}\n";
+    static const char yaml[] =
+        "flows:\n  - {flow: a, steps: [{wait: 1s}]}\n  - {contract: b, provider: p, doubles: {s: a.S},"
+        " steps: [{double: s, answer: {method: M}}]}\n";
     size_t n = 1;
     (void)state;
     for (bool hit = true; hit; n++) {
@@ -307,9 +312,9 @@ static void examples(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(errors),  cmocka_unit_test(not_yaml), cmocka_unit_test(taken), cmocka_unit_test(accessors),
-        cmocka_unit_test(folders), cmocka_unit_test(shipped),  cmocka_unit_test(examples),
-        cmocka_unit_test(memory_runs_out),
+        cmocka_unit_test(errors),    cmocka_unit_test(not_yaml),        cmocka_unit_test(taken),
+        cmocka_unit_test(accessors), cmocka_unit_test(folders),         cmocka_unit_test(shipped),
+        cmocka_unit_test(examples),  cmocka_unit_test(memory_runs_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

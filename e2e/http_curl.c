@@ -174,11 +174,11 @@ static int outcome(struct flow_context *x, const struct http_request *r, struct 
                          REPLY_MAX >> 20);
     if (result == CURLE_OK)
         return 0;
-    int code = result == CURLE_OPERATION_TIMEDOUT   ? ERROR_TIMEOUT
-               : result == CURLE_COULDNT_CONNECT    ? ERROR_REFUSED
-               : result == CURLE_URL_MALFORMAT      ? ERROR_INVALID
+    int code = result == CURLE_OPERATION_TIMEDOUT     ? ERROR_TIMEOUT
+               : result == CURLE_COULDNT_CONNECT      ? ERROR_REFUSED
+               : result == CURLE_URL_MALFORMAT        ? ERROR_INVALID
                : result == CURLE_UNSUPPORTED_PROTOCOL ? ERROR_INVALID
-                                                    : ERROR_IO;
+                                                      : ERROR_IO;
     x->wrong = x->wrong || code == ERROR_INVALID;
     return error_set(&x->error, code, "%s %s: %s", r->method, r->url, curl_easy_strerror(result));
 }
@@ -194,8 +194,8 @@ int http_by_curl(struct flow_context *x, const struct http_request *r)
         return flow_memory(x);
     }
     prepare(s->easy, r, headers, &t);
-    CURLcode result = curl_multi_add_handle(s->multi, s->easy) == CURLM_OK ? transfer_wait(x, s->multi)
-                                                                            : CURLE_FAILED_INIT;
+    CURLcode result =
+        curl_multi_add_handle(s->multi, s->easy) == CURLM_OK ? transfer_wait(x, s->multi) : CURLE_FAILED_INIT;
     long status = 0;
     double seconds = 0;
     curl_easy_getinfo(s->easy, CURLINFO_RESPONSE_CODE, &status);

@@ -85,8 +85,14 @@ static void failures(void **state)
     assert_string_equal(message, "step 1 http GET /text: shop has no gateway: give a whole URL");
 }
 
-#define SIM(f)  {#f " (sim)", f, test_system_setup_sim, test_system_teardown, NULL}
-#define REAL(f) {#f " (curl)", f, test_system_setup_real, test_system_teardown, NULL}
+#define SIM(f)                                                                                                         \
+    {                                                                                                                  \
+#f " (sim)", f, test_system_setup_sim, test_system_teardown, NULL                                              \
+    }
+#define REAL(f)                                                                                                        \
+    {                                                                                                                  \
+#f " (curl)", f, test_system_setup_real, test_system_teardown, NULL                                            \
+    }
 
 int main(void)
 {

@@ -37,8 +37,8 @@ int flow_parse(struct bytes input, const char *name, struct flow_list *out, stru
 /* One mismatch: where in the file it was expected, where in the answer it was looked for. */
 struct mismatch {
     const struct node *expected;
-    char *path;   /* owned: "body.note.title" */
-    char *text;   /* owned: "expected ..., got ..." */
+    char *path; /* owned: "body.note.title" */
+    char *text; /* owned: "expected ..., got ..." */
 };
 
 struct flow_context {
@@ -46,14 +46,14 @@ struct flow_context {
     const struct flow *flow;
     const struct e2e_options *options;
     struct http_session *http; /* connections kept between steps; NULL until used */
-    json_t *variables; /* object */
-    json_t *answer;    /* of the last step */
-    struct text sent;  /* the last step's request, for people */
+    json_t *variables;         /* object */
+    json_t *answer;            /* of the last step */
+    struct text sent;          /* the last step's request, for people */
     ARRAY(struct mismatch) mismatches;
-    uint64_t unique;   /* counts ${unique} */
-    int attempts;      /* of the last step */
-    uint64_t elapsed;  /* ns, all its attempts together */
-    bool wrong;        /* the flow itself is: no retry can mend it */
+    uint64_t unique;    /* counts ${unique} */
+    int attempts;       /* of the last step */
+    uint64_t elapsed;   /* ns, all its attempts together */
+    bool wrong;         /* the flow itself is: no retry can mend it */
     struct error error; /* why a step could not be carried out at all */
 };
 
@@ -99,7 +99,8 @@ extern const char *const matcher_names[];
 /* Is this a map of matchers ($regex, $min, ...)? */
 bool is_matcher(const struct node *n);
 /* Adds a mismatch for everything that differs. `exact`: maps may not hold more than expected. */
-void match_node(struct flow_context *x, const struct node *expected, const json_t *actual, const char *path, bool exact);
+void match_node(struct flow_context *x, const struct node *expected, const json_t *actual, const char *path,
+                bool exact);
 void mismatches_clear(struct flow_context *x);
 
 /* ---- steps: each leaves `answer` (or `error` set and a code) ---- */

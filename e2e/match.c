@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const matcher_names[] = {"$type", "$regex", "$min", "$max", "$contains", "$absent", "$size", "$any", "$not",
-                                     NULL};
+const char *const matcher_names[] = {"$type",   "$regex", "$min", "$max", "$contains",
+                                     "$absent", "$size",  "$any", "$not", NULL};
 
 bool is_matcher(const struct node *n)
 {
@@ -218,8 +218,8 @@ static bool matches_one(struct flow_context *x, const char *name, const struct n
 static void describe(struct flow_context *x, const char *name, const struct node *wanted, struct text *out)
 {
     static const char *const words[] = {
-        "$type",     "a value of type ", "$regex", "a match of ", "$min", "at least ", "$max", "at most ",
-        "$contains", "it to contain ",   "$size",  "a size of ",  "$not", "anything but ",
+        "$type",    "a value of type ", "$regex",         "a match of ", "$min",       "at least ", "$max",
+        "at most ", "$contains",        "it to contain ", "$size",       "a size of ", "$not",      "anything but ",
     };
     bool no_value = strcmp(name, "$absent") == 0 ? wanted->boolean : strcmp(name, "$any") == 0 && !wanted->boolean;
     if (strcmp(name, "$absent") == 0 || strcmp(name, "$any") == 0) {

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RETRY_FIRST   ((uint64_t)(10 * MILLISECOND)) /* between attempts; doubles */
-#define RETRY_MAX     ((uint64_t)(500 * MILLISECOND))
+#define RETRY_FIRST    ((uint64_t)(10 * MILLISECOND)) /* between attempts; doubles */
+#define RETRY_MAX      ((uint64_t)(500 * MILLISECOND))
 #define STEP_SHOWN_MAX 1000 /* bytes of request and answer in the result stream */
 
 int flow_wrong(struct flow_context *x, const struct node *n, int code, const char *format, ...)
@@ -149,8 +149,8 @@ static void emit_step(struct flow_context *x, const char *title, bool passed)
         show_answer(x, STEP_SHOWN_MAX, &received);
     result_emit(x->target->results, "step",
                 json_pack("{s:s, s:s, s:s, s:I, s:i, s:s, s:s}", "case", x->flow->name, "name", title, "status",
-                          passed ? "passed" : "failed", "duration", (json_int_t)x->elapsed, "attempts", x->attempts, "sent",
-                          text_string(&sent), "received", text_string(&received)));
+                          passed ? "passed" : "failed", "duration", (json_int_t)x->elapsed, "attempts", x->attempts,
+                          "sent", text_string(&sent), "received", text_string(&received)));
     text_deinit(&sent);
     text_deinit(&received);
 }

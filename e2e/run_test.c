@@ -64,8 +64,9 @@ static void streams(void **state)
                    "  - call: helloworld.Helloworld/PingPong\n"
                    "    request: []\n"
                    "    expect: {messages: []}\n");
-    fails(s, FLOW "  - call: helloworld.Helloworld/PingPong\n"
-                  "    request: [{stroke: 7}, {stroke: x}]\n",
+    fails(s,
+          FLOW "  - call: helloworld.Helloworld/PingPong\n"
+               "    request: [{stroke: 7}, {stroke: x}]\n",
           "step 1 call helloworld.Helloworld/PingPong: helloworld.Ping.stroke: \"x\" is no int64");
 }
 
@@ -158,7 +159,8 @@ static void matchers_refuse(void **state)
           "step 1 r: body.other: expected any value, got nothing");
     fails(s, FLOW "  - {call: helloworld.Helloworld/Call, name: r, request: {name: a}, expect: {exactly: {}}}\n",
           "step 1 r: body.msg: expected nothing there, got \"Hello a\"");
-    fails(s, FLOW "  - {call: helloworld.Helloworld/Call, name: r, request: {name: nobody}, expect: {status: ABORTED}}\n",
+    fails(s,
+          FLOW "  - {call: helloworld.Helloworld/Call, name: r, request: {name: nobody}, expect: {status: ABORTED}}\n",
           "step 1 r: status: expected \"ABORTED\", got \"NOT_FOUND\"");
 }
 
@@ -197,10 +199,11 @@ static void variables(void **state)
 static void unique(void **state)
 {
     struct test_system *s = *state;
-    static const char yaml[] = "flows:\n"
-                               "  - {flow: one, steps: [{call: helloworld.Helloworld/Call, request: {name: '${unique}'}},"
-                               " {call: helloworld.Helloworld/Call, request: {name: '${unique}'}}]}\n"
-                               "  - {flow: two, steps: [{call: helloworld.Helloworld/Call, request: {name: '${unique}'}}]}\n";
+    static const char yaml[] =
+        "flows:\n"
+        "  - {flow: one, steps: [{call: helloworld.Helloworld/Call, request: {name: '${unique}'}},"
+        " {call: helloworld.Helloworld/Call, request: {name: '${unique}'}}]}\n"
+        "  - {flow: two, steps: [{call: helloworld.Helloworld/Call, request: {name: '${unique}'}}]}\n";
     const char *sent[6];
     size_t count = 0, i;
     json_t *line;
@@ -324,13 +327,14 @@ static void doubles(void **state)
     s->options.doubles = &s->doubles;
     s->requests[0] = "{\"record\":{\"key\":\"a\"}}";
     s->requests[1] = "{\"record\":{\"key\":\"b\"}}";
-    passes(s, CONTRACT "  - {double: store, reset: true}\n"
-                       "  - set: {k: key}\n"
-                       "  - {double: store, answer: {method: Write, reply: {'name': '${k}'}}}\n"
-                       "  - {double: store, answer: {method: Write, call: 2, status: UNAVAILABLE, message: away}}\n"
-                       "  - {verify: store, method: Write, count: 2, requests: [{record: {key: a}}, {record: {key: b}}],"
-                       " capture: {key: '$.requests[1].record.key'}}\n"
-                       "  - {verify: store, method: Write, count: {$min: 1}, requests: {$contains: {record: {key: '${key}'}}}}\n");
+    passes(s, CONTRACT
+           "  - {double: store, reset: true}\n"
+           "  - set: {k: key}\n"
+           "  - {double: store, answer: {method: Write, reply: {'name': '${k}'}}}\n"
+           "  - {double: store, answer: {method: Write, call: 2, status: UNAVAILABLE, message: away}}\n"
+           "  - {verify: store, method: Write, count: 2, requests: [{record: {key: a}}, {record: {key: b}}],"
+           " capture: {key: '$.requests[1].record.key'}}\n"
+           "  - {verify: store, method: Write, count: {$min: 1}, requests: {$contains: {record: {key: '${key}'}}}}\n");
     assert_string_equal(text_string(&s->told), "reset store\n"
                                                "store Write -1 {\"name\":\"key\"} OK \n"
                                                "store Write 2 {} UNAVAILABLE away\n");
@@ -406,9 +410,10 @@ static void filtered(void **state)
     struct flow_list flows = {0};
     struct e2e_summary summary;
     struct error err = ERROR_INIT;
-    assert_int_equal(flow_parse(bytes_of("flows:\n  - {flow: one, steps: [{wait: 1s}]}\n  - {flow: two, steps: [{wait: 1s}]}\n"),
-                                "x.yaml", &flows, NULL),
-                     0);
+    assert_int_equal(
+        flow_parse(bytes_of("flows:\n  - {flow: one, steps: [{wait: 1s}]}\n  - {flow: two, steps: [{wait: 1s}]}\n"),
+                   "x.yaml", &flows, NULL),
+        0);
     s->options.filter = "tw";
     assert_int_equal(e2e_run(&s->target, &flows, &s->options, &summary, &err), 0);
     assert_int_equal(summary.passed, 1);
@@ -437,10 +442,9 @@ static void depth(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(calls),    TEST(streams),         TEST(deadlines), TEST(undecodable), TEST(matchers),
-        TEST(unique),   TEST(matchers_refuse), TEST(variables), TEST(captures),    TEST(retried),
-        TEST(waits),    TEST(cleans_up),       TEST(faults),    TEST(doubles),     TEST(secrets),
-        TEST(filtered), TEST(interrupted),     TEST(depth),
+        TEST(calls),           TEST(streams),   TEST(deadlines), TEST(undecodable), TEST(matchers),    TEST(unique),
+        TEST(matchers_refuse), TEST(variables), TEST(captures),  TEST(retried),     TEST(waits),       TEST(cleans_up),
+        TEST(faults),          TEST(doubles),   TEST(secrets),   TEST(filtered),    TEST(interrupted), TEST(depth),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -66,9 +66,8 @@ static void on_finished(void *arg, const struct rpc_reply *reply)
                           metadata_value(reply->trailers), "messages", s->messages, "duration",
                           (double)reply->duration / (double)SECOND);
     /* Micro's errors are JSON in the status message. */
-    json_t *error = reply->message.len > 0
-                        ? json_loadb((const char *)reply->message.data, reply->message.len, 0, NULL)
-                        : NULL;
+    json_t *error =
+        reply->message.len > 0 ? json_loadb((const char *)reply->message.data, reply->message.len, 0, NULL) : NULL;
     if (s->answer != NULL && json_is_object(error))
         json_object_set(s->answer, "error", error);
     if (s->answer != NULL && !s->method->server_streaming && json_array_size(s->messages) > 0)

@@ -20,9 +20,11 @@ int double_answer_read(const struct node *answer, struct double_answer *out, str
     if (status != NULL && !grpc_status_parse(status, &out->status))
         return node_error(node_get(answer, "status"), err, ERROR_INVALID, "\"%s\" is no gRPC status", status);
     if (out->status != GRPC_OK && out->reply != NULL)
-        return node_error(out->reply, err, ERROR_INVALID, "a double answers with a reply or with a status, not with both");
+        return node_error(out->reply, err, ERROR_INVALID,
+                          "a double answers with a reply or with a status, not with both");
     if (out->status == GRPC_OK && out->message[0] != '\0')
-        return node_error(node_get(answer, "message"), err, ERROR_INVALID, "a message goes with a status other than OK");
+        return node_error(node_get(answer, "message"), err, ERROR_INVALID,
+                          "a message goes with a status other than OK");
     return 0;
 }
 
@@ -84,8 +86,8 @@ static json_t *requests_of(struct flow_context *x, const char *who, const char *
     for (int64_t i = 0; i < count && code == 0; i++) {
         struct text json = TEXT_INIT;
         code = d->request(d->arg, who, method, i, &json, &x->error);
-        if (code == 0 && json_array_append_new(requests, json_loadb(text_string(&json), json.len, JSON_DECODE_ANY,
-                                                                    NULL)) != 0)
+        if (code == 0 &&
+            json_array_append_new(requests, json_loadb(text_string(&json), json.len, JSON_DECODE_ANY, NULL)) != 0)
             code = flow_memory(x);
         text_deinit(&json);
     }

@@ -91,16 +91,28 @@ static void store_read(struct rpc_call *call, const ProtobufCMessage *message, v
 }
 
 static const struct rpc_method hello_methods[] = {
-    {.name = "Call", .input = &helloworld__request__descriptor, .output = &helloworld__response__descriptor,
-     .unary = greet, .cancelled = gone},
-    {.name = "Stream", .input = &helloworld__streaming_request__descriptor,
-     .output = &helloworld__streaming_response__descriptor, .unary = count},
-    {.name = "PingPong", .input = &helloworld__ping__descriptor, .output = &helloworld__pong__descriptor,
-     .open = ping_open, .message = ping, .half_closed = ping_over, .cancelled = gone},
+    {.name = "Call",
+     .input = &helloworld__request__descriptor,
+     .output = &helloworld__response__descriptor,
+     .unary = greet,
+     .cancelled = gone},
+    {.name = "Stream",
+     .input = &helloworld__streaming_request__descriptor,
+     .output = &helloworld__streaming_response__descriptor,
+     .unary = count},
+    {.name = "PingPong",
+     .input = &helloworld__ping__descriptor,
+     .output = &helloworld__pong__descriptor,
+     .open = ping_open,
+     .message = ping,
+     .half_closed = ping_over,
+     .cancelled = gone},
 };
 static const struct rpc_service hello = {.name = "helloworld.Helloworld", .methods = hello_methods, .method_count = 3};
 static const struct rpc_method store_methods[] = {
-    {.name = "Read", .input = &store__read_request__descriptor, .output = &store__read_response__descriptor,
+    {.name = "Read",
+     .input = &store__read_request__descriptor,
+     .output = &store__read_response__descriptor,
      .unary = store_read},
 };
 static const struct rpc_service store = {.name = "store.Store", .methods = store_methods, .method_count = 1};
@@ -130,9 +142,11 @@ static void answer_http(void *arg, struct http_exchange *x)
     }
     if (strcmp(http_path(x), "/silence") == 0)
         return; /* answered when the client is gone, or the server */
-    text_printf(&out, "{\"method\":\"%s\",\"path\":\"%s\",\"query\":\"%s\",\"type\":\"%s\",\"asked\":\"%s\",\"length\":\"%s\","
-                      "\"body\":\"",
-                http_method(x), http_path(x), http_query(x), type ? type : "", asked ? asked : "", length ? length : "");
+    text_printf(
+        &out,
+        "{\"method\":\"%s\",\"path\":\"%s\",\"query\":\"%s\",\"type\":\"%s\",\"asked\":\"%s\",\"length\":\"%s\","
+        "\"body\":\"",
+        http_method(x), http_path(x), http_query(x), type ? type : "", asked ? asked : "", length ? length : "");
     text_json(&out, (const char *)body.data, body.len);
     text_puts(&out, "\"}");
     http_respond(x, 200, "application/json", text_bytes(&out));
@@ -162,8 +176,8 @@ static int act(struct target *t, const char *component, enum target_action actio
 }
 static const struct target_operations operations = {.act = act};
 
-static int double_answer(void *arg, const char *name, const char *method, int64_t call, const char *reply_json, int status,
-                         const char *message, struct error *err)
+static int double_answer(void *arg, const char *name, const char *method, int64_t call, const char *reply_json,
+                         int status, const char *message, struct error *err)
 {
     struct test_system *s = arg;
     if (strcmp(method, "Write") != 0)

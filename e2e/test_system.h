@@ -20,9 +20,9 @@ struct test_system {
     struct target_component components[2];
     struct target target;
     struct e2e_options options;
-    json_t *lines;  /* what was emitted, in order */
-    int later;      /* refusals left for helloworld's "later" */
-    int calls;      /* of helloworld's Call */
+    json_t *lines;    /* what was emitted, in order */
+    int later;        /* refusals left for helloworld's "later" */
+    int calls;        /* of helloworld's Call */
     struct text acts; /* "kill helloworld\n" */
     /* The one double, "store": what it was told, and what it will say it was called with. */
     struct text told;

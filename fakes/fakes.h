@@ -56,7 +56,8 @@ int fake_delays(struct fake *f, const char *method, uint64_t delay); /* ns befor
 int fake_never_answers(struct fake *f, const char *method, bool on);
 /* Runs for each call; appends the reply's wire bytes and returns a status. NULL removes. */
 int fake_stub(struct fake *f, const char *method,
-              int (*stub)(void *arg, const struct fake_call *call, struct text *reply, struct text *message), void *arg);
+              int (*stub)(void *arg, const struct fake_call *call, struct text *reply, struct text *message),
+              void *arg);
 
 /* ---- serving ---- */
 /* Answers every method of its service on an rpc server: one double a server, since it is the server's fallback. The

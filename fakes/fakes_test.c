@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define THREADS          8
-#define CALLS_OF_THREAD  500
+#define THREADS         8
+#define CALLS_OF_THREAD 500
 
 struct fixture {
     struct pb_pool *pool;

@@ -41,8 +41,8 @@ struct method_state {
 struct fake {
     const struct pb_service *service;
     pthread_mutex_t lock;
-    struct method_state *methods;    /* as many as the service has */
-    ARRAY(struct record *) records;  /* in order of arrival */
+    struct method_state *methods;   /* as many as the service has */
+    ARRAY(struct record *) records; /* in order of arrival */
 };
 
 struct method_state *fake_method(const struct fake *f, const char *name); /* NULL: none of that name */

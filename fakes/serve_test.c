@@ -35,9 +35,8 @@ static void serve(struct fixture *x, const char *service)
     assert_int_equal(rpc_server_add_health(x->server), 0);
     assert_int_equal(fake_serve(x->fake, x->server), 0);
     assert_int_equal(rpc_server_listen(x->server, "0.0.0.0:8002", &err), 0);
-    assert_int_equal(rpc_channel_new(x->client, &(struct rpc_channel_options){.addresses = "double:8002"}, &x->channel,
-                                     &err),
-                     0);
+    assert_int_equal(
+        rpc_channel_new(x->client, &(struct rpc_channel_options){.addresses = "double:8002"}, &x->channel, &err), 0);
 }
 
 static int setup(void **state)

@@ -27,15 +27,15 @@ static const struct {
     {"HTTP/1.1 where HTTP/2 belongs", RAW("GET / HTTP/1.1\r\nHost: x\r\n\r\n")},
     {"HTTP/1.1 with two lengths",
      RAW("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab")},
-    {"a chunk without an end", RAW("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFF\r\n")},
+    {"a chunk without an end",
+     RAW("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFF\r\n")},
     {"TLS where plain text belongs", RAW("\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00")},
     {"DATA on a stream never opened", RAW(PREFACE SETTINGS "\x00\x00\x01\x00\x00\x00\x00\x00\x01x")},
     {"a frame longer than allowed", RAW(PREFACE SETTINGS "\xFF\xFF\xFF\x00\x00\x00\x00\x00\x01")},
     {"HEADERS on stream 0", RAW(PREFACE SETTINGS "\x00\x00\x01\x01\x04\x00\x00\x00\x00\x82")},
     {"HEADERS that are no HPACK", RAW(PREFACE SETTINGS "\x00\x00\x04\x01\x05\x00\x00\x00\x01\xFF\xFF\xFF\xFF")},
     {"CONTINUATION alone", RAW(PREFACE SETTINGS "\x00\x00\x01\x09\x04\x00\x00\x00\x01\x82")},
-    {"a window grown past its end",
-     RAW(PREFACE SETTINGS "\x00\x00\x04\x08\x00\x00\x00\x00\x00\x7F\xFF\xFF\xFF")},
+    {"a window grown past its end", RAW(PREFACE SETTINGS "\x00\x00\x04\x08\x00\x00\x00\x00\x00\x7F\xFF\xFF\xFF")},
     {"SETTINGS of five bytes", RAW(PREFACE "\x00\x00\x05\x04\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00")},
     {"PUSH_PROMISE from a client", RAW(PREFACE SETTINGS "\x00\x00\x04\x05\x04\x00\x00\x00\x01\x00\x00\x00\x02")},
     {"GOAWAY at once", RAW(PREFACE SETTINGS "\x00\x00\x08\x07\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00")},
@@ -108,10 +108,13 @@ static void report(struct engine *e, const struct target_component *c, const cha
 {
     char title[256];
     snprintf(title, sizeof title, "%s does not survive a connection with %s", c->name, what);
-    result_finding(e->target->results,
-                   &(struct result_finding){.pillar = "fuzz", .title = title, .severity = "bug", .oracle = "connection",
-                                            .target = c->name, .seed = e->options.seed,
-                                            .replay = e->options.replay});
+    result_finding(e->target->results, &(struct result_finding){.pillar = "fuzz",
+                                                                .title = title,
+                                                                .severity = "bug",
+                                                                .oracle = "connection",
+                                                                .target = c->name,
+                                                                .seed = e->options.seed,
+                                                                .replay = e->options.replay});
     e->summary->findings++;
 }
 
@@ -158,7 +161,9 @@ int engine_break_connections(struct engine *e, struct error *err)
         code = break_component(e, c, &r, err);
         if (code == 0)
             result_case(e->target->results,
-                        &(struct result_case){.pillar = "fuzz", .suite = "connections", .name = c->name,
+                        &(struct result_case){.pillar = "fuzz",
+                                              .suite = "connections",
+                                              .name = c->name,
                                               .status = e->summary->findings == before ? "passed" : "failed",
                                               .duration = (int64_t)(world_now(e->target->world) - started),
                                               .replay = e->options.replay});

@@ -60,7 +60,9 @@ bool engine_crashed(struct engine *e, const struct target_component *c)
 static struct outcome outcome_of(const struct slot *s, const struct rpc_reply *reply)
 {
     const struct engine *e = s->engine;
-    struct outcome o = {.status = reply->status, .message = reply->message, .stream = s->ended_by_us,
+    struct outcome o = {.status = reply->status,
+                        .message = reply->message,
+                        .stream = s->ended_by_us,
                         .duration = world_now(e->target->world) - s->started};
     if (s->ended_by_us && o.status == GRPC_CANCELLED)
         o.status = GRPC_OK;
@@ -151,8 +153,10 @@ static int slot_send(struct slot *s)
     s->has_body = s->body_broken = s->ended_by_us = false;
     s->replies = 0;
     s->started = world_now(e->target->world);
-    struct rpc_request request = {.path = m->path, .metadata = target_metadata(e->target),
-                                  .timeout = e->options.hang_after, .wait_for_ready = true};
+    struct rpc_request request = {.path = m->path,
+                                  .metadata = target_metadata(e->target),
+                                  .timeout = e->options.hang_after,
+                                  .wait_for_ready = true};
     if (!m->client_streaming) {
         request.has_message = true;
         request.message = text_bytes(&s->input.messages[0]);
@@ -244,8 +248,10 @@ const char *engine_try(struct engine *e, const struct fuzz_input *in, const stru
     struct rpc_channel *channel;
     world_timer_init(&t.slot.limit, e->target->world, on_limit, &t.slot);
     t.slot.started = world_now(e->target->world);
-    struct rpc_request request = {.path = in->method->path, .metadata = target_metadata(e->target),
-                                  .timeout = e->options.hang_after, .wait_for_ready = true};
+    struct rpc_request request = {.path = in->method->path,
+                                  .metadata = target_metadata(e->target),
+                                  .timeout = e->options.hang_after,
+                                  .wait_for_ready = true};
     if (!in->method->client_streaming) {
         request.has_message = true;
         request.message = text_bytes(&in->messages[0]);
@@ -375,11 +381,14 @@ static void report_finding(struct engine *e, struct fuzz_finding *f, size_t numb
         fuzz_input_write(&f->input, f->oracle, text_string(&replay), &file);
     }
     text_printf(&detail, "%s\nseen %" PRId64 " times\n%s", f->why, f->count, text_string(&file));
-    result_finding(e->target->results,
-                   &(struct result_finding){.pillar = "fuzz", .title = text_string(&title), .severity = "bug",
-                                            .oracle = f->oracle, .target = f->component->name,
-                                            .seed = e->options.seed, .replay = text_string(&replay),
-                                            .detail = text_string(&detail)});
+    result_finding(e->target->results, &(struct result_finding){.pillar = "fuzz",
+                                                                .title = text_string(&title),
+                                                                .severity = "bug",
+                                                                .oracle = f->oracle,
+                                                                .target = f->component->name,
+                                                                .seed = e->options.seed,
+                                                                .replay = text_string(&replay),
+                                                                .detail = text_string(&detail)});
     e->summary->findings++;
     text_deinit(&file);
     text_deinit(&path);
@@ -397,12 +406,17 @@ static void report_methods(struct engine *e)
         for (int s = 0; s < STATUSES; s++)
             if (t->statuses[s] > 0)
                 text_printf(&detail, " %s %" PRId64, grpc_status_name(s), t->statuses[s]);
-        struct result_case c = {.pillar = "fuzz", .suite = t->component->name, .name = t->method->path + 1,
-                                .status = t->findings > 0 ? "failed" : t->inputs > 0 ? "passed" : "skipped",
-                                .message = t->findings > 0 ? "see the findings"
+        struct result_case c = {.pillar = "fuzz",
+                                .suite = t->component->name,
+                                .name = t->method->path + 1,
+                                .status = t->findings > 0 ? "failed"
+                                          : t->inputs > 0 ? "passed"
+                                                          : "skipped",
+                                .message = t->findings > 0  ? "see the findings"
                                            : t->inputs == 0 ? "no input reached it within the budget"
                                                             : NULL,
-                                .detail = text_string(&detail), .replay = e->options.replay};
+                                .detail = text_string(&detail),
+                                .replay = e->options.replay};
         result_case(e->target->results, &c);
         text_deinit(&detail);
     }
@@ -432,8 +446,8 @@ static int run_one(struct engine *e, struct error *err)
         if (e->target->interrupted) {
             code = error_set(err, ERROR_CANCELLED, "interrupted");
         } else if (oracle != NULL) {
-            struct fuzz_finding f = {.input = in, .component = t->component, .oracle = oracle,
-                                     .why = text_take(&why), .count = 1};
+            struct fuzz_finding f = {
+                .input = in, .component = t->component, .oracle = oracle, .why = text_take(&why), .count = 1};
             t->findings++;
             report_finding(e, &f, 1);
             free(f.why);

@@ -11,21 +11,21 @@
 
 struct fuzz_options {
     uint64_t seed;
-    uint64_t budget;      /* ns; 0: no limit */
+    uint64_t budget;            /* ns; 0: no limit */
     uint64_t (*now)(void *arg); /* the clock the budget is counted by; NULL: the target's world */
     void *now_arg;
-    int64_t inputs_max;   /* 0: no limit */
-    const char *filter;   /* methods whose path contains this; NULL: all */
-    int in_flight;        /* per component; 0: 16 */
-    uint64_t hang_after;  /* ns without an answer that is a finding; 0: 5 s */
-    const char *corpus;   /* folder for findings' inputs; NULL: none are written */
+    int64_t inputs_max;  /* 0: no limit */
+    const char *filter;  /* methods whose path contains this; NULL: all */
+    int in_flight;       /* per component; 0: 16 */
+    uint64_t hang_after; /* ns without an answer that is a finding; 0: 5 s */
+    const char *corpus;  /* folder for findings' inputs; NULL: none are written */
     /* Files of the harness: its disk is the real one even when the target is simulated. `read` appends. */
     int (*write)(void *arg, const char *path, struct bytes content, struct error *err);
     int (*read)(void *arg, const char *path, struct text *out, struct error *err);
     void *file_arg;
-    const char *replay;   /* command before " --input FILE": "harrow replay" */
-    const char *input;    /* run only this input file */
-    int64_t only;         /* run only input number N of the seed; -1: all */
+    const char *replay; /* command before " --input FILE": "harrow replay" */
+    const char *input;  /* run only this input file */
+    int64_t only;       /* run only input number N of the seed; -1: all */
 };
 struct fuzz_summary {
     int64_t inputs, answered, findings, methods;

@@ -17,12 +17,12 @@
 
 enum planted {
     PLANTED_NOTHING,
-    PLANTED_INTERNAL, /* "gamma" anywhere in a message is answered INTERNAL */
-    PLANTED_HANG,     /* "beta" is never answered */
-    PLANTED_SCHEMA,   /* Helloworld.Call's answer is no Response */
+    PLANTED_INTERNAL,    /* "gamma" anywhere in a message is answered INTERNAL */
+    PLANTED_HANG,        /* "beta" is never answered */
+    PLANTED_SCHEMA,      /* Helloworld.Call's answer is no Response */
     PLANTED_LATE_SCHEMA, /* the first of Helloworld.Stream's answers is no StreamingResponse */
-    PLANTED_ACCEPTS,  /* messages are not looked at */
-    PLANTED_CRASH,    /* "gamma" kills the process; another takes its place at once */
+    PLANTED_ACCEPTS,     /* messages are not looked at */
+    PLANTED_CRASH,       /* "gamma" kills the process; another takes its place at once */
 };
 
 struct file {
@@ -178,10 +178,15 @@ static void bed_init(struct bed *b, enum planted planted)
     rpc_server_set_fallback(b->server, &handler, b);
     assert_int_equal(rpc_server_listen(b->server, "0.0.0.0:7000", NULL), 0);
     b->component = (struct target_component){.name = "toy", .address = ADDRESS, .services = services};
-    b->results = (struct result_stream){.write = keep_line, .arg = b, .now = virtual_now, .now_arg = w,
-                                        .started = world_now(w)};
-    b->target = (struct target){.operations = &operations, .world = w, .system = "toy", .driver = "sim",
-                                .pool = b->pool, .components = &b->component, .component_count = 1,
+    b->results =
+        (struct result_stream){.write = keep_line, .arg = b, .now = virtual_now, .now_arg = w, .started = world_now(w)};
+    b->target = (struct target){.operations = &operations,
+                                .world = w,
+                                .system = "toy",
+                                .driver = "sim",
+                                .pool = b->pool,
+                                .components = &b->component,
+                                .component_count = 1,
                                 .results = &b->results};
 }
 
@@ -200,8 +205,14 @@ static void bed_deinit(struct bed *b)
 
 static struct fuzz_options options_of(struct bed *b, uint64_t seed)
 {
-    return (struct fuzz_options){.seed = seed, .inputs_max = INPUTS, .hang_after = (uint64_t)SECOND, .corpus = "found",
-                                 .write = write_file, .read = read_file, .file_arg = b, .replay = "harrow fuzz",
+    return (struct fuzz_options){.seed = seed,
+                                 .inputs_max = INPUTS,
+                                 .hang_after = (uint64_t)SECOND,
+                                 .corpus = "found",
+                                 .write = write_file,
+                                 .read = read_file,
+                                 .file_arg = b,
+                                 .replay = "harrow fuzz",
                                  .only = -1};
 }
 
@@ -413,9 +424,9 @@ static void test_bad_options(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_clean),     cmocka_unit_test(test_internal),  cmocka_unit_test(test_hang),
-        cmocka_unit_test(test_schema),    cmocka_unit_test(test_accepts),   cmocka_unit_test(test_crash),
-        cmocka_unit_test(test_same_seed), cmocka_unit_test(test_by_number), cmocka_unit_test(test_interrupt),
+        cmocka_unit_test(test_clean),       cmocka_unit_test(test_internal),  cmocka_unit_test(test_hang),
+        cmocka_unit_test(test_schema),      cmocka_unit_test(test_accepts),   cmocka_unit_test(test_crash),
+        cmocka_unit_test(test_same_seed),   cmocka_unit_test(test_by_number), cmocka_unit_test(test_interrupt),
         cmocka_unit_test(test_bad_options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -55,16 +55,34 @@ unsigned fuzz_wire_type(const struct pb_field *f)
 
 static uint64_t interesting_integer(struct random *r)
 {
-    static const uint64_t values[] = {0, 1, 2, 3, 10, 100, 127, 128, 255, 256, 1000, 65535, 65536, INT32_MAX,
-                                      (uint64_t)INT32_MAX + 1, UINT32_MAX, (uint64_t)UINT32_MAX + 1, INT64_MAX,
-                                      (uint64_t)INT64_MAX + 1, UINT64_MAX, UINT64_MAX - 1};
+    static const uint64_t values[] = {0,
+                                      1,
+                                      2,
+                                      3,
+                                      10,
+                                      100,
+                                      127,
+                                      128,
+                                      255,
+                                      256,
+                                      1000,
+                                      65535,
+                                      65536,
+                                      INT32_MAX,
+                                      (uint64_t)INT32_MAX + 1,
+                                      UINT32_MAX,
+                                      (uint64_t)UINT32_MAX + 1,
+                                      INT64_MAX,
+                                      (uint64_t)INT64_MAX + 1,
+                                      UINT64_MAX,
+                                      UINT64_MAX - 1};
     switch (random_below(r, 4)) {
     case 0:
         return random_below(r, 16);
     case 1:
         return random_next(r);
     case 2:
-        return (uint64_t)-(int64_t)random_below(r, 1000);
+        return (uint64_t) - (int64_t)random_below(r, 1000);
     default:
         return values[random_below(r, sizeof values / sizeof values[0])];
     }

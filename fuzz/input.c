@@ -162,9 +162,9 @@ int fuzz_input_read(struct bytes file, const char *name, const struct pb_pool *p
     *out = (struct fuzz_input){.number = -1};
     int code = document_parse_json(file, name, &d, err);
     if (code == 0)
-        code = document_root(d)->kind == NODE_MAP
-                   ? read_fields(document_root(d), pool, out, err)
-                   : node_error(document_root(d), err, ERROR_INVALID, "an input is a map with \"path\" and \"messages\"");
+        code = document_root(d)->kind == NODE_MAP ? read_fields(document_root(d), pool, out, err)
+                                                  : node_error(document_root(d), err, ERROR_INVALID,
+                                                               "an input is a map with \"path\" and \"messages\"");
     if (code != 0)
         fuzz_input_deinit(out);
     document_free(d);

@@ -1,7 +1,8 @@
 /* One input: a method and the message bytes sent to it. Made from a seed and a number, or read from a finding's file:
  *
  *   {"harrow": "fuzz-input", "path": "/store.Store/Read", "lane": "near-valid", "defect": "utf8-bad",
- *    "messages": ["0a03..."], "number": 17, "seed": "42", "oracle": "internal", "replay": "harrow fuzz ... --input ..."}
+ *    "messages": ["0a03..."], "number": 17, "seed": "42", "oracle": "internal", "replay": "harrow fuzz ... --input
+ * ..."}
  */
 #ifndef FUZZ_INPUT_H
 #define FUZZ_INPUT_H

@@ -41,8 +41,10 @@ static int answer(void *arg, const char *name, const char *method, int64_t call,
         return unknown(name, err);
     if (fake_count(f, method) < 0)
         return error_set(err, ERROR_NOT_FOUND, "double \"%s\" has no method \"%s\"", name, method);
-    if (status != GRPC_OK)
-        return fake_fails(f, method, call, status, message);
+    if (status != GRPC_OK) {
+        int code = fake_fails(f, method, call, status, message);
+        return code == 0 ? 0 : error_set(err, code, "double \"%s\": %s", name, error_code_name(code));
+    }
     return fake_returns_json(f, method, call, reply_json, err);
 }
 

@@ -12,12 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PORT_FIRST     20000
-#define PORT_LAST      29000
-#define PORT_TRIES     200
-#define STOP_WITHIN    (6 * SECOND)
-#define VERIFY_WITHIN  (5 * SECOND)
-#define VERIFY_EVERY   (2 * MILLISECOND)
+#define PORT_FIRST    20000
+#define PORT_LAST     29000
+#define PORT_TRIES    200
+#define STOP_WITHIN   (6 * SECOND)
+#define VERIFY_WITHIN (5 * SECOND)
+#define VERIFY_EVERY  (2 * MILLISECOND)
 
 struct child {
     struct processes *owner;

@@ -386,7 +386,7 @@ static int sim_act(struct target *t, const char *component, enum target_action a
         part_cut(n, action == TARGET_PARTITION);
         return 0;
     case TARGET_ACTION_COUNT:
-        return ERROR_UNSUPPORTED;
+        return error_set(err, ERROR_UNSUPPORTED, "the sim driver has no such lever");
     }
     if (code != 0)
         return error_set(err, code, "cannot %s %s: %s", target_action_name(action), component, error_code_name(code));

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #define READY_WITHIN_DEFAULT (20 * SECOND)
+/* A name stands in --peers lists, file names and host names of a simulation. */
+#define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 
 static int out_of_memory(struct error *err)
 {
@@ -103,6 +105,9 @@ static int read_component(struct manifest *m, const struct node *node, struct ma
         return code;
     if (c->start != NULL && c->start[0] == NULL)
         return node_error(node_get(node, "start"), err, ERROR_INVALID, "\"start\" names no program");
+    if (c->name[0] == '\0' || c->name[strspn(c->name, NAME_CHARACTERS)] != '\0')
+        return node_error(node_get(node, "name"), err, ERROR_INVALID,
+                          "a component's name is made of letters, digits, \"-\", \"_\" and \".\"");
     if (manifest_find(m, c->name) != NULL)
         return node_error(node_get(node, "name"), err, ERROR_INVALID, "two components are called \"%s\"", c->name);
     return 0;
@@ -135,7 +140,8 @@ static int read_manifest(struct manifest *m, const struct node *root, struct err
     if ((code = node_may_list(root, "components", &list, err)) != 0)
         return code;
     if (list == NULL || list->list.count == 0)
-        return node_error(root, err, ERROR_INVALID, "a manifest needs \"components\": a list with at least one entry");
+        return node_error(list != NULL ? list : root, err, ERROR_INVALID,
+                          "a manifest needs \"components\": a list with at least one entry");
     if (list->list.count > MANIFEST_COMPONENTS_MAX)
         return node_error(list, err, ERROR_LIMIT, "more than %d components", MANIFEST_COMPONENTS_MAX);
     m->components = ARENA_NEW_N(&m->arena, struct manifest_component, list->list.count);

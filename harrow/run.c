@@ -110,8 +110,8 @@ static int open_stream(struct run *r, struct error *err)
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)r->seed);
     result_emit(&r->results, "run",
                 json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "id", strrchr(r->folder, '/') + 1, "system",
-                          r->manifest->name, "driver", common.driver, "seed", seed, "started", time,
-                          "command", r->command, "version", HARROW_VERSION));
+                          r->manifest->name, "driver", common.driver, "seed", seed, "started", time, "command",
+                          r->command, "version", HARROW_VERSION));
     return 0;
 }
 

@@ -15,8 +15,8 @@
 
 /* Appends the word, quoted where it must be, behind a blank when `out` holds something. */
 void words_add(struct text *out, const char *word);
-/* The words of `line`, NULL behind the last, in the arena. ERROR_SYNTAX: a quote without its end; ERROR_LIMIT: more than
- * WORDS_MAX words. */
+/* The words of `line`, NULL behind the last, in the arena. ERROR_SYNTAX: a quote without its end; ERROR_LIMIT: more
+ * than WORDS_MAX words. */
 int words_split(const char *line, struct arena *arena, char ***words, size_t *count, struct error *err);
 
 #endif

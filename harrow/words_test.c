@@ -9,10 +9,14 @@ static void words_are_quoted_where_they_must_be(void **state)
     static const struct {
         const char *word, *written;
     } cases[] = {
-        {"--seed=42", "--seed=42"},       {"systems/micro.yaml", "systems/micro.yaml"},
-        {"", "\"\""},                     {"two words", "\"two words\""},
-        {"say \"hi\"", "\"say \\\"hi\\\"\""}, {"a\\b", "\"a\\\\b\""},
-        {"$HOME", "\"\\$HOME\""},         {"it's", "\"it's\""},
+        {"--seed=42", "--seed=42"},
+        {"systems/micro.yaml", "systems/micro.yaml"},
+        {"", "\"\""},
+        {"two words", "\"two words\""},
+        {"say \"hi\"", "\"say \\\"hi\\\"\""},
+        {"a\\b", "\"a\\\\b\""},
+        {"$HOME", "\"\\$HOME\""},
+        {"it's", "\"it's\""},
         {"`id`;", "\"\\`id\\`;\""},
     };
     (void)state;

@@ -32,7 +32,8 @@ struct fixture {
     uint64_t duration;
 };
 
-static int serve(struct fixture *x, const char *node, const char *service, struct fake **fake, struct rpc_server **server)
+static int serve(struct fixture *x, const char *node, const char *service, struct fake **fake,
+                 struct rpc_server **server)
 {
     struct rpc_server_options options = {.package_free = true};
     return fake_new(pb_find_service(x->pool, service), fake) == 0 &&
@@ -45,15 +46,16 @@ static int serve(struct fixture *x, const char *node, const char *service, struc
 
 static int setup(void **state)
 {
-    static const char *const argv[] = {"micro", "notes", "--address", "0.0.0.0:8101", "--peers",
-                                       "store=store:8002,registry=registry:8002", NULL};
+    static const char *const argv[] = {
+        "micro", "notes", "--address", "0.0.0.0:8101", "--peers", "store=store:8002,registry=registry:8002", NULL};
     struct error err = ERROR_INIT;
     struct fixture *x = calloc(1, sizeof *x);
     if (x == NULL)
         return -1;
     *state = x;
     x->sim = sim_new(&(struct sim_options){.seed = 21});
-    if (x->sim == NULL || component_register_all(x->sim) != 0 || pb_pool_new(proto_set(), "proto", &x->pool, &err) != 0 ||
+    if (x->sim == NULL || component_register_all(x->sim) != 0 ||
+        pb_pool_new(proto_set(), "proto", &x->pool, &err) != 0 ||
         serve(x, "store", "store.Store", &x->store, &x->store_server) != 0 ||
         serve(x, "registry", "registry.Registry", &x->registry, &x->registry_server) != 0)
         return -1;
@@ -177,7 +179,8 @@ static const void *request(struct fixture *x, const char *method, const Protobuf
 
 static void holds_milk(struct fixture *x)
 {
-    static const char json[] = "{\"id\":\"7\",\"created\":\"2026-01-01T00:00:00Z\",\"title\":\"milk\",\"text\":\"two pints\"}";
+    static const char json[] =
+        "{\"id\":\"7\",\"created\":\"2026-01-01T00:00:00Z\",\"title\":\"milk\",\"text\":\"two pints\"}";
     uint8_t value[sizeof json];
     char key[] = "default:7";
     Store__Record record = STORE__RECORD__INIT, *records[] = {&record};
@@ -338,8 +341,8 @@ static void a_silent_store(void **state)
 static void junk_in_the_store(void **state)
 {
     struct fixture *x = *state;
-    assert_int_equal(fake_returns_json(x->store, "Read", -1, "{\"records\":[{\"key\":\"default:7\",\"value\":\"bm8ganNvbg==\"}]}",
-                                       NULL),
+    assert_int_equal(fake_returns_json(x->store, "Read", -1,
+                                       "{\"records\":[{\"key\":\"default:7\",\"value\":\"bm8ganNvbg==\"}]}", NULL),
                      0);
     assert_null(read_note(x, "7"));
     assert_int_equal(x->error.code, 500);

@@ -1,0 +1,303 @@
+/* The whole runtime in simulation, fed by libFuzzer: every component is a node, the input is what one client sends.
+ *
+ *   byte 0   the door: one of the components' gRPC ports, or the gateway's HTTP port
+ *   byte 1   how: raw bytes / raw bytes after a valid HTTP/2 preface / frames after it / gRPC calls
+ *   rest     raw, preface:  pieces: length, pause, bytes
+ *            frames:        frames: type, flags, stream, length, pause, payload (the header is made right)
+ *            calls:         calls: method (any of the contracts), flags (token, JSON), length, message
+ *
+ * Afterwards every node still runs and answers its health check, all in virtual time.
+ *
+ * A start of all components costs as much as a hundred inputs, so one simulation serves many inputs and is
+ * made anew, from the same seed, after RUNS_PER_SYSTEM of them. All of it is deterministic: a run of the same files in
+ * the same order does the same. A failure that does not come back from its file alone needs what came before it. */
+#include "base/log.h"
+#include "base/units.h"
+#include "harrow/sim_keys.h"
+#include "proto/set.h"
+#include "rpc/rpc.h"
+#include "runtime/api/api.h"
+#include "runtime/component.h"
+#include "runtime/service/service.h"
+#include "wire/grpc_fuzz.h"
+#include "world/sim.h"
+
+#include <string.h>
+
+#define RUNS_PER_SYSTEM 500
+#define NODES_MAX       16
+#define READY_WITHIN    ((uint64_t)(20 * SECOND)) /* all times are virtual */
+#define CALL_LIMIT      ((uint64_t)(200 * MILLISECOND))
+#define LAST_WORDS      ((uint64_t)(20 * MILLISECOND)) /* for answers before the connection is aborted */
+#define CALLS_MAX       8
+#define PIECES_MAX      64
+#define TOKEN_SECONDS   (365 * 24 * 3600)
+
+#define PREFACE  "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+#define SETTINGS "\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+
+enum mode { MODE_RAW, MODE_PREFACE, MODE_FRAMES, MODE_CALLS, MODE_COUNT };
+
+struct node {
+    const char *name;
+    char address[64];
+    struct rpc_channel *channel;
+};
+
+static struct {
+    struct sim *sim;
+    struct world *world;
+    struct node nodes[NODES_MAX];
+    size_t count;
+    struct text token;
+    int runs;
+} s;
+static struct pb_pool *pool;
+
+static void drop_line(void *arg, enum log_level level, const char *line, size_t len)
+{
+    (void)arg;
+    (void)level;
+    (void)line;
+    (void)len;
+}
+
+static void sign(const char *name, struct text *out)
+{
+    static const char *const scopes[] = {"service", NULL};
+    struct micro_claims claims = {.subject = name,
+                                  .type = "service",
+                                  .issuer = MICRO_NAMESPACE,
+                                  .name = name,
+                                  .scopes = scopes,
+                                  .expires = world_wall(s.world) / SECOND + TOKEN_SECONDS};
+    MUST(micro_token_sign(sim_private_key, &claims, out, NULL) == 0);
+}
+
+static void start(const struct component *c, const char *peers)
+{
+    char address[64];
+    struct text token = TEXT_INIT;
+    snprintf(address, sizeof address, "0.0.0.0:%d", MICRO_BASE_PORT + c->port_offset);
+    sign(c->name, &token);
+    const char *const argv[] = {"micro",
+                                c->name,
+                                "--data-dir",
+                                "/data",
+                                "--address",
+                                address,
+                                "--peers",
+                                peers,
+                                "--auth-public-key",
+                                sim_public_key,
+                                "--auth-token",
+                                text_string(&token),
+                                "--auth-private-key",
+                                sim_private_key,
+                                "--admin-secret",
+                                "correct horse"};
+    int argc = (int)(sizeof argv / sizeof argv[0]) - (strcmp(c->name, "auth") == 0 ? 0 : 4);
+    MUST(sim_start(s.sim, c->name, "micro", argc, argv, NULL) == 0);
+    text_deinit(&token);
+}
+
+/* The gateway's gRPC port is not its table port. */
+static int grpc_port(const struct component *c)
+{
+    return MICRO_BASE_PORT + (strcmp(c->name, "api") == 0 ? API_GRPC_OFFSET : c->port_offset);
+}
+
+static void system_stop(void)
+{
+    for (size_t i = 0; i < s.count; i++)
+        rpc_channel_free(s.nodes[i].channel);
+    if (s.sim != NULL)
+        sim_free(s.sim);
+    text_deinit(&s.token);
+    memset(&s, 0, sizeof s);
+}
+
+static void system_start(void)
+{
+    struct text peers = TEXT_INIT;
+    s.sim = sim_new(&(struct sim_options){.seed = 1});
+    MUST(s.sim != NULL && component_register_all(s.sim) == 0);
+    s.world = sim_node(s.sim, "client");
+    sign("tester", &s.token);
+    for (const struct component *c = components; c->name != NULL; c++)
+        text_printf(&peers, "%s%s=%s:%d", peers.len > 0 ? "," : "", c->name, c->name, MICRO_BASE_PORT + c->port_offset);
+    for (const struct component *c = components; c->name != NULL; c++) {
+        MUST(s.count < NODES_MAX);
+        struct node *n = &s.nodes[s.count++];
+        n->name = c->name;
+        snprintf(n->address, sizeof n->address, "%s:%d", c->name, grpc_port(c));
+        start(c, text_string(&peers));
+        MUST(rpc_channel_new(s.world, &(struct rpc_channel_options){.addresses = n->address}, &n->channel, NULL) == 0);
+        MUST(rpc_wait_ready(s.world, n->channel, "", READY_WITHIN, NULL) == 0);
+    }
+    text_deinit(&peers);
+}
+
+static void at_exit(void)
+{
+    system_stop();
+    pb_pool_free(pool);
+}
+
+/* ---- a connection ---- */
+
+struct connection {
+    struct world_stream *stream;
+    bool connected, over;
+};
+
+static void on_connected(void *arg)
+{
+    struct connection *c = arg;
+    c->connected = true;
+}
+
+static void on_readable(void *arg, struct bytes data)
+{
+    (void)arg;
+    (void)data;
+}
+
+static void on_ended(void *arg, int reason)
+{
+    struct connection *c = arg;
+    (void)reason;
+    c->over = true;
+}
+
+static bool is_settled(void *arg)
+{
+    const struct connection *c = arg;
+    return c->connected || c->over;
+}
+
+static void pause_for(uint8_t how)
+{
+    static const uint64_t pauses[] = {0, 0, (uint64_t)MILLISECOND, (uint64_t)(50 * MILLISECOND)};
+    if (pauses[how % 4] > 0)
+        world_sleep(s.world, pauses[how % 4]);
+}
+
+static void send_pieces(struct connection *c, struct bytes *input)
+{
+    for (int i = 0; i < PIECES_MAX && input->len > 0 && !c->over; i++) {
+        size_t len = fuzz_byte(input);
+        uint8_t how = fuzz_byte(input);
+        world_stream_write(c->stream, fuzz_take(input, len));
+        pause_for(how);
+    }
+}
+
+static void send_frames(struct connection *c, struct bytes *input)
+{
+    for (int i = 0; i < PIECES_MAX && input->len > 0 && !c->over; i++) {
+        uint8_t type = fuzz_byte(input), flags = fuzz_byte(input), stream = fuzz_byte(input);
+        size_t len = fuzz_byte(input);
+        uint8_t how = fuzz_byte(input);
+        struct bytes payload = fuzz_take(input, len);
+        uint8_t head[9] = {0, 0, (uint8_t)payload.len, type, flags, 0, 0, 0, stream};
+        world_stream_write(c->stream, BYTES(head, sizeof head));
+        world_stream_write(c->stream, payload);
+        pause_for(how);
+    }
+}
+
+static void converse(const char *address, enum mode mode, struct bytes *input)
+{
+    static const struct world_stream_events events = {
+        .connected = on_connected, .readable = on_readable, .ended = on_ended};
+    struct connection c = {0};
+    MUST(world_connect(s.world, address, &events, &c, &c.stream, NULL) == 0);
+    MUST(world_run_until(s.world, is_settled, &c, READY_WITHIN) == 0);
+    MUST(c.connected);
+    if (mode != MODE_RAW)
+        world_stream_write(c.stream, BYTES(PREFACE SETTINGS, sizeof PREFACE SETTINGS - 1));
+    if (mode == MODE_FRAMES)
+        send_frames(&c, input);
+    else
+        send_pieces(&c, input);
+    world_sleep(s.world, LAST_WORDS);
+    world_stream_abort(c.stream);
+}
+
+/* ---- calls ---- */
+
+static const struct pb_method *method_of(uint8_t which)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < pb_service_count(pool); i++)
+        count += pb_service_at(pool, i)->method_count;
+    size_t n = which % count;
+    for (size_t i = 0; i < pb_service_count(pool); i++) {
+        const struct pb_service *service = pb_service_at(pool, i);
+        if (n < service->method_count)
+            return &service->methods[n];
+        n -= service->method_count;
+    }
+    return NULL;
+}
+
+static void call(struct node *n, struct bytes *input)
+{
+    for (int i = 0; i < CALLS_MAX && input->len > 0; i++) {
+        const struct pb_method *m = method_of(fuzz_byte(input));
+        uint8_t flags = fuzz_byte(input);
+        struct bytes message = fuzz_take(input, fuzz_byte(input));
+        struct text bearer = TEXT_INIT;
+        struct rpc_answer answer = {0};
+        text_printf(&bearer, "Bearer %s", text_string(&s.token));
+        const struct grpc_header header = {bytes_of("authorization"), text_bytes(&bearer)};
+        struct rpc_request request = {.path = m->path,
+                                      .metadata = {&header, (flags & 1) != 0},
+                                      .timeout = CALL_LIMIT,
+                                      .content_type = (flags & 2) != 0 ? "application/grpc+json" : NULL,
+                                      .gzip = (flags & 4) != 0,
+                                      .message = message,
+                                      .has_message = true};
+        MUST(rpc_unary_wait(s.world, n->channel, &request, &answer, NULL) == 0);
+        MUST(answer.reply.status >= GRPC_OK && answer.reply.status <= GRPC_UNAUTHENTICATED);
+        rpc_answer_deinit(&answer);
+        text_deinit(&bearer);
+    }
+}
+
+/* ---- the target ---- */
+
+static void all_are_well(void)
+{
+    for (size_t i = 0; i < s.count; i++) {
+        MUST(sim_running(s.sim, s.nodes[i].name));
+        MUST(rpc_wait_ready(s.world, s.nodes[i].channel, "", READY_WITHIN, NULL) == 0);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct bytes input = BYTES(data, size);
+    if (pool == NULL) {
+        log_set_sink(drop_line, NULL);
+        MUST(pb_pool_new(proto_set(), "set", &pool, NULL) == 0 && atexit(at_exit) == 0);
+    }
+    if (size < 3)
+        return 0;
+    if (s.runs++ % RUNS_PER_SYSTEM == 0) {
+        system_stop();
+        system_start();
+        s.runs = 1;
+    }
+    size_t door = fuzz_byte(&input) % (s.count + 1);
+    enum mode mode = fuzz_byte(&input) % MODE_COUNT;
+    char http[64];
+    snprintf(http, sizeof http, "api:%d", MICRO_BASE_PORT + API_PORT_OFFSET);
+    if (mode == MODE_CALLS)
+        call(&s.nodes[door % s.count], &input);
+    else
+        converse(door < s.count ? s.nodes[door].address : http, mode, &input);
+    all_are_well();
+    return 0;
+}
