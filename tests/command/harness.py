@@ -1,6 +1,7 @@
 """What the command tests share: running harrow in a folder of its own, and counting what holds."""
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -62,7 +63,7 @@ class Folder:
 
 def replay_command(output):
     found = re.search(r"replay: (harrow .*)", output)
-    return found.group(1).split() if found else None
+    return shlex.split(found.group(1)) if found else None
 
 
 def finish():

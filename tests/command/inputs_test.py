@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Wrong input of every kind: the message says what and where, the exit code says whose fault it was."""
 import os
+import shlex
+import subprocess
 
 from harness import MANIFEST, Folder, check, finish, harrow
 
@@ -12,6 +14,8 @@ CASES = [
     ("no manifest", None, ["run"], 2, "expected MANIFEST"),
     ("bad duration", None, ["run", MANIFEST, "--budget", "5x"], 2, "expected a unit"),
     ("bad seed", None, ["run", MANIFEST, "--seed", "abc"], 2, "abc"),
+    ("pillar that is none", None, ["run", MANIFEST, "--skip", "e2e,fuz"], 2, 'no pillar is called "fuz"; did you mean "fuzz"?'),
+    ("simulated up", None, ["up", MANIFEST, "-d", "sim"], 2, "a simulated system lives only inside one command"),
     ("manifest not there", None, ["run", "nope.yaml"], 4, "nope.yaml: not found"),
     ("manifest not YAML", "system: [x\n", ["run", "{}"], 4, "{}:2:1: flow sequence without a closing bracket"),
     ("manifest not UTF-8", b"system: \xff\xfe\n", ["run", "{}"], 4, "{}:1:9"),
@@ -22,6 +26,12 @@ CASES = [
     ("manifest without components", "system: x\n", ["run", "{}"], 4, '{}:1:1: a manifest needs "components"'),
     ("unknown name in a text", "system: x\nstart: [/bin/true]\ncomponents:\n  - {name: a, address: '127.0.0.1:${prt}'}\n",
      ["run", "{}"], 4, "${prt} is not known here"),
+    ("name without an end", "system: x\nstart: ['${data']\ncomponents:\n  - {name: a, address: '127.0.0.1:${port}'}\n",
+     ["run", "{}"], 4, '"${data" has a "${" without its "}"'),
+    ("component that no simulation knows", "system: x\ncomponents:\n  - {name: a, program: b, address: '127.0.0.1:${port}'}\n",
+     ["e2e", "{}", "-d", "sim"], 4, '{}:3:5: component a: there is no program "b" to simulate'),
+    ("component that names no program", "system: x\ncomponents:\n  - {name: a, address: '127.0.0.1:${port}'}\n",
+     ["e2e", "{}", "-d", "sim"], 3, '{}:3:5: component a names no "program"'),
     ("missing binary", "system: x\nstart: [/nonexistent/prog]\ncomponents:\n  - {name: a, address: '127.0.0.1:${port}'}\n",
      ["run", "{}"], 3, "cannot run /nonexistent/prog: No such file or directory"),
     ("a system that ends at once",
@@ -40,9 +50,32 @@ CASES = [
     ("unknown target", None, ["chaos", MANIFEST, "-d", "sim", "--target", "stroe"], 4, 'no component "stroe"'),
     ("stream that is none", "system: x\n", ["report", "{}"], 4, "{}:1:"),
     ("finding that is none", "[1]\n", ["replay", "{}"], 4, "{}:1:1"),
+    ("run folder that is none", None, ["replay", "nowhere"], 3, "nowhere: not found"),
+    ("finding without a command", '{"replay": 1}', ["replay", "{}"], 4, "{}:1:12: replay: expected text"),
+    ("finding with a foreign command", '{"replay": "sh -c id"}', ["replay", "{}"], 4,
+     "the recorded command is not one that harrow prints: sh -c id"),
+    ("finding that replays itself", '{"replay": "harrow replay {}"}', ["replay", "{}"], 4, "is not one that harrow prints"),
+    ("finding with an open quote", '{"replay": "harrow e2e \'x"}', ["replay", "{}"], 4, "a ' without its end"),
     ("fuzz input that is none", '{"harrow": "fuzz-input", "path": "/no.Such/Method", "lane": "valid", "messages": ["0"]}',
      ["fuzz", MANIFEST, "-d", "sim", "--input", "{}"], 4, "{}:1:34: no method /no.Such/Method"),
 ]
+
+
+def completes(folder, command):
+    """The bash completion, loaded into a real bash, offers the command's options, or the commands themselves."""
+    got, script = harrow("completion", "bash", folder=folder)
+    with open(os.path.join(folder, "completion.bash"), "w") as f:
+        f.write(script)
+    typed = f"harrow {command} --" if command else "harrow "
+    done = subprocess.run(["bash", "--norc", "-c", "source completion.bash; COMP_WORDS=(%s); COMP_CWORD=%d; COMP_LINE=%s; "
+                           "COMP_POINT=${#COMP_LINE}; $(complete -p harrow | sed -E 's/.*-F ([^ ]+).*/\\1/') harrow; "
+                           "printf '%%s\\n' \"${COMPREPLY[@]}\"" % (
+                               f"harrow {command} --" if command else "harrow ''", 2 if command else 1,
+                               shlex.quote(typed))], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    offered = {word.strip() for word in done.stdout.split()}
+    wanted = {"": {"run", "up", "e2e", "contract", "fuzz", "chaos", "replay", "report"}, "replay": {"--print", "--number"},
+              "report": {"--format", "--output"}}.get(command, {"--driver", "--seed", "--json"})
+    check(got == 0 and wanted <= offered, f"bash completes {typed!r}", done.stdout)
 
 
 def main():
@@ -66,6 +99,8 @@ def main():
         for command in ["run", "up", "e2e", "contract", "fuzz", "chaos", "replay", "report"]:
             got, output = harrow(command, "--help", folder=folder)
             check(got == 0 and "Usage" in output and "harrow " + command in output, f"{command} --help", output)
+            completes(folder, command)
+        completes(folder, "")
     finish()
 
 

@@ -56,16 +56,67 @@ def two_at_once():
             check(run.returncode == 0, "two runs of one seed stand side by side", output)
 
 
-def interrupted(arguments, name):
+def interrupted(arguments, name, number=signal.SIGINT):
     with Folder() as folder:
         run = start(folder, *arguments)
         base = lambda: results(folder)[0]
         check(wait_for(lambda: len(processes_of(folder)) > 5, 60), f"{name}: the system is up")
         time.sleep(1.5)
-        run.send_signal(signal.SIGINT)
+        run.send_signal(number)
         output, _ = run.communicate(timeout=60)
         check(run.returncode == 130, f"{name}: exit 130", f"exit {run.returncode}\n{output}")
         check(os.path.exists(os.path.join(base(), "report.html")), f"{name}: the report covers what was done", output)
+        check(not processes_of(folder), f"{name}: no process is left", str(processes_of(folder)))
+
+
+def interrupted_simulation(pillar, arguments, number):
+    """Virtual time runs ahead of the user; his Ctrl-C must reach it all the same."""
+    name = f"{pillar} in simulation, {signal.Signals(number).name}"
+    with Folder() as folder:
+        run = start(folder, pillar, MANIFEST, "-d", "sim", *arguments)
+
+        def working():
+            return any(l["type"] == "pillar" and l["name"] == pillar for l in results(folder)[1])
+
+        check(wait_for(working, 60), f"{name}: it is under way")
+        time.sleep(0.5)
+        began = time.monotonic()
+        run.send_signal(number)
+        output, _ = run.communicate(timeout=60)
+        took = time.monotonic() - began
+        check(run.returncode == 130, f"{name}: exit 130", f"exit {run.returncode}\n{output}")
+        check(took < 5, f"{name}: ends soon", f"{took:.1f} s\n{output}")
+        base, lines = results(folder)
+        check(lines[-1]["type"] == "end" and lines[-1]["exit"] == 130, f"{name}: the stream has its end", str(lines[-1]))
+        check(os.path.exists(os.path.join(base, "report.html")), f"{name}: the report covers what was done", output)
+
+
+def up(number, arguments):
+    """Being stopped is how `up` ends well, by whichever signal."""
+    name = " ".join(["up", *arguments, signal.Signals(number).name])
+    with Folder() as folder:
+        run = start(folder, "up", MANIFEST, *arguments)
+        first = run.stdout.readline()
+        if "--json" in arguments:
+            check(json.loads(first)["type"] == "run", f"{name}: the stream begins", first)
+            note = json.loads(run.stdout.readline())
+            parts = {c["name"]: c for c in note.get("components", [])}
+            check(note["type"] == "note" and len(parts) == 7 and parts["store"]["address"].startswith("127.0.0.1:"),
+                  f"{name}: the stream tells where everything is", str(note))
+            check(note["token"].count(".") == 2 and note["gateway"] == parts["api"]["http"], f"{name}: and how to call it",
+                  str(note))
+        elif "--quiet" not in arguments:
+            lines = [first]
+            while lines[-1] and "Ctrl-C stops it" not in lines[-1]:
+                lines.append(run.stdout.readline())
+            text = "".join(lines)
+            check("micro is up (processes): 7 components" in text and "token  " in text and "notes  " in text,
+                  f"{name}: it tells where everything is", text)
+        run.send_signal(number)
+        output, _ = run.communicate(timeout=60)
+        check(run.returncode == 0, f"{name}: exit 0", f"exit {run.returncode}\n{output}")
+        if "--json" in arguments:
+            check(json.loads(output.splitlines()[-1])["type"] == "end", f"{name}: the stream has its end", output)
         check(not processes_of(folder), f"{name}: no process is left", str(processes_of(folder)))
 
 
@@ -88,6 +139,12 @@ def main():
     two_at_once()
     interrupted(["run", MANIFEST, "--budget", "60s"], "Ctrl-C in a run")
     interrupted(["chaos", MANIFEST, "--duration", "60s", "--fault", "stop"], "Ctrl-C while something is stopped")
+    interrupted(["fuzz", MANIFEST, "--budget", "60s"], "SIGTERM in a run", signal.SIGTERM)
+    interrupted_simulation("chaos", ["--duration", "1h"], signal.SIGINT)
+    interrupted_simulation("fuzz", ["--budget", "1h"], signal.SIGINT)
+    interrupted_simulation("chaos", ["--duration", "1h"], signal.SIGTERM)
+    up(signal.SIGINT, [])
+    up(signal.SIGTERM, ["--json"])
     killed()
     finish()
 
