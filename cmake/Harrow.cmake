@@ -92,9 +92,12 @@ function(harrow_fuzz name)
   # What a run learns goes to the build folder; the corpus in the tree is only read.
   set(work ${CMAKE_CURRENT_BINARY_DIR}/${name}.corpus)
   file(MAKE_DIRECTORY ${work})
+  set(folders ${work})
+  if(arg_CORPUS)
+    list(APPEND folders ${CMAKE_CURRENT_SOURCE_DIR}/${arg_CORPUS})
+  endif()
   add_test(NAME ${name}
     COMMAND ${name} -seed=1 -max_total_time=${arg_SECONDS} -timeout=10 -rss_limit_mb=2048 -max_len=${arg_MAX_LEN}
-      -print_final_stats=1 -artifact_prefix=${CMAKE_CURRENT_BINARY_DIR}/ ${work}
-      $<$<BOOL:${arg_CORPUS}>:${CMAKE_CURRENT_SOURCE_DIR}/${arg_CORPUS}>)
+      -print_final_stats=1 -artifact_prefix=${CMAKE_CURRENT_BINARY_DIR}/ ${folders})
   set_tests_properties(${name} PROPERTIES TIMEOUT 120 LABELS fuzz)
 endfunction()

@@ -40,23 +40,6 @@ static void on_limit(void *arg)
     rpc_stream_cancel(s->stream);
 }
 
-bool engine_crashed(struct engine *e, const struct target_component *c)
-{
-    const struct target_operations *o = e->target->operations;
-    for (size_t i = 0; i < e->watch_count; i++) {
-        struct component_watch *w = &e->watches[i];
-        if (w->component != c)
-            continue;
-        int64_t process = o->process(e->target, c->name);
-        bool gone = process != w->process || !o->alive(e->target, c->name);
-        /* The next answer comes from its successor. */
-        if (process != 0)
-            w->process = process;
-        return gone;
-    }
-    return false;
-}
-
 static struct outcome outcome_of(const struct slot *s, const struct rpc_reply *reply)
 {
     const struct engine *e = s->engine;
@@ -91,31 +74,36 @@ static const char *judge(struct slot *s, const struct rpc_reply *reply, struct t
     return oracle_judge(&s->input, &o, why);
 }
 
+bool engine_is_new(struct engine *e, struct fuzz_finding *f)
+{
+    struct text identity = TEXT_INIT;
+    text_printf(&identity, "%s %s %s %s", f->input.method->path, f->oracle, fuzz_lane_name(f->input.lane),
+                f->input.defect != NULL ? f->input.defect->name : "");
+    struct fuzz_finding *known = map_get(&e->known, text_string(&identity));
+    if (known != NULL)
+        known->count++;
+    else
+        map_put(&e->known, text_string(&identity), f);
+    text_deinit(&identity);
+    return known == NULL;
+}
+
 static void keep_finding(struct slot *s, const char *oracle, struct text *why)
 {
     struct engine *e = s->engine;
-    struct text identity = TEXT_INIT;
-    text_printf(&identity, "%s %s %s %s", s->input.method->path, oracle, fuzz_lane_name(s->input.lane),
-                s->input.defect != NULL ? s->input.defect->name : "");
-    struct fuzz_finding *known = map_get(&e->known, text_string(&identity));
-    if (known != NULL) {
-        known->count++;
-    } else {
-        struct fuzz_finding *f = calloc(1, sizeof *f);
-        if (f != NULL && array_push(&e->findings, f)) {
-            f->input = s->input;
-            s->input = (struct fuzz_input){0}; /* moved */
-            f->component = s->tally->component;
-            f->oracle = oracle;
-            f->why = text_take(why);
-            f->count = 1;
-            map_put(&e->known, text_string(&identity), f);
-            s->tally->findings++;
-        } else {
-            free(f);
-        }
+    struct fuzz_finding *f = calloc(1, sizeof *f);
+    if (f == NULL)
+        return;
+    *f = (struct fuzz_finding){.input = s->input, .component = s->tally->component, .oracle = oracle, .count = 1};
+    /* Room first, so that a finding that is known is also kept. */
+    if (!array_grow(&e->findings) || !engine_is_new(e, f)) {
+        free(f);
+        return;
     }
-    text_deinit(&identity);
+    f->why = text_take(why);
+    s->input = (struct fuzz_input){0}; /* moved */
+    s->tally->findings++;
+    e->findings.items[e->findings.count++] = f;
 }
 
 static void on_finished(void *arg, const struct rpc_reply *reply)
@@ -132,11 +120,17 @@ static void on_finished(void *arg, const struct rpc_reply *reply)
     s->tally->statuses[status]++;
     e->summary->statuses[status]++;
     e->summary->inputs++;
-    if (reply->peer[0] != '\0' && status != GRPC_UNAVAILABLE && status != GRPC_DEADLINE_EXCEEDED)
+    if (reply->peer[0] != '\0' && status != GRPC_UNAVAILABLE && status != GRPC_DEADLINE_EXCEEDED) {
         e->summary->answered++;
+        engine_answered(e, s->tally->component);
+    }
     const char *oracle = e->target->interrupted ? NULL : judge(s, reply, &why);
-    if (oracle != NULL)
+    if (oracle != NULL && strcmp(oracle, "crash") == 0)
+        engine_keep_crash(e, s, &why);
+    else if (oracle != NULL)
         keep_finding(s, oracle, &why);
+    else if (status == GRPC_UNAVAILABLE && reply->peer[0] != '\0')
+        engine_keep_lost(e, s);
     text_deinit(&why);
     fuzz_input_deinit(&s->input);
     s->busy = false;
@@ -183,7 +177,7 @@ static uint64_t budget_now(const struct engine *e)
     return e->options.now != NULL ? e->options.now(e->options.now_arg) : world_now(e->target->world);
 }
 
-static struct method_tally *tally_of(struct engine *e, const struct pb_method *m)
+struct method_tally *engine_tally(struct engine *e, const struct pb_method *m)
 {
     for (size_t i = 0; i < e->method_count; i++)
         if (e->methods[i] == m)
@@ -203,7 +197,7 @@ static void slot_next(struct slot *s)
         }
         e->failed = fuzz_input_make(&s->input, e->options.seed, e->next_number++, e->methods, e->method_count);
         if (e->failed == 0) {
-            s->tally = tally_of(e, s->input.method);
+            s->tally = engine_tally(e, s->input.method);
             if ((e->failed = slot_send(s)) != 0)
                 fuzz_input_deinit(&s->input);
         }
@@ -246,6 +240,7 @@ const char *engine_try(struct engine *e, const struct fuzz_input *in, const stru
     struct method_tally tally = {.method = in->method, .component = c};
     struct trial t = {.slot = {.engine = e, .input = *in, .tally = &tally}, .why = why};
     struct rpc_channel *channel;
+    engine_await(e, c);
     world_timer_init(&t.slot.limit, e->target->world, on_limit, &t.slot);
     t.slot.started = world_now(e->target->world);
     struct rpc_request request = {.path = in->method->path,
@@ -436,7 +431,7 @@ static int run_one(struct engine *e, struct error *err)
     } else if (fuzz_input_make(&in, e->options.seed, e->options.only, e->methods, e->method_count) != 0) {
         code = error_set(err, ERROR_MEMORY, "out of memory");
     }
-    struct method_tally *t = code == 0 ? tally_of(e, in.method) : NULL;
+    struct method_tally *t = code == 0 ? engine_tally(e, in.method) : NULL;
     if (code == 0 && t == NULL)
         code = error_set(err, ERROR_NOT_FOUND, "no component of %s serves %s", e->target->system, in.method->path);
     if (code == 0 && t != NULL) {
@@ -469,6 +464,7 @@ static void engine_deinit(struct engine *e)
     for (size_t i = 0; i < e->slot_count; i++)
         text_deinit(&e->slots[i].body);
     array_deinit(&e->findings);
+    array_deinit(&e->lost);
     map_deinit(&e->known);
     free(e->slots);
     free(e->methods);
@@ -490,9 +486,13 @@ int fuzz_run(struct target *t, const struct fuzz_options *options, struct fuzz_s
         code = run_one(&e, err);
     } else if (code == 0) {
         code = campaign(&e, err);
-        for (size_t i = 0; code == 0 && i < e.findings.count; i++) {
+        if (code == 0)
+            engine_settle_crashes(&e);
+        for (size_t i = 0, number = 1; code == 0 && i < e.findings.count; i++) {
+            if (e.findings.items[i]->count == 0)
+                continue;
             engine_minimise(&e, e.findings.items[i]);
-            report_finding(&e, e.findings.items[i], i + 1);
+            report_finding(&e, e.findings.items[i], number++);
         }
         if (code == 0 && options->filter == NULL)
             code = engine_break_connections(&e, err);

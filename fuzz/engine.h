@@ -19,12 +19,21 @@ struct fuzz_finding {
     const struct target_component *component;
     const char *oracle; /* static */
     char *why;          /* owned */
-    int64_t count;
+    int64_t count;      /* 0: a suspect that was cleared */
+    int64_t crash;      /* the crash this input is suspected of, from 1; 0: none */
+};
+
+/* A call whose connection broke while its component still seemed well. */
+struct lost_call {
+    const struct target_component *component;
+    int64_t number;
+    uint64_t at;
 };
 
 struct component_watch {
     const struct target_component *component;
     int64_t process; /* its number when last looked */
+    bool down;       /* it was seen to be gone and not seen since */
 };
 
 struct engine;
@@ -58,6 +67,8 @@ struct engine {
     int64_t inputs_at_tick;
     struct map known; /* finding by its identity */
     ARRAY(struct fuzz_finding *) findings;
+    ARRAY(struct lost_call) lost; /* the latest */
+    int64_t crashes;
     struct component_watch *watches;
     size_t watch_count;
 };
@@ -65,8 +76,21 @@ struct engine {
 /* Sends the input and waits for the verdict: for replays and for the minimiser. The oracle, or NULL. */
 const char *engine_try(struct engine *e, const struct fuzz_input *in, const struct target_component *c,
                        struct text *why);
+struct method_tally *engine_tally(struct engine *e, const struct pb_method *m);
+/* True when it is new; else the one known is counted. */
+bool engine_is_new(struct engine *e, struct fuzz_finding *f);
 /* Has the component's process gone, or been replaced, since last asked? */
 bool engine_crashed(struct engine *e, const struct target_component *c);
+/* It answered: what is there now is the process to watch. */
+void engine_answered(struct engine *e, const struct target_component *c);
+/* Waits until a component that was seen to be gone is back. */
+void engine_await(struct engine *e, const struct target_component *c);
+/* The slot's call broke off, with its component still there as far as one can see. */
+void engine_keep_lost(struct engine *e, const struct slot *s);
+/* The slot's call broke off, and its component is gone: every call that was under way is suspected. */
+void engine_keep_crash(struct engine *e, const struct slot *s, const struct text *why);
+/* Tries the suspects one by one; those that do it again stay findings. */
+void engine_settle_crashes(struct engine *e);
 /* Makes the finding's messages shorter for as long as the same oracle fires. */
 void engine_minimise(struct engine *e, struct fuzz_finding *f);
 /* Connections that do not speak the protocol at all, to every door of the target. */
