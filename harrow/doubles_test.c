@@ -5,7 +5,6 @@
 #include "harrow/pillars.h"
 #include "runtime/service/service.h"
 
-#include <stdio.h>
 #include <string.h>
 
 struct stage {
@@ -37,32 +36,6 @@ static void close_stage(struct stage *g)
     assert_int_equal(test_run_end(g->run), HARROW_PASSED);
 }
 
-/* Calls the provider with JSON; the status. */
-static int call(struct stage *g, const char *service, const char *method_name, const char *request_json)
-{
-    struct target *t = system_target(g->system);
-    struct text wire = TEXT_INIT;
-    struct rpc_channel *channel = NULL;
-    struct rpc_answer answer = {0};
-    char path[64];
-    snprintf(path, sizeof path, "/%s/%s", service, method_name);
-    const struct pb_method *method = pb_find_method(t->pool, path, false);
-    assert_non_null(method);
-    assert_int_equal(pb_json_to_wire(method->input, bytes_of(request_json), 0, &wire, NULL), 0);
-    assert_int_equal(target_channel(t, target_serving(t, service), &channel, NULL), 0);
-    struct rpc_request request = {.path = path,
-                                  .metadata = target_metadata(t),
-                                  .timeout = (uint64_t)10000000000,
-                                  .wait_for_ready = true,
-                                  .message = text_bytes(&wire),
-                                  .has_message = true};
-    assert_int_equal(rpc_unary_wait(t->world, channel, &request, &answer, NULL), 0);
-    int status = answer.reply.status;
-    rpc_answer_deinit(&answer);
-    text_deinit(&wire);
-    return status;
-}
-
 static void a_component_stands_on_its_double(void **state)
 {
     (void)state;
@@ -73,7 +46,8 @@ static void a_component_stands_on_its_double(void **state)
     const struct e2e_doubles *d = g.operations;
     assert_int_equal(system_target(g.system)->component_count, 1);
     assert_int_equal(d->count(d->arg, "store", "Write"), 0);
-    assert_int_equal(call(&g, "notes.Notes", "Create", "{\"title\": \"milk\", \"text\": \"two pints\"}"), GRPC_OK);
+    assert_int_equal(test_call(g.system, "notes.Notes", "Create", "{\"title\": \"milk\", \"text\": \"two pints\"}"),
+                     GRPC_OK);
     assert_int_equal(d->count(d->arg, "store", "Write"), 1);
     assert_int_equal(d->request(d->arg, "store", "Write", 0, &text, &err), 0);
     assert_non_null(strstr(text_string(&text), "\"table\":\"notes\""));
@@ -92,13 +66,13 @@ static void answers_are_programmed_and_forgotten(void **state)
     open_stage(&g);
     const struct e2e_doubles *d = g.operations;
     assert_int_equal(d->answer(d->arg, "store", "Read", -1, NULL, GRPC_NOT_FOUND, "no such key", &err), 0);
-    assert_int_equal(call(&g, "notes.Notes", "Read", "{\"id\": \"7\"}"), GRPC_NOT_FOUND);
+    assert_int_equal(test_call(g.system, "notes.Notes", "Read", "{\"id\": \"7\"}"), GRPC_NOT_FOUND);
     assert_int_equal(d->answer(d->arg, "store", "Read", 1,
                                "{\"records\": [{\"key\": \"k\", \"value\": \"eyJpZCI6IjcifQ==\"}]}", GRPC_OK, NULL,
                                &err),
                      0);
-    assert_int_equal(call(&g, "notes.Notes", "Read", "{\"id\": \"7\"}"), GRPC_OK);
-    assert_int_equal(call(&g, "notes.Notes", "Read", "{\"id\": \"7\"}"), GRPC_NOT_FOUND);
+    assert_int_equal(test_call(g.system, "notes.Notes", "Read", "{\"id\": \"7\"}"), GRPC_OK);
+    assert_int_equal(test_call(g.system, "notes.Notes", "Read", "{\"id\": \"7\"}"), GRPC_NOT_FOUND);
     assert_int_equal(d->count(d->arg, "store", "Read"), 3);
     assert_int_equal(d->reset(d->arg, "store"), 0);
     assert_int_equal(d->count(d->arg, "store", "Read"), 0);

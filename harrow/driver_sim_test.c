@@ -135,9 +135,12 @@ static void what_is_cut_off_is_silent_until_healed(void **state)
     act(t, "notes", TARGET_PARTITION);
     act(t, "notes", TARGET_HEAL);
     assert_true(answers(t, "notes", ANSWERS_WITHIN));
+    assert_int_not_equal(test_call(s, "notes.Notes", "Create", "{\"title\": \"milk\"}"), GRPC_OK);
     assert_false(answers(t, "store", SILENT_FOR));
     act(t, "store", TARGET_HEAL);
     assert_true(answers(t, "store", ANSWERS_WITHIN));
+    assert_int_equal(world_sleep(t->world, MINUTE), 0); /* until those who backed off try again */
+    assert_int_equal(test_call(s, "notes.Notes", "Create", "{\"title\": \"milk\"}"), GRPC_OK);
     system_stop(s);
     assert_int_equal(test_run_end(r), HARROW_PASSED);
 }

@@ -14,5 +14,7 @@ struct run *test_run_begin(uint64_t seed);
 int test_run_end(struct run *r);
 /* Starts the whole system, or fails the test with the reason. */
 struct system *test_system_start(struct run *r);
+/* Calls a method of the descriptors with a JSON request and the system's token; the status. */
+int test_call(struct system *s, const char *service, const char *method, const char *request_json);
 
 #endif

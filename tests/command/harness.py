@@ -33,7 +33,7 @@ def harrow(*arguments, program="harrow", folder=None, timeout=120, environment=N
 
 
 def processes_of(folder):
-    """Ids and command lines of the processes whose arguments name the folder."""
+    """Ids and command lines of the processes that work in the folder or whose arguments name it."""
     found = []
     for entry in os.listdir("/proc"):
         if not entry.isdigit() or int(entry) == os.getpid():
@@ -43,9 +43,10 @@ def processes_of(folder):
                 line = f.read().replace(b"\0", b" ").decode(errors="replace")
             with open(f"/proc/{entry}/stat") as f:
                 state = f.read().rsplit(")", 1)[1].split()[0]
+            work = os.readlink(f"/proc/{entry}/cwd")
         except OSError:
             continue
-        if folder in line and state != "Z":
+        if (folder in line or folder in work) and state != "Z":
             found.append((int(entry), line))
     return found
 

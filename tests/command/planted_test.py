@@ -2,11 +2,16 @@
 """A store that acknowledges before it commits is caught by chaos, in processes and in simulation, and the printed
 replay command shows it again. The right store passes the same experiment."""
 import os
+import shlex
 
 from harness import BIN, MANIFEST, Folder, check, finish, harrow, replay_command
 
 CHAOS = ["--duration", "8s", "--fault", "kill", "--target", "store"]
 LOST = "no acknowledged write is lost"
+ORDER = "every key is linearizable"
+# Virtual time repeats to the byte, so the loss is seen as one. Real time does not: when the key was written again
+# before the final reads, the lost write shows as a history that no order explains.
+SIGNS = {"sim": [LOST], "processes": [LOST, ORDER]}
 
 
 def manifest_with(folder, program):
@@ -20,14 +25,22 @@ def manifest_with(folder, program):
     return path
 
 
+def shows_it(driver, output):
+    return any(f"✗ chaos / store workload / {sign}" in output for sign in SIGNS[driver])
+
+
 def caught(driver, program, manifest, folder):
     code, output = harrow("chaos", manifest, *CHAOS, "--driver", driver, "--seed", "11", program=program, folder=folder)
-    check(code == 1 and LOST in output, f"{driver}: the planted bug is caught", f"exit {code}\n{output}")
+    check(code == 1 and shows_it(driver, output), f"{driver}: the planted bug is caught", f"exit {code}\n{output}")
     replay = replay_command(output)
     check(replay is not None and "--seed" in replay, f"{driver}: a replay command is printed", output)
     if replay:
         code, output = harrow(*replay[1:], program=program, folder=folder)
-        check(code == 1 and LOST in output, f"{driver}: the replay command shows it again", f"exit {code}\n{output}")
+        check(code == 1 and shows_it(driver, output), f"{driver}: the replay command shows it again", f"exit {code}\n{output}")
+        base = os.path.join(folder, "harrow-out")
+        first = os.path.join(base, sorted(os.listdir(base))[0])
+        code, printed = harrow("replay", first, "--print", program=program, folder=folder)
+        check(code == 0 and shlex.split(printed) == replay, f"{driver}: replay --print prints it", printed)
 
 
 def same_history(manifest, folder):
@@ -42,8 +55,10 @@ def same_history(manifest, folder):
 
 def main():
     with Folder() as folder:
-        caught("processes", "harrow", manifest_with(folder, "micro_early_ack"), folder)
-        caught("sim", "harrow_early_ack", MANIFEST, folder)
+        with Folder() as own:
+            caught("processes", "harrow", manifest_with(own, "micro_early_ack"), own)
+        with Folder() as own:
+            caught("sim", "harrow_early_ack", MANIFEST, own)
         for driver in ("processes", "sim"):
             code, output = harrow("chaos", MANIFEST, *CHAOS, "--driver", driver, "--seed", "11", folder=folder)
             check(code == 0, f"{driver}: the right store passes", f"exit {code}\n{output}")

@@ -23,6 +23,15 @@ def start(folder, *arguments):
                             stderr=subprocess.STDOUT, text=True, errors="replace")
 
 
+def output_of(run, seconds=60):
+    """Waits for its end; what does not end is killed, and its exit code says so."""
+    try:
+        return run.communicate(timeout=seconds)[0]
+    except subprocess.TimeoutExpired:
+        run.kill()
+        return run.communicate()[0]
+
+
 def wait_for(predicate, seconds):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -52,7 +61,7 @@ def two_at_once():
     with Folder() as one, Folder() as two:
         runs = [(folder, start(folder, "run", MANIFEST, "--budget", "6s", "--seed", "7")) for folder in (one, two)]
         for folder, run in runs:
-            output, _ = run.communicate(timeout=200)
+            output = output_of(run, 200)
             check(run.returncode == 0, "two runs of one seed stand side by side", output)
 
 
@@ -63,7 +72,7 @@ def interrupted(arguments, name, number=signal.SIGINT):
         check(wait_for(lambda: len(processes_of(folder)) > 5, 60), f"{name}: the system is up")
         time.sleep(1.5)
         run.send_signal(number)
-        output, _ = run.communicate(timeout=60)
+        output = output_of(run)
         check(run.returncode == 130, f"{name}: exit 130", f"exit {run.returncode}\n{output}")
         check(os.path.exists(os.path.join(base(), "report.html")), f"{name}: the report covers what was done", output)
         check(not processes_of(folder), f"{name}: no process is left", str(processes_of(folder)))
@@ -82,7 +91,7 @@ def interrupted_simulation(pillar, arguments, number):
         time.sleep(0.5)
         began = time.monotonic()
         run.send_signal(number)
-        output, _ = run.communicate(timeout=60)
+        output = output_of(run)
         took = time.monotonic() - began
         check(run.returncode == 130, f"{name}: exit 130", f"exit {run.returncode}\n{output}")
         check(took < 5, f"{name}: ends soon", f"{took:.1f} s\n{output}")
@@ -113,7 +122,7 @@ def up(number, arguments):
             check("micro is up (processes): 7 components" in text and "token  " in text and "notes  " in text,
                   f"{name}: it tells where everything is", text)
         run.send_signal(number)
-        output, _ = run.communicate(timeout=60)
+        output = output_of(run)
         check(run.returncode == 0, f"{name}: exit 0", f"exit {run.returncode}\n{output}")
         if "--json" in arguments:
             check(json.loads(output.splitlines()[-1])["type"] == "end", f"{name}: the stream has its end", output)
