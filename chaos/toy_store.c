@@ -197,8 +197,10 @@ static int server_start(struct world *w, int argc, const char *const *argv, void
          .cancelled = on_write_cancelled},
     };
     static const struct rpc_service service = {.name = "store.Store", .methods = methods, .method_count = 2};
+    assert_int_equal(argc, 2);
     struct server *s = calloc(1, sizeof *s);
-    assert_true(argc == 2 && s != NULL);
+    if (s == NULL)
+        return error_set(err, ERROR_MEMORY, "out of memory");
     s->world = w;
     s->behaviour = argv[1];
     load(s);

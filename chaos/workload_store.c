@@ -50,19 +50,21 @@ int workload_new(struct target *t, const struct workload_options *options, struc
         return error_set(err, ERROR_UNSUPPORTED, "the chaos workload needs a component that serves " STORE_SERVICE);
     struct workload *w = calloc(1, sizeof *w);
     struct client *clients = calloc((size_t)options->clients, sizeof *clients);
-    int code = w == NULL || clients == NULL ? error_set(err, ERROR_MEMORY, "out of memory") : 0;
-    if (code == 0) {
-        w->target = t;
-        w->options = *options;
-        w->clients = clients;
-        snprintf(w->database, sizeof w->database, "%s", t->namespace != NULL ? t->namespace : "micro");
-        /* A table of its own for every run: what an earlier one left behind is none of this history's values. */
-        snprintf(w->table, sizeof w->table, "harrow_chaos_%" PRIx64, (uint64_t)world_wall(t->world));
-        struct random base;
-        random_seed(&base, options->seed);
-        random_fork(&base, "chaos.workload", &w->random);
-        code = target_channel(t, store, &w->channel, err);
+    if (w == NULL || clients == NULL) {
+        free(clients);
+        free(w);
+        return error_set(err, ERROR_MEMORY, "out of memory");
     }
+    w->target = t;
+    w->options = *options;
+    w->clients = clients;
+    snprintf(w->database, sizeof w->database, "%s", t->namespace != NULL ? t->namespace : "micro");
+    /* A table of its own for every run: what an earlier one left behind is none of this history's values. */
+    snprintf(w->table, sizeof w->table, "harrow_chaos_%" PRIx64, (uint64_t)world_wall(t->world));
+    struct random base;
+    random_seed(&base, options->seed);
+    random_fork(&base, "chaos.workload", &w->random);
+    int code = target_channel(t, store, &w->channel, err);
     if (code != 0) {
         free(clients);
         free(w);

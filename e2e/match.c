@@ -269,8 +269,9 @@ static void match_map(struct flow_context *x, const struct node *expected, const
         text_deinit(&where);
     }
     const char *key;
-    json_t *extra;
-    json_object_foreach((json_t *)(uintptr_t)actual, key, extra)
+    json_t *extra, *walked; /* jansson's iterators take an object that may be changed; this one is not */
+    memcpy(&walked, &actual, sizeof walked);
+    json_object_foreach(walked, key, extra)
     {
         struct text where = TEXT_INIT;
         if (!exact || node_get(expected, key) != NULL)

@@ -143,7 +143,7 @@ static int make_requests(struct call_state *s, const struct node *step)
     text_printf(&x->sent, "%s ", s->method->path + 1);
     value_text(tree, &x->sent);
     int code = n != NULL ? check_fields(x, n, s->method->input) : 0;
-    if (s->method->client_streaming && json_is_array(tree)) {
+    if (n != NULL && s->method->client_streaming && json_is_array(tree)) {
         for (size_t i = 0; i < json_array_size(tree) && code == 0; i++) {
             const struct node *place = n->kind == NODE_LIST ? &n->list.items[i] : n;
             code = check_fields(x, place, s->method->input);

@@ -108,7 +108,7 @@ int step_http(struct flow_context *x, const struct node *step)
     int code = path != NULL ? make_body(x, step, &body, &type) : x->error.code != 0 ? x->error.code : flow_memory(x);
     if (code == 0)
         code = make_headers(x, step, type, headers);
-    if (code == 0) {
+    if (code == 0 && path != NULL) {
         *path++ = '\0';
         code = make_url(x, http, path, &url);
     }

@@ -18,7 +18,7 @@ bool variable_name_valid(const char *name)
     return len > 0 && name[len] == '\0';
 }
 
-static bool depth_within(const json_t *v, int limit)
+static bool depth_within(json_t *v, int limit)
 {
     const char *key;
     json_t *item;
@@ -30,8 +30,7 @@ static bool depth_within(const json_t *v, int limit)
         if (!depth_within(item, limit - 1))
             return false;
     }
-    for (void *at = json_is_object(v) ? json_object_iter((json_t *)(uintptr_t)v) : NULL; at != NULL;
-         at = json_object_iter_next((json_t *)(uintptr_t)v, at)) {
+    for (void *at = json_is_object(v) ? json_object_iter(v) : NULL; at != NULL; at = json_object_iter_next(v, at)) {
         key = json_object_iter_key(at);
         item = json_object_iter_value(at);
         if (key != NULL && !depth_within(item, limit - 1))

@@ -327,6 +327,8 @@ static bool idle(void *arg)
 static int campaign(struct engine *e, struct error *err)
 {
     e->slot_count = (size_t)e->options.in_flight * e->target->component_count;
+    if (e->slot_count == 0)
+        return error_set(err, ERROR_INVALID, "nothing to send: no input may be in flight, or there is no component");
     e->slots = calloc(e->slot_count, sizeof *e->slots);
     if (e->slots == NULL)
         return error_set(err, ERROR_MEMORY, "out of memory");

@@ -10,8 +10,9 @@
 
 #define RESULTS_MAX ((size_t)1 << 30)
 
-static bool print_only;
+static bool print_only, json, quiet;
 static int64_t number;
+static uint64_t seed;
 
 static const struct option options[] = {
     {.name = "print",
@@ -28,6 +29,18 @@ static const struct option options[] = {
      .min = 1,
      .max = 1000000,
      .help = "which of the run's failures and findings, counted from 1"},
+    {.name = "seed",
+     .letter = 's',
+     .kind = OPTION_SEED,
+     .target = &seed,
+     .argument = "N",
+     .help = "another seed in the place of the recorded one"},
+    {.name = "json", .kind = OPTION_FLAG, .target = &json, .help = "print the result stream instead of text"},
+    {.name = "quiet",
+     .letter = 'q',
+     .kind = OPTION_FLAG,
+     .target = &quiet,
+     .help = "print failures and the verdict only"},
     {0},
 };
 
@@ -102,7 +115,11 @@ static int become(const char *command, struct error *err)
     char **words = NULL;
     size_t count = 0;
     int code = words_split(command, &arena, &words, &count, err);
-    if (code == 0 && (count < 2 || strcmp(words[0], "harrow") != 0 || strcmp(words[1], "replay") == 0))
+    const char *slash = code == 0 && count > 0 ? strrchr(words[0], '/') : NULL;
+    const char *program = slash != NULL ? slash + 1 : count > 0 ? words[0] : "";
+    /* Whatever path it was printed with, it is this program that runs it. */
+    if (code == 0 &&
+        (count < 2 || strncmp(program, "harrow", strlen("harrow")) != 0 || strcmp(words[1], "replay") == 0))
         code = error_set(err, ERROR_INVALID, "the recorded command is not one that harrow prints: %s", command);
     if (code == 0 && (code = world_become_self(words)) != 0)
         error_set(err, code, "cannot start myself again: %s", error_code_name(code));
@@ -121,8 +138,14 @@ static int run(const struct arguments *args)
     if (code == 0 && !text_ok(&command))
         code = error_set(&err, ERROR_MEMORY, "out of memory");
     world_real_free(w);
+    /* The last one given counts. */
+    if (seed != 0)
+        text_printf(&command, " --seed %llu", (unsigned long long)seed);
+    text_puts(&command, json ? " --json" : "");
+    text_puts(&command, quiet ? " --quiet" : "");
     if (code == 0) {
-        printf("%s\n", text_string(&command));
+        if (!json || print_only)
+            printf("%s\n", text_string(&command));
         fflush(stdout);
         if (!print_only)
             code = become(text_string(&command), &err);

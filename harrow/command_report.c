@@ -4,11 +4,13 @@
 #include "world/real.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define TERMINAL_WIDTH 100
 
 static const char *format, *output;
-static const char *const formats[] = {"terminal", "html", "junit", NULL};
+static const char *const formats[] = {"terminal", "html", "junit", "json", NULL};
+static bool as_json;
 
 static const struct option options[] = {
     {.name = "format",
@@ -25,6 +27,7 @@ static const struct option options[] = {
      .target = &output,
      .argument = "FILE",
      .help = "where to put it (default: standard output)"},
+    {.name = "json", .kind = OPTION_FLAG, .target = &as_json, .help = "the same as --format json: the verdict as JSON"},
     {0},
 };
 
@@ -43,13 +46,17 @@ static int run(const struct arguments *args)
     if (code == 0)
         code = report_read(w, text_string(&path), &report, &err);
     if (code == 0) {
-        if (format[0] == 'h')
+        if (as_json || strcmp(format, "json") == 0)
+            report_json(report, &out);
+        else if (strcmp(format, "html") == 0)
             report_html(report, &out);
-        else if (format[0] == 'j')
+        else if (strcmp(format, "junit") == 0)
             report_junit(report, &out);
         else
             report_terminal(report, &out, false, TERMINAL_WIDTH);
-        if (output != NULL)
+        if (!text_ok(&out))
+            code = error_set(&err, ERROR_MEMORY, "out of memory");
+        else if (output != NULL)
             code = world_write_file(w, output, text_bytes(&out), false, &err);
         else
             fwrite(text_string(&out), 1, out.len, stdout);

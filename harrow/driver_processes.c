@@ -158,8 +158,11 @@ static int processes_start(struct system *s, struct error *err)
         return start_one_by_one(s, p, err);
     p->supervisor.owner = p;
     p->supervisor.name = s->manifest->name;
-    if ((code = manifest_expand_list(s->manifest->start, &s->values, &s->arena, &p->supervisor.argv, err)) != 0)
-        return error_wrap(err, "%s: start", s->manifest->path);
+    code = manifest_expand_list(s->manifest->start, &s->values, &s->arena, &p->supervisor.argv, err);
+    if (code != 0) {
+        error_wrap(err, "%s: start", s->manifest->path);
+        return code;
+    }
     return child_start(&p->supervisor, err);
 }
 
@@ -357,7 +360,7 @@ static bool processes_alive(struct target *t, const char *component)
 
 static int64_t processes_process(struct target *t, const char *component)
 {
-    struct world_foreign process;
+    struct world_foreign process = {0};
     return find_process(t, component, &process, NULL) == 0 ? process.id : 0;
 }
 

@@ -15,7 +15,7 @@
 
 #define HARNESS_NODE  "harrow"
 #define RESTART_AFTER (100 * MILLISECOND)
-#define TOKEN_SECONDS (365 * 24 * 3600)
+#define TOKEN_SECONDS ((int64_t)365 * 24 * 3600)
 #define ARGUMENTS_MAX 48
 #define POLL_EVERY    (100 * MILLISECOND) /* virtual */
 #define STOPS_WITHIN  (10 * SECOND)
@@ -248,8 +248,13 @@ static int start_nodes(struct system *s, const char *more_peers, struct error *e
         n->name = c->name;
         n->program = c->program;
         world_timer_init(&n->restart, s->target.world, part_restart, n);
-        if ((code = part_arguments(p, n, c, err)) != 0 || (code = part_start(n, err)) != 0)
-            return error_wrap(err, "component %s", c->name);
+        code = part_arguments(p, n, c, err);
+        if (code == 0)
+            code = part_start(n, err);
+        if (code != 0) {
+            error_wrap(err, "component %s", c->name);
+            return code;
+        }
     }
     return 0;
 }

@@ -35,6 +35,9 @@ int main(int argc, char **argv)
         printf("harrow %s\n", HARROW_VERSION);
         return 0;
     }
+    /* As it was called when that was by a path: a printed command works where it was printed. */
+    if (strchr(argv[0], '/') != NULL)
+        harrow_program = argv[0];
     struct text line = TEXT_INIT;
     words_add(&line, "harrow");
     for (int i = 1; i < argc; i++)

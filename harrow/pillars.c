@@ -152,7 +152,8 @@ static uint64_t real_now(void *arg)
 static const char *fuzz_replay(struct run *r, const char *filter)
 {
     struct text line = TEXT_INIT;
-    text_puts(&line, "harrow fuzz");
+    words_add(&line, harrow_program);
+    words_add(&line, "fuzz");
     words_add(&line, r->manifest->path);
     text_printf(&line, " --driver %s", common.driver);
     if (filter != NULL) {

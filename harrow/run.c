@@ -14,6 +14,7 @@
 #define TERMINAL_WIDTH 100
 
 struct common_options common;
+const char *harrow_program = "harrow";
 const char *const driver_names[] = {"processes", "sim", NULL};
 const char *const log_level_names[] = {"debug", "info", "warn", "error", "off", NULL};
 
@@ -260,7 +261,7 @@ int run_failed(struct run *r, struct error *err, const char *what)
 const char *run_replay(struct run *r, const char *command, const char *const *arguments)
 {
     struct text line = TEXT_INIT;
-    words_add(&line, "harrow");
+    words_add(&line, harrow_program);
     words_add(&line, command);
     words_add(&line, r->manifest->path);
     for (size_t i = 0; arguments != NULL && arguments[i] != NULL; i++)

@@ -77,6 +77,8 @@ extern struct common_options common;
         .name = "log", .kind = OPTION_CHOICE, .target = &common.log_level, .argument = "LEVEL", .fallback = "warn",    \
         .choices = log_level_names, .help = "how much the harness itself logs to stderr"                               \
     }
+/* How printed commands call this program: as it was called itself, when that was by a path; else "harrow". */
+extern const char *harrow_program;
 extern const char *const driver_names[];
 extern const char *const log_level_names[];
 

@@ -216,7 +216,7 @@ int system_start(struct run *r, struct system **out, struct error *err)
 {
     struct system *s = NULL;
     int code = system_new(r, &s, err);
-    if (code != 0)
+    if (s == NULL)
         return code;
     if ((code = s->driver->start(s, err)) == 0 && (code = wait_ready(s, err)) == 0)
         code = login(s, err);

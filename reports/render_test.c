@@ -143,6 +143,25 @@ static void test_junit(void **state)
     text_deinit(&said);
 }
 
+static void test_json(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < STREAM_COUNT; i++) {
+        struct report *r = read_stream(streams[i]);
+        struct text out = TEXT_INIT;
+        json_error_t error;
+        report_json(r, &out);
+        check_golden(streams[i], "json", &out);
+        json_t *parsed = json_loadb(text_string(&out), out.len, JSON_REJECT_DUPLICATES, &error);
+        assert_non_null(parsed);
+        assert_string_equal(json_string_value(json_object_get(parsed, "verdict")),
+                            report_verdict_name(report_verdict(r)));
+        json_decref(parsed);
+        text_deinit(&out);
+        report_free(r);
+    }
+}
+
 /* ---- HTML ------------------------------------------------------------------------------------------------------ */
 
 static int count_of(const char *text, const char *part)
@@ -388,8 +407,9 @@ static int close_world(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_terminal), cmocka_unit_test(test_junit), cmocka_unit_test(test_html),
-        cmocka_unit_test(test_timeline), cmocka_unit_test(test_curve), cmocka_unit_test(test_live),
+        cmocka_unit_test(test_terminal), cmocka_unit_test(test_junit),    cmocka_unit_test(test_json),
+        cmocka_unit_test(test_html),     cmocka_unit_test(test_timeline), cmocka_unit_test(test_curve),
+        cmocka_unit_test(test_live),
     };
     return cmocka_run_group_tests(tests, open_world, close_world);
 }

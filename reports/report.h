@@ -138,6 +138,8 @@ int report_recovery_rows(const struct report *r, struct report_recovery_row **ro
 void report_terminal(const struct report *r, struct text *out, bool colour, int width);
 /* JUnit XML as Jenkins' junit-10 schema has it: a suite for each pillar and suite, one for each pillar's findings. */
 void report_junit(const struct report *r, struct text *out);
+/* The verdict, failures, findings and recoveries as one JSON object. Durations in nanoseconds. */
+void report_json(const struct report *r, struct text *out);
 /* One HTML page with nothing outside itself. */
 void report_html(const struct report *r, struct text *out);
 

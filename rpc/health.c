@@ -166,9 +166,10 @@ void server_health_drain(struct rpc_server *s)
         return;
     s->health->draining = true;
     tell_watchers(s);
-    while (s->health->watchers) {
-        struct rpc_call *call = s->health->watchers->call;
-        watcher_free(s->health->watchers);
+    for (struct watcher *w; (w = s->health->watchers) != NULL;) {
+        struct rpc_call *call = w->call;
+        s->health->watchers = w->next;
+        watcher_free(w);
         rpc_call_finish(call, GRPC_UNAVAILABLE, "the server is shutting down");
     }
 }

@@ -290,8 +290,10 @@ static void forward_headers(struct passage *p, struct grpc_header *headers, size
         char *value = arena_string_n(arena, (const char *)head->headers[i].value.data, head->headers[i].value.len);
         if (!name || !value)
             return;
-        for (char *c = name; *c; c++)
-            *c = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
+        for (char *c = name; *c; c++) {
+            if (*c >= 'A' && *c <= 'Z')
+                *c = (char)(*c - 'A' + 'a');
+        }
         if (is_forwarded(name) && printable(value))
             add(headers, count, name, value);
     }

@@ -1,66 +1,18 @@
 /* auth.Auth.Generate and auth.Accounts: making accounts, listing them, taking them away, changing their secrets. */
 #include "runtime/auth/auth.h"
+#include "runtime/auth/operation.h"
 #include "runtime/auth/secret.h"
 
 #include <string.h>
 
 /* One operation that changes accounts; in the call's arena. */
 struct operation {
-    struct auth_turn turn;
-    struct auth *auth;
-    struct rpc_call *call;
-    const char *error_id;
-    const char *namespace;
+    struct auth_operation base;
     const char *id, *old_secret, *new_secret;
     bool needs_old_secret;
     struct auth_account account;
     const char *plain; /* the secret to tell once */
 };
-
-/* The turn ends before the call does: with the call goes the operation's memory. */
-static void end_failed(struct operation *o, int code, const char *detail)
-{
-    auth_turn_end(o->auth);
-    micro_fail(o->call, code, o->error_id, "%s", detail);
-}
-
-static void end_store_failed(struct operation *o, int status, const char *message)
-{
-    auth_turn_end(o->auth);
-    auth_store_failed(o->call, o->error_id, status, message);
-}
-
-static void end_reply(struct operation *o, const ProtobufCMessage *reply)
-{
-    auth_turn_end(o->auth);
-    rpc_call_reply(o->call, reply);
-}
-
-static void end_no_memory(struct operation *o)
-{
-    end_failed(o, 503, "out of memory");
-}
-
-static void operation_drop(void *arg)
-{
-    struct operation *o = arg;
-    micro_fail(o->call, 503, o->error_id, "auth is stopping");
-}
-
-static struct operation *operation_new(struct auth *a, struct rpc_call *call, const char *error_id)
-{
-    struct operation *o = ARENA_NEW(rpc_call_arena(call), struct operation);
-    if (!o) {
-        auth_no_memory(call, error_id);
-        return NULL;
-    }
-    o->auth = a;
-    o->call = call;
-    o->error_id = error_id;
-    o->turn.arg = o;
-    o->turn.drop = operation_drop;
-    return o;
-}
 
 /* ---- Generate ---- */
 
@@ -68,26 +20,26 @@ static void generated(void *arg, int code, const char *detail, const struct auth
 {
     struct operation *o = arg;
     if (code != 200) {
-        end_failed(o, code, detail);
+        auth_operation_fail(&o->base, code, detail);
         return;
     }
-    struct arena *arena = rpc_call_arena(o->call);
+    struct arena *arena = rpc_call_arena(o->base.call);
     Auth__GenerateResponse reply;
     auth__generate_response__init(&reply);
-    reply.account = auth_account_message(account, o->namespace, arena);
+    reply.account = auth_account_message(account, o->base.namespace, arena);
     char *plain = arena_string(arena, o->plain);
     if (!reply.account || !plain) {
-        end_no_memory(o);
+        auth_operation_fail_memory(&o->base);
         return;
     }
     reply.account->secret = plain;
-    end_reply(o, &reply.base);
+    auth_operation_reply(&o->base, &reply.base);
 }
 
 static void generate_begin(void *arg)
 {
     struct operation *o = arg;
-    auth_create(o->auth, rpc_call_arena(o->call), o->namespace, &o->account, generated, o);
+    auth_create(o->base.auth, rpc_call_arena(o->base.call), o->base.namespace, &o->account, generated, o);
 }
 
 /* What is wrong with the request, or NULL. */
@@ -129,7 +81,7 @@ void auth_generate(struct rpc_call *call, const ProtobufCMessage *request, void 
         micro_fail(call, 400, id, "%s", wrong);
         return;
     }
-    struct operation *o = operation_new(a, call, id);
+    struct operation *o = auth_operation_new(a, call, id, namespace, sizeof *o);
     if (!o)
         return;
     struct arena *arena = rpc_call_arena(call);
@@ -143,7 +95,6 @@ void auth_generate(struct rpc_call *call, const ProtobufCMessage *request, void 
         rc = secret_uuid(a->world, &plain, NULL);
     if (rc == 0)
         rc = secret_hash(a->world, text_string(&plain), &hashed, NULL);
-    o->namespace = namespace;
     o->plain = arena_string(arena, text_string(&plain));
     o->account = (struct auth_account){
         .id = r->id,
@@ -168,8 +119,7 @@ void auth_generate(struct rpc_call *call, const ProtobufCMessage *request, void 
         auth_no_memory(call, id);
         return;
     }
-    o->turn.begin = generate_begin;
-    auth_turn_begin(a, &o->turn);
+    auth_operation_begin(&o->base, generate_begin);
 }
 
 /* ---- List ---- */
@@ -178,7 +128,7 @@ static void listed(void *arg, int status, const char *message, const ProtobufCMe
 {
     static const char id[] = "auth.Accounts.List";
     struct operation *o = arg;
-    struct arena *arena = rpc_call_arena(o->call);
+    struct arena *arena = rpc_call_arena(o->base.call);
     const Store__ReadResponse *found = (const Store__ReadResponse *)reply;
     Auth__ListAccountsResponse out;
     auth__list_accounts_response__init(&out);
@@ -186,12 +136,12 @@ static void listed(void *arg, int status, const char *message, const ProtobufCMe
     if (status == GRPC_OK) {
         count = found->n_records;
     } else if (auth_store_code(status, message) != 404) {
-        auth_store_failed(o->call, id, status, message);
+        auth_store_failed(o->base.call, id, status, message);
         return;
     }
     out.accounts = ARENA_NEW_N(arena, Auth__Account *, count + 1);
     if (!out.accounts) {
-        auth_no_memory(o->call, id);
+        auth_no_memory(o->base.call, id);
         return;
     }
     for (size_t i = 0; i < count; i++) {
@@ -199,9 +149,9 @@ static void listed(void *arg, int status, const char *message, const ProtobufCMe
         struct error err = ERROR_INIT;
         int rc = auth_account_parse(found->records[i], arena, &account, &err);
         if (rc == ERROR_SYNTAX) {
-            micro_fail(o->call, 500, id, "%s", err.message);
-        } else if (rc < 0 || !(out.accounts[i] = auth_account_message(&account, o->namespace, arena))) {
-            auth_no_memory(o->call, id);
+            micro_fail(o->base.call, 500, id, "%s", err.message);
+        } else if (rc < 0 || !(out.accounts[i] = auth_account_message(&account, o->base.namespace, arena))) {
+            auth_no_memory(o->base.call, id);
             rc = ERROR_MEMORY;
         }
         error_clear(&err);
@@ -209,7 +159,7 @@ static void listed(void *arg, int status, const char *message, const ProtobufCMe
             return;
     }
     out.n_accounts = count;
-    rpc_call_reply(o->call, &out.base);
+    rpc_call_reply(o->base.call, &out.base);
 }
 
 static void accounts_list(struct rpc_call *call, const ProtobufCMessage *request, void *service)
@@ -219,13 +169,12 @@ static void accounts_list(struct rpc_call *call, const ProtobufCMessage *request
     const char *namespace = auth_namespace(call, r->options, id);
     if (!namespace || !micro_authorize_admin(call, namespace, id))
         return;
-    struct operation *o = operation_new(service, call, id);
+    struct operation *o = auth_operation_new(service, call, id, namespace, sizeof *o);
     if (!o)
         return;
     char *key = auth_key(call, "account/%s/", namespace);
-    o->namespace = namespace;
     if (key)
-        auth_read(o->auth, key, true, listed, o);
+        auth_read(o->base.auth, key, true, listed, o);
     else
         auth_no_memory(call, id);
 }
@@ -236,13 +185,9 @@ static void deleted(void *arg, int status, const char *message, const ProtobufCM
 {
     struct operation *o = arg;
     (void)reply;
-    if (status != GRPC_OK) {
-        end_store_failed(o, status, message);
-    } else {
-        Auth__DeleteAccountResponse out;
-        auth__delete_account_response__init(&out);
-        end_reply(o, &out.base);
-    }
+    Auth__DeleteAccountResponse out;
+    auth__delete_account_response__init(&out);
+    auth_operation_written(&o->base, status, message, &out.base);
 }
 
 static void delete_name(void *arg, int status, const char *message, const ProtobufCMessage *reply)
@@ -252,11 +197,11 @@ static void delete_name(void *arg, int status, const char *message, const Protob
         deleted(o, status, message, reply);
         return;
     }
-    char *key = auth_key(o->call, "accountByName/%s/%s", o->namespace, o->account.name);
+    char *key = auth_key(o->base.call, "accountByName/%s/%s", o->base.namespace, o->account.name);
     if (key)
-        auth_remove(o->auth, key, deleted, o);
+        auth_remove(o->base.auth, key, deleted, o);
     else
-        end_no_memory(o);
+        auth_operation_fail_memory(&o->base);
 }
 
 static void delete_account(void *arg, int status, const char *message)
@@ -266,11 +211,11 @@ static void delete_account(void *arg, int status, const char *message)
         deleted(o, status, message, NULL);
         return;
     }
-    char *key = auth_key(o->call, "account/%s/%s", o->namespace, o->account.id);
+    char *key = auth_key(o->base.call, "account/%s/%s", o->base.namespace, o->account.id);
     if (key)
-        auth_remove(o->auth, key, delete_name, o);
+        auth_remove(o->base.auth, key, delete_name, o);
     else
-        end_no_memory(o);
+        auth_operation_fail_memory(&o->base);
 }
 
 /* Refresh tokens go first: were the account's record first, a crash in between would leave tokens that work again
@@ -279,21 +224,22 @@ static void delete_found(void *arg, int code, const char *detail, const struct a
 {
     struct operation *o = arg;
     if (code != 200 || strcmp(account->id, o->id) != 0) {
-        end_failed(o, code == 200 ? 400 : code, code == 200 ? "Account not found with this ID" : detail);
+        auth_operation_fail(&o->base, code == 200 ? 400 : code,
+                            code == 200 ? "Account not found with this ID" : detail);
         return;
     }
     o->account = *account;
-    char *prefix = auth_key(o->call, "refresh/%s/%s/", o->namespace, account->id);
+    char *prefix = auth_key(o->base.call, "refresh/%s/%s/", o->base.namespace, account->id);
     if (prefix)
-        auth_remove_all(o->auth, rpc_call_arena(o->call), prefix, delete_account, o);
+        auth_remove_all(o->base.auth, rpc_call_arena(o->base.call), prefix, delete_account, o);
     else
-        end_no_memory(o);
+        auth_operation_fail_memory(&o->base);
 }
 
 static void delete_begin(void *arg)
 {
     struct operation *o = arg;
-    auth_find(o->auth, rpc_call_arena(o->call), o->namespace, o->id, delete_found, o);
+    auth_find(o->base.auth, rpc_call_arena(o->base.call), o->base.namespace, o->id, delete_found, o);
 }
 
 static void accounts_delete(struct rpc_call *call, const ProtobufCMessage *request, void *service)
@@ -316,13 +262,11 @@ static void accounts_delete(struct rpc_call *call, const ProtobufCMessage *reque
         micro_fail(call, 400, id, "Can't delete your own account");
         return;
     }
-    struct operation *o = operation_new(service, call, id);
+    struct operation *o = auth_operation_new(service, call, id, namespace, sizeof *o);
     if (!o)
         return;
-    o->namespace = namespace;
     o->id = r->id;
-    o->turn.begin = delete_begin;
-    auth_turn_begin(o->auth, &o->turn);
+    auth_operation_begin(&o->base, delete_begin);
 }
 
 /* ---- ChangeSecret ---- */
@@ -331,13 +275,9 @@ static void changed(void *arg, int status, const char *message, const ProtobufCM
 {
     struct operation *o = arg;
     (void)reply;
-    if (status != GRPC_OK) {
-        end_store_failed(o, status, message);
-    } else {
-        Auth__ChangeSecretResponse out;
-        auth__change_secret_response__init(&out);
-        end_reply(o, &out.base);
-    }
+    Auth__ChangeSecretResponse out;
+    auth__change_secret_response__init(&out);
+    auth_operation_written(&o->base, status, message, &out.base);
 }
 
 /* Everybody who came in with the old secret has to come in again. */
@@ -349,20 +289,20 @@ static void change_write(void *arg, int status, const char *message)
         changed(o, status, message, NULL);
         return;
     }
-    char *key = auth_key(o->call, "account/%s/%s", o->namespace, o->account.id);
+    char *key = auth_key(o->base.call, "account/%s/%s", o->base.namespace, o->account.id);
     if (!key) {
-        end_no_memory(o);
+        auth_operation_fail_memory(&o->base);
         return;
     }
     json_t *value = NULL;
-    if (secret_hash(o->auth->world, o->new_secret, &hashed, NULL) == 0) {
+    if (secret_hash(o->base.auth->world, o->new_secret, &hashed, NULL) == 0) {
         o->account.secret = text_string(&hashed);
-        value = auth_account_json(&o->account, world_wall(o->auth->world) / 1000000000);
+        value = auth_account_json(&o->account, world_wall(o->base.auth->world) / 1000000000);
     }
     if (value)
-        auth_write(o->auth, key, value, 0, changed, o);
+        auth_write(o->base.auth, key, value, 0, changed, o);
     else
-        end_no_memory(o);
+        auth_operation_fail_memory(&o->base);
     json_decref(value);
     text_deinit(&hashed);
 }
@@ -371,25 +311,25 @@ static void change_found(void *arg, int code, const char *detail, const struct a
 {
     struct operation *o = arg;
     if (code != 200) {
-        end_failed(o, code, detail);
+        auth_operation_fail(&o->base, code, detail);
         return;
     }
     if (o->needs_old_secret && !secret_matches(o->old_secret, account->secret)) {
-        end_failed(o, 400, "Secret not correct");
+        auth_operation_fail(&o->base, 400, "Secret not correct");
         return;
     }
     o->account = *account;
-    char *prefix = auth_key(o->call, "refresh/%s/%s/", o->namespace, account->id);
+    char *prefix = auth_key(o->base.call, "refresh/%s/%s/", o->base.namespace, account->id);
     if (prefix)
-        auth_remove_all(o->auth, rpc_call_arena(o->call), prefix, change_write, o);
+        auth_remove_all(o->base.auth, rpc_call_arena(o->base.call), prefix, change_write, o);
     else
-        end_no_memory(o);
+        auth_operation_fail_memory(&o->base);
 }
 
 static void change_begin(void *arg)
 {
     struct operation *o = arg;
-    auth_find(o->auth, rpc_call_arena(o->call), o->namespace, o->id, change_found, o);
+    auth_find(o->base.auth, rpc_call_arena(o->base.call), o->base.namespace, o->id, change_found, o);
 }
 
 /* v3 lets an admin of "micro" and a service of the namespace change a secret without knowing the old one. */
@@ -423,16 +363,14 @@ static void accounts_change_secret(struct rpc_call *call, const ProtobufCMessage
         micro_fail(call, 400, id, "%s", wrong);
         return;
     }
-    struct operation *o = operation_new(service, call, id);
+    struct operation *o = auth_operation_new(service, call, id, namespace, sizeof *o);
     if (!o)
         return;
-    o->namespace = namespace;
     o->id = r->id;
     o->old_secret = r->old_secret;
     o->new_secret = r->new_secret;
     o->needs_old_secret = needs_old;
-    o->turn.begin = change_begin;
-    auth_turn_begin(o->auth, &o->turn);
+    auth_operation_begin(&o->base, change_begin);
 }
 
 static const struct rpc_method accounts_methods[] = {

@@ -1,57 +1,15 @@
 /* auth.Rules: who may call what. Rules are kept here and enforced by the services (runtime/service/). A namespace's
  * first List makes the rule "default", by which everything is public, as v3 does. */
 #include "runtime/auth/auth.h"
+#include "runtime/auth/operation.h"
 
 #include <string.h>
 
 struct operation {
-    struct auth_turn turn;
-    struct auth *auth;
-    struct rpc_call *call;
-    const char *error_id;
-    const char *namespace;
+    struct auth_operation base;
     const char *key;
     const Auth__Rule *rule;
 };
-
-static void operation_drop(void *arg)
-{
-    struct operation *o = arg;
-    micro_fail(o->call, 503, o->error_id, "auth is stopping");
-}
-
-static struct operation *operation_new(struct auth *a, struct rpc_call *call, const char *error_id,
-                                       const char *namespace)
-{
-    struct operation *o = ARENA_NEW(rpc_call_arena(call), struct operation);
-    if (!o) {
-        auth_no_memory(call, error_id);
-        return NULL;
-    }
-    *o = (struct operation){.auth = a, .call = call, .error_id = error_id, .namespace = namespace};
-    o->turn.arg = o;
-    o->turn.drop = operation_drop;
-    return o;
-}
-
-/* The turn ends before the call does: with the call goes the operation's memory. */
-static void end_failed(struct operation *o, int code, const char *detail)
-{
-    auth_turn_end(o->auth);
-    micro_fail(o->call, code, o->error_id, "%s", detail);
-}
-
-static void end_store_failed(struct operation *o, int status, const char *message)
-{
-    auth_turn_end(o->auth);
-    auth_store_failed(o->call, o->error_id, status, message);
-}
-
-static void end_reply(struct operation *o, const ProtobufCMessage *reply)
-{
-    auth_turn_end(o->auth);
-    rpc_call_reply(o->call, reply);
-}
 
 static json_t *rule_json(const char *id, const char *scope, const char *type, const char *name, const char *endpoint,
                          Auth__Access access, int32_t priority)
@@ -99,13 +57,9 @@ static void created(void *arg, int status, const char *message, const ProtobufCM
 {
     struct operation *o = arg;
     (void)reply;
-    if (status != GRPC_OK) {
-        end_store_failed(o, status, message);
-    } else {
-        Auth__CreateResponse out;
-        auth__create_response__init(&out);
-        end_reply(o, &out.base);
-    }
+    Auth__CreateResponse out;
+    auth__create_response__init(&out);
+    auth_operation_written(&o->base, status, message, &out.base);
 }
 
 static void create_checked(void *arg, int status, const char *message, const ProtobufCMessage *reply)
@@ -113,14 +67,14 @@ static void create_checked(void *arg, int status, const char *message, const Pro
     struct operation *o = arg;
     const Store__ReadResponse *found = (const Store__ReadResponse *)reply;
     if (status == GRPC_OK && found->n_records > 0) {
-        end_failed(o, 400, "A rule with this ID already exists");
+        auth_operation_fail(&o->base, 400, "A rule with this ID already exists");
     } else if (status != GRPC_OK && auth_store_code(status, message) != 404) {
-        end_store_failed(o, status, message);
+        auth_operation_fail_store(&o->base, status, message);
     } else {
         const Auth__Rule *r = o->rule;
         json_t *value = rule_json(r->id, r->scope, r->resource->type, r->resource->name, r->resource->endpoint,
                                   r->access, r->priority);
-        auth_write(o->auth, o->key, value, 0, created, o);
+        auth_write(o->base.auth, o->key, value, 0, created, o);
         json_decref(value);
     }
 }
@@ -128,7 +82,7 @@ static void create_checked(void *arg, int status, const char *message, const Pro
 static void create_begin(void *arg)
 {
     struct operation *o = arg;
-    auth_read(o->auth, o->key, false, create_checked, o);
+    auth_read(o->base.auth, o->key, false, create_checked, o);
 }
 
 static void rules_create(struct rpc_call *call, const ProtobufCMessage *request, void *service)
@@ -161,7 +115,7 @@ static void rules_create(struct rpc_call *call, const ProtobufCMessage *request,
         micro_fail(call, 400, id, "%s", wrong);
         return;
     }
-    struct operation *o = operation_new(service, call, id, namespace);
+    struct operation *o = auth_operation_new(service, call, id, namespace, sizeof *o);
     if (!o)
         return;
     o->key = auth_key(call, "rules/%s/%s", namespace, rule->id);
@@ -170,8 +124,7 @@ static void rules_create(struct rpc_call *call, const ProtobufCMessage *request,
         return;
     }
     o->rule = rule;
-    o->turn.begin = create_begin;
-    auth_turn_begin(o->auth, &o->turn);
+    auth_operation_begin(&o->base, create_begin);
 }
 
 /* ---- Delete ---- */
@@ -180,13 +133,9 @@ static void deleted(void *arg, int status, const char *message, const ProtobufCM
 {
     struct operation *o = arg;
     (void)reply;
-    if (status != GRPC_OK) {
-        end_store_failed(o, status, message);
-    } else {
-        Auth__DeleteResponse out;
-        auth__delete_response__init(&out);
-        end_reply(o, &out.base);
-    }
+    Auth__DeleteResponse out;
+    auth__delete_response__init(&out);
+    auth_operation_written(&o->base, status, message, &out.base);
 }
 
 static void delete_checked(void *arg, int status, const char *message, const ProtobufCMessage *reply)
@@ -194,18 +143,18 @@ static void delete_checked(void *arg, int status, const char *message, const Pro
     struct operation *o = arg;
     const Store__ReadResponse *found = (const Store__ReadResponse *)reply;
     if (auth_store_code(status, message) == 404 || (status == GRPC_OK && found->n_records == 0)) {
-        end_failed(o, 400, "Rule not found with this ID");
+        auth_operation_fail(&o->base, 400, "Rule not found with this ID");
     } else if (status != GRPC_OK) {
-        end_store_failed(o, status, message);
+        auth_operation_fail_store(&o->base, status, message);
     } else {
-        auth_remove(o->auth, o->key, deleted, o);
+        auth_remove(o->base.auth, o->key, deleted, o);
     }
 }
 
 static void delete_begin(void *arg)
 {
     struct operation *o = arg;
-    auth_read(o->auth, o->key, false, delete_checked, o);
+    auth_read(o->base.auth, o->key, false, delete_checked, o);
 }
 
 static void rules_delete(struct rpc_call *call, const ProtobufCMessage *request, void *service)
@@ -219,7 +168,7 @@ static void rules_delete(struct rpc_call *call, const ProtobufCMessage *request,
         micro_fail(call, 400, id, "%s", r->id[0] ? "Rule not found with this ID" : "Missing ID");
         return;
     }
-    struct operation *o = operation_new(service, call, id, namespace);
+    struct operation *o = auth_operation_new(service, call, id, namespace, sizeof *o);
     if (!o)
         return;
     o->key = auth_key(call, "rules/%s/%s", namespace, r->id);
@@ -227,8 +176,7 @@ static void rules_delete(struct rpc_call *call, const ProtobufCMessage *request,
         auth_no_memory(call, id);
         return;
     }
-    o->turn.begin = delete_begin;
-    auth_turn_begin(o->auth, &o->turn);
+    auth_operation_begin(&o->base, delete_begin);
 }
 
 /* ---- List ---- */
@@ -236,10 +184,10 @@ static void rules_delete(struct rpc_call *call, const ProtobufCMessage *request,
 static void listed(void *arg, int status, const char *message, const ProtobufCMessage *reply)
 {
     struct operation *o = arg;
-    struct arena *arena = rpc_call_arena(o->call);
+    struct arena *arena = rpc_call_arena(o->base.call);
     const Store__ReadResponse *found = (const Store__ReadResponse *)reply;
     if (status != GRPC_OK && auth_store_code(status, message) != 404) {
-        end_store_failed(o, status, message);
+        auth_operation_fail_store(&o->base, status, message);
         return;
     }
     Auth__ListResponse out;
@@ -253,18 +201,18 @@ static void listed(void *arg, int status, const char *message, const ProtobufCMe
     }
     out.n_rules = count;
     if (ok)
-        end_reply(o, &out.base);
+        auth_operation_reply(&o->base, &out.base);
     else
-        end_failed(o, 500, "a stored rule cannot be read");
+        auth_operation_fail(&o->base, 500, "a stored rule cannot be read");
 }
 
 static void list_read(struct operation *o)
 {
-    char *prefix = auth_key(o->call, "rules/%s/", o->namespace);
+    char *prefix = auth_key(o->base.call, "rules/%s/", o->base.namespace);
     if (prefix)
-        auth_read(o->auth, prefix, true, listed, o);
+        auth_read(o->base.auth, prefix, true, listed, o);
     else
-        end_failed(o, 503, "out of memory");
+        auth_operation_fail_memory(&o->base);
 }
 
 static void list_marked(void *arg, int status, const char *message, const ProtobufCMessage *reply)
@@ -272,7 +220,7 @@ static void list_marked(void *arg, int status, const char *message, const Protob
     struct operation *o = arg;
     (void)reply;
     if (status != GRPC_OK)
-        end_store_failed(o, status, message);
+        auth_operation_fail_store(&o->base, status, message);
     else
         list_read(o);
 }
@@ -282,11 +230,11 @@ static void list_default_made(void *arg, int status, const char *message, const 
     struct operation *o = arg;
     (void)reply;
     if (status != GRPC_OK) {
-        end_store_failed(o, status, message);
+        auth_operation_fail_store(&o->base, status, message);
         return;
     }
     json_t *value = json_pack("{sb}", "rules", 1);
-    auth_write(o->auth, o->key, value, 0, list_marked, o);
+    auth_write(o->base.auth, o->key, value, 0, list_marked, o);
     json_decref(value);
 }
 
@@ -297,14 +245,14 @@ static void list_checked(void *arg, int status, const char *message, const Proto
     if (status == GRPC_OK && found->n_records > 0) {
         list_read(o);
     } else if (status != GRPC_OK && auth_store_code(status, message) != 404) {
-        end_store_failed(o, status, message);
+        auth_operation_fail_store(&o->base, status, message);
     } else {
-        char *key = auth_key(o->call, "rules/%s/default", o->namespace);
+        char *key = auth_key(o->base.call, "rules/%s/default", o->base.namespace);
         json_t *value = rule_json("default", "", "*", "*", "*", AUTH__ACCESS__GRANTED, 0);
         if (key)
-            auth_write(o->auth, key, value, 0, list_default_made, o);
+            auth_write(o->base.auth, key, value, 0, list_default_made, o);
         else
-            end_failed(o, 503, "out of memory");
+            auth_operation_fail_memory(&o->base);
         json_decref(value);
     }
 }
@@ -312,7 +260,7 @@ static void list_checked(void *arg, int status, const char *message, const Proto
 static void list_begin(void *arg)
 {
     struct operation *o = arg;
-    auth_read(o->auth, o->key, false, list_checked, o);
+    auth_read(o->base.auth, o->key, false, list_checked, o);
 }
 
 static void rules_list(struct rpc_call *call, const ProtobufCMessage *request, void *service)
@@ -322,7 +270,7 @@ static void rules_list(struct rpc_call *call, const ProtobufCMessage *request, v
     const char *namespace = auth_namespace(call, r->options, id);
     if (!namespace || !micro_authorize(call, namespace, id))
         return;
-    struct operation *o = operation_new(service, call, id, namespace);
+    struct operation *o = auth_operation_new(service, call, id, namespace, sizeof *o);
     if (!o)
         return;
     o->key = auth_key(call, "defaults/%s", namespace);
@@ -330,8 +278,7 @@ static void rules_list(struct rpc_call *call, const ProtobufCMessage *request, v
         auth_no_memory(call, id);
         return;
     }
-    o->turn.begin = list_begin;
-    auth_turn_begin(o->auth, &o->turn);
+    auth_operation_begin(&o->base, list_begin);
 }
 
 static const struct rpc_method rules_methods[] = {

@@ -239,7 +239,7 @@ void auth_inspect(struct rpc_call *call, const ProtobufCMessage *request, void *
     const Auth__InspectRequest *r = (const Auth__InspectRequest *)request;
     struct auth *a = service;
     struct arena *arena = rpc_call_arena(call);
-    struct micro_claims claims;
+    struct micro_claims claims = {0};
     struct error err = ERROR_INIT;
     if (!r->token[0]) {
         micro_fail(call, 400, id, "Missing token");

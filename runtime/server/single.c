@@ -50,8 +50,10 @@ int service_run(struct world *w, int argc, const char *const *argv)
     struct error err = ERROR_INIT;
     int exit_code = 0;
     int rc = micro_options_parse(argc, argv, environment, &storage, &options, &err);
-    if (rc == 0 && !(s.component = component_find(options->name)))
-        rc = error_set(&err, ERROR_NOT_FOUND, "there is no component \"%s\"", options->name);
+    if (rc == 0 && !(s.component = component_find(options->name))) {
+        rc = ERROR_NOT_FOUND;
+        error_set(&err, rc, "there is no component \"%s\"", options->name);
+    }
     if (rc == 0) {
         log_set_component(s.component->name);
         rc = s.component->start(w, options, &s.state, &err);

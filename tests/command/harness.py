@@ -63,7 +63,7 @@ class Folder:
 
 
 def replay_command(output):
-    found = re.search(r"replay: (harrow .*)", output)
+    found = re.search(r"replay: (\S*harrow\S* .*)", output)
     return shlex.split(found.group(1)) if found else None
 
 

@@ -1,0 +1,67 @@
+/* The verdict as one JSON object, for scripts: what a person reads on the terminal, with the same numbers. */
+#include "reports/report.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+static json_t *failed_cases(const struct report *r)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < r->cases.count; i++) {
+        const struct report_case *c = &r->cases.items[i];
+        if (c->status == REPORT_FAILED || c->status == REPORT_FLAKY)
+            json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:s}", "pillar", c->pillar,
+                                                  "suite", c->suite, "name", c->name, "status",
+                                                  report_status_name(c->status), "message", c->message, "file", c->file,
+                                                  "line", c->line, "column", c->column, "replay", c->replay));
+    }
+    return list;
+}
+
+static json_t *findings(const struct report *r)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < r->findings.count; i++) {
+        const struct report_finding *f = &r->findings.items[i];
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:s}", "pillar", f->pillar, "title",
+                                              f->title, "severity", f->severity, "oracle", f->oracle, "target",
+                                              f->target, "count", (json_int_t)f->count, "replay", f->replay));
+    }
+    return list;
+}
+
+static json_t *recoveries(const struct report *r)
+{
+    struct report_recovery_row *rows = NULL;
+    size_t count = 0;
+    json_t *list = json_array();
+    if (report_recovery_rows(r, &rows, &count) != 0)
+        count = 0;
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "target", rows[i].target, "fault",
+                                              rows[i].fault, "count", (json_int_t)rows[i].count, "min",
+                                              (json_int_t)rows[i].min, "median", (json_int_t)rows[i].median, "max",
+                                              (json_int_t)rows[i].max));
+    free(rows);
+    return list;
+}
+
+void report_json(const struct report *r, struct text *out)
+{
+    json_t *verdict = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "verdict",
+        report_verdict_name(report_verdict(r)), "id", r->id, "system", r->system, "driver", r->driver, "seed", r->seed,
+        "started", r->started, "command", r->command, "duration", (json_int_t)r->duration, "passed",
+        (json_int_t)r->counts[REPORT_PASSED], "failed", (json_int_t)r->counts[REPORT_FAILED], "skipped",
+        (json_int_t)r->counts[REPORT_SKIPPED], "flaky", (json_int_t)r->counts[REPORT_FLAKY], "findings",
+        (json_int_t)r->findings.count, "failures", failed_cases(r), "found", findings(r), "recoveries", recoveries(r));
+    char *text = verdict != NULL ? json_dumps(verdict, JSON_INDENT(2)) : NULL;
+    if (text == NULL) {
+        out->failed = true;
+    } else {
+        text_puts(out, text);
+        text_char(out, '\n');
+    }
+    free(text);
+    json_decref(verdict);
+}
