@@ -5,7 +5,7 @@
  *   pillar   name (contract|e2e|fuzz|chaos), state (start|end), plus a pillar's own totals at the end
  *   case     pillar, suite, name, status (passed|failed|skipped|flaky), duration, message, file, line, column, replay,
  *            detail (text), why (skipped: the reason)
- *   step     case, name, status, duration, sent, received
+ *   step     case, name, status, duration, attempts, sent, received
  *   fault    name, target, state (inject|heal), hits, verified (bool), detail
  *   sample   series, value: one point of a curve (latency_ms, throughput, errors)
  *   recovery target, fault, duration (ns from the fault until the first success)

@@ -1,5 +1,6 @@
 /* Runs flows: step after step, retried within their time, then what cleans up. */
 #include "base/units.h"
+#include "base/words.h"
 #include "e2e/internal.h"
 
 #include <stdlib.h>
@@ -241,8 +242,11 @@ static void emit_case(struct target *t, const struct flow *f, const struct e2e_o
                       uint64_t duration, const struct flow_failure *failure)
 {
     struct text replay = TEXT_INIT;
-    if (o->replay != NULL)
-        text_printf(&replay, "%s --only \"%s\"", o->replay, f->name);
+    if (o->replay != NULL) {
+        text_puts(&replay, o->replay);
+        words_add(&replay, "--only");
+        words_add(&replay, f->name);
+    }
     result_case(t->results, &(struct result_case){.pillar = o->pillar,
                                                   .suite = f->path,
                                                   .name = f->name,

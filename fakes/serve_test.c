@@ -42,10 +42,10 @@ static void serve(struct fixture *x, const char *service)
 static int setup(void **state)
 {
     struct fixture *x = calloc(1, sizeof *x);
+    *state = x;
     if (x == NULL || (x->sim = sim_new(&(struct sim_options){.seed = 11})) == NULL ||
         (x->client = sim_node(x->sim, "client")) == NULL || pb_pool_new(proto_set(), "proto", &x->pool, NULL) != 0)
         return -1;
-    *state = x;
     return 0;
 }
 

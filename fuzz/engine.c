@@ -1,6 +1,7 @@
 #include "fuzz/engine.h"
 
 #include "base/units.h"
+#include "base/words.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -364,7 +365,8 @@ static void report_finding(struct engine *e, struct fuzz_finding *f, size_t numb
     text_puts(&replay, e->options.replay != NULL ? e->options.replay : "");
     if (e->options.corpus != NULL && e->options.write != NULL) {
         text_printf(&path, "%s/%zu.json", e->options.corpus, number);
-        text_printf(&replay, " --input %s", text_string(&path));
+        words_add(&replay, "--input");
+        words_add(&replay, text_string(&path));
         fuzz_input_write(&f->input, f->oracle, text_string(&replay), &file);
         struct error own = ERROR_INIT;
         if (e->options.write(e->options.file_arg, text_string(&path), text_bytes(&file), &own) != 0) {

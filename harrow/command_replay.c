@@ -1,7 +1,7 @@
 #include "base/document.h"
 #include "harrow/commands.h"
 #include "harrow/run.h"
-#include "harrow/words.h"
+#include "base/words.h"
 #include "world/foreign.h"
 #include "world/real.h"
 

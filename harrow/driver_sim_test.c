@@ -4,6 +4,7 @@
 #include "base/units.h"
 #include "runtime/service/service.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define ANSWERS_WITHIN ((uint64_t)(5 * SECOND))
@@ -170,7 +171,7 @@ static void one_seed_gives_one_start(void **state)
         took[i] = world_now(system_world(s));
         assert_non_null(system_variables(s)[0]);
         assert_true(strlen(system_variables(s)[0]) < sizeof secret[i]);
-        strcpy(secret[i], system_variables(s)[0]);
+        snprintf(secret[i], sizeof secret[i], "%s", system_variables(s)[0]);
         system_stop(s);
         assert_int_equal(test_run_end(r), HARROW_PASSED);
     }

@@ -2,7 +2,7 @@
 #include "base/text.h"
 #include "harrow/commands.h"
 #include "harrow/run.h"
-#include "harrow/words.h"
+#include "base/words.h"
 #include "runtime/service/service.h"
 
 #include <stdio.h>

@@ -8,6 +8,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* libfyaml keeps a buffer of its own for a quoted text without end; nothing below it is ours. */
+/* NOLINTNEXTLINE(cert-dcl51-cpp): the sanitizer gives the name. */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {

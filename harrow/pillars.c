@@ -1,7 +1,7 @@
 #include "harrow/pillars.h"
 
 #include "base/units.h"
-#include "harrow/words.h"
+#include "base/words.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
 
 #include "base/log.h"
 #include "base/units.h"
-#include "harrow/words.h"
+#include "base/words.h"
 #include "reports/report.h"
 #include "world/real.h"
 

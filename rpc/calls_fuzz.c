@@ -128,7 +128,7 @@ static void open_stream(struct fuzz *f, struct slot *s, struct input *in)
         return;
     uint8_t flags = take(in);
     struct rpc_request r = {.path = paths[take(in) % (sizeof paths / sizeof *paths)],
-                            .timeout = ((flags >> 5) + 1) * 20 * MS,
+                            .timeout = ((uint64_t)(flags >> 5) + 1) * 20 * MS,
                             .gzip = flags & 1,
                             .wait_for_ready = flags & 2,
                             .content_type = flags & 4 ? "application/grpc+json" : NULL};

@@ -229,7 +229,7 @@ static void retries_what_may_be_retried(void **state)
     fixture_answer_free(&a);
     /* the deadline covers all attempts */
     static const struct rpc_retry slow = {
-        .attempts = 100, .backoff_first = 20 * 1000000, .backoff_max = 20 * 1000000, .statuses = 1u << 14};
+        .attempts = 100, .backoff_first = 20 * MS, .backoff_max = 20 * MS, .statuses = 1u << 14};
     extra = (struct rpc_request){.timeout = 60 * MS, .retry = &slow};
     order_init(&order, "too many");
     order.count = 1000;

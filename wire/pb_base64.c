@@ -22,7 +22,10 @@ void pb_base64_encode(struct text *out, struct bytes data)
         uint32_t v = (uint32_t)data.data[i] << 16 | (two ? (uint32_t)data.data[i + 1] << 8 : 0);
         *to++ = alphabet[v >> 18];
         *to++ = alphabet[v >> 12 & 63];
-        *to++ = two ? alphabet[v >> 6 & 63] : '=';
+        if (two)
+            *to++ = alphabet[v >> 6 & 63];
+        else
+            *to++ = '=';
         *to++ = '=';
     }
     out->len = (size_t)(to - out->data);

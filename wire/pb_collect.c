@@ -102,9 +102,9 @@ static int collect_package(struct collect *c)
 
 static int collect_enum(struct collect *c, const char *scope, const pb_enum_proto *proto)
 {
-    struct pb_symbol *s;
+    struct pb_symbol *s = NULL;
     int rc = symbol_new(c, c->file->foreign ? PB_SYMBOL_FOREIGN : PB_SYMBOL_ENUM, scope, proto->name, &s);
-    if (rc)
+    if (!s)
         return rc;
     s->enum_proto = proto;
     if (!c->file->foreign)
@@ -125,9 +125,9 @@ static int collect_extensions(struct collect *c, const char *scope, pb_field_pro
 
 static int collect_message(struct collect *c, const char *scope, const pb_message_proto *proto)
 {
-    struct pb_symbol *s;
+    struct pb_symbol *s = NULL;
     int rc = symbol_new(c, c->file->foreign ? PB_SYMBOL_FOREIGN : PB_SYMBOL_TYPE, scope, proto->name, &s);
-    if (rc)
+    if (!s)
         return rc;
     s->message_proto = proto;
     if (!c->file->foreign)
@@ -141,9 +141,9 @@ static int collect_message(struct collect *c, const char *scope, const pb_messag
 
 static int collect_service(struct collect *c, const pb_service_proto *proto)
 {
-    struct pb_symbol *s;
+    struct pb_symbol *s = NULL;
     int rc = symbol_new(c, PB_SYMBOL_SERVICE, c->file->package, proto->name, &s);
-    if (rc)
+    if (!s)
         return rc;
     s->service_proto = proto;
     c->p->service_count++;

@@ -164,6 +164,7 @@ static int read_run(struct pb_json_reader *r, struct bytes *run)
 {
     const uint8_t *first = r->at;
     uint8_t all = 0;
+    *run = BYTES_NONE;
     while (r->at < r->end && *r->at != '"' && *r->at != '\\' && *r->at >= 0x20)
         all |= *r->at++;
     if (r->at == r->end)

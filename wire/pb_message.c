@@ -2,15 +2,25 @@
 
 #include <stdlib.h>
 
-static void *arena_alloc_for_unpack(void *arena, size_t size)
+/* Tells a message protobuf-c will not have from memory that ran out. */
+struct unpack_memory {
+    struct arena *arena; /* NULL: the heap */
+    bool exhausted;
+};
+
+static void *unpack_alloc(void *arg, size_t size)
 {
-    return arena_alloc(arena, size);
+    struct unpack_memory *memory = arg;
+    void *p = memory->arena ? arena_alloc(memory->arena, size) : malloc(size);
+    memory->exhausted = memory->exhausted || p == NULL;
+    return p;
 }
 
-static void arena_free_for_unpack(void *arena, void *pointer)
+static void unpack_free(void *arg, void *pointer)
 {
-    (void)arena;
-    (void)pointer;
+    const struct unpack_memory *memory = arg;
+    if (!memory->arena)
+        free(pointer);
 }
 
 int pb_unpack(const ProtobufCMessageDescriptor *type, struct bytes input, struct arena *arena, ProtobufCMessage **out,
@@ -20,12 +30,17 @@ int pb_unpack(const ProtobufCMessageDescriptor *type, struct bytes input, struct
     int rc = pb_scan(type, input, err);
     if (rc)
         return rc;
-    ProtobufCAllocator allocator = {
-        .alloc = arena_alloc_for_unpack, .free = arena_free_for_unpack, .allocator_data = arena};
+    struct unpack_memory memory = {.arena = arena};
+    ProtobufCAllocator allocator = {.alloc = unpack_alloc, .free = unpack_free, .allocator_data = &memory};
     static const uint8_t nothing[1];
-    *out = protobuf_c_message_unpack(type, arena ? &allocator : NULL, input.len, input.len ? input.data : nothing);
-    /* The scan refuses everything protobuf-c would, so what is left is memory. */
-    return *out ? 0 : error_set(err, ERROR_MEMORY, "%s: out of memory", type->name);
+    *out = protobuf_c_message_unpack(type, &allocator, input.len, input.len ? input.data : nothing);
+    if (*out)
+        return 0;
+    if (memory.exhausted)
+        return error_set(err, ERROR_MEMORY, "%s: out of memory", type->name);
+    /* The scan refuses what else protobuf-c would. This it cannot see cheaply: protobuf-c 1.4.1 fails to merge a
+     * singular message sent in pieces when it has a oneof that no piece sets. */
+    return error_set(err, ERROR_UNSUPPORTED, "%s: a message sent in pieces cannot be put together", type->name);
 }
 
 int pb_pack(const ProtobufCMessage *m, struct text *out)

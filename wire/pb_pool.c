@@ -42,7 +42,7 @@ static int split_files(struct pb_pool *p, struct bytes set, const pb_set_proto *
         enum pb_fault fault = pb_item_next(&r, &item);
         if (fault)
             return pb_pool_error(p, NULL, ERROR_SYNTAX, "%s", pb_fault_text(fault));
-        if (item.number != 1)
+        if (item.number != 1 || item.wire != PB_WIRE_BYTES)
             continue;
         const pb_file_descriptor *d = proto->file[ordinal++];
         if (!d->name || !*d->name)

@@ -232,7 +232,7 @@ static void test_oneof_replacement(void **state)
                                           "\"flag\":true",
                                           "\"nothing\":null"};
     const struct pb_type *t = pb_find_type(pool, "test.all.Choice");
-    for (size_t i = 0; i < 8 * 8 * 8; i++) {
+    for (size_t i = 0; i < (size_t)8 * 8 * 8; i++) {
         size_t order[] = {i % 8, i / 8 % 8, i / 64};
         struct text wire = TEXT_INIT, last = TEXT_INIT, json = TEXT_INIT;
         for (size_t k = 0; k < 3; k++) {

@@ -133,9 +133,9 @@ static int resolve_enum(struct pb_pool *p, struct pb_enum_entry *e)
 static int resolve_method_type(struct pb_pool *p, struct pb_file *file, const char *what, const char *name,
                                const char *scope, const struct pb_type **out)
 {
-    struct pb_symbol *s;
+    struct pb_symbol *s = NULL;
     int rc = pb_pool_reference(p, file, scope, name, what, &s);
-    if (rc)
+    if (!s)
         return rc;
     const struct pb_type_entry *t = s->entry;
     if (s->kind != PB_SYMBOL_TYPE || t->type.map_entry)

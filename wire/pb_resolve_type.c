@@ -30,7 +30,10 @@ static char *json_name_of(struct arena *arena, const char *name)
             upper = true;
             continue;
         }
-        out[n++] = upper && *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
+        out[n] = *c;
+        if (upper && *c >= 'a' && *c <= 'z')
+            out[n] = (char)(*c - 'a' + 'A');
+        n++;
         upper = false;
     }
     if (out)

@@ -40,8 +40,12 @@ static void test_base64(void **state)
         struct text back = TEXT_INIT;
         text_clear(&out);
         pb_base64_encode(&out, BYTES(data, len));
-        for (size_t i = 0; len % 2 && i < out.len; i++) /* the URL-safe alphabet every other time */
-            out.data[i] = out.data[i] == '+' ? '-' : out.data[i] == '/' ? '_' : out.data[i];
+        for (size_t i = 0; len % 2 && i < out.len; i++) { /* the URL-safe alphabet every other time */
+            if (out.data[i] == '+')
+                out.data[i] = '-';
+            else if (out.data[i] == '/')
+                out.data[i] = '_';
+        }
         assert_true(pb_base64_decode(&back, text_bytes(&out)));
         assert_true(bytes_equal(text_bytes(&back), BYTES(data, len)));
         text_deinit(&back);

@@ -97,8 +97,8 @@ bool pb_timestamp_parse(struct bytes in, struct pb_time *out)
     }
     if (c.at != c.end)
         return false;
-    out->seconds = days_from_civil(year, month, day) * DAY_SECONDS + hour * 3600 + minute * 60 + second -
-                   zone_sign * (zone_hour * 3600 + zone_minute * 60);
+    int of_day = hour * 3600 + minute * 60 + second, zone = zone_sign * (zone_hour * 3600 + zone_minute * 60);
+    out->seconds = days_from_civil(year, month, day) * DAY_SECONDS + of_day - zone;
     return out->seconds >= PB_TIMESTAMP_MIN && out->seconds <= PB_TIMESTAMP_MAX;
 }
 

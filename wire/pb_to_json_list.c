@@ -84,10 +84,10 @@ static int sort_key(struct pb_to_json *c, const struct pb_field *key, struct byt
                     struct pb_sort_key *out)
 {
     struct pb_reader r = {entry.data, entry.data + entry.len};
-    *out = (struct pb_sort_key){.entry = entry};
+    *out = (struct pb_sort_key){.entry = entry, .bytes = BYTES("", 0)};
     uint64_t value = 0;
     while (entry.len > 0 && r.at < r.end) {
-        struct pb_item item;
+        struct pb_item item = {0};
         const uint8_t *at = r.at;
         enum pb_fault fault = pb_item_next(&r, &item);
         if (!fault && item.wire == PB_WIRE_GROUP)

@@ -42,7 +42,7 @@ static void answer(const struct pb_pool *pool, char *line)
     struct text in = TEXT_INIT, out = TEXT_INIT;
     struct error err = ERROR_INIT;
     const struct pb_type *type = name ? pb_find_type(pool, name) : NULL;
-    int flags = flag_word ? atoi(flag_word) : 0, rc = ERROR_INVALID;
+    int flags = flag_word ? (int)strtol(flag_word, NULL, 10) : 0, rc = ERROR_INVALID;
     /* "-" stands for no bytes. */
     if (!op || !type || !hex || (strcmp(hex, "-") != 0 && !unhex(hex, &in)))
         error_set(&err, ERROR_INVALID, "bad request");

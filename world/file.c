@@ -10,7 +10,10 @@ int world_file_open(struct world *w, const char *path, int flags, struct world_f
 {
     *out = NULL;
     int code = w->dead ? ERROR_CLOSED : w->operations->file_open(w, path, flags, out);
-    return code < 0 ? error_set(err, code, "cannot open %s: %s", path, error_code_name(code)) : 0;
+    if (code >= 0)
+        return 0;
+    error_set(err, code, "cannot open %s: %s", path, error_code_name(code));
+    return code;
 }
 
 int64_t world_file_pread(struct world_file *f, void *out, size_t len, uint64_t offset)

@@ -301,7 +301,7 @@ static void test_child_close(void **state)
     struct child c = {0};
     child_start(f, &c, &(struct world_spawn){.argv = SHELL("sleep 100 & echo $!; wait")});
     wait_count(f->world, &c.lines, 1);
-    int grandchild = atoi(c.out.data);
+    int grandchild = (int)strtol(c.out.data, NULL, 10);
     int64_t id = world_process_id(c.process);
     assert_true(grandchild > 1);
     world_process_close(c.process);

@@ -6,11 +6,15 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define PID_FILE_MAX 64
 #define STAT_MAX     1024
+
+/* Where the fields stand in /proc/<id>/stat, as proc(5) counts them. */
+enum stat_field { STAT_STATE = 3, STAT_USER = 14, STAT_SYSTEM = 15, STAT_STARTED = 22, STAT_RESIDENT = 24 };
 
 /* What /proc/<id>/stat tells, from the state letter on: the name before it may hold anything, even ")". */
 struct process_stat {
@@ -37,22 +41,23 @@ static bool read_stat(int64_t id, struct process_stat *out)
     snprintf(path, sizeof path, "/proc/%lld/stat", (long long)id);
     if (!read_small_file(path, text, sizeof text))
         return false;
-    const char *p = NULL;
-    for (const char *q = text; *q != '\0'; q++)
-        if (*q == ')')
-            p = q;
-    unsigned long long user = 0, system = 0, started = 0;
-    long long resident = 0;
-    if (p == NULL ||
-        /* Fields 3, 14, 15, 22 and 24 of proc(5). */
-        sscanf(p + 1,
-               " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu %llu %*s %*s %*s %*s %*s %*s %llu %*s %lld",
-               &out->state, &user, &system, &started, &resident) != 5)
+    char *name_end = strrchr(text, ')');
+    if (name_end == NULL)
         return false;
-    out->user_ticks = user;
-    out->system_ticks = system;
-    out->started = started;
-    out->resident_pages = resident > 0 ? (uint64_t)resident : 0;
+    uint64_t fields[STAT_RESIDENT + 1] = {0};
+    char *save = NULL, *word = strtok_r(name_end + 1, " ", &save);
+    for (int i = STAT_STATE; i <= STAT_RESIDENT; i++, word = strtok_r(NULL, " ", &save)) {
+        if (word == NULL)
+            return false;
+        if (i == STAT_STATE)
+            out->state = word[0];
+        else if (word[0] != '-')
+            fields[i] = strtoull(word, NULL, 10);
+    }
+    out->user_ticks = fields[STAT_USER];
+    out->system_ticks = fields[STAT_SYSTEM];
+    out->started = fields[STAT_STARTED];
+    out->resident_pages = fields[STAT_RESIDENT];
     return true;
 }
 

@@ -51,7 +51,9 @@ static void child_main(const struct world_spawn *spawn, char *const *environment
     syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
     if (spawn->directory && chdir(spawn->directory) < 0)
         child_fail(report, STEP_DIRECTORY);
-    execvpe(spawn->argv[0], (char *const *)(uintptr_t)spawn->argv, environment);
+    char *const *argv; /* POSIX leaves the const out, and promises that nothing is changed */
+    memcpy(&argv, &spawn->argv, sizeof argv);
+    execvpe(argv[0], argv, environment);
     child_fail(report, STEP_EXECUTE);
 }
 
@@ -82,7 +84,7 @@ static char **environment_merge(const char *const *added)
             out[count++] = environ[i];
     }
     for (size_t j = 0; j < extra; j++)
-        out[count++] = (char *)(uintptr_t)added[j];
+        memcpy(&out[count++], &added[j], sizeof(*out));
     return out;
 }
 

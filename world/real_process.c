@@ -36,9 +36,9 @@ struct real_process {
     struct real_process *next, **link;
 };
 
-static struct real_process *process_of(const struct world_process *p)
+static struct real_process *process_of(struct world_process *p)
 {
-    return (struct real_process *)(uintptr_t)p;
+    return (struct real_process *)p;
 }
 
 static void on_handle_closed(uv_handle_t *handle)

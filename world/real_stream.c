@@ -54,9 +54,9 @@ struct real_stream {
 
 static void stream_advance(struct real_stream *s);
 
-static struct real_stream *stream_of(const struct world_stream *s)
+static struct real_stream *stream_of(struct world_stream *s)
 {
-    return (struct real_stream *)(uintptr_t)s;
+    return (struct real_stream *)s;
 }
 
 /* ---- life -------------------------------------------------------------------------------------------------------- */
@@ -221,7 +221,9 @@ void real_stream_resume(struct world_stream *base)
 
 static uv_buf_t buffer_of(const void *data, size_t len)
 {
-    return uv_buf_init((char *)(uintptr_t)data, (unsigned)(len < INT_MAX ? len : INT_MAX));
+    uv_buf_t buffer = uv_buf_init(NULL, (unsigned)(len < INT_MAX ? len : INT_MAX));
+    memcpy(&buffer.base, &data, sizeof buffer.base); /* not const because libuv reads into such a buffer too */
+    return buffer;
 }
 
 static void write_failed(struct real_stream *s, int status)
@@ -357,7 +359,9 @@ int real_stream_write(struct world_stream *base, struct bytes data)
         return ERROR_MEMORY;
     }
     text_add(&s->pending, data.data + taken, data.len - taken);
-    stream_advance(s);
+    /* Only this step of stream_advance(): what calls the user back, or ends the stream, has no place in a write. */
+    if (s->connected && !s->writing && !s->closing && !stream_send(s))
+        return 0; /* the stream's end will tell */
     if (real_stream_queued(base) > WORLD_WRITE_HIGH)
         s->above_high = true;
     return 0;

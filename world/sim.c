@@ -380,7 +380,9 @@ void sim_clock_jump(struct sim *s, const char *node, int64_t wall_delta)
 int sim_register(struct sim *s, const struct sim_program *program)
 {
     /* The map holds plain pointers; what they point to is never written. */
-    return map_put(&s->programs, program->name, (void *)(uintptr_t)program) ? 0 : ERROR_MEMORY;
+    void *value;
+    memcpy(&value, &program, sizeof value);
+    return map_put(&s->programs, program->name, value) ? 0 : ERROR_MEMORY;
 }
 
 /* ---- life -------------------------------------------------------------------------------------------------------- */

@@ -279,9 +279,9 @@ int sim_file_open(struct world *w, const char *path, int flags, struct world_fil
 }
 
 /* The handle as ours; *code says why it cannot be used. */
-static struct sim_file *file_use(const struct world_file *base, int need, int *code)
+static const struct sim_file *file_use(const struct world_file *base, int need, int *code)
 {
-    struct sim_file *f = (struct sim_file *)(uintptr_t)base;
+    const struct sim_file *f = (const struct sim_file *)base;
     const struct sim_node *n = node_of(base->world);
     *code = 0;
     if (n->base.dead || f->incarnation != n->incarnation)
@@ -377,8 +377,10 @@ void sim_file_close(struct world_file *base)
 
 void sim_files_free(struct sim_node *n)
 {
-    while (n->files)
-        sim_file_close(&n->files->base);
+    for (struct sim_file *f = n->files, *next; f; f = next) {
+        next = f->next;
+        sim_file_close(&f->base);
+    }
 }
 
 /* ---- names ------------------------------------------------------------------------------------------------------- */

@@ -19,9 +19,9 @@ struct sim_listener {
     struct sim_listener *all_next, **all_link; /* of every handle */
 };
 
-static struct sim_stream *stream_of(const struct world_stream *s)
+static struct sim_stream *stream_of(struct world_stream *s)
 {
-    return (struct sim_stream *)(uintptr_t)s;
+    return (struct sim_stream *)s;
 }
 
 /* ---- streams ----------------------------------------------------------------------------------------------------- */
@@ -93,7 +93,7 @@ int sim_stream_write(struct world_stream *base, struct bytes data)
 
 size_t sim_stream_queued(const struct world_stream *base)
 {
-    const struct sim_stream *s = stream_of(base);
+    const struct sim_stream *s = (const struct sim_stream *)base;
     if (!s->connection)
         return 0;
     const struct sim_pipe *p = &s->connection->pipe[s->side];
@@ -200,7 +200,7 @@ void sim_stream_abort(struct world_stream *base)
 
 const char *sim_stream_peer(const struct world_stream *s)
 {
-    return stream_of(s)->peer;
+    return ((const struct sim_stream *)s)->peer;
 }
 
 /* ---- listeners --------------------------------------------------------------------------------------------------- */
@@ -563,10 +563,14 @@ void sim_net_sever(struct sim_node *n, bool power_cut)
 
 void sim_net_free(struct sim_node *n)
 {
-    while (n->streams)
-        stream_free(n->streams);
-    while (n->all_listeners)
-        sim_listener_close(&n->all_listeners->base);
+    for (struct sim_stream *s = n->streams, *next; s; s = next) {
+        next = s->next;
+        stream_free(s);
+    }
+    for (struct sim_listener *l = n->all_listeners, *next; l; l = next) {
+        next = l->all_next;
+        sim_listener_close(&l->base);
+    }
 }
 
 void sim_net_deinit(struct sim *s)

@@ -25,9 +25,9 @@ struct sim_process {
     struct sim_process *next, **link;
 };
 
-static struct sim_process *process_of(const struct world_process *p)
+static struct sim_process *process_of(struct world_process *p)
 {
-    return (struct sim_process *)(uintptr_t)p;
+    return (struct sim_process *)p;
 }
 
 static void argv_release(char **argv, int argc)
@@ -111,13 +111,10 @@ void sim_process_exited(struct sim_process *p, struct world_exit status)
 {
     p->over = true;
     p->exit = status;
-    p->references++; /* kept whatever follows */
-    if (!p->released && p->incarnation == p->parent->incarnation) {
-        struct sim *s = p->parent->sim;
-        if (sim_schedule(p->parent, s->now + EXIT_TELL, exited_run, p, 0))
-            return;
-    }
-    process_unreference(p);
+    if (p->released || p->incarnation != p->parent->incarnation)
+        return;
+    if (sim_schedule(p->parent, p->parent->sim->now + EXIT_TELL, exited_run, p, 0))
+        p->references++;
 }
 
 static void start_run(struct sim_event *e, bool dropped)
@@ -274,6 +271,8 @@ void sim_processes_kill(struct sim_node *n)
 
 void sim_processes_free(struct sim_node *n)
 {
-    while (n->processes)
-        sim_process_close(&n->processes->base);
+    for (struct sim_process *p; (p = n->processes) != NULL;) {
+        n->processes = p->next;
+        sim_process_close(&p->base);
+    }
 }

@@ -69,8 +69,10 @@ static void stop_on_signal(void *arg, int number)
 static void server_stop(void *state)
 {
     struct server *s = state;
-    while (s->sessions)
-        session_free(s->sessions);
+    for (struct session *x = s->sessions, *next; x; x = next) {
+        next = x->next;
+        session_free(x);
+    }
     world_listener_close(s->listener);
     world_file_close(s->log);
     free(s);
@@ -308,7 +310,7 @@ static void test_partition(void **state)
     sim_heal(s, "client", "server");
     assert_int_equal(sim_run_for(s, 2 * SECOND), 0);
     assert_true(the_client->got > got);
-    assert_true(the_client->sent - the_client->got < 200 * 20); /* nothing was lost on the way */
+    assert_true(the_client->sent - the_client->got < UINT64_C(200) * 20); /* nothing was lost on the way */
     assert_int_equal(the_client->last_end, 0);
     pair_end(s);
 }

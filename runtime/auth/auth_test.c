@@ -104,8 +104,8 @@ static void test_token(void **state)
            "invalid token provided", NULL);
 
     /* Unused for 30 days it is gone. */
-    sim_clock_jump(s.sim, "auth", 31 * 24 * HOUR);
-    sim_clock_jump(s.sim, "store", 31 * 24 * HOUR);
+    sim_clock_jump(s.sim, "auth", HOUR * 24 * 31);
+    sim_clock_jump(s.sim, "store", HOUR * 24 * 31);
     expect(&s, "/auth.Auth/Token", NULL, again, GRPC_INVALID_ARGUMENT, "invalid token provided", NULL);
     arena_deinit(&arena);
     sim_system_deinit(&s);

@@ -8,6 +8,7 @@
 
 #include "runtime/cli/cli.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define WORDS_MAX 16
@@ -21,7 +22,7 @@ static const struct command *parse(const char *const *words, int *rc, struct arg
     int argc = 0;
     for (; words[argc]; argc++) {
         assert_true(argc < WORDS_MAX && strlen(words[argc]) < sizeof storage[0]);
-        strcpy(storage[argc], words[argc]);
+        snprintf(storage[argc], sizeof storage[argc], "%s", words[argc]);
         argv[argc] = storage[argc];
     }
     *rc = command_parse(&cli_root, argc, argv, &found, args, &help, err);

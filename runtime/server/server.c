@@ -360,6 +360,8 @@ static int make_children(struct server *s, struct error *err)
     size_t count = 0;
     while (components[count].name)
         count++;
+    if (count == 0)
+        return error_set(err, ERROR_NOT_FOUND, "there are no components to run");
     s->children = calloc(count, sizeof *s->children);
     if (!s->children)
         return error_set(err, ERROR_MEMORY, "out of memory");

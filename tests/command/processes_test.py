@@ -54,7 +54,7 @@ def whole_run():
         for name in ["report.html", "junit.xml", "system.log"]:
             check(os.path.getsize(os.path.join(base, name)) > 0, f"{name} is there")
         check(not os.path.exists(os.path.join(base, "data")), "the data folder is gone")
-        check(not processes_of(folder), "no process is left", str(processes_of(folder)))
+        check(wait_for(lambda: not processes_of(folder), 5), "no process is left", str(processes_of(folder)))
 
 
 def two_at_once():
@@ -75,7 +75,7 @@ def interrupted(arguments, name, number=signal.SIGINT):
         output = output_of(run)
         check(run.returncode == 130, f"{name}: exit 130", f"exit {run.returncode}\n{output}")
         check(os.path.exists(os.path.join(base(), "report.html")), f"{name}: the report covers what was done", output)
-        check(not processes_of(folder), f"{name}: no process is left", str(processes_of(folder)))
+        check(wait_for(lambda: not processes_of(folder), 5), f"{name}: no process is left", str(processes_of(folder)))
 
 
 def interrupted_simulation(pillar, arguments, number):
@@ -126,7 +126,7 @@ def up(number, arguments):
         check(run.returncode == 0, f"{name}: exit 0", f"exit {run.returncode}\n{output}")
         if "--json" in arguments:
             check(json.loads(output.splitlines()[-1])["type"] == "end", f"{name}: the stream has its end", output)
-        check(not processes_of(folder), f"{name}: no process is left", str(processes_of(folder)))
+        check(wait_for(lambda: not processes_of(folder), 5), f"{name}: no process is left", str(processes_of(folder)))
 
 
 def killed():

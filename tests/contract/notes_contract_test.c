@@ -229,6 +229,8 @@ static void read_asks_once(void **state)
     holds_milk(x);
     const Notes__Note *note = read_note(x, "7");
     assert_non_null(note);
+    if (note == NULL)
+        return; /* the assertion has left; the compiler does not know */
     assert_string_equal(note->title, "milk");
     const Store__ReadRequest *r = request(x, "Read", &store__read_request__descriptor);
     assert_string_equal(r->key, "default:7");
@@ -274,6 +276,8 @@ static void update_reads_then_writes(void **state)
     holds_milk(x);
     const Notes__Note *note = update(x, "7", "cream");
     assert_non_null(note);
+    if (note == NULL)
+        return;
     assert_string_equal(note->title, "cream");
     assert_string_equal(note->created, "2026-01-01T00:00:00Z");
     assert_int_equal(fake_call_at(x->store, NULL, 0, &first), 0);

@@ -31,7 +31,7 @@
 #define LAST_WORDS      ((uint64_t)(20 * MILLISECOND)) /* for answers before the connection is aborted */
 #define CALLS_MAX       8
 #define PIECES_MAX      64
-#define TOKEN_SECONDS   (365 * 24 * 3600)
+#define TOKEN_SECONDS   ((int64_t)365 * 24 * 3600)
 
 #define PREFACE  "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 #define SETTINGS "\x00\x00\x00\x04\x00\x00\x00\x00\x00"
@@ -232,6 +232,7 @@ static const struct pb_method *method_of(uint8_t which)
     size_t count = 0;
     for (size_t i = 0; i < pb_service_count(pool); i++)
         count += pb_service_at(pool, i)->method_count;
+    MUST(count > 0);
     size_t n = which % count;
     for (size_t i = 0; i < pb_service_count(pool); i++) {
         const struct pb_service *service = pb_service_at(pool, i);

@@ -1,4 +1,4 @@
-#include "harrow/words.h"
+#include "base/words.h"
 
 #include <string.h>
 

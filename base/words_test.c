@@ -1,6 +1,6 @@
 #include "base/test.h"
 
-#include "harrow/words.h"
+#include "base/words.h"
 
 #include <string.h>
 

@@ -4,8 +4,8 @@
  * before a double quote, a backslash, a dollar sign and a backquote: what POSIX shells read the same way (POSIX.1-2017,
  * Shell Command Language, 2.2.3), so that a printed command can be pasted. Reading takes that, single quotes as
  * well, and nothing else of a shell: no variables, no patterns. */
-#ifndef HARROW_WORDS_H
-#define HARROW_WORDS_H
+#ifndef BASE_WORDS_H
+#define BASE_WORDS_H
 
 #include "base/arena.h"
 #include "base/error.h"
