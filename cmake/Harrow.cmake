@@ -55,6 +55,10 @@ function(harrow_program name)
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE harrow_flags ${arg_LINK})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+  # Coverage callbacks come with a sanitizer's runtime or with libFuzzer's: without either only the targets can link.
+  if(HARROW_FUZZ AND HARROW_SANITIZE STREQUAL "")
+    set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL TRUE)
+  endif()
 endfunction()
 
 function(harrow_test name)
