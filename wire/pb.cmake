@@ -20,7 +20,7 @@ harrow_library(wire_pb
 # The header is generated: whoever includes it waits for it.
 add_dependencies(wire_pb wire_descriptor)
 
-if(HARROW_TESTS OR HARROW_FUZZ)
+if(HARROW_TESTS OR HARROW_FUZZ OR HARROW_AFL)
   # The test protos as a descriptor set, embedded; shared.proto as generated code too (the others use `optional`, which
   # protoc-c refuses).
   set(testdata ${CMAKE_CURRENT_SOURCE_DIR}/testdata)
