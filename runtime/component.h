@@ -30,7 +30,20 @@ struct micro_options {
     const char *admin_secret; /* first admin's secret; auth generates one when NULL */
     const char *config_key;   /* base64 of the 32-byte key for secrets at rest; NULL: a key file is made */
     const char *run_dir;      /* pid file <run_dir>/<name>.pid and address file <run_dir>/<name>.address; NULL: none */
+    const char *namespace;    /* where the service is registered and looks for others; "micro" when NULL */
+    const char *version;      /* of a service the runtime runs; NULL: the service's own word */
+    const char *auth_id;      /* with auth_secret: the account to get access tokens for, when `token` is NULL */
+    const char *auth_secret;
+    const char *proxy; /* "host:port" of the proxy all calls to other services go through; NULL: directly */
+    const struct micro_own_option *own; /* what the component's entry declares; micro_option() reads them */
 };
+
+/* An option only one component has. On its command line --<name> VALUE, in the environment MICRO_<COMPONENT>_<NAME>. */
+struct micro_own_option {
+    const char *name, *value;
+    const struct micro_own_option *next;
+};
+const char *micro_option(const struct micro_options *options, const char *name); /* NULL: not given */
 
 struct component {
     const char *name;
@@ -38,6 +51,7 @@ struct component {
     const char *const *needs;    /* names that must answer before this one starts; NULL-terminated */
     const char *const *services; /* full proto names served; NULL-terminated */
     bool stateful;
+    const char *const *options; /* names of its own options, NULL-terminated; NULL: none */
     /* Listening, and healthy as soon as it can serve, when this returns 0. */
     int (*start)(struct world *w, const struct micro_options *options, void **state, struct error *err);
     /* Drain gracefully, then call done; stop() follows. NULL: stop at once. */

@@ -40,6 +40,11 @@ static const struct row {
     {"admin-secret", "auth-admin-secret", TEXT, offsetof(struct micro_options, admin_secret)},
     {"config-secret-key", "config-key", TEXT, offsetof(struct micro_options, config_key)},
     {"run-dir", NULL, TEXT, offsetof(struct micro_options, run_dir)},
+    {"namespace", NULL, TEXT, offsetof(struct micro_options, namespace)},
+    {"service-version", NULL, TEXT, offsetof(struct micro_options, version)},
+    {"auth-id", NULL, TEXT, offsetof(struct micro_options, auth_id)},
+    {"auth-secret", NULL, TEXT, offsetof(struct micro_options, auth_secret)},
+    {"proxy", NULL, TEXT, offsetof(struct micro_options, proxy)},
 };
 #define ROW_COUNT (sizeof rows / sizeof rows[0])
 
@@ -100,11 +105,48 @@ static const struct row *find_row(const char *given, size_t len)
     return NULL;
 }
 
-static int unknown_option(const char *given, struct error *err)
+/* ---- a component's own ------------------------------------------------------------------------------------------ */
+
+#define OWN_OPTIONS_MAX 32 /* of one component */
+
+static const char *find_own(const struct component *c, const char *given, size_t len)
 {
-    const char *words[ROW_COUNT + 1] = {NULL};
+    for (const char *const *o = c ? c->options : NULL; o && *o; o++)
+        if (same_name(given, len, *o))
+            return *o;
+    return NULL;
+}
+
+/* A later one hides an earlier one. */
+static int add_own(struct micro_options_storage *s, const char *name, const char *value, struct error *err)
+{
+    struct micro_own_option *o = ARENA_NEW(&s->arena, struct micro_own_option);
+    const char *copy = arena_string(&s->arena, value);
+    if (!o || !copy)
+        return error_set(err, ERROR_MEMORY, "out of memory");
+    *o = (struct micro_own_option){.name = name, .value = copy, .next = s->options.own};
+    s->options.own = o;
+    return 0;
+}
+
+const char *micro_option(const struct micro_options *options, const char *name)
+{
+    for (const struct micro_own_option *o = options->own; o; o = o->next)
+        if (strcmp(o->name, name) == 0)
+            return o->value;
+    return NULL;
+}
+
+/* ---- reading ---------------------------------------------------------------------------------------------------- */
+
+static int unknown_option(const struct component *c, const char *given, struct error *err)
+{
+    const char *words[ROW_COUNT + OWN_OPTIONS_MAX + 1] = {NULL};
+    size_t n = ROW_COUNT;
     for (size_t i = 0; i < ROW_COUNT; i++)
         words[i] = rows[i].name;
+    for (const char *const *o = c ? c->options : NULL; o && *o && n < ROW_COUNT + OWN_OPTIONS_MAX; o++)
+        words[n++] = *o;
     const char *near = nearest_word(given + 2, words);
     if (near)
         return error_set(err, ERROR_INVALID, "unknown option %.80s; did you mean --%s?", given, near);
@@ -128,9 +170,17 @@ static const char *env_value(const char *(*getenv_like)(const char *name), const
     return value && *value ? value : NULL;
 }
 
-static int read_environment(struct micro_options_storage *s, const char *(*getenv_like)(const char *name),
-                            struct error *err)
+static int read_environment(struct micro_options_storage *s, const struct component *c,
+                            const char *(*getenv_like)(const char *name), struct error *err)
 {
+    for (const char *const *o = c ? c->options : NULL; o && *o; o++) {
+        char name[NAME_MAX_LEN];
+        int n = snprintf(name, sizeof name, "%s-%s", c->name, *o);
+        const char *value = n > 0 && (size_t)n < sizeof name ? env_value(getenv_like, name) : NULL;
+        int rc = value ? add_own(s, *o, value, err) : 0;
+        if (rc)
+            return rc;
+    }
     for (size_t i = 0; i < ROW_COUNT; i++) {
         const char *value = env_value(getenv_like, rows[i].name);
         if (!value)
@@ -142,30 +192,37 @@ static int read_environment(struct micro_options_storage *s, const char *(*geten
     return 0;
 }
 
-static int read_arguments(struct micro_options_storage *s, int argc, const char *const *argv, struct error *err)
+/* The component's name, after the program's and perhaps the word "service"; *at: the first argument behind it. */
+static int read_name(struct micro_options_storage *s, int argc, const char *const *argv, int *at, struct error *err)
 {
-    int i = 1; /* after the program's name */
+    int i = 1;
     if (i < argc && strcmp(argv[i], "service") == 0)
         i++;
     if (i >= argc || argv[i][0] == '-' || argv[i][0] == '\0')
         return error_set(err, ERROR_INVALID, "the component's name is missing");
     s->options.name = arena_string(&s->arena, argv[i]);
-    if (!s->options.name)
-        return error_set(err, ERROR_MEMORY, "out of memory");
-    for (i++; i < argc; i++) {
+    *at = i + 1;
+    return s->options.name ? 0 : error_set(err, ERROR_MEMORY, "out of memory");
+}
+
+static int read_arguments(struct micro_options_storage *s, const struct component *c, int argc, const char *const *argv,
+                          struct error *err)
+{
+    for (int i = 0; i < argc; i++) {
         const char *given = argv[i];
         if (strncmp(given, "--", 2) != 0)
             return error_set(err, ERROR_INVALID, "unexpected argument \"%.80s\"", given);
         size_t len = strcspn(given + 2, "=");
         const struct row *row = find_row(given + 2, len);
-        if (!row)
-            return unknown_option(given, err);
+        const char *own = row ? NULL : find_own(c, given + 2, len);
+        if (!row && !own)
+            return unknown_option(c, given, err);
         const char *value = given[2 + len] == '=' ? given + 2 + len + 1 : NULL;
         if (!value && i + 1 >= argc)
-            return error_set(err, ERROR_INVALID, "option --%s needs a value", row->name);
+            return error_set(err, ERROR_INVALID, "option --%s needs a value", row ? row->name : own);
         if (!value)
             value = argv[++i];
-        int rc = set_value(s, row, row->name, value, err);
+        int rc = row ? set_value(s, row, row->name, value, err) : add_own(s, own, value, err);
         if (rc)
             return rc;
     }
@@ -179,9 +236,13 @@ int micro_options_parse(int argc, const char *const *argv, const char *(*getenv_
     if (!s)
         return error_set(err, ERROR_MEMORY, "out of memory");
     s->options = (struct micro_options){.host = "127.0.0.1", .base_port = MICRO_BASE_PORT, .profile = "local"};
-    int rc = getenv_like ? read_environment(s, getenv_like, err) : 0;
+    int at = 0;
+    int rc = read_name(s, argc, argv, &at, err);
+    const struct component *c = rc == 0 ? component_find(s->options.name) : NULL;
+    if (rc == 0 && getenv_like)
+        rc = read_environment(s, c, getenv_like, err);
     if (rc == 0)
-        rc = read_arguments(s, argc, argv, err);
+        rc = read_arguments(s, c, argc - at, argv + at, err);
     if (rc == 0 && strcmp(s->options.profile, "local") != 0)
         rc = error_set(err, ERROR_UNSUPPORTED, "profile \"%.40s\" is not there; \"local\" is", s->options.profile);
     if (rc == 0 && !s->options.data_dir)
