@@ -47,82 +47,45 @@ void sim_system_init(struct sim_system *s, uint64_t seed)
 
 void sim_system_deinit(struct sim_system *s)
 {
+    sim_micro_free(s->micro);
     sim_free(s->sim);
     text_deinit(&s->private_key);
     text_deinit(&s->public_key);
 }
 
+/* Made at first use: a test may have set its own admin secret after sim_system_init(). */
+static struct sim_micro *micro(struct sim_system *s)
+{
+    const struct sim_micro_options options = {.private_key = text_string(&s->private_key),
+                                              .public_key = text_string(&s->public_key),
+                                              .admin_secret = s->admin_secret,
+                                              .arguments = s->arguments};
+    if (!s->micro)
+        assert_int_equal(sim_micro_new(s->sim, "client", &options, &s->micro, NULL), 0);
+    return s->micro;
+}
+
 char *sim_system_token(struct sim_system *s, struct arena *arena, const char *id, const char *type, const char *issuer,
                        const char *scope)
 {
-    const char *const scopes[] = {scope, NULL};
-    const struct micro_claims claims = {.subject = id,
-                                        .type = type,
-                                        .issuer = issuer,
-                                        .name = id,
-                                        .scopes = scopes,
-                                        .expires = world_wall(s->client) / SECOND +
-                                                   (strcmp(type, "service") == 0 ? SERVICE_SECONDS : TOKEN_SECONDS)};
-    struct text token = TEXT_INIT;
-    assert_int_equal(micro_token_sign(text_string(&s->private_key), &claims, &token, NULL), 0);
-    char *copy = arena_string(arena, text_string(&token));
-    text_deinit(&token);
-    assert_non_null(copy);
-    return copy;
+    char *token = sim_micro_token(micro(s), arena, id, type, issuer, scope,
+                                  strcmp(type, "service") == 0 ? SERVICE_SECONDS : TOKEN_SECONDS);
+    assert_non_null(token);
+    return token;
 }
 
 void sim_system_start(struct sim_system *s, const char *component)
 {
-    struct arena arena = ARENA_INIT;
     struct error err = ERROR_INIT;
-    struct text peers = TEXT_INIT;
-    for (const struct component *c = components; c->name; c++) {
-        if (c->port_offset < MICRO_USER_OFFSET && strcmp(c->name, "api") != 0)
-            text_printf(&peers, "%s%s=%s:%d", peers.len ? "," : "", c->name, c->name, MICRO_BASE_PORT + c->port_offset);
-    }
-    bool auth = strcmp(component, "auth") == 0;
-    const char *argv[24] = {"micro",        component,
-                            "--data-dir",   "data",
-                            "--host",       "0.0.0.0",
-                            "--peers",      text_string(&peers),
-                            "--public-key", text_string(&s->public_key),
-                            "--token",      sim_system_token(s, &arena, component, "service", "micro", "service")};
-    int argc = 12;
-    if (auth) {
-        argv[argc++] = "--private-key";
-        argv[argc++] = text_string(&s->private_key);
-    }
-    if (auth && s->admin_secret) {
-        argv[argc++] = "--admin-secret";
-        argv[argc++] = s->admin_secret;
-    }
-    int rc = sim_start(s->sim, component, "micro", argc, argv, &err);
-    if (rc < 0)
+    if (sim_micro_start_one(micro(s), component, &err) < 0)
         fail_msg("%s does not start: %s", component, err.message ? err.message : "?");
-    text_deinit(&peers);
-    arena_deinit(&arena);
-}
-
-/* Where its gRPC server is. */
-static void address_of(const char *component, char out[128])
-{
-    const struct component *c = component_find(component);
-    assert_non_null(c);
-    int offset = strcmp(component, "api") == 0 ? API_GRPC_OFFSET : c->port_offset;
-    snprintf(out, 128, "%s:%d", component, MICRO_BASE_PORT + offset);
 }
 
 void sim_system_wait(struct sim_system *s, const char *component)
 {
-    char address[128];
-    struct rpc_channel *channel = NULL;
     struct error err = ERROR_INIT;
-    address_of(component, address);
-    const struct rpc_channel_options options = {.addresses = address};
-    assert_int_equal(rpc_channel_new(s->client, &options, &channel, NULL), 0);
-    if (rpc_wait_ready(s->client, channel, "", CALL_TIMEOUT, &err) < 0)
+    if (sim_micro_wait(micro(s), component, CALL_TIMEOUT, &err) < 0)
         fail_msg("%s is not ready: %s", component, err.message ? err.message : "?");
-    rpc_channel_free(channel);
 }
 
 void sim_system_start_all(struct sim_system *s, const char *const *names)
@@ -150,12 +113,12 @@ static void fill(struct sim_answer *out, int status, struct bytes text)
 void sim_system_call(struct sim_system *s, const char *component, const char *path, const char *token, const char *json,
                      struct sim_answer *out)
 {
-    char address[128];
+    char address[SIM_MICRO_ADDRESS_MAX];
     struct rpc_channel *channel = NULL;
     struct rpc_answer answer = {0};
     struct text bearer = TEXT_INIT;
     struct error err = ERROR_INIT;
-    address_of(component, address);
+    sim_micro_address(component, address);
     text_printf(&bearer, "Bearer %s", token ? token : "");
     const struct grpc_header header = {bytes_of("authorization"), text_bytes(&bearer)};
     const struct rpc_channel_options options = {.addresses = address};

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "rpc/http.h"
 #include "rpc/rpc.h"
+#include "runtime/server/sim_micro.h"
 #include "world/sim.h"
 
 #include <jansson.h>
@@ -17,6 +18,9 @@ struct sim_system {
     struct world *client;
     struct text private_key, public_key;
     const char *admin_secret; /* NULL: auth draws one. sim_system_init() sets SIM_ADMIN_SECRET */
+    const char *const *const
+        *arguments; /* more of them for some components, as in sim_micro.h; set before the first start */
+    struct sim_micro *micro;
 };
 
 /* The key pair is made once per process, since that takes long. */

@@ -18,6 +18,7 @@
 #include "rpc/rpc.h"
 #include "runtime/api/api.h"
 #include "runtime/component.h"
+#include "runtime/server/sim_micro.h"
 #include "runtime/service/service.h"
 #include "wire/grpc_fuzz.h"
 #include "world/sim.h"
@@ -25,7 +26,7 @@
 #include <string.h>
 
 #define RUNS_PER_SYSTEM 500
-#define NODES_MAX       16
+#define NODES_MAX       24
 #define READY_WITHIN    ((uint64_t)(20 * SECOND)) /* all times are virtual */
 #define CALL_LIMIT      ((uint64_t)(200 * MILLISECOND))
 #define LAST_WORDS      ((uint64_t)(20 * MILLISECOND)) /* for answers before the connection is aborted */
@@ -40,7 +41,7 @@ enum mode { MODE_RAW, MODE_PREFACE, MODE_FRAMES, MODE_CALLS, MODE_COUNT };
 
 struct node {
     const char *name;
-    char address[64];
+    char address[SIM_MICRO_ADDRESS_MAX];
     struct rpc_channel *channel;
 };
 
@@ -49,7 +50,9 @@ static struct {
     struct world *world;
     struct node nodes[NODES_MAX];
     size_t count;
-    struct text token;
+    struct sim_micro *micro;
+    struct arena arena;
+    const char *token;
     int runs;
 } s;
 static struct pb_pool *pool;
@@ -62,80 +65,34 @@ static void drop_line(void *arg, enum log_level level, const char *line, size_t 
     (void)len;
 }
 
-static void sign(const char *name, struct text *out)
-{
-    static const char *const scopes[] = {"service", NULL};
-    struct micro_claims claims = {.subject = name,
-                                  .type = "service",
-                                  .issuer = MICRO_NAMESPACE,
-                                  .name = name,
-                                  .scopes = scopes,
-                                  .expires = world_wall(s.world) / SECOND + TOKEN_SECONDS};
-    MUST(micro_token_sign(sim_private_key, &claims, out, NULL) == 0);
-}
-
-static void start(const struct component *c, const char *peers)
-{
-    char address[64];
-    struct text token = TEXT_INIT;
-    snprintf(address, sizeof address, "0.0.0.0:%d", MICRO_BASE_PORT + c->port_offset);
-    sign(c->name, &token);
-    const char *const argv[] = {"micro",
-                                c->name,
-                                "--data-dir",
-                                "/data",
-                                "--address",
-                                address,
-                                "--peers",
-                                peers,
-                                "--auth-public-key",
-                                sim_public_key,
-                                "--auth-token",
-                                text_string(&token),
-                                "--auth-private-key",
-                                sim_private_key,
-                                "--admin-secret",
-                                "correct horse"};
-    int argc = (int)(sizeof argv / sizeof argv[0]) - (strcmp(c->name, "auth") == 0 ? 0 : 4);
-    MUST(sim_start(s.sim, c->name, "micro", argc, argv, NULL) == 0);
-    text_deinit(&token);
-}
-
-/* The gateway's gRPC port is not its table port. */
-static int grpc_port(const struct component *c)
-{
-    return MICRO_BASE_PORT + (strcmp(c->name, "api") == 0 ? API_GRPC_OFFSET : c->port_offset);
-}
-
 static void system_stop(void)
 {
     for (size_t i = 0; i < s.count; i++)
         rpc_channel_free(s.nodes[i].channel);
+    sim_micro_free(s.micro);
     if (s.sim != NULL)
         sim_free(s.sim);
-    text_deinit(&s.token);
+    arena_deinit(&s.arena);
     memset(&s, 0, sizeof s);
 }
 
 static void system_start(void)
 {
-    struct text peers = TEXT_INIT;
+    const struct sim_micro_options options = {
+        .private_key = sim_private_key, .public_key = sim_public_key, .admin_secret = "correct horse"};
     s.sim = sim_new(&(struct sim_options){.seed = 1});
-    MUST(s.sim != NULL && component_register_all(s.sim) == 0);
+    MUST(s.sim != NULL);
+    MUST(sim_micro_new(s.sim, "client", &options, &s.micro, NULL) == 0);
     s.world = sim_node(s.sim, "client");
-    sign("tester", &s.token);
-    for (const struct component *c = components; c->name != NULL; c++)
-        text_printf(&peers, "%s%s=%s:%d", peers.len > 0 ? "," : "", c->name, c->name, MICRO_BASE_PORT + c->port_offset);
-    for (const struct component *c = components; c->name != NULL; c++) {
-        MUST(s.count < NODES_MAX);
+    s.token = sim_micro_token(s.micro, &s.arena, "tester", "service", MICRO_NAMESPACE, "service", TOKEN_SECONDS);
+    MUST(s.token != NULL && sim_micro_boot(s.micro, READY_WITHIN, NULL) == 0);
+    MUST(sim_micro_count(s.micro) <= NODES_MAX);
+    for (size_t i = 0; i < sim_micro_count(s.micro); i++) {
         struct node *n = &s.nodes[s.count++];
-        n->name = c->name;
-        snprintf(n->address, sizeof n->address, "%s:%d", c->name, grpc_port(c));
-        start(c, text_string(&peers));
+        n->name = sim_micro_name(s.micro, i);
+        sim_micro_address(n->name, n->address);
         MUST(rpc_channel_new(s.world, &(struct rpc_channel_options){.addresses = n->address}, &n->channel, NULL) == 0);
-        MUST(rpc_wait_ready(s.world, n->channel, "", READY_WITHIN, NULL) == 0);
     }
-    text_deinit(&peers);
 }
 
 static void at_exit(void)
@@ -251,7 +208,7 @@ static void call(struct node *n, struct bytes *input)
         struct bytes message = fuzz_take(input, fuzz_byte(input));
         struct text bearer = TEXT_INIT;
         struct rpc_answer answer = {0};
-        text_printf(&bearer, "Bearer %s", text_string(&s.token));
+        text_printf(&bearer, "Bearer %s", s.token);
         const struct grpc_header header = {bytes_of("authorization"), text_bytes(&bearer)};
         struct rpc_request request = {.path = m->path,
                                       .metadata = {&header, (flags & 1) != 0},

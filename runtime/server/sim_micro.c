@@ -1,0 +1,251 @@
+#include "runtime/server/sim_micro.h"
+
+#include "base/log.h"
+#include "base/units.h"
+#include "rpc/rpc.h"
+#include "runtime/api/api.h"
+#include "runtime/service/service.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ARGUMENTS_MAX 48
+#define TOKEN_SECONDS ((int64_t)365 * 24 * 3600)
+
+struct part {
+    const struct component *component;
+    bool wanted; /* was started: start it again when it is gone */
+};
+
+struct sim_micro {
+    struct sim *sim;
+    struct world *world;
+    struct sim_micro_options options;
+    struct text peers;
+    struct world_timer look; /* for what died */
+    struct part *parts;
+    size_t count;
+};
+
+/* The gateway's gRPC server is not at its table port. */
+static int grpc_port(const struct component *c)
+{
+    return MICRO_BASE_PORT + (strcmp(c->name, "api") == 0 ? API_GRPC_OFFSET : c->port_offset);
+}
+
+void sim_micro_address(const char *component, char out[SIM_MICRO_ADDRESS_MAX])
+{
+    const struct component *c = component_find(component);
+    snprintf(out, SIM_MICRO_ADDRESS_MAX, "%s:%d", component, c ? grpc_port(c) : 0);
+}
+
+static struct part *find(struct sim_micro *m, const char *name)
+{
+    for (size_t i = 0; i < m->count; i++)
+        if (strcmp(m->parts[i].component->name, name) == 0)
+            return &m->parts[i];
+    return NULL;
+}
+
+char *sim_micro_token(const struct sim_micro *m, struct arena *arena, const char *id, const char *type,
+                      const char *issuer, const char *scope, int64_t seconds)
+{
+    const char *const scopes[] = {scope, NULL};
+    const struct micro_claims claims = {.subject = id,
+                                        .type = type,
+                                        .issuer = issuer,
+                                        .name = id,
+                                        .scopes = scopes,
+                                        .expires = world_wall(m->world) / SECOND + seconds};
+    struct text token = TEXT_INIT;
+    char *copy = NULL;
+    if (micro_token_sign(m->options.private_key, &claims, &token, NULL) == 0)
+        copy = arena_string(arena, text_string(&token));
+    text_deinit(&token);
+    return copy;
+}
+
+/* ---- starting ---- */
+
+static const char *const *more_arguments(const struct sim_micro *m, const char *name)
+{
+    for (const char *const *const *list = m->options.arguments; list && *list; list++)
+        if (strcmp((*list)[0], name) == 0)
+            return *list + 1;
+    return NULL;
+}
+
+static int start(struct sim_micro *m, struct part *p, struct error *err)
+{
+    const char *name = p->component->name;
+    bool auth = strcmp(name, "auth") == 0;
+    struct arena arena = ARENA_INIT;
+    const char *token = sim_micro_token(m, &arena, name, "service", MICRO_NAMESPACE, "service", TOKEN_SECONDS);
+    if (!token) {
+        arena_deinit(&arena);
+        return error_set(err, ERROR_MEMORY, "no token can be made for %s", name);
+    }
+    const char *argv[ARGUMENTS_MAX] = {
+        "micro",   name,      "--data-dir",           "data",         "--host",
+        "0.0.0.0", "--peers", text_string(&m->peers), "--public-key", m->options.public_key,
+        "--token", token};
+    int argc = 12;
+    if (auth) {
+        argv[argc++] = "--private-key";
+        argv[argc++] = m->options.private_key;
+    }
+    if (auth && m->options.admin_secret) {
+        argv[argc++] = "--admin-secret";
+        argv[argc++] = m->options.admin_secret;
+    }
+    for (const char *const *a = more_arguments(m, name); a && *a && argc < ARGUMENTS_MAX; a++)
+        argv[argc++] = *a;
+    int rc = sim_start(m->sim, name, "micro", argc, argv, err);
+    p->wanted = true;
+    arena_deinit(&arena);
+    return rc;
+}
+
+int sim_micro_start_one(struct sim_micro *m, const char *component, struct error *err)
+{
+    struct part *p = find(m, component);
+    return p ? start(m, p, err) : error_set(err, ERROR_NOT_FOUND, "there is no component \"%s\"", component);
+}
+
+static void look(void *arg)
+{
+    struct sim_micro *m = arg;
+    for (size_t i = 0; i < m->count; i++) {
+        struct part *p = &m->parts[i];
+        struct error err = ERROR_INIT;
+        if (!p->wanted || sim_running(m->sim, p->component->name))
+            continue;
+        if (start(m, p, &err) < 0) /* a full disk, say: the next look tries again */
+            log_debug("sim", "%s cannot be started again: %s", p->component->name, err.message ? err.message : "?");
+        error_clear(&err);
+    }
+    (void)world_timer_start(&m->look, m->options.restart_after);
+}
+
+void sim_micro_set_restart(struct sim_micro *m, uint64_t after)
+{
+    m->options.restart_after = after;
+    if (after)
+        (void)world_timer_start(&m->look, after);
+    else
+        world_timer_stop(&m->look);
+}
+
+int sim_micro_wait(struct sim_micro *m, const char *component, uint64_t timeout, struct error *err)
+{
+    char address[SIM_MICRO_ADDRESS_MAX];
+    struct rpc_channel *channel = NULL;
+    sim_micro_address(component, address);
+    const struct rpc_channel_options options = {.addresses = address};
+    int rc = rpc_channel_new(m->world, &options, &channel, err);
+    if (rc == 0)
+        rc = rpc_wait_ready(m->world, channel, "", timeout, err);
+    rpc_channel_free(channel);
+    return rc;
+}
+
+static bool needs_are_up(struct sim_micro *m, const struct part *p, const bool *up)
+{
+    for (const char *const *need = p->component->needs; need && *need; need++) {
+        const struct part *other = find(m, *need);
+        if (other && !up[other - m->parts])
+            return false;
+    }
+    return true;
+}
+
+int sim_micro_boot(struct sim_micro *m, uint64_t timeout, struct error *err)
+{
+    bool *up = calloc(m->count, sizeof *up);
+    int rc = up ? 0 : error_set(err, ERROR_MEMORY, "out of memory");
+    for (size_t left = m->count; rc == 0 && left > 0;) {
+        size_t before = left;
+        for (size_t i = 0; rc == 0 && i < m->count; i++) {
+            struct part *p = &m->parts[i];
+            if (up[i] || !needs_are_up(m, p, up))
+                continue;
+            if (!sim_running(m->sim, p->component->name))
+                rc = start(m, p, err);
+            if (rc == 0)
+                rc = sim_micro_wait(m, p->component->name, timeout, err);
+            if (rc)
+                error_wrap(err, "%s does not start", p->component->name);
+            up[i] = true;
+            left--;
+        }
+        if (rc == 0 && left == before)
+            rc = error_set(err, ERROR_INVALID, "the components' needs are a circle");
+    }
+    free(up);
+    return rc;
+}
+
+/* ---- the whole ---- */
+
+static bool chosen(const struct sim_micro_options *options, const char *name)
+{
+    if (!options->components)
+        return true;
+    for (const char *const *c = options->components; *c; c++)
+        if (strcmp(*c, name) == 0)
+            return true;
+    return false;
+}
+
+int sim_micro_new(struct sim *s, const char *node, const struct sim_micro_options *options, struct sim_micro **out,
+                  struct error *err)
+{
+    size_t all = 0;
+    while (components[all].name)
+        all++;
+    struct sim_micro *m = calloc(1, sizeof *m);
+    if (m) {
+        *m = (struct sim_micro){.sim = s, .world = sim_node(s, node), .options = *options};
+        m->parts = calloc(all ? all : 1, sizeof *m->parts);
+    }
+    if (!m || !m->world || !m->parts)
+        goto no_memory;
+    world_timer_init(&m->look, m->world, look, m);
+    for (const struct component *c = components; c->name; c++) {
+        /* Core components have their fixed places even while absent; services are found at the registry. */
+        if (c->port_offset < MICRO_USER_OFFSET)
+            text_printf(&m->peers, "%s%s=%s:%d", m->peers.len ? "," : "", c->name, c->name, grpc_port(c));
+        if (chosen(options, c->name))
+            m->parts[m->count++].component = c;
+    }
+    if (!text_ok(&m->peers) || component_register_all(s) != 0)
+        goto no_memory;
+    sim_micro_set_restart(m, options->restart_after);
+    *out = m;
+    return 0;
+no_memory:
+    sim_micro_free(m);
+    return error_set(err, ERROR_MEMORY, "out of memory");
+}
+
+void sim_micro_free(struct sim_micro *m)
+{
+    if (!m)
+        return;
+    if (m->look.world)
+        world_timer_stop(&m->look);
+    text_deinit(&m->peers);
+    free(m->parts);
+    free(m);
+}
+
+size_t sim_micro_count(const struct sim_micro *m)
+{
+    return m->count;
+}
+
+const char *sim_micro_name(const struct sim_micro *m, size_t i)
+{
+    return m->parts[i].component->name;
+}
