@@ -174,6 +174,27 @@ static int check_http(const struct node *step, const struct node *http, struct e
     return code != 0 ? code : check_expect(step, true, err);
 }
 
+/* A word or a list of texts becomes arguments; nothing is split and no shell looks at it. */
+static int check_run(const struct node *step, const struct node *run, struct error *err)
+{
+    static const char *const keys[] = {"exit", "stdout", "stderr", "body", "duration", NULL};
+    const struct node *environment = NULL, *expect = NULL;
+    const char *directory = NULL;
+    if (run->kind != NODE_LIST || run->list.count == 0)
+        return node_error(run, err, ERROR_INVALID, "\"run\" is a list, the program and its arguments: [git, init]");
+    for (size_t i = 0; i < run->list.count; i++)
+        if (run->list.items[i].kind == NODE_MAP || run->list.items[i].kind == NODE_LIST)
+            return node_error(&run->list.items[i], err, ERROR_INVALID, "an argument is a text");
+    int code = node_may_map(step, "environment", &environment, err);
+    if (code == 0)
+        code = node_may_text(step, "directory", &directory, err);
+    if (code == 0)
+        code = node_may_map(step, "expect", &expect, err);
+    if (code == 0 && expect != NULL)
+        code = node_only_keys(expect, keys, err);
+    return code == 0 && expect != NULL ? check_expected(expect, err) : code;
+}
+
 static int check_double(const struct node *step, const struct node *name, struct error *err)
 {
     const struct node *answer = NULL;
@@ -239,6 +260,9 @@ static const struct verb {
      (const char *const[]){"http", "headers", "json", "form", "body", "name", "within", "timeout", "expect", "capture",
                            NULL},
      check_http},
+    {"run",
+     (const char *const[]){"run", "environment", "directory", "name", "within", "timeout", "expect", "capture", NULL},
+     check_run},
     {"double", (const char *const[]){"double", "answer", "reset", "name", NULL}, check_double},
     {"verify", (const char *const[]){"verify", "method", "count", "requests", "name", "within", "capture", NULL},
      check_verify},
@@ -259,7 +283,8 @@ static int unknown_step(const struct node *step, struct error *err)
             return node_error(step, err, ERROR_INVALID, "no step is called \"%s\": did you mean \"%s\"?",
                               step->map.pairs[i].key, near);
     }
-    return node_error(step, err, ERROR_INVALID, "a step has one of call, http, double, verify, fault, wait and set");
+    return node_error(step, err, ERROR_INVALID,
+                      "a step has one of call, http, run, double, verify, fault, wait and set");
 }
 
 static int check_step(const struct node *step, struct error *err)
@@ -305,9 +330,9 @@ static int check_steps(const struct node *list, struct error *err)
 
 static int check_head(const struct flow *f, const struct node *map, struct error *err)
 {
-    static const char *const flow_keys[] = {"flow", "about", "vars", "steps", "finally", NULL};
-    static const char *const contract_keys[] = {"contract", "about", "provider", "doubles",
-                                                "vars",     "steps", "finally",  NULL};
+    static const char *const flow_keys[] = {"flow", "about", "vars", "environment", "steps", "finally", NULL};
+    static const char *const contract_keys[] = {"contract",    "about", "provider", "doubles", "vars",
+                                                "environment", "steps", "finally",  NULL};
     const struct node *name = node_get(map, f->contract ? "contract" : "flow");
     const char *about = NULL;
     int code = node_only_keys(map, f->contract ? contract_keys : flow_keys, err);

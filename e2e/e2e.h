@@ -47,7 +47,8 @@ struct e2e_options {
     const char *filter;    /* run flows whose name contains this; NULL: all */
     const char *replay;    /* command before the file and name, for replay lines: "harrow e2e systems/micro.yaml" */
     uint64_t step_timeout; /* ns; 0: 10 s */
-    const char *const *variables;      /* NAME=value pairs for ${NAME}, NULL-terminated; NULL: none */
+    const char *const *variables; /* NAME=value pairs for ${NAME}, NULL-terminated; NULL: none */
+    const char *scratch; /* folder for flows that run commands, each below it in its own: ${scratch}; NULL: none */
     const struct e2e_doubles *doubles; /* NULL: steps that need them fail with a clear message */
     /* HTTP in the real world goes through libcurl; in simulation through rpc/http.h. */
     bool simulated;

@@ -15,6 +15,14 @@ static void file_release(struct flow_file *file)
     }
 }
 
+static bool has_commands(const struct node *steps)
+{
+    for (size_t i = 0; steps != NULL && i < steps->list.count; i++)
+        if (node_get(&steps->list.items[i], "run") != NULL)
+            return true;
+    return false;
+}
+
 static int read_flow(struct flow *f, const struct node *n, struct error *err)
 {
     int code;
@@ -22,10 +30,12 @@ static int read_flow(struct flow *f, const struct node *n, struct error *err)
     if ((code = node_need_text(n, f->contract ? "contract" : "flow", &f->name, err)) != 0 ||
         (code = node_may_text(n, "provider", &f->provider, err)) != 0 ||
         (code = node_may_map(n, "vars", &f->variables, err)) != 0 ||
+        (code = node_may_map(n, "environment", &f->environment, err)) != 0 ||
         (code = node_may_map(n, "doubles", &f->doubles, err)) != 0 ||
         (code = node_may_list(n, "steps", &f->steps, err)) != 0 ||
         (code = node_may_list(n, "finally", &f->finally, err)) != 0)
         return code;
+    f->commands = has_commands(f->steps) || has_commands(f->finally);
     return flow_check(f, n, err);
 }
 

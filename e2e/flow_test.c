@@ -57,7 +57,7 @@ static void errors(void **state)
         {"flow: f\nvars: {a-b: 1}\nsteps: [{wait: 1s}]",
          "x.yaml:2:13: \"a-b\" is no name for a variable: letters, digits and _, and \"unique\" is taken"},
         {"flow: f\nprovider: p\nsteps: [{wait: 1s}]",
-         "x.yaml:2:1: unknown key \"provider\"; known are: flow, about, vars, "
+         "x.yaml:2:1: unknown key \"provider\"; known are: flow, about, vars, environment, "
          "steps, finally"},
         {"flow: f\nsteps: [{wait: 1s}]\nfinally: [{wiat: 1s}]",
          "x.yaml:3:11: no step is called \"wiat\": did you mean \"wait\"?"},
@@ -66,8 +66,8 @@ static void errors(void **state)
          "x.yaml:3:14: a double is NAME: SERVICE, as in \"store: store.Store\""},
         /* a step */
         {STEP("7"), "x.yaml:3:5: a step is a map, and this is an integer"},
-        {STEP("{}"), "x.yaml:3:5: a step has one of call, http, double, verify, fault, wait and set"},
-        {STEP("name: x"), "x.yaml:3:5: a step has one of call, http, double, verify, fault, wait and set"},
+        {STEP("{}"), "x.yaml:3:5: a step has one of call, http, run, double, verify, fault, wait and set"},
+        {STEP("name: x"), "x.yaml:3:5: a step has one of call, http, run, double, verify, fault, wait and set"},
         {STEP("cal: a.A/B"), "x.yaml:3:5: no step is called \"cal\": did you mean \"call\"?"},
         {STEP("call: a.A/B\n    wait: 1s"), "x.yaml:4:11: one step does one thing: \"call\" or \"wait\""},
         {STEP("call: a.A/B\n    expct: {}"), "x.yaml:4:5: unknown key \"expct\"; did you mean \"expect\"?"},

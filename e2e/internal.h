@@ -27,7 +27,8 @@ struct flow {
     struct flow_file *file;
     const char *name, *path, *provider;
     bool contract;
-    const struct node *variables, *doubles, *steps, *finally;
+    const struct node *variables, *environment, *doubles, *steps, *finally;
+    bool commands; /* some step runs one */
     int line, column;
 };
 
@@ -50,6 +51,7 @@ struct flow_context {
     json_t *answer;            /* of the last step */
     struct text sent;          /* the last step's request, for people */
     ARRAY(struct mismatch) mismatches;
+    char *scratch;      /* the flow's own folder; NULL: none */
     uint64_t unique;    /* counts ${unique} */
     int attempts;       /* of the last step */
     uint64_t elapsed;   /* ns, all its attempts together */
@@ -107,6 +109,7 @@ void mismatches_clear(struct flow_context *x);
 
 int step_call(struct flow_context *x, const struct node *step);
 int step_http(struct flow_context *x, const struct node *step);
+int step_run(struct flow_context *x, const struct node *step);
 int step_double(struct flow_context *x, const struct node *step);
 int step_verify(struct flow_context *x, const struct node *step);
 int step_fault(struct flow_context *x, const struct node *step);

@@ -3,11 +3,13 @@
 #include "base/words.h"
 #include "e2e/internal.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define RETRY_FIRST    ((uint64_t)(10 * MILLISECOND)) /* between attempts; doubles */
 #define RETRY_MAX      ((uint64_t)(500 * MILLISECOND))
+#define TITLE_WORDS    4    /* of a command, in a step's title */
 #define STEP_SHOWN_MAX 1000 /* bytes of request and answer in the result stream */
 
 int flow_wrong(struct flow_context *x, const struct node *n, int code, const char *format, ...)
@@ -61,20 +63,25 @@ static const struct {
     const char *verb;
     int (*run)(struct flow_context *x, const struct node *step);
 } verbs[] = {
-    {"call", step_call},   {"http", step_http}, {"double", step_double}, {"verify", step_verify},
-    {"fault", step_fault}, {"wait", step_wait}, {"set", step_set},
+    {"call", step_call},     {"http", step_http},   {"run", step_run},   {"double", step_double},
+    {"verify", step_verify}, {"fault", step_fault}, {"wait", step_wait}, {"set", step_set},
 };
 
 static void check_expectations(struct flow_context *x, const struct node *step)
 {
-    const struct node *expect = node_get(step, "expect"), *call = node_get(step, "call");
+    const struct node *expect = node_get(step, "expect"), *call = node_get(step, "call"), *run = node_get(step, "run");
     for (size_t i = 0; expect != NULL && i < expect->map.count && x->error.code == 0; i++) {
         const struct node_pair *p = &expect->map.pairs[i];
         bool exactly = strcmp(p->key, "exactly") == 0;
         const char *key = exactly ? "body" : p->key;
         match_node(x, &p->value, json_object_get(x->answer, key), key, exactly);
     }
-    /* A call that says nothing of its status is meant to succeed. */
+    /* A command or a call that says nothing of its end is meant to succeed. */
+    if (run != NULL && x->error.code == 0 && (expect == NULL || node_get(expect, "exit") == NULL) &&
+        json_integer_value(json_object_get(x->answer, "exit")) != 0)
+        node_error(run, &x->error, ERROR_INVALID, "expected exit code 0, got %lld: %s",
+                   (long long)json_integer_value(json_object_get(x->answer, "exit")),
+                   json_string_value(json_object_get(x->answer, "stderr")));
     if (call != NULL && x->error.code == 0 && (expect == NULL || node_get(expect, "status") == NULL)) {
         const char *status = json_string_value(json_object_get(x->answer, "status"));
         const char *message = json_string_value(json_object_get(x->answer, "message"));
@@ -136,9 +143,14 @@ static void step_title(const struct node *step, const char *list, size_t number,
     }
     for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
         const struct node *what = node_get(step, verbs[i].verb);
-        if (what != NULL)
-            text_printf(out, "%s%s%s", verbs[i].verb, what->kind == NODE_TEXT ? " " : "",
-                        what->kind == NODE_TEXT ? (const char *)what->text.data : "");
+        if (what == NULL)
+            continue;
+        text_puts(out, verbs[i].verb);
+        if (what->kind == NODE_TEXT)
+            text_printf(out, " %s", (const char *)what->text.data);
+        for (size_t word = 0; what->kind == NODE_LIST && word < what->list.count && word < TITLE_WORDS; word++)
+            if (what->list.items[word].kind == NODE_TEXT)
+                words_add(out, (const char *)what->list.items[word].text.data);
     }
 }
 
@@ -183,9 +195,35 @@ static int set_text(struct flow_context *x, const char *name, const char *value)
     return value != NULL ? variable_set(x, name, json_string(value)) : 0;
 }
 
+/* A folder of its own for a flow that runs commands: ${scratch}. */
+static int make_scratch(struct flow_context *x)
+{
+    struct text path = TEXT_INIT;
+    if (!x->flow->commands || x->options->scratch == NULL)
+        return 0;
+    text_printf(&path, "%s/%d", x->options->scratch, x->flow->line);
+    for (const char *p = x->flow->name; *p != '\0'; p++)
+        text_char(&path, isalnum((unsigned char)*p) ? *p : '-');
+    int code = text_ok(&path) ? world_make_directory(x->target->world, text_string(&path)) : ERROR_MEMORY;
+    if (code != 0)
+        error_set(&x->error, code, "the flow's folder %s cannot be made: %s", text_string(&path),
+                  error_code_name(code));
+    x->scratch = text_take(&path);
+    return code != 0 ? code : set_text(x, "scratch", x->scratch);
+}
+
+static void drop_scratch(struct flow_context *x)
+{
+    if (x->scratch != NULL)
+        (void)world_remove_tree(x->target->world, x->scratch);
+    free(x->scratch);
+}
+
 static int start_variables(struct flow_context *x)
 {
     int code = set_text(x, "token", x->target->token);
+    if (code == 0)
+        code = make_scratch(x);
     if (code == 0)
         code = set_text(x, "namespace", x->target->namespace);
     if (code == 0)
@@ -238,6 +276,18 @@ static bool run_steps(struct flow_context *x, const struct node *steps, const ch
     return passed;
 }
 
+static void emit_skipped(struct target *t, const struct flow *f, const struct e2e_options *o)
+{
+    result_case(t->results, &(struct result_case){.pillar = o->pillar,
+                                                  .suite = f->path,
+                                                  .name = f->name,
+                                                  .status = "skipped",
+                                                  .message = "it runs commands, which a simulation does not have",
+                                                  .file = f->path,
+                                                  .line = f->line,
+                                                  .column = f->column});
+}
+
 static void emit_case(struct target *t, const struct flow *f, const struct e2e_options *o, bool passed,
                       uint64_t duration, const struct flow_failure *failure)
 {
@@ -276,6 +326,7 @@ static bool run_flow(struct target *t, const struct flow *f, const struct e2e_op
     if (!t->interrupted)
         emit_case(t, f, o, passed, world_now(t->world) - start, &failure);
     *http = x.http;
+    drop_scratch(&x);
     text_deinit(&failure.message);
     text_deinit(&failure.detail);
     text_deinit(&x.sent);
@@ -296,6 +347,11 @@ int e2e_run(struct target *t, const struct flow_list *flows, const struct e2e_op
         const struct flow *f = flows->items[i];
         if (options->filter != NULL && strstr(f->name, options->filter) == NULL)
             continue;
+        if (f->commands && options->simulated) {
+            emit_skipped(t, f, options);
+            summary->skipped++;
+            continue;
+        }
         bool passed = run_flow(t, f, options, &http);
         if (passed && !t->interrupted)
             summary->passed++;
@@ -305,7 +361,7 @@ int e2e_run(struct target *t, const struct flow_list *flows, const struct e2e_op
     http_session_free(http);
     if (t->interrupted)
         return error_set(err, ERROR_CANCELLED, "interrupted");
-    if (summary->passed + summary->failed == 0 && options->filter != NULL)
+    if (summary->passed + summary->failed + summary->skipped == 0 && options->filter != NULL)
         return error_set(err, ERROR_NOT_FOUND, "no flow's name contains \"%s\"", options->filter);
     return 0;
 }

@@ -114,6 +114,7 @@ int pillar_e2e(struct run *r, struct system *s, const char *path, const char *fi
                                       .filter = filter,
                                       .replay = run_replay(r, "e2e", (const char *const[]){path, NULL}),
                                       .simulated = simulated(),
+                                      .scratch = system_scratch(s),
                                       .variables = system_variables(s)};
         pillar_mark(r, "e2e", "start");
         code = e2e_run(system_target(s), &flows, &options, &summary, &err);

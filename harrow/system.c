@@ -9,6 +9,7 @@
 
 #define DESCRIPTORS_MAX ((size_t)64 << 20)
 #define LOGIN_TIMEOUT   (10 * SECOND)
+#define VARIABLES       5 /* for flows */
 #define READY_SLICE     ((uint64_t)(250 * MILLISECOND))
 
 static int out_of_memory(struct error *err)
@@ -82,11 +83,38 @@ static int system_new(struct run *r, struct system **out, struct error *err)
     return 0;
 }
 
+/* Absolute, since a flow's commands may run elsewhere. */
+static const char *absolute(struct system *s, const char *path)
+{
+    char *resolved = realpath(path, NULL);
+    const char *copy = arena_string(&s->arena, resolved != NULL ? resolved : path);
+    free(resolved);
+    return copy;
+}
+
+/* What flows may say: the manifest's own values. */
+static int set_variables(struct system *s, struct error *err)
+{
+    const char *folder = absolute(s, s->run->folder), *here = absolute(s, s->values.here);
+    if (folder == NULL || here == NULL)
+        return out_of_memory(err);
+    s->scratch = arena_printf(&s->arena, "%s/scratch", folder);
+    s->variables[0] = arena_printf(&s->arena, "admin_secret=%s", s->values.secret);
+    s->variables[1] = arena_printf(&s->arena, "bin=%s", absolute(s, s->values.bin));
+    s->variables[2] = arena_printf(&s->arena, "data=%s/data", folder);
+    s->variables[3] = arena_printf(&s->arena, "here=%s", here);
+    s->variables[4] = arena_printf(&s->arena, "port=%d", s->values.port);
+    bool ok = s->scratch != NULL;
+    for (size_t i = 0; i < VARIABLES; i++)
+        ok = ok && s->variables[i] != NULL;
+    return ok ? 0 : out_of_memory(err);
+}
+
 int system_expand(struct system *s, struct error *err)
 {
     const struct manifest *m = s->manifest;
     s->components = ARENA_NEW_N(&s->arena, struct target_component, m->component_count);
-    s->variables = ARENA_NEW_N(&s->arena, const char *, 2);
+    s->variables = ARENA_NEW_N(&s->arena, const char *, VARIABLES + 1);
     if (s->components == NULL || s->variables == NULL)
         return out_of_memory(err);
     size_t count = 0;
@@ -113,8 +141,7 @@ int system_expand(struct system *s, struct error *err)
         if (code != 0)
             return error_wrap(err, "%s: gateway", m->path);
     }
-    s->variables[0] = arena_printf(&s->arena, "admin_secret=%s", s->values.secret);
-    return s->variables[0] != NULL ? 0 : out_of_memory(err);
+    return set_variables(s, err);
 }
 
 /* One component, in slices, so that a system that died or a user who lost patience is noticed. */
@@ -276,6 +303,11 @@ struct world *system_world(struct system *s)
 const char *const *system_variables(struct system *s)
 {
     return s->variables;
+}
+
+const char *system_scratch(struct system *s)
+{
+    return s->scratch;
 }
 
 void system_describe(struct system *s, struct text *out)

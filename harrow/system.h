@@ -15,6 +15,7 @@ void system_stop(struct system *s);
 struct target *system_target(struct system *s);
 /* NAME=value pairs for flows, NULL-terminated. */
 const char *const *system_variables(struct system *s);
+const char *system_scratch(struct system *s); /* folder for what flows' commands make; absolute */
 /* "micro is up: 7 components, data in ..., gateway ...". */
 void system_describe(struct system *s, struct text *out);
 
@@ -49,6 +50,7 @@ struct system {
     struct pb_pool *own_pool; /* when the manifest names a descriptor set */
     struct target_component *components;
     const char **variables;
+    const char *scratch;
     const char *alone; /* the one component, or NULL */
 };
 
