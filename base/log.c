@@ -15,6 +15,8 @@ static struct {
     void *wall_arg;
     void (*sink)(void *arg, enum log_level level, const char *line, size_t len);
     void *sink_arg;
+    void (*hook)(void *arg, enum log_level level, const char *component, const char *message, size_t len);
+    void *hook_arg;
 } state = {.level = LOG_INFO};
 
 static const char *const level_names[] = {"debug", "info", "warn", "error", "off"};
@@ -55,6 +57,13 @@ void log_set_sink(void (*sink)(void *arg, enum log_level level, const char *line
 {
     state.sink = sink;
     state.sink_arg = arg;
+}
+
+void log_set_hook(void (*hook)(void *arg, enum log_level level, const char *component, const char *message, size_t len),
+                  void *arg)
+{
+    state.hook = hook;
+    state.hook_arg = arg;
 }
 
 bool log_enabled(enum log_level level)
@@ -114,6 +123,8 @@ static void log_line(enum log_level level, const char *component, const char *fo
     struct text message = TEXT_INIT, line = TEXT_INIT;
     text_vprintf(&message, format, args);
     compose(&line, level, component ? component : state.component, &message);
+    if (state.hook && text_ok(&message))
+        state.hook(state.hook_arg, level, component ? component : state.component, text_string(&message), message.len);
     if (!text_ok(&message) || !text_ok(&line)) {
         text_clear(&line);
         text_puts(&line, "out of memory: a log line was lost");

@@ -23,6 +23,10 @@ void log_set_component(const char *name); /* borrowed; shown before the message 
 void log_set_clock(int64_t (*wall)(void *arg), void *arg);
 /* One finished line without its newline; NULL: back to stderr. */
 void log_set_sink(void (*sink)(void *arg, enum log_level level, const char *line, size_t len), void *arg);
+/* Also told of every line shown, as its parts; it must not log itself. NULL: none. The message is as it was given, not
+ * made fit for a line. */
+void log_set_hook(void (*hook)(void *arg, enum log_level level, const char *component, const char *message, size_t len),
+                  void *arg);
 bool log_enabled(enum log_level level);
 
 void log_debug(const char *component, const char *format, ...) __attribute__((format(printf, 2, 3)));

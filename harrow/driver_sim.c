@@ -7,6 +7,7 @@
 #include "harrow/sim_keys.h"
 #include "harrow/system.h"
 #include "runtime/component.h"
+#include "runtime/server/sim_micro.h"
 #include "runtime/service/service.h"
 #include "world/sim.h"
 
@@ -179,6 +180,14 @@ static void part_restart(void *arg)
     error_clear(&err);
 }
 
+/* Where its gRPC server listens: the gateway's is not at its own port. */
+static int grpc_port(const struct component *c)
+{
+    char address[SIM_MICRO_ADDRESS_MAX];
+    sim_micro_address(c->name, address);
+    return atoi(strrchr(address, ':') + 1);
+}
+
 /* In simulation a component's host is its node: "127.0.0.1" in an address of the manifest becomes the node's name. */
 static int address_by_node(struct system *s, struct error *err)
 {
@@ -194,7 +203,7 @@ static int address_by_node(struct system *s, struct error *err)
                                 "component %s: there is no program \"%s\" to simulate", c->name, from->program);
         int port = MICRO_BASE_PORT + component->port_offset;
         if (c->address != NULL)
-            c->address = arena_printf(&s->arena, "%s:%d", c->name, port);
+            c->address = arena_printf(&s->arena, "%s:%d", c->name, grpc_port(component));
         if (c->http != NULL) {
             c->http = arena_printf(&s->arena, "http://%s:%d", c->name, port);
             s->target.gateway = c->http;
@@ -216,6 +225,16 @@ static bool names_peer(const char *peers, const char *name)
     return false;
 }
 
+static bool runs_program(const struct system *s, const char *program)
+{
+    for (size_t i = 0; i < s->target.component_count; i++) {
+        const struct manifest_component *c = manifest_find(s->manifest, s->components[i].name);
+        if (c->program != NULL && strcmp(c->program, program) == 0)
+            return true;
+    }
+    return false;
+}
+
 static int start_nodes(struct system *s, const char *more_peers, struct error *err)
 {
     struct simulated *p = s->state;
@@ -231,9 +250,10 @@ static int start_nodes(struct system *s, const char *more_peers, struct error *e
         const char *program = m->components[i].program;
         const struct component *component = program != NULL ? component_find(program) : NULL;
         if (component != NULL && !names_peer(more_peers, m->components[i].name))
-            text_printf(&p->peers, "%s=%s:%d,", m->components[i].name, m->components[i].name,
-                        MICRO_BASE_PORT + component->port_offset);
+            text_printf(&p->peers, "%s=%s:%d,", m->components[i].name, m->components[i].name, grpc_port(component));
     }
+    if (!runs_program(s, "auth")) /* nobody will tell the access rules: a component alone has its own checks only */
+        text_puts(&p->peers, "policy=none,");
     if (!text_ok(&p->peers))
         return out_of_memory(err);
     if (p->peers.len > 0)

@@ -46,7 +46,7 @@ static void everything_is_up_under_the_names_of_nodes(void **state)
     struct system *s = test_system_start(r);
     struct target *t = system_target(s);
     assert_string_equal(t->driver, "sim");
-    assert_int_equal(t->component_count, 7);
+    assert_int_equal(t->component_count, 12);
     assert_string_equal(target_find(t, "store")->address, "store:8002");
     assert_string_equal(t->gateway, "http://api:8080");
     assert_non_null(t->token);
@@ -58,7 +58,7 @@ static void everything_is_up_under_the_names_of_nodes(void **state)
     assert_int_equal(t->operations->usage(t, "store", &resident, &cpu), ERROR_UNSUPPORTED);
     struct text line = TEXT_INIT;
     system_describe(s, &line);
-    assert_string_equal(text_string(&line), "micro is up (sim): 7 components, gateway http://api:8080");
+    assert_string_equal(text_string(&line), "micro is up (sim): 12 components, gateway http://api:8080");
     text_deinit(&line);
     system_stop(s);
     assert_null(r->target);

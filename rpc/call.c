@@ -192,6 +192,8 @@ static void tell(struct rpc_stream *s, int status, struct bytes message, struct 
         .peer = s->peer,
         .attempts = s->attempts,
         .duration = now > s->started ? now - s->started : 0,
+        .lost = s->lost,
+        .unseen = s->lost && !s->seen,
     };
     if (s->has_body)
         reply.body = BYTES(text_string(&s->body), s->body.len);
@@ -211,6 +213,7 @@ static void tell_text(struct rpc_stream *s, int status, const char *message)
 
 void stream_unavailable(struct rpc_stream *s, const char *why)
 {
+    s->lost = true;
     tell_text(s, GRPC_UNAVAILABLE, why);
 }
 
@@ -321,6 +324,7 @@ void stream_begin(struct rpc_stream *s, struct channel_connection *connection)
     s->connection = connection;
     s->state = STREAM_ACTIVE;
     s->attempts++;
+    s->lost = false;
     s->mark = connection->link.written;
     const char *peer = arena_string(&s->arena, connection->address);
     s->peer = peer ? peer : "";
@@ -506,6 +510,8 @@ void stream_on_finished(struct rpc_stream *s, const struct grpc_result *result)
     bool never_seen = result->unprocessed || (lost && connection->link.written == s->mark);
     if (lost && result->status == GRPC_UNAVAILABLE && connection->lost)
         message = bytes_of(connection->lost);
+    s->lost = lost || result->unprocessed;
+    s->seen = s->seen || !never_seen;
     detach(s, false);
     if (s->cancel || s->state >= STREAM_ENDING)
         return; /* its task tells the end */

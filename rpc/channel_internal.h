@@ -113,6 +113,8 @@ struct rpc_stream {
     bool was_busy, paused, cancel;
     int attempts, transparent;
     uint64_t mark; /* connection's written bytes when the attempt began */
+    bool lost;     /* the connection went before the server ended the last attempt, or none could be made */
+    bool seen;     /* a server may have seen the call */
     /* receiving */
     struct rpc_inbox inbox;
     struct grpc_metadata headers;

@@ -17,10 +17,11 @@ struct http_server;
 struct http_exchange;
 
 struct http_server_options {
-    size_t body_max;       /* 0: 32 MiB; above: 413 */
-    uint64_t head_timeout; /* ns for a whole head to arrive (slow-loris); 0: 10 s */
-    uint64_t idle_timeout; /* ns between requests of a connection; 0: 60 s */
-    uint32_t connections_max; /* 0: 10,000 */
+    size_t body_max;          /* 0: 32 MiB; above: 413 */
+    uint64_t head_timeout;    /* ns for a whole head to arrive (slow-loris); 0: 10 s */
+    uint64_t body_timeout;    /* ns: a body must bring HTTP_BODY_RATE_MIN bytes a second over each; 0: 30 s */
+    uint64_t idle_timeout;    /* ns between requests of a connection; 0: 60 s */
+    uint32_t connections_max; /* 0: 10,000; above: 503, or cut */
     struct tls_context *tls;
 };
 int http_server_new(struct world *w, const struct http_server_options *options,
@@ -28,6 +29,11 @@ int http_server_new(struct world *w, const struct http_server_options *options,
                     struct error *err);
 int http_server_listen(struct http_server *s, const char *address, struct error *err);
 int http_server_port(const struct http_server *s);
+/* Nothing new is accepted, kept-alive connections end with their answer (idle ones at once), protocols that have taken
+ * over are told; what is left after `grace` ns is cut. `done` comes from the loop once nothing is left and may free
+ * the server. */
+void http_server_drain(struct http_server *s, uint64_t grace, void (*done)(void *arg), void *arg);
+bool http_server_draining(const struct http_server *s);
 /* At once; exchanges in the hands of a handler are cancelled, and still finished by it. Not from inside a handler. */
 void http_server_free(struct http_server *s);
 
@@ -56,14 +62,41 @@ void http_respond(struct http_exchange *x, int status, const char *content_type,
 void http_begin(struct http_exchange *x, int status, const char *content_type);
 void http_write(struct http_exchange *x, struct bytes piece);
 void http_finish(struct http_exchange *x);
+/* Instead of http_finish(), when the answer cannot be made whole: the connection is cut, so that nobody takes what was
+ * written for all of it. */
+void http_abort(struct http_exchange *x);
+
+/* ---- another protocol on the same connection (RFC 9110, 7.8) ---- */
+struct http_raw; /* the user's, until http_raw_close() */
+struct http_raw_events {
+    void (*readable)(void *arg, struct bytes data);
+    void (*drained)(void *arg);  /* as http_on_drained(); may be NULL */
+    void (*draining)(void *arg); /* the server ends before long; may be NULL */
+    void (*ended)(void *arg);    /* the connection is gone: only http_raw_close() is of use */
+};
+/* Answers 101 with the headers added so far and finishes the exchange; what the client sends from here on, and what it
+ * sent already, goes to `events`, the first of it from the loop. Non-zero: nothing happened, the exchange is still to
+ * be answered: ERROR_CLOSED when the client went away, ERROR_PROTOCOL when it asked for no upgrade, ERROR_MEMORY. */
+int http_upgrade(struct http_exchange *x, const char *protocol, const struct http_raw_events *events, void *arg,
+                 struct http_raw **out);
+int http_raw_write(struct http_raw *r, struct bytes data); /* ERROR_CLOSED once it is gone */
+size_t http_raw_queued(const struct http_raw *r);
+void http_raw_pause(struct http_raw *r);
+void http_raw_resume(struct http_raw *r);
+void http_raw_close(struct http_raw *r); /* what was written is still sent; NULL is fine */
 
 /* ---- client ---- */
 struct http_fetch {
-    const char *method, *url; /* "http://127.0.0.1:8080/store/read?key=a"; http only */
+    const char *method, *url; /* "http://127.0.0.1:8080/store/read?key=a" */
+    struct tls_context *tls;  /* for https:// */
     const struct http1_header *headers;
     size_t header_count;
     struct bytes body;
     uint64_t timeout; /* ns; 0: 30 s */
+    /* Both or none: the answer as it comes, with the `arg` of http_fetch_start(). Then the answer given to `done` has
+     * no body, and the time limit is for the head. */
+    void (*head)(void *arg, const struct http1_head *head); /* the final answer's; borrowed for the call */
+    void (*piece)(void *arg, struct bytes piece);
 };
 struct http_answer {
     int status; /* 0: no answer, see the error */
@@ -80,6 +113,8 @@ struct http_client_call;
 int http_fetch_start(struct world *w, const struct http_fetch *fetch,
                      void (*done)(void *arg, struct http_answer *answer, struct error *err), void *arg,
                      struct http_client_call **out, struct error *err);
+void http_fetch_pause(struct http_client_call *call); /* back-pressure for the server, with `piece` */
+void http_fetch_resume(struct http_client_call *call);
 void http_fetch_cancel(struct http_client_call *call); /* `done` is not called any more; NULL is fine */
 /* For outermost programs: fetch and wait by running the loop. */
 int http_fetch_wait(struct world *w, const struct http_fetch *fetch, struct http_answer *out, struct error *err);

@@ -12,11 +12,15 @@ struct http_client_call {
     struct world_stream *stream;
     struct http1_parser *parser;
     struct world_timer timer;
-    struct text request, body;
+    struct tls_session *tls; /* NULL: plaintext */
+    struct text request, body, cipher, plain;
     struct http_answer answer;
     struct error err;
     uint64_t started, timeout;
     bool complete, over; /* the answer is whole; `done` was or is being called */
+    bool sent;           /* the request is on its way */
+    void (*head)(void *arg, const struct http1_head *head);
+    void (*piece)(void *arg, struct bytes piece);
     void (*done)(void *arg, struct http_answer *answer, struct error *err);
     void *arg;
 };
@@ -24,17 +28,20 @@ struct http_client_call {
 /* ---- the URL --------------------------------------------------------------------------------------------------- */
 
 struct url {
+    bool secure;
     struct bytes authority; /* for Host */
+    struct text host;       /* without its port */
     struct text address;    /* for connecting */
     struct text target;
 };
 
 static int url_parse(const char *text, struct url *u, struct error *err)
 {
-    if (strncasecmp(text, "http://", 7) != 0)
+    u->secure = strncasecmp(text, "https://", 8) == 0;
+    if (!u->secure && strncasecmp(text, "http://", 7) != 0)
         return error_set(err, ERROR_INVALID, "'%s' is not a URL this client can fetch: it must begin with http://",
                          text);
-    const char *authority = text + 7;
+    const char *authority = text + (u->secure ? 8 : 7);
     size_t len = strcspn(authority, "/?#");
     u->authority = BYTES(authority, len);
     if (len == 0)
@@ -47,14 +54,15 @@ static int url_parse(const char *text, struct url *u, struct error *err)
         return error_set(err, ERROR_INVALID, "'%s' has a broken host or port", text);
     text_add(&u->address, authority, len);
     if (colon == NULL)
-        text_puts(&u->address, ":80");
+        text_puts(&u->address, u->secure ? ":443" : ":80");
+    text_add(&u->host, authority, colon == NULL ? len : (size_t)(colon - authority));
 
     const char *rest = authority + len;
     size_t rest_len = strcspn(rest, "#");
     if (rest_len == 0 || rest[0] != '/')
         text_char(&u->target, '/');
     text_add(&u->target, rest, rest_len);
-    if (!text_ok(&u->address) || !text_ok(&u->target))
+    if (!text_ok(&u->address) || !text_ok(&u->target) || !text_ok(&u->host))
         return error_set(err, ERROR_MEMORY, "out of memory");
     if (!http1_is_target(bytes_of("GET"), text_bytes(&u->target)))
         return error_set(err, ERROR_INVALID, "'%s' holds a byte that must be percent-encoded", text);
@@ -104,6 +112,9 @@ static void call_free(struct http_client_call *c)
     http1_parser_free(c->parser);
     text_deinit(&c->request);
     text_deinit(&c->body);
+    text_deinit(&c->cipher);
+    text_deinit(&c->plain);
+    tls_session_free(c->tls);
     error_clear(&c->err);
     http_answer_deinit(&c->answer);
     free(c);
@@ -159,12 +170,19 @@ static void on_head(void *arg, const struct http1_head *head)
     c->answer.status = head->status;
     c->answer.headers = headers;
     c->answer.header_count = head->header_count;
+    if (c->head != NULL) {
+        world_timer_stop(&c->timer);
+        c->head(c->arg, head);
+    }
 }
 
 static void on_body(void *arg, struct bytes piece)
 {
     struct http_client_call *c = arg;
-    text_add(&c->body, piece.data, piece.len);
+    if (c->piece != NULL)
+        c->piece(c->arg, piece);
+    else
+        text_add(&c->body, piece.data, piece.len);
 }
 
 static void on_complete(void *arg)
@@ -176,21 +194,64 @@ static void on_complete(void *arg)
     http1_parser_pause(c->parser);
 }
 
+static void broken(struct http_client_call *c, int rc, const char *what)
+{
+    if (c->err.code == 0)
+        (void)error_set(&c->err, rc, "%s: %s", what, error_code_name(rc));
+    finish(c);
+}
+
+/* What the session wants the server to get. */
+static int send_cipher(struct http_client_call *c)
+{
+    int rc = text_ok(&c->cipher) ? 0 : ERROR_MEMORY;
+    if (rc == 0 && c->cipher.len != 0)
+        rc = world_stream_write(c->stream, text_bytes(&c->cipher));
+    text_clear(&c->cipher);
+    return rc;
+}
+
+static int send_request(struct http_client_call *c)
+{
+    c->sent = true;
+    if (c->tls == NULL)
+        return world_stream_write(c->stream, text_bytes(&c->request));
+    int rc = tls_session_send(c->tls, text_bytes(&c->request), &c->cipher, &c->err);
+    return rc == 0 ? send_cipher(c) : rc;
+}
+
 static void on_connected(void *arg)
 {
     struct http_client_call *c = arg;
-    int rc = world_stream_write(c->stream, text_bytes(&c->request));
-    if (rc != 0) {
-        (void)error_set(&c->err, rc, "the request could not be sent: %s", error_code_name(rc));
-        finish(c);
-    }
+    int rc = c->tls == NULL ? send_request(c) : tls_session_start(c->tls, &c->cipher, &c->err);
+    if (rc == 0 && c->tls != NULL)
+        rc = send_cipher(c);
+    if (rc != 0)
+        broken(c, rc, "the request could not be sent");
 }
 
 static void on_readable(void *arg, struct bytes data)
 {
     struct http_client_call *c = arg;
     struct error err = ERROR_INIT;
-    int rc = http1_parser_feed(c->parser, data, NULL, &err);
+    int rc = 0;
+    if (c->tls != NULL) {
+        text_clear(&c->plain);
+        rc = tls_session_receive(c->tls, data, &c->plain, &c->cipher, &err);
+        int sent = send_cipher(c);
+        bool ended = rc == ERROR_CLOSED && c->answer.status != 0; /* the end of a body without a length */
+        rc = rc != 0 && !ended ? rc : sent != 0 ? sent : text_ok(&c->plain) ? 0 : ERROR_MEMORY;
+        if (rc == 0 && !c->sent && tls_session_ready(c->tls))
+            rc = send_request(c);
+        if (rc != 0) {
+            error_move(&c->err, &err);
+            broken(c, rc, "TLS");
+            return;
+        }
+        error_clear(&err);
+        data = text_bytes(&c->plain);
+    }
+    rc = http1_parser_feed(c->parser, data, NULL, &err);
     if (rc == 0 && !text_ok(&c->body))
         rc = error_set(&err, ERROR_MEMORY, "out of memory");
     if (rc != 0 && !c->complete)
@@ -237,12 +298,19 @@ int http_fetch_start(struct world *w, const struct http_fetch *fetch,
     c->arg = arg;
     c->started = world_now(w);
     c->timeout = fetch->timeout == 0 ? FETCH_TIMEOUT_DEFAULT : fetch->timeout;
+    c->head = fetch->head;
+    c->piece = fetch->piece;
     world_timer_init(&c->timer, w, on_timeout, c);
     int rc = url_parse(fetch->url, &u, err);
+    if (rc == 0 && u.secure && fetch->tls == NULL)
+        rc = error_set(err, ERROR_INVALID, "'%s' is not a URL this client can fetch: it has nothing to trust by",
+                       fetch->url);
+    if (rc == 0 && u.secure)
+        rc = tls_session_new(fetch->tls, text_string(&u.host), &c->tls, err);
     if (rc == 0)
         rc = write_request(&c->request, fetch, &u, err);
     if (rc == 0)
-        rc = http1_parser_new(true, HTTP_ANSWER_MAX, &parser_events, c, &c->parser);
+        rc = http1_parser_new(true, fetch->piece == NULL ? HTTP_ANSWER_MAX : SIZE_MAX, &parser_events, c, &c->parser);
     if (rc == 0)
         rc = world_timer_start(&c->timer, c->timeout);
     if (rc == ERROR_MEMORY)
@@ -253,11 +321,22 @@ int http_fetch_start(struct world *w, const struct http_fetch *fetch,
         rc = world_connect(w, text_string(&u.address), &stream_events, c, &c->stream, err);
     text_deinit(&u.address);
     text_deinit(&u.target);
+    text_deinit(&u.host);
     if (rc != 0)
         call_free(c);
     else if (out != NULL)
         *out = c;
     return rc;
+}
+
+void http_fetch_pause(struct http_client_call *call)
+{
+    world_stream_pause(call->stream);
+}
+
+void http_fetch_resume(struct http_client_call *call)
+{
+    world_stream_resume(call->stream);
 }
 
 void http_fetch_cancel(struct http_client_call *call)

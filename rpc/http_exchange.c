@@ -189,6 +189,7 @@ static void write_head(struct http_exchange *x, int status, const char *content_
     struct text *out = &x->connection->out;
     bool no_length = status / 100 == 1 || status == 204; /* RFC 9110, 8.6 */
     x->begun = true;
+    x->close = x->close || x->connection->server->draining;
     x->bodiless = no_length || status == 304 || bytes_is(x->head.method, "HEAD");
     http1_write_response(out, status);
     (void)http1_write_header(out, "Date", bytes_of(http_server_date(x->connection->server)));
@@ -275,4 +276,13 @@ void http_finish(struct http_exchange *x)
         http_connection_written(x->connection);
     }
     release(x);
+}
+
+void http_abort(struct http_exchange *x)
+{
+    if (x->connection != NULL)
+        x->connection->dead = true; /* its task frees it */
+    x->begun = true;
+    x->chunked = false;
+    http_finish(x);
 }

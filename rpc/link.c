@@ -166,11 +166,27 @@ static void fail_after_last_words(struct rpc_link *link, struct error *err)
     fail(link, err);
 }
 
+/* In slices, what they made us say in between. */
+static int receive(struct rpc_link *link, struct bytes data, struct error *err)
+{
+    for (;;) {
+        struct bytes slice = data;
+        if (slice.len > RPC_SLICE)
+            slice.len = RPC_SLICE;
+        int rc = grpc_conn_receive(link->conn, slice, link->now, err);
+        data = BYTES(data.data + slice.len, data.len - slice.len);
+        if (rc || data.len == 0 || link->closed || link->over)
+            return rc;
+        if (link->connected && (rc = drain_engine(link, err)) != 0)
+            return rc;
+    }
+}
+
 static void feed(struct rpc_link *link, struct bytes data)
 {
     struct error err = ERROR_INIT;
     enter(link);
-    int rc = grpc_conn_receive(link->conn, data, link->now, &err);
+    int rc = receive(link, data, &err);
     if (rc == 0 && !link->server && !link->greeted && !link->closed && grpc_conn_accepts_calls(link->conn)) {
         link->greeted = true;
         link->events->ready(link);

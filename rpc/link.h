@@ -1,10 +1,12 @@
 /* One HTTP/2 connection on a world: a byte stream, TLS when asked for, and the gRPC engine above. Servers embed it for
  * every accepted stream, channels for every connection they make.
  *
- * Writes are gathered: whatever calls say during a turn of the loop goes out in one write by a world task. When the
- * stream's queue passes its high mark nothing more is taken from the engine until it drained; a server also stops
- * reading then, so that a peer that sends and never reads cannot make it buffer without bound. (Only the server: were
- * both sides to stop reading they could wait for each other for ever.)
+ * Writes are gathered: whatever calls say during a turn of the loop goes out in one write by a world task. Only when
+ * much was read at once (RPC_SLICE) do the answers to its beginning go out before the rest is looked at: the peer works
+ * on them meanwhile, where else the two sides would wait for each other turn about. When the stream's queue passes its
+ * high mark nothing more is taken from the engine until it drained; a server also stops reading then, so that a peer
+ * that sends and never reads cannot make it buffer without bound. (Only the server: were both sides to stop reading
+ * they could wait for each other for ever.)
  *
  * Ownership: the owner embeds the link and frees its own struct in `release`. rpc_link_close() may be called at any
  * time, also from inside a callback of the engine; `release` then comes when the engine is off the stack. */
@@ -20,10 +22,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define RPC_GATHER_MAX        ((size_t)256 << 10)            /* bytes taken from the engine for one write */
-#define RPC_GATHER_KEEP       ((size_t)32 << 10)             /* a gather buffer above this is not kept while idle */
-#define RPC_HANDSHAKE_TIMEOUT (UINT64_C(20) * 1000000000ULL) /* ns a server waits for the first bytes of a connection  \
-                                                              */
+#define RPC_GATHER_MAX        ((size_t)256 << 10)   /* bytes taken from the engine for one write */
+#define RPC_SLICE             ((size_t)8 << 10)     /* bytes read between two looks at what there is to say */
+#define RPC_GATHER_KEEP       ((size_t)32 << 10)    /* a gather buffer above this is not kept while idle */
+#define RPC_HANDSHAKE_TIMEOUT UINT64_C(20000000000) /* ns a server waits for the first bytes of a connection */
 
 struct rpc_link;
 struct rpc_link_events {

@@ -167,11 +167,17 @@ static void respond_services(struct rpc_call *call, const reflection_request *re
 
 static void on_open(struct rpc_call *call, void *context)
 {
-    (void)context;
+    /* Pools are large and few servers are ever asked: both are made by the first who asks. */
+    struct rpc_server *s = context;
     struct map *sent = calloc(1, sizeof *sent);
-    if (!sent)
+    int rc = sent ? 0 : ERROR_MEMORY;
+    if (rc == 0 && !s->own_pool)
+        rc = pb_pool_new(rpc_contracts(), "health and reflection", &s->own_pool, NULL);
+    (void)server_pool(s);
+    if (rc) {
+        free(sent);
         rpc_call_fail(call, GRPC_RESOURCE_EXHAUSTED, "out of memory");
-    else
+    } else
         rpc_call_set_user(call, sent);
 }
 
@@ -269,11 +275,7 @@ static const struct rpc_service service_v1alpha = {"grpc.reflection.v1alpha.Serv
 
 int rpc_server_add_reflection(struct rpc_server *s)
 {
-    if (s->own_pool)
-        return ERROR_EXISTS;
-    int rc = pb_pool_new(rpc_contracts(), "health and reflection", &s->own_pool, NULL);
-    if (rc == 0)
-        rc = rpc_server_add(s, &service_v1, s);
+    int rc = rpc_server_add(s, &service_v1, s);
     return rc ? rc : rpc_server_add(s, &service_v1alpha, s);
 }
 

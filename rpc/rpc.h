@@ -35,10 +35,12 @@ struct rpc_handler {
 /* The same for typed messages of protobuf-c. A method that takes one request sets `unary` (unary and server
  * streaming): called once, with the request. A method that takes a stream sets `open`, `message`, `half_closed`.
  * Requests are unpacked into the call's arena after pb_scan; a bad one ends the call with INVALID_ARGUMENT (the
- * content type application/grpc+json is understood as well when the server was given a pool). */
+ * content type application/grpc+json is understood as well when the server was given a pool). When the messages behind
+ * the first one of a stream are of another type, which no contract can say, `later` names it. */
 struct rpc_method {
     const char *name; /* "Read" */
     const ProtobufCMessageDescriptor *input, *output;
+    const ProtobufCMessageDescriptor *later; /* NULL: all messages are of `input` */
     void (*unary)(struct rpc_call *call, const ProtobufCMessage *request, void *service);
     void (*open)(struct rpc_call *call, void *service);
     void (*message)(struct rpc_call *call, const ProtobufCMessage *message, void *service);
@@ -54,6 +56,10 @@ struct rpc_service {
 
 struct rpc_server_options {
     const struct pb_pool *pool;  /* for JSON and reflection; may be NULL */
+    /* Or: asked for the pool when JSON or reflection first needs one, since a pool is large and most servers never do.
+     * Asked again as long as it gives NULL. */
+    const struct pb_pool *(*make_pool)(void *arg);
+    void *make_pool_arg;
     bool package_free;           /* Micro's routing: any prefix before the last dotted part of the service is fine */
     size_t message_max;          /* 0: GRPC_MESSAGE_MAX_DEFAULT */
     uint32_t streams_max;        /* per connection; 0: GRPC_STREAMS_MAX_DEFAULT */
@@ -68,6 +74,8 @@ int rpc_server_new(struct world *w, const struct rpc_server_options *options, st
 int rpc_server_add(struct rpc_server *s, const struct rpc_service *service, void *context);
 /* Everything no added service answers. Without one: UNIMPLEMENTED "unknown service X" / "unknown method Y". */
 void rpc_server_set_fallback(struct rpc_server *s, const struct rpc_handler *handler, void *context);
+/* With package_free: only whole names are matched all the same, for a server whose fallback answers for others. */
+void rpc_server_set_whole_names(struct rpc_server *s);
 /* Runs before every call is dispatched; false: it has finished the call. */
 void rpc_server_set_guard(struct rpc_server *s, bool (*guard)(struct rpc_call *call, void *context), void *context);
 /* Hears of every call that ended: for statistics. `duration` ns. */
@@ -80,7 +88,10 @@ int rpc_server_add_reflection(struct rpc_server *s); /* v1 and v1alpha, from the
 int rpc_server_listen(struct rpc_server *s, const char *address, struct error *err); /* may be called for several */
 int rpc_server_port(const struct rpc_server *s);                                     /* of the first */
 size_t rpc_server_calls(const struct rpc_server *s);                                 /* in flight */
-/* Accept nothing new, let calls in flight finish for up to `grace` ns, then cut; `done` once nothing is left. */
+/* The call one of whose handlers is on the stack (the innermost), NULL outside of handlers. */
+struct rpc_call *rpc_server_current(const struct rpc_server *s);
+/* Accept nothing new, let calls in flight finish for up to `grace` ns, then end the rest with UNAVAILABLE; `done` once
+ * nothing is left. */
 void rpc_server_drain(struct rpc_server *s, uint64_t grace, void (*done)(void *arg), void *arg);
 void rpc_server_free(struct rpc_server *s); /* at once; calls in flight are cancelled */
 
@@ -97,14 +108,24 @@ const char *rpc_call_header(const struct rpc_call *c, const char *name); /* C st
 uint64_t rpc_call_deadline(const struct rpc_call *c);                    /* absolute ns; UINT64_MAX: none */
 bool rpc_call_cancelled(const struct rpc_call *c);
 bool rpc_call_json(const struct rpc_call *c); /* the client speaks application/grpc+json */
+struct bytes rpc_call_content_type(const struct rpc_call *c); /* the request's, while the client is there; or none */
+bool rpc_call_gzip(const struct rpc_call *c);                 /* the client compresses its messages */
 void rpc_call_set_user(struct rpc_call *c, void *user);
 void *rpc_call_user(const struct rpc_call *c);
+/* A second place, for what the guard found out about the call; the handler's own is the one above. */
+void rpc_call_set_guard_data(struct rpc_call *c, void *data);
+void *rpc_call_guard_data(const struct rpc_call *c);
 
 int rpc_call_send_header(struct rpc_call *c, const char *name, struct bytes value);  /* before the first message */
+int rpc_call_send_headers(struct rpc_call *c); /* now, not with the first message */
+/* The headers now, rather than with the first message: tells a client that its stream stands. */
+int rpc_call_flush_headers(struct rpc_call *c);
 int rpc_call_add_trailer(struct rpc_call *c, const char *name, struct bytes value);
 int rpc_call_send(struct rpc_call *c, const ProtobufCMessage *message);
 int rpc_call_send_bytes(struct rpc_call *c, struct bytes message);
 bool rpc_call_busy(const struct rpc_call *c);       /* the client reads slower than we write: wait for `writable` */
+/* Bytes sent that have not left this process; once the call is cancelled, those that never will. */
+size_t rpc_call_queued(const struct rpc_call *c);
 void rpc_call_pause(struct rpc_call *c);            /* take no more messages: back-pressure for the client */
 void rpc_call_resume(struct rpc_call *c);
 void rpc_call_finish(struct rpc_call *c, int status, const char *message);
@@ -167,6 +188,8 @@ struct rpc_reply {
     const char *peer;      /* address that answered, or "" */
     int attempts;
     uint64_t duration;     /* ns */
+    bool lost;   /* no server said this status: no connection could be made, or it was lost before the end */
+    bool unseen; /* and certainly no server saw the call: it may be made again elsewhere, whatever it does */
 };
 
 struct rpc_stream; /* the client's side of a call */

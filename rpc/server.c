@@ -58,12 +58,12 @@ static void on_writable(void *arg, struct grpc_stream *stream)
     if (!c || !c->was_busy || c->finished)
         return;
     c->was_busy = false;
-    c->depth++;
+    struct rpc_call *before = server_call_enter(c);
     if (c->route.method && c->route.method->writable)
         c->route.method->writable(c, c->route.context);
     else if (c->route.handler && c->route.handler->writable)
         c->route.handler->writable(c, c->route.context);
-    c->depth--;
+    server_call_leave(c, before);
     server_call_release(c);
 }
 
@@ -206,11 +206,28 @@ static void check_drained(void *arg)
     done(s->drain_arg); /* may free the server */
 }
 
+/* The grace is over: clients are told so that they know to go elsewhere, and get a moment to hear it. */
+static bool tell_the_rest(struct rpc_server *s)
+{
+    if (s->told || s->call_count == 0 || world_timer_start(&s->grace, RPC_LAST_WORDS) != 0)
+        return false;
+    s->told = true;
+    log_warn("rpc", "%zu calls still in flight were ended at the end of the grace period", s->call_count);
+    for (struct rpc_call *c = s->calls, *next; c; c = next) {
+        next = c->next;
+        if (c->cancelled || c->finished)
+            continue;
+        server_call_abort(c, GRPC_UNAVAILABLE, "the server is shutting down");
+        next = s->calls; /* its handler may have finished others */
+    }
+    return true;
+}
+
 static void on_grace(void *arg)
 {
     struct rpc_server *s = arg;
-    if (s->call_count > 0)
-        log_warn("rpc", "%zu calls still in flight were cut off at the end of the grace period", s->call_count);
+    if (tell_the_rest(s))
+        return;
     cut_calls(s);
     close_connections(s);
     /* A handler that will not finish its call must not hold up the end: the call is its own to clean up. */
@@ -305,6 +322,11 @@ int rpc_server_port(const struct rpc_server *s)
 size_t rpc_server_calls(const struct rpc_server *s)
 {
     return s->call_count;
+}
+
+struct rpc_call *rpc_server_current(const struct rpc_server *s)
+{
+    return s->current;
 }
 
 void rpc_server_set_guard(struct rpc_server *s, bool (*guard)(struct rpc_call *call, void *context), void *context)

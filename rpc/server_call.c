@@ -51,6 +51,7 @@ static void detach(struct rpc_call *c)
     if (!c->stream)
         return;
     grpc_stream_set_user(c->stream, NULL);
+    c->unsent = grpc_stream_queued(c->stream);
     c->stream = NULL;
     c->connection = NULL;
     world_timer_stop(&c->deadline_timer);
@@ -85,6 +86,22 @@ void server_call_release(struct rpc_call *c)
     c->next = s->free_calls;
     s->free_calls = c;
     s->free_count++;
+}
+
+struct rpc_call *server_call_enter(struct rpc_call *c)
+{
+    struct rpc_call *before = c->server ? c->server->current : NULL;
+    c->depth++;
+    if (c->server)
+        c->server->current = c;
+    return before;
+}
+
+void server_call_leave(struct rpc_call *c, struct rpc_call *before)
+{
+    c->depth--;
+    if (c->server)
+        c->server->current = before;
 }
 
 void server_call_free_list(struct rpc_server *s)
@@ -123,12 +140,12 @@ static void notify_cancelled(struct rpc_call *c)
         conclude(c);
         return;
     }
-    c->depth++;
+    struct rpc_call *before = server_call_enter(c);
     if (c->route.method && c->route.method->cancelled)
         c->route.method->cancelled(c, c->route.context);
     else if (c->route.handler && c->route.handler->cancelled)
         c->route.handler->cancelled(c, c->route.context);
-    c->depth--;
+    server_call_leave(c, before);
     server_call_release(c);
 }
 
@@ -226,9 +243,9 @@ void server_call_message(struct rpc_call *c, struct bytes message, size_t window
         return;
     }
     grpc_stream_consumed(c->stream, window_cost);
-    c->depth++;
+    struct rpc_call *before = server_call_enter(c);
     server_deliver_message(c, message);
-    c->depth--;
+    server_call_leave(c, before);
     server_call_release(c);
 }
 
@@ -241,16 +258,16 @@ void server_call_half_closed(struct rpc_call *c)
     if (c->half_closed)
         return;
     c->half_closed = true;
-    c->depth++;
+    struct rpc_call *before = server_call_enter(c);
     server_deliver_half_close(c);
-    c->depth--;
+    server_call_leave(c, before);
     server_call_release(c);
 }
 
 static void on_resume(void *arg)
 {
     struct rpc_call *c = arg;
-    c->depth++;
+    struct rpc_call *before = server_call_enter(c);
     while (!c->paused && c->stream && !rpc_inbox_empty(&c->inbox)) {
         size_t cost;
         void *storage;
@@ -265,7 +282,7 @@ static void on_resume(void *arg)
     }
     if (c->stream)
         rpc_link_schedule(&c->connection->link); /* the window that opened */
-    c->depth--;
+    server_call_leave(c, before);
     server_call_release(c);
 }
 
@@ -341,6 +358,16 @@ bool rpc_call_json(const struct rpc_call *c)
     return c->json;
 }
 
+struct bytes rpc_call_content_type(const struct rpc_call *c)
+{
+    return c->stream ? grpc_stream_content_type(c->stream) : BYTES_NONE;
+}
+
+bool rpc_call_gzip(const struct rpc_call *c)
+{
+    return c->stream && grpc_stream_peer_gzip(c->stream);
+}
+
 void rpc_call_set_user(struct rpc_call *c, void *user)
 {
     c->user = user;
@@ -351,6 +378,16 @@ void *rpc_call_user(const struct rpc_call *c)
     return c->user;
 }
 
+void rpc_call_set_guard_data(struct rpc_call *c, void *data)
+{
+    c->guard_data = data;
+}
+
+void *rpc_call_guard_data(const struct rpc_call *c)
+{
+    return c->guard_data;
+}
+
 /* ---- what a handler says ---------------------------------------------------------------------------------------- */
 
 int rpc_call_send_header(struct rpc_call *c, const char *name, struct bytes value)
@@ -358,6 +395,34 @@ int rpc_call_send_header(struct rpc_call *c, const char *name, struct bytes valu
     if (c->headers_sent)
         return ERROR_INVALID;
     return rpc_header_list_add(&c->headers, &c->arena, name, value);
+}
+
+int rpc_call_flush_headers(struct rpc_call *c)
+{
+    if (!c->stream)
+        return ERROR_CANCELLED;
+    if (c->headers_sent)
+        return ERROR_INVALID;
+    c->headers_sent = true;
+    if (grpc_stream_peer_gzip(c->stream))
+        grpc_stream_set_gzip(c->stream, true);
+    int rc = grpc_stream_send_headers(c->stream,
+                                      (struct grpc_metadata){.items = c->headers.items, .count = c->headers.count});
+    rpc_link_schedule(&c->connection->link);
+    return rc;
+}
+
+int rpc_call_send_headers(struct rpc_call *c)
+{
+    if (!c->stream)
+        return ERROR_CANCELLED;
+    if (c->headers_sent)
+        return 0;
+    int rc = flush_headers(c);
+    if (rc == 0 && c->headers.count == 0)
+        rc = grpc_stream_send_headers(c->stream, (struct grpc_metadata){0});
+    rpc_link_schedule(&c->connection->link);
+    return rc;
 }
 
 int rpc_call_add_trailer(struct rpc_call *c, const char *name, struct bytes value)
@@ -388,7 +453,8 @@ int rpc_call_send(struct rpc_call *c, const ProtobufCMessage *message)
     if (rc == 0 && !text_ok(packed))
         rc = ERROR_MEMORY;
     if (rc == 0 && c->json) {
-        const struct pb_type *type = pb_find_type(c->server->options.pool, message->descriptor->name);
+        const struct pb_pool *pool = server_pool(c->server);
+        const struct pb_type *type = pool ? pb_find_type(pool, message->descriptor->name) : NULL;
         struct text json = TEXT_INIT;
         rc = type ? pb_wire_to_json(type, text_bytes(packed), PB_JSON_PROTO_NAMES | PB_JSON_DEFAULTS, &json, NULL)
                   : ERROR_NOT_FOUND;
@@ -406,6 +472,11 @@ int rpc_call_send(struct rpc_call *c, const ProtobufCMessage *message)
 bool rpc_call_busy(const struct rpc_call *c)
 {
     return c->stream && grpc_stream_queued(c->stream) > GRPC_WRITE_HIGH;
+}
+
+size_t rpc_call_queued(const struct rpc_call *c)
+{
+    return c->stream ? grpc_stream_queued(c->stream) : c->unsent;
 }
 
 void rpc_call_finish_details(struct rpc_call *c, int status, struct bytes message, struct bytes details)

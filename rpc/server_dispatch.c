@@ -57,6 +57,13 @@ int rpc_server_add(struct rpc_server *s, const struct rpc_service *service, void
     return 0;
 }
 
+const struct pb_pool *server_pool(struct rpc_server *s)
+{
+    if (!s->options.pool && s->options.make_pool)
+        s->options.pool = s->options.make_pool(s->options.make_pool_arg);
+    return s->options.pool;
+}
+
 void server_routes_free(struct rpc_server *s)
 {
     for (struct map_entry *e = map_first(&s->routes); e; e = map_next(e))
@@ -78,11 +85,16 @@ void rpc_server_set_fallback(struct rpc_server *s, const struct rpc_handler *han
     s->fallback_route = (struct rpc_route){.handler = &s->fallback, .context = context};
 }
 
+void rpc_server_set_whole_names(struct rpc_server *s)
+{
+    s->whole_names = true;
+}
+
 static const struct rpc_route *find_route(const struct rpc_server *s, const struct rpc_call *c)
 {
     const char *key = c->path + 1;
     const struct rpc_route *route = map_get(&s->routes, key);
-    if (!route && s->options.package_free)
+    if (!route && s->options.package_free && !s->whole_names)
         route = map_get(&s->short_routes, key + (last_part(c->service) - c->service));
     if (!route && s->fallback_route.handler)
         route = &s->fallback_route;
@@ -110,13 +122,13 @@ void server_dispatch(struct rpc_call *c)
                       "malformed path \"%.*s\": expected /service/method", PATH_SHOWN_MAX, c->path);
         return;
     }
-    c->depth++;
-    if (s->guard && !s->guard(c, s->guard_context)) {
-        c->depth--;
+    struct rpc_call *before = server_call_enter(c);
+    bool may = !s->guard || s->guard(c, s->guard_context);
+    server_call_leave(c, before);
+    if (!may) {
         server_call_release(c);
         return;
     }
-    c->depth--;
     if (c->finished || c->cancelled) { /* a guard that finished and still said yes */
         server_call_release(c);
         return;
@@ -132,7 +144,7 @@ void server_dispatch(struct rpc_call *c)
         return;
     }
     c->route = *route;
-    if (c->json && route->method && !s->options.pool) {
+    if (c->json && route->method && !server_pool(s)) {
         rpc_call_fail(c, GRPC_UNIMPLEMENTED, "this server speaks application/grpc+proto only");
         return;
     }
@@ -140,9 +152,9 @@ void server_dispatch(struct rpc_call *c)
     if (!begin)
         return;
     c->handed = true;
-    c->depth++;
+    before = server_call_enter(c);
     begin(c, c->route.context);
-    c->depth--;
+    server_call_leave(c, before);
     server_call_release(c);
 }
 
@@ -151,7 +163,8 @@ static int decode(struct rpc_call *c, const ProtobufCMessageDescriptor *type, st
 {
     if (!c->json)
         return pb_unpack(type, message, arena, out, err);
-    const struct pb_type *known = pb_find_type(c->server->options.pool, type->name);
+    const struct pb_pool *pool = server_pool(c->server);
+    const struct pb_type *known = pool ? pb_find_type(pool, type->name) : NULL;
     if (!known)
         return error_set(err, ERROR_NOT_FOUND, "type %s is not in the server's descriptors", type->name);
     struct text wire = TEXT_INIT;
@@ -182,7 +195,9 @@ void server_deliver_message(struct rpc_call *c, struct bytes message)
     }
     struct error err = ERROR_INIT;
     ProtobufCMessage *m = NULL;
-    int rc = decode(c, method->input, message, method->unary ? &c->arena : &c->message_arena, &m, &err);
+    const ProtobufCMessageDescriptor *type = c->first_taken && method->later ? method->later : method->input;
+    c->first_taken = true;
+    int rc = decode(c, type, message, method->unary ? &c->arena : &c->message_arena, &m, &err);
     if (rc) {
         struct text why = TEXT_INIT;
         error_format(&err, &why);
@@ -191,7 +206,7 @@ void server_deliver_message(struct rpc_call *c, struct bytes message)
                      : rc == ERROR_NOT_FOUND ? GRPC_INTERNAL
                                              : GRPC_INVALID_ARGUMENT;
         struct text full = TEXT_INIT;
-        text_printf(&full, "the request is not a valid %s: %s", method->input->name, text_string(&why));
+        text_printf(&full, "the request is not a valid %s: %s", type->name, text_string(&why));
         server_call_abort(c, status, text_string(&full));
         text_deinit(&full);
         text_deinit(&why);

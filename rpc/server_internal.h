@@ -22,6 +22,7 @@
 #define RPC_CONNECTIONS_MAX_DEFAULT 10000
 #define RPC_FREE_CALLS_MAX          256                /* call structs kept for reuse */
 #define RPC_CALL_ARENA_KEEP         ((size_t)16 << 10) /* a call's arena above this is not kept for reuse */
+#define RPC_LAST_WORDS              (UINT64_C(100) * 1000000ULL) /* ns between telling clients and closing */
 #define RPC_SCRATCH_KEEP            ((size_t)1 << 20)  /* nor the packing buffer above this */
 
 struct server_connection {
@@ -70,14 +71,16 @@ struct rpc_server {
     int port;
     struct server_connection *connections;
     uint32_t connection_count;
-    struct rpc_call *calls; /* in flight */
+    struct rpc_call *calls;   /* in flight */
+    struct rpc_call *current; /* whose handler runs */
     size_t call_count;
     struct rpc_call *free_calls;
     size_t free_count;
     struct text scratch; /* for packing */
     struct rpc_health *health;
     struct pb_pool *own_pool; /* health and reflection, for reflection */
-    bool draining, full_told;
+    bool draining, full_told, whole_names;
+    bool told; /* the clients of calls that outlived the grace */
     struct world_timer grace;
     struct world_task drained;
     void (*drain_done)(void *arg);
@@ -102,8 +105,10 @@ struct rpc_call {
     uint64_t deadline, started;
     int depth;  /* callbacks of this call on the stack */
     int status; /* what the wire was told */
-    void *user;
+    void *user, *guard_data;
+    size_t unsent; /* bytes queued when the wire's side ended */
     bool json, handed, finished, cancelled, paused;
+    bool first_taken; /* a message was delivered: the next is of the method's `later` */
     bool headers_sent, half_close_waits, half_closed, was_busy;
 };
 
@@ -118,12 +123,16 @@ void server_call_lost(struct rpc_call *c); /* the client is gone */
 void server_call_message(struct rpc_call *c, struct bytes message, size_t window_cost);
 void server_call_half_closed(struct rpc_call *c);
 void server_call_free_list(struct rpc_server *s);
+/* Around everything that may run a handler: the call stays until the last of them, and is the server's current one. */
+struct rpc_call *server_call_enter(struct rpc_call *c);              /* what server_call_leave() is to be given back */
+void server_call_leave(struct rpc_call *c, struct rpc_call *before); /* does not release */
 
 /* server_dispatch.c */
 void server_dispatch(struct rpc_call *c); /* guard, routing, open */
 void server_deliver_message(struct rpc_call *c, struct bytes message);
 void server_deliver_half_close(struct rpc_call *c);
 void server_routes_free(struct rpc_server *s);
+const struct pb_pool *server_pool(struct rpc_server *s); /* NULL: none */
 
 /* health.c, reflection.c */
 void server_health_drain(struct rpc_server *s); /* everything NOT_SERVING, watchers are told and let go */

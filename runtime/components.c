@@ -9,11 +9,13 @@
 #include <string.h>
 
 extern const struct component registry_component, store_component, config_component, auth_component, api_component,
-    helloworld_component, notes_component;
+    broker_component, events_component, runtime_component, network_component, proxy_component, helloworld_component,
+    notes_component;
 
 static const struct component *const gathered[] = {
-    &registry_component, &store_component,      &config_component, &auth_component,
-    &api_component,      &helloworld_component, &notes_component,
+    &registry_component, &store_component,   &broker_component,     &events_component,
+    &config_component,   &auth_component,    &network_component,    &runtime_component,
+    &proxy_component,    &api_component,     &helloworld_component, &notes_component,
 };
 #define COMPONENT_COUNT (sizeof gathered / sizeof gathered[0])
 
@@ -61,13 +63,23 @@ static void on_signal(void *arg, int signal)
         world_stop(p->world);
 }
 
+/* What a program was spawned with, for the length of micro_options_parse(). */
+static struct world *starting;
+
+static const char *environment(const char *name)
+{
+    return world_environment(starting, name);
+}
+
 static int program_start(struct world *w, int argc, const char *const *argv, void **state, struct error *err)
 {
     struct program *p = calloc(1, sizeof *p);
     if (!p)
         return error_set(err, ERROR_MEMORY, "out of memory");
     const struct micro_options *options = NULL;
-    int rc = micro_options_parse(argc, argv, NULL, &p->options, &options, err);
+    starting = w;
+    int rc = micro_options_parse(argc, argv, environment, &p->options, &options, err);
+    starting = NULL;
     p->world = w;
     p->component = rc == 0 ? component_find(options->name) : NULL;
     if (p->component)

@@ -243,7 +243,8 @@ int micro_options_parse(int argc, const char *const *argv, const char *(*getenv_
         rc = read_environment(s, c, getenv_like, err);
     if (rc == 0)
         rc = read_arguments(s, c, argc - at, argv + at, err);
-    if (rc == 0 && strcmp(s->options.profile, "local") != 0)
+    /* "service" is what the runtime component tells those it runs: everything by calls to the components. */
+    if (rc == 0 && strcmp(s->options.profile, "local") != 0 && strcmp(s->options.profile, "service") != 0)
         rc = error_set(err, ERROR_UNSUPPORTED, "profile \"%.40s\" is not there; \"local\" is", s->options.profile);
     if (rc == 0 && !s->options.data_dir)
         s->options.data_dir = "micro";

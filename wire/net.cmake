@@ -11,7 +11,10 @@ harrow_library(wire_net
     grpc_stream.c
     grpc_syntax.c
     tls.c
+    websocket_frames.c
+    websocket_handshake.c
   LINK base
+    wslay
     PkgConfig::NGHTTP2
     PkgConfig::OPENSSL
     PkgConfig::ZLIB)
@@ -28,3 +31,6 @@ harrow_fuzz(grpc_server_fuzz SOURCES grpc_server_fuzz.c grpc_kit.c LINK wire_net
 harrow_fuzz(grpc_client_fuzz SOURCES grpc_client_fuzz.c grpc_kit.c LINK wire_net CORPUS grpc_corpus/client)
 harrow_fuzz(grpc_pair_fuzz SOURCES grpc_pair_fuzz.c grpc_kit.c LINK wire_net CORPUS grpc_corpus/pair)
 harrow_fuzz(tls_fuzz SOURCES tls_fuzz.c tls_kit.c LINK wire_net CORPUS tls_corpus)
+
+harrow_test(websocket_frames_test SOURCES websocket_frames_test.c LINK wire_net failing)
+harrow_fuzz(websocket_fuzz SOURCES websocket_fuzz.c LINK wire_net CORPUS websocket_corpus MAX_LEN 4000)

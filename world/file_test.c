@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* ---- files ------------------------------------------------------------------------------------------------------- */
@@ -329,6 +330,87 @@ static void test_child_close(void **state)
     text_deinit(&c.err);
 }
 
+/* Until the process is gone, or a zombie that its reaper has not come to yet. */
+static void wait_dead(const struct fixture *f, int process)
+{
+    char path[64], line[256] = "";
+    snprintf(path, sizeof(path), "/proc/%d/stat", process);
+    for (int i = 0; i < 2000; i++) {
+        FILE *stat_file = fopen(path, "r");
+        if (!stat_file)
+            return;
+        const char *read = fgets(line, sizeof(line), stat_file);
+        fclose(stat_file);
+        const char *end = read ? strrchr(line, ')') : NULL;
+        if (!end || end[2] == 'Z')
+            return;
+        assert_int_equal(world_sleep(f->world, MILLISECOND), 0);
+    }
+    fail_msg("process %d is still there", process);
+}
+
+/* What the leader started ends with the leader; and, with the keeper, when we are gone ourselves: here a process
+ * between, which dies without a word. */
+static void test_child_group(void **state)
+{
+    const struct fixture *f = *state;
+    struct child c = {0}, d = {0};
+    child_start(f, &c, &(struct world_spawn){.argv = SHELL("sleep 100 & echo $!"), .whole_group = true});
+    wait_count(f->world, &c.exits, 1);
+    assert_int_equal(c.how.code, 0);
+    wait_dead(f, (int)strtol(c.out.data, NULL, 10));
+    child_finish(f, &c);
+
+    int words[2];
+    assert_int_equal(pipe(words), 0);
+    pid_t between = fork();
+    if (between == 0) {
+        struct world *own = NULL;
+        struct world_process *p = NULL;
+        const struct world_spawn how = {.argv = SHELL("sleep 100 & echo $!; wait"), .whole_group = true};
+        const struct world_process_events events = {.output = child_output};
+        if (world_real_new(2, &own, NULL) < 0 || world_process_spawn(own, &how, &events, &d, &p, NULL) < 0)
+            _exit(1);
+        while (d.lines == 0)
+            (void)world_sleep(own, MILLISECOND);
+        const int told[2] = {(int)strtol(d.out.data, NULL, 10), (int)world_process_id(p)};
+        if (write(words[1], told, sizeof(told)) != (ssize_t)sizeof(told))
+            _exit(1);
+        kill(getpid(), SIGKILL);
+    }
+    int told[2] = {0};
+    close(words[1]);
+    assert_int_equal(read(words[0], told, sizeof(told)), sizeof(told));
+    close(words[0]);
+    assert_int_equal(waitpid(between, NULL, 0), between);
+    assert_true(told[0] > 1 && told[1] > 1);
+    wait_dead(f, told[0]);
+    wait_dead(f, told[1]);
+}
+
+static void test_child_clean(void **state)
+{
+    const struct fixture *f = *state;
+    struct child c = {0};
+    const char *const environment[] = {"ONLY=this", NULL};
+    const struct world_limits limits = {.open_files = 77, .file_size = 4096};
+    assert_int_equal(setenv("HARROW_SECRET", "xyzzy", 1), 0);
+    assert_string_equal(world_environment(f->world, "HARROW_SECRET"), "xyzzy");
+    assert_null(world_environment(f->world, "HARROW_NO_SUCH_NAME"));
+    child_start(f, &c,
+                &(struct world_spawn){.argv = (const char *const[]){"/bin/sh", "-c",
+                                                                    "echo \"$HARROW_SECRET$HOME$ONLY\"; ulimit -n;"
+                                                                    "ulimit -c",
+                                                                    NULL},
+                                      .environment = environment,
+                                      .clean_environment = true,
+                                      .limits = &limits});
+    wait_count(f->world, &c.exits, 1);
+    assert_string_equal(c.out.data, "this|77|0|");
+    child_finish(f, &c);
+    assert_int_equal(unsetenv("HARROW_SECRET"), 0);
+}
+
 /* A grandchild that keeps the pipe open does not delay the news of the exit. */
 static void test_child_heir(void **state)
 {
@@ -457,6 +539,8 @@ int main(int argc, char **argv)
         REAL(test_child_signal),
         REAL(test_child_missing),
         REAL(test_child_close),
+        REAL(test_child_group),
+        REAL(test_child_clean),
         REAL(test_child_heir),
         REAL(test_child_left),
         REAL(test_signal_handler),

@@ -63,6 +63,7 @@ struct world_operations {
     bool (*process_running)(const struct world_process *p);
     int (*process_usage)(const struct world_process *p, uint64_t *resident, uint64_t *cpu);
     void (*process_close)(struct world_process *p);
+    const char *(*environment)(struct world *w, const char *name);
 };
 
 struct world {

@@ -249,6 +249,7 @@ static const struct world_operations operations = {
     .process_running = real_process_running,
     .process_usage = real_process_usage,
     .process_close = real_process_close,
+    .environment = real_environment,
 };
 
 static int loop_start(struct real_world *w)
@@ -281,6 +282,7 @@ int world_real_new(uint64_t seed, struct world **out, struct error *err)
         return error_set(err, ERROR_MEMORY, "out of memory");
     world_init(&w->base, &operations, seed);
     world_timer_init(&w->limit, &w->base, limit_fire, w);
+    w->keeper = -1;
     w->clock_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     if (w->clock_fd < 0) {
         int code = error_set(err, error_from_errno(errno), "no timer: %s", strerror(errno));
@@ -325,6 +327,7 @@ void world_real_free(struct world *base)
     struct real_world *w = real_of(base);
     base->dead = true; /* nothing calls back from here on */
     real_processes_free(w);
+    real_keeper_stop(w);
     real_listeners_free(w);
     real_streams_free(w);
     world_tasks_forget(base);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,7 +21,7 @@ struct child_failure {
     int error;
     int step;
 };
-enum { STEP_DIRECTORY, STEP_DESCRIPTORS, STEP_EXECUTE };
+enum { STEP_DIRECTORY, STEP_DESCRIPTORS, STEP_LIMITS, STEP_EXECUTE };
 
 static void child_fail(int report, int step)
 {
@@ -30,8 +31,31 @@ static void child_fail(int report, int step)
     _exit(EXEC_FAILED);
 }
 
+static int set_limit(int what, uint64_t value)
+{
+    struct rlimit limit;
+    if (value == 0)
+        return 0;
+    if (getrlimit((__rlimit_resource_t)what, &limit) < 0)
+        return -1;
+    rlim_t wanted = (rlim_t)value;
+    if (limit.rlim_max != RLIM_INFINITY && wanted > limit.rlim_max)
+        wanted = limit.rlim_max;
+    limit.rlim_cur = limit.rlim_max = wanted;
+    return setrlimit((__rlimit_resource_t)what, &limit);
+}
+
+static int set_limits(const struct world_limits *limits)
+{
+    const struct rlimit none = {0};
+    if (set_limit(RLIMIT_AS, limits->address_space) < 0 || set_limit(RLIMIT_FSIZE, limits->file_size) < 0 ||
+        set_limit(RLIMIT_NOFILE, limits->open_files) < 0)
+        return -1;
+    return setrlimit(RLIMIT_CORE, &none);
+}
+
 /* In the child; does not return. */
-static void child_main(const struct world_spawn *spawn, char *const *environment, pid_t parent, int report,
+static void child_main(const struct world_spawn *spawn, char *const *environment, pid_t parent, int report, int keeper,
                        const int *output)
 {
     sigset_t none;
@@ -43,6 +67,10 @@ static void child_main(const struct world_spawn *spawn, char *const *environment
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(EXEC_FAILED); /* the parent died before the line above took effect */
+    if (keeper >= 0)
+        real_keeper_tell(keeper, getpid(), true);
+    if (spawn->limits && set_limits(spawn->limits) < 0)
+        child_fail(report, STEP_LIMITS);
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (null < 0 || dup2(null, STDIN_FILENO) < 0)
         child_fail(report, STEP_DESCRIPTORS);
@@ -63,10 +91,10 @@ static size_t name_length(const char *pair)
 }
 
 /* What is inherited, with the pairs of `added` replacing or following. The strings are borrowed. */
-static char **environment_merge(const char *const *added)
+static char **environment_merge(const char *const *added, bool clean)
 {
     size_t inherited = 0, extra = 0;
-    while (environ && environ[inherited])
+    while (!clean && environ && environ[inherited])
         inherited++;
     while (added && added[extra])
         extra++;
@@ -104,13 +132,15 @@ static int failure_error(const struct world_spawn *spawn, const struct child_fai
         return error_set(err, code, "cannot run %s in %s: %s", spawn->argv[0], spawn->directory, why);
     case STEP_DESCRIPTORS:
         return error_set(err, code, "cannot run %s: its input and output cannot be set up: %s", spawn->argv[0], why);
+    case STEP_LIMITS:
+        return error_set(err, code, "cannot run %s: its limits cannot be set: %s", spawn->argv[0], why);
     default:
         return error_set(err, code, "cannot run %s: %s", spawn->argv[0], why);
     }
 }
 
 /* Waits for the word from the child: 0 when the program runs. */
-static int child_report(int fd, const struct world_spawn *spawn, pid_t pid, struct error *err)
+static int child_report(int fd, const struct world_spawn *spawn, pid_t pid, int keeper, struct error *err)
 {
     struct child_failure failure;
     ssize_t n;
@@ -119,6 +149,8 @@ static int child_report(int fd, const struct world_spawn *spawn, pid_t pid, stru
     while (n < 0 && errno == EINTR);
     if (n == 0)
         return 0;
+    if (keeper >= 0)
+        real_keeper_tell(keeper, pid, false);
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
     }
     if (n != (ssize_t)sizeof(failure))
@@ -126,12 +158,15 @@ static int child_report(int fd, const struct world_spawn *spawn, pid_t pid, stru
     return failure_error(spawn, &failure, err);
 }
 
-int real_child_start(const struct world_spawn *spawn, struct real_child *out, struct error *err)
+int real_child_start(struct real_world *w, const struct world_spawn *spawn, struct real_child *out, struct error *err)
 {
     int report[2] = {-1, -1}, standard[2] = {-1, -1}, error[2] = {-1, -1};
     *out = (struct real_child){.pid = -1, .pidfd = -1, .output = {-1, -1}};
-    int code = 0;
-    char **environment = environment_merge(spawn->environment);
+    int code = spawn->whole_group ? real_keeper_start(w, err) : 0;
+    int keeper = spawn->whole_group ? w->keeper : -1;
+    if (code < 0)
+        return code;
+    char **environment = environment_merge(spawn->environment, spawn->clean_environment);
     if (!environment)
         return error_set(err, ERROR_MEMORY, "out of memory");
     bool piped = !spawn->inherit_output;
@@ -148,16 +183,18 @@ int real_child_start(const struct world_spawn *spawn, struct real_child *out, st
         goto out;
     }
     if (pid == 0)
-        child_main(spawn, environment, parent, report[1], piped ? written : NULL);
+        child_main(spawn, environment, parent, report[1], keeper, piped ? written : NULL);
     setpgid(pid, pid); /* the child does the same; whoever comes first */
     close_fd(&report[1]);
-    code = child_report(report[0], spawn, pid, err);
+    code = child_report(report[0], spawn, pid, keeper, err);
     if (code < 0)
         goto out;
     int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     if (pidfd < 0) {
         code = error_set(err, error_from_errno(errno), "cannot watch %s: %s", spawn->argv[0], strerror(errno));
         kill(-pid, SIGKILL);
+        if (keeper >= 0)
+            real_keeper_tell(keeper, pid, false);
         while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
         }
         goto out;
@@ -173,4 +210,10 @@ out:
     }
     free(environment);
     return code;
+}
+
+const char *real_environment(struct world *w, const char *name)
+{
+    (void)w;
+    return getenv(name);
 }

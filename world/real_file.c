@@ -40,8 +40,9 @@ int real_file_open(struct world *w, const char *path, int flags, struct world_fi
     if (!f)
         return ERROR_MEMORY;
     f->base.world = w;
+    mode_t mode = (flags & WORLD_PRIVATE ? 0600 : 0644) | (flags & WORLD_EXECUTABLE ? 0100 : 0);
     do
-        f->fd = open(path, how, flags & WORLD_PRIVATE ? 0600 : 0644);
+        f->fd = open(path, how, mode);
     while (f->fd < 0 && errno == EINTR);
     struct stat stat;
     if (f->fd < 0 || fstat(f->fd, &stat) < 0 || S_ISDIR(stat.st_mode)) {
@@ -119,9 +120,13 @@ int real_stat(struct world *w, const char *path, struct world_stat *out)
 {
     (void)w;
     struct stat s;
-    if (stat(path, &s) < 0)
+    if (lstat(path, &s) < 0)
+        return errno == ENOENT || errno == ENOTDIR ? 0 : last_error();
+    out->link = S_ISLNK(s.st_mode);
+    if (out->link && stat(path, &s) < 0)
         return errno == ENOENT || errno == ENOTDIR ? 0 : last_error();
     out->exists = true;
+    out->executable = S_ISREG(s.st_mode) && (s.st_mode & S_IXUSR);
     out->directory = S_ISDIR(s.st_mode);
     out->size = out->directory ? 0 : (uint64_t)s.st_size;
     out->modified = (int64_t)s.st_mtim.tv_sec * INT64_C(1000000000) + s.st_mtim.tv_nsec;

@@ -34,6 +34,8 @@ struct real_world {
     struct real_stream *streams;
     struct real_listener *listeners;
     struct real_process *processes;
+    int keeper; /* writing end of the pipe to the keeper (real_keeper.c); -1: not started */
+    pid_t keeper_pid;
     char read_buffer[REAL_READ_BUFFER]; /* streams and children read into this, one at a time */
 };
 
@@ -95,6 +97,7 @@ int64_t real_process_id(const struct world_process *p);
 bool real_process_running(const struct world_process *p);
 int real_process_usage(const struct world_process *p, uint64_t *resident, uint64_t *cpu);
 void real_process_close(struct world_process *p);
+void real_processes_tell_keeper(struct real_world *w);
 void real_processes_free(struct real_world *w); /* kills and reaps at once; the loop has to turn */
 
 struct real_child {
@@ -103,6 +106,13 @@ struct real_child {
     int output[2]; /* read ends of stdout and stderr; -1 when inherited */
 };
 /* Forks and executes; returns when the new program runs or is known not to. */
-int real_child_start(const struct world_spawn *spawn, struct real_child *out, struct error *err);
+int real_child_start(struct real_world *w, const struct world_spawn *spawn, struct real_child *out, struct error *err);
+const char *real_environment(struct world *w, const char *name);
+
+/* real_keeper.c: a process of ours that outlives us by a moment, to end the groups we leave behind. */
+int real_keeper_start(struct real_world *w, struct error *err); /* fine when it runs */
+/* Safe after fork. A group is added by its leader before it becomes the program, and taken out before it is reaped. */
+void real_keeper_tell(int keeper, pid_t group, bool add);
+void real_keeper_stop(struct real_world *w);
 
 #endif

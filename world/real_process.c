@@ -32,6 +32,7 @@ struct real_process {
     bool exited;   /* reaped */
     bool released; /* the user closed it */
     bool closing;
+    bool whole_group;
     int handles; /* libuv handles not yet closed */
     struct real_process *next, **link;
 };
@@ -130,6 +131,15 @@ static void on_output(uv_poll_t *poll, int status, int events)
 
 /* ---- exit -------------------------------------------------------------------------------------------------------- */
 
+/* While the leader is not reaped nobody else can get its number, so that this hits none but its group. */
+static void process_group_end(const struct real_process *p)
+{
+    if (!p->whole_group)
+        return;
+    kill(-p->pid, SIGKILL);
+    real_keeper_tell(real_of(p->base.world)->keeper, p->pid, false);
+}
+
 static bool process_reap(struct real_process *p, int options, struct world_exit *out)
 {
     int status = 0;
@@ -154,6 +164,10 @@ static void on_exit_ready(uv_poll_t *poll, int status, int events)
     struct world_exit how;
     (void)status;
     (void)events;
+    siginfo_t info = {0};
+    if (waitid(P_PID, (id_t)p->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
+        return;
+    process_group_end(p);
     if (!process_reap(p, WNOHANG, &how))
         return;
     uv_poll_stop(poll);
@@ -213,7 +227,7 @@ int real_process_spawn(struct world *w, const struct world_spawn *spawn, const s
     if (!p)
         return error_set(err, ERROR_MEMORY, "out of memory");
     struct real_child child;
-    int code = real_child_start(spawn, &child, err);
+    int code = real_child_start(real_of(w), spawn, &child, err);
     if (code < 0) {
         free(p);
         return code;
@@ -221,6 +235,7 @@ int real_process_spawn(struct world *w, const struct world_spawn *spawn, const s
     p->base = (struct world_process){.world = w, .events = *events, .arg = arg};
     p->pid = child.pid;
     p->pidfd = child.pidfd;
+    p->whole_group = spawn->whole_group;
     for (int i = 0; i < 2; i++) {
         p->output[i] = (struct process_output){.process = p, .fd = child.output[i], .number = i + 1};
         if (p->output[i].fd >= 0)
@@ -236,6 +251,7 @@ int real_process_spawn(struct world *w, const struct world_spawn *spawn, const s
     if (status < 0) {
         struct world_exit how;
         kill(-p->pid, SIGKILL);
+        process_group_end(p);
         process_reap(p, 0, &how);
         p->released = true;
         if (p->handles > 0) {
@@ -291,6 +307,13 @@ void real_process_close(struct world_process *base)
             uv_poll_stop(&p->output[i].poll);
 }
 
+void real_processes_tell_keeper(struct real_world *w)
+{
+    for (const struct real_process *p = w->processes; p; p = p->next)
+        if (p->whole_group && !p->exited)
+            real_keeper_tell(w->keeper, p->pid, true);
+}
+
 void real_processes_free(struct real_world *w)
 {
     while (w->processes) {
@@ -299,6 +322,7 @@ void real_processes_free(struct real_world *w)
         p->released = true;
         if (!p->exited) {
             kill(-p->pid, SIGKILL);
+            process_group_end(p);
             process_reap(p, 0, &how);
         }
         process_destroy(p);

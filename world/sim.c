@@ -104,6 +104,7 @@ const struct world_operations sim_operations = {
     .process_running = sim_process_running,
     .process_usage = sim_process_usage,
     .process_close = sim_process_close,
+    .environment = sim_environment,
 };
 
 bool world_is_simulated(struct world *w)

@@ -243,7 +243,10 @@ static int find_or_create(struct sim_disk *d, const char *path, int flags, struc
         return ERROR_EXISTS;
     if (!node && !(flags & WORLD_CREATE))
         return ERROR_NOT_FOUND;
-    int code = node ? 0 : create(d, path, false, &node);
+    bool made = node == NULL;
+    int code = made ? create(d, path, false, &node) : 0;
+    if (code == 0 && made)
+        node->executable = (flags & WORLD_EXECUTABLE) != 0;
     if (code == 0 && (flags & WORLD_TRUNCATE) && node->seen.size > 0)
         code = truncate_node(d, node, 0);
     *out = node;
@@ -394,6 +397,7 @@ int sim_stat(struct world *w, const char *path, struct world_stat *out)
     const struct disk_node *node = map_get(&disk_of(w)->seen, clean);
     out->exists = node != NULL || is_root(clean);
     out->directory = is_root(clean) || (node && node->directory);
+    out->executable = node && node->executable;
     out->size = node ? node->seen.size : 0;
     out->modified = node ? node->modified : 0;
     return 0;

@@ -32,7 +32,7 @@ struct disk_image {
 
 struct disk_node {
     unsigned references; /* names seen, names kept, open files, journal entries */
-    bool directory;
+    bool directory, executable;
     bool creation_pending; /* its CREATE or MKDIR is still in the journal */
     int64_t modified;
     struct disk_image seen, kept;

@@ -72,6 +72,7 @@ struct sim_node {
     bool starting; /* inside program->start() */
     char **argv;
     int argc;
+    char **environment; /* NAME=value, NULL-terminated; NULL: none */
     enum sim_end ending; /* waits for `entered` to fall to 0 */
     struct world_exit exit;
     struct sim_process *watcher; /* whoever spawned the program */
@@ -169,6 +170,8 @@ int64_t sim_process_id(const struct world_process *p);
 bool sim_process_running(const struct world_process *p);
 int sim_process_usage(const struct world_process *p, uint64_t *resident, uint64_t *cpu);
 void sim_process_close(struct world_process *p);
+const char *sim_environment(struct world *w, const char *name);
+void sim_environment_free(char **environment);
 void sim_process_exited(struct sim_process *p, struct world_exit status);
 void sim_processes_kill(struct sim_node *n); /* children of a node that ends */
 void sim_processes_free(struct sim_node *n);

@@ -78,6 +78,8 @@ static void argv_free(struct sim_node *n)
     free(n->argv);
     n->argv = NULL;
     n->argc = 0;
+    sim_environment_free(n->environment);
+    n->environment = NULL;
 }
 
 static void aside_drop(struct sim_node *n)

@@ -17,6 +17,7 @@ struct sim_process {
     const struct sim_program *program;
     char **argv;
     int argc;
+    char **environment;
     int64_t id;
     struct world_exit exit;
     bool started, over;
@@ -50,6 +51,42 @@ static char **argv_copy(int argc, const char *const *argv)
         }
     }
     return copy;
+}
+
+void sim_environment_free(char **environment)
+{
+    for (size_t i = 0; environment && environment[i]; i++)
+        free(environment[i]);
+    free(environment);
+}
+
+/* The pairs added, and behind them, so that the first one found counts, what is inherited. */
+static char **environment_copy(const char *const *added, char *const *inherited)
+{
+    size_t count = 0, first = 0;
+    while (added && added[first])
+        first++;
+    while (inherited && inherited[count])
+        count++;
+    char **copy = calloc(first + count + 1, sizeof(*copy));
+    for (size_t i = 0; copy && i < first + count; i++) {
+        copy[i] = strdup(i < first ? added[i] : inherited[i - first]);
+        if (!copy[i]) {
+            sim_environment_free(copy);
+            return NULL;
+        }
+    }
+    return copy;
+}
+
+const char *sim_environment(struct world *w, const char *name)
+{
+    const struct sim_node *n = node_of(w);
+    size_t len = strlen(name);
+    for (size_t i = 0; n->environment && n->environment[i]; i++)
+        if (strncmp(n->environment[i], name, len) == 0 && n->environment[i][len] == '=')
+            return n->environment[i] + len + 1;
+    return NULL;
 }
 
 int sim_program_start(struct sim_node *n, const struct sim_program *program, int argc, const char *const *argv,
@@ -96,6 +133,7 @@ static void process_unreference(struct sim_process *p)
     if (--p->references > 0)
         return;
     argv_release(p->argv, p->argc);
+    sim_environment_free(p->environment);
     free(p);
 }
 
@@ -128,6 +166,9 @@ static void start_run(struct sim_event *e, bool dropped)
         } else {
             p->started = true;
             n->watcher = p;
+            sim_environment_free(n->environment);
+            n->environment = p->environment;
+            p->environment = NULL;
             sim_program_start(n, p->program, p->argc, (const char *const *)(void *)p->argv, &err);
             if (err.message)
                 sim_trace_line(n, "node start failed: %s", err.message);
@@ -155,10 +196,12 @@ int sim_process_spawn(struct world *w, const struct world_spawn *spawn, const st
     while (spawn->argv[p->argc])
         p->argc++;
     p->argv = argv_copy(p->argc, spawn->argv);
+    p->environment = environment_copy(spawn->environment, spawn->clean_environment ? NULL : parent->environment);
     struct sim_node *n = node_of(target);
-    if (!p->argv || n->program || n->ending != END_NONE) {
-        bool taken = p->argv != NULL;
-        argv_release(p->argv, taken ? p->argc : 0);
+    if (!p->argv || !p->environment || n->program || n->ending != END_NONE) {
+        bool taken = p->argv && p->environment;
+        argv_release(p->argv, p->argv ? p->argc : 0);
+        sim_environment_free(p->environment);
         free(p);
         return taken ? error_set(err, ERROR_IN_USE, "cannot run %s: node %s already runs a program", spawn->argv[0],
                                  n->name)

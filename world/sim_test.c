@@ -609,6 +609,58 @@ static struct world_process *spawn(struct world *w, struct child *c, const char 
     return p;
 }
 
+/* What a program sees of its environment: what it was given, and what its parent had unless it was kept clean. */
+static char seen_environment[128];
+
+static int looker_start(struct world *w, int argc, const char *const *argv, void **state, struct error *err)
+{
+    const char *a = world_environment(w, "A"), *b = world_environment(w, "B");
+    size_t len = strlen(seen_environment);
+    snprintf(seen_environment + len, sizeof(seen_environment) - len, "%s%s;", a ? a : "-", b ? b : "-");
+    *state = NULL;
+    if (argc > 1) { /* a parent: the same again below, inheriting and clean */
+        static struct child below;
+        static const char *const argv_below[] = {"looker", NULL};
+        const char *const given[] = {"B=3", NULL};
+        struct world_process *p;
+        struct world_spawn how = {.name = "below", .argv = argv_below, .environment = given};
+        assert_int_equal(world_process_spawn(w, &how, &child_events, &below, &p, err), 0);
+        how =
+            (struct world_spawn){.name = "clean", .argv = argv_below, .environment = given, .clean_environment = true};
+        assert_int_equal(world_process_spawn(w, &how, &child_events, &below, &p, err), 0);
+    }
+    (void)argv;
+    return 0;
+}
+
+static void looker_stop(void *state)
+{
+    (void)state;
+}
+
+static void test_environment(void **state)
+{
+    static const struct sim_program looker = {.name = "looker", .start = looker_start, .stop = looker_stop};
+    (void)state;
+    struct sim *s = pair_new(15);
+    struct world *w = sim_node(s, "test");
+    struct child c = {0};
+    struct world_process *p;
+    assert_int_equal(sim_register(s, &looker), 0);
+    assert_null(world_environment(w, "A"));
+    const char *const environment[] = {"AB=0", "A=1", "B=2", NULL};
+    const struct world_spawn how = {
+        .name = "one", .argv = (const char *const[]){"looker", "parent", NULL}, .environment = environment};
+    seen_environment[0] = '\0';
+    assert_int_equal(world_process_spawn(w, &how, &child_events, &c, &p, NULL), 0);
+    assert_int_equal(world_sleep(w, 20 * MILLISECOND), 0);
+    const char *rest = seen_environment + 3;
+    assert_memory_equal(seen_environment, "12;", 3);
+    assert_true(strcmp(rest, "13;-3;") == 0 || strcmp(rest, "-3;13;") == 0);
+    world_process_close(p);
+    sim_free(s);
+}
+
 static void test_children(void **state)
 {
     (void)state;
@@ -764,6 +816,7 @@ int main(void)
         PLAIN(test_terminate_and_clock),
         PLAIN(test_steps_max),
         PLAIN(test_children),
+        PLAIN(test_environment),
         PLAIN(test_children_die_with_parent),
         PLAIN(test_failing_start),
     };

@@ -1,6 +1,7 @@
 #include "world/sqlite.h"
 
 #include "world/sim_internal.h"
+#include "world/sqlite_wal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -397,6 +398,8 @@ int world_sqlite_open(struct world *w, const char *path, sqlite3 **out, struct e
         int code = vfs_get(w, &vfs, err);
         if (code < 0)
             return code;
+    } else {
+        vfs = world_sqlite_wal_vfs();
     }
     sqlite3 *db = NULL;
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;

@@ -1,5 +1,5 @@
-/* SQLite on a world: in the real one on its own unix VFS, in the simulated one on a VFS over the node's disk, so that a
- * simulated crash loses exactly what a power cut would.
+/* SQLite on a world: in the real one on its own unix VFS, the writes to its log gathered (sqlite_wal.h); in the
+ * simulated one on a VFS over the node's disk, so that a simulated crash loses exactly what a power cut would.
  *
  * Opened in WAL mode with synchronous=FULL, exclusive locking (one process owns the file), foreign keys on, defensive,
  * a busy time-out of 0. */

@@ -55,6 +55,11 @@ int world_entropy(struct world *w, void *out, size_t len)
     return w->operations->entropy(w, out, len);
 }
 
+const char *world_environment(struct world *w, const char *name)
+{
+    return w->operations->environment(w, name);
+}
+
 /* ---- tasks ------------------------------------------------------------------------------------------------------- */
 
 void world_task_init(struct world_task *t, struct world *w, void (*run)(void *arg), void *arg)

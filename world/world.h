@@ -131,7 +131,8 @@ enum world_open {
     WORLD_CREATE = 4,
     WORLD_EXCLUSIVE = 8,
     WORLD_TRUNCATE = 16,
-    WORLD_PRIVATE = 32
+    WORLD_PRIVATE = 32,
+    WORLD_EXECUTABLE = 64 /* what is created may be run */
 };
 int world_file_open(struct world *w, const char *path, int flags, struct world_file **out, struct error *err);
 int64_t world_file_pread(struct world_file *f, void *out, size_t len,
@@ -145,6 +146,8 @@ void world_file_close(struct world_file *f);
 
 struct world_stat {
     bool exists, directory;
+    bool executable; /* a file its owner may run */
+    bool link;       /* the name is a symbolic link; everything else here tells of what it leads to */
     uint64_t size;
     int64_t modified; /* wall time */
 };
@@ -162,6 +165,8 @@ int world_write_file(struct world *w, const char *path, struct bytes content, bo
 
 /* ---- child processes ------------------------------------------------------------------------------------------- */
 
+#define WORLD_GROUPS_MAX 4096
+
 struct world_process;
 struct world_exit {
     bool signalled;
@@ -171,12 +176,23 @@ struct world_process_events {
     void (*output)(void *arg, int fd, struct bytes line); /* fd 1 or 2; one line without its newline */
     void (*exited)(void *arg, struct world_exit status);  /* once, after the last output */
 };
+/* Bounds of a child and of what it starts; 0: as ours. With any of these it also leaves no core file. */
+struct world_limits {
+    uint64_t address_space; /* bytes of virtual memory */
+    uint64_t file_size;     /* bytes any one file may grow to */
+    uint64_t open_files;
+};
 struct world_spawn {
     const char *name;               /* for messages; the node's name in simulation */
     const char *const *argv;        /* NULL-terminated; argv[0] is the program. In simulation: the program registered */
     const char *const *environment; /* NULL: inherited; else NAME=value pairs added to what is inherited */
     const char *directory;          /* NULL: the parent's */
     bool inherit_output;            /* child's stdout and stderr are ours; no `output` events */
+    bool clean_environment;         /* nothing is inherited: `environment` is all there is */
+    /* What the child started in its group ends with it, and with us, however we end. At most WORLD_GROUPS_MAX at a
+     * time. A process that leaves the group (setsid) leaves this as well. */
+    bool whole_group;
+    const struct world_limits *limits; /* NULL: none but ours; not in simulation */
 };
 /* The child leads a process group of its own and is killed by the system when we die. */
 int world_process_spawn(struct world *w, const struct world_spawn *spawn, const struct world_process_events *events,
@@ -189,6 +205,9 @@ int world_process_usage(const struct world_process *p, uint64_t *resident, uint6
 void world_process_close(struct world_process *p); /* kills it if it still runs; no events follow */
 /* "exited with code 3", "killed by signal 9 (SIGKILL)". */
 void world_exit_format(struct world_exit status, struct text *out);
+
+/* A variable of our own environment, NULL when not set. In simulation: what the program was spawned with. */
+const char *world_environment(struct world *w, const char *name);
 
 /* SIGINT and SIGTERM for the outermost program; in simulation a node's orderly stop. NULL removes. */
 void world_on_signal(struct world *w, void (*handler)(void *arg, int signal), void *arg);

@@ -10,20 +10,29 @@
 
 struct api {
     struct gateway gateway;
+    struct api_settings settings;
     struct micro_options grpc_options; /* the same, with the gRPC server's address */
     char grpc_address[256];
-    struct http_server *http;
+    int draining; /* of the two servers, how many still are */
+    void (*drained)(void *arg);
+    void *drained_arg;
 };
 
-/* Open requests end when their calls do: first the service goes, then the HTTP server is idle. */
+/* Open requests end when their calls do: first the channels and the service go, then the HTTP server is idle. */
 static void api_stop(void *state)
 {
     struct api *a = state;
-    a->gateway.routes.stopping = true;
-    micro_service_free(a->gateway.service);
-    http_server_free(a->http);
-    api_routes_deinit(&a->gateway.routes);
-    api_callers_deinit(&a->gateway.callers);
+    struct gateway *g = &a->gateway;
+    api_follow_stop(&g->follow);
+    api_blocklist_stop(&g->blocklist);
+    api_routes_close(&g->routes);
+    micro_service_free(g->service);
+    http_server_free(g->http);
+    api_routes_deinit(&g->routes);
+    api_custom_deinit(&g->custom);
+    api_limiter_deinit(&g->limiter);
+    api_blocklist_deinit(&g->blocklist);
+    api_settings_deinit(&a->settings);
     free(a);
 }
 
@@ -60,7 +69,8 @@ static int write_http_address(struct api *a, const struct micro_options *options
         return 0;
     const char *colon = strrchr(address, ':');
     int n = snprintf(path, sizeof path, "%s/api.http", options->run_dir);
-    snprintf(line, sizeof line, "%.*s:%d\n", colon ? (int)(colon - address) : 0, address, http_server_port(a->http));
+    (void)snprintf(line, sizeof line, "%.*s:%d\n", colon ? (int)(colon - address) : 0, address,
+                   http_server_port(a->gateway.http));
     if (n < 0 || (size_t)n >= sizeof path)
         return error_set(err, ERROR_LIMIT, "the run directory's path is too long");
     return world_write_file(a->gateway.world, path, bytes_of(line), false, err);
@@ -75,21 +85,32 @@ static int api_start(struct world *w, const struct micro_options *options, void 
     struct gateway *g = &a->gateway;
     g->world = w;
     g->options = options;
+    g->settings = &a->settings;
     a->grpc_options = *options;
     a->grpc_options.address = a->grpc_address;
     const struct micro_service_config config = {.name = "api", .access = MICRO_PUBLIC, .options = &a->grpc_options};
-    const struct http_server_options http = {.body_max = GATEWAY_BODY_MAX};
     int rc = find_addresses(a, options, http_address, sizeof http_address, err);
+    if (rc == 0)
+        rc = api_settings_read(&a->settings, w, options, err);
     if (rc == 0)
         rc = micro_service_new(w, &config, &g->service, err);
     if (rc < 0) {
+        api_settings_deinit(&a->settings);
         free(a);
         return rc;
     }
+    const struct http_server_options http = {.body_max = GATEWAY_BODY_MAX, .tls = a->settings.tls};
     api_routes_init(&g->routes, g->service, options);
-    rc = http_server_new(w, &http, gateway_handle, g, &a->http, err);
+    api_custom_init(&g->custom);
+    api_limiter_init(&g->limiter, a->settings.rate, a->settings.burst);
+    api_blocklist_init(&g->blocklist, g->service, a->settings.blocklist);
+    rc = micro_service_add(g->service, &api_blocklist_service, &g->blocklist);
+    if (rc < 0)
+        (void)error_set(err, rc, "%s", error_code_name(rc));
     if (rc == 0)
-        rc = http_server_listen(a->http, http_address, err);
+        rc = http_server_new(w, &http, gateway_handle, g, &g->http, err);
+    if (rc == 0)
+        rc = http_server_listen(g->http, http_address, err);
     if (rc == 0)
         rc = write_http_address(a, options, http_address, err);
     if (rc == 0)
@@ -98,25 +119,40 @@ static int api_start(struct world *w, const struct micro_options *options, void 
         api_stop(a);
         return rc;
     }
-    log_info("api", "gateway listening on http://%s", http_address);
+    api_follow_start(&g->follow, g->service, &g->routes, &g->custom);
+    api_blocklist_start(&g->blocklist);
+    log_info("api", "gateway listening on %s://%s", a->settings.tls ? "https" : "http", http_address);
     *state = a;
     return 0;
 }
 
+static void half_drained(void *arg)
+{
+    struct api *a = arg;
+    if (--a->draining == 0)
+        a->drained(a->drained_arg);
+}
+
+/* The HTTP server drains first: its exchanges need the service's channels, which live until stop. */
 static void api_drain(void *state, uint64_t grace, void (*done)(void *arg), void *arg)
 {
     struct api *a = state;
-    micro_service_drain(a->gateway.service, grace, done, arg);
+    a->draining = 2;
+    a->drained = done;
+    a->drained_arg = arg;
+    http_server_drain(a->gateway.http, grace, half_drained, a);
+    micro_service_drain(a->gateway.service, grace, half_drained, a);
 }
 
 static const char *const api_needs[] = {"registry", NULL};
-static const char *const api_services[] = {NULL};
+static const char *const api_services[] = {"api.Api", NULL};
 const struct component api_component = {
     .name = "api",
     .port_offset = API_PORT_OFFSET,
     .needs = api_needs,
     .services = api_services,
     .stateful = false,
+    .options = api_option_names,
     .start = api_start,
     .drain = api_drain,
     .stop = api_stop,

@@ -13,6 +13,11 @@ static bool starts_with(struct bytes text, const char *word)
     return text.len >= strlen(word) && memcmp(text.data, word, strlen(word)) == 0;
 }
 
+static bool contains(struct bytes text, const char *words)
+{
+    return text.len != 0 && memmem(text.data, text.len, words, strlen(words)) != NULL;
+}
+
 static int code_of(int grpc_status, struct bytes message)
 {
     switch (grpc_status) {
@@ -30,8 +35,8 @@ static int code_of(int grpc_status, struct bytes message)
         return 409;
     case GRPC_FAILED_PRECONDITION:
         return 412;
-    case GRPC_RESOURCE_EXHAUSTED:
-        return 429;
+    case GRPC_RESOURCE_EXHAUSTED: /* of a message's size, or of the service's patience: only the words tell */
+        return contains(message, "larger than") ? 413 : 429;
     case GRPC_UNIMPLEMENTED: /* a server without that service or method, unless it says something else */
         return starts_with(message, "unknown ") ? 404 : 501;
     case GRPC_UNAVAILABLE:

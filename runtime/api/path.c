@@ -129,6 +129,40 @@ int api_path_parse(const char *path, struct api_target *out, struct error *err)
     return 0;
 }
 
+static bool is_web_name(struct part part)
+{
+    for (size_t i = 0; i < part.len; i++) {
+        char c = part.at[i];
+        bool hyphen = c == '-' && i > 0 && i + 1 < part.len && part.at[i - 1] != '-';
+        if (!is_letter(c) && !is_digit(c) && !hyphen)
+            return false;
+    }
+    return part.len > 0;
+}
+
+int api_path_web(const char *path, struct api_target *out, struct error *err)
+{
+    struct part parts[PARTS_MAX];
+    size_t count = 0;
+    out->service[0] = out->endpoint[0] = '\0';
+    /* What follows the service's name is the service's own business, however long. */
+    for (const char *p = path; *p && count < 2;) {
+        size_t len = strcspn(p, "/");
+        if (len > 0)
+            parts[count++] = (struct part){p, len};
+        p += len + (p[len] == '/');
+    }
+    if (count == 0)
+        return error_set(err, ERROR_NOT_FOUND, "the path names no service");
+    bool versioned = count == 2 && is_version(parts[0]);
+    for (size_t i = 0; i < (versioned ? 2u : 1u); i++) {
+        if (!is_web_name(parts[i]) || (i > 0 && !append(out->service, ".", 1)) ||
+            !append(out->service, parts[i].at, parts[i].len))
+            return error_set(err, ERROR_INVALID, "the path's part %zu is no name of a service", i + 1);
+    }
+    return 0;
+}
+
 void api_path_grpc(const struct api_target *target, char out[API_GRPC_MAX])
 {
     const char *dot = strchr(target->endpoint, '.');

@@ -14,7 +14,7 @@
 
 #include "base/error.h"
 
-#define API_NAME_MAX 256 /* bytes of a service's or endpoint's name, its NUL included */
+#define API_NAME_MAX 256                    /* bytes of a service's or endpoint's name, its NUL included */
 #define API_GRPC_MAX (2 * API_NAME_MAX + 1) /* two slashes and one NUL around both names */
 
 struct api_target {
@@ -25,6 +25,9 @@ struct api_target {
 /* `path` is percent-decoded and starts with "/". ERROR_NOT_FOUND for the empty path, ERROR_INVALID for one no service
  * can have. */
 int api_path_parse(const char *path, struct api_target *out, struct error *err);
+/* The rule of v3's proxy for web services: the service is the first part ("/foo/a/b": foo), or v1.<second>; only
+ * letters, digits and single hyphens inside. The endpoint is "". */
+int api_path_web(const char *path, struct api_target *out, struct error *err);
 /* "/v1.foo.Foo/Bar", the gRPC path: service, type and method. `out` has room for API_GRPC_MAX. */
 void api_path_grpc(const struct api_target *target, char out[API_GRPC_MAX]);
 

@@ -34,6 +34,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     }
     error_clear(&err);
+    if (api_path_web(path, &target, NULL) == 0 && (!target.service[0] || strpbrk(target.service, "/ %\\")))
+        abort();
     free(path);
     return 0;
 }

@@ -75,6 +75,29 @@ static void test_refused(void **state)
     }
 }
 
+/* The rule of the web handler: the service alone. */
+static void test_web(void **state)
+{
+    static const struct {
+        const char *path, *service; /* NULL: refused */
+    } rows[] = {
+        {"/foo", "foo"},       {"/foo/a/b/c.html", "foo"},
+        {"/v1/foo", "v1.foo"}, {"/v1/foo/x", "v1.foo"},
+        {"/v1", "v1"},         {"/foo-bar/x y", "foo-bar"},
+        {"//foo//x", "foo"},   {"/", NULL},
+        {"/-foo", NULL},       {"/foo-", NULL},
+        {"/a--b", NULL},       {"/foo.bar", NULL},
+        {"/v1/foo.bar", NULL}, {"/../foo", NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct api_target target;
+        int rc = api_path_web(rows[i].path, &target, NULL);
+        if ((rc == 0) != (rows[i].service != NULL) || (rc == 0 && strcmp(target.service, rows[i].service) != 0))
+            fail_msg("%s: %d, \"%s\"", rows[i].path, rc, target.service);
+    }
+}
+
 static void test_too_long(void **state)
 {
     char path[API_GRPC_MAX];
@@ -95,6 +118,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_web),
         cmocka_unit_test(test_too_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

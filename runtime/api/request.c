@@ -1,5 +1,7 @@
 #include "runtime/api/request.h"
 
+#include "runtime/api/multipart.h"
+#include "runtime/service/base64.h"
 #include "wire/http1.h"
 
 #include <jansson.h>
@@ -32,7 +34,7 @@ static struct field find_field(struct api_schema schema, const char *name)
                 continue;
             const char *type = v->type;
             f.known = true;
-            if (strncmp(type, "[]", 2) == 0) {
+            if (strncmp(type, "[]", 2) == 0 && strcmp(type, "[]byte") != 0) {
                 f.repeated = true;
                 type += 2;
             }
@@ -149,6 +151,75 @@ static bool type_is_json(const char *content_type)
            (len > 5 && strncasecmp(content_type + len - 5, "+json", 5) == 0);
 }
 
+/* ---- multipart ---- */
+
+struct parts {
+    json_t *into;
+    struct api_schema schema;
+};
+
+/* "<name><suffix>" when the type has such a field. */
+static int put_beside(const struct parts *p, const char *name, const char *suffix, const char *value, struct error *err)
+{
+    struct text beside = TEXT_INIT;
+    int rc = 0;
+    text_printf(&beside, "%s%s", name, suffix);
+    if (text_ok(&beside) && value && find_field(p->schema, text_string(&beside)).known)
+        rc = put(p->into, p->schema, text_string(&beside), value, 0, err);
+    text_deinit(&beside);
+    return rc;
+}
+
+static int put_part(void *arg, const struct multipart_part *part, struct error *err)
+{
+    const struct parts *p = arg;
+    struct text value = TEXT_INIT;
+    int rc = 0;
+    if (part->filename)
+        base64_encode(&value, part->content);
+    else
+        text_add(&value, part->content.data, part->content.len);
+    if (!text_ok(&value))
+        rc = error_set(err, ERROR_MEMORY, "out of memory");
+    else if (strlen(text_string(&value)) != value.len)
+        rc = error_set(err, ERROR_INVALID, "the value of part \"%.64s\" has a NUL", part->name);
+    else
+        rc = put(p->into, p->schema, part->name, text_string(&value), 0, err);
+    text_deinit(&value);
+    if (rc == 0 && part->filename)
+        rc = put_beside(p, part->name, "_filename", part->filename, err);
+    if (rc == 0 && part->filename)
+        rc = put_beside(p, part->name, "_content_type", part->content_type, err);
+    return rc;
+}
+
+static int put_multipart(json_t *into, const struct api_request *request, struct error *err)
+{
+    char boundary[MULTIPART_BOUNDARY_MAX + 1];
+    struct arena arena = ARENA_INIT;
+    struct parts parts = {into, request->schema};
+    int rc = multipart_boundary(request->content_type, boundary, err);
+    if (rc == 0)
+        rc = multipart_parse(request->body, boundary, &arena, put_part, &parts, err);
+    arena_deinit(&arena);
+    return rc;
+}
+
+static int put_variables(json_t *into, const struct api_request *request, struct error *err)
+{
+    int rc = 0;
+    for (size_t i = 0; i < request->variable_count && rc == 0; i++) {
+        const struct template_value *v = &request->variables[i];
+        /* Not a second value of the same name: the only one. */
+        if (!strchr(v->name, '.'))
+            (void)json_object_del(into, v->name);
+        rc = put(into, request->schema, v->name, v->value, 0, err);
+    }
+    return rc;
+}
+
+/* ---- JSON ---- */
+
 static int put_json(json_t *into, struct bytes body, int *status, struct error *err)
 {
     json_error_t where;
@@ -182,14 +253,20 @@ int api_request_json(const struct api_request *request, struct text *out, int *s
             rc = put_json(object, request->body, status, err);
         } else if (form) {
             rc = put_pairs(object, request->schema, request->body, "form", err);
+        } else if (type_is(type, "multipart/form-data")) {
+            rc = put_multipart(object, request, err);
         } else {
             *status = 415;
             rc = error_set(err, ERROR_UNSUPPORTED,
-                           "content type \"%.80s\" is not implemented; send application/json or "
-                           "application/x-www-form-urlencoded",
+                           "content type \"%.80s\" is not understood; send application/json, a form, "
+                           "multipart/form-data or application/protobuf",
                            type);
         }
     }
+    if (rc == 0)
+        rc = put_variables(object, request, err);
+    if (rc == ERROR_MEMORY)
+        *status = 503;
     if (rc == 0 && json_object_size(object) > 0) {
         char *text = json_dumps(object, JSON_COMPACT);
         if (text)

@@ -1,4 +1,8 @@
-/* From an HTTP request to one JSON object: query, form and JSON body merged, the body winning over the query.
+/* From an HTTP request to one JSON object: query, form or multipart or JSON body, and a route's variables merged; the
+ * body wins over the query, a variable over both.
+ *
+ * A multipart part with a file name is a file: its content goes as base64, which is what a bytes field takes. When the
+ * request's type has fields called like it with "_filename" or "_content_type" behind, they are filled too.
  *
  * Query and form values are text. When the request's type is known they become what its fields are: booleans, and lists
  * for repeated fields (numbers may stay text: proto3 JSON takes "5" for 5). A name given twice is a list. A dotted name
@@ -10,6 +14,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "proto/registry/registry.pb-c.h"
+#include "runtime/api/template.h"
 #include "wire/pb.h"
 
 #define API_PAIRS_MAX 1000 /* query and form values in one request */
@@ -25,6 +30,8 @@ struct api_request {
     const char *query;        /* raw, "" when absent */
     const char *content_type; /* NULL when absent */
     struct bytes body;
+    const struct template_value *variables;
+    size_t variable_count;
     struct api_schema schema;
 };
 

@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     text_add(&query, rest, query_len);
     struct api_request request = {
         .query = text_string(&query),
-        .content_type = types[data[0] & 3],
+        .content_type = data[0] & 8 ? "multipart/form-data; boundary=x" : types[data[0] & 3],
         .body = end ? BYTES(end + 1, size - 2 - query_len) : BYTES_NONE,
     };
     if (data[0] & 4)

@@ -31,6 +31,10 @@ static void test_table(void **state)
         {"", "application/x-www-form-urlencoded", "name=Jane&age=3", "{\"name\":\"Jane\",\"age\":\"3\"}"},
         {"", "application/x-www-form-urlencoded", "{\"name\":\"=\"}", "{\"name\":\"=\"}"},
         {"", "application/json", "{\"n\":9007199254740993}", "{\"n\":9007199254740993}"},
+        {"q=1", "multipart/form-data; boundary=x",
+         "--x\r\nContent-Disposition: form-data; name=a\r\n\r\none\r\n--x\r\n"
+         "Content-Disposition: form-data; name=f; filename=f.txt\r\n\r\nabc\r\n--x--",
+         "{\"q\":\"1\",\"a\":\"one\",\"f\":\"YWJj\"}"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -52,8 +56,11 @@ static void test_refused(void **state)
         const char *query, *type, *body, *words;
         int status;
     } rows[] = {
-        {"", "multipart/form-data; boundary=x", "--x", "not implemented", 415},
-        {"", "text/plain", "hello", "not implemented", 415},
+        {"", "multipart/form-data; boundary=x", "--x", "behind the boundary", 400},
+        {"", "multipart/form-data", "--x", "no boundary", 400},
+        {"", "multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=a\r\n\r\n\xff\r\n--x--",
+         "UTF-8", 400},
+        {"", "text/plain", "hello", "not understood", 415},
         {"", "application/json", "{\"a\":", "1", 400},
         {"", "application/json", "[1]", "must be a JSON object", 400},
         {"", "application/json", "{\"a\":1,\"a\":2}", "duplicate", 400},

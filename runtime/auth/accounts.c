@@ -1,4 +1,6 @@
 /* auth.Auth.Generate and auth.Accounts: making accounts, listing them, taking them away, changing their secrets. */
+#include "base/array.h"
+#include "base/log.h"
 #include "runtime/auth/auth.h"
 #include "runtime/auth/operation.h"
 #include "runtime/auth/secret.h"
@@ -8,11 +10,44 @@
 /* One operation that changes accounts; in the call's arena. */
 struct operation {
     struct auth_operation base;
-    const char *id, *old_secret, *new_secret;
+    struct auth_work work;
+    const char *id, *old_secret;
     bool needs_old_secret;
-    struct auth_account account;
-    const char *plain; /* the secret to tell once */
+    struct auth_account account, ended; /* `ended`: as it was, with the generation that ends */
+    const char *plain;                  /* the secret to hash; Generate tells it once */
+    const char *hashed;
+    void (*then)(void *arg); /* with its turn, when the secret is hashed */
 };
+
+/* ---- hashing before the turn ---- */
+
+static void hash_drop(void *arg)
+{
+    struct operation *o = arg;
+    micro_fail(o->base.call, 503, o->base.error_id, "auth is stopping, or the caller is gone");
+}
+
+static void hash_run(void *arg)
+{
+    struct operation *o = arg;
+    struct auth *a = o->base.auth;
+    struct text hashed = TEXT_INIT;
+    if (secret_hash(a->world, a->secret_cost, o->plain, &hashed, NULL) == 0)
+        o->hashed = arena_string(rpc_call_arena(o->base.call), text_string(&hashed));
+    text_deinit(&hashed);
+    if (o->hashed)
+        auth_operation_begin(&o->base, o->then);
+    else
+        auth_no_memory(o->base.call, o->base.error_id);
+}
+
+static void hash_then_begin(struct operation *o, void (*then)(void *arg))
+{
+    o->then = then;
+    o->work = (struct auth_work){.run = hash_run, .drop = hash_drop, .arg = o, .call = o->base.call};
+    if (!auth_work_submit(o->base.auth, &o->work))
+        micro_fail(o->base.call, 503, o->base.error_id, "too many secrets wait to be hashed: try again");
+}
 
 /* ---- Generate ---- */
 
@@ -39,6 +74,7 @@ static void generated(void *arg, int code, const char *detail, const struct auth
 static void generate_begin(void *arg)
 {
     struct operation *o = arg;
+    o->account.secret = o->hashed;
     auth_create(o->base.auth, rpc_call_arena(o->base.call), o->base.namespace, &o->account, generated, o);
 }
 
@@ -74,7 +110,7 @@ void auth_generate(struct rpc_call *call, const ProtobufCMessage *request, void 
     const Auth__GenerateRequest *r = (const Auth__GenerateRequest *)request;
     struct auth *a = service;
     const char *namespace = auth_namespace(call, r->options, id);
-    if (!namespace || !micro_authorize_admin(call, namespace, id))
+    if (!namespace || !auth_ready(service, call, id) || !micro_authorize_admin(call, namespace, id))
         return;
     const char *wrong = generate_check(r);
     if (wrong) {
@@ -85,81 +121,85 @@ void auth_generate(struct rpc_call *call, const ProtobufCMessage *request, void 
     if (!o)
         return;
     struct arena *arena = rpc_call_arena(call);
-    struct text plain = TEXT_INIT, hashed = TEXT_INIT;
+    struct text drawn = TEXT_INIT;
     const char **pairs = ARENA_NEW_N(arena, const char *, r->n_metadata * 2 + 1);
     const char **scopes = ARENA_NEW_N(arena, const char *, r->n_scopes + 1);
-    int rc = 0;
-    if (r->secret[0])
-        text_puts(&plain, r->secret);
-    else
-        rc = secret_uuid(a->world, &plain, NULL);
-    if (rc == 0)
-        rc = secret_hash(a->world, text_string(&plain), &hashed, NULL);
-    o->plain = arena_string(arena, text_string(&plain));
+    int rc = r->secret[0] ? 0 : secret_uuid(a->world, &drawn, NULL);
+    o->plain = r->secret[0] ? r->secret : arena_string(arena, text_string(&drawn));
+    text_deinit(&drawn);
     o->account = (struct auth_account){
         .id = r->id,
         .name = r->name,
         .type = r->type[0] ? r->type : "user",
-        .secret = arena_string(arena, text_string(&hashed)),
+        .generation = auth_new_generation(a, arena),
         .scopes = scopes,
         .scope_count = r->n_scopes,
         .metadata = pairs,
         .metadata_count = r->n_metadata,
     };
-    for (size_t i = 0; scopes && i < r->n_scopes; i++)
-        scopes[i] = r->scopes[i];
-    for (size_t i = 0; pairs && i < r->n_metadata; i++) {
-        pairs[i * 2] = r->metadata[i]->key;
-        pairs[i * 2 + 1] = r->metadata[i]->value;
-    }
-    bool ok = rc == 0 && text_ok(&plain) && o->plain && o->account.secret && pairs && scopes;
-    text_deinit(&plain);
-    text_deinit(&hashed);
-    if (!ok) {
+    if (rc < 0 || !o->plain || !o->account.generation || !pairs || !scopes) {
         auth_no_memory(call, id);
         return;
     }
-    auth_operation_begin(&o->base, generate_begin);
+    for (size_t i = 0; i < r->n_scopes; i++)
+        scopes[i] = r->scopes[i];
+    for (size_t i = 0; i < r->n_metadata; i++) {
+        pairs[i * 2] = r->metadata[i]->key;
+        pairs[i * 2 + 1] = r->metadata[i]->value;
+    }
+    hash_then_begin(o, generate_begin);
 }
 
 /* ---- List ---- */
 
-static void listed(void *arg, int status, const char *message, const ProtobufCMessage *reply)
+struct listing {
+    struct auth *auth;
+    struct rpc_call *call;
+    const char *namespace;
+    ARRAY(Auth__Account *) accounts; /* in the call's arena, the array on the heap */
+    size_t size;                     /* bytes of the answer */
+};
+
+static int list_take(void *arg, const Store__Record *record)
+{
+    struct listing *l = arg;
+    struct arena *arena = rpc_call_arena(l->call);
+    struct auth_account account;
+    if (!record) {
+        array_clear(&l->accounts);
+        l->size = 0;
+        return 0;
+    }
+    int rc = auth_account_parse(record, arena, &account, NULL);
+    Auth__Account *message = rc == 0 ? auth_account_message(&account, l->namespace, arena) : NULL;
+    if (rc == 0 && (!message || !array_push(&l->accounts, message)))
+        rc = ERROR_MEMORY;
+    if (rc == 0)
+        l->size += auth__account__get_packed_size(message) + 8;
+    return rc == 0 && l->size > AUTH_ACCOUNTS_MAX ? ERROR_LIMIT : rc;
+}
+
+static void list_end(void *arg, int status, const char *message, int code)
 {
     static const char id[] = "auth.Accounts.List";
-    struct operation *o = arg;
-    struct arena *arena = rpc_call_arena(o->base.call);
-    const Store__ReadResponse *found = (const Store__ReadResponse *)reply;
+    struct listing *l = arg;
     Auth__ListAccountsResponse out;
     auth__list_accounts_response__init(&out);
-    size_t count = 0;
-    if (status == GRPC_OK) {
-        count = found->n_records;
-    } else if (auth_store_code(status, message) != 404) {
-        auth_store_failed(o->base.call, id, status, message);
-        return;
-    }
-    out.accounts = ARENA_NEW_N(arena, Auth__Account *, count + 1);
-    if (!out.accounts) {
-        auth_no_memory(o->base.call, id);
-        return;
-    }
-    for (size_t i = 0; i < count; i++) {
-        struct auth_account account;
-        struct error err = ERROR_INIT;
-        int rc = auth_account_parse(found->records[i], arena, &account, &err);
-        if (rc == ERROR_SYNTAX) {
-            micro_fail(o->base.call, 500, id, "%s", err.message);
-        } else if (rc < 0 || !(out.accounts[i] = auth_account_message(&account, o->base.namespace, arena))) {
-            auth_no_memory(o->base.call, id);
-            rc = ERROR_MEMORY;
-        }
-        error_clear(&err);
-        if (rc < 0)
-            return;
-    }
-    out.n_accounts = count;
-    rpc_call_reply(o->base.call, &out.base);
+    out.n_accounts = l->accounts.count;
+    out.accounts = ARENA_NEW_N(rpc_call_arena(l->call), Auth__Account *, l->accounts.count + 1);
+    if (out.accounts && l->accounts.count)
+        memcpy(out.accounts, l->accounts.items, l->accounts.count * sizeof *out.accounts);
+    array_deinit(&l->accounts);
+    if (status != GRPC_OK)
+        auth_store_failed(l->call, id, status, message);
+    else if (code == ERROR_SYNTAX)
+        micro_fail(l->call, 500, id, "a stored account cannot be read");
+    else if (code == ERROR_LIMIT)
+        micro_fail(l->call, 507, id, "the accounts are more than the %zu bytes of one answer", AUTH_ACCOUNTS_MAX);
+    else if (code < 0 || !out.accounts)
+        auth_no_memory(l->call, id);
+    else
+        rpc_call_reply(l->call, &out.base);
 }
 
 static void accounts_list(struct rpc_call *call, const ProtobufCMessage *request, void *service)
@@ -167,59 +207,75 @@ static void accounts_list(struct rpc_call *call, const ProtobufCMessage *request
     static const char id[] = "auth.Accounts.List";
     const Auth__ListAccountsRequest *r = (const Auth__ListAccountsRequest *)request;
     const char *namespace = auth_namespace(call, r->options, id);
-    if (!namespace || !micro_authorize_admin(call, namespace, id))
+    if (!namespace || !auth_ready(service, call, id) || !micro_authorize_admin(call, namespace, id))
         return;
-    struct operation *o = auth_operation_new(service, call, id, namespace, sizeof *o);
-    if (!o)
-        return;
+    struct listing *l = ARENA_NEW(rpc_call_arena(call), struct listing);
     char *key = auth_key(call, "account/%s/", namespace);
-    if (key)
-        auth_read(o->base.auth, key, true, listed, o);
-    else
+    if (!l || !key) {
         auth_no_memory(call, id);
+        return;
+    }
+    *l = (struct listing){.auth = service, .call = call, .namespace = namespace};
+    const struct auth_reading reading = {key, list_take, list_end, l};
+    auth_read_all(service, rpc_call_arena(call), &reading);
 }
 
 /* ---- Delete ---- */
 
-static void deleted(void *arg, int status, const char *message, const ProtobufCMessage *reply)
+/* The account is gone. What is left over counts for nothing: a refresh token needs the account's generation, and a name
+ * that points nowhere is free. So when the store fails here the deletion has happened all the same. */
+static void delete_cleaned(void *arg, int status, const char *message)
 {
     struct operation *o = arg;
-    (void)reply;
+    if (status != GRPC_OK)
+        log_warn("auth", "refresh tokens of a deleted account stay until they expire: %s", message);
     Auth__DeleteAccountResponse out;
     auth__delete_account_response__init(&out);
-    auth_operation_written(&o->base, status, message, &out.base);
+    auth_operation_reply(&o->base, &out.base);
+}
+
+static void delete_refresh(void *arg, int status, const char *message, const ProtobufCMessage *reply)
+{
+    struct operation *o = arg;
+    char *prefix = auth_key(o->base.call, "refresh/%s/%s/", o->base.namespace, o->account.id);
+    (void)reply;
+    if (status != GRPC_OK || !prefix)
+        delete_cleaned(o, status ? status : GRPC_RESOURCE_EXHAUSTED, message);
+    else
+        auth_remove_all(o->base.auth, rpc_call_arena(o->base.call), prefix, delete_cleaned, o);
 }
 
 static void delete_name(void *arg, int status, const char *message, const ProtobufCMessage *reply)
 {
     struct operation *o = arg;
-    if (status != GRPC_OK || !o->account.name[0]) {
-        deleted(o, status, message, reply);
+    if (status != GRPC_OK) {
+        auth_operation_fail_store(&o->base, status, message);
         return;
     }
-    char *key = auth_key(o->base.call, "accountByName/%s/%s", o->base.namespace, o->account.name);
+    (void)policy_step(&o->base.auth->policy);
+    char *key =
+        o->account.name[0] ? auth_key(o->base.call, "accountByName/%s/%s", o->base.namespace, o->account.name) : NULL;
     if (key)
-        auth_remove(o->base.auth, key, deleted, o);
+        auth_remove(o->base.auth, key, delete_refresh, o);
     else
-        auth_operation_fail_memory(&o->base);
+        delete_refresh(o, status, message, reply);
 }
 
-static void delete_account(void *arg, int status, const char *message)
+static void delete_account(void *arg, int code, const char *detail, const struct auth_account *account)
 {
     struct operation *o = arg;
-    if (status != GRPC_OK) {
-        deleted(o, status, message, NULL);
+    if (code != 200) {
+        auth_operation_fail(&o->base, code, detail);
         return;
     }
-    char *key = auth_key(o->base.call, "account/%s/%s", o->base.namespace, o->account.id);
+    char *key = auth_key(o->base.call, "account/%s/%s", o->base.namespace, account->id);
     if (key)
         auth_remove(o->base.auth, key, delete_name, o);
     else
         auth_operation_fail_memory(&o->base);
 }
 
-/* Refresh tokens go first: were the account's record first, a crash in between would leave tokens that work again
- * when somebody makes an account of the same id. */
+/* Its tokens first: were the account gone and the revocation not written, nobody would ever write it. */
 static void delete_found(void *arg, int code, const char *detail, const struct auth_account *account)
 {
     struct operation *o = arg;
@@ -229,11 +285,7 @@ static void delete_found(void *arg, int code, const char *detail, const struct a
         return;
     }
     o->account = *account;
-    char *prefix = auth_key(o->base.call, "refresh/%s/%s/", o->base.namespace, account->id);
-    if (prefix)
-        auth_remove_all(o->base.auth, rpc_call_arena(o->base.call), prefix, delete_account, o);
-    else
-        auth_operation_fail_memory(&o->base);
+    auth_end_generation(o->base.auth, rpc_call_arena(o->base.call), o->base.namespace, &o->account, delete_account, o);
 }
 
 static void delete_begin(void *arg)
@@ -247,7 +299,7 @@ static void accounts_delete(struct rpc_call *call, const ProtobufCMessage *reque
     static const char id[] = "auth.Accounts.Delete";
     const Auth__DeleteAccountRequest *r = (const Auth__DeleteAccountRequest *)request;
     const char *namespace = auth_namespace(call, r->options, id);
-    if (!namespace || !micro_authorize_admin(call, namespace, id))
+    if (!namespace || !auth_ready(service, call, id) || !micro_authorize_admin(call, namespace, id))
         return;
     const struct micro_account *caller = micro_caller(call);
     if (!r->id[0]) {
@@ -271,40 +323,78 @@ static void accounts_delete(struct rpc_call *call, const ProtobufCMessage *reque
 
 /* ---- ChangeSecret ---- */
 
-static void changed(void *arg, int status, const char *message, const ProtobufCMessage *reply)
+static void change_cleaned(void *arg, int status, const char *message)
 {
     struct operation *o = arg;
-    (void)reply;
+    (void)status; /* refresh tokens of an ended generation count for nothing, and expire */
+    (void)message;
     Auth__ChangeSecretResponse out;
     auth__change_secret_response__init(&out);
-    auth_operation_written(&o->base, status, message, &out.base);
+    auth_operation_reply(&o->base, &out.base);
+}
+
+static void changed(void *arg, int code, const char *detail, const struct auth_account *account)
+{
+    struct operation *o = arg;
+    if (code != 200) {
+        auth_operation_fail(&o->base, code, detail);
+        return;
+    }
+    (void)policy_step(&o->base.auth->policy);
+    char *prefix = auth_key(o->base.call, "refresh/%s/%s/", o->base.namespace, account->id);
+    if (prefix)
+        auth_remove_all(o->base.auth, rpc_call_arena(o->base.call), prefix, change_cleaned, o);
+    else
+        change_cleaned(o, GRPC_RESOURCE_EXHAUSTED, "");
 }
 
 /* Everybody who came in with the old secret has to come in again. */
-static void change_write(void *arg, int status, const char *message)
+static void change_write(void *arg, int code, const char *detail, const struct auth_account *ended)
 {
     struct operation *o = arg;
-    struct text hashed = TEXT_INIT;
-    if (status != GRPC_OK) {
-        changed(o, status, message, NULL);
+    struct arena *arena = rpc_call_arena(o->base.call);
+    if (code != 200) {
+        auth_operation_fail(&o->base, code, detail);
         return;
     }
-    char *key = auth_key(o->base.call, "account/%s/%s", o->base.namespace, o->account.id);
-    if (!key) {
-        auth_operation_fail_memory(&o->base);
-        return;
-    }
-    json_t *value = NULL;
-    if (secret_hash(o->base.auth->world, o->new_secret, &hashed, NULL) == 0) {
-        o->account.secret = text_string(&hashed);
-        value = auth_account_json(&o->account, world_wall(o->base.auth->world) / 1000000000);
-    }
-    if (value)
-        auth_write(o->base.auth, key, value, 0, changed, o);
+    o->account = *ended;
+    o->account.secret = o->hashed;
+    o->account.longest = 0;
+    o->account.generation = auth_new_generation(o->base.auth, arena);
+    if (o->account.generation)
+        auth_update(o->base.auth, arena, o->base.namespace, &o->account, changed, o);
     else
         auth_operation_fail_memory(&o->base);
-    json_decref(value);
-    text_deinit(&hashed);
+}
+
+static void change_end_old(struct operation *o)
+{
+    auth_end_generation(o->base.auth, rpc_call_arena(o->base.call), o->base.namespace, &o->ended, change_write, o);
+}
+
+static void change_check_drop(void *arg)
+{
+    struct operation *o = arg;
+    auth_operation_fail(&o->base, 503, "auth is stopping, or the caller is gone");
+}
+
+/* The old secret is guessed here as it would be at a login, so it is guarded alike. */
+static void change_check(void *arg)
+{
+    struct operation *o = arg;
+    struct auth *a = o->base.auth;
+    char *key = auth_key(o->base.call, "%s/%s", o->base.namespace, o->ended.id);
+    if (!key) {
+        auth_operation_fail_memory(&o->base);
+    } else if (auth_limiter_wait(&a->limiter, key, world_now(a->world)) > 0) {
+        auth_operation_fail(&o->base, 429, "too many wrong secrets: try again later");
+    } else if (!secret_matches(o->old_secret, o->ended.secret)) {
+        auth_limiter_failed(&a->limiter, key, world_now(a->world));
+        auth_operation_fail(&o->base, 400, "Secret not correct");
+    } else {
+        auth_limiter_succeeded(&a->limiter, key);
+        change_end_old(o);
+    }
 }
 
 static void change_found(void *arg, int code, const char *detail, const struct auth_account *account)
@@ -314,16 +404,14 @@ static void change_found(void *arg, int code, const char *detail, const struct a
         auth_operation_fail(&o->base, code, detail);
         return;
     }
-    if (o->needs_old_secret && !secret_matches(o->old_secret, account->secret)) {
-        auth_operation_fail(&o->base, 400, "Secret not correct");
+    o->ended = *account;
+    if (!o->needs_old_secret) {
+        change_end_old(o);
         return;
     }
-    o->account = *account;
-    char *prefix = auth_key(o->base.call, "refresh/%s/%s/", o->base.namespace, account->id);
-    if (prefix)
-        auth_remove_all(o->base.auth, rpc_call_arena(o->base.call), prefix, change_write, o);
-    else
-        auth_operation_fail_memory(&o->base);
+    o->work = (struct auth_work){.run = change_check, .drop = change_check_drop, .arg = o, .call = o->base.call};
+    if (!auth_work_submit(o->base.auth, &o->work))
+        auth_operation_fail(&o->base, 503, "too many secrets wait to be hashed: try again");
 }
 
 static void change_begin(void *arg)
@@ -349,7 +437,7 @@ static void accounts_change_secret(struct rpc_call *call, const ProtobufCMessage
     static const char id[] = "auth.Accounts.ChangeSecret";
     const Auth__ChangeSecretRequest *r = (const Auth__ChangeSecretRequest *)request;
     const char *namespace = auth_namespace(call, r->options, id);
-    if (!namespace || !micro_authorize(call, namespace, id))
+    if (!namespace || !auth_ready(service, call, id) || !micro_authorize(call, namespace, id))
         return;
     const char *wrong = NULL;
     bool needs_old = !may_skip_old_secret(micro_caller(call), namespace);
@@ -368,9 +456,9 @@ static void accounts_change_secret(struct rpc_call *call, const ProtobufCMessage
         return;
     o->id = r->id;
     o->old_secret = r->old_secret;
-    o->new_secret = r->new_secret;
+    o->plain = r->new_secret;
     o->needs_old_secret = needs_old;
-    auth_operation_begin(&o->base, change_begin);
+    hash_then_begin(o, change_begin);
 }
 
 static const struct rpc_method accounts_methods[] = {

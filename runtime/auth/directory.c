@@ -1,8 +1,10 @@
-/* The directory of accounts: finding one by id or name, and making one so that no id and no name is given twice.
+/* The directory of accounts: finding one by id or name, making one so that no id and no name is given twice, changing
+ * one, ending a generation.
  *
  * A new account's name entry is written before the account, so that a crash in between leaves an entry that points
  * nowhere: such an entry counts as free. */
 #include "runtime/auth/auth.h"
+#include "runtime/auth/secret.h"
 
 #include <string.h>
 
@@ -59,7 +61,7 @@ static void find_name_read(void *arg, int status, const char *message, const Pro
     else if (!key)
         f->done(f->arg, 503, "out of memory", NULL);
     else
-        auth_read(f->auth, key, false, find_account_read, f);
+        auth_read(f->auth, key, find_account_read, f);
     json_decref(value);
 }
 
@@ -74,7 +76,7 @@ static void find_account_read(void *arg, int status, const char *message, const 
             return;
         }
         f->by_name = true;
-        auth_read(f->auth, f->name_key, false, find_name_read, f);
+        auth_read(f->auth, f->name_key, find_name_read, f);
         return;
     }
     if (status != GRPC_OK) {
@@ -111,7 +113,7 @@ void auth_find(struct auth *a, struct arena *arena, const char *namespace, const
                        .name_key = by_name,
                        .done = done,
                        .arg = arg};
-    auth_read(a, key, false, find_account_read, f);
+    auth_read(a, key, find_account_read, f);
 }
 
 /* ---- create ---- */
@@ -135,15 +137,17 @@ static void create_written(void *arg, int status, const char *message, const Pro
 {
     struct create *c = arg;
     (void)reply;
-    if (status != GRPC_OK)
+    if (status != GRPC_OK) {
         create_failed(c, status, message);
-    else
-        c->done(c->arg, 200, "", c->account);
+        return;
+    }
+    (void)policy_step(&c->auth->policy);
+    c->done(c->arg, 200, "", c->account);
 }
 
 static void create_write(struct create *c)
 {
-    json_t *value = auth_account_json(c->account, world_wall(c->auth->world) / 1000000000);
+    json_t *value = auth_account_json(c->account, auth_now(c->auth));
     char *key = account_key(c->arena, c->namespace, c->account->id);
     if (!value || !key)
         c->done(c->arg, 503, "out of memory", NULL);
@@ -208,4 +212,73 @@ void auth_create(struct auth *a, struct arena *arena, const char *namespace, con
     }
     *c = (struct create){a, arena, namespace, account, done, arg};
     auth_find(a, arena, namespace, account->id, create_id_checked, c);
+}
+
+/* ---- changing one ---- */
+
+void auth_update(struct auth *a, struct arena *arena, const char *namespace, const struct auth_account *account,
+                 auth_outcome *done, void *arg)
+{
+    struct create *c = ARENA_NEW(arena, struct create);
+    if (!c) {
+        done(arg, 503, "out of memory", NULL);
+        return;
+    }
+    *c = (struct create){a, arena, namespace, account, done, arg};
+    create_write(c);
+}
+
+const char *auth_new_generation(struct auth *a, struct arena *arena)
+{
+    struct text text = TEXT_INIT;
+    const char *generation = NULL;
+    if (secret_random(a->world, AUTH_GENERATION_BYTES, &text, NULL) == 0)
+        generation = arena_string(arena, text_string(&text));
+    text_deinit(&text);
+    return generation;
+}
+
+/* ---- ending a generation ---- */
+
+#define REVOCATION_MARGIN INT64_C(60) /* seconds, for clocks that differ */
+
+struct ending {
+    struct create base; /* `account` is the one whose generation ends */
+    int64_t expires;
+};
+
+static void ending_written(void *arg, int status, const char *message, const ProtobufCMessage *reply)
+{
+    struct ending *e = arg;
+    struct auth *a = e->base.auth;
+    const struct auth_account *account = e->base.account;
+    (void)reply;
+    if (status != GRPC_OK) {
+        auth_reload_later(a); /* it may have been written all the same */
+        create_failed(&e->base, status, message);
+        return;
+    }
+    if (policy_revoke(&a->policy, e->base.namespace, account->id, account->generation, e->expires) < 0)
+        auth_reload_later(a);
+    e->base.done(e->base.arg, 200, "", account);
+}
+
+void auth_end_generation(struct auth *a, struct arena *arena, const char *namespace, const struct auth_account *account,
+                         auth_outcome *done, void *arg)
+{
+    int64_t life = account->longest > AUTH_TOKEN_COMMON ? account->longest : AUTH_TOKEN_COMMON;
+    if (!account->generation[0]) {
+        done(arg, 200, "", account);
+        return;
+    }
+    struct ending *e = ARENA_NEW(arena, struct ending);
+    char *key = arena_printf(arena, "revoked/%s/%s/%s", namespace, account->id, account->generation);
+    json_t *value = json_pack("{sI}", "expires", (json_int_t)(auth_now(a) + life + REVOCATION_MARGIN));
+    if (e && key && value) {
+        *e = (struct ending){{a, arena, namespace, account, done, arg}, auth_now(a) + life + REVOCATION_MARGIN};
+        auth_write(a, key, value, life + REVOCATION_MARGIN, ending_written, e);
+    } else {
+        done(arg, 503, "out of memory", NULL);
+    }
+    json_decref(value);
 }

@@ -1,22 +1,20 @@
 /* The first account: an administrator of the namespace "micro", made when it has no user account yet. Its secret is
  * the one given by option; else one is drawn and kept in <data_dir>/auth/admin.secret, readable by its owner only. (v3
- * has the fixed secret "micro".) The file is written before the account, so that a crash in between cannot leave an
- * account nobody can log in to. */
+ * has the fixed secret "micro".) The secret is in no log; whoever runs auth shows the file's content once. The file is
+ * written before the account, so that a crash in between cannot leave an account nobody can log in to. */
 #include "runtime/auth/auth.h"
 #include "runtime/auth/secret.h"
 
 #include "base/log.h"
-#include "base/units.h"
 
+#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define FIRST_ID           "admin"
 #define FIRST_SCOPE        "admin"
 #define FIRST_SECRET_FILE  "admin.secret"
-#define FIRST_SECRET_BYTES 18                                      /* random bytes: 24 characters to copy */
-#define RETRY_FIRST        ((uint64_t)100 * (uint64_t)MILLISECOND) /* doubles up to RETRY_MAX */
-#define RETRY_MAX          ((uint64_t)2 * (uint64_t)SECOND)
+#define FIRST_SECRET_BYTES 18 /* random bytes: 24 characters to copy */
 
 struct auth_first {
     struct auth_turn turn;
@@ -24,6 +22,7 @@ struct auth_first {
     struct arena arena;
     struct auth_account account;
     const char *file; /* where a drawn secret was put; NULL: it was given */
+    bool found;       /* a user */
 };
 
 static void first_free(struct auth_first *f)
@@ -33,14 +32,11 @@ static void first_free(struct auth_first *f)
     free(f);
 }
 
-static void retry(struct auth *a, const char *why)
+static void settle(struct auth *a)
 {
-    a->first_delay = a->first_delay == 0              ? RETRY_FIRST
-                     : a->first_delay * 2 < RETRY_MAX ? a->first_delay * 2
-                                                      : RETRY_MAX;
-    micro_service_set_healthy(a->service, false, why);
-    if (world_timer_start(&a->first_timer, a->first_delay) < 0)
-        log_error("auth", "out of memory: the first account will not be made");
+    a->settled = true;
+    a->boot_delay = 0;
+    micro_service_set_healthy(a->service, true, "");
 }
 
 static void first_done(void *arg, int code, const char *detail, const struct auth_account *account)
@@ -61,9 +57,9 @@ static void first_done(void *arg, int code, const char *detail, const struct aut
     if (code == 200 || code == 400) { /* 400: somebody else holds the id, as a service for instance */
         if (code == 400)
             log_warn("auth", "no first account: %s", detail);
-        micro_service_set_healthy(a->service, true, "");
+        settle(a);
     } else {
-        retry(a, detail);
+        auth_boot_retry(a, detail);
     }
     first_free(f);
 }
@@ -106,65 +102,84 @@ static int first_secret(struct auth_first *f, struct text *out, struct error *er
     return rc;
 }
 
-static void first_listed(void *arg, int status, const char *message, const ProtobufCMessage *reply)
+/* Hashing happens once, at the first start ever, when nobody is served yet. */
+static void first_make(struct auth_first *f)
 {
     static const char *const scopes[] = {FIRST_SCOPE, NULL};
-    struct auth_first *f = arg;
     struct auth *a = f->auth;
-    int code = auth_store_code(status, message);
-    if (a->stopping) {
-        first_free(f);
-        return;
-    }
-    if (status != GRPC_OK && code != 404) {
-        retry(a, "waiting for the store");
-        first_free(f);
-        return;
-    }
-    const Store__ReadResponse *found = (const Store__ReadResponse *)reply;
-    for (size_t i = 0; status == GRPC_OK && i < found->n_records; i++) {
-        struct auth_account account;
-        if (auth_account_parse(found->records[i], &f->arena, &account, NULL) == 0 &&
-            strcmp(account.type, "user") == 0) {
-            micro_service_set_healthy(a->service, true, "");
-            first_free(f);
-            return;
-        }
-    }
     struct text plain = TEXT_INIT, hashed = TEXT_INIT;
     struct error err = ERROR_INIT;
     int rc = first_secret(f, &plain, &err);
     if (rc == 0)
-        rc = secret_hash(a->world, text_string(&plain), &hashed, &err);
+        rc = secret_hash(a->world, a->secret_cost, text_string(&plain), &hashed, &err);
     f->account = (struct auth_account){.id = FIRST_ID,
                                        .name = "",
                                        .type = "user",
                                        .scopes = scopes,
                                        .scope_count = 1,
+                                       .generation = auth_new_generation(a, &f->arena),
                                        .secret = arena_string(&f->arena, text_string(&hashed))};
+    if (plain.data)
+        OPENSSL_cleanse(plain.data, plain.len);
     text_deinit(&plain);
     text_deinit(&hashed);
-    if (rc == 0 && f->account.secret) {
+    if (rc == 0 && f->account.secret && f->account.generation) {
         auth_create(a, &f->arena, MICRO_NAMESPACE, &f->account, first_done, f);
     } else {
         log_error("auth", "cannot make the first account: %s", err.message ? err.message : "out of memory");
-        retry(a, "the first account cannot be made");
+        auth_boot_retry(a, "the first account cannot be made");
         first_free(f);
     }
     error_clear(&err);
 }
 
+/* Whether there is a user. */
+static int first_look(void *arg, const Store__Record *record)
+{
+    struct auth_first *f = arg;
+    struct auth_account account;
+    struct arena arena = ARENA_INIT;
+    if (record && auth_account_parse(record, &arena, &account, NULL) == 0 && strcmp(account.type, "user") == 0)
+        f->found = true;
+    arena_deinit(&arena);
+    return f->found ? ERROR_CANCELLED : 0;
+}
+
+static void first_looked(void *arg, int status, const char *message, int code)
+{
+    struct auth_first *f = arg;
+    struct auth *a = f->auth;
+    (void)message;
+    (void)code;
+    if (a->stopping) {
+        first_free(f);
+    } else if (status != GRPC_OK) {
+        auth_boot_retry(a, "waiting for the store");
+        first_free(f);
+    } else if (f->found) {
+        settle(a);
+        first_free(f);
+    } else {
+        first_make(f);
+    }
+}
+
 static void first_begin(void *arg)
 {
     struct auth_first *f = arg;
-    auth_read(f->auth, "account/" MICRO_NAMESPACE "/", true, first_listed, f);
+    const struct auth_reading reading = {"account/" MICRO_NAMESPACE "/", first_look, first_looked, f};
+    auth_read_all(f->auth, &f->arena, &reading);
 }
 
 void auth_first_account(struct auth *a)
 {
+    if (a->no_admin) {
+        settle(a);
+        return;
+    }
     struct auth_first *f = calloc(1, sizeof *f);
     if (!f) {
-        retry(a, "out of memory");
+        auth_boot_retry(a, "out of memory");
         return;
     }
     f->auth = a;

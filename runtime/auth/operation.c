@@ -50,7 +50,7 @@ void auth_operation_fail_memory(struct auth_operation *o)
 void auth_operation_reply(struct auth_operation *o, const ProtobufCMessage *reply)
 {
     auth_turn_end(o->auth);
-    rpc_call_reply(o->call, reply);
+    auth_reply_changed(o->auth, o->call, reply);
 }
 
 void auth_operation_written(struct auth_operation *o, int status, const char *message, const ProtobufCMessage *reply)

@@ -1,5 +1,6 @@
-/* auth.Rules: who may call what. Rules are kept here and enforced by the services (runtime/service/). A namespace's
- * first List makes the rule "default", by which everything is public, as v3 does. */
+/* auth.Rules: who may call what. Rules are kept here and enforced by the services (runtime/service/), which follow them
+ * in the policy: a change is in it when it is acknowledged. */
+#include "base/array.h"
 #include "runtime/auth/auth.h"
 #include "runtime/auth/operation.h"
 
@@ -7,8 +8,12 @@
 
 struct operation {
     struct auth_operation base;
+    void (*then)(struct operation *o);
+    const char *marker; /* the record that says the default rule was made */
     const char *key;
-    const Auth__Rule *rule;
+    const Auth__Rule *rule;    /* Create */
+    const char *rule_id;       /* Delete */
+    ARRAY(Auth__Rule *) rules; /* List */
 };
 
 static json_t *rule_json(const char *id, const char *scope, const char *type, const char *name, const char *endpoint,
@@ -19,36 +24,93 @@ static json_t *rule_json(const char *id, const char *scope, const char *type, co
                      (int)priority);
 }
 
-static char *member(const json_t *object, const char *key, struct arena *arena)
+/* A write's outcome is not known when the store did not answer: the policy is read again then. */
+static void failed(struct operation *o, int status, const char *message)
 {
-    const char *value = json_string_value(json_object_get(object, key));
-    return arena_string(arena, value ? value : "");
+    auth_reload_later(o->base.auth);
+    auth_operation_fail_store(&o->base, status, message);
 }
 
-/* In the arena; NULL: no memory or no rule. */
-static Auth__Rule *rule_message(const Store__Record *record, struct arena *arena)
+/* ---- the default rule ----
+ *
+ * v3 makes it at a namespace's first List, and each of its services lists. Here it is made before the first change of
+ * the namespace's rules as well, so that the rules of a namespace nobody touched are the default one, and those of any
+ * other are exactly what is stored. */
+
+static void default_marked(void *arg, int status, const char *message, const ProtobufCMessage *reply)
 {
-    json_t *value = auth_record_value(record);
-    Auth__Rule *rule = ARENA_NEW(arena, Auth__Rule);
-    Auth__Resource *resource = ARENA_NEW(arena, Auth__Resource);
-    bool ok = value && rule && resource;
-    if (ok) {
-        const json_t *from = json_object_get(value, "resource");
-        const char *access = json_string_value(json_object_get(value, "access"));
-        auth__rule__init(rule);
-        auth__resource__init(resource);
-        rule->id = member(value, "id", arena);
-        rule->scope = member(value, "scope", arena);
-        rule->access = access && strcmp(access, "granted") == 0 ? AUTH__ACCESS__GRANTED : AUTH__ACCESS__DENIED;
-        rule->priority = (int32_t)json_integer_value(json_object_get(value, "priority"));
-        resource->type = member(from, "type", arena);
-        resource->name = member(from, "name", arena);
-        resource->endpoint = member(from, "endpoint", arena);
-        rule->resource = resource;
-        ok = rule->id && rule->scope && resource->type && resource->name && resource->endpoint;
+    struct operation *o = arg;
+    struct auth *a = o->base.auth;
+    (void)reply;
+    if (status != GRPC_OK) {
+        failed(o, status, message);
+        return;
     }
+    char id[] = "default", everybody[] = "", any[] = "*";
+    Auth__Resource resource = AUTH__RESOURCE__INIT;
+    Auth__Rule rule = AUTH__RULE__INIT;
+    resource.type = resource.name = resource.endpoint = any;
+    rule.id = id;
+    rule.scope = everybody;
+    rule.resource = &resource;
+    rule.access = AUTH__ACCESS__GRANTED;
+    if (policy_rule(&a->policy, o->base.namespace, &rule) < 0)
+        auth_reload_later(a);
+    o->then(o);
+}
+
+static void default_made(void *arg, int status, const char *message, const ProtobufCMessage *reply)
+{
+    struct operation *o = arg;
+    (void)reply;
+    if (status != GRPC_OK) {
+        failed(o, status, message);
+        return;
+    }
+    json_t *value = json_pack("{sb}", "rules", 1);
+    auth_write(o->base.auth, o->marker, value, 0, default_marked, o);
     json_decref(value);
-    return ok ? rule : NULL;
+}
+
+static void default_checked(void *arg, int status, const char *message, const ProtobufCMessage *reply)
+{
+    struct operation *o = arg;
+    const Store__ReadResponse *found = (const Store__ReadResponse *)reply;
+    if (status == GRPC_OK && found->n_records > 0) {
+        o->then(o);
+    } else if (status != GRPC_OK && auth_store_code(status, message) != 404) {
+        auth_operation_fail_store(&o->base, status, message);
+    } else {
+        char *key = auth_key(o->base.call, "rules/%s/default", o->base.namespace);
+        json_t *value = rule_json("default", "", "*", "*", "*", AUTH__ACCESS__GRANTED, 0);
+        if (key)
+            auth_write(o->base.auth, key, value, 0, default_made, o);
+        else
+            auth_operation_fail_memory(&o->base);
+        json_decref(value);
+    }
+}
+
+/* Then `then`, in the operation's turn. */
+static void begin(void *arg)
+{
+    struct operation *o = arg;
+    auth_read(o->base.auth, o->marker, default_checked, o);
+}
+
+/* NULL: the call was ended. */
+static struct operation *operation_new(struct auth *a, struct rpc_call *call, const char *id, const char *namespace,
+                                       void (*then)(struct operation *o))
+{
+    struct operation *o = auth_operation_new(a, call, id, namespace, sizeof *o);
+    if (!o)
+        return NULL;
+    o->then = then;
+    o->marker = auth_key(call, "defaults/%s", namespace);
+    if (o->marker)
+        return o;
+    auth_no_memory(call, id);
+    return NULL;
 }
 
 /* ---- Create ---- */
@@ -57,9 +119,15 @@ static void created(void *arg, int status, const char *message, const ProtobufCM
 {
     struct operation *o = arg;
     (void)reply;
+    if (status != GRPC_OK) {
+        failed(o, status, message);
+        return;
+    }
+    if (policy_rule(&o->base.auth->policy, o->base.namespace, o->rule) < 0)
+        auth_reload_later(o->base.auth);
     Auth__CreateResponse out;
     auth__create_response__init(&out);
-    auth_operation_written(&o->base, status, message, &out.base);
+    auth_operation_reply(&o->base, &out.base);
 }
 
 static void create_checked(void *arg, int status, const char *message, const ProtobufCMessage *reply)
@@ -70,6 +138,8 @@ static void create_checked(void *arg, int status, const char *message, const Pro
         auth_operation_fail(&o->base, 400, "A rule with this ID already exists");
     } else if (status != GRPC_OK && auth_store_code(status, message) != 404) {
         auth_operation_fail_store(&o->base, status, message);
+    } else if (policy_rule_count(&o->base.auth->policy, o->base.namespace) >= POLICY_NAMESPACE_RULES_MAX) {
+        auth_operation_fail(&o->base, 507, "the namespace has as many rules as a namespace can have");
     } else {
         const Auth__Rule *r = o->rule;
         json_t *value = rule_json(r->id, r->scope, r->resource->type, r->resource->name, r->resource->endpoint,
@@ -79,10 +149,9 @@ static void create_checked(void *arg, int status, const char *message, const Pro
     }
 }
 
-static void create_begin(void *arg)
+static void create(struct operation *o)
 {
-    struct operation *o = arg;
-    auth_read(o->base.auth, o->key, false, create_checked, o);
+    auth_read(o->base.auth, o->key, create_checked, o);
 }
 
 static void rules_create(struct rpc_call *call, const ProtobufCMessage *request, void *service)
@@ -90,7 +159,7 @@ static void rules_create(struct rpc_call *call, const ProtobufCMessage *request,
     static const char id[] = "auth.Rules.Create";
     const Auth__CreateRequest *r = (const Auth__CreateRequest *)request;
     const char *namespace = auth_namespace(call, r->options, id);
-    if (!namespace || !micro_authorize_admin(call, namespace, id))
+    if (!namespace || !auth_ready(service, call, id) || !micro_authorize_admin(call, namespace, id))
         return;
     const Auth__Rule *rule = r->rule;
     const char *wrong = NULL;
@@ -115,7 +184,7 @@ static void rules_create(struct rpc_call *call, const ProtobufCMessage *request,
         micro_fail(call, 400, id, "%s", wrong);
         return;
     }
-    struct operation *o = auth_operation_new(service, call, id, namespace, sizeof *o);
+    struct operation *o = operation_new(service, call, id, namespace, create);
     if (!o)
         return;
     o->key = auth_key(call, "rules/%s/%s", namespace, rule->id);
@@ -124,7 +193,7 @@ static void rules_create(struct rpc_call *call, const ProtobufCMessage *request,
         return;
     }
     o->rule = rule;
-    auth_operation_begin(&o->base, create_begin);
+    auth_operation_begin(&o->base, begin);
 }
 
 /* ---- Delete ---- */
@@ -133,9 +202,15 @@ static void deleted(void *arg, int status, const char *message, const ProtobufCM
 {
     struct operation *o = arg;
     (void)reply;
+    if (status != GRPC_OK) {
+        failed(o, status, message);
+        return;
+    }
+    if (policy_rule_gone(&o->base.auth->policy, o->base.namespace, o->rule_id) < 0)
+        auth_reload_later(o->base.auth);
     Auth__DeleteResponse out;
     auth__delete_response__init(&out);
-    auth_operation_written(&o->base, status, message, &out.base);
+    auth_operation_reply(&o->base, &out.base);
 }
 
 static void delete_checked(void *arg, int status, const char *message, const ProtobufCMessage *reply)
@@ -151,10 +226,9 @@ static void delete_checked(void *arg, int status, const char *message, const Pro
     }
 }
 
-static void delete_begin(void *arg)
+static void delete_rule(struct operation *o)
 {
-    struct operation *o = arg;
-    auth_read(o->base.auth, o->key, false, delete_checked, o);
+    auth_read(o->base.auth, o->key, delete_checked, o);
 }
 
 static void rules_delete(struct rpc_call *call, const ProtobufCMessage *request, void *service)
@@ -162,105 +236,68 @@ static void rules_delete(struct rpc_call *call, const ProtobufCMessage *request,
     static const char id[] = "auth.Rules.Delete";
     const Auth__DeleteRequest *r = (const Auth__DeleteRequest *)request;
     const char *namespace = auth_namespace(call, r->options, id);
-    if (!namespace || !micro_authorize_admin(call, namespace, id))
+    if (!namespace || !auth_ready(service, call, id) || !micro_authorize_admin(call, namespace, id))
         return;
     if (!auth_id_valid(r->id)) {
         micro_fail(call, 400, id, "%s", r->id[0] ? "Rule not found with this ID" : "Missing ID");
         return;
     }
-    struct operation *o = auth_operation_new(service, call, id, namespace, sizeof *o);
+    struct operation *o = operation_new(service, call, id, namespace, delete_rule);
     if (!o)
         return;
+    o->rule_id = r->id;
     o->key = auth_key(call, "rules/%s/%s", namespace, r->id);
     if (!o->key) {
         auth_no_memory(call, id);
         return;
     }
-    auth_operation_begin(&o->base, delete_begin);
+    auth_operation_begin(&o->base, begin);
 }
 
 /* ---- List ---- */
 
-static void listed(void *arg, int status, const char *message, const ProtobufCMessage *reply)
+static int list_take(void *arg, const Store__Record *record)
 {
     struct operation *o = arg;
-    struct arena *arena = rpc_call_arena(o->base.call);
-    const Store__ReadResponse *found = (const Store__ReadResponse *)reply;
-    if (status != GRPC_OK && auth_store_code(status, message) != 404) {
-        auth_operation_fail_store(&o->base, status, message);
-        return;
+    Auth__Rule *rule = NULL;
+    if (!record) {
+        array_clear(&o->rules);
+        return 0;
     }
+    int rc = auth_rule_parse(record, rpc_call_arena(o->base.call), &rule, NULL);
+    return rc == 0 && !array_push(&o->rules, rule) ? ERROR_MEMORY : rc;
+}
+
+static void list_end(void *arg, int status, const char *message, int code)
+{
+    struct operation *o = arg;
     Auth__ListResponse out;
     auth__list_response__init(&out);
-    size_t count = status == GRPC_OK ? found->n_records : 0;
-    out.rules = ARENA_NEW_N(arena, Auth__Rule *, count + 1);
-    bool ok = out.rules != NULL;
-    for (size_t i = 0; ok && i < count; i++) {
-        out.rules[i] = rule_message(found->records[i], arena);
-        ok = out.rules[i] != NULL;
-    }
-    out.n_rules = count;
-    if (ok)
-        auth_operation_reply(&o->base, &out.base);
-    else
-        auth_operation_fail(&o->base, 500, "a stored rule cannot be read");
-}
-
-static void list_read(struct operation *o)
-{
-    char *prefix = auth_key(o->base.call, "rules/%s/", o->base.namespace);
-    if (prefix)
-        auth_read(o->base.auth, prefix, true, listed, o);
-    else
-        auth_operation_fail_memory(&o->base);
-}
-
-static void list_marked(void *arg, int status, const char *message, const ProtobufCMessage *reply)
-{
-    struct operation *o = arg;
-    (void)reply;
-    if (status != GRPC_OK)
-        auth_operation_fail_store(&o->base, status, message);
-    else
-        list_read(o);
-}
-
-static void list_default_made(void *arg, int status, const char *message, const ProtobufCMessage *reply)
-{
-    struct operation *o = arg;
-    (void)reply;
+    out.n_rules = o->rules.count;
+    out.rules = ARENA_NEW_N(rpc_call_arena(o->base.call), Auth__Rule *, o->rules.count + 1);
+    if (out.rules && o->rules.count)
+        memcpy(out.rules, o->rules.items, o->rules.count * sizeof *out.rules);
+    array_deinit(&o->rules);
     if (status != GRPC_OK) {
         auth_operation_fail_store(&o->base, status, message);
-        return;
-    }
-    json_t *value = json_pack("{sb}", "rules", 1);
-    auth_write(o->base.auth, o->key, value, 0, list_marked, o);
-    json_decref(value);
-}
-
-static void list_checked(void *arg, int status, const char *message, const ProtobufCMessage *reply)
-{
-    struct operation *o = arg;
-    const Store__ReadResponse *found = (const Store__ReadResponse *)reply;
-    if (status == GRPC_OK && found->n_records > 0) {
-        list_read(o);
-    } else if (status != GRPC_OK && auth_store_code(status, message) != 404) {
-        auth_operation_fail_store(&o->base, status, message);
+    } else if (code == ERROR_SYNTAX) {
+        auth_operation_fail(&o->base, 500, "a stored rule cannot be read");
+    } else if (code < 0 || !out.rules) {
+        auth_operation_fail_memory(&o->base);
     } else {
-        char *key = auth_key(o->base.call, "rules/%s/default", o->base.namespace);
-        json_t *value = rule_json("default", "", "*", "*", "*", AUTH__ACCESS__GRANTED, 0);
-        if (key)
-            auth_write(o->base.auth, key, value, 0, list_default_made, o);
-        else
-            auth_operation_fail_memory(&o->base);
-        json_decref(value);
+        auth_turn_end(o->base.auth);
+        rpc_call_reply(o->base.call, &out.base);
     }
 }
 
-static void list_begin(void *arg)
+static void list(struct operation *o)
 {
-    struct operation *o = arg;
-    auth_read(o->base.auth, o->key, false, list_checked, o);
+    o->key = auth_key(o->base.call, "rules/%s/", o->base.namespace);
+    const struct auth_reading reading = {o->key, list_take, list_end, o};
+    if (o->key)
+        auth_read_all(o->base.auth, rpc_call_arena(o->base.call), &reading);
+    else
+        auth_operation_fail_memory(&o->base);
 }
 
 static void rules_list(struct rpc_call *call, const ProtobufCMessage *request, void *service)
@@ -268,17 +305,11 @@ static void rules_list(struct rpc_call *call, const ProtobufCMessage *request, v
     static const char id[] = "auth.Rules.List";
     const Auth__ListRequest *r = (const Auth__ListRequest *)request;
     const char *namespace = auth_namespace(call, r->options, id);
-    if (!namespace || !micro_authorize(call, namespace, id))
+    if (!namespace || !auth_ready(service, call, id) || !micro_authorize(call, namespace, id))
         return;
-    struct operation *o = auth_operation_new(service, call, id, namespace, sizeof *o);
-    if (!o)
-        return;
-    o->key = auth_key(call, "defaults/%s", namespace);
-    if (!o->key) {
-        auth_no_memory(call, id);
-        return;
-    }
-    auth_operation_begin(&o->base, list_begin);
+    struct operation *o = operation_new(service, call, id, namespace, list);
+    if (o)
+        auth_operation_begin(&o->base, begin);
 }
 
 static const struct rpc_method rules_methods[] = {

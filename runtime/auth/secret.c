@@ -4,70 +4,125 @@
 #include "runtime/service/base64.h"
 
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <string.h>
 
-#define PREFIX     "pbkdf2-sha256$"
+#define PBKDF2     "pbkdf2-sha256$"
+#define SCRYPT     "scrypt$"
 #define RANDOM_MAX 64
+#define MEMORY_MAX ((uint64_t)48 << 20) /* bytes scrypt may take; N=2^15 needs 32 MB and a little */
+#define PARTS_MAX  5                    /* after the scheme's name */
 
-static int derive(const char *secret, const uint8_t *salt, size_t salt_len, int iterations,
-                  uint8_t out[SECRET_HASH_BYTES])
+/* A stored record in its parts. */
+struct stored {
+    bool scrypt;
+    int64_t cost; /* log2 N, or PBKDF2's iterations */
+    int64_t blocks, lanes;
+    uint8_t salt[SECRET_SALT_BYTES], hash[SECRET_HASH_BYTES];
+};
+
+static int derive(const char *secret, const struct stored *s, uint8_t out[SECRET_HASH_BYTES])
 {
-    if (!PKCS5_PBKDF2_HMAC(secret, (int)strlen(secret), salt, (int)salt_len, iterations, EVP_sha256(),
-                           SECRET_HASH_BYTES, out))
-        return ERROR_MEMORY;
-    return 0;
+    int ok;
+    if (s->scrypt)
+        ok = EVP_PBE_scrypt(secret, strlen(secret), s->salt, sizeof s->salt, UINT64_C(1) << s->cost,
+                            (uint64_t)s->blocks, (uint64_t)s->lanes, MEMORY_MAX, out, SECRET_HASH_BYTES);
+    else
+        ok = PKCS5_PBKDF2_HMAC(secret, (int)strlen(secret), s->salt, sizeof s->salt, (int)s->cost, EVP_sha256(),
+                               SECRET_HASH_BYTES, out);
+    ERR_clear_error();
+    return ok == 1 ? 0 : ERROR_MEMORY;
 }
 
-int secret_hash(struct world *w, const char *secret, struct text *out, struct error *err)
+int secret_hash(struct world *w, int cost, const char *secret, struct text *out, struct error *err)
 {
-    uint8_t salt[SECRET_SALT_BYTES], hash[SECRET_HASH_BYTES];
-    int rc = world_entropy(w, salt, sizeof salt);
+    struct stored s = {.scrypt = true, .cost = cost, .blocks = SECRET_BLOCKS, .lanes = SECRET_LANES};
+    int rc = world_entropy(w, s.salt, sizeof s.salt);
     if (rc < 0)
         return error_set(err, rc, "no random bytes for the salt: %s", error_code_name(rc));
-    rc = derive(secret, salt, sizeof salt, SECRET_ITERATIONS, hash);
+    rc = derive(secret, &s, s.hash);
     if (rc < 0)
         return error_set(err, rc, "cannot hash the secret");
-    text_printf(out, PREFIX "%d$", SECRET_ITERATIONS);
-    base64_encode(out, BYTES(salt, sizeof salt));
+    text_printf(out, SCRYPT "%d$%d$%d$", cost, SECRET_BLOCKS, SECRET_LANES);
+    base64_encode(out, BYTES(s.salt, sizeof s.salt));
     text_char(out, '$');
-    base64_encode(out, BYTES(hash, sizeof hash));
-    OPENSSL_cleanse(hash, sizeof hash);
+    base64_encode(out, BYTES(s.hash, sizeof s.hash));
+    OPENSSL_cleanse(s.hash, sizeof s.hash);
     return text_ok(out) ? 0 : error_set(err, ERROR_MEMORY, "out of memory");
 }
 
-/* Exactly `want` bytes of base64 between `text` and `end`. */
-static bool decode(const char *text, const char *end, uint8_t *out, size_t want)
+/* Exactly `want` bytes of base64. */
+static bool decode(struct bytes text, uint8_t *out, size_t want)
 {
     struct text bytes = TEXT_INIT;
-    bool ok = base64_decode(&bytes, BYTES(text, (size_t)(end - text))) && bytes.len == want;
+    bool ok = base64_decode(&bytes, text) && text_ok(&bytes) && bytes.len == want;
     if (ok)
         memcpy(out, bytes.data, want);
     text_deinit(&bytes);
     return ok;
 }
 
+static bool number(struct bytes text, int64_t max, int64_t *out)
+{
+    char digits[12];
+    if (text.len == 0 || text.len >= sizeof digits)
+        return false;
+    memcpy(digits, text.data, text.len);
+    digits[text.len] = '\0';
+    return units_parse_integer(digits, 1, max, out, NULL) == 0;
+}
+
+/* The parts between "$"; how many, 0 when there are more than fit. */
+static size_t split(const char *text, struct bytes parts[PARTS_MAX])
+{
+    size_t count = 0;
+    for (;;) {
+        const char *end = strchr(text, '$');
+        if (count == PARTS_MAX)
+            return 0;
+        parts[count++] = end ? BYTES(text, (size_t)(end - text)) : bytes_of(text);
+        if (!end)
+            return count;
+        text = end + 1;
+    }
+}
+
+static bool parse(const char *text, struct stored *out)
+{
+    struct bytes parts[PARTS_MAX];
+    *out = (struct stored){.scrypt = strncmp(text, SCRYPT, strlen(SCRYPT)) == 0};
+    if (out->scrypt)
+        return split(text + strlen(SCRYPT), parts) == 5 && number(parts[0], SECRET_COST_MAX, &out->cost) &&
+               number(parts[1], SECRET_BLOCKS, &out->blocks) && number(parts[2], SECRET_LANES, &out->lanes) &&
+               decode(parts[3], out->salt, sizeof out->salt) && decode(parts[4], out->hash, sizeof out->hash);
+    return strncmp(text, PBKDF2, strlen(PBKDF2)) == 0 && split(text + strlen(PBKDF2), parts) == 3 &&
+           number(parts[0], SECRET_ITERATIONS_MAX, &out->cost) && decode(parts[1], out->salt, sizeof out->salt) &&
+           decode(parts[2], out->hash, sizeof out->hash);
+}
+
 bool secret_matches(const char *secret, const char *stored)
 {
-    uint8_t salt[SECRET_SALT_BYTES], want[SECRET_HASH_BYTES], got[SECRET_HASH_BYTES];
-    if (strncmp(stored, PREFIX, strlen(PREFIX)) != 0)
-        return false;
-    const char *iterations = stored + strlen(PREFIX);
-    const char *salt_text = strchr(iterations, '$');
-    const char *hash_text = salt_text ? strchr(salt_text + 1, '$') : NULL;
-    char number[12];
-    if (!hash_text || (size_t)(salt_text - iterations) >= sizeof number)
-        return false;
-    memcpy(number, iterations, (size_t)(salt_text - iterations));
-    number[salt_text - iterations] = '\0';
-    int64_t count;
-    if (units_parse_integer(number, 1, SECRET_ITERATIONS_MAX, &count, NULL) < 0 ||
-        !decode(salt_text + 1, hash_text, salt, sizeof salt) ||
-        !decode(hash_text + 1, hash_text + strlen(hash_text), want, sizeof want))
-        return false;
-    bool same = derive(secret, salt, sizeof salt, (int)count, got) == 0 && CRYPTO_memcmp(got, want, sizeof want) == 0;
+    struct stored s;
+    uint8_t got[SECRET_HASH_BYTES];
+    bool same = parse(stored, &s) && derive(secret, &s, got) == 0 && CRYPTO_memcmp(got, s.hash, sizeof got) == 0;
     OPENSSL_cleanse(got, sizeof got);
     return same;
+}
+
+bool secret_outdated(const char *stored, int cost)
+{
+    struct stored s;
+    return !parse(stored, &s) || !s.scrypt || s.cost != cost || s.blocks != SECRET_BLOCKS || s.lanes != SECRET_LANES;
+}
+
+void secret_waste(const char *secret, int cost)
+{
+    const struct stored s = {.scrypt = true, .cost = cost, .blocks = SECRET_BLOCKS, .lanes = SECRET_LANES};
+    uint8_t got[SECRET_HASH_BYTES];
+    (void)derive(secret, &s, got);
+    OPENSSL_cleanse(got, sizeof got);
 }
 
 int secret_uuid(struct world *w, struct text *out, struct error *err)
@@ -104,4 +159,21 @@ int secret_digest(const char *value, struct text *out, struct error *err)
     for (size_t i = 0; i < sizeof hash; i++)
         text_printf(out, "%02x", hash[i]);
     return text_ok(out) ? 0 : error_set(err, ERROR_MEMORY, "out of memory");
+}
+
+int secret_mac(const char *key, const char *data, struct text *out, struct error *err)
+{
+    uint8_t mac[32];
+    unsigned int len = sizeof mac;
+    if (!HMAC(EVP_sha256(), key, (int)strlen(key), (const unsigned char *)data, strlen(data), mac, &len))
+        return error_set(err, ERROR_MEMORY, "cannot compute an authentication code");
+    base64_encode_url(out, BYTES(mac, len));
+    OPENSSL_cleanse(mac, sizeof mac);
+    return text_ok(out) ? 0 : error_set(err, ERROR_MEMORY, "out of memory");
+}
+
+bool secret_equal(const char *a, const char *b)
+{
+    size_t len = strlen(a);
+    return strlen(b) == len && CRYPTO_memcmp(a, b, len) == 0;
 }

@@ -33,16 +33,28 @@ static void test_hash(void **state)
 {
     struct text one = TEXT_INIT, two = TEXT_INIT;
     (void)state;
-    assert_int_equal(secret_hash(world, "hunter2", &one, NULL), 0);
-    assert_int_equal(secret_hash(world, "hunter2", &two, NULL), 0);
-    assert_memory_equal(text_string(&one), "pbkdf2-sha256$100000$", 21);
+    assert_int_equal(secret_hash(world, 5, "hunter2", &one, NULL), 0);
+    assert_int_equal(secret_hash(world, 5, "hunter2", &two, NULL), 0);
+    assert_memory_equal(text_string(&one), "scrypt$5$8$1$", 13);
     assert_string_not_equal(text_string(&one), text_string(&two)); /* each has its own salt */
     assert_true(secret_matches("hunter2", text_string(&one)));
     assert_true(secret_matches("hunter2", text_string(&two)));
     assert_false(secret_matches("hunter", text_string(&one)));
     assert_false(secret_matches("", text_string(&one)));
+    assert_false(secret_outdated(text_string(&one), 5));
+    assert_true(secret_outdated(text_string(&one), 6));
     text_deinit(&one);
     text_deinit(&two);
+}
+
+/* Records worked out with another implementation (Python's hashlib): they stay readable whatever happens to this code.
+ */
+static void test_scrypt(void **state)
+{
+    static const char stored[] = "scrypt$10$8$1$MDEyMzQ1Njc4OWFiY2RlZg==$d6a6F1LlFQ0Vfej5V5Z462spHQxjaJWaZjapsTHCekg=";
+    (void)state;
+    assert_true(secret_matches("passwd", stored));
+    assert_false(secret_matches("Passwd", stored));
 }
 
 /* PBKDF2-HMAC-SHA256 of "passwd" and a 16-byte salt, worked out with another implementation (Python's hashlib), so
@@ -54,6 +66,7 @@ static void test_known(void **state)
     (void)state;
     assert_true(secret_matches("passwd", stored));
     assert_false(secret_matches("Passwd", stored));
+    assert_true(secret_outdated(stored, 5));
 }
 
 static void test_malformed(void **state)
@@ -69,6 +82,11 @@ static void test_malformed(void **state)
         "pbkdf2-sha256$1000$MDEy$GKbQsOKFBLtZBF483J+cBeR17Y/5oB1eOSatMelA+O8=",
         "pbkdf2-sha256$1000$MDEyMzQ1Njc4OWFiY2RlZg==$MDEy",
         "scrypt$1000$MDEyMzQ1Njc4OWFiY2RlZg==$GKbQsOKFBLtZBF483J+cBeR17Y/5oB1eOSatMelA+O8=",
+        "scrypt$16$8$1$MDEyMzQ1Njc4OWFiY2RlZg==$GKbQsOKFBLtZBF483J+cBeR17Y/5oB1eOSatMelA+O8=",
+        "scrypt$10$9$1$MDEyMzQ1Njc4OWFiY2RlZg==$GKbQsOKFBLtZBF483J+cBeR17Y/5oB1eOSatMelA+O8=",
+        "scrypt$10$8$2$MDEyMzQ1Njc4OWFiY2RlZg==$GKbQsOKFBLtZBF483J+cBeR17Y/5oB1eOSatMelA+O8=",
+        "scrypt$10$8$1$MDEyMzQ1Njc4OWFiY2RlZg==$GKbQsOKFBLtZBF483J+cBeR17Y/5oB1eOSatMelA+O8=$x",
+        "pbkdf2-sha256$1000001$MDEyMzQ1Njc4OWFiY2RlZg==$GKbQsOKFBLtZBF483J+cBeR17Y/5oB1eOSatMelA+O8=",
     };
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
@@ -100,10 +118,8 @@ static void test_random(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_hash),
-        cmocka_unit_test(test_known),
-        cmocka_unit_test(test_malformed),
-        cmocka_unit_test(test_random),
+        cmocka_unit_test(test_hash),      cmocka_unit_test(test_scrypt), cmocka_unit_test(test_known),
+        cmocka_unit_test(test_malformed), cmocka_unit_test(test_random),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -51,7 +51,7 @@ static void test_commands(void **state)
         {{"micro", "store", "write", "key", "value", "--expiry", "soon"}, NULL},
         {{"micro", "store"}, NULL},
         {{"micro", "config", "set", "a.b", "1", "-s"}, "set"},
-        {{"micro", "config", "get"}, NULL},
+        {{"micro", "config", "del"}, NULL},
         {{"micro", "login", "admin", "--password", "x"}, "login"},
         {{"micro", "--data-dir", "/tmp/x", "status"}, "status"},
         {{"micro", "health", "store"}, "health"},

@@ -6,15 +6,20 @@
 #include <string.h>
 
 static struct {
-    bool secret;
+    bool secret, all;
 } flags;
 
-static const struct option secret_options[] = {
+static const struct option set_options[] = {
+    {.name = "secret", .letter = 's', .kind = OPTION_FLAG, .target = &flags.secret, .help = "keep the value encrypted"},
+    {.name = NULL},
+};
+static const struct option get_options[] = {
     {.name = "secret",
      .letter = 's',
      .kind = OPTION_FLAG,
      .target = &flags.secret,
-     .help = "get: show secrets in the clear; set: keep the value encrypted"},
+     .help = "show secrets in the clear"},
+    {.name = "all", .kind = OPTION_FLAG, .target = &flags.all, .help = "everything there is, instead of one key"},
     {.name = NULL},
 };
 
@@ -36,27 +41,25 @@ static int print_value(const char *data)
 
 static int run_get(const struct arguments *args)
 {
-    struct cli c;
+    struct cli *c = cli_of(args);
     json_t *reply = NULL;
-    int code = cli_open(&c);
-    if (code == CLI_OK)
-        code = cli_call_json(&c, "config", "Config.Get",
-                             json_pack("{ss ss s{sb}}", "namespace", c.namespace, "path", args->argv[0], "options",
-                                       "secret", (int)flags.secret),
+    if (args->argc == 0 && !flags.all)
+        return cli_fail(EXIT_USAGE, "expected KEY, or --all");
+    if (args->argc > 0 && flags.all)
+        return cli_fail(EXIT_USAGE, "--all takes no key");
+    int code = cli_call_json(c, "config", "Config.Get",
+                             json_pack("{ss ss s{sb}}", "namespace", c->namespace, "path",
+                                       flags.all ? "" : args->argv[0], "options", "secret", (int)flags.secret),
                              &reply);
-    if (code == CLI_OK) {
-        const char *data = json_string_value(json_object_get(json_object_get(reply, "value"), "data"));
-        code = print_value(data ? data : "");
-    }
+    if (code == CLI_OK)
+        code = print_value(cli_text(json_object_get(reply, "value"), "data"));
     json_decref(reply);
-    cli_close(&c);
     return code;
 }
 
 static int run_set(const struct arguments *args)
 {
-    struct cli c;
-    json_t *reply = NULL;
+    struct cli *c = cli_of(args);
     /* What is JSON is taken as such; anything else is text. */
     json_t *value = json_loads(args->argv[1], JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, NULL);
     if (!value)
@@ -65,46 +68,34 @@ static int run_set(const struct arguments *args)
     json_decref(value);
     if (!data)
         return cli_fail(CLI_MALFORMED, "the value is not UTF-8");
-    int code = cli_open(&c);
-    if (code == CLI_OK)
-        code = cli_call_json(&c, "config", "Config.Set",
-                             json_pack("{ss ss s{ss ss} s{sb}}", "namespace", c.namespace, "path", args->argv[0],
-                                       "value", "data", data, "format", "json", "options", "secret", (int)flags.secret),
-                             &reply);
+    int code = cli_tell(c, "config", "Config.Set",
+                        json_pack("{ss ss s{ss ss} s{sb}}", "namespace", c->namespace, "path", args->argv[0], "value",
+                                  "data", data, "format", "json", "options", "secret", (int)flags.secret));
     free(data);
-    json_decref(reply);
-    cli_close(&c);
     return code;
 }
 
 static int run_del(const struct arguments *args)
 {
-    struct cli c;
-    json_t *reply = NULL;
-    int code = cli_open(&c);
-    if (code == CLI_OK)
-        code = cli_call_json(&c, "config", "Config.Delete",
-                             json_pack("{ss ss}", "namespace", c.namespace, "path", args->argv[0]), &reply);
-    json_decref(reply);
-    cli_close(&c);
-    return code;
+    struct cli *c = cli_of(args);
+    return cli_tell(c, "config", "Config.Delete",
+                    json_pack("{ss ss}", "namespace", c->namespace, "path", args->argv[0]));
 }
 
 const struct command config_commands[] = {
     {.name = "get",
      .summary = "print a value",
-     .positional = "KEY",
-     .positional_min = 1,
+     .positional = "[KEY]",
      .positional_max = 1,
-     .options = secret_options,
+     .options = get_options,
      .run = run_get,
-     .examples = "micro config get helloworld.greeting"},
+     .examples = "micro config get helloworld.greeting\nmicro config get --all"},
     {.name = "set",
      .summary = "set a value; maps are merged",
      .positional = "KEY VALUE",
      .positional_min = 2,
      .positional_max = 2,
-     .options = secret_options,
+     .options = set_options,
      .run = run_set,
      .examples = "micro config set helloworld '{\"greeting\":\"hi\"}'\nmicro config set --secret stripe.key sk_123"},
     {.name = "del",

@@ -48,7 +48,6 @@ int cli_open(struct cli *c)
         log_set_level(level);
     c->data_dir = data_dir;
     c->home = home_dir;
-    c->namespace = cli_flags.namespace && cli_flags.namespace[0] ? cli_flags.namespace : MICRO_NAMESPACE;
     c->token = cli_flags.token && cli_flags.token[0] ? cli_flags.token : NULL;
     int rc = world_real_new(0, &c->world, &err);
     if (rc < 0) {
@@ -57,19 +56,32 @@ int cli_open(struct cli *c)
         return CLI_TIMEOUT;
     }
     log_set_clock(wall, c->world);
-    return CLI_OK;
+    return cli_environment(c);
 }
 
 void cli_close(struct cli *c)
 {
     log_set_clock(NULL, NULL);
+    cli_disconnect(c);
     if (c->world)
         world_real_free(c->world);
     c->world = NULL;
+    arena_deinit(&c->arena);
+}
+
+static bool is_quiet;
+
+bool cli_quiet(bool quiet)
+{
+    bool was = is_quiet;
+    is_quiet = quiet;
+    return was;
 }
 
 int cli_fail(int code, const char *format, ...)
 {
+    if (is_quiet)
+        return code;
     struct text words = TEXT_INIT;
     va_list args;
     va_start(args, format);
@@ -80,6 +92,11 @@ int cli_fail(int code, const char *format, ...)
     fprintf(stderr, "%s\n", text_string(&words));
     text_deinit(&words);
     return code;
+}
+
+int cli_no_memory(void)
+{
+    return cli_fail(CLI_TIMEOUT, "out of memory");
 }
 
 int cli_fail_error(int code, const struct error *err)
@@ -100,6 +117,10 @@ json_t *cli_status(struct cli *c)
     struct world_stat alive = {0};
     json_error_t where;
     json_t *status = NULL;
+    if (c->proxy) {
+        cli_fail(CLI_NOT_FOUND, "the components of environment %s, at %s, cannot be seen from here", c->env, c->proxy);
+        return NULL;
+    }
     snprintf(path, sizeof path, "%s/run/status.json", c->data_dir);
     int rc = world_read_file(c->world, path, STATUS_FILE_MAX, &content, NULL);
     if (rc == ERROR_NOT_FOUND)
@@ -132,15 +153,37 @@ static bool is_plain_name(const char *name)
     return name[0] != '\0';
 }
 
+int cli_find_service(struct cli *c, const char *service, json_t **reply)
+{
+    *reply = NULL;
+    bool was = cli_quiet(true);
+    int code =
+        is_plain_name(service)
+            ? cli_call_json(c, "registry", "Registry.GetService",
+                            json_pack("{ss s{ss}}", "service", service, "options", "domain", c->namespace), reply)
+            : CLI_NOT_FOUND;
+    if (code == CLI_NOT_FOUND && is_plain_name(service) && strcmp(c->namespace, MICRO_NAMESPACE) != 0)
+        code = cli_call_json(c, "registry", "Registry.GetService", json_pack("{ss}", "service", service), reply);
+    cli_quiet(was);
+    if (code == CLI_OK && json_array_size(json_object_get(*reply, "services")) == 0)
+        code = CLI_NOT_FOUND;
+    if (code != CLI_OK && code != CLI_NOT_FOUND && code != CLI_UNAUTHORIZED)
+        cli_fail(code, "%s cannot be looked up at the registry", service);
+    return code;
+}
+
+int cli_not_found(int code, const char *service)
+{
+    if (code == CLI_UNAUTHORIZED)
+        return cli_fail(code, "%s cannot be looked up: not logged in, or not allowed to; see: micro login", service);
+    return code == CLI_NOT_FOUND ? cli_fail(code, "service not found: %s", service) : code;
+}
+
 /* The first node of any version. */
 static int ask_registry(struct cli *c, const char *service, struct text *out)
 {
     json_t *reply = NULL;
-    int code = cli_call_json(c, "registry", "Registry.GetService", json_pack("{ss}", "service", service), &reply);
-    if (code == CLI_FAILED)
-        return CLI_NOT_FOUND; /* "service not found" was printed */
-    if (code != CLI_OK)
-        return code;
+    int code = cli_find_service(c, service, &reply);
     size_t i;
     const json_t *version;
     json_array_foreach(json_object_get(reply, "services"), i, version)
@@ -151,9 +194,9 @@ static int ask_registry(struct cli *c, const char *service, struct text *out)
             text_puts(out, address);
     }
     json_decref(reply);
-    if (out->len == 0)
-        return cli_fail(CLI_NOT_FOUND, "service not found: %s", service);
-    return CLI_OK;
+    if (code == CLI_OK && out->len == 0)
+        code = CLI_NOT_FOUND;
+    return code == CLI_OK ? code : cli_not_found(code, service);
 }
 
 int cli_address(struct cli *c, const char *service, struct text *out)
@@ -162,6 +205,10 @@ int cli_address(struct cli *c, const char *service, struct text *out)
     text_clear(out);
     if (!is_plain_name(service) || strlen(service) > 256)
         return cli_fail(CLI_MALFORMED, "\"%.80s\" is not the name of a service", service);
+    if (c->proxy) {
+        text_puts(out, c->proxy);
+        return CLI_OK;
+    }
     snprintf(path, sizeof path, "%s/run/%s.address", c->data_dir, service);
     int rc = world_read_file(c->world, path, ADDRESS_FILE_MAX, out, NULL);
     if (rc == 0) {

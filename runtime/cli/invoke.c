@@ -1,12 +1,15 @@
 /* Calls, and what became of them in words and exit codes. */
 #include "runtime/cli/cli.h"
 
+#include "base/units.h"
 #include "runtime/service/service.h"
+#include "wire/tls.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define METADATA_MAX 64
 #define NAME_MAX_LEN 256
@@ -14,7 +17,8 @@
 struct call {
     struct cli *cli;
     const struct cli_call *what;
-    bool done, too_much;
+    bool done, too_much, stopped;
+    bool fed; /* the last message of the request was sent */
     size_t received;
     int exit_code, error_code;
     bool hint_login;
@@ -38,7 +42,12 @@ static void judge(struct call *k, const struct rpc_reply *reply)
     int code;
     const char *words = e.detail;
     if (is_micro_error(reply->message)) {
-        code = e.code == 408 ? CLI_TIMEOUT : e.code == 401 ? CLI_UNAUTHORIZED : CLI_FAILED;
+        bool no_service = e.code == 404 && strncasecmp(words, "service not found", 17) == 0;
+        code = e.code == 408 ? CLI_TIMEOUT : e.code == 401 ? CLI_UNAUTHORIZED : no_service ? CLI_NOT_FOUND : CLI_FAILED;
+        if (no_service && !quiet) {
+            k->exit_code = cli_fail(code, "service not found: %s", service);
+            return;
+        }
     } else if (reply->status == GRPC_DEADLINE_EXCEEDED) {
         code = CLI_TIMEOUT;
     } else if (reply->status == GRPC_UNAUTHENTICATED) {
@@ -64,7 +73,7 @@ static void judge(struct call *k, const struct rpc_reply *reply)
     else
         cli_fail(code, "%s", words[0] ? words : grpc_status_name(reply->status));
     if (code == CLI_UNAUTHORIZED && k->hint_login)
-        fprintf(stderr, "Log in first: micro login\n");
+        cli_fail(code, "Log in first: micro login");
 }
 
 /* ---- the call ---- */
@@ -76,9 +85,36 @@ static void on_message(void *arg, struct bytes message)
     if (k->received > CLI_ANSWERS_MAX && k->what->timeout > 0) {
         k->too_much = true;
         rpc_stream_cancel(k->stream);
-    } else if (k->what->message) {
+    } else if (k->what->message && !k->stopped) {
         k->what->message(k->what->arg, message);
+        k->stopped = k->what->stop && *k->what->stop;
+        if (k->stopped)
+            rpc_stream_cancel(k->stream);
     }
+}
+
+/* Sends until the other side is busy. */
+static void feed_on(struct call *k)
+{
+    struct text json = TEXT_INIT;
+    while (!k->fed && !rpc_stream_busy(k->stream)) {
+        text_clear(&json);
+        k->fed = !k->what->feed(k->what->feed_arg, &json);
+        if (k->fed)
+            (void)rpc_stream_half_close(k->stream);
+        else if (!text_ok(&json) || rpc_stream_send(k->stream, text_bytes(&json)) != 0) {
+            k->fed = true;
+            rpc_stream_cancel(k->stream);
+        }
+    }
+    text_deinit(&json);
+}
+
+static void on_writable(void *arg)
+{
+    struct call *k = arg;
+    if (k->what->feed)
+        feed_on(k);
 }
 
 static void on_finished(void *arg, const struct rpc_reply *reply)
@@ -88,7 +124,7 @@ static void on_finished(void *arg, const struct rpc_reply *reply)
     k->exit_code = CLI_OK;
     if (k->too_much)
         k->exit_code = cli_fail(CLI_MALFORMED, "the answer is larger than %zu MB", CLI_ANSWERS_MAX >> 20);
-    else if (reply->status != GRPC_OK)
+    else if (reply->status != GRPC_OK && !k->stopped)
         judge(k, reply);
 }
 
@@ -126,27 +162,69 @@ static int add_metadata(const struct option_list *pairs, struct arena *arena, st
     return CLI_OK;
 }
 
+/* An address without a port, or with 443, is called with TLS; the port is added where there is none. */
+static int address_finish(struct text *address, struct tls_context **tls, struct error *err)
+{
+    static const char *const alpn[] = {"h2", NULL};
+    const char *text = text_string(address), *colon = strrchr(text, ':');
+    bool plain = strncmp(text, "unix:", 5) == 0 || (colon && !strchr(colon, ']') && strcmp(colon, ":443") != 0);
+    if (plain)
+        return 0;
+    if (!colon || strchr(colon, ']'))
+        text_puts(address, ":443");
+    const struct tls_options options = {.alpn = alpn};
+    return tls_context_new(&options, tls, err);
+}
+
+void cli_disconnect(struct cli *c)
+{
+    rpc_channel_free(c->channel);
+    tls_context_free(c->tls);
+    text_deinit(&c->channel_address);
+    c->channel = NULL;
+    c->tls = NULL;
+    c->channel_address = TEXT_INIT;
+}
+
+/* c->channel to the address: the one there is, when the last call went there too. A call made while another is under
+ * way (a token is renewed in between) never gets here for the same `c`. */
+static int open_channel(struct cli *c, struct text *address, struct error *err)
+{
+    if (c->channel && strcmp(text_string(&c->channel_address), text_string(address)) == 0)
+        return 0;
+    cli_disconnect(c);
+    text_puts(&c->channel_address, text_string(address));
+    int rc = text_ok(&c->channel_address) ? address_finish(address, &c->tls, err)
+                                          : error_set(err, ERROR_MEMORY, "out of memory");
+    const struct rpc_channel_options options = {
+        .addresses = text_string(address), .user_agent = "micro-cli", .tls = c->tls};
+    return rc == 0 ? rpc_channel_new(c->world, &options, &c->channel, err) : rc;
+}
+
 int cli_call(struct cli *c, const struct cli_call *what, int *error_code)
 {
-    static const struct rpc_stream_events events = {.message = on_message, .finished = on_finished};
+    static const struct rpc_stream_events events = {
+        .message = on_message, .writable = on_writable, .finished = on_finished};
     struct call k = {.cli = c, .what = what, .exit_code = CLI_UNKNOWN};
     struct text address = TEXT_INIT, token = TEXT_INIT, bearer = TEXT_INIT;
     struct arena arena = ARENA_INIT;
     struct error err = ERROR_INIT;
-    struct rpc_channel *channel = NULL;
     struct grpc_header headers[METADATA_MAX];
     size_t count = 0;
     char path[2 * NAME_MAX_LEN + 8];
     int code = CLI_OK;
+    if (c->env_unknown && !what->address)
+        return cli_fail(CLI_UNKNOWN, "environment \"%.80s\" does not exist; see: micro env", c->env);
     if (what->address)
         text_puts(&address, what->address);
     else
         code = cli_address(c, what->service, &address);
     if (code == CLI_OK)
         code = make_path(what->service, what->endpoint, path, sizeof path);
-    if (code == CLI_OK && what->address && c->token) /* not of our server: only a token given for it */
+    bool foreign = what->address && !what->ours;
+    if (code == CLI_OK && foreign && c->token) /* not of our server: only a token given for it */
         text_puts(&token, c->token);
-    else if (code == CLI_OK && !what->address && !what->anonymous)
+    else if (code == CLI_OK && !foreign && !what->anonymous)
         code = cli_token(c, &token);
     if (code == CLI_OK) {
         k.hint_login = token.len == 0;
@@ -159,18 +237,19 @@ int cli_call(struct cli *c, const struct cli_call *what, int *error_code)
     }
     if (code != CLI_OK)
         goto out;
-    const struct rpc_channel_options options = {.addresses = text_string(&address), .user_agent = "micro-cli"};
     const struct rpc_request request = {
         .path = path,
         .metadata = {headers, count},
         .timeout = (uint64_t)what->timeout,
         .content_type = "application/grpc+json",
-        .message = bytes_of(what->json ? what->json : "{}"),
-        .has_message = true,
+        .message = what->feed ? BYTES_NONE : bytes_of(what->json ? what->json : "{}"),
+        .has_message = !what->feed,
     };
-    int rc = rpc_channel_new(c->world, &options, &channel, &err);
+    int rc = open_channel(c, &address, &err);
     if (rc == 0)
-        rc = rpc_stream_open(channel, &request, &events, &k, &k.stream, &err);
+        rc = rpc_stream_open(c->channel, &request, &events, &k, &k.stream, &err);
+    if (rc == 0 && what->feed)
+        feed_on(&k);
     if (rc == 0) {
         rc = world_run_until(c->world, is_done, &k, 0);
         if (rc < 0)
@@ -181,7 +260,6 @@ int cli_call(struct cli *c, const struct cli_call *what, int *error_code)
         *error_code = k.error_code;
 out:
     k.done = true;
-    rpc_channel_free(channel);
     text_deinit(&address);
     text_deinit(&token);
     text_deinit(&bearer);
@@ -206,24 +284,17 @@ static void collect(void *arg, struct bytes json)
     to->bad = !to->value;
 }
 
-int cli_call_json(struct cli *c, const char *service, const char *endpoint, json_t *request, json_t **reply)
+int cli_call_value(struct cli *c, const struct cli_call *what, json_t **reply)
 {
     struct collected got = {0};
-    char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
-    json_decref(request);
+    struct cli_call call = *what;
+    call.message = collect;
+    call.arg = &got;
     *reply = NULL;
-    if (!text)
-        return cli_fail(CLI_MALFORMED, "the request is not valid UTF-8, or memory is short");
-    const struct cli_call call = {.service = service,
-                                  .endpoint = endpoint,
-                                  .json = text,
-                                  .timeout = INT64_C(10) * 1000000000,
-                                  .message = collect,
-                                  .arg = &got};
     int code = cli_call(c, &call, NULL);
-    free(text);
     if (code == CLI_OK && !got.value)
-        code = cli_fail(CLI_MALFORMED, "malformed response from %s %s", service, endpoint);
+        code = what->quiet ? CLI_MALFORMED
+                           : cli_fail(CLI_MALFORMED, "malformed response from %s %s", what->service, what->endpoint);
     if (code == CLI_OK)
         *reply = got.value;
     else
@@ -231,20 +302,73 @@ int cli_call_json(struct cli *c, const char *service, const char *endpoint, json
     return code;
 }
 
-int cli_print_json(struct bytes json)
+static int call_json(struct cli *c, const char *service, const char *endpoint, json_t *request, int64_t timeout,
+                     bool quiet, json_t **reply)
 {
-    json_error_t where;
-    json_t *value = json_loadb((const char *)json.data, json.len, JSON_DECODE_ANY, &where);
-    char *text = value ? json_dumps(value, JSON_INDENT(1) | JSON_ENCODE_ANY) : NULL;
-    json_decref(value);
+    char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
+    json_decref(request);
+    *reply = NULL;
     if (!text)
-        return cli_fail(CLI_MALFORMED, "malformed response: %d:%d: %s", where.line, where.column, where.text);
-    bool indent = true; /* JSON text has no raw line break inside strings, so leading blanks are indentation */
-    for (const char *p = text; *p; p++) {
-        putchar(indent && *p == ' ' ? '\t' : *p);
-        indent = *p == '\n' || (indent && *p == ' ');
-    }
-    putchar('\n');
+        return cli_fail(CLI_MALFORMED, "the request is not valid UTF-8, or memory is short");
+    const struct cli_call call = {
+        .service = service, .endpoint = endpoint, .json = text, .timeout = timeout, .quiet = quiet};
+    int code = cli_call_value(c, &call, reply);
     free(text);
-    return CLI_OK;
+    return code;
+}
+
+int cli_call_json(struct cli *c, const char *service, const char *endpoint, json_t *request, json_t **reply)
+{
+    return call_json(c, service, endpoint, request, 10 * SECOND, false, reply);
+}
+
+int cli_call_slow(struct cli *c, const char *service, const char *endpoint, json_t *request, bool quiet, json_t **reply)
+{
+    return call_json(c, service, endpoint, request, 0, quiet, reply);
+}
+
+int cli_tell(struct cli *c, const char *service, const char *endpoint, json_t *request)
+{
+    json_t *reply = NULL;
+    int code = cli_call_json(c, service, endpoint, request, &reply);
+    json_decref(reply);
+    return code;
+}
+
+/* ---- streams of answers ---- */
+
+struct walk {
+    const char *service, *endpoint;
+    int (*each)(void *arg, const json_t *answer);
+    void *arg;
+    int code;
+    bool stop;
+};
+
+static void walk_on(void *arg, struct bytes json)
+{
+    struct walk *w = arg;
+    if (w->code != CLI_OK)
+        return;
+    json_t *answer = json_loadb((const char *)json.data, json.len, 0, NULL);
+    w->code = answer ? w->each(w->arg, answer)
+                     : cli_fail(CLI_MALFORMED, "malformed response from %s %s", w->service, w->endpoint);
+    w->stop = w->code != CLI_OK;
+    json_decref(answer);
+    fflush(stdout); /* read as it comes */
+}
+
+int cli_call_each(struct cli *c, const char *service, const char *endpoint, json_t *request,
+                  int (*each)(void *arg, const json_t *answer), void *arg)
+{
+    struct walk w = {.service = service, .endpoint = endpoint, .each = each, .arg = arg};
+    char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
+    json_decref(request);
+    if (!text)
+        return cli_fail(CLI_MALFORMED, "the request is not valid UTF-8, or memory is short");
+    const struct cli_call call = {
+        .service = service, .endpoint = endpoint, .json = text, .message = walk_on, .stop = &w.stop, .arg = &w};
+    int code = cli_call(c, &call, NULL);
+    free(text);
+    return code == CLI_OK ? w.code : code;
 }

@@ -55,37 +55,10 @@ static bool ask(const char *prompt, bool secret, char out[LINE_MAX_LEN])
     return ok && out[0];
 }
 
-struct answer {
-    json_t *value;
-};
-
-static void take(void *arg, struct bytes json)
-{
-    struct answer *a = arg;
-    if (!a->value)
-        a->value = json_loadb((const char *)json.data, json.len, 0, NULL);
-}
-
-/* Without the token of an earlier login, which may be the very thing that is no good any more. */
-static int ask_token(struct cli *c, const char *json, json_t **reply)
-{
-    struct answer got = {0};
-    const struct cli_call call = {.service = "auth",
-                                  .endpoint = "Auth.Token",
-                                  .json = json,
-                                  .anonymous = true,
-                                  .timeout = 10 * SECOND,
-                                  .message = take,
-                                  .arg = &got};
-    int code = cli_call(c, &call, NULL);
-    *reply = got.value;
-    return code;
-}
-
 int command_login(const struct arguments *args)
 {
-    struct cli c;
-    char id_line[LINE_MAX_LEN], secret_line[LINE_MAX_LEN];
+    struct cli *c = cli_of(args);
+    char id_line[LINE_MAX_LEN], secret_line[LINE_MAX_LEN] = "";
     json_t *reply = NULL;
     const char *id = args->argc > 0 ? args->argv[0] : flags.username, *secret = flags.password;
     if (!id && ask("Enter username", false, id_line))
@@ -97,37 +70,31 @@ int command_login(const struct arguments *args)
     if (!secret || !secret[0])
         return cli_fail(CLI_UNAUTHORIZED,
                         "a password is needed: --password, MICRO_PASSWORD, or a line on standard input");
-    int code = cli_open(&c);
-    if (code == CLI_OK) {
-        json_t *request = json_pack("{ss ss s{ss}}", "id", id, "secret", secret, "options", "namespace", c.namespace);
-        char *json = request ? json_dumps(request, JSON_COMPACT) : NULL;
-        code = json ? ask_token(&c, json, &reply) : cli_fail(CLI_MALFORMED, "username and password must be UTF-8");
-        free(json);
-        json_decref(request);
-    }
+    json_t *request = json_pack("{ss ss s{ss}}", "id", id, "secret", secret, "options", "namespace", c->namespace);
+    char *json = request ? json_dumps(request, JSON_COMPACT) : NULL;
+    /* Without the token of an earlier login, which may be the very thing that is no good any more. */
+    const struct cli_call call = {
+        .service = "auth", .endpoint = "Auth.Token", .json = json, .anonymous = true, .timeout = 10 * SECOND};
+    int code = json ? cli_call_value(c, &call, &reply) : cli_fail(CLI_MALFORMED, "username and password must be UTF-8");
+    free(json);
+    json_decref(request);
     json_t *token = json_object_get(reply, "token");
     if (code == CLI_OK && !json_is_object(token))
         code = cli_fail(CLI_MALFORMED, "malformed response from auth Auth.Token");
     if (code == CLI_OK)
-        code = cli_token_save(&c, id, token);
+        code = cli_token_save(c, id, token);
     if (code == CLI_OK)
         printf("Successfully logged in.\n");
     memset(secret_line, 0, sizeof secret_line);
     json_decref(reply);
-    cli_close(&c);
     return code;
 }
 
 int command_logout(const struct arguments *args)
 {
-    struct cli c;
     bool any = false;
-    (void)args;
-    int code = cli_open(&c);
-    if (code == CLI_OK)
-        code = cli_token_forget(&c, &any);
+    int code = cli_token_forget(cli_of(args), &any);
     if (code == CLI_OK)
         printf(any ? "Successfully logged out.\n" : "You were not logged in.\n");
-    cli_close(&c);
     return code;
 }

@@ -38,7 +38,7 @@ static int run_component(int argc, char **argv)
 int main(int argc, char **argv)
 {
     bool component = argc > 2 && strcmp(argv[1], "service") == 0 && argv[2][0] != '-';
-    int code = component ? run_component(argc, argv) : command_main(&cli_root, argc, argv, NULL);
+    int code = component ? run_component(argc, argv) : cli_main(argc, argv);
     micro_pool_free();
     fflush(stdout);
     return code;

@@ -15,8 +15,21 @@ static const struct option global_options[] = {
      .kind = OPTION_TEXT,
      .target = &cli_flags.namespace,
      .argument = "NAME",
-     .help = "namespace of calls; \"micro\" when absent",
+     .help = "namespace of calls; the environment's own, else \"micro\", when absent",
      .env = "MICRO_NAMESPACE"},
+    {.name = "env",
+     .letter = 'e',
+     .kind = OPTION_TEXT,
+     .target = &cli_flags.env,
+     .argument = "NAME",
+     .help = "environment to talk to; the one set by `micro env set` when absent",
+     .env = "MICRO_ENV"},
+    {.name = "proxy_address",
+     .kind = OPTION_TEXT,
+     .target = &cli_flags.proxy,
+     .argument = "HOST:PORT",
+     .help = "call everything there, whatever the environment",
+     .env = "MICRO_PROXY"},
     {.name = "token",
      .kind = OPTION_TEXT,
      .target = &cli_flags.token,
@@ -40,7 +53,23 @@ static int run_service(const struct arguments *args)
     return EXIT_USAGE;
 }
 
+static const char *const shells[] = {"bash", "zsh", "fish", NULL};
+
+static int run_completion(const struct arguments *args)
+{
+    struct text script = TEXT_INIT;
+    command_completion(&cli_root, args->argv[0], &script);
+    bool known = script.len > 0;
+    fputs(text_string(&script), stdout);
+    bool ok = text_ok(&script);
+    text_deinit(&script);
+    if (!ok)
+        return cli_no_memory();
+    return known ? CLI_OK : cli_fail(EXIT_USAGE, "expected one of %s, %s, %s", shells[0], shells[1], shells[2]);
+}
+
 static const struct command commands[] = {
+    /* ---- a micro of one's own ---- */
     {.name = "server",
      .summary = "run the whole of micro",
      .options = server_options_table,
@@ -49,6 +78,7 @@ static const struct command commands[] = {
          "Starts every component as a process of its own, in order of need, restarts what dies and says why\n"
          "it died. One server per data directory. Ctrl-C stops all.",
      .examples = "micro server\nmicro server --data-dir /tmp/m --base-port 0"},
+    {.name = "shutdown", .summary = "stop the server of the data directory", .run = command_shutdown},
     {.name = "service",
      .summary = "run one component in this process",
      .positional = "NAME [OPTION]...",
@@ -58,19 +88,14 @@ static const struct command commands[] = {
      .description =
          "What `micro server` starts for each component. Options: --data-dir, --host, --base-port, --address,\n"
          "--profile, --peers, --run-dir; keys and tokens come from the environment."},
-    {.name = "services", .summary = "list the services there are", .run = command_services},
-    {.name = "call",
-     .summary = "call an endpoint of a service",
-     .positional = "SERVICE ENDPOINT [JSON]",
-     .positional_min = 2,
-     .positional_max = 3,
-     .options = call_options,
-     .run = command_call,
-     .description = "Prints the answer; of an endpoint that streams, every one as it comes.",
-     .examples = "micro call helloworld Helloworld.Call '{\"name\":\"Joe\"}'\n"
-                 "micro call helloworld Helloworld.Stream '{\"count\":3}'"},
-    {.name = "store", .summary = "read and write records", .children = store_commands},
-    {.name = "config", .summary = "get and set configuration", .children = config_commands},
+    {.name = "health",
+     .summary = "ask the components whether they can do their work",
+     .positional = "[NAME]",
+     .positional_max = 1,
+     .run = command_health},
+
+    /* ---- whom we talk to, and as whom ---- */
+    {.name = "env", .summary = "environments: which micro is meant", .children = env_commands},
     {.name = "login",
      .summary = "log in as an account",
      .positional = "[ID]",
@@ -79,24 +104,130 @@ static const struct command commands[] = {
      .run = command_login,
      .examples = "micro login admin < ~/.micro/server/auth/admin.secret"},
     {.name = "logout", .summary = "forget the login", .run = command_logout},
+    {.name = "user", .summary = "who we are; our namespace, token, settings, password", .children = user_commands},
+
+    /* ---- services of one's own ---- */
+    {.name = "new",
+     .summary = "make the source of a new service, in C",
+     .positional = "NAME",
+     .positional_min = 1,
+     .positional_max = 1,
+     .run = command_new,
+     .description = "NAME may be a path; its last part is the service's name. It builds with `make`, and runs with\n"
+                    "`micro run`.",
+     .examples = "micro new greeter && cd greeter && make && micro run ."},
+    {.name = "gen",
+     .summary = "generate C code from a service folder's contracts",
+     .positional = "[FOLDER]",
+     .positional_max = 1,
+     .options = gen_options,
+     .run = command_gen,
+     .description = "For every .proto file in the folder: NAME.pb-c.c and NAME.pb-c.h (messages) and NAME.set.h (the\n"
+                    "contract's descriptors, which a service shows to its callers). Needs protoc and protoc-gen-c."},
+    {.name = "sdk",
+     .summary = "compiler and linker flags for services in C",
+     .options = sdk_options,
+     .run = command_sdk,
+     .examples = "cc $(micro sdk --cflags) -c handler.c"},
+    {.name = "run",
+     .summary = "run a service from its source",
+     .positional = "SOURCE",
+     .positional_min = 1,
+     .positional_max = 1,
+     .options = run_options,
+     .run = command_run,
+     .description = "SOURCE is a local folder, or a repository: github.com/USER/REPO[/FOLDER][@BRANCH].\n"
+                    "What .microignore and .gitignore name, and folders of version control, stay here.",
+     .examples = "micro run .\nmicro run ./greeter --watch\nmicro run github.com/joe/services/greeter@main"},
+    {.name = "update",
+     .summary = "build a running service anew from its source",
+     .positional = "SOURCE",
+     .positional_min = 1,
+     .positional_max = 1,
+     .options = update_options,
+     .run = command_update,
+     .examples = "micro update ./greeter\nmicro update greeter"},
+    {.name = "kill",
+     .summary = "stop a service for good",
+     .positional = "NAME",
+     .positional_min = 1,
+     .positional_max = 1,
+     .options = kill_options,
+     .run = command_kill,
+     .description = "NAME is a service, NAME@VERSION, or the folder it was run from."},
     {.name = "status",
-     .summary = "the components, and how they are",
+     .summary = "the services that are run, and how they are",
      .positional = "[NAME]",
      .positional_max = 1,
      .options = status_options,
-     .run = command_status},
-    {.name = "health",
-     .summary = "ask components whether they can do their work",
-     .positional = "[NAME]",
+     .run = command_status,
+     .description = "With --components: micro's own, with processes, memory and addresses."},
+    {.name = "logs",
+     .summary = "what a service wrote",
+     .positional = "NAME",
+     .positional_min = 1,
      .positional_max = 1,
-     .run = command_health},
+     .options = logs_options,
+     .run = command_logs,
+     .examples = "micro logs greeter\nmicro logs -f -n 100 greeter"},
+
+    /* ---- calling ---- */
+    {.name = "services",
+     .summary = "list the services there are",
+     .options = services_options,
+     .run = command_services},
+    {.name = "get", .summary = "what the registry knows of a service", .children = get_commands},
+    {.name = "call",
+     .summary = "call an endpoint of a service",
+     .positional = "SERVICE ENDPOINT [JSON]",
+     .positional_min = 2,
+     .positional_max = 3,
+     .options = call_options,
+     .run = command_call,
+     .description = "Prints the answer; of an endpoint that streams, every one as it comes.",
+     .examples = "micro call helloworld Helloworld.Call '{\"name\":\"Joe\"}'"},
+    {.name = "stream",
+     .summary = "call an endpoint that streams, without a limit in time",
+     .positional = "SERVICE ENDPOINT [JSON]",
+     .positional_min = 2,
+     .positional_max = 3,
+     .options = stream_options,
+     .run = command_stream,
+     .examples = "micro stream helloworld Helloworld.Stream '{\"count\":3}'"},
+
+    /* ---- the components ---- */
+    {.name = "auth", .summary = "accounts, rules and tokens", .children = auth_commands},
+    {.name = "broker", .summary = "publish and subscribe", .children = broker_commands},
+    {.name = "config", .summary = "get and set configuration", .children = config_commands},
+    {.name = "debug", .summary = "health, figures, log and spans of a service", .children = debug_commands},
+    {.name = "events", .summary = "publish, consume and read events", .children = events_commands},
+    {.name = "network", .summary = "peers and routes", .children = network_commands},
+    {.name = "store", .summary = "read and write records", .children = store_commands},
+
+    {.name = "completion",
+     .summary = "print a completion script for a shell",
+     .positional = "bash|zsh|fish",
+     .positional_min = 1,
+     .positional_max = 1,
+     .run = run_completion,
+     .examples = "source <(micro completion bash)"},
     {.name = NULL},
 };
 
 const struct command cli_root = {
     .name = "micro",
     .summary = "the Micro runtime",
-    .description = "Runs the Micro runtime and talks to a running one.",
+    .description =
+        "Runs the Micro runtime and talks to a running one. The first steps:\n"
+        "\n"
+        "    micro server                      everything, on this machine\n"
+        "    micro login admin < ~/.micro/server/auth/admin.secret\n"
+        "    micro new greeter                 a service of your own, in C\n"
+        "    micro run greeter                 built and run by micro\n"
+        "    micro greeter --name=Joe          its endpoints are commands\n"
+        "\n"
+        "Any service is a command: micro SERVICE --help tells its endpoints and their flags. A program called\n"
+        "micro-NAME on the PATH is the command NAME.",
     .options = global_options,
     .children = commands,
     .exit_codes = "0    done\n"

@@ -1,12 +1,13 @@
 /* micro server: the flags of the supervisor. */
 #include "runtime/server/server.h"
 
+#include "base/units.h"
 #include "runtime/cli/cli.h"
 #include "runtime/component.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <string.h>
 
 static struct {
     const char *host, *profile, *admin_secret;
@@ -50,36 +51,73 @@ const struct option server_options_table[] = {
     {.name = NULL},
 };
 
-/* Our own executable, as a path that a process list shows in full. */
-static bool find_program(char out[CLI_PATH_MAX])
+/* What the runtime builds may want to call micro, for its flags and its code generator: our folder ends the PATH. */
+static bool extend_path(const char *program)
 {
-    ssize_t n = readlink("/proc/self/exe", out, CLI_PATH_MAX - 1);
-    if (n <= 0 || n >= CLI_PATH_MAX - 1)
-        return false;
-    out[n] = '\0';
-    return true;
+    const char *path = getenv("PATH"), *slash = strrchr(program, '/');
+    struct text longer = TEXT_INIT;
+    text_printf(&longer, "%s%s%.*s", path ? path : "", path && path[0] ? ":" : "", (int)(slash - program), program);
+    bool ok = text_ok(&longer) && setenv("PATH", text_string(&longer), 1) == 0;
+    text_deinit(&longer);
+    return ok;
 }
 
 int command_server(const struct arguments *args)
 {
-    struct cli c;
+    struct cli *c = cli_of(args);
     char program[CLI_PATH_MAX];
-    (void)args;
-    int code = cli_open(&c);
-    if (code == CLI_OK && !find_program(program))
-        code = cli_fail(CLI_TIMEOUT, "cannot find out the path of this program");
-    if (code == CLI_OK) {
-        const struct server_options options = {
-            .program = program,
-            .data_dir = c.data_dir,
-            .host = flags.host,
-            .base_port = (int)flags.base_port,
-            .profile = flags.profile,
-            .admin_secret = flags.admin_secret,
-            .json = flags.json,
-        };
-        code = server_run(c.world, &options);
-    }
-    cli_close(&c);
-    return code;
+    if (!cli_program(program) || !extend_path(program))
+        return cli_fail(CLI_TIMEOUT, "cannot find out the path of this program");
+    const struct server_options options = {
+        .program = program,
+        .data_dir = c->data_dir,
+        .host = flags.host,
+        .base_port = (int)flags.base_port,
+        .profile = flags.profile,
+        .admin_secret = flags.admin_secret,
+        .json = flags.json,
+    };
+    return server_run(c->world, &options);
+}
+
+/* ---- micro shutdown ---- */
+
+#define GONE_POLL  ((uint64_t)20 * (uint64_t)MILLISECOND)
+#define GONE_LIMIT ((uint64_t)15 * (uint64_t)SECOND)
+
+/* It takes its run directory away last; one that was killed leaves it, but is no process any more. */
+static bool is_gone(struct cli *c, const char *pid)
+{
+    char path[CLI_PATH_MAX + 32];
+    struct world_stat process = {.exists = true}, status = {.exists = true};
+    snprintf(path, sizeof path, "/proc/%s", pid);
+    (void)world_stat(c->world, path, &process);
+    snprintf(path, sizeof path, "%s/run/status.json", c->data_dir);
+    (void)world_stat(c->world, path, &status);
+    return !process.exists || !status.exists;
+}
+
+/* Asks the server of the data directory to stop, and waits until it is gone. */
+int command_shutdown(const struct arguments *args)
+{
+    struct cli *c = cli_of(args);
+    char pid[32];
+    struct world_exit status;
+    json_t *server = cli_status(c);
+    if (!server)
+        return CLI_NOT_FOUND;
+    snprintf(pid, sizeof pid, "%lld", (long long)cli_integer(server, "pid"));
+    json_decref(server);
+    /* A process that is not our child is signalled by the system's own tool. */
+    const char *const argv[] = {"/bin/sh", "-c", "kill -TERM \"$0\"", pid, NULL};
+    const struct cli_process what = {.argv = argv, .silent = true};
+    int code = cli_run_process(c, &what, &status);
+    if (code != CLI_OK)
+        return code;
+    if (status.signalled || status.code != 0)
+        return cli_fail(CLI_TIMEOUT, "process %s cannot be stopped", pid);
+    uint64_t limit = world_now(c->world) + GONE_LIMIT;
+    while (!is_gone(c, pid) && world_now(c->world) < limit)
+        (void)world_sleep(c->world, GONE_POLL);
+    return is_gone(c, pid) ? CLI_OK : cli_fail(CLI_TIMEOUT, "process %s was told to stop, and still runs", pid);
 }

@@ -1,5 +1,6 @@
 /* micro store: records of the store component. Values are bytes; proto3 JSON carries them as base64. */
 #include "runtime/cli/cli.h"
+#include "runtime/cli/snapshot.h"
 
 #include "base/units.h"
 #include "runtime/service/base64.h"
@@ -9,13 +10,12 @@
 #include <string.h>
 
 static struct {
-    const char *database, *table, *order, *output, *list_prefix, *list_suffix;
+    const char *database, *table, *order, *list_prefix, *list_suffix;
     bool prefix, suffix, verbose;
     int64_t limit, offset, expiry;
 } flags;
 
 static const char *const orders[] = {"asc", "desc", NULL};
-static const char *const outputs[] = {"table", "json", NULL};
 
 #define WHERE                                                                                                          \
     {.name = "database",                                                                                               \
@@ -39,6 +39,7 @@ static const char *const outputs[] = {"table", "json", NULL};
      .min = 0,                                                                                                         \
      .max = INT32_MAX},                                                                                                \
         {.name = "offset",                                                                                             \
+         .letter = 'o',                                                                                                \
          .kind = OPTION_INTEGER,                                                                                       \
          .target = &flags.offset,                                                                                      \
          .argument = "N",                                                                                              \
@@ -72,69 +73,64 @@ static void add_page(json_t *options)
 
 /* ---- read ---- */
 
-static int64_t seconds_of(const json_t *record)
+static bool value_of(const json_t *record, struct text *out)
 {
-    const json_t *expiry = json_object_get(record, "expiry");
-    return json_is_string(expiry) ? strtoll(json_string_value(expiry), NULL, 10) : json_integer_value(expiry);
+    return base64_decode(out, bytes_of(cli_text(record, "value"))) && text_ok(out);
 }
 
-static int print_record(const json_t *record)
+static void put_value(struct text *out, const json_t *record)
 {
-    const char *key = json_string_value(json_object_get(record, "key"));
-    const char *encoded = json_string_value(json_object_get(record, "value"));
-    struct text value = TEXT_INIT;
-    int64_t seconds = seconds_of(record);
-    if (!key || !base64_decode(&value, bytes_of(encoded ? encoded : ""))) {
-        text_deinit(&value);
-        return cli_fail(CLI_MALFORMED, "malformed response from store Store.Read");
-    }
-    if (flags.verbose) {
-        char expiry[64] = "none";
-        if (seconds > 0)
-            units_format_duration(seconds * SECOND, expiry, sizeof expiry);
-        printf("%-24s %-40s %s\n", key, text_string(&value), expiry);
-    } else {
+    if (!value_of(record, out))
+        text_puts(out, "?");
+}
+
+static void put_expiry(struct text *out, const json_t *record)
+{
+    char expiry[64] = "none";
+    int64_t seconds = cli_integer(record, "expiry");
+    if (seconds > 0)
+        units_format_duration(seconds * SECOND, expiry, sizeof expiry);
+    text_puts(out, expiry);
+}
+
+static int print_values(const json_t *records)
+{
+    const json_t *record;
+    size_t i;
+    json_array_foreach(records, i, record)
+    {
+        struct text value = TEXT_INIT;
+        bool ok = value_of(record, &value);
         fwrite(text_string(&value), 1, value.len, stdout);
+        text_deinit(&value);
+        if (!ok)
+            return cli_fail(CLI_MALFORMED, "malformed response from store Store.Read");
         putchar('\n');
     }
-    text_deinit(&value);
     return CLI_OK;
 }
 
 static int run_read(const struct arguments *args)
 {
-    struct cli c;
-    json_t *reply = NULL;
-    int code = cli_open(&c);
-    if (code == CLI_OK) {
-        json_t *options = where(&c);
-        add_page(options);
-        if (flags.prefix)
-            json_object_set_new(options, "prefix", json_true());
-        if (flags.suffix)
-            json_object_set_new(options, "suffix", json_true());
-        code = cli_call_json(&c, "store", "Store.Read", json_pack("{ss so}", "key", args->argv[0], "options", options),
-                             &reply);
-    }
-    const json_t *records = json_object_get(reply, "records"), *record;
-    size_t i;
+    static const struct cli_column columns[] = {
+        {"KEY", "key", NULL}, {"VALUE", NULL, put_value}, {"EXPIRY", NULL, put_expiry}};
+    struct cli *c = cli_of(args);
+    json_t *reply = NULL, *options = where(c);
+    add_page(options);
+    if (flags.prefix)
+        json_object_set_new(options, "prefix", json_true());
+    if (flags.suffix)
+        json_object_set_new(options, "suffix", json_true());
+    int code =
+        cli_call_json(c, "store", "Store.Read", json_pack("{ss so}", "key", args->argv[0], "options", options), &reply);
+    const json_t *records = json_object_get(reply, "records");
     if (code == CLI_OK && json_array_size(records) == 0)
         code = cli_fail(CLI_FAILED, "not found");
-    if (code == CLI_OK && strcmp(flags.output, "json") == 0) {
-        char *text = json_dumps(records, JSON_COMPACT);
-        code = text ? cli_print_json(bytes_of(text)) : cli_fail(CLI_MALFORMED, "out of memory");
-        free(text);
-    } else {
-        if (code == CLI_OK && flags.verbose)
-            printf("%-24s %-40s %s\n", "KEY", "VALUE", "EXPIRY");
-        json_array_foreach(records, i, record)
-        {
-            if (code == CLI_OK)
-                code = print_record(record);
-        }
-    }
+    if (code == CLI_OK)
+        code = cli_as_json()   ? cli_print_value(records)
+               : flags.verbose ? cli_table(records, columns, sizeof columns / sizeof columns[0])
+                               : print_values(records);
     json_decref(reply);
-    cli_close(&c);
     return code;
 }
 
@@ -142,124 +138,70 @@ static int run_read(const struct arguments *args)
 
 static int run_write(const struct arguments *args)
 {
-    struct cli c;
-    json_t *reply = NULL;
+    struct cli *c = cli_of(args);
     struct text value = TEXT_INIT;
-    int code = cli_open(&c);
+    if (flags.expiry < 0)
+        return cli_fail(CLI_MALFORMED, "--expiry must not be negative");
     base64_encode(&value, bytes_of(args->argv[1]));
-    if (code == CLI_OK && flags.expiry < 0)
-        code = cli_fail(CLI_MALFORMED, "--expiry must not be negative");
-    if (code == CLI_OK) {
-        json_int_t seconds = (flags.expiry + SECOND - 1) / SECOND; /* the wire has seconds: never earlier than asked */
-        code = cli_call_json(&c, "store", "Store.Write",
-                             json_pack("{s{ss ss sI} so}", "record", "key", args->argv[0], "value", text_string(&value),
-                                       "expiry", seconds, "options", where(&c)),
-                             &reply);
-    }
+    json_int_t seconds = (flags.expiry + SECOND - 1) / SECOND; /* the wire has seconds: never earlier than asked */
+    int code = text_ok(&value) ? cli_tell(c, "store", "Store.Write",
+                                          json_pack("{s{ss ss sI} so}", "record", "key", args->argv[0], "value",
+                                                    text_string(&value), "expiry", seconds, "options", where(c)))
+                               : cli_no_memory();
     text_deinit(&value);
-    json_decref(reply);
-    cli_close(&c);
     return code;
 }
 
 static int run_delete(const struct arguments *args)
 {
-    struct cli c;
-    json_t *reply = NULL;
-    int code = cli_open(&c);
-    if (code == CLI_OK)
-        code = cli_call_json(&c, "store", "Store.Delete",
-                             json_pack("{ss so}", "key", args->argv[0], "options", where(&c)), &reply);
-    json_decref(reply);
-    cli_close(&c);
-    return code;
+    struct cli *c = cli_of(args);
+    return cli_tell(c, "store", "Store.Delete", json_pack("{ss so}", "key", args->argv[0], "options", where(c)));
 }
 
-/* ---- list ---- */
+/* ---- list, databases, tables ---- */
 
-static void print_keys(void *arg, struct bytes json)
+static int gather_keys(void *arg, const json_t *answer)
 {
-    int *code = arg;
-    json_t *answer = json_loadb((const char *)json.data, json.len, 0, NULL);
-    const json_t *keys = json_object_get(answer, "keys"), *key;
-    size_t i;
-    if (!answer)
-        *code = cli_fail(CLI_MALFORMED, "malformed response from store Store.List");
-    json_array_foreach(keys, i, key)
-    {
-        if (json_is_string(key))
-            printf("%s\n", json_string_value(key));
-    }
-    json_decref(answer);
+    json_t *keys = json_object_get(answer, "keys");
+    return keys && json_array_extend(arg, keys) != 0 ? cli_no_memory() : CLI_OK;
 }
 
 static int run_list(const struct arguments *args)
 {
-    struct cli c;
-    int bad = CLI_OK;
-    (void)args;
-    int code = cli_open(&c);
-    if (code == CLI_OK) {
-        json_t *options = where(&c);
-        add_page(options);
-        if (flags.list_prefix)
-            json_object_set_new(options, "prefix", json_string(flags.list_prefix));
-        if (flags.list_suffix)
-            json_object_set_new(options, "suffix", json_string(flags.list_suffix));
-        json_t *request = json_pack("{so}", "options", options);
-        char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
-        const struct cli_call call = {.service = "store",
-                                      .endpoint = "Store.List",
-                                      .json = text,
-                                      .timeout = 30 * SECOND,
-                                      .message = print_keys,
-                                      .arg = &bad};
-        code = text ? cli_call(&c, &call, NULL) : cli_fail(CLI_MALFORMED, "the arguments are not UTF-8");
-        free(text);
-        json_decref(request);
-    }
-    cli_close(&c);
-    return code == CLI_OK ? bad : code;
+    struct cli *c = cli_of(args);
+    json_t *options = where(c), *keys = json_array();
+    add_page(options);
+    if (flags.list_prefix)
+        json_object_set_new(options, "prefix", json_string(flags.list_prefix));
+    if (flags.list_suffix)
+        json_object_set_new(options, "suffix", json_string(flags.list_suffix));
+    int code = cli_call_each(c, "store", "Store.List", json_pack("{so}", "options", options), gather_keys, keys);
+    if (code == CLI_OK)
+        code = cli_names(keys, false);
+    json_decref(keys);
+    return code;
 }
 
-/* ---- databases, tables ---- */
-
-static int print_names(const char *endpoint, json_t *request, struct cli *c, const char *member)
+static int print_names(struct cli *c, const char *endpoint, json_t *request, const char *member)
 {
     json_t *reply = NULL;
     int code = cli_call_json(c, "store", endpoint, request, &reply);
-    const json_t *name;
-    size_t i;
-    json_array_foreach(json_object_get(reply, member), i, name)
-    {
-        if (json_is_string(name))
-            printf("%s\n", json_string_value(name));
-    }
+    if (code == CLI_OK)
+        code = cli_names(json_object_get(reply, member), false);
     json_decref(reply);
     return code;
 }
 
 static int run_databases(const struct arguments *args)
 {
-    struct cli c;
-    (void)args;
-    int code = cli_open(&c);
-    if (code == CLI_OK)
-        code = print_names("Store.Databases", json_object(), &c, "databases");
-    cli_close(&c);
-    return code;
+    return print_names(cli_of(args), "Store.Databases", json_object(), "databases");
 }
 
 static int run_tables(const struct arguments *args)
 {
-    struct cli c;
-    (void)args;
-    int code = cli_open(&c);
-    if (code == CLI_OK)
-        code = print_names("Store.Tables", json_pack("{ss}", "database", flags.database ? flags.database : c.namespace),
-                           &c, "tables");
-    cli_close(&c);
-    return code;
+    struct cli *c = cli_of(args);
+    return print_names(c, "Store.Tables", json_pack("{ss}", "database", flags.database ? flags.database : c->namespace),
+                       "tables");
 }
 
 /* ---- the table ---- */
@@ -279,13 +221,12 @@ static const struct option read_options[] = {
     PAGE,
     {.name = "verbose", .letter = 'v', .kind = OPTION_FLAG, .target = &flags.verbose, .help = "key, value and expiry"},
     {.name = "output",
-     .letter = 'o',
      .kind = OPTION_CHOICE,
-     .target = &flags.output,
+     .target = &cli_flags.output,
      .argument = "FORMAT",
      .help = "table, or json with values in base64",
      .fallback = "table",
-     .choices = outputs},
+     .choices = cli_outputs},
     {.name = NULL},
 };
 static const struct option write_options[] = {
@@ -314,9 +255,12 @@ static const struct option list_options[] = {
      .argument = "TEXT",
      .help = "keys that end with it"},
     PAGE,
+    {.name = "json", .kind = OPTION_FLAG, .target = &cli_flags.json, .help = "as a JSON array"},
     {.name = NULL},
 };
 static const struct option where_options[] = {WHERE, {.name = NULL}};
+static const struct option names_options[] = {CLI_OUTPUT_OPTIONS, {.name = NULL}};
+static const struct option tables_options[] = {WHERE, CLI_OUTPUT_OPTIONS, {.name = NULL}};
 
 const struct command store_commands[] = {
     {.name = "read",
@@ -343,7 +287,21 @@ const struct command store_commands[] = {
      .positional_max = 1,
      .options = where_options,
      .run = run_delete},
-    {.name = "databases", .summary = "list databases", .run = run_databases},
-    {.name = "tables", .summary = "list the tables of a database", .options = where_options, .run = run_tables},
+    {.name = "databases", .summary = "list databases", .options = names_options, .run = run_databases},
+    {.name = "tables", .summary = "list the tables of a database", .options = tables_options, .run = run_tables},
+    {.name = "snapshot",
+     .summary = "write every record of every database into a file",
+     .options = snapshot_options,
+     .run = snapshot_run,
+     .examples = "micro store snapshot --destination file:///backup/monday"},
+    {.name = "restore",
+     .summary = "write the records of a snapshot back",
+     .options = restore_options,
+     .run = snapshot_run_restore,
+     .description = "The file is checked whole before the first record is written. Records that are not in it stay."},
+    {.name = "sync",
+     .summary = "copy every record to another environment",
+     .options = sync_options,
+     .run = snapshot_run_sync},
     {.name = NULL},
 };

@@ -4,6 +4,7 @@
 #include "runtime/cli/cli.h"
 
 #include "base/units.h"
+#include "runtime/component.h"
 #include "runtime/service/base64.h"
 #include "world/world.h"
 
@@ -48,12 +49,12 @@ static int tokens_write(struct cli *c, const struct text *content)
 }
 
 /* "micro://127.0.0.1:8010/micro/": what our lines begin with. */
-static int our_prefix(struct cli *c, struct text *out)
+static int our_prefix(struct cli *c, const char *namespace, struct text *out)
 {
     struct text address = TEXT_INIT;
     int code = cli_address(c, "auth", &address);
     if (code == CLI_OK)
-        text_printf(out, "micro://%s/%s/", text_string(&address), c->namespace);
+        text_printf(out, "micro://%s/%s/", text_string(&address), namespace);
     text_deinit(&address);
     return code;
 }
@@ -92,11 +93,11 @@ static json_t *parse_line(const struct text *line, const struct text *prefix, st
     return token;
 }
 
-int cli_token_save(struct cli *c, const char *id, json_t *token)
+static int save(struct cli *c, const char *namespace, const char *id, const json_t *token)
 {
     struct text prefix = TEXT_INIT, content = TEXT_INIT, others = TEXT_INIT, ours = TEXT_INIT;
     char *json = json_dumps(token, JSON_COMPACT);
-    int code = json ? our_prefix(c, &prefix) : cli_fail(CLI_TIMEOUT, "out of memory");
+    int code = json ? our_prefix(c, namespace, &prefix) : cli_fail(CLI_TIMEOUT, "out of memory");
     if (code == CLI_OK)
         code = tokens_read(c, &content);
     if (code == CLI_OK) {
@@ -114,10 +115,15 @@ int cli_token_save(struct cli *c, const char *id, json_t *token)
     return code;
 }
 
+int cli_token_save(struct cli *c, const char *id, json_t *token)
+{
+    return save(c, c->namespace, id, token);
+}
+
 int cli_token_forget(struct cli *c, bool *any)
 {
     struct text prefix = TEXT_INIT, content = TEXT_INIT, others = TEXT_INIT, ours = TEXT_INIT;
-    int code = our_prefix(c, &prefix);
+    int code = our_prefix(c, c->namespace, &prefix);
     *any = false;
     if (code == CLI_OK)
         code = tokens_read(c, &content);
@@ -134,42 +140,55 @@ int cli_token_forget(struct cli *c, bool *any)
     return code;
 }
 
+/* The login for the namespace; without one, the login for "micro", whose administrators may see to every namespace.
+ * NULL with CLI_OK: there is none. */
+static json_t *find_login(struct cli *c, struct text *id, const char **namespace, int *code)
+{
+    const char *const tried[] = {c->namespace, MICRO_NAMESPACE};
+    struct text content = TEXT_INIT;
+    json_t *token = NULL;
+    *code = tokens_read(c, &content);
+    for (size_t i = 0; *code == CLI_OK && !token && i < sizeof tried / sizeof tried[0]; i++) {
+        struct text prefix = TEXT_INIT, others = TEXT_INIT, ours = TEXT_INIT;
+        *namespace = tried[i];
+        *code = our_prefix(c, tried[i], &prefix);
+        if (*code == CLI_OK)
+            split(&content, &prefix, &others, &ours);
+        if (*code == CLI_OK && ours.len > 0)
+            token = parse_line(&ours, &prefix, id);
+        text_deinit(&prefix);
+        text_deinit(&others);
+        text_deinit(&ours);
+    }
+    text_deinit(&content);
+    return token;
+}
+
+int cli_token_id(struct cli *c, struct text *out)
+{
+    const char *namespace;
+    int code;
+    json_decref(find_login(c, out, &namespace, &code));
+    return code;
+}
+
 /* ---- the one to call with ---- */
 
-struct answer {
-    json_t *value;
-};
-
-static void take(void *arg, struct bytes json)
+static json_t *refresh(struct cli *c, const char *namespace, const char *refresh_token)
 {
-    struct answer *a = arg;
-    if (!a->value)
-        a->value = json_loadb((const char *)json.data, json.len, 0, NULL);
-}
-
-/* proto3 JSON writes 64-bit integers as text. */
-static int64_t integer_member(const json_t *object, const char *key)
-{
-    const json_t *value = json_object_get(object, key);
-    return json_is_string(value) ? strtoll(json_string_value(value), NULL, 10) : json_integer_value(value);
-}
-
-static json_t *refresh(struct cli *c, const char *refresh_token)
-{
-    struct answer got = {0};
-    json_t *request = json_pack("{ss}", "refresh_token", refresh_token);
+    json_t *request = json_pack("{ss s{ss}}", "refresh_token", refresh_token, "options", "namespace", namespace),
+           *reply = NULL;
     char *json = request ? json_dumps(request, JSON_COMPACT) : NULL;
     const struct cli_call call = {.service = "auth",
                                   .endpoint = "Auth.Token",
                                   .json = json,
                                   .anonymous = true,
                                   .quiet = true,
-                                  .timeout = 10 * SECOND,
-                                  .message = take,
-                                  .arg = &got};
-    int code = json ? cli_call(c, &call, NULL) : CLI_TIMEOUT;
-    json_t *token = code == CLI_OK ? json_incref(json_object_get(got.value, "token")) : NULL;
-    json_decref(got.value);
+                                  .timeout = 10 * SECOND};
+    if (json)
+        (void)cli_call_value(c, &call, &reply);
+    json_t *token = json_incref(json_object_get(reply, "token"));
+    json_decref(reply);
     json_decref(request);
     free(json);
     return token;
@@ -177,24 +196,21 @@ static json_t *refresh(struct cli *c, const char *refresh_token)
 
 int cli_token(struct cli *c, struct text *out)
 {
-    struct text prefix = TEXT_INIT, content = TEXT_INIT, others = TEXT_INIT, ours = TEXT_INIT, id = TEXT_INIT;
+    struct text id = TEXT_INIT;
+    const char *namespace;
+    int code;
     if (c->token) {
         text_puts(out, c->token);
         return CLI_OK;
     }
-    int code = our_prefix(c, &prefix);
-    if (code == CLI_OK)
-        code = tokens_read(c, &content);
-    if (code == CLI_OK)
-        split(&content, &prefix, &others, &ours);
-    json_t *token = ours.len ? parse_line(&ours, &prefix, &id) : NULL;
+    json_t *token = find_login(c, &id, &namespace, &code);
     if (token) {
         const char *renew = json_string_value(json_object_get(token, "refresh_token"));
-        int64_t left = integer_member(token, "expiry") - world_wall(c->world) / SECOND;
+        int64_t left = cli_integer(token, "expiry") - world_wall(c->world) / SECOND;
         if (left < REFRESH_EARLY && renew && renew[0]) {
-            json_t *fresh = refresh(c, renew);
+            json_t *fresh = refresh(c, namespace, renew);
             if (fresh) {
-                code = cli_token_save(c, text_string(&id), fresh);
+                code = save(c, namespace, text_string(&id), fresh);
                 json_decref(token);
                 token = fresh;
                 left = REFRESH_EARLY;
@@ -208,10 +224,6 @@ int cli_token(struct cli *c, struct text *out)
                 cli_fail(CLI_UNAUTHORIZED, "the login of %s has expired; log in again: micro login", text_string(&id));
         json_decref(token);
     }
-    text_deinit(&prefix);
-    text_deinit(&content);
-    text_deinit(&others);
-    text_deinit(&ours);
     text_deinit(&id);
     return code;
 }

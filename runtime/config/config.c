@@ -8,7 +8,7 @@
 
 /* ---- requests --------------------------------------------------------------------------------------------------- */
 
-static struct config_operation *prepare(struct config *c, struct rpc_call *call, enum config_kind kind,
+struct config_operation *config_prepare(struct config *c, struct rpc_call *call, enum config_kind kind,
                                         const char *namespace, const char *path)
 {
     if (!namespace[0])
@@ -39,7 +39,7 @@ static struct config_operation *prepare(struct config *c, struct rpc_call *call,
 static void get(struct rpc_call *call, const ProtobufCMessage *message, void *context)
 {
     const Config__GetRequest *r = (const Config__GetRequest *)(const void *)message;
-    struct config_operation *op = prepare(context, call, CONFIG_GET, r->namespace_, r->path);
+    struct config_operation *op = config_prepare(context, call, CONFIG_GET, r->namespace_, r->path);
     if (!op)
         return;
     op->secret = r->options && r->options->secret;
@@ -49,7 +49,7 @@ static void get(struct rpc_call *call, const ProtobufCMessage *message, void *co
 static void read_change(struct rpc_call *call, const ProtobufCMessage *message, void *context)
 {
     const Config__ReadRequest *r = (const Config__ReadRequest *)(const void *)message;
-    struct config_operation *op = prepare(context, call, CONFIG_READ, r->namespace_, r->path);
+    struct config_operation *op = config_prepare(context, call, CONFIG_READ, r->namespace_, r->path);
     if (!op)
         return;
     config_operation_start(op);
@@ -58,7 +58,7 @@ static void read_change(struct rpc_call *call, const ProtobufCMessage *message, 
 static void set(struct rpc_call *call, const ProtobufCMessage *message, void *context)
 {
     const Config__SetRequest *r = (const Config__SetRequest *)(const void *)message;
-    struct config_operation *op = prepare(context, call, CONFIG_SET, r->namespace_, r->path);
+    struct config_operation *op = config_prepare(context, call, CONFIG_SET, r->namespace_, r->path);
     if (!op)
         return;
     if (!r->value || !r->value->data[0]) {
@@ -78,7 +78,7 @@ static void set(struct rpc_call *call, const ProtobufCMessage *message, void *co
 static void delete_value(struct rpc_call *call, const ProtobufCMessage *message, void *context)
 {
     const Config__DeleteRequest *r = (const Config__DeleteRequest *)(const void *)message;
-    struct config_operation *op = prepare(context, call, CONFIG_DELETE, r->namespace_, r->path);
+    struct config_operation *op = config_prepare(context, call, CONFIG_DELETE, r->namespace_, r->path);
     if (op)
         config_operation_start(op);
 }
@@ -110,6 +110,7 @@ static void stop(void *state)
 {
     struct config *c = state;
     c->stopping = true;
+    config_watch_dismiss(c, NULL, "config is stopping");
     micro_service_free(c->service); /* ends the calls to the store, and with them ours */
     map_deinit(&c->lanes);
     config_key_deinit(&c->key);
@@ -120,16 +121,24 @@ static int read_key(struct config *c, const struct micro_options *options, struc
 {
     struct text path = TEXT_INIT;
     text_printf(&path, "%s/config", options->data_dir);
-    int rc = options->config_key ? 0 : world_make_directory(c->world, text_string(&path));
+    int rc = world_make_directory(c->world, text_string(&path));
     if (rc)
         error_set(err, rc, "cannot make the directory %s: %s", text_string(&path), error_code_name(rc));
+    struct text check = TEXT_INIT;
+    text_printf(&check, "%s/secret.check", text_string(&path));
     text_puts(&path, "/secret.key");
     if (rc == 0)
-        rc = text_ok(&path) ? config_key_init(&c->key, c->world, options->config_key, text_string(&path), err)
-                            : error_set(err, ERROR_MEMORY, "out of memory");
+        rc = text_ok(&path) && text_ok(&check)
+                 ? config_key_init(&c->key, c->world, options->config_key, text_string(&path), err)
+                 : error_set(err, ERROR_MEMORY, "out of memory");
+    if (rc == 0)
+        rc = config_key_check(&c->key, text_string(&check), err);
     text_deinit(&path);
+    text_deinit(&check);
     return rc;
 }
+
+static const char *const depends[] = {"store", NULL};
 
 static int start(struct world *w, const struct micro_options *options, void **state, struct error *err)
 {
@@ -137,11 +146,16 @@ static int start(struct world *w, const struct micro_options *options, void **st
     if (!c)
         return error_set(err, ERROR_MEMORY, "out of memory");
     c->world = w;
-    struct micro_service_config settings = {.name = "config", .access = MICRO_OWN_RULES, .options = options};
+    struct micro_service_config settings = {
+        .name = "config", .access = MICRO_OWN_RULES, .options = options, .depends = depends};
     int rc = read_key(c, options, err);
+    c->topic = micro_option(options, "watch-topic");
+    if (c->topic && !c->topic[0])
+        c->topic = NULL;
     if (rc == 0)
         rc = micro_service_new(w, &settings, &c->service, err);
-    if (rc == 0 && (rc = micro_service_add(c->service, &config_service, c)) != 0)
+    if (rc == 0 && ((rc = micro_service_add(c->service, &config_service, c)) != 0 ||
+                    (rc = micro_service_add(c->service, &config_watcher_service, c)) != 0))
         error_set(err, rc, "the config's handlers cannot be set up");
     if (rc == 0)
         rc = micro_service_start(c->service, err);
@@ -156,10 +170,12 @@ static int start(struct world *w, const struct micro_options *options, void **st
 static void drain(void *state, uint64_t grace, void (*done)(void *arg), void *arg)
 {
     struct config *c = state;
+    config_watch_dismiss(c, NULL, "config is stopping"); /* their streams would not end by themselves */
     micro_service_drain(c->service, grace, done, arg);
 }
 
-static const char *const services[] = {"config.Config", NULL};
+static const char *const services[] = {"config.Config", "config.Watcher", NULL};
+static const char *const own_options[] = {"watch-topic", NULL};
 static const char *const needs[] = {"registry", "store", NULL};
 extern const struct component config_component;
 const struct component config_component = {
@@ -168,6 +184,7 @@ const struct component config_component = {
     .needs = needs,
     .services = services,
     .stateful = true,
+    .options = own_options,
     .start = start,
     .drain = drain,
     .stop = stop,

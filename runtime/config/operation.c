@@ -7,19 +7,27 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define STORE_ATTEMPTS 3
+#define REVISION       "revision" /* in a record's metadata */
 
 const char *const config_ids[] = {"config.Config.Get", "config.Config.Read", "config.Config.Set",
-                                  "config.Config.Delete"};
+                                  "config.Config.Delete", "config.Watcher.Watch"};
 
 struct config_lane {
     struct config_operation *first, **end; /* first is the one in work */
+    size_t count;
     bool busy, pumping;
 };
 
 static void begin(struct config_operation *op);
 static void write_tree(struct config_operation *op);
+
+static bool in_lane(const struct config_operation *op)
+{
+    return op->kind == CONFIG_SET || op->kind == CONFIG_DELETE || op->kind == CONFIG_WATCH;
+}
 
 /* ---- ends ------------------------------------------------------------------------------------------------------- */
 
@@ -45,13 +53,17 @@ static void pump(struct config *c, const char *namespace)
 static void end(struct config_operation *op, void (*finish)(struct config_operation *op, void *arg), void *arg)
 {
     struct config *c = op->config;
-    bool change = op->kind == CONFIG_SET || op->kind == CONFIG_DELETE;
+    bool change = in_lane(op);
     char namespace[CONFIG_NAMESPACE_MAX + 1];
     snprintf(namespace, sizeof namespace, "%s", op->namespace);
     text_deinit(&op->tree);
+    json_decref(op->before);
+    json_decref(op->after);
+    op->before = op->after = NULL;
     if (change) {
         struct config_lane *lane = map_get(&c->lanes, namespace);
         lane->first = op->next;
+        lane->count--;
         lane->busy = false;
         if (!lane->first)
             lane->end = &lane->first;
@@ -80,7 +92,10 @@ static void fail(struct config_operation *op, int code, const char *text)
 
 static void fail_error(struct config_operation *op, int http, struct error *err)
 {
-    fail(op, err->code == ERROR_MEMORY ? 507 : http, err->message ? err->message : error_code_name(err->code));
+    struct text told = TEXT_INIT;
+    error_format(err, &told);
+    fail(op, err->code == ERROR_MEMORY ? 507 : http, told.len ? text_string(&told) : error_code_name(err->code));
+    text_deinit(&told);
     error_clear(err);
 }
 
@@ -96,7 +111,7 @@ static void fail_store(struct config_operation *op, int status, const char *mess
 
 /* ---- answers ---------------------------------------------------------------------------------------------------- */
 
-static void checksum(struct bytes data, char out[65])
+void config_checksum(struct bytes data, char out[CONFIG_CHECKSUM_SIZE])
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned int len = 0;
@@ -110,7 +125,7 @@ static void checksum(struct bytes data, char out[65])
 static void finish_value(struct config_operation *op, void *arg)
 {
     struct text *data = arg;
-    char format[] = "json", source[] = "config", sum[65];
+    char format[] = "json", source[] = "config", sum[CONFIG_CHECKSUM_SIZE];
     if (op->kind == CONFIG_GET) {
         Config__Value value = CONFIG__VALUE__INIT;
         Config__GetResponse reply = CONFIG__GET_RESPONSE__INIT;
@@ -125,7 +140,7 @@ static void finish_value(struct config_operation *op, void *arg)
     Config__ReadResponse reply = CONFIG__READ_RESPONSE__INIT;
     char *namespace = arena_string(rpc_call_arena(op->call), op->namespace);
     char *path = arena_string(rpc_call_arena(op->call), op->path_text);
-    checksum(text_bytes(data), sum);
+    config_checksum(text_bytes(data), sum);
     set.data = data->data;
     set.checksum = sum;
     set.format = format;
@@ -152,9 +167,17 @@ static void answer_value(struct config_operation *op, json_t *root)
     text_deinit(&data);
 }
 
+static void finish_watch(struct config_operation *op, void *arg)
+{
+    config_watch_begin(op, arg, op->revision);
+}
+
 static void finish_changed(struct config_operation *op, void *arg)
 {
+    char revision[24];
+    int n = snprintf(revision, sizeof revision, "%llu", (unsigned long long)op->revision);
     (void)arg;
+    (void)rpc_call_add_trailer(op->call, "micro-revision", BYTES(revision, (size_t)n));
     Config__SetResponse set = CONFIG__SET_RESPONSE__INIT;
     Config__DeleteResponse deleted = CONFIG__DELETE_RESPONSE__INIT;
     rpc_call_reply(op->call, op->kind == CONFIG_SET ? &set.base : &deleted.base);
@@ -168,16 +191,32 @@ static bool again(struct config_operation *op, int status)
            !rpc_call_cancelled(op->call);
 }
 
+static void tell(struct config_operation *op)
+{
+    if (!op->before || !op->after)
+        return;
+    const struct config_made made = {.namespace = op->namespace,
+                                     .touched = op->path_text,
+                                     .before = op->before,
+                                     .after = op->after,
+                                     .revision = op->revision};
+    config_watch_tell(op->config, &made);
+    config_publish(op->config, &made);
+}
+
 static void on_written(void *arg, int status, const char *message, const ProtobufCMessage *reply)
 {
     struct config_operation *op = arg;
     (void)reply;
-    if (status == GRPC_OK)
+    if (status == GRPC_OK) {
+        tell(op);
         end(op, finish_changed, NULL);
-    else if (again(op, status))
+    } else if (again(op, status)) {
         write_tree(op);
-    else
+    } else {
+        config_watch_dismiss(op->config, op->namespace, "the outcome of a change is not known: watch again");
         fail_store(op, status, message);
+    }
 }
 
 static void write_tree(struct config_operation *op)
@@ -194,6 +233,16 @@ static void write_tree(struct config_operation *op)
         record.key = key;
         record.value.data = (uint8_t *)op->tree.data;
         record.value.len = op->tree.len;
+        Store__Field field = STORE__FIELD__INIT;
+        Store__Record__MetadataEntry entry = STORE__RECORD__METADATA_ENTRY__INIT, *metadata = &entry;
+        char name[] = REVISION, type[] = "uint64", digits[24];
+        snprintf(digits, sizeof digits, "%llu", (unsigned long long)op->revision);
+        field.type = type;
+        field.value = digits;
+        entry.key = name;
+        entry.value = &field;
+        record.metadata = &metadata;
+        record.n_metadata = 1;
         request.record = &record;
         request.options = &options;
         rc = micro_call(op->config->service, "store", "Store.Write", &request.base, &store__write_response__descriptor,
@@ -212,19 +261,48 @@ static void write_tree(struct config_operation *op)
         fail(op, rc == ERROR_MEMORY ? 507 : 503, error_code_name(rc));
 }
 
+static uint64_t next_revision(struct config *c, uint64_t before)
+{
+    uint64_t now = (uint64_t)world_wall(c->world) / 1000; /* microseconds */
+    return before < now ? now : before + 1;
+}
+
+static uint64_t revision_of(const Store__Record *record)
+{
+    for (size_t i = 0; i < record->n_metadata; i++)
+        if (strcmp(record->metadata[i]->key, REVISION) == 0 && record->metadata[i]->value)
+            return strtoull(record->metadata[i]->value->value, NULL, 10);
+    return 0;
+}
+
 static void change_tree(struct config_operation *op, json_t **root)
 {
     struct error err = ERROR_INIT;
+    struct config *c = op->config;
+    bool wanted = c->topic || config_watched(c, op->namespace), removed = false;
     int rc = 0;
-    if (op->kind == CONFIG_SET)
-        rc = config_tree_set(root, op->path, op->value, op->secret ? &op->config->key : NULL, op->namespace, &err);
-    else if (!config_tree_remove(*root, op->path) && op->path->count > 0) {
+    json_decref(op->before);
+    json_decref(op->after);
+    op->after = NULL;
+    op->before = wanted ? json_deep_copy(*root) : NULL;
+    if (wanted && !op->before)
+        rc = error_set(&err, ERROR_MEMORY, "out of memory");
+    else if (op->kind == CONFIG_SET)
+        rc = config_tree_set(root, op->path, op->value, op->secret ? &c->key : NULL, op->namespace, &err);
+    else
+        rc = config_tree_remove(*root, op->path, &removed, &err);
+    if (rc == 0 && op->kind == CONFIG_DELETE && !removed && op->path->count > 0) {
         end(op, finish_changed, NULL); /* nothing was there */
         return;
     }
+    op->revision = next_revision(c, op->revision);
     text_clear(&op->tree);
     if (rc == 0 && (op->kind == CONFIG_SET || op->path->count > 0))
         rc = config_tree_store(*root, &op->tree, &err);
+    if (rc == 0 && wanted) /* as it will be read again: with its names in order */
+        rc = op->tree.len ? config_tree_parse(text_bytes(&op->tree), &op->after, &err) : 0;
+    if (rc == 0 && wanted && !op->after && !(op->after = config_tree_new()))
+        rc = error_set(&err, ERROR_MEMORY, "out of memory");
     if (rc)
         fail_error(op, rc == ERROR_IO ? 500 : 400, &err);
     else
@@ -236,6 +314,7 @@ static void use_record(struct config_operation *op, const Store__ReadResponse *f
     struct error err = ERROR_INIT;
     json_t *root = NULL;
     int rc = 0;
+    op->revision = found && found->n_records == 1 ? revision_of(found->records[0]) : 0;
     if (found && found->n_records == 1)
         rc = config_tree_parse(BYTES(found->records[0]->value.data, found->records[0]->value.len), &root, &err);
     else if (!(root = config_tree_new()))
@@ -245,6 +324,8 @@ static void use_record(struct config_operation *op, const Store__ReadResponse *f
         fail_error(op, 500, &err);
     } else if (op->kind == CONFIG_GET || op->kind == CONFIG_READ) {
         answer_value(op, root);
+    } else if (op->kind == CONFIG_WATCH) {
+        end(op, finish_watch, root);
     } else {
         change_tree(op, &root);
     }
@@ -256,7 +337,7 @@ static void on_read(void *arg, int status, const char *message, const ProtobufCM
     struct config_operation *op = arg;
     if (status == GRPC_OK)
         use_record(op, (const Store__ReadResponse *)(const void *)reply);
-    else if (status == GRPC_NOT_FOUND && op->kind == CONFIG_SET)
+    else if (status == GRPC_NOT_FOUND && (op->kind == CONFIG_SET || op->kind == CONFIG_WATCH))
         use_record(op, NULL);
     else if (status == GRPC_NOT_FOUND)
         fail(op, 404, "Not found");
@@ -304,14 +385,19 @@ static void enter_lane(struct config_operation *op)
     }
     char namespace[CONFIG_NAMESPACE_MAX + 1]; /* the operation's copy goes with it */
     snprintf(namespace, sizeof namespace, "%s", op->namespace);
+    if (lane->count >= CONFIG_LANE_MAX) { /* it is not empty, so it stays */
+        micro_fail(op->call, 503, config_ids[op->kind], "too many changes of this namespace are waiting: try again");
+        return;
+    }
     *lane->end = op;
     lane->end = &op->next;
+    lane->count++;
     pump(c, namespace);
 }
 
 void config_operation_start(struct config_operation *op)
 {
-    if (op->kind == CONFIG_SET || op->kind == CONFIG_DELETE)
+    if (in_lane(op))
         enter_lane(op);
     else
         begin(op);

@@ -61,6 +61,40 @@ void config_key_deinit(struct config_key *k)
     OPENSSL_cleanse(k->bytes, sizeof k->bytes);
 }
 
+void config_wipe(struct text *t)
+{
+    if (t->data)
+        OPENSSL_cleanse(t->data, t->len);
+    text_deinit(t);
+}
+
+int config_key_check(const struct config_key *k, const char *path, struct error *err)
+{
+    static const char known[] = "micro's config", bound[] = "\x01"
+                                                            "check"; /* no namespace is called so */
+    struct text file = TEXT_INIT, plain = TEXT_INIT;
+    struct world_stat stat;
+    int rc = world_stat(k->world, path, &stat);
+    if (rc) {
+        error_set(err, rc, "cannot look at %s: %s", path, error_code_name(rc));
+    } else if (stat.exists) {
+        rc = world_read_file(k->world, path, KEY_FILE_MAX, &file, err);
+        if (rc == 0 &&
+            (config_unseal(k, bound, text_bytes(&file), &plain, NULL) != 0 || strcmp(text_string(&plain), known) != 0))
+            rc = error_set(err, ERROR_DENIED,
+                           "the config secret key is not the one used before: secrets stored under that one could not "
+                           "be read. Give the old key, or remove %s to go on without them",
+                           path);
+    } else {
+        rc = config_seal(k, bound, bytes_of(known), &file, err);
+        if (rc == 0)
+            rc = world_write_file(k->world, path, text_bytes(&file), true, err);
+    }
+    text_deinit(&file);
+    text_deinit(&plain);
+    return rc;
+}
+
 int config_seal(const struct config_key *k, const char *namespace, struct bytes plain, struct text *out,
                 struct error *err)
 {

@@ -167,6 +167,75 @@ static int put_json(struct text *out, json_t *value, int depth)
     return rc;
 }
 
+/* ---- finding, removing ------------------------------------------------------------------------------------------- */
+
+/* As many names of the path as lead through maps; *used says how many. NULL: nothing is there. */
+static json_t *find(json_t *root, const struct config_path *path, size_t count, size_t *used)
+{
+    json_t *node = root;
+    for (*used = 0; node && *used < count && !is_leaf(node); ++*used)
+        node = json_object_get(node, path->segments[*used]);
+    return node;
+}
+
+/* A leaf's value as JSON; NULL: it is not JSON, or secret. */
+static json_t *leaf_value(json_t *leaf)
+{
+    const json_t *value = json_object_get(leaf, "value");
+    if (json_is_true(json_object_get(leaf, "secret")))
+        return NULL;
+    return json_loadb(json_string_value(value), json_string_length(value), JSON_DECODE_ANY | JSON_REJECT_DUPLICATES,
+                      NULL);
+}
+
+/* ERROR_INVALID when the path leads through a leaf that is an array, which a change would put a map in the place of. A
+ * secret one cannot be told and is not looked into. */
+static int check_arrays(json_t *root, const struct config_path *path, struct error *err)
+{
+    size_t used = 0;
+    json_t *node = path->count > 0 ? find(root, path, path->count, &used) : NULL;
+    if (!node || used == path->count)
+        return 0;
+    json_t *value = leaf_value(node);
+    bool array = json_is_array(value);
+    json_decref(value);
+    if (!array)
+        return 0;
+    return error_set(err, ERROR_INVALID,
+                     "the path leads into an array at \"%s\": an array is set and removed as a whole",
+                     path->segments[used - 1]);
+}
+
+int config_tree_remove(json_t *root, const struct config_path *path, bool *removed, struct error *err)
+{
+    size_t used = 0;
+    if (path->count == 0) {
+        *removed = json_object_size(root) > 0 && json_object_clear(root) == 0;
+        return 0;
+    }
+    int rc = check_arrays(root, path, err);
+    json_t *parent = rc == 0 ? find(root, path, path->count - 1, &used) : NULL;
+    *removed = parent && used == path->count - 1 && !is_leaf(parent) &&
+               json_object_del(parent, path->segments[path->count - 1]) == 0;
+    return rc;
+}
+
+/* What a path finds inside a value: array elements by number, members of the maps in them by name. Borrowed. */
+static json_t *find_inside(json_t *value, const struct config_path *path, size_t from)
+{
+    for (size_t i = from; value && i < path->count; i++) {
+        const char *name = path->segments[i];
+        if (!json_is_array(value)) {
+            value = json_object_get(value, name);
+            continue;
+        }
+        size_t len = strspn(name, "0123456789");
+        bool number = len > 0 && len <= 9 && !name[len] && (len == 1 || name[0] != '0');
+        value = number ? json_array_get(value, strtoul(name, NULL, 10)) : NULL;
+    }
+    return value;
+}
+
 /* ---- setting ---------------------------------------------------------------------------------------------------- */
 
 struct setting {
@@ -241,6 +310,10 @@ int config_tree_set(json_t **root, const struct config_path *path, struct bytes 
     if (!parsed)
         return error_set(err, ERROR_SYNTAX, "the value is not JSON: line %d, column %d: %s", why.line, why.column,
                          why.text);
+    if (check_arrays(*root, path, err) != 0) {
+        json_decref(parsed);
+        return ERROR_INVALID;
+    }
     struct setting s = {.key = key, .namespace = namespace, .err = err};
     json_t *fresh = NULL, *holder = json_object();
     int rc = holder ? make_node(&s, parsed, (int)path->count, &fresh) : error_set(err, ERROR_MEMORY, "out of memory");
@@ -273,23 +346,7 @@ int config_tree_set(json_t **root, const struct config_path *path, struct bytes 
     return rc;
 }
 
-/* ---- finding, removing, showing --------------------------------------------------------------------------------- */
-
-static json_t *find(json_t *root, const struct config_path *path, size_t count)
-{
-    json_t *node = root;
-    for (size_t i = 0; node && i < count; i++)
-        node = is_leaf(node) ? NULL : json_object_get(node, path->segments[i]);
-    return node;
-}
-
-bool config_tree_remove(json_t *root, const struct config_path *path)
-{
-    if (path->count == 0)
-        return json_object_size(root) > 0 && json_object_clear(root) == 0;
-    json_t *parent = find(root, path, path->count - 1);
-    return parent && !is_leaf(parent) && json_object_del(parent, path->segments[path->count - 1]) == 0;
-}
+/* ---- showing ---------------------------------------------------------------------------------------------------- */
 
 struct showing {
     const struct config_key *key;
@@ -327,15 +384,45 @@ static int show(const struct showing *s, json_t *node, int depth)
     return rc;
 }
 
+/* Inside a leaf. Secrets are hidden whole: that something is there is not told either. */
+static int show_inside(const struct showing *s, json_t *leaf, const struct config_path *path, size_t from)
+{
+    struct text plain = TEXT_INIT;
+    bool secret = json_is_true(json_object_get(leaf, "secret"));
+    int rc = 0;
+    if (secret && !s->key) {
+        text_puts(s->out, "\"[secret]\"");
+        return 0;
+    }
+    struct showing whole = {.key = s->key, .namespace = s->namespace, .out = &plain, .err = s->err};
+    rc = show(&whole, leaf, 0);
+    if (rc == 0 && !text_ok(&plain))
+        rc = error_set(s->err, ERROR_MEMORY, "out of memory");
+    json_t *value = rc == 0 ? json_loadb(text_string(&plain), plain.len, JSON_DECODE_ANY, NULL) : NULL;
+    if (rc == 0 && !value)
+        rc = error_set(s->err, ERROR_INVALID, "a stored value is not JSON");
+    json_t *found = rc == 0 ? find_inside(value, path, from) : NULL;
+    if (found)
+        rc = put_json(s->out, found, 0);
+    else if (rc == 0)
+        text_puts(s->out, "null");
+    if (rc == ERROR_LIMIT)
+        error_set(s->err, rc, "the configuration is nested too deeply");
+    json_decref(value);
+    config_wipe(&plain);
+    return rc;
+}
+
 int config_tree_get(json_t *root, const struct config_path *path, const struct config_key *key, const char *namespace,
                     struct text *out, struct error *err)
 {
-    json_t *node = find(root, path, path->count);
+    size_t used = 0;
+    json_t *node = find(root, path, path->count, &used);
     if (!node) {
         text_puts(out, "null");
         return text_ok(out) ? 0 : error_set(err, ERROR_MEMORY, "out of memory");
     }
     struct showing s = {.key = key, .namespace = namespace, .out = out, .err = err};
-    int rc = show(&s, node, 0);
+    int rc = used < path->count ? show_inside(&s, node, path, used) : show(&s, node, 0);
     return rc == 0 && !text_ok(out) ? error_set(err, ERROR_MEMORY, "out of memory") : rc;
 }

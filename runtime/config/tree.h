@@ -3,7 +3,8 @@
  * an object, so the two cannot be confused.
  *
  * Paths are names joined by dots; the empty path is the root. Setting a map onto a map merges them, everything else
- * replaces; arrays are leaves. */
+ * replaces. An array is one leaf: a path may lead into it to read ("list.0.name", counted from 0), but it is set and
+ * removed as a whole; a path that leads into one is refused then. */
 #ifndef RUNTIME_CONFIG_TREE_H
 #define RUNTIME_CONFIG_TREE_H
 
@@ -36,7 +37,8 @@ int config_tree_store(json_t *root, struct text *out, struct error *err);
 /* `value` is JSON. `key` NULL: not secret. *root may become another object. */
 int config_tree_set(json_t **root, const struct config_path *path, struct bytes value, const struct config_key *key,
                     const char *namespace, struct error *err);
-bool config_tree_remove(json_t *root, const struct config_path *path); /* false: nothing was there */
+/* *removed: whether something was there. ERROR_INVALID: the path leads into an array. */
+int config_tree_remove(json_t *root, const struct config_path *path, bool *removed, struct error *err);
 /* The value at a path as JSON, "null" when nothing is there. Secrets read "[secret]", unless a key is given. */
 int config_tree_get(json_t *root, const struct config_path *path, const struct config_key *key, const char *namespace,
                     struct text *out, struct error *err);

@@ -46,6 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *path_text = strndup(path_bytes.len ? (const char *)path_bytes.data : "", path_bytes.len);
     struct config_path path;
     json_t *root = NULL;
+    bool removed = false;
     if (!path_text)
         return 0;
     if (config_path_parse(path_text, &path, NULL) == 0) {
@@ -58,7 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             must(strcmp(text_string(&shown), "null") != 0 || memmem(value.data, value.len, "null", 4));
             text_deinit(&shown);
             if (path.count > 0)
-                must(config_tree_remove(root, &path));
+                must(config_tree_remove(root, &path, &removed, NULL) == 0 && removed);
         }
         json_decref(root);
     }

@@ -127,19 +127,82 @@ static void children_named_like_the_format(void **state)
     json_decref(again);
 }
 
+/* An array is read by element, and changed as a whole. (v3 answers every path into one with its first element.) */
+static void arrays(void **state)
+{
+    (void)state;
+    struct config_path p;
+    struct error err = ERROR_INIT;
+    bool removed = true;
+    json_t *root = with("a.list", "[10,{\"b\":[true,\"x\"]},[[7]]]");
+    expect(root, "a.list", NULL, "[10,{\"b\":[true,\"x\"]},[[7]]]");
+    expect(root, "a.list.0", NULL, "10");
+    expect(root, "a.list.1", NULL, "{\"b\":[true,\"x\"]}");
+    expect(root, "a.list.1.b.1", NULL, "\"x\"");
+    expect(root, "a.list.2.0.0", NULL, "7");
+    expect(root, "a.list.3", NULL, "null");
+    expect(root, "a.list.00", NULL, "null");
+    expect(root, "a.list.-1", NULL, "null");
+    expect(root, "a.list.1e0", NULL, "null");
+    expect(root, "a.list.99999999999999999999", NULL, "null");
+    expect(root, "a.list.b", NULL, "null");
+    expect(root, "a.list.0.x", NULL, "null");
+    assert_int_equal(set(&root, "a.list.0", "11", NULL, &err), ERROR_INVALID);
+    assert_non_null(strstr(err.message, "array at \"list\""));
+    error_clear(&err);
+    assert_int_equal(set(&root, "a.list.1.b", "11", NULL, NULL), ERROR_INVALID);
+    assert_int_equal(config_path_parse("a.list.0", &p, NULL), 0);
+    assert_int_equal(config_tree_remove(root, &p, &removed, NULL), ERROR_INVALID);
+    assert_false(removed);
+    expect(root, "", NULL, "{\"a\":{\"list\":[10,{\"b\":[true,\"x\"]},[[7]]]}}");
+    assert_int_equal(set(&root, "a.list", "[1]", NULL, NULL), 0);
+    expect(root, "a.list.0", NULL, "1");
+    assert_int_equal(set(&root, "a", "{\"list\":{\"0\":2}}", NULL, NULL),
+                     0); /* numbers name members of a map as well */
+    expect(root, "a.list.0", NULL, "2");
+    /* A secret one is hidden whole. */
+    assert_int_equal(set(&root, "s", "[1,2]", &key, NULL), 0);
+    expect(root, "s.1", NULL, "\"[secret]\"");
+    expect(root, "s.1", &key, "2");
+    expect(root, "s.9", &key, "null");
+    json_decref(root);
+}
+
+static void key_check(void **state)
+{
+    (void)state;
+    struct world *w = sim_node(sim, "config");
+    struct config_key other;
+    struct error err = ERROR_INIT;
+    assert_int_equal(config_key_check(&key, "check", NULL), 0);
+    assert_int_equal(config_key_check(&key, "check", NULL), 0);
+    assert_int_equal(config_key_init(&other, w, NULL, "other.key", NULL), 0);
+    assert_int_equal(config_key_check(&other, "check", &err), ERROR_DENIED);
+    assert_non_null(strstr(err.message, "not the one used before"));
+    error_clear(&err);
+    assert_int_equal(world_write_file(w, "check", bytes_of("rubbish"), true, NULL), 0);
+    assert_int_equal(config_key_check(&key, "check", NULL), ERROR_DENIED);
+    config_key_deinit(&other);
+}
+
 static void removing(void **state)
 {
     (void)state;
     struct config_path p;
+    bool removed = false;
     json_t *root = with("a", "{\"b\":1,\"c\":{\"d\":2}}");
     assert_int_equal(config_path_parse("a.c.d", &p, NULL), 0);
-    assert_true(config_tree_remove(root, &p));
-    assert_false(config_tree_remove(root, &p));
+    assert_int_equal(config_tree_remove(root, &p, &removed, NULL), 0);
+    assert_true(removed);
+    assert_int_equal(config_tree_remove(root, &p, &removed, NULL), 0);
+    assert_false(removed);
     expect(root, "", NULL, "{\"a\":{\"b\":1,\"c\":{}}}");
     assert_int_equal(config_path_parse("a.b.x", &p, NULL), 0);
-    assert_false(config_tree_remove(root, &p));
+    assert_int_equal(config_tree_remove(root, &p, &removed, NULL), 0);
+    assert_false(removed);
     assert_int_equal(config_path_parse("", &p, NULL), 0);
-    assert_true(config_tree_remove(root, &p));
+    assert_int_equal(config_tree_remove(root, &p, &removed, NULL), 0);
+    assert_true(removed);
     expect(root, "", NULL, "{}");
     json_decref(root);
 }
@@ -249,6 +312,8 @@ int main(void)
         cmocka_unit_test(values),
         cmocka_unit_test(children_named_like_the_format),
         cmocka_unit_test(removing),
+        cmocka_unit_test(arrays),
+        cmocka_unit_test(key_check),
         cmocka_unit_test(secrets),
         cmocka_unit_test(key_file),
         cmocka_unit_test(refusals),

@@ -1,25 +1,18 @@
-/* The registry component: the table served, its changes streamed to watchers. A watcher that reads slower than changes
- * happen is let go with 503 instead of being remembered without bound; it lists and watches anew. */
+/* The registry component: the table served, its changes streamed to watchers (watch.h).
+ *
+ * Revisions begin at the wall clock's microseconds of the start and grow by one with each change, so that those of a
+ * later life are greater although nothing is kept. */
 #include "base/log.h"
 #include "runtime/registry/table.h"
+#include "runtime/registry/watch.h"
 #include "runtime/service/internal.h"
-
-#define WATCHERS_MAX 10000
-
-struct watcher {
-    struct rpc_call *call;
-    const char *service, *domain; /* of the request: live as long as the call */
-    struct watcher *next, **link;
-};
 
 struct registry {
     struct world *world;
     struct micro_service *service;
     struct registry_table table;
     struct world_timer expiry;
-    struct watcher *watchers;
-    size_t watcher_count;
-    bool draining;
+    struct watch watch;
 };
 
 static const char *domain_of(const Registry__Options *options)
@@ -45,11 +38,16 @@ static void look_for_expiry(void *arg)
         (void)world_timer_start(&r->expiry, next > now ? next - now : (uint64_t)SECOND);
 }
 
-static void reply_changed(struct registry *r, struct rpc_call *call)
+static void add_revision(struct registry *r, struct rpc_call *call)
 {
     char revision[24];
     int n = snprintf(revision, sizeof revision, "%llu", (unsigned long long)r->table.revision);
     (void)rpc_call_add_trailer(call, "micro-revision", BYTES(revision, (size_t)n));
+}
+
+static void reply_changed(struct registry *r, struct rpc_call *call)
+{
+    add_revision(r, call);
     Registry__EmptyResponse reply = REGISTRY__EMPTY_RESPONSE__INIT;
     rpc_call_reply(call, &reply.base);
 }
@@ -107,6 +105,17 @@ static void get_service(struct rpc_call *call, const ProtobufCMessage *request, 
         micro_fail(call, 507, id, "out of memory");
     else if (reply.n_services == 0)
         micro_fail(call, 404, id, "service not found");
+    else {
+        add_revision(r, call);
+        rpc_call_reply(call, &reply.base);
+    }
+}
+
+static void list_as_json(struct registry *r, struct rpc_call *call, const char *id, const char *domain)
+{
+    Registry__ListResponse reply = REGISTRY__LIST_RESPONSE__INIT;
+    if (registry_table_read(&r->table, domain, NULL, rpc_call_arena(call), &reply.services, &reply.n_services) != 0)
+        micro_fail(call, 507, id, "out of memory");
     else
         rpc_call_reply(call, &reply.base);
 }
@@ -119,25 +128,25 @@ static void list_services(struct rpc_call *call, const ProtobufCMessage *request
     const char *domain = domain_of(list->options);
     if (!micro_authorize(call, domain, id))
         return;
-    Registry__ListResponse reply = REGISTRY__LIST_RESPONSE__INIT;
-    int rc = registry_table_read(&r->table, domain, NULL, rpc_call_arena(call), &reply.services, &reply.n_services);
-    if (rc)
-        micro_fail(call, 507, id, "out of memory");
+    add_revision(r, call);
+    if (rpc_call_json(call)) {
+        list_as_json(r, call, id, domain);
+        return;
+    }
+    struct text packed = TEXT_INIT;
+    int rc = registry_table_pack(&r->table, domain, &packed);
+    if (rc == 0)
+        rc = rpc_call_send_bytes(call, text_bytes(&packed));
+    text_deinit(&packed);
+    if (rc == 0 || rc == ERROR_CANCELLED)
+        rpc_call_finish(call, GRPC_OK, "");
     else
-        rpc_call_reply(call, &reply.base);
+        micro_fail(call, 507, id, rc == ERROR_LIMIT ? "the list is larger than a message may be" : "out of memory");
 }
 
 /* ---- watching --------------------------------------------------------------------------------------------------- */
 
-static void watcher_remove(struct registry *r, struct watcher *w)
-{
-    *w->link = w->next;
-    if (w->next)
-        w->next->link = w->link;
-    r->watcher_count--;
-}
-
-static void watch(struct rpc_call *call, const ProtobufCMessage *request, void *context)
+static void watch_changes(struct rpc_call *call, const ProtobufCMessage *request, void *context)
 {
     static const char id[] = "registry.Registry.Watch";
     struct registry *r = context;
@@ -145,30 +154,19 @@ static void watch(struct rpc_call *call, const ProtobufCMessage *request, void *
     const char *domain = domain_of(wanted->options);
     if (!micro_authorize(call, domain, id))
         return;
-    if (r->draining || r->watcher_count >= WATCHERS_MAX) {
-        micro_fail(call, 503, id, r->draining ? "the registry is shutting down" : "too many watchers");
-        return;
-    }
-    struct watcher *w = ARENA_NEW(rpc_call_arena(call), struct watcher);
-    if (!w) {
-        micro_fail(call, 507, id, "out of memory");
-        return;
-    }
-    *w = (struct watcher){
-        .call = call, .service = wanted->service, .domain = domain, .next = r->watchers, .link = &r->watchers};
-    if (w->next)
-        w->next->link = &w->next;
-    r->watchers = w;
-    r->watcher_count++;
-    rpc_call_set_user(call, w);
+    watch_add(&r->watch, call, wanted->service, domain, r->table.revision);
 }
 
-static void watch_cancelled(struct rpc_call *call, void *context)
+static void on_watch_writable(struct rpc_call *call, void *context)
 {
-    struct watcher *w = rpc_call_user(call);
-    if (w)
-        watcher_remove(context, w);
-    rpc_call_finish(call, GRPC_CANCELLED, "");
+    struct registry *r = context;
+    watch_writable(&r->watch, call);
+}
+
+static void on_watch_cancelled(struct rpc_call *call, void *context)
+{
+    struct registry *r = context;
+    watch_cancelled(&r->watch, call);
 }
 
 static void on_change(void *arg, const char *action, const char *domain, Registry__Service *service)
@@ -180,27 +178,8 @@ static void on_change(void *arg, const char *action, const char *domain, Registr
     result.action = word;
     result.service = service;
     result.timestamp = world_wall(r->world) / SECOND;
-    for (struct watcher *w = r->watchers, *next; w; w = next) {
-        next = w->next;
-        bool wanted = (strcmp(w->domain, "*") == 0 || strcmp(w->domain, domain) == 0) &&
-                      (!w->service[0] || strcmp(w->service, service->name) == 0);
-        if (!wanted)
-            continue;
-        if (rpc_call_busy(w->call) || rpc_call_send(w->call, &result.base) != 0) {
-            watcher_remove(r, w);
-            micro_fail(w->call, 503, "registry.Registry.Watch", "the watcher reads too slowly: list and watch again");
-        }
-    }
-}
-
-static void dismiss_watchers(struct registry *r)
-{
-    r->draining = true;
-    while (r->watchers) {
-        struct watcher *w = r->watchers;
-        watcher_remove(r, w);
-        rpc_call_finish(w->call, GRPC_OK, "");
-    }
+    result.revision = r->table.revision;
+    watch_tell(&r->watch, domain, &result);
 }
 
 /* ---- the component ---------------------------------------------------------------------------------------------- */
@@ -225,8 +204,9 @@ static const struct rpc_method methods[] = {
     {.name = "Watch",
      .input = &registry__watch_request__descriptor,
      .output = &registry__result__descriptor,
-     .unary = watch,
-     .cancelled = watch_cancelled},
+     .unary = watch_changes,
+     .writable = on_watch_writable,
+     .cancelled = on_watch_cancelled},
 };
 static const struct rpc_service registry_service = {
     .name = "registry.Registry", .methods = methods, .method_count = sizeof methods / sizeof methods[0]};
@@ -235,7 +215,7 @@ static void registry_stop(void *state)
 {
     struct registry *r = state;
     world_timer_stop(&r->expiry);
-    dismiss_watchers(r);
+    watch_close(&r->watch);
     micro_service_free(r->service);
     registry_table_deinit(&r->table);
     free(r);
@@ -249,6 +229,8 @@ static int registry_start(struct world *w, const struct micro_options *options, 
     r->world = w;
     world_timer_init(&r->expiry, w, look_for_expiry, r);
     registry_table_init(&r->table, on_change, r);
+    r->table.revision = (uint64_t)(world_wall(w) / MICROSECOND);
+    watch_init(&r->watch);
     struct micro_service_config config = {
         .name = "registry", .access = MICRO_OWN_RULES, .no_registration = true, .options = options};
     int rc = micro_service_new(w, &config, &r->service, err);
@@ -271,7 +253,7 @@ static int registry_start(struct world *w, const struct micro_options *options, 
 static void registry_drain(void *state, uint64_t grace, void (*done)(void *arg), void *arg)
 {
     struct registry *r = state;
-    dismiss_watchers(r);
+    watch_close(&r->watch);
     micro_service_drain(r->service, grace, done, arg);
 }
 

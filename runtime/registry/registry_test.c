@@ -11,6 +11,8 @@
 #include "runtime/service/service.h"
 #include "runtime/service/test_calls.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define GET        "/registry.Registry/GetService"
@@ -179,13 +181,207 @@ static void registry_restart(void **state)
     end(&f);
 }
 
+/* ---- watching --------------------------------------------------------------------------------------------------- */
+
+/* A service of one node; `padding` bytes of metadata make the change that much larger. */
+static void change(struct fixture *f, struct rpc_channel *channel, const char *name, int generation, size_t padding)
+{
+    struct text json = TEXT_INIT, bearer = TEXT_INIT;
+    text_printf(&bearer, "Bearer %s", f->token);
+    text_printf(&json,
+                "{\"name\":\"%s\",\"version\":\"1\",\"nodes\":[{\"id\":\"%s-1\",\"address\":\"%s:1\","
+                "\"metadata\":{\"g\":\"%d\",\"padding\":\"",
+                name, name, name, generation);
+    for (size_t i = 0; i < padding; i++)
+        text_char(&json, 'x');
+    text_puts(&json, "\"}}]}");
+    const struct grpc_header header = {bytes_of("authorization"), text_bytes(&bearer)};
+    const struct rpc_request request = {.path = generation >= 0 ? "/registry.Registry/Register"
+                                                                : "/registry.Registry/Deregister",
+                                        .metadata = {&header, 1},
+                                        .content_type = "application/grpc+json",
+                                        .wait_for_ready = true,
+                                        .message = text_bytes(&json),
+                                        .has_message = true};
+    struct rpc_answer answer = {0};
+    assert_int_equal(rpc_unary_wait(f->system.client, channel, &request, &answer, NULL), 0);
+    assert_int_equal(answer.reply.status, GRPC_OK);
+    rpc_answer_deinit(&answer);
+    text_deinit(&json);
+    text_deinit(&bearer);
+}
+
+struct view {
+    json_t *services; /* name -> generation */
+    uint64_t revision;
+};
+
+static const char *generation_of(const json_t *service)
+{
+    const json_t *node = json_array_get(json_object_get(service, "nodes"), 0);
+    return json_string_value(json_object_get(json_object_get(node, "metadata"), "g"));
+}
+
+static void list(struct fixture *f, struct rpc_channel *channel, struct view *v)
+{
+    struct text bearer = TEXT_INIT;
+    text_printf(&bearer, "Bearer %s", f->token);
+    const struct grpc_header header = {bytes_of("authorization"), text_bytes(&bearer)};
+    const struct rpc_request request = {.path = "/registry.Registry/ListServices",
+                                        .metadata = {&header, 1},
+                                        .content_type = "application/grpc+json",
+                                        .wait_for_ready = true,
+                                        .message = bytes_of("{\"options\":{\"domain\":\"*\"}}"),
+                                        .has_message = true};
+    struct rpc_answer answer = {0};
+    assert_int_equal(rpc_unary_wait(f->system.client, channel, &request, &answer, NULL), 0);
+    assert_int_equal(answer.reply.status, GRPC_OK);
+    struct bytes revision = grpc_metadata_get(answer.reply.trailers, "micro-revision");
+    char number[32];
+    snprintf(number, sizeof number, "%.*s", (int)revision.len, (const char *)revision.data);
+    v->revision = strtoull(number, NULL, 10);
+    assert_true(v->revision > 0);
+    v->services = json_object();
+    json_t *root = json_loadb((const char *)answer.reply.body.data, answer.reply.body.len, 0, NULL);
+    const json_t *all = json_object_get(root, "services");
+    for (size_t i = 0; i < json_array_size(all); i++) {
+        const json_t *s = json_array_get(all, i);
+        if (generation_of(s))
+            json_object_set_new(v->services, json_string_value(json_object_get(s, "name")),
+                                json_string(generation_of(s)));
+    }
+    json_decref(root);
+    rpc_answer_deinit(&answer);
+    text_deinit(&bearer);
+}
+
+/* Changes behind the list's revision, applied to it; each must be the one after the last. */
+static void replay(struct view *v, const char *lines)
+{
+    uint64_t last = 0;
+    while (*lines) {
+        size_t len = strcspn(lines, "\n");
+        json_t *event = json_loadb(lines, len, 0, NULL);
+        const json_t *service = json_object_get(event, "service");
+        const char *name = json_string_value(json_object_get(service, "name"));
+        uint64_t revision = strtoull(json_string_value(json_object_get(event, "revision")), NULL, 10);
+        assert_true(last == 0 || revision == last + 1); /* no gap, no duplicate */
+        last = revision;
+        if (revision > v->revision && strcmp(json_string_value(json_object_get(event, "action")), "delete") == 0)
+            json_object_del(v->services, name);
+        else if (revision > v->revision && generation_of(service))
+            json_object_set_new(v->services, name, json_string(generation_of(service)));
+        json_decref(event);
+        lines += len + (lines[len] == '\n');
+    }
+}
+
+/* Who watches first, lists then, and drops what the list has already, knows what the registry knows. */
+static void watching_and_listing_fit(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        struct fixture f;
+        struct rpc_channel *channel;
+        struct test_stream watch;
+        struct view before = {0}, after = {0};
+        struct random r;
+        begin(&f, 20 + seed);
+        random_seed(&r, seed);
+        const struct rpc_channel_options options = {.addresses = "registry:8000"};
+        assert_int_equal(rpc_channel_new(f.system.client, &options, &channel, NULL), 0);
+        for (int i = 0; i < 60; i++) {
+            char name[16];
+            snprintf(name, sizeof name, "s%d", (int)random_below(&r, 8));
+            if (i == 20)
+                test_stream_open(&watch, &f.system, "registry", "/registry.Registry/Watch", f.token,
+                                 "{\"options\":{\"domain\":\"*\"}}");
+            if (i == 20 + (int)seed * 4)
+                list(&f, channel, &before);
+            change(&f, channel, name, random_below(&r, 4) ? i : -1, 0);
+        }
+        list(&f, channel, &after);
+        sim_run_for(f.system.sim, (uint64_t)SECOND);
+        assert_true(watch.messages > 20);
+        replay(&before, text_string(&watch.lines));
+        assert_true(json_equal(before.services, after.services));
+        json_decref(before.services);
+        json_decref(after.services);
+        test_stream_close(&watch);
+        rpc_channel_free(channel);
+        end(&f);
+    }
+}
+
+/* A watcher that pauses hears everything later, up to a limit; then it is let go, the others are not. */
+static void slow_watchers(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct rpc_channel *channel;
+    struct test_stream slow, quick;
+    begin(&f, 8);
+    const struct rpc_channel_options options = {.addresses = "registry:8000"};
+    assert_int_equal(rpc_channel_new(f.system.client, &options, &channel, NULL), 0);
+    test_stream_open(&slow, &f.system, "registry", "/registry.Registry/Watch", f.token, "{\"service\":\"big\"}");
+    test_stream_open(&quick, &f.system, "registry", "/registry.Registry/Watch", f.token, "{\"service\":\"big\"}");
+    rpc_stream_pause(slow.stream);
+    for (int i = 0; i < 60; i++)
+        change(&f, channel, "big", i, 100000);
+    test_stream_wait(&quick, 60);
+    assert_true(slow.messages < 60);
+    rpc_stream_resume(slow.stream);
+    test_stream_wait(&slow, 60);
+    assert_string_equal(text_string(&slow.lines), text_string(&quick.lines));
+    rpc_stream_pause(slow.stream);
+    for (int i = 0; i < 250; i++)
+        change(&f, channel, "big", 1000 + i, 100000);
+    rpc_stream_resume(slow.stream);
+    test_stream_wait(&slow, 0);
+    assert_int_equal(slow.status, GRPC_UNAVAILABLE);
+    test_stream_wait(&quick, 310);
+    assert_int_equal(quick.messages, 310);
+    assert_false(quick.ended);
+    test_stream_close(&slow);
+    test_stream_close(&quick);
+    rpc_channel_free(channel);
+    end(&f);
+}
+
+/* A restarted registry's revisions are greater than those of its life before. */
+static void revisions_grow_over_restarts(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct rpc_channel *channel;
+    struct view before = {0}, after = {0};
+    begin(&f, 9);
+    const struct rpc_channel_options options = {.addresses = "registry:8000"};
+    assert_int_equal(rpc_channel_new(f.system.client, &options, &channel, NULL), 0);
+    for (int i = 0; i < 50; i++)
+        change(&f, channel, "s", i, 0);
+    list(&f, channel, &before);
+    sim_crash(f.system.sim, "registry");
+    sim_run_for(f.system.sim, (uint64_t)SECOND);
+    sim_system_start(&f.system, "registry");
+    sim_system_wait(&f.system, "registry");
+    list(&f, channel, &after);
+    assert_true(after.revision > before.revision);
+    json_decref(before.services);
+    json_decref(after.services);
+    rpc_channel_free(channel);
+    end(&f);
+}
+
 int main(void)
 {
     log_set_level(LOG_OFF);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lookups),          cmocka_unit_test(access_rules), cmocka_unit_test(silent_death),
-        cmocka_unit_test(heartbeats),       cmocka_unit_test(orderly_stop), cmocka_unit_test(quick_restart),
-        cmocka_unit_test(registry_restart),
+        cmocka_unit_test(lookups),          cmocka_unit_test(access_rules),
+        cmocka_unit_test(silent_death),     cmocka_unit_test(heartbeats),
+        cmocka_unit_test(orderly_stop),     cmocka_unit_test(quick_restart),
+        cmocka_unit_test(registry_restart), cmocka_unit_test(watching_and_listing_fit),
+        cmocka_unit_test(slow_watchers),    cmocka_unit_test(revisions_grow_over_restarts),
     };
     int failed = cmocka_run_group_tests_name("registry", tests, NULL, NULL);
     micro_pool_free();

@@ -7,13 +7,16 @@
 #include <string.h>
 
 struct node {
+    struct due_entry due; /* first; those that stay for ever are there too, at the end of time */
+    struct version *version;
     Registry__Node *message;
-    uint64_t expires; /* UINT64_MAX: never */
 };
 
 struct version {
+    struct registry_group *group;
     Registry__Service *definition; /* without nodes and options */
-    ARRAY(struct node) nodes;
+    ARRAY(struct node *) nodes;
+    struct text packed; /* with its nodes, for lists; empty: to be made */
 };
 
 struct registry_group {
@@ -34,11 +37,19 @@ static void free_message(ProtobufCMessage *m)
         protobuf_c_message_free_unpacked(m, NULL);
 }
 
+static void node_free(struct node *n)
+{
+    if (n->message)
+        free_message(&n->message->base);
+    free(n);
+}
+
 static void version_free(struct version *v)
 {
     for (size_t i = 0; i < v->nodes.count; i++)
-        free_message(&v->nodes.items[i].message->base);
+        node_free(v->nodes.items[i]);
     array_deinit(&v->nodes);
+    text_deinit(&v->packed);
     if (v->definition)
         free_message(&v->definition->base);
     free(v);
@@ -59,6 +70,7 @@ void registry_table_deinit(struct registry_table *t)
     for (struct map_entry *e = map_first(&t->groups); e; e = map_next(e))
         group_free(map_value(e));
     map_deinit(&t->groups);
+    due_deinit(&t->expiring);
 }
 
 /* A deep copy on the heap, by packing. */
@@ -139,8 +151,8 @@ static struct version *find_version(const struct registry_group *g, const char *
 static struct node *find_node(struct version *v, const char *id)
 {
     for (size_t i = 0; i < v->nodes.count; i++)
-        if (strcmp(v->nodes.items[i].message->id, id) == 0)
-            return &v->nodes.items[i];
+        if (strcmp(v->nodes.items[i]->message->id, id) == 0)
+            return v->nodes.items[i];
     return NULL;
 }
 
@@ -159,16 +171,17 @@ static Registry__Service *view(const struct registry_group *g, const struct vers
     options->domain = g->domain;
     s->options = options;
     for (size_t i = 0; i < v->nodes.count; i++)
-        nodes[i] = v->nodes.items[i].message;
+        nodes[i] = v->nodes.items[i]->message;
     s->nodes = nodes;
     s->n_nodes = v->nodes.count;
     return s;
 }
 
-static void tell(struct registry_table *t, const char *action, const struct registry_group *g, const struct version *v,
+static void tell(struct registry_table *t, const char *action, const struct registry_group *g, struct version *v,
                  Registry__Node **only, size_t only_count)
 {
     t->revision++;
+    text_deinit(&v->packed);
     if (!t->changed)
         return;
     struct arena arena = ARENA_INIT;
@@ -208,28 +221,82 @@ int registry_table_read(struct registry_table *t, const char *domain, const char
     return 0;
 }
 
+static void put_length(struct text *out, size_t length)
+{
+    for (; length >= 0x80; length >>= 7)
+        text_char(out, (char)(uint8_t)((length & 0x7f) | 0x80));
+    text_char(out, (char)(uint8_t)length);
+}
+
+static int pack_version(const struct registry_group *g, struct version *v)
+{
+    struct arena arena = ARENA_INIT;
+    const Registry__Service *s = view(g, v, &arena);
+    int rc = s ? pb_pack(&s->base, &v->packed) : ERROR_MEMORY;
+    if (rc == 0 && !text_ok(&v->packed))
+        rc = ERROR_MEMORY;
+    if (rc)
+        text_deinit(&v->packed);
+    arena_deinit(&arena);
+    return rc;
+}
+
+int registry_table_pack(struct registry_table *t, const char *domain, struct text *out)
+{
+    const char services_tag = 1 << 3 | 2; /* ListResponse.services, length-delimited */
+    bool everywhere = strcmp(domain, "*") == 0;
+    for (struct map_entry *e = map_first(&t->groups); e; e = map_next(e)) {
+        struct registry_group *g = map_value(e);
+        if (!everywhere && strcmp(g->domain, domain) != 0)
+            continue;
+        for (size_t i = 0; i < g->versions.count; i++) {
+            struct version *v = g->versions.items[i];
+            int rc = v->packed.len ? 0 : pack_version(g, v);
+            if (rc)
+                return rc;
+            text_char(out, services_tag);
+            put_length(out, v->packed.len);
+            text_add(out, v->packed.data, v->packed.len);
+        }
+    }
+    return text_ok(out) ? 0 : ERROR_MEMORY;
+}
+
 /* ---- changes ---------------------------------------------------------------------------------------------------- */
 
-/* Removes what `gone` says yes to, tells it, and drops what became empty. */
+/* Removes what `gone` says yes to, and tells it. */
 static int remove_nodes(struct registry_table *t, struct registry_group *g, struct version *v,
                         bool (*gone)(const struct node *n, const void *arg), const void *arg)
 {
     size_t count = 0, kept = 0;
-    Registry__Node **removed = calloc(v->nodes.count + 1, sizeof *removed);
-    if (!removed)
+    for (size_t i = 0; i < v->nodes.count; i++)
+        count += gone(v->nodes.items[i], arg);
+    if (count == 0)
+        return 0;
+    struct node **removed = calloc(count, sizeof *removed);
+    Registry__Node **messages = calloc(count, sizeof *messages);
+    if (!removed || !messages) {
+        free(removed);
+        free(messages);
         return ERROR_MEMORY;
+    }
+    count = 0;
     for (size_t i = 0; i < v->nodes.count; i++) {
-        if (gone(&v->nodes.items[i], arg))
-            removed[count++] = v->nodes.items[i].message;
-        else
-            v->nodes.items[kept++] = v->nodes.items[i];
+        struct node *n = v->nodes.items[i];
+        if (gone(n, arg)) {
+            due_remove(&t->expiring, &n->due);
+            messages[count] = n->message;
+            removed[count++] = n;
+        } else {
+            v->nodes.items[kept++] = n;
+        }
     }
     v->nodes.count = kept;
-    if (count > 0)
-        tell(t, "delete", g, v, removed, count);
+    tell(t, "delete", g, v, messages, count);
     for (size_t i = 0; i < count; i++)
-        free_message(&removed[i]->base);
+        node_free(removed[i]);
     free(removed);
+    free(messages);
     return 0;
 }
 
@@ -276,29 +343,41 @@ static bool replaced_by(const struct node *n, const void *arg)
            strcmp(n->message->id, by->id) != 0;
 }
 
+/* A node nobody had. The caller has seen to the room in v->nodes. */
+static bool add_node(struct registry_table *t, struct version *v, ProtobufCMessage *message, uint64_t expires)
+{
+    struct node *n = calloc(1, sizeof *n);
+    if (!n || !due_put(&t->expiring, &n->due, expires)) {
+        free(n);
+        return false;
+    }
+    n->version = v;
+    n->message = (Registry__Node *)(void *)message;
+    v->nodes.items[v->nodes.count++] = n;
+    return true;
+}
+
 /* One node put in or refreshed; *changed when a reader could tell. */
 static int put_node(struct registry_table *t, struct registry_group *g, struct version *v, const Registry__Node *n,
                     uint64_t expires, bool *changed)
 {
     struct node *old = find_node(v, n->id);
     if (old && pb_equal(&old->message->base, &n->base)) {
-        old->expires = expires;
+        due_move(&t->expiring, &old->due, expires);
         return 0;
     }
     if (!old && v->nodes.count >= REGISTRY_NODES_MAX)
         return ERROR_LIMIT;
     ProtobufCMessage *copy = copy_message(&n->base);
-    if (!copy || !array_reserve(&v->nodes, v->nodes.count + 1)) {
+    if (!copy || !array_reserve(&v->nodes, v->nodes.count + 1) || (!old && !add_node(t, v, copy, expires))) {
         free_message(copy);
         return ERROR_MEMORY;
     }
-    struct node fresh = {.message = (Registry__Node *)(void *)copy, .expires = expires};
     *changed = true;
     if (old) {
         free_message(&old->message->base);
-        *old = fresh;
-    } else {
-        v->nodes.items[v->nodes.count++] = fresh;
+        old->message = (Registry__Node *)(void *)copy;
+        due_move(&t->expiring, &old->due, expires);
     }
     return remove_nodes(t, g, v, replaced_by, n);
 }
@@ -314,6 +393,7 @@ static struct version *make_version(struct registry_table *t, struct registry_gr
         free(v);
         return NULL;
     }
+    v->group = g;
     v->definition = (Registry__Service *)(void *)copy;
     t->versions++;
     return v;
@@ -397,31 +477,19 @@ int registry_table_deregister(struct registry_table *t, const char *domain, cons
 static bool is_due(const struct node *n, const void *arg)
 {
     const uint64_t *now = arg;
-    return n->expires <= *now;
+    return n->due.at <= *now;
 }
 
 uint64_t registry_table_expire(struct registry_table *t, uint64_t now)
 {
-    uint64_t next = UINT64_MAX;
-    for (struct map_entry *e = map_first(&t->groups), *after; e; e = after) {
-        after = map_next(e);
-        struct registry_group *g = map_value(e);
-        for (size_t i = g->versions.count; i-- > 0;) {
-            struct version *v = g->versions.items[i];
-            bool due = false;
-            for (size_t k = 0; k < v->nodes.count && !due; k++)
-                due = v->nodes.items[k].expires <= now;
-            if (due)
-                (void)remove_nodes(t, g, v, is_due, &now); /* without memory: at the next look */
-            for (size_t k = 0; k < v->nodes.count; k++)
-                if (v->nodes.items[k].expires < next)
-                    next = v->nodes.items[k].expires;
-            if (v->nodes.count == 0 && g->versions.count == 1) {
-                drop_version_if_empty(t, g, v);
-                break; /* the group is gone with its last version */
-            }
-            drop_version_if_empty(t, g, v);
-        }
+    for (;;) {
+        struct due_entry *first = due_first(&t->expiring);
+        if (!first || first->at > now)
+            return first ? first->at : UINT64_MAX;
+        struct version *v = ((struct node *)first)->version;
+        struct registry_group *g = v->group;
+        if (remove_nodes(t, g, v, is_due, &now) != 0)
+            return now + (uint64_t)SECOND; /* without memory: at the next look */
+        drop_version_if_empty(t, g, v);
     }
-    return next;
 }

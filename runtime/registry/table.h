@@ -13,19 +13,22 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/map.h"
+#include "base/text.h"
 #include "proto/registry/registry.pb-c.h"
+#include "runtime/registry/due.h"
 
 #include <stdint.h>
 
-#define REGISTRY_VERSIONS_MAX 10000 /* in all domains together */
-#define REGISTRY_NODES_MAX    10000 /* of one version */
-#define REGISTRY_NAME_MAX     256   /* bytes of a domain, and of a service's name, version, node id, address */
+#define REGISTRY_VERSIONS_MAX 100000 /* in all domains together */
+#define REGISTRY_NODES_MAX    10000  /* of one version */
+#define REGISTRY_NAME_MAX     256    /* bytes of a domain, and of a service's name, version, node id, address */
 #define REGISTRY_TTL_MAX      INT64_C(31536000) /* seconds: a year */
 
 struct registry_table {
-    struct map groups; /* domain NUL name -> struct registry_group */
+    struct map groups;   /* domain NUL name -> struct registry_group */
+    struct due expiring; /* nodes */
     size_t versions;
-    uint64_t revision; /* counts changes */
+    uint64_t revision; /* counts changes; set by the owner before the first, so that a later life counts on */
     void (*changed)(void *arg, const char *action, const char *domain, Registry__Service *service);
     void *arg;
 };
@@ -47,5 +50,8 @@ uint64_t registry_table_expire(struct registry_table *t, uint64_t now);
 /* Versions of a service (NULL: of all) in a domain ("*": in all), as an array in the arena. */
 int registry_table_read(struct registry_table *t, const char *domain, const char *name, struct arena *arena,
                         Registry__Service ***out, size_t *count);
+/* All of a domain, appended as the bytes of a ListResponse. What did not change since the last time is not packed
+ * again. */
+int registry_table_pack(struct registry_table *t, const char *domain, struct text *out);
 
 #endif

@@ -6,9 +6,11 @@
 #include <cmocka.h>
 
 #include "base/failing.h"
+#include "base/random.h"
 #include "base/text.h"
 #include "base/units.h"
 #include "runtime/registry/table.h"
+#include "wire/pb.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -215,6 +217,91 @@ static void refusals(void **state)
     error_clear(&err);
 }
 
+/* v3 refreshed only the new node of a batch, and let the others of it expire. */
+static void a_batch_refreshes_all_of_it(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "micro", "a", "1", "n1", "h:1", NULL, 90, 0, NULL);
+    put(f, "micro", "a", "1", "n2", "h:2", NULL, 90, 0, NULL);
+    put(f, "micro", "a", "1", "other", "h:9", NULL, 90, 0, NULL);
+    char words[7][8] = {"a", "1", "n1", "n2", "n3", "h:1", "h:2"}, third[] = "h:3";
+    Registry__Node n[3] = {REGISTRY__NODE__INIT, REGISTRY__NODE__INIT, REGISTRY__NODE__INIT};
+    Registry__Node *ns[] = {&n[0], &n[1], &n[2]};
+    Registry__Service s = REGISTRY__SERVICE__INIT;
+    s.name = words[0];
+    s.version = words[1];
+    for (size_t i = 0; i < 3; i++)
+        n[i].id = words[2 + i];
+    n[0].address = words[5];
+    n[1].address = words[6];
+    n[2].address = third;
+    s.nodes = ns;
+    s.n_nodes = 3;
+    text_clear(&f->events);
+    assert_int_equal(registry_table_register(&f->table, "micro", &s, 90, 60 * second, NULL), 0);
+    expect(f, "update micro/a@1:n1,n2,other,n3;");
+    assert_int_equal(registry_table_expire(&f->table, 90 * second), 150 * second);
+    expect(f, "delete micro/a@1:other;");
+    assert_true(registry_table_expire(&f->table, 150 * second) == UINT64_MAX);
+    expect(f, "delete micro/a@1:n1,n2,n3;"); /* what is due at one time is one event */
+}
+
+/* What is packed for lists is what a reader sees, and follows every change. */
+static void packed_lists(void **state)
+{
+    struct fixture *f = *state;
+    for (int step = 0; step < 6; step++) {
+        if (step < 3)
+            put(f, step == 2 ? "other" : "micro", step ? "b" : "a", "1", "n1", "h:1", "A.B", 90, 0, NULL);
+        else if (step == 3)
+            put(f, "micro", "a", "1", "n1", "h:1", "A.C", 90, 0, NULL);
+        else if (step == 4)
+            put(f, "micro", "a", "1", "n2", "h:2", "A.C", 30, 0, NULL);
+        else
+            (void)registry_table_expire(&f->table, 30 * second);
+        static const char *const domains[] = {"micro", "other", "*", "nowhere"};
+        for (size_t i = 0; i < 4; i++) {
+            struct arena arena = ARENA_INIT;
+            struct text packed = TEXT_INIT;
+            ProtobufCMessage *m = NULL;
+            Registry__ListResponse seen = REGISTRY__LIST_RESPONSE__INIT;
+            assert_int_equal(registry_table_pack(&f->table, domains[i], &packed), 0);
+            assert_int_equal(pb_unpack(&registry__list_response__descriptor, text_bytes(&packed), &arena, &m, NULL), 0);
+            assert_int_equal(registry_table_read(&f->table, domains[i], NULL, &arena, &seen.services, &seen.n_services),
+                             0);
+            assert_true(pb_equal(m, &seen.base));
+            text_deinit(&packed);
+            arena_deinit(&arena);
+        }
+    }
+}
+
+/* Entries put in, moved and taken out in any order come out by their times. */
+static void what_is_due(void **state)
+{
+    (void)state;
+    struct due d = {0};
+    struct due_entry entries[500] = {{0}};
+    struct random r;
+    random_seed(&r, 1);
+    for (int i = 0; i < 20000; i++) {
+        struct due_entry *e = &entries[random_below(&r, 500)];
+        uint64_t at = random_below(&r, 1000);
+        if (!e->slot)
+            assert_true(due_put(&d, e, at));
+        else if (random_below(&r, 3))
+            due_move(&d, e, at);
+        else
+            due_remove(&d, e);
+        uint64_t least = UINT64_MAX;
+        for (size_t k = 0; k < 500; k++)
+            if (entries[k].slot && entries[k].at < least)
+                least = entries[k].at;
+        assert_true(due_first(&d) ? due_first(&d)->at == least : least == UINT64_MAX);
+    }
+    due_deinit(&d);
+}
+
 /* Every allocation fails once: what was refused has left nothing behind that a later call trips over. */
 static void memory_runs_out(void **state)
 {
@@ -230,6 +317,10 @@ static void memory_runs_out(void **state)
             rc = put(&f, "micro", "b", "1", "n3", "h:3", NULL, 10, 0, NULL);
         if (rc == 0)
             (void)registry_table_expire(&f.table, 20 * second);
+        struct text packed = TEXT_INIT;
+        if (rc == 0)
+            rc = registry_table_pack(&f.table, "micro", &packed);
+        text_deinit(&packed);
         if (rc == 0)
             rc = take(&f, "a", "1", NULL);
         bool hit = failing_hit();
@@ -253,6 +344,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(restart_replaces_the_node, set_up, tear_down),
         cmocka_unit_test_setup_teardown(deregistering, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refusals, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_batch_refreshes_all_of_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(packed_lists, set_up, tear_down),
+        cmocka_unit_test(what_is_due),
         cmocka_unit_test(memory_runs_out),
     };
     return cmocka_run_group_tests_name("registry table", tests, NULL, NULL);

@@ -84,7 +84,8 @@ static void output(void *arg, int fd, struct bytes line)
     struct child *c = arg;
     char *kept = c->lines[c->line_count % CHILD_LINES];
     size_t len = line.len < CHILD_LINE_MAX - 1 ? line.len : CHILD_LINE_MAX - 1;
-    (void)fd;
+    if (c->log)
+        logs_write(c->log, fd == 1 ? "stdout" : "stderr", 0, line);
     if (len > 0)
         memcpy(kept, line.data, len);
     kept[len] = '\0';
@@ -104,6 +105,8 @@ static void tell_death(struct child *c, int64_t process, struct world_exit statu
     text_printf(&c->died, "process %lld %s%s after %s, at %s", (long long)process, status.signalled ? "was " : "",
                 text_string(&words), up, now);
     size_t count = c->line_count < CHILD_LINES ? c->line_count : CHILD_LINES;
+    if (c->log) /* what `logs NAME` shows says why it ended, too */
+        logs_write(c->log, "runtime", 0, text_bytes(&c->died));
     if (count > 0)
         text_puts(&c->died, "; its last lines:");
     for (size_t i = c->line_count - count; i < c->line_count; i++)
@@ -138,6 +141,18 @@ void child_deinit(struct child *c)
     world_process_close(c->process);
     c->process = NULL;
     text_deinit(&c->died);
+    logs_writer_free(c->log);
+    logs_free(c->logs);
+    c->log = NULL;
+    c->logs = NULL;
+}
+
+int child_keep_log(struct child *c, const char *data_dir, struct error *err)
+{
+    char name[LOGS_NAME_MAX + 1];
+    snprintf(name, sizeof name, "%s-latest", c->component->name);
+    int rc = logs_new(c->world, data_dir, &c->logs, err);
+    return rc < 0 ? rc : logs_writer_new(c->logs, MICRO_NAMESPACE, name, 0, &c->log, err);
 }
 
 int child_start(struct child *c, const char *const *argv, const char *const *environment, struct error *err)

@@ -14,6 +14,7 @@
 #include "base/units.h"
 #include "rpc/rpc.h"
 #include "runtime/component.h"
+#include "runtime/logs/logs.h"
 #include "world/world.h"
 
 #define CHILD_POLL          ((uint64_t)20 * (uint64_t)MILLISECOND)
@@ -44,12 +45,16 @@ struct child {
     char lines[CHILD_LINES][CHILD_LINE_MAX];
     size_t line_count; /* all that came from this process */
     struct text died;  /* the last death in words; empty: none */
+    struct logs *logs;
+    struct logs_writer *log; /* NULL: its lines only go to the terminal */
     void (*changed)(void *arg, struct child *c);
     void *arg;
 };
 
 void child_init(struct child *c, struct world *w, const struct component *component);
 void child_deinit(struct child *c);
+/* From here on its lines also go to <data_dir>/logs/micro/<name>-latest.log (runtime/logs/logs.h). */
+int child_keep_log(struct child *c, const char *data_dir, struct error *err);
 /* Starts the process. The strings are only read during the call. */
 int child_start(struct child *c, const char *const *argv, const char *const *environment, struct error *err);
 void child_rest(struct child *c); /* to be started again after the back-off: WAITING follows */

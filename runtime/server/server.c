@@ -25,6 +25,7 @@ struct server {
     struct world_task work;   /* after changes: the status file, the ready line, what can be started now */
     int64_t started;          /* wall ns */
     bool ready;               /* everything was ready once, and it was said */
+    bool had_secret;          /* the first account's secret was drawn at an earlier start */
     bool stopping;
     int exit_code;
     struct error failure; /* why the start was given up */
@@ -179,6 +180,31 @@ static void start_what_can(struct server *s)
     }
 }
 
+/* ---- the first account's secret ---- */
+
+#define FIRST_SECRET_MAX ((size_t)1024) /* bytes of the file auth puts a drawn secret in */
+
+static bool first_secret_path(struct server *s, char out[HOME_PATH_MAX + 32])
+{
+    struct world_stat stat;
+    snprintf(out, HOME_PATH_MAX + 32, "%s/auth/admin.secret", s->home.data);
+    return world_stat(s->world, out, &stat) == 0 && stat.exists;
+}
+
+/* Once, at the very first start of a data directory. The secret itself only goes to a terminal: output that goes
+ * anywhere else is kept, and secrets are not kept there. */
+static void tell_first_secret(struct server *s)
+{
+    char path[HOME_PATH_MAX + 32];
+    struct text secret = TEXT_INIT;
+    if (s->had_secret || s->options->json || !first_secret_path(s, path))
+        return;
+    printf("The first account is \"admin\"; its secret was drawn and is kept in %s\n", path);
+    if (isatty(STDOUT_FILENO) && world_read_file(s->world, path, FIRST_SECRET_MAX, &secret, NULL) == 0)
+        printf("It is shown this once: %.*s\n", (int)strcspn(text_string(&secret), "\r\n"), text_string(&secret));
+    text_deinit(&secret);
+}
+
 static void tell_ready(struct server *s)
 {
     char took[64];
@@ -186,6 +212,7 @@ static void tell_ready(struct server *s)
     units_format_duration(world_wall(s->world) - s->started, took, sizeof took);
     log_info("server", "all %zu components are ready after %s", s->count, took);
     if (!s->options->json) {
+        tell_first_secret(s);
         printf("micro is up: api http://%s:%d, data %s\n", s->options->host, s->base_port + API_PORT_OFFSET,
                s->home.data);
     } else {
@@ -374,8 +401,11 @@ static int make_children(struct server *s, struct error *err)
         bool api = strcmp(component->name, "api") == 0;
         snprintf(c->address, sizeof c->address, "%s:%d", s->options->host,
                  s->base_port + (api ? API_GRPC_OFFSET : component->port_offset));
+        s->count++;
+        int rc = child_keep_log(c, s->home.data, err);
+        if (rc < 0)
+            return rc;
     }
-    s->count = count;
     return 0;
 }
 
@@ -388,6 +418,8 @@ int server_run(struct world *w, const struct server_options *options)
     s.started = world_wall(w);
     int rc = server_home_open(w, options->data_dir, &s.home, &err);
     bool open = rc == 0;
+    char secret_path[HOME_PATH_MAX + 32];
+    s.had_secret = open && first_secret_path(&s, secret_path);
     if (rc == 0)
         rc = options->base_port ? server_ports_check(w, options->host, options->base_port, &err)
                                 : server_ports_find(w, options->host, &s.base_port, &err);

@@ -6,15 +6,6 @@
 #define KEEPALIVE_EVERY   (20 * SECOND)
 #define KEEPALIVE_TIMEOUT (10 * SECOND)
 
-struct grpc_metadata micro_own_metadata(struct micro_service *s, struct grpc_header items[2])
-{
-    size_t n = 0;
-    if (s->bearer)
-        items[n++] = (struct grpc_header){.name = bytes_of("authorization"), .value = bytes_of(s->bearer)};
-    items[n++] = (struct grpc_header){.name = bytes_of("micro-namespace"), .value = bytes_of(s->namespace)};
-    return (struct grpc_metadata){.items = items, .count = n};
-}
-
 static void link_free(struct micro_link *link)
 {
     rpc_channel_free(link->channel);
@@ -43,7 +34,7 @@ int micro_service_channel(struct micro_service *s, const char *name, struct rpc_
     char address[MICRO_ADDRESS_MAX];
     bool fixed = micro_peer_fixed(s->config.options, name);
     struct text known = TEXT_INIT;
-    bool unknown = !fixed && s->synced && micro_known_addresses(s, name, &known) == 0;
+    bool unknown = !fixed && micro_follow_synced(s) && micro_known_addresses(s, name, &known) == 0;
     text_deinit(&known);
     if (unknown)
         return error_set(err, ERROR_NOT_FOUND, "service %s not found", name);
@@ -85,34 +76,6 @@ no_memory:
     return error_set(err, ERROR_MEMORY, "out of memory");
 }
 
-struct outgoing {
-    const ProtobufCMessageDescriptor *reply;
-    micro_done *done;
-    void *arg;
-};
-
-static void on_reply(void *arg, const struct rpc_reply *reply)
-{
-    struct outgoing call = *(struct outgoing *)arg;
-    free(arg);
-    struct arena arena = ARENA_INIT;
-    struct error err = ERROR_INIT;
-    ProtobufCMessage *message = NULL;
-    int status = reply->status;
-    const char *text =
-        arena_string_n(&arena, reply->message.data ? (const char *)reply->message.data : "", reply->message.len);
-    if (status == GRPC_OK && !reply->body.data) {
-        status = GRPC_INTERNAL;
-        text = "the service answered without a message";
-    } else if (status == GRPC_OK && pb_unpack(call.reply, reply->body, &arena, &message, &err) != 0) {
-        status = GRPC_INTERNAL;
-        text = err.message;
-    }
-    call.done(call.arg, status, text ? text : "", status == GRPC_OK ? message : NULL);
-    error_clear(&err);
-    arena_deinit(&arena);
-}
-
 /* "Store.Read" or just "Read" of a service called store; "store.Store" as the service is understood as well. */
 static bool build_path(char *out, size_t size, const char *service, const char *method, size_t *name_len)
 {
@@ -130,38 +93,158 @@ static bool build_path(char *out, size_t size, const char *service, const char *
     return n > 0 && (size_t)n < size;
 }
 
+/* ---- a call ------------------------------------------------------------------------------------------------------ */
+
+static void pending_free(struct micro_pending *p)
+{
+    world_timer_stop(&p->limit);
+    text_deinit(&p->packed);
+    free(p);
+}
+
+/* Whatever the one who waits does next belongs to the same trace. */
+static void tell(struct micro_pending *p, int status, const char *message, const ProtobufCMessage *reply)
+{
+    struct micro_service *s = p->service;
+    const struct micro_outgoing *before = s->running;
+    micro_outgoing_end(s, &p->span, status);
+    s->running = &p->span;
+    p->done(p->arg, status, message, reply);
+    s->running = before;
+    pending_free(p);
+}
+
+void micro_pending_end(struct micro_pending *p, int status, const char *message)
+{
+    tell(p, status, message, NULL);
+}
+
+static void on_limit(void *arg)
+{
+    struct micro_pending *p = arg;
+    micro_own_token_unwait(p->service, p);
+    tell(p, GRPC_DEADLINE_EXCEEDED, "no access token could be had in time", NULL);
+}
+
+/* Until our token is there, or the call's time is over. */
+static bool wait_for_token(struct micro_pending *p)
+{
+    uint64_t now = world_now(p->service->world);
+    uint64_t left = p->deadline > now ? p->deadline - now : 0;
+    if (world_timer_start(&p->limit, left) != 0)
+        return false;
+    if (micro_own_token_wait(p->service, p))
+        return true;
+    world_timer_stop(&p->limit);
+    return false;
+}
+
+static void on_reply(void *arg, const struct rpc_reply *reply)
+{
+    struct micro_pending *p = arg;
+    struct micro_service *s = p->service;
+    int status = reply->status;
+    /* Refused for its token, so it was not executed: once more with a fresh one. Another call may have got that
+     * already. */
+    if (status == GRPC_UNAUTHENTICATED && !p->repeated && s->own.managed && !s->own.closed) {
+        p->repeated = true;
+        if (p->epoch == s->own.epoch)
+            (void)micro_token_refused(s);
+        if (!micro_own_token_missing(s)) {
+            micro_pending_go(p);
+            return;
+        }
+        if (wait_for_token(p))
+            return;
+    }
+    struct arena arena = ARENA_INIT;
+    struct error err = ERROR_INIT;
+    ProtobufCMessage *message = NULL;
+    const char *text =
+        arena_string_n(&arena, reply->message.data ? (const char *)reply->message.data : "", reply->message.len);
+    if (status == GRPC_OK && !reply->body.data) {
+        status = GRPC_INTERNAL;
+        text = "the service answered without a message";
+    } else if (status == GRPC_OK && pb_unpack(p->reply, reply->body, &arena, &message, &err) != 0) {
+        status = GRPC_INTERNAL;
+        text = err.message;
+    }
+    tell(p, status, text ? text : "", status == GRPC_OK ? message : NULL);
+    error_clear(&err);
+    arena_deinit(&arena);
+}
+
+/* Puts the call on its channel. */
+static int go(struct micro_pending *p)
+{
+    struct micro_service *s = p->service;
+    uint64_t now = world_now(s->world);
+    struct rpc_channel *channel = NULL;
+    int rc = micro_service_channel(s, p->name, &channel, NULL);
+    if (rc)
+        return rc;
+    const char *bearer = micro_own_bearer(s);
+    struct grpc_header items[4];
+    size_t n = 0;
+    if (bearer)
+        items[n++] = (struct grpc_header){.name = bytes_of("authorization"), .value = bytes_of(bearer)};
+    items[n++] = (struct grpc_header){.name = bytes_of("micro-namespace"), .value = bytes_of(s->namespace)};
+    items[n++] = (struct grpc_header){.name = bytes_of("micro-trace-id"), .value = bytes_of(p->span.trace)};
+    items[n++] = (struct grpc_header){.name = bytes_of("micro-span-id"), .value = bytes_of(p->span.id)};
+    p->epoch = s->own.epoch;
+    /* Waiting for the connection bridges a restart of the other side; a call it has seen is not repeated. */
+    struct rpc_request r = {.path = p->path,
+                            .metadata = {.items = items, .count = n},
+                            .timeout = p->deadline > now ? p->deadline - now : 1,
+                            .wait_for_ready = true,
+                            .message = text_bytes(&p->packed),
+                            .has_message = true};
+    rc = rpc_unary(channel, &r, on_reply, p, NULL, NULL);
+    if (rc == 0 && !s->own.managed)
+        text_deinit(&p->packed); /* it will not be sent again */
+    return rc;
+}
+
+void micro_pending_go(struct micro_pending *p)
+{
+    world_timer_stop(&p->limit);
+    int rc = go(p);
+    if (rc)
+        tell(p, rc == ERROR_MEMORY ? GRPC_RESOURCE_EXHAUSTED : GRPC_UNAVAILABLE, error_code_name(rc), NULL);
+}
+
 int micro_call(struct micro_service *s, const char *service, const char *method, const ProtobufCMessage *request,
                const ProtobufCMessageDescriptor *reply, uint64_t timeout, micro_done *done, void *arg)
 {
-    char path[2 * MICRO_ADDRESS_MAX], name[MICRO_ADDRESS_MAX];
     size_t name_len;
-    if (!build_path(path, sizeof path, service, method, &name_len) || name_len >= sizeof name)
-        return ERROR_INVALID;
-    memcpy(name, service, name_len);
-    name[name_len] = '\0';
-    struct rpc_channel *channel = NULL;
-    int rc = micro_service_channel(s, name, &channel, NULL);
-    if (rc)
-        return rc;
-    struct text packed = TEXT_INIT;
-    struct outgoing *call = calloc(1, sizeof *call);
-    rc = call ? pb_pack(request, &packed) : ERROR_MEMORY;
-    if (rc == 0 && !text_ok(&packed))
+    struct micro_pending *p = calloc(1, sizeof *p);
+    if (!p)
+        return ERROR_MEMORY;
+    p->service = s;
+    p->reply = reply;
+    p->done = done;
+    p->arg = arg;
+    world_timer_init(&p->limit, s->world, on_limit, p);
+    uint64_t now = world_now(s->world), limit = timeout ? timeout : (uint64_t)MICRO_CALL_TIMEOUT;
+    p->deadline = limit < UINT64_MAX - now ? now + limit : UINT64_MAX;
+    int rc = 0;
+    if (!build_path(p->path, sizeof p->path, service, method, &name_len) || name_len >= sizeof p->name)
+        rc = ERROR_INVALID;
+    if (rc == 0) {
+        memcpy(p->name, service, name_len);
+        p->name[name_len] = '\0';
+        rc = pb_pack(request, &p->packed);
+    }
+    if (rc == 0 && !text_ok(&p->packed))
         rc = ERROR_MEMORY;
     if (rc == 0) {
-        *call = (struct outgoing){.reply = reply, .done = done, .arg = arg};
-        struct grpc_header items[2];
-        /* Waiting for the connection bridges a restart of the other side; a call it has seen is not repeated. */
-        struct rpc_request r = {.path = path,
-                                .metadata = micro_own_metadata(s, items),
-                                .timeout = timeout ? timeout : MICRO_CALL_TIMEOUT,
-                                .wait_for_ready = true,
-                                .message = text_bytes(&packed),
-                                .has_message = true};
-        rc = rpc_unary(channel, &r, on_reply, call, NULL, NULL);
+        micro_outgoing_init(s, &p->span, p->path);
+        if (micro_own_token_missing(s))
+            rc = wait_for_token(p) ? 0 : ERROR_LIMIT;
+        else
+            rc = go(p);
     }
     if (rc)
-        free(call);
-    text_deinit(&packed);
+        pending_free(p);
     return rc;
 }

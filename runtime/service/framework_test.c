@@ -9,7 +9,6 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "proto/errors/errors.pb-c.h"
-#include "proto/helloworld/helloworld.pb-c.h"
 #include "runtime/service/base64.h"
 #include "runtime/service/service.h"
 #include "runtime/service/test_calls.h"
@@ -35,32 +34,6 @@ static void end(struct fixture *f)
 {
     arena_deinit(&f->arena);
     sim_system_deinit(&f->system);
-}
-
-static void debug_handler(void **state)
-{
-    (void)state;
-    struct fixture f;
-    begin(&f, 1);
-    struct sim_system *s = &f.system;
-    test_expect(s, "helloworld", "/helloworld.Debug/Health", NULL, "{}", GRPC_OK, "\"ok\"");
-    test_expect(s, "registry", "/debug.Debug/Health", "rubbish", "{}", GRPC_OK, "\"ok\"");
-    test_expect(s, "registry", "/registry.Debug/Log", NULL, "{}", GRPC_UNIMPLEMENTED, "not implemented");
-    test_expect(s, "registry", "/registry.Debug/Trace", NULL, "{}", GRPC_UNIMPLEMENTED, "\"code\":501");
-    struct sim_answer a = {0}, b = {0};
-    sim_system_call(s, "helloworld", "/helloworld.Debug/Stats", NULL, "{}", &a);
-    sim_run_for(s->sim, (uint64_t)(10 * SECOND));
-    test_expect(s, "helloworld", "/helloworld.Nothing/Nothing", NULL, "{}", GRPC_UNIMPLEMENTED, NULL);
-    sim_system_call(s, "helloworld", "/helloworld.Debug/Stats", NULL, "{}", &b);
-    assert_int_equal(a.status, GRPC_OK);
-    assert_int_equal(
-        strtoull(sim_answer_text(&b, "requests"), NULL, 10) - strtoull(sim_answer_text(&a, "requests"), NULL, 10), 2);
-    assert_int_equal(
-        strtoull(sim_answer_text(&b, "errors"), NULL, 10) - strtoull(sim_answer_text(&a, "errors"), NULL, 10), 1);
-    assert_true(strtoull(sim_answer_text(&b, "uptime"), NULL, 10) >= 10);
-    sim_answer_deinit(&a);
-    sim_answer_deinit(&b);
-    end(&f);
 }
 
 /* Micro's routing: the last dotted part and the method count, whatever stands in front. */
@@ -212,100 +185,6 @@ static void error_forms(void **state)
     end(&f);
 }
 
-/* ---- a service that calls others by name --------------------------------------------------------------------------
- */
-
-struct answer {
-    bool done;
-    int status;
-    char text[128];
-};
-
-static void on_hello(void *arg, int status, const char *message, const ProtobufCMessage *reply)
-{
-    struct answer *a = arg;
-    a->status = status;
-    const Helloworld__Response *r = (const Helloworld__Response *)(const void *)reply;
-    snprintf(a->text, sizeof a->text, "%s", r ? r->msg : message);
-    a->done = true;
-}
-
-static bool is_done(void *arg)
-{
-    return ((const struct answer *)arg)->done;
-}
-
-static struct answer hello(struct fixture *f, struct micro_service *service)
-{
-    struct answer a = {0};
-    char name[] = "you";
-    Helloworld__Request request = HELLOWORLD__REQUEST__INIT;
-    request.name = name;
-    int rc =
-        micro_call(service, "helloworld", "Call", &request.base, &helloworld__response__descriptor, 0, on_hello, &a);
-    if (rc) {
-        a.status = rc;
-        return a;
-    }
-    assert_int_equal(world_run_until(f->system.client, is_done, &a, TEST_CALL_LIMIT), 0);
-    return a;
-}
-
-static void found_by_name(void **state)
-{
-    (void)state;
-    struct fixture f;
-    begin(&f, 5);
-    struct micro_service *service = NULL;
-    struct rpc_channel *channel;
-    const struct micro_options options = {.name = "probe",
-                                          .data_dir = "data",
-                                          .host = "0.0.0.0",
-                                          .base_port = 8000,
-                                          .profile = "local",
-                                          .token = f.token,
-                                          .public_key = text_string(&f.system.public_key),
-                                          .peers = "registry=registry:8000"};
-    const struct micro_service_config config = {.name = "probe", .access = MICRO_ACCOUNT, .options = &options};
-    assert_int_equal(micro_service_new(f.system.client, &config, &service, NULL), 0);
-    assert_int_equal(micro_service_start(service, NULL), 0);
-    /* asked before the registry has answered: waits */
-    struct answer a = hello(&f, service);
-    assert_int_equal(a.status, GRPC_OK);
-    assert_string_equal(a.text, "Hello you");
-    /* ours is registered under the name others can use */
-    test_eventually(&f.system, "registry", "/registry.Registry/GetService", f.token, "{\"service\":\"probe\"}", GRPC_OK,
-                    "client:", 5);
-    assert_int_equal(micro_service_channel(service, "nobody", &channel, NULL), ERROR_NOT_FOUND);
-    /* it moves to another address, while we hold a channel to the old one */
-    sim_terminate(f.system.sim, "helloworld");
-    sim_run_for(f.system.sim, (uint64_t)(2 * SECOND));
-    assert_int_equal(micro_service_channel(service, "helloworld", &channel, NULL), ERROR_NOT_FOUND);
-    const char *argv[] = {"micro",        "helloworld",
-                          "--address",    "0.0.0.0:9999",
-                          "--peers",      "registry=registry:8000",
-                          "--token",      f.token,
-                          "--public-key", text_string(&f.system.public_key)};
-    assert_int_equal(sim_start(f.system.sim, "elsewhere", "micro", 10, argv, NULL), 0);
-    test_eventually(&f.system, "registry", "/registry.Registry/GetService", f.token, "{\"service\":\"helloworld\"}",
-                    GRPC_OK, "elsewhere:9999", 5);
-    a = hello(&f, service);
-    assert_int_equal(a.status, GRPC_OK);
-    /* the registry dies: what was known still works */
-    sim_crash(f.system.sim, "registry");
-    sim_run_for(f.system.sim, (uint64_t)(5 * SECOND));
-    a = hello(&f, service);
-    assert_int_equal(a.status, GRPC_OK);
-    sim_system_start(&f.system, "registry");
-    sim_system_wait(&f.system, "registry");
-    test_eventually(&f.system, "registry", "/registry.Registry/GetService", f.token, "{\"service\":\"probe\"}", GRPC_OK,
-                    "client:", 10);
-    a = hello(&f, service);
-    assert_int_equal(a.status, GRPC_OK);
-    micro_service_free(service);
-    end(&f);
-}
-
 /* ---- one seed, one history -------------------------------------------------------------------------------------- */
 
 static void take_line(void *arg, const char *line, size_t len)
@@ -360,9 +239,10 @@ int main(void)
 {
     log_set_level(LOG_OFF);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(debug_handler),         cmocka_unit_test(routing_and_greeting),
-        cmocka_unit_test(authorization_headers), cmocka_unit_test(error_forms),
-        cmocka_unit_test(found_by_name),         cmocka_unit_test(same_seed_same_trace),
+        cmocka_unit_test(routing_and_greeting),
+        cmocka_unit_test(authorization_headers),
+        cmocka_unit_test(error_forms),
+        cmocka_unit_test(same_seed_same_trace),
     };
     int failed = cmocka_run_group_tests_name("framework", tests, NULL, NULL);
     micro_pool_free();

@@ -1,15 +1,28 @@
 /* What the files of the service framework share. See service.h for what it is.
  *
- *   service.c    making, listening, draining, health, the files that say where a component is
- *   caller.c     the guard: from an authorization header to an account; checks of access
- *   errors.c     Micro's errors, both ways
- *   token.c      RS256 tokens and keys
- *   debug.c      the Debug handler every service carries
- *   discovery.c  registration, and following the registry's changes
- *   known.c      what was learnt that way
- *   client.c     channels to other services, calls with our own token
- *   schema.c     what the registry is told about endpoints
- *   pool.c       the compiled-in contracts */
+ *   service.c       making, listening, draining, the files that say where a component is
+ *   guard.c         before every call: from an authorization header to an account, and whether it may
+ *   tokens.c        tokens that were found good
+ *   access.c        what handlers ask about their callers
+ *   rules.c         v3's evaluation of access rules
+ *   known_policy.c  what auth told: keys, rules, revocations
+ *   policy_watch.c  following it
+ *   own_token.c     our own access token, got from auth and renewed
+ *   health.c        what the service says of itself and of what it depends on
+ *   errors.c        Micro's errors, both ways
+ *   token.c         RS256 tokens and keys
+ *   trace.c         ids of traces and spans, the ring of spans
+ *   records.c       the last log records
+ *   debug.c         the Debug handler every service carries
+ *   figures.c       memory, threads and processor time of the process
+ *   registration.c  telling the registry about us
+ *   follow.c        following the registry's changes
+ *   known.c         what was learnt that way
+ *   client.c        channels to other services, calls with our own token
+ *   schema.c        what the registry is told about endpoints
+ *   pool.c          the compiled-in contracts
+ *   contracts.c     descriptor sets read without making a pool of them
+ *   program.c       a service as a program */
 #ifndef RUNTIME_SERVICE_INTERNAL_H
 #define RUNTIME_SERVICE_INTERNAL_H
 
@@ -17,6 +30,7 @@
 #include "base/map.h"
 #include "base/units.h"
 #include "proto/registry/registry.pb-c.h"
+#include "runtime/service/known_policy.h"
 #include "runtime/service/service.h"
 
 #include <stdio.h>
@@ -32,14 +46,26 @@
 #define MICRO_CALL_TIMEOUT     (10 * SECOND)
 #define MICRO_TOKEN_MAX        ((size_t)16 << 10) /* bytes of an access token */
 #define MICRO_TOKEN_CACHE      256                /* verified tokens kept; a power of two */
+#define MICRO_TOKEN_WAITERS    1024               /* calls waiting for our own token */
 #define MICRO_ADDRESS_MAX      256
-#define MICRO_SCHEMA_DEPTH     5 /* levels of nested messages told to the registry */
+#define MICRO_ENDPOINT_MAX     256 /* characters of "Type.Method" */
+#define MICRO_SCHEMA_DEPTH     5   /* levels of nested messages told to the registry */
+#define MICRO_FOLLOWS_MAX      2   /* domains looked up: our own, then "micro" */
+#define MICRO_SPANS            256
+#define MICRO_RECORDS          1000
+#define MICRO_RECORD_MAX       1024 /* bytes of one log record kept */
+#define MICRO_SPAN_NAME_MAX    64
+#define MICRO_SELF             "self" /* health of the service without what it depends on */
 
-/* One token seen and found good. */
+/* One token seen and found good. `block` holds the account with everything it points to. */
 struct micro_token_slot {
     char *token;
-    struct arena arena;
-    struct micro_claims claims;
+    size_t token_len;
+    uint64_t epoch;  /* of the policy it was judged by */
+    int64_t expires; /* wall seconds: the token's or its key's end */
+    bool component;  /* signed by the root key for a part of Micro itself: rules do not apply */
+    struct micro_account *block;
+    size_t block_size, scope_count;
 };
 
 /* One node of another service, as the registry told. */
@@ -51,11 +77,72 @@ struct micro_known {
     ARRAY(struct micro_node) nodes;
 };
 
+/* Following the registry in one domain. */
+struct micro_follow {
+    struct micro_service *service;
+    const char *domain;
+    struct map known; /* name -> struct micro_known */
+    bool synced;      /* the list was seen at least once */
+    struct rpc_stream *watch, *listing;
+    ARRAY(char *) deleted; /* ids of nodes that went while the list was under way */
+    struct world_timer retry;
+    uint64_t backoff;
+};
+
 /* A channel to another service, by name. */
 struct micro_link {
     struct micro_service *service;
     char *name;
     struct rpc_channel *channel;
+};
+
+/* What the guard finds out about a call; lives in the call's arena, found by rpc_call_guard_data(). */
+struct micro_caller {
+    const struct micro_account *account; /* NULL: none shown */
+    char trace[MICRO_TRACE_MAX + 1], parent[MICRO_TRACE_MAX + 1], id[MICRO_TRACE_MAX + 1];
+    bool traced;
+};
+
+struct micro_span {
+    char trace[MICRO_TRACE_MAX + 1], id[MICRO_TRACE_MAX + 1], parent[MICRO_TRACE_MAX + 1];
+    char name[MICRO_SPAN_NAME_MAX + 1];
+    int64_t started; /* wall ns */
+    uint64_t duration;
+    int status;
+    bool outbound;
+};
+
+struct micro_record {
+    int64_t time; /* wall seconds */
+    enum log_level level;
+    char *message;
+};
+
+/* A call of ours; see client.c. */
+struct micro_pending;
+
+/* Our own token, when it is ours to get. */
+struct micro_own_token {
+    bool managed;
+    char *bearer;                  /* "Bearer <token>", NULL without one */
+    int64_t obtained, renew, ends; /* wall seconds */
+    uint64_t epoch;                /* grows with every token */
+    struct rpc_stream *asking;
+    struct world_timer timer;
+    uint64_t backoff;
+    struct micro_pending *waiting, **waiting_end;
+    size_t waiting_count;
+    bool closed, warned;
+    bool failing; /* the last attempt failed: the timer says when the next is due */
+};
+
+struct micro_dependency {
+    struct micro_service *service;
+    const char *name;
+    bool serving, plain; /* plain: it knows no MICRO_SELF, so its whole health is watched */
+    bool known;          /* it was heard of, or a look at it failed */
+    struct rpc_stream *watch;
+    struct world_timer retry;
 };
 
 struct micro_service {
@@ -67,24 +154,42 @@ struct micro_service {
     char address[MICRO_ADDRESS_MAX];    /* where we listen */
     char advertised[MICRO_ADDRESS_MAX]; /* what others are told */
     ARRAY(const struct rpc_service *) added;
-    bool healthy;
+    struct pb_pool *own_pool; /* of config.descriptors, once made */
+    /* health */
+    bool healthy;    /* the service's own word; dependencies come on top */
+    bool complained; /* that it is not was logged */
     char *unhealthy_why;
+    struct micro_dependency *dependencies;
+    size_t dependency_count;
     /* figures for Debug.Stats */
     int64_t started;
     uint64_t started_monotonic, requests, errors;
+    /* who may call */
     struct micro_token_slot tokens[MICRO_TOKEN_CACHE];
+    struct known_policy policy;
+    bool policy_required; /* without it most calls are answered 503 */
+    struct rpc_stream *policy_watch;
+    struct world_timer policy_retry;
+    uint64_t policy_backoff;
+    bool policy_warned;
+    /* what happened lately */
+    struct micro_span *spans; /* MICRO_SPANS of them, made with the first; span_count ever put in */
+    uint64_t span_count;
+    struct micro_record *records; /* MICRO_RECORDS */
+    uint64_t record_count;
+    const struct micro_outgoing *running; /* the call of ours whose end is being told */
     /* clients */
     struct map links; /* name -> struct micro_link */
-    char *bearer;     /* "Bearer <token>", NULL without a token */
+    struct micro_own_token own;
     /* discovery */
-    struct map known; /* name -> struct micro_known */
-    bool synced;      /* the registry's list was seen at least once */
+    struct micro_follow follows[MICRO_FOLLOWS_MAX];
+    size_t follow_count;
     bool listening, registered, draining, warned;
     Registry__Service *registration;
     struct text registration_packed;
-    struct rpc_stream *watch, *registering, *listing, *leaving;
-    struct world_timer heartbeat, retry;
-    uint64_t backoff;
+    struct rpc_stream *registering, *leaving;
+    struct micro_outgoing registering_span;
+    struct world_timer heartbeat;
     struct world_timer leave; /* bounds the deregistration */
     uint64_t grace;
     void (*drained)(void *arg);
@@ -95,35 +200,113 @@ struct micro_service {
 /* service.c: what the registry is told of the service; lives as long as it does. */
 const Registry__Service *micro_service_registration(const struct micro_service *s);
 
-/* caller.c */
+/* guard.c */
 bool micro_guard(struct rpc_call *call, void *service);
-void micro_caller_forget(const struct rpc_call *call); /* the call has ended */
-void micro_caller_forget_all(const struct micro_service *s);
+
+/* tokens.c. 0, ERROR_DENIED (401), ERROR_CLOSED (503: keys not known yet), ERROR_MEMORY, ERROR_INVALID (our key). */
+int micro_token_judge(struct micro_service *s, const char *token, struct micro_token_slot **out, struct error *err);
+/* The slot's account, copied: slots come and go. NULL: no memory. */
+const struct micro_account *micro_slot_account(const struct micro_token_slot *slot, struct arena *arena);
 void micro_tokens_free(struct micro_service *s);
+
+/* policy_watch.c */
+int micro_policy_init(struct micro_service *s, struct error *err);
+void micro_policy_start(struct micro_service *s);
+void micro_policy_stop(struct micro_service *s);
+
+/* own_token.c */
+int micro_own_token_init(struct micro_service *s, struct error *err);
+void micro_own_token_start(struct micro_service *s);
+void micro_own_token_stop(struct micro_service *s);    /* calls that wait are ended */
+const char *micro_own_bearer(struct micro_service *s); /* NULL: none now; asks for a fresh one when that is due */
+/* Token and namespace for a call outside of any trace; `items` has room for two. micro_outgoing_init() is for the rest.
+ */
+struct grpc_metadata micro_own_metadata(struct micro_service *s, struct grpc_header items[2]);
+bool micro_own_token_missing(struct micro_service *s); /* one is to be had, and a call had better wait for it */
+bool micro_own_token_wait(struct micro_service *s, struct micro_pending *p);
+void micro_own_token_unwait(struct micro_service *s, struct micro_pending *p);
+
+/* client.c */
+struct micro_pending {
+    struct micro_service *service;
+    struct micro_pending *next; /* waiting for our token */
+    struct world_timer limit;
+    const ProtobufCMessageDescriptor *reply;
+    micro_done *done;
+    void *arg;
+    struct micro_outgoing span;
+    struct text packed; /* kept while the call may be made once more */
+    char path[2 * MICRO_ADDRESS_MAX], name[MICRO_ADDRESS_MAX];
+    uint64_t deadline; /* monotonic */
+    uint64_t epoch;    /* of the token it was made with */
+    bool repeated;
+};
+void micro_pending_go(struct micro_pending *p);                                   /* the token is there */
+void micro_pending_end(struct micro_pending *p, int status, const char *message); /* it will not be */
+void micro_links_free(struct micro_service *s);
+
+/* health.c */
+int micro_health_init(struct micro_service *s, struct error *err);
+void micro_health_start(struct micro_service *s);
+void micro_health_stop(struct micro_service *s);
+void micro_health_show(struct micro_service *s);
+/* "ok", or why not. */
+void micro_health_words(const struct micro_service *s, struct text *out);
+
+/* trace.c */
+bool micro_trace_take_id(char out[MICRO_TRACE_MAX + 1], struct bytes value); /* false: it is no id */
+void micro_trace_begin(struct rpc_call *call, struct micro_caller *caller);
+void micro_trace_end(struct micro_service *s, const struct rpc_call *call, int status, uint64_t duration);
+/* The i-th span kept, oldest first; NULL behind the last. */
+const struct micro_span *micro_span_at(const struct micro_service *s, size_t i);
+
+/* records.c */
+void micro_records_start(struct micro_service *s); /* from here on everything the process logs is kept as well */
+void micro_records_free(struct micro_service *s);
+const struct micro_record *micro_record_at(const struct micro_service *s, size_t i); /* oldest first */
 
 /* debug.c */
 extern const struct rpc_service micro_debug_service;
 
-/* discovery.c */
+/* figures.c: of the process; 0 where the system has no such files. */
+struct micro_figures {
+    uint64_t memory, threads, cpu; /* bytes resident; count; ns */
+};
+void micro_figures_read(struct world *w, struct micro_figures *out);
+
+/* registration.c */
 int micro_discovery_init(struct micro_service *s, struct error *err);
 void micro_discovery_start(struct micro_service *s);
 void micro_discovery_leave(struct micro_service *s, uint64_t grace, void (*done)(void *arg), void *arg);
 void micro_discovery_stop(struct micro_service *s); /* ends its calls; before the channels are freed */
 void micro_discovery_free(struct micro_service *s);
+void micro_register_now(struct micro_service *s);
+
+/* follow.c */
+void micro_follow_init(struct micro_service *s);
+void micro_follow_start(struct micro_service *s);
+void micro_follow_stop(struct micro_service *s);
+void micro_follow_free(struct micro_service *s);
+bool micro_follow_synced(const struct micro_service *s);
 
 /* known.c */
-void micro_known_mark_stale(struct micro_service *s);
-void micro_known_prune(struct micro_service *s);
-void micro_known_free(struct micro_service *s);
+void micro_known_mark_stale(struct micro_follow *f);
+void micro_known_count_from_now(struct micro_follow *f); /* how long the stale ones are still believed */
+void micro_known_prune(struct micro_follow *f);
+void micro_known_free(struct micro_follow *f);
 /* Addresses of a service as far as known, separated by commas; how many. */
 size_t micro_known_addresses(struct micro_service *s, const char *name, struct text *out);
-/* Service messages of the registry into what is known: upsert or remove their nodes. */
-void micro_known_apply(struct micro_service *s, const Registry__Service *service, bool remove);
+/* Service messages of the registry into what is known: upsert or remove their nodes. Nodes whose ids stand in
+ * `f->deleted` are not put in when `listed`. */
+void micro_known_apply(struct micro_follow *f, const Registry__Service *service, bool remove, bool listed);
 
-/* client.c */
-void micro_links_free(struct micro_service *s);
-/* Metadata of our own calls: token and namespace. `items` has room for two. */
-struct grpc_metadata micro_own_metadata(struct micro_service *s, struct grpc_header items[2]);
+/* pool.c */
+const struct pb_pool *micro_service_pool(void *service);
+
+/* contracts.c */
+bool micro_contract_streams(struct bytes set, const char *service, const char *method);
+/* `first`, and of `second` the files that `first` does not have. */
+int micro_contracts_join(struct bytes first, struct bytes second, struct text *out);
 
 /* schema.c: endpoints of everything added, into s->registration. */
 int micro_schema_describe(struct micro_service *s, struct error *err);

@@ -16,9 +16,12 @@ static void known_free(struct micro_known *k)
     free(k);
 }
 
+/* Our own domain's nodes hide those of "micro". */
 size_t micro_known_addresses(struct micro_service *s, const char *name, struct text *out)
 {
-    const struct micro_known *k = map_get(&s->known, name);
+    const struct micro_known *k = NULL;
+    for (size_t i = 0; i < s->follow_count && (!k || k->nodes.count == 0); i++)
+        k = map_get(&s->follows[i].known, name);
     size_t count = 0;
     for (size_t i = 0; k && i < k->nodes.count; i++) {
         const char *address = k->nodes.items[i].address;
@@ -85,35 +88,61 @@ static void put_node(struct micro_known *k, const Registry__Node *n)
     }
 }
 
-void micro_known_apply(struct micro_service *s, const Registry__Service *service, bool remove)
+static bool went_meanwhile(const struct micro_follow *f, const char *id)
 {
-    struct micro_known *k = map_get(&s->known, service->name);
-    if (remove) {
-        if (!k)
-            return;
-        for (size_t i = 0; i < service->n_nodes; i++) {
-            struct micro_node *n = find_node(k, service->nodes[i]->id);
-            if (n)
-                remove_node(k, n);
-        }
-    } else {
-        if (!k) {
-            k = calloc(1, sizeof *k);
-            if (!k || !map_put(&s->known, service->name, k)) {
-                free(k);
-                return;
-            }
-        }
-        for (size_t i = 0; i < service->n_nodes; i++)
-            put_node(k, service->nodes[i]);
-    }
-    tell_channel(s, service->name);
+    for (size_t i = 0; i < f->deleted.count; i++)
+        if (strcmp(f->deleted.items[i], id) == 0)
+            return true;
+    return false;
 }
 
-void micro_known_mark_stale(struct micro_service *s)
+/* A list under way may still name the node. */
+static void remember_deleted(struct micro_follow *f, const char *id)
 {
-    uint64_t now = world_now(s->world);
-    for (struct map_entry *e = map_first(&s->known); e; e = map_next(e)) {
+    char *copy = f->listing ? strdup(id) : NULL;
+    if (copy && !array_push(&f->deleted, copy))
+        free(copy);
+}
+
+static void forget_one_deleted(struct micro_follow *f, const char *id)
+{
+    for (size_t i = f->deleted.count; i-- > 0;)
+        if (strcmp(f->deleted.items[i], id) == 0) {
+            free(f->deleted.items[i]);
+            array_remove(&f->deleted, i);
+        }
+}
+
+void micro_known_apply(struct micro_follow *f, const Registry__Service *service, bool remove, bool listed)
+{
+    struct micro_known *k = map_get(&f->known, service->name);
+    if (!remove && !k) {
+        k = calloc(1, sizeof *k);
+        if (!k || !map_put(&f->known, service->name, k)) {
+            free(k);
+            return;
+        }
+    }
+    for (size_t i = 0; i < service->n_nodes; i++) {
+        const Registry__Node *node = service->nodes[i];
+        struct micro_node *n = k ? find_node(k, node->id) : NULL;
+        if (remove) {
+            remember_deleted(f, node->id);
+            if (n)
+                remove_node(k, n);
+        } else if (!listed || !went_meanwhile(f, node->id)) {
+            if (!listed)
+                forget_one_deleted(f, node->id);
+            put_node(k, node);
+        }
+    }
+    tell_channel(f->service, service->name);
+}
+
+void micro_known_mark_stale(struct micro_follow *f)
+{
+    uint64_t now = world_now(f->service->world);
+    for (struct map_entry *e = map_first(&f->known); e; e = map_next(e)) {
         struct micro_known *k = map_value(e);
         for (size_t i = 0; i < k->nodes.count; i++)
             if (!k->nodes.items[i].stale_since)
@@ -121,10 +150,23 @@ void micro_known_mark_stale(struct micro_service *s)
     }
 }
 
-void micro_known_prune(struct micro_service *s)
+void micro_known_count_from_now(struct micro_follow *f)
 {
-    uint64_t now = world_now(s->world);
-    for (struct map_entry *e = map_first(&s->known); e; e = map_next(e)) {
+    uint64_t now = world_now(f->service->world);
+    for (struct map_entry *e = map_first(&f->known); e; e = map_next(e)) {
+        struct micro_known *k = map_value(e);
+        for (size_t i = 0; i < k->nodes.count; i++)
+            if (k->nodes.items[i].stale_since)
+                k->nodes.items[i].stale_since = now ? now : 1;
+    }
+}
+
+void micro_known_prune(struct micro_follow *f)
+{
+    uint64_t now = world_now(f->service->world);
+    if (!f->watch || f->listing) /* nobody can confirm anything now */
+        return;
+    for (struct map_entry *e = map_first(&f->known); e; e = map_next(e)) {
         struct micro_known *k = map_value(e);
         size_t before = k->nodes.count;
         for (size_t i = k->nodes.count; i-- > 0;) {
@@ -133,13 +175,13 @@ void micro_known_prune(struct micro_service *s)
                 remove_node(k, n);
         }
         if (k->nodes.count != before)
-            tell_channel(s, map_key(e));
+            tell_channel(f->service, map_key(e));
     }
 }
 
-void micro_known_free(struct micro_service *s)
+void micro_known_free(struct micro_follow *f)
 {
-    for (struct map_entry *e = map_first(&s->known); e; e = map_next(e))
+    for (struct map_entry *e = map_first(&f->known); e; e = map_next(e))
         known_free(map_value(e));
-    map_deinit(&s->known);
+    map_deinit(&f->known);
 }

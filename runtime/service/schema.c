@@ -1,5 +1,6 @@
 /* What the registry is told about a service's endpoints: names, and the members of requests and responses with their
  * types, as v3's dynamic command line reads them ("string", "int64", "[]Note", "map[string]string"). */
+#include "proto/set.h"
 #include "runtime/service/internal.h"
 
 #include <stdio.h>
@@ -77,17 +78,21 @@ static Registry__Value *value_of(struct arena *a, const char *name, const char *
     return v;
 }
 
-static bool is_streaming(const char *service, const char *method)
+static bool is_streaming(const struct micro_service *s, const char *service, const char *method)
 {
+    if (!s->config.pool)
+        return micro_contract_streams(s->config.descriptors, service, method) ||
+               micro_contract_streams(proto_set(), service, method);
     char path[MICRO_ADDRESS_MAX];
     snprintf(path, sizeof path, "/%s/%s", service, method);
-    const struct pb_pool *pool = micro_pool();
-    const struct pb_method *m = pool ? pb_find_method(pool, path, false) : NULL;
+    const struct pb_method *m = pb_find_method(s->config.pool, path, false);
     return m && (m->client_streaming || m->server_streaming);
 }
 
-static Registry__Endpoint *endpoint_of(struct arena *a, const struct rpc_service *service, const struct rpc_method *m)
+static Registry__Endpoint *endpoint_of(struct micro_service *s, const struct rpc_service *service,
+                                       const struct rpc_method *m)
 {
+    struct arena *a = &s->arena;
     Registry__Endpoint *e = ARENA_NEW(a, Registry__Endpoint);
     if (!e)
         return NULL;
@@ -97,7 +102,7 @@ static Registry__Endpoint *endpoint_of(struct arena *a, const struct rpc_service
     e->response = value_of(a, last_name(m->output->name), last_name(m->output->name), m->output, 0);
     if (!e->name || !e->request || !e->response)
         return NULL;
-    if (is_streaming(service->name, m->name)) {
+    if (is_streaming(s, service->name, m->name)) {
         Registry__Endpoint__MetadataEntry *entry = ARENA_NEW(a, Registry__Endpoint__MetadataEntry);
         e->metadata = ARENA_NEW_N(a, Registry__Endpoint__MetadataEntry *, 1);
         if (!entry || !e->metadata)
@@ -124,7 +129,7 @@ int micro_schema_describe(struct micro_service *s, struct error *err)
     count = 0;
     for (size_t i = 0; i < s->added.count; i++)
         for (size_t k = 0; k < s->added.items[i]->method_count; k++) {
-            Registry__Endpoint *e = endpoint_of(&s->arena, s->added.items[i], &s->added.items[i]->methods[k]);
+            Registry__Endpoint *e = endpoint_of(s, s->added.items[i], &s->added.items[i]->methods[k]);
             if (!e)
                 return error_set(err, ERROR_MEMORY, "out of memory");
             s->registration->endpoints[count++] = e;

@@ -1,6 +1,5 @@
 #include "runtime/service/service.h"
 
-#include "base/log.h"
 #include "runtime/service/internal.h"
 #include "world/sim.h"
 
@@ -9,18 +8,15 @@
 static void observe(void *context, const struct rpc_call *call, int status, uint64_t duration)
 {
     struct micro_service *s = context;
-    (void)duration;
     s->requests++;
     if (status != GRPC_OK)
         s->errors++;
-    micro_caller_forget(call);
+    micro_trace_end(s, call, status, duration);
 }
 
 static int set_up_server(struct micro_service *s, struct error *err)
 {
-    struct rpc_server_options options = {.pool = micro_pool(), .package_free = true};
-    if (!options.pool)
-        return error_set(err, ERROR_MEMORY, "the compiled-in contracts cannot be read");
+    struct rpc_server_options options = {.make_pool = micro_service_pool, .make_pool_arg = s, .package_free = true};
     int rc = rpc_server_new(s->world, &options, &s->server, err);
     if (rc)
         return rc;
@@ -40,22 +36,27 @@ int micro_service_new(struct world *w, const struct micro_service_config *config
         return error_set(err, ERROR_MEMORY, "out of memory");
     s->world = w;
     s->config = *config;
-    s->namespace = MICRO_NAMESPACE;
     s->healthy = true;
     s->started = world_wall(w) / SECOND;
     s->started_monotonic = world_now(w);
     s->config.name = arena_string(&s->arena, config->name);
-    s->config.version = arena_string(&s->arena, config->version ? config->version : "latest");
+    const char *version = config->options->version ? config->options->version : config->version;
+    const char *namespace = config->options->namespace;
+    s->config.version = arena_string(&s->arena, version ? version : "latest");
+    s->namespace = arena_string(&s->arena, namespace && namespace[0] ? namespace : MICRO_NAMESPACE);
     int rc = 0;
-    if (!s->config.name || !s->config.version)
+    if (!s->config.name || !s->config.version || !s->namespace)
         rc = error_set(err, ERROR_MEMORY, "out of memory");
-    if (rc == 0 && config->options->token && config->options->token[0]) {
-        s->bearer = arena_printf(&s->arena, "Bearer %s", config->options->token);
-        if (!s->bearer)
-            rc = error_set(err, ERROR_MEMORY, "out of memory");
-    }
+    if (rc == 0)
+        rc = micro_own_token_init(s, err);
+    if (rc == 0)
+        rc = micro_policy_init(s, err);
+    if (rc == 0)
+        rc = micro_health_init(s, err);
     if (rc == 0)
         rc = set_up_server(s, err);
+    if (rc == 0)
+        micro_records_start(s);
     if (rc) {
         micro_service_free(s);
         return rc;
@@ -174,25 +175,12 @@ int micro_service_start(struct micro_service *s, struct error *err)
     if (o->run_dir && (rc = write_run_files(s, err)) != 0)
         return rc;
     s->listening = true;
-    micro_service_set_healthy(s, s->healthy, s->unhealthy_why);
+    micro_log(s, LOG_INFO, "listening on %s", s->address);
+    micro_health_start(s);
+    micro_own_token_start(s);
+    micro_policy_start(s);
     micro_discovery_start(s);
-    log_info(s->config.name, "listening on %s", s->address);
     return 0;
-}
-
-void micro_service_set_healthy(struct micro_service *s, bool healthy, const char *why)
-{
-    char *copy = healthy || !why ? NULL : strdup(why);
-    if (s->unhealthy_why && healthy)
-        log_info(s->config.name, "healthy again");
-    else if (!healthy && s->healthy)
-        log_warn(s->config.name, "unhealthy: %s", why ? why : "no reason given");
-    free(s->unhealthy_why);
-    s->unhealthy_why = copy;
-    s->healthy = healthy;
-    rpc_server_set_health(s->server, "", healthy);
-    for (size_t i = 0; i < s->added.count; i++)
-        rpc_server_set_health(s->server, s->added.items[i]->name, healthy);
 }
 
 void micro_service_drain(struct micro_service *s, uint64_t grace, void (*done)(void *arg), void *arg)
@@ -205,13 +193,21 @@ void micro_service_free(struct micro_service *s)
     if (!s)
         return;
     s->draining = true;
+    if (s->listening) {
+        micro_health_stop(s);
+        micro_policy_stop(s);
+    }
     micro_discovery_stop(s);
     /* Calls we made end first, since their callbacks answer calls made to us. */
+    micro_own_token_stop(s);
     micro_links_free(s);
     rpc_server_free(s->server);
-    micro_caller_forget_all(s);
     micro_tokens_free(s);
+    known_policy_deinit(&s->policy);
     micro_discovery_free(s);
+    micro_records_free(s);
+    free(s->spans);
+    pb_pool_free(s->own_pool);
     if (s->address_path)
         (void)world_remove(s->world, s->address_path);
     if (s->pid_path)

@@ -7,7 +7,9 @@
 #include <cmocka.h>
 
 #include "proto/errors/errors.pb-c.h"
+#include "proto/set.h"
 #include "runtime/service/base64.h"
+#include "runtime/service/internal.h"
 #include "runtime/service/service.h"
 
 #include <jansson.h>
@@ -291,16 +293,19 @@ static void options_refusals(void **state)
 static void component_table(void **state)
 {
     (void)state;
+    /* v3's ports; events, whose port is random there, and the services run by default are our own choice */
     static const struct {
         const char *name;
         int offset;
-    } expected[] = {{"registry", 0}, {"store", 2},        {"config", 1}, {"auth", 10},
-                    {"api", 80},     {"helloworld", 100}, {"notes", 101}};
-    size_t n = 0;
-    for (const struct component *c = components; c->name; c++, n++) {
-        assert_true(n < sizeof expected / sizeof expected[0]);
-        assert_string_equal(c->name, expected[n].name);
-        assert_int_equal(c->port_offset, expected[n].offset);
+    } expected[] = {{"registry", 0}, {"config", 1},    {"store", 2},        {"broker", 3},
+                    {"events", 4},   {"auth", 10},     {"api", 80},         {"proxy", 81},
+                    {"runtime", 88}, {"network", 443}, {"helloworld", 100}, {"notes", 101}};
+    for (const struct component *c = components; c->name; c++) {
+        int offset = -1;
+        for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++)
+            if (strcmp(c->name, expected[i].name) == 0)
+                offset = expected[i].offset;
+        assert_int_equal(c->port_offset, offset);
         assert_ptr_equal(component_find(c->name), c);
         for (size_t i = 0; c->needs && c->needs[i]; i++) { /* only what stands before it in the start order */
             const struct component *needed = component_find(c->needs[i]);
@@ -310,7 +315,6 @@ static void component_table(void **state)
         for (size_t i = 0; c->services && c->services[i]; i++)
             assert_non_null(pb_find_service(micro_pool(), c->services[i]));
     }
-    assert_int_equal(n, sizeof expected / sizeof expected[0]);
     assert_null(component_find("nobody"));
 }
 
@@ -321,16 +325,117 @@ static int drop_pool(void **state)
     return 0;
 }
 
+static void key_ids_and_generations(void **state)
+{
+    (void)state;
+    const char *const scopes[] = {"a", NULL};
+    struct text private_key = TEXT_INIT, public_key = TEXT_INIT, token = TEXT_INIT;
+    struct arena arena = ARENA_INIT;
+    struct micro_claims claims = {.subject = "joe",
+                                  .type = "user",
+                                  .issuer = "micro",
+                                  .scopes = scopes,
+                                  .generation = "g\"7",
+                                  .key_id = "key/1",
+                                  .expires = 2000};
+    struct micro_claims out = {0};
+    char id[MICRO_KEY_ID_MAX + 1], again[MICRO_KEY_ID_MAX + 1];
+    assert_int_equal(micro_keys_generate(&private_key, &public_key, NULL), 0);
+    assert_int_equal(micro_token_sign(text_string(&private_key), &claims, &token, NULL), 0);
+    assert_int_equal(micro_token_key_id(text_string(&token), id, NULL), 0);
+    assert_string_equal(id, "key/1");
+    assert_int_equal(micro_token_verify(text_string(&public_key), text_string(&token), 1000, &arena, &out, NULL), 0);
+    assert_string_equal(out.key_id, "key/1");
+    assert_string_equal(out.generation, "g\"7");
+    /* without either: as v3's tokens are */
+    text_clear(&token);
+    claims.key_id = claims.generation = NULL;
+    assert_int_equal(micro_token_sign(text_string(&private_key), &claims, &token, NULL), 0);
+    assert_int_equal(micro_token_key_id(text_string(&token), id, NULL), 0);
+    assert_string_equal(id, "");
+    assert_int_equal(micro_token_verify(text_string(&public_key), text_string(&token), 1000, &arena, &out, NULL), 0);
+    assert_string_equal(out.key_id, "");
+    assert_string_equal(out.generation, "");
+    assert_int_equal(micro_token_key_id("no token", id, NULL), ERROR_DENIED);
+    /* a key is always called the same, and another key differently */
+    assert_int_equal(micro_key_id(text_string(&public_key), id, NULL), 0);
+    assert_int_equal(strlen(id), 16);
+    assert_int_equal(micro_key_id(text_string(&public_key), again, NULL), 0);
+    assert_string_equal(id, again);
+    text_clear(&private_key);
+    text_clear(&public_key);
+    assert_int_equal(micro_keys_generate(&private_key, &public_key, NULL), 0);
+    assert_int_equal(micro_key_id(text_string(&public_key), again, NULL), 0);
+    assert_string_not_equal(id, again);
+    assert_int_equal(micro_key_id("rubbish", again, NULL), ERROR_INVALID);
+    text_deinit(&private_key);
+    text_deinit(&public_key);
+    text_deinit(&token);
+    arena_deinit(&arena);
+}
+
+/* ---- descriptor sets ----------------------------------------------------------------------------------------------
+ */
+
+static void contracts_without_a_pool(void **state)
+{
+    (void)state;
+    struct bytes all = proto_set();
+    assert_true(micro_contract_streams(all, "helloworld.Helloworld", "Stream"));
+    assert_true(micro_contract_streams(all, "helloworld.Helloworld", "PingPong"));
+    assert_true(micro_contract_streams(all, "store.BlobStore", "Write"));
+    assert_false(micro_contract_streams(all, "helloworld.Helloworld", "Call"));
+    assert_false(micro_contract_streams(all, "helloworld.Helloworld", "Nothing"));
+    assert_false(micro_contract_streams(all, "store.Helloworld", "Stream"));
+    assert_false(micro_contract_streams(BYTES_NONE, "helloworld.Helloworld", "Stream"));
+    /* every method of the set, against the pool */
+    const struct pb_pool *pool = micro_pool();
+    assert_non_null(pool);
+    for (size_t i = 0; i < pb_service_count(pool); i++) {
+        const struct pb_service *service = pb_service_at(pool, i);
+        for (size_t k = 0; k < service->method_count; k++) {
+            const struct pb_method *m = &service->methods[k];
+            assert_int_equal(micro_contract_streams(all, service->full_name, m->name),
+                             m->client_streaming || m->server_streaming);
+        }
+    }
+    micro_pool_free();
+}
+
+static void contracts_joined(void **state)
+{
+    (void)state;
+    struct text out = TEXT_INIT;
+    struct bytes all = proto_set();
+    assert_int_equal(micro_contracts_join(all, all, &out), 0);
+    assert_int_equal(out.len, all.len); /* the second brings nothing new */
+    text_clear(&out);
+    /* one file of our own: field 1, {1 name: "x"} */
+    struct bytes own = BYTES("\x0a\x03\x0a\x01x", 5);
+    assert_int_equal(micro_contracts_join(own, all, &out), 0);
+    assert_int_equal(out.len, all.len + own.len);
+    assert_true(micro_contract_streams(text_bytes(&out), "helloworld.Helloworld", "Stream"));
+    text_clear(&out);
+    assert_int_equal(micro_contracts_join(BYTES("\x0a\x09\x0a", 3), all, &out), ERROR_SYNTAX);
+    text_deinit(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(base64_vectors),   cmocka_unit_test(base64_refuses),
-        cmocka_unit_test(error_parsing),    cmocka_unit_test(options_parsing),
-        cmocka_unit_test(options_refusals), cmocka_unit_test_teardown(component_table, drop_pool),
+        cmocka_unit_test(base64_vectors),
+        cmocka_unit_test(base64_refuses),
+        cmocka_unit_test(error_parsing),
+        cmocka_unit_test(options_parsing),
+        cmocka_unit_test(options_refusals),
+        cmocka_unit_test_teardown(component_table, drop_pool),
+        cmocka_unit_test(contracts_without_a_pool),
+        cmocka_unit_test(contracts_joined),
     };
     const struct CMUnitTest tokens[] = {
         cmocka_unit_test(token_round_trip),
         cmocka_unit_test(token_refusals),
+        cmocka_unit_test(key_ids_and_generations),
     };
     int failed = cmocka_run_group_tests_name("service", tests, NULL, NULL);
     return failed + cmocka_run_group_tests_name("tokens", tokens, make_keys, drop_keys);

@@ -1,5 +1,6 @@
 /* Access tokens: JSON Web Tokens (RFC 7519) signed RS256 (RFC 7518, 3.3), no other algorithm accepted.
- * Claims as Micro v3 writes them: type, scopes, metadata, name, sub, iss, exp. */
+ * Claims as Micro v3 writes them: type, scopes, metadata, name, sub, iss, exp; and "gen", the account's generation, by
+ * which a token can be revoked. The header's "kid" says which key signed; tokens without one are the root key's. */
 #include "runtime/service/base64.h"
 #include "runtime/service/internal.h"
 
@@ -9,8 +10,10 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
+#include <openssl/x509.h>
 
 #define KEY_BITS         3072
+#define KEY_ID_BYTES     8 /* of the digest that names a key */
 #define CLAIM_SCOPES_MAX 256
 
 static EVP_PKEY *read_key(const char *pem, bool private_key)
@@ -39,6 +42,20 @@ static char *claims_json(const struct micro_claims *claims)
         json_pack("{s:s, s:o, s:{}, s:s, s:s, s:s, s:I}", "type", claims->type ? claims->type : "user", "scopes",
                   scopes, "metadata", "name", claims->name ? claims->name : claims->subject, "sub", claims->subject,
                   "iss", claims->issuer ? claims->issuer : "", "exp", (json_int_t)claims->expires);
+    if (root && claims->generation && claims->generation[0] &&
+        json_object_set_new(root, "gen", json_string(claims->generation)) != 0) {
+        json_decref(root);
+        root = NULL;
+    }
+    char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
+    json_decref(root);
+    return text;
+}
+
+static char *header_json(const char *key_id)
+{
+    json_t *root = key_id && key_id[0] ? json_pack("{s:s, s:s, s:s}", "alg", "RS256", "typ", "JWT", "kid", key_id)
+                                       : json_pack("{s:s, s:s}", "alg", "RS256", "typ", "JWT");
     char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
     json_decref(root);
     return text;
@@ -53,7 +70,8 @@ int micro_token_sign(const char *private_key_pem, const struct micro_claims *cla
     EVP_MD_CTX *context = NULL;
     unsigned char *signature = NULL;
     char *json = claims->subject ? claims_json(claims) : NULL;
-    if (!json) {
+    char *header = header_json(claims->key_id);
+    if (!json || !header) {
         rc = error_set(err, ERROR_INVALID, "an access token needs a subject of valid UTF-8");
         goto out;
     }
@@ -62,7 +80,7 @@ int micro_token_sign(const char *private_key_pem, const struct micro_claims *cla
         rc = error_set(err, ERROR_INVALID, "the private key is not an RSA key in PEM form");
         goto out;
     }
-    base64_encode_url(out, bytes_of("{\"alg\":\"RS256\",\"typ\":\"JWT\"}"));
+    base64_encode_url(out, bytes_of(header));
     text_char(out, '.');
     base64_encode_url(out, bytes_of(json));
     size_t len = 0;
@@ -88,11 +106,12 @@ out:
     EVP_PKEY_free(key);
     free(signature);
     free(json);
+    free(header);
     ERR_clear_error();
     return rc;
 }
 
-static int check_header(struct bytes part, struct error *err)
+static int check_header(struct bytes part, char key_id[MICRO_KEY_ID_MAX + 1], struct error *err)
 {
     struct text json = TEXT_INIT;
     int rc = error_set(err, ERROR_DENIED, "the token's header cannot be read");
@@ -100,10 +119,17 @@ static int check_header(struct bytes part, struct error *err)
     if (base64_decode(&json, part) && text_ok(&json))
         root = json_loadb(text_string(&json), json.len, 0, NULL);
     const char *alg = json_string_value(json_object_get(root, "alg"));
-    if (alg && strcmp(alg, "RS256") == 0)
-        rc = 0;
-    else if (root)
-        rc = error_set(err, ERROR_DENIED, "the token is not signed by RS256");
+    const char *kid = json_string_value(json_object_get(root, "kid"));
+    if (root) {
+        error_clear(err);
+        if (!alg || strcmp(alg, "RS256") != 0)
+            rc = error_set(err, ERROR_DENIED, "the token is not signed by RS256");
+        else if (json_object_get(root, "kid") && (!kid || strlen(kid) > MICRO_KEY_ID_MAX))
+            rc = error_set(err, ERROR_DENIED, "the token's key id is not text of at most %d bytes", MICRO_KEY_ID_MAX);
+        else
+            rc = 0;
+    }
+    snprintf(key_id, MICRO_KEY_ID_MAX + 1, "%s", rc == 0 && kid ? kid : "");
     json_decref(root);
     text_deinit(&json);
     if (rc == 0)
@@ -166,11 +192,12 @@ static int read_claims(struct bytes part, struct arena *arena, struct micro_clai
                                  .type = claim(root, "type", arena),
                                  .issuer = claim(root, "iss", arena),
                                  .name = claim(root, "name", arena),
+                                 .generation = claim(root, "gen", arena),
                                  .scopes = list,
                                  .expires = seconds < 0      ? 0
                                             : seconds > 1e15 ? INT64_C(1000000000000000)
                                                              : (int64_t)seconds};
-    bool ok = out->subject && out->type && out->issuer && out->name && list;
+    bool ok = out->subject && out->type && out->issuer && out->name && out->generation && list;
     size_t kept = 0;
     for (size_t i = 0; ok && i < count; i++) {
         const char *scope = json_string_value(json_array_get(scopes, i));
@@ -189,20 +216,62 @@ out:
     return rc;
 }
 
+/* The three parts. */
+static int split_token(const char *token, struct bytes *header, struct bytes *claims, struct bytes *signature,
+                       struct error *err)
+{
+    size_t len = strnlen(token, MICRO_TOKEN_MAX + 1);
+    const char *first = memchr(token, '.', len);
+    const char *second = first ? strchr(first + 1, '.') : NULL;
+    if (len > MICRO_TOKEN_MAX || !second || strchr(second + 1, '.'))
+        return error_set(err, ERROR_DENIED, "the token is not a JSON Web Token");
+    *header = BYTES(token, (size_t)(first - token));
+    *claims = BYTES(first + 1, (size_t)(second - first - 1));
+    *signature = bytes_of(second + 1);
+    return 0;
+}
+
+int micro_token_key_id(const char *token, char out[MICRO_KEY_ID_MAX + 1], struct error *err)
+{
+    struct bytes header, claims, signature;
+    int rc = split_token(token, &header, &claims, &signature, err);
+    out[0] = '\0';
+    return rc ? rc : check_header(header, out, err);
+}
+
 int micro_token_verify(const char *public_key_pem, const char *token, int64_t now, struct arena *arena,
                        struct micro_claims *out, struct error *err)
 {
-    size_t len = strnlen(token, MICRO_TOKEN_MAX + 1);
-    const char *first = strchr(token, '.'), *second = first ? strchr(first + 1, '.') : NULL;
-    if (len > MICRO_TOKEN_MAX || !second || strchr(second + 1, '.'))
-        return error_set(err, ERROR_DENIED, "the token is not a JSON Web Token");
-    int rc = check_header(BYTES(token, (size_t)(first - token)), err);
+    struct bytes header, claims, signature;
+    char key_id[MICRO_KEY_ID_MAX + 1];
+    int rc = split_token(token, &header, &claims, &signature, err);
     if (rc == 0)
-        rc = check_signature(public_key_pem, BYTES(token, (size_t)(second - token)), bytes_of(second + 1), err);
+        rc = check_header(header, key_id, err);
     if (rc == 0)
-        rc = read_claims(BYTES(first + 1, (size_t)(second - first - 1)), arena, out, err);
+        rc = check_signature(public_key_pem, BYTES(token, header.len + 1 + claims.len), signature, err);
+    if (rc == 0)
+        rc = read_claims(claims, arena, out, err);
+    if (rc == 0 && !(out->key_id = arena_string(arena, key_id)))
+        rc = error_set(err, ERROR_MEMORY, "out of memory");
     if (rc == 0 && now >= out->expires)
         rc = error_set(err, ERROR_DENIED, "the token has expired");
+    return rc;
+}
+
+int micro_key_id(const char *public_key_pem, char out[MICRO_KEY_ID_MAX + 1], struct error *err)
+{
+    EVP_PKEY *key = read_key(public_key_pem, false);
+    unsigned char *der = NULL, digest[EVP_MAX_MD_SIZE];
+    unsigned digest_len = 0;
+    int len = key ? i2d_PUBKEY(key, &der) : -1, rc = 0;
+    out[0] = '\0';
+    if (len <= 0 || EVP_Digest(der, (size_t)len, digest, &digest_len, EVP_sha256(), NULL) != 1)
+        rc = error_set(err, ERROR_INVALID, "the public key is not an RSA key in PEM form");
+    for (unsigned i = 0; rc == 0 && i < KEY_ID_BYTES; i++)
+        snprintf(out + 2 * (size_t)i, 3, "%02x", digest[i]);
+    OPENSSL_free(der);
+    EVP_PKEY_free(key);
+    ERR_clear_error();
     return rc;
 }
 

@@ -1,11 +1,15 @@
 #include "runtime/store/database.h"
 
+#include "runtime/store/blob_index.h"
 #include "world/sqlite.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION  2
+#define REVISIONS_AHEAD 1000  /* the counter is written once for so many */
+#define CACHE_KIB       16384 /* pages SQLite keeps, as far as there are any */
 
 #define RANGE                                                                                                          \
     " FROM records WHERE db = ?1 AND tbl = ?2 AND key >= ?3 AND key < ?4 AND (expires = 0 OR expires > ?5)"            \
@@ -44,11 +48,13 @@ static const char *const sql[STATEMENT_COUNT] = {
     [ROLLBACK] = "ROLLBACK",
     [DATABASES] = "SELECT DISTINCT db FROM tables WHERE ?1 IS NULL ORDER BY db",
     [TABLES] = "SELECT tbl FROM tables WHERE db = ?1 ORDER BY tbl",
-    [EXPIRE] = "DELETE FROM records WHERE expires > 0 AND expires <= ?1",
+    [EXPIRE] = ("DELETE FROM records WHERE (db, tbl, key) IN (SELECT db, tbl, key FROM records"
+                " WHERE expires > 0 AND expires <= ?1 ORDER BY expires LIMIT ?2)"),
     [NEXT_EXPIRY] = "SELECT min(expires) FROM records WHERE expires > 0",
 };
 
-static const char schema[] =
+/* From each version to the next. */
+static const char *const schema[SCHEMA_VERSION] = {
     "BEGIN IMMEDIATE;"
     "CREATE TABLE records (db TEXT NOT NULL, tbl TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL,"
     " metadata BLOB NOT NULL, expires INTEGER NOT NULL, PRIMARY KEY (db, tbl, key)) WITHOUT ROWID;"
@@ -57,13 +63,18 @@ static const char schema[] =
     "CREATE TABLE counter (revision INTEGER NOT NULL);"
     "INSERT INTO counter VALUES (0);"
     "PRAGMA user_version = 1;"
-    "COMMIT";
+    "COMMIT",
+    "BEGIN IMMEDIATE;" BLOB_TABLES "PRAGMA user_version = 2;"
+    "COMMIT",
+};
 
 struct store_database {
     sqlite3 *db;
     sqlite3_stmt *statements[STATEMENT_COUNT];
+    struct blob_index *blobs;
     uint64_t revision;                /* with what the open transaction changed */
     uint64_t committed;               /* without */
+    uint64_t reserved;                /* the file's counter: no revision above it was given out */
     char *last_database, *last_table; /* added to `tables` last */
 };
 
@@ -87,17 +98,27 @@ static int set_up(struct store_database *d, const char *path, struct error *err)
     int rc = read_number(d->db, "PRAGMA user_version", &version, err);
     if (rc)
         return rc;
-    if (version == 0 && sqlite3_exec(d->db, schema, NULL, NULL, NULL) != SQLITE_OK)
-        return world_sqlite_error(d->db, err, "making the store's tables");
     if (version > SCHEMA_VERSION)
         return error_set(err, ERROR_UNSUPPORTED, "%s was written by a newer version (schema %lld, this one knows %d)",
                          path, (long long)version, SCHEMA_VERSION);
+    for (; version < SCHEMA_VERSION; version++)
+        if (sqlite3_exec(d->db, schema[version], NULL, NULL, NULL) != SQLITE_OK)
+            return world_sqlite_error(d->db, err, "making the store's tables");
+    char cache[48];
+    snprintf(cache, sizeof cache, "PRAGMA cache_size = -%d", CACHE_KIB);
+    if (sqlite3_exec(d->db, cache, NULL, NULL, NULL) != SQLITE_OK)
+        return world_sqlite_error(d->db, err, "setting the size of the cache");
     rc = read_number(d->db, "SELECT revision FROM counter", &revision, err);
-    d->revision = d->committed = (uint64_t)revision;
+    d->revision = d->committed = d->reserved = (uint64_t)revision;
     for (size_t i = 0; rc == 0 && i < STATEMENT_COUNT; i++)
         if (sqlite3_prepare_v3(d->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &d->statements[i], NULL) != SQLITE_OK)
             rc = world_sqlite_error(d->db, err, "preparing a statement");
-    return rc;
+    return rc ? rc : blob_index_new(d->db, &d->blobs, err);
+}
+
+struct blob_index *store_blob_index(struct store_database *d)
+{
+    return d->blobs;
 }
 
 int store_open(struct world *w, const char *path, struct store_database **out, struct error *err)
@@ -117,21 +138,6 @@ int store_open(struct world *w, const char *path, struct store_database **out, s
     return 0;
 }
 
-void store_close(struct store_database *d)
-{
-    if (!d)
-        return;
-    for (size_t i = 0; i < STATEMENT_COUNT; i++)
-        sqlite3_finalize(d->statements[i]);
-    if (d->db)
-        world_sqlite_close(d->db);
-    free(d->last_database);
-    free(d->last_table);
-    free(d);
-}
-
-/* ---- changes ---------------------------------------------------------------------------------------------------- */
-
 /* Runs a statement that gives no rows. */
 static int run(struct store_database *d, enum statement which, struct error *err, const char *doing)
 {
@@ -141,6 +147,30 @@ static int run(struct store_database *d, enum statement which, struct error *err
     sqlite3_clear_bindings(s);
     return rc;
 }
+
+static int count(struct store_database *d, uint64_t revision, struct error *err)
+{
+    sqlite3_bind_int64(d->statements[COUNT], 1, (sqlite3_int64)revision);
+    return run(d, COUNT, err, "counting the revision");
+}
+
+void store_close(struct store_database *d)
+{
+    if (!d)
+        return;
+    if (d->reserved > d->committed && !store_in_transaction(d)) /* the next life goes on where this one ends */
+        (void)count(d, d->committed, NULL);
+    for (size_t i = 0; i < STATEMENT_COUNT; i++)
+        sqlite3_finalize(d->statements[i]);
+    blob_index_free(d->blobs);
+    if (d->db)
+        world_sqlite_close(d->db);
+    free(d->last_database);
+    free(d->last_table);
+    free(d);
+}
+
+/* ---- changes ---------------------------------------------------------------------------------------------------- */
 
 static void bind_text(sqlite3_stmt *s, int at, const char *value)
 {
@@ -187,7 +217,7 @@ static int add_table(struct store_database *d, const struct store_change *c, str
     return 0;
 }
 
-int store_apply(struct store_database *d, struct store_change *c, struct error *err)
+static int apply_record(struct store_database *d, struct store_change *c, struct error *err)
 {
     sqlite3_stmt *s = d->statements[c->remove ? DELETE : WRITE];
     int rc = c->remove ? 0 : add_table(d, c, err);
@@ -201,7 +231,12 @@ int store_apply(struct store_database *d, struct store_change *c, struct error *
         bind_blob(s, 5, c->metadata);
         sqlite3_bind_int64(s, 6, c->expires);
     }
-    rc = run(d, c->remove ? DELETE : WRITE, err, c->remove ? "deleting a record" : "writing a record");
+    return run(d, c->remove ? DELETE : WRITE, err, c->remove ? "deleting a record" : "writing a record");
+}
+
+int store_apply(struct store_database *d, struct store_change *c, struct error *err)
+{
+    int rc = c->of_blob ? blob_index_apply(d->blobs, c, err) : apply_record(d, c, err);
     if (rc == 0)
         c->revision = ++d->revision;
     return rc;
@@ -215,23 +250,40 @@ void store_rollback(struct store_database *d)
     forget_table(d);
 }
 
+/* Writing the counter with every commit would double the pages of a small one. */
 int store_commit(struct store_database *d, struct error *err)
 {
-    sqlite3_bind_int64(d->statements[COUNT], 1, (sqlite3_int64)d->revision);
-    int rc = run(d, COUNT, err, "counting the revision");
+    uint64_t reserved = d->reserved;
+    int rc = 0;
+    if (d->revision > reserved) {
+        reserved = d->revision + REVISIONS_AHEAD;
+        rc = count(d, reserved, err);
+    }
+    if (rc == 0)
+        rc = run(d, COMMIT, err, "committing");
+    if (rc) {
+        store_rollback(d);
+        return rc;
+    }
+    d->committed = d->revision;
+    d->reserved = reserved;
+    return 0;
+}
+
+/* Another number each time: a transaction that changes nothing asks nothing of the disk. */
+int store_probe(struct store_database *d, struct error *err)
+{
+    int rc = store_begin(d, err);
+    if (rc)
+        return rc;
+    rc = count(d, d->reserved + 1, err);
     if (rc == 0)
         rc = run(d, COMMIT, err, "committing");
     if (rc)
         store_rollback(d);
     else
-        d->committed = d->revision;
+        d->reserved++;
     return rc;
-}
-
-int store_probe(struct store_database *d, struct error *err)
-{
-    int rc = store_begin(d, err);
-    return rc ? rc : store_commit(d, err);
 }
 
 uint64_t store_revision(const struct store_database *d)
@@ -341,10 +393,13 @@ int store_names(struct store_database *d, const char *database, bool (*each)(voi
 
 /* ---- expiry ----------------------------------------------------------------------------------------------------- */
 
-int store_expire(struct store_database *d, int64_t now, struct error *err)
+int store_expire(struct store_database *d, int64_t now, size_t limit, size_t *count, struct error *err)
 {
     sqlite3_bind_int64(d->statements[EXPIRE], 1, now);
-    return run(d, EXPIRE, err, "removing expired records");
+    sqlite3_bind_int64(d->statements[EXPIRE], 2, (sqlite3_int64)limit);
+    int rc = run(d, EXPIRE, err, "removing expired records");
+    *count = rc == 0 ? (size_t)sqlite3_changes(d->db) : 0;
+    return rc;
 }
 
 int64_t store_next_expiry(struct store_database *d)

@@ -2,7 +2,9 @@
  *
  *   records   (db, tbl, key, value, expires, metadata), by primary key; expires in wall nanoseconds, 0: never
  *   tables    (db, tbl) ever written to
- *   counter   the revision: counts changes, grows with every write and delete, in the same transaction
+ *   counter   above every revision given out. The revision counts changes, grows by one with each; the counter runs
+ *             ahead, so that not every commit writes it: after a crash the count goes on there
+ *   blobs     where the content of blobs is: see blob_index.h
  *
  * Keys compare as bytes. Every look-up, exact, by prefix or onwards from a key, is one range from `from` up to but not
  * including `to`. Changes are applied between store_begin() and store_commit(); reads on the way see them. */
@@ -20,12 +22,24 @@ struct store_database;
 int store_open(struct world *w, const char *path, struct store_database **out, struct error *err);
 void store_close(struct store_database *d); /* what was not committed is rolled back */
 
+#define STORE_BLOB_FILE_MAX 32  /* characters of the name of a blob's file */
+#define STORE_BLOB_TYPE_MAX 255 /* characters of a content type */
+
+struct store_blob {
+    char file[STORE_BLOB_FILE_MAX + 1], type[STORE_BLOB_TYPE_MAX + 1];
+    uint64_t size;
+    bool public;
+    int64_t written; /* wall ns */
+};
+
 struct store_change {
-    bool remove;
-    const char *database, *table, *key;
+    bool remove, of_blob;
+    const char *database, *table, *key; /* of a blob: namespace, none, key */
     struct bytes value, metadata;
-    int64_t expires;   /* wall ns, 0: never */
-    uint64_t revision; /* out: of this change */
+    const struct store_blob *blob;
+    int64_t expires;                        /* wall ns, 0: never */
+    uint64_t revision;                      /* out: of this change */
+    char old_file[STORE_BLOB_FILE_MAX + 1]; /* out: the blob's file until now; "": it had none */
 };
 int store_begin(struct store_database *d, struct error *err);
 int store_apply(struct store_database *d, struct store_change *c, struct error *err);
@@ -61,8 +75,18 @@ int store_read(struct store_database *d, const struct store_query *q,
 int store_names(struct store_database *d, const char *database, bool (*each)(void *arg, struct bytes name), void *arg,
                 struct error *err);
 
-int store_expire(struct store_database *d, int64_t now, struct error *err); /* removes what expired */
-int64_t store_next_expiry(struct store_database *d);                        /* wall ns; 0: nothing expires */
+/* Removes what expired, at most `limit` records of it; *count: how many those were. */
+int store_expire(struct store_database *d, int64_t now, size_t limit, size_t *count, struct error *err);
+int64_t store_next_expiry(struct store_database *d); /* wall ns; 0: nothing expires */
 uint64_t store_revision(const struct store_database *d);
+
+/* ERROR_NOT_FOUND without a message. */
+int store_blob_find(struct store_database *d, const char *ns, const char *key, struct store_blob *out,
+                    struct error *err);
+int store_blob_list(struct store_database *d, const char *ns, const char *prefix,
+                    bool (*each)(void *arg, struct bytes key), void *arg, struct error *err);
+int store_blob_has_file(struct store_database *d, const char *file, bool *out, struct error *err);
+struct blob_index;
+struct blob_index *store_blob_index(struct store_database *d);
 
 #endif

@@ -22,6 +22,16 @@ static bool valid_name(const char *name)
     return true;
 }
 
+bool store_name(struct rpc_call *call, const char *id, const char *what, const char *name)
+{
+    if (valid_name(name))
+        return true;
+    micro_fail(call, 400, id,
+               "invalid %s name: letters, digits, '-', '_' and '.' are allowed, up to %d, and no '.' in front", what,
+               STORE_NAME_MAX);
+    return false;
+}
+
 /* Blank names become the default; false: the call was finished. */
 bool store_place(struct rpc_call *call, const char *id, const char **database, const char **table)
 {
@@ -32,17 +42,13 @@ bool store_place(struct rpc_call *call, const char *id, const char **database, c
             continue;
         if (!*names[i] || !**names[i])
             *names[i] = STORE_DEFAULT_NAME;
-        if (!valid_name(*names[i])) {
-            micro_fail(call, 400, id,
-                       "invalid %s name: letters, digits, '-', '_' and '.' are allowed, up to %d, and no '.' in front",
-                       what[i], STORE_NAME_MAX);
+        if (!store_name(call, id, what[i], *names[i]))
             return false;
-        }
     }
     return micro_authorize_admin(call, *database, id);
 }
 
-static bool valid_key(struct rpc_call *call, const char *id, const char *key)
+bool store_key(struct rpc_call *call, const char *id, const char *key)
 {
     size_t len = strlen(key);
     if (len > 0 && len <= STORE_KEY_MAX)
@@ -100,8 +106,10 @@ static void submit(struct store *s, struct rpc_call *call, const struct store_ch
         micro_fail(call, 507, id, "out of memory");
         return;
     }
-    p->call = call;
-    p->change = *change;
+    static const Store__WriteResponse written = STORE__WRITE_RESPONSE__INIT;
+    static const Store__DeleteResponse deleted = STORE__DELETE_RESPONSE__INIT;
+    *p = (struct store_pending){
+        .call = call, .change = *change, .id = id, .reply = change->remove ? &deleted.base : &written.base};
     store_submit(s, p);
 }
 
@@ -118,7 +126,7 @@ static void write_record(struct rpc_call *call, const ProtobufCMessage *message,
         micro_fail(call, 400, ID("Write"), "a record is required");
         return;
     }
-    if (!valid_key(call, ID("Write"), record->key))
+    if (!store_key(call, ID("Write"), record->key))
         return;
     if (record->value.len > STORE_VALUE_MAX) {
         micro_fail(call, 400, ID("Write"), "the value has %zu bytes, %zu are allowed", record->value.len,
@@ -138,7 +146,7 @@ static void delete_record(struct rpc_call *call, const ProtobufCMessage *message
     const Store__DeleteRequest *request = (const Store__DeleteRequest *)(const void *)message;
     const char *database = request->options ? request->options->database : NULL;
     const char *table = request->options ? request->options->table : NULL;
-    if (!store_place(call, ID("Delete"), &database, &table) || !valid_key(call, ID("Delete"), request->key))
+    if (!store_place(call, ID("Delete"), &database, &table) || !store_key(call, ID("Delete"), request->key))
         return;
     struct store_change change = {.remove = true, .database = database, .table = table, .key = request->key};
     submit(context, call, &change, ID("Delete"));
@@ -207,7 +215,7 @@ static void read_records(struct rpc_call *call, const ProtobufCMessage *message,
                             .offset = options->offset,
                             .now = world_wall(s->world)};
     if (!store_place(call, ID("Read"), &q.database, &q.table) ||
-        (exact && !valid_key(call, ID("Read"), request->key)) ||
+        (exact && !store_key(call, ID("Read"), request->key)) ||
         !store_order(call, ID("Read"), options->order, &q.descending))
         return;
     if (exact) {
@@ -327,45 +335,3 @@ static const struct rpc_method methods[] = {
 };
 const struct rpc_service store_service = {
     .name = "store.Store", .methods = methods, .method_count = sizeof methods / sizeof methods[0]};
-
-/* ---- blobs: the contract is served so that callers get a clear answer, the blobs themselves are not there ---------
- */
-
-static void no_blobs(struct rpc_call *call)
-{
-    micro_fail(call, 501, "store.BlobStore", "blobs are not implemented");
-}
-
-static void blob_unary(struct rpc_call *call, const ProtobufCMessage *message, void *context)
-{
-    (void)message;
-    (void)context;
-    no_blobs(call);
-}
-
-static void blob_open(struct rpc_call *call, void *context)
-{
-    (void)context;
-    no_blobs(call);
-}
-
-static const struct rpc_method blob_methods[] = {
-    {.name = "Read",
-     .input = &store__blob_read_request__descriptor,
-     .output = &store__blob_read_response__descriptor,
-     .unary = blob_unary},
-    {.name = "Write",
-     .input = &store__blob_write_request__descriptor,
-     .output = &store__blob_write_response__descriptor,
-     .open = blob_open},
-    {.name = "Delete",
-     .input = &store__blob_delete_request__descriptor,
-     .output = &store__blob_delete_response__descriptor,
-     .unary = blob_unary},
-    {.name = "List",
-     .input = &store__blob_list_request__descriptor,
-     .output = &store__blob_list_response__descriptor,
-     .unary = blob_unary},
-};
-const struct rpc_service store_blob_service = {
-    .name = "store.BlobStore", .methods = blob_methods, .method_count = sizeof blob_methods / sizeof blob_methods[0]};

@@ -14,6 +14,7 @@
 
 #define PROBE_EVERY     (1 * SECOND)  /* while the disk refuses writes: look whether it takes them again */
 #define EXPIRY_LOOK_MAX (60 * SECOND) /* the wall clock may jump: look at least so often while anything expires */
+#define EXPIRED_A_TURN  500           /* records: millions that expire at one time are removed bit by bit */
 #define EARLY_ACK_DELAY (50 * MILLISECOND)
 
 static void schedule_expiry(struct store *s)
@@ -33,7 +34,8 @@ static void on_expiry(void *arg)
     struct store *s = arg;
     struct error err = ERROR_INIT;
     if (!store_in_transaction(s->database)) {
-        int rc = store_expire(s->database, world_wall(s->world), &err);
+        size_t count = 0;
+        int rc = store_expire(s->database, world_wall(s->world), EXPIRED_A_TURN, &count, &err);
         if (rc) {
             log_warn("store", "expired records cannot be removed: %s", err.message ? err.message : error_code_name(rc));
             error_clear(&err);
@@ -67,21 +69,20 @@ static void disk_refused(struct store *s, const struct error *err)
 
 static void answer(struct store *s, struct store_pending *p, int rc, struct error *err)
 {
-    const char *id = p->change.remove ? "store.Store.Delete" : "store.Store.Write";
+    if (p->ended)
+        p->ended(s, p, rc);
     if (rc == 0) {
         char revision[24];
         int n = snprintf(revision, sizeof revision, "%llu", (unsigned long long)p->change.revision);
         (void)rpc_call_add_trailer(p->call, "micro-revision", BYTES(revision, (size_t)n));
-        Store__WriteResponse written = STORE__WRITE_RESPONSE__INIT;
-        Store__DeleteResponse deleted = STORE__DELETE_RESPONSE__INIT;
         if (!p->change.remove && p->change.expires)
             s->expiring = true;
-        rpc_call_reply(p->call, p->change.remove ? &deleted.base : &written.base);
+        rpc_call_reply(p->call, p->reply);
         return;
     }
     const char *why = err->message ? err->message : error_code_name(rc);
-    log_warn("store", "%s refused: %s", p->change.remove ? "delete" : "write", why);
-    micro_fail(p->call, rc == ERROR_NO_SPACE || rc == ERROR_MEMORY ? 507 : 503, id, "%s",
+    log_warn("store", "%s refused: %s", p->id, why);
+    micro_fail(p->call, rc == ERROR_NO_SPACE || rc == ERROR_MEMORY ? 507 : 503, p->id, "%s",
                rc == ERROR_NO_SPACE ? "the disk is full" : why);
 }
 
@@ -127,7 +128,8 @@ static void on_late_commit(void *arg)
     struct store *s = arg;
     struct error err = ERROR_INIT;
     if (store_in_transaction(s->database))
-        (void)commit(s, &err);
+        if (commit(s, &err) == 0)
+            blob_files_sweep(s->blob_files);
     error_clear(&err);
 }
 
@@ -162,6 +164,8 @@ static void write_one_by_one(struct store *s, struct store_pending *first)
             broken = rc == ERROR_IO; /* the disk itself: the others would fare no better */
         }
         answer(s, p, rc, &err);
+        if (rc == 0)
+            blob_files_sweep(s->blob_files);
     }
     error_clear(&err);
 }
@@ -180,6 +184,8 @@ static void write_batch(struct store *s, struct store_pending *first)
     else
         disk_refused(s, &err);
     answer_all(s, first, rc, &err);
+    if (rc == 0)
+        blob_files_sweep(s->blob_files);
 }
 #endif
 
@@ -208,6 +214,16 @@ void store_submit(struct store *s, struct store_pending *p)
 
 /* ---- the component ---------------------------------------------------------------------------------------------- */
 
+static void tear_down(struct store *s)
+{
+    world_task_cancel(&s->flush);
+    micro_service_free(s->service);
+    blob_files_free(s->blob_files);
+    store_close(s->database);
+    free(s->blob_chunk);
+    free(s);
+}
+
 static void stop(void *state)
 {
     struct store *s = state;
@@ -216,14 +232,11 @@ static void stop(void *state)
         error_set(&err, ERROR_CLOSED, "the store is shutting down");
         answer_all(s, s->pending, ERROR_CLOSED, &err);
     }
-    world_task_cancel(&s->flush);
     world_timer_stop(&s->expiry);
     world_timer_stop(&s->probe);
     world_timer_stop(&s->late);
     on_late_commit(s);
-    micro_service_free(s->service);
-    store_close(s->database);
-    free(s);
+    tear_down(s);
 }
 
 static int open_database(struct store *s, const struct micro_options *options, struct error *err)
@@ -233,11 +246,31 @@ static int open_database(struct store *s, const struct micro_options *options, s
     int rc = text_ok(&path) ? world_make_directory(s->world, text_string(&path)) : ERROR_MEMORY;
     if (rc)
         error_set(err, rc, "cannot make the directory %s: %s", text_string(&path), error_code_name(rc));
+    size_t directory = path.len;
     text_puts(&path, "/store.db");
     if (rc == 0)
         rc = text_ok(&path) ? store_open(s->world, text_string(&path), &s->database, err)
                             : error_set(err, ERROR_MEMORY, "out of memory");
+    text_truncate(&path, directory);
+    text_puts(&path, "/blobs");
+    if (rc == 0)
+        rc = text_ok(&path) ? blob_files_new(s, text_string(&path), &s->blob_files, err)
+                            : error_set(err, ERROR_MEMORY, "out of memory");
     text_deinit(&path);
+    return rc;
+}
+
+static int read_options(struct store *s, const struct micro_options *options, struct error *err)
+{
+    const char *given = micro_option(options, "blob-max");
+    s->blob_max = STORE_BLOB_MAX;
+    if (!given)
+        return 0;
+    int rc = units_parse_size(given, &s->blob_max, err);
+    if (rc == 0 && s->blob_max > INT64_MAX)
+        rc = error_set(err, ERROR_INVALID, "%s is more than any file can hold", given);
+    if (rc)
+        error_wrap(err, "--blob-max");
     return rc;
 }
 
@@ -253,7 +286,11 @@ static int start(struct world *w, const struct micro_options *options, void **st
     world_timer_init(&s->probe, w, on_probe, s);
     world_timer_init(&s->late, w, on_late_commit, s);
     struct micro_service_config config = {.name = "store", .access = MICRO_OWN_RULES, .options = options};
-    int rc = micro_service_new(w, &config, &s->service, err);
+    int rc = read_options(s, options, err);
+    if (rc == 0 && !(s->blob_chunk = malloc(STORE_BLOB_CHUNK)))
+        rc = error_set(err, ERROR_MEMORY, "out of memory");
+    if (rc == 0)
+        rc = micro_service_new(w, &config, &s->service, err);
     if (rc == 0 && ((rc = micro_service_add(s->service, &store_service, s)) != 0 ||
                     (rc = micro_service_add(s->service, &store_blob_service, s)) != 0))
         error_set(err, rc, "the store's handlers cannot be set up");
@@ -262,10 +299,7 @@ static int start(struct world *w, const struct micro_options *options, void **st
     if (rc == 0)
         rc = micro_service_start(s->service, err);
     if (rc) {
-        world_task_cancel(&s->flush);
-        micro_service_free(s->service);
-        store_close(s->database);
-        free(s);
+        tear_down(s);
         return rc;
     }
     on_expiry(s);
@@ -281,6 +315,7 @@ static void drain(void *state, uint64_t grace, void (*done)(void *arg), void *ar
 
 static const char *const services[] = {"store.Store", "store.BlobStore", NULL};
 static const char *const needs[] = {"registry", NULL};
+static const char *const own_options[] = {"blob-max", NULL};
 extern const struct component store_component;
 const struct component store_component = {
     .name = "store",
@@ -288,6 +323,7 @@ const struct component store_component = {
     .needs = needs,
     .services = services,
     .stateful = true,
+    .options = own_options,
     .start = start,
     .drain = drain,
     .stop = stop,

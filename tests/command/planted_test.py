@@ -11,7 +11,7 @@ LOST = "no acknowledged write is lost"
 ORDER = "every key is linearizable"
 # Virtual time repeats to the byte, so the loss is seen as one. Real time does not: when the key was written again
 # before the final reads, the lost write shows as a history that no order explains.
-SIGNS = {"sim": [LOST], "processes": [LOST, ORDER]}
+SIGNS = {"sim": [LOST, ORDER], "processes": [LOST, ORDER]}
 
 
 def manifest_with(folder, program):

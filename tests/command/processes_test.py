@@ -119,7 +119,7 @@ def up(number, arguments):
             while lines[-1] and "Ctrl-C stops it" not in lines[-1]:
                 lines.append(run.stdout.readline())
             text = "".join(lines)
-            check("micro is up (processes): 7 components" in text and "token  " in text and "notes  " in text,
+            check("micro is up (processes): 12 components" in text and "token  " in text and "notes  " in text,
                   f"{name}: it tells where everything is", text)
         run.send_signal(number)
         output = output_of(run)

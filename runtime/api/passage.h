@@ -1,0 +1,69 @@
+/* One request on its way through the gateway, and what the parts of the gateway share.
+ *
+ *   gateway.c   the way of a request: who, may they, where to
+ *   access.c    who: token, account, address; may they: rate, block list, the namespace's rules
+ *   cors.c      what browsers are told
+ *   answer.c    errors and plain answers
+ *   metadata.c  what goes along with the call
+ *   call.c      handler rpc: one call, its answer or its stream
+ *   socket.c    handler rpc over a WebSocket
+ *   envelope.c  handlers api and event
+ *   forward.c   handler http: a reverse proxy
+ *
+ * A passage is in its exchange's arena and lives until the exchange is finished. */
+#ifndef RUNTIME_API_PASSAGE_H
+#define RUNTIME_API_PASSAGE_H
+
+#include "runtime/api/errors.h"
+#include "runtime/api/gateway.h"
+
+#define GATEWAY_METADATA_MAX (GATEWAY_FORWARD_MAX + 12)
+
+struct passage {
+    struct gateway *gateway;
+    struct http_exchange *x;
+    const char *request_id, *address; /* of the client, without its port */
+    const char *token;                /* NULL: none */
+    const struct micro_account *account;
+    const char *namespace;
+    struct api_target target;
+    enum api_handler handler;
+    const char *topic;                                       /* handler event: NULL: from the path */
+    bool declared;                                           /* a service asked for this route */
+    struct template_value variables[TEMPLATE_VARIABLES_MAX]; /* of its path */
+    size_t variable_count;
+    uint64_t timeout; /* ns the client gives; 0: none said */
+};
+
+/* answer.c */
+void answer_error(struct http_exchange *x, const struct micro_error *e);
+void answer_failure(struct http_exchange *x, int code, const char *detail);
+void answer_plain(struct http_exchange *x, int code, const char *text);
+bool answer_printable(const char *value);
+
+/* cors.c: headers of every answer; the answer to OPTIONS. */
+void cors_headers(struct passage *p);
+void cors_preflight(struct passage *p);
+bool cors_trusts(const struct passage *p); /* the page that asks may use the browser's cookies */
+
+/* access.c: an address without its port, of IPv6 the /64; in the arena. */
+const char *access_address(struct arena *arena, const char *text, size_t len);
+/* False: the exchange was answered. */
+bool access_caller(struct passage *p);  /* address, token, account, namespace, rate, block list */
+bool access_granted(struct passage *p); /* by the rules of the namespace, once the target is known */
+
+/* metadata.c: the array has room for GATEWAY_METADATA_MAX; everything is in the exchange's arena. */
+size_t metadata_collect(struct passage *p, const char *content_type, struct grpc_header *out);
+bool metadata_timeout(struct passage *p); /* False: the exchange was answered */
+
+/* call.c: query, variables and body as the request's JSON; False: the exchange was answered. */
+bool call_request(struct passage *p, struct api_schema schema, struct text *out);
+
+/* The handlers. `route` is valid during the call. */
+void call_start(struct passage *p, const struct api_route *route);
+void socket_start(struct passage *p, const struct api_route *route);
+void envelope_start(struct passage *p, const struct api_route *route);
+void event_start(struct passage *p);
+void forward_start(struct passage *p, const struct api_route *route);
+
+#endif

@@ -1,0 +1,174 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "runtime/auth/ring.h"
+#include "runtime/service/service.h"
+
+#include <string.h>
+
+static struct text root_private, root_public;
+
+static int set_up(void **state)
+{
+    (void)state;
+    return micro_keys_generate(&root_private, &root_public, NULL);
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    text_deinit(&root_private);
+    text_deinit(&root_public);
+    return 0;
+}
+
+static void written_and_read(struct ring *r, const char *without)
+{
+    struct text file = TEXT_INIT;
+    struct ring again;
+    assert_int_equal(ring_write(r, &file, NULL), 0);
+    assert_null(without ? strstr(text_string(&file), without) : NULL);
+    assert_int_equal(ring_parse(text_bytes(&file), &again, NULL), 0);
+    assert_int_equal(again.count, r->count);
+    for (size_t i = 0; i < r->count; i++) {
+        assert_string_equal(again.keys[i].id, r->keys[i].id);
+        assert_string_equal(again.keys[i].public_pem, r->keys[i].public_pem);
+        assert_int_equal(again.keys[i].state, r->keys[i].state);
+        assert_int_equal(again.keys[i].root, r->keys[i].root);
+        assert_int_equal(again.keys[i].created, r->keys[i].created);
+        assert_int_equal(again.keys[i].since, r->keys[i].since);
+        assert_int_equal(again.keys[i].until, r->keys[i].until);
+    }
+    ring_deinit(&again);
+    text_deinit(&file);
+}
+
+/* A key's life from the first rotation to its end. */
+static void test_life(void **state)
+{
+    struct ring r = {0};
+    bool changed;
+    char id[MICRO_KEY_ID_MAX + 1];
+    (void)state;
+    assert_int_equal(ring_set_root(&r, text_string(&root_private), 100, &changed, NULL), 0);
+    assert_true(changed);
+    assert_int_equal(ring_set_root(&r, text_string(&root_private), 100, &changed, NULL), 0);
+    assert_false(changed);
+    assert_int_equal(micro_key_id(text_string(&root_public), id, NULL), 0);
+    assert_string_equal(ring_signing(&r)->id, id);
+    assert_true(ring_signing(&r)->root);
+    /* The root's private part is not on disk; a line of it would be. */
+    char line[65] = "";
+    memcpy(line, text_string(&root_private) + 100, 40);
+    *strchrnul(line, '\n') = '\0';
+    written_and_read(&r, line);
+
+    assert_false(ring_activate(&r, 150));
+    assert_int_equal(ring_generate(&r, 200, NULL), 0);
+    assert_true(ring_signing(&r)->root); /* the new one only waits */
+    assert_non_null(ring_waiting(&r));
+    written_and_read(&r, line);
+    assert_true(ring_activate(&r, 210));
+    struct ring_key *second = ring_signing(&r);
+    assert_false(second->root);
+    assert_int_equal(second->since, 210);
+    assert_null(ring_waiting(&r));
+    written_and_read(&r, line);
+
+    second->until = 1000;
+    assert_int_equal(ring_generate(&r, 300, NULL), 0);
+    assert_true(ring_activate(&r, 310));
+    second = ring_find(&r, r.keys[1].id);
+    assert_int_equal(second->state, RING_RETIRED);
+    assert_null(second->private_pem); /* needed for nothing any more */
+    written_and_read(&r, line);
+    assert_false(ring_prune(&r, 999));
+    assert_true(ring_prune(&r, 1000));
+    assert_int_equal(r.count, 2);
+    assert_true(r.keys[0].root); /* stays whatever happens: the components' tokens are signed with it */
+    ring_deinit(&r);
+}
+
+/* Another root: the old one verifies until its last token is over, and signs no more. */
+static void test_new_root(void **state)
+{
+    struct ring r = {0};
+    struct text other_private = TEXT_INIT, other_public = TEXT_INIT;
+    bool changed;
+    (void)state;
+    assert_int_equal(micro_keys_generate(&other_private, &other_public, NULL), 0);
+    assert_int_equal(ring_set_root(&r, text_string(&root_private), 100, &changed, NULL), 0);
+    ring_signing(&r)->until = 500;
+    assert_int_equal(ring_set_root(&r, text_string(&other_private), 200, &changed, NULL), 0);
+    assert_true(changed);
+    assert_int_equal(r.count, 2);
+    assert_int_equal(r.keys[0].state, RING_RETIRED);
+    assert_false(r.keys[0].root);
+    assert_null(r.keys[0].private_pem);
+    assert_string_equal(ring_signing(&r)->public_pem, text_string(&other_public));
+    written_and_read(&r, NULL);
+    assert_true(ring_prune(&r, 500));
+    assert_int_equal(r.count, 1);
+    assert_int_equal(ring_set_root(&r, "no key", 200, &changed, NULL), ERROR_INVALID);
+    ring_deinit(&r);
+    text_deinit(&other_private);
+    text_deinit(&other_public);
+}
+
+static void refused(const char *content, const char *words)
+{
+    struct ring r;
+    struct error err = ERROR_INIT;
+    struct text told = TEXT_INIT;
+    assert_true(ring_parse(bytes_of(content), &r, &err) < 0);
+    error_format(&err, &told);
+    if (!strstr(text_string(&told), words))
+        fail_msg("%s; wanted \"%s\" of %.80s", text_string(&told), words, content);
+    text_deinit(&told);
+    error_clear(&err);
+}
+
+static void test_malformed(void **state)
+{
+    struct ring r = {0};
+    struct text file = TEXT_INIT;
+    bool changed;
+    (void)state;
+    refused("", "not JSON");
+    refused("[]", "not a key ring");
+    refused("{\"version\":2,\"keys\":[]}", "version 1");
+    refused("{\"version\":1}", "not a key ring");
+    refused("{\"version\":1,\"keys\":[{}]}", "key 1");
+    refused("{\"version\":1,\"keys\":[{\"id\":\"x\",\"public\":\"y\",\"root\":true,\"state\":\"retired\",\"created\":1,"
+            "\"since\":0,\"until\":0}]}",
+            "key 1");
+    /* A file whose id, key or parts were exchanged. */
+    assert_int_equal(ring_set_root(&r, text_string(&root_private), 100, &changed, NULL), 0);
+    assert_int_equal(ring_generate(&r, 200, NULL), 0);
+    assert_int_equal(ring_write(&r, &file, NULL), 0);
+    char *at = strstr(file.data, r.keys[1].id);
+    *at = *at == 'a' ? 'b' : 'a';
+    refused(text_string(&file), "the id is not that");
+    text_clear(&file);
+    char *own = r.keys[1].private_pem;
+    r.keys[1].private_pem = r.keys[0].private_pem;
+    assert_int_equal(ring_write(&r, &file, NULL), 0);
+    r.keys[1].private_pem = own;
+    refused(text_string(&file), "does not belong");
+    text_deinit(&file);
+    ring_deinit(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_life),
+        cmocka_unit_test(test_new_root),
+        cmocka_unit_test(test_malformed),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -1,0 +1,186 @@
+/* The guard runs before every call: it gives it a place in a trace, turns its token into an account, and asks the
+ * rules.
+ *
+ * Which rules: those of the service's own namespace for everybody, whatever namespace the caller names, since nobody
+ * may choose the rules they are judged by; and, when the call is about another namespace, those of that one as well, by
+ * which its admins keep their accounts off services all namespaces share. Micro's own admins and services are not
+ * subject to the latter: they look after every namespace.
+ *
+ * Not subject to rules at all: Debug, health and reflection; components of Micro (tokens.c); the policy itself for
+ * services; and auth.Rules for the admins of a namespace, who could otherwise lock themselves out.
+ *
+ * Until auth has been heard for the first time the rules are not known. Then calls are answered 503, but by auth,
+ * registry and store, whose own checks stand alone so long, since nothing could start otherwise; and not in a system
+ * without auth, which is one whose options have no public key, or "policy=none" among the peers. */
+#include "runtime/service/base64.h"
+#include "runtime/service/internal.h"
+
+#include <strings.h>
+
+/* The token in an authorization header: Bearer, or the password of Basic. NULL: none of these. In the call's arena. */
+static const char *token_of(struct rpc_call *call, const char *header)
+{
+    while (*header == ' ')
+        header++;
+    if (strncasecmp(header, "Bearer ", 7) == 0) {
+        header += 7;
+        while (*header == ' ')
+            header++;
+        return header;
+    }
+    if (strncasecmp(header, "Basic ", 6) != 0)
+        return NULL;
+    struct text plain = TEXT_INIT;
+    const char *token = NULL;
+    if (base64_decode(&plain, bytes_of(header + 6)) && text_ok(&plain)) {
+        const char *colon = strchr(text_string(&plain), ':');
+        token = colon ? arena_string(rpc_call_arena(call), colon + 1) : NULL;
+    }
+    text_deinit(&plain);
+    return token;
+}
+
+static const char *last_part(const char *service)
+{
+    const char *dot = strrchr(service, '.');
+    return dot ? dot + 1 : service;
+}
+
+/* What tells about a service, rather than being one, is open to everybody. */
+static bool always_open(const char *service)
+{
+    return strcmp(last_part(service), "Debug") == 0 || strcmp(service, "grpc.health.v1.Health") == 0 ||
+           strncmp(service, "grpc.reflection.", 16) == 0;
+}
+
+static bool is_one_of(const char *name, const char *const *list)
+{
+    for (; *list; list++)
+        if (strcmp(*list, name) == 0)
+            return true;
+    return false;
+}
+
+/* Whether the rules are passed over for this call. */
+static bool exempt(const struct micro_service *s, const struct rpc_call *call, const struct micro_account *a,
+                   const char *namespace)
+{
+    if (!a || strcmp(s->config.name, "auth") != 0)
+        return false;
+    const char *type = last_part(rpc_call_service(call));
+    if (strcmp(type, "Policy") == 0)
+        return strcmp(a->type, "service") == 0;
+    return strcmp(type, "Rules") == 0 && micro_is_admin(a) &&
+           (strcmp(a->issuer, namespace) == 0 || strcmp(a->issuer, MICRO_NAMESPACE) == 0);
+}
+
+static bool refuse(struct micro_service *s, struct rpc_call *call, const struct micro_account *a, const char *endpoint)
+{
+    if (a)
+        micro_fail(call, 403, s->config.name, "Forbidden call made to %s:%s by %s", s->config.name, endpoint, a->id);
+    else
+        micro_fail(call, 401, s->config.name, "Unauthorized call made to %s:%s", s->config.name, endpoint);
+    return false;
+}
+
+static bool ask_rules(struct micro_service *s, struct rpc_call *call, const struct micro_account *a)
+{
+    static const char *const first[] = {"auth", "registry", "store", NULL};
+    const char *namespace = micro_call_namespace(call);
+    char endpoint[MICRO_ENDPOINT_MAX];
+    int n = snprintf(endpoint, sizeof endpoint, "%s.%s", last_part(rpc_call_service(call)), rpc_call_method(call));
+    if (n < 0 || (size_t)n >= sizeof endpoint) {
+        micro_fail(call, 400, s->config.name, "the endpoint's name is longer than %d characters",
+                   MICRO_ENDPOINT_MAX - 1);
+        return false;
+    }
+    if (exempt(s, call, a, namespace))
+        return true;
+    if (!s->policy.synced) {
+        if (!s->policy_required || is_one_of(s->config.name, first))
+            return true;
+        micro_fail(call, 503, s->config.name, "access rules are not known yet: auth was not heard");
+        return false;
+    }
+    const struct rule_resource resource = {.type = "service", .name = s->config.name, .endpoint = endpoint};
+    if (!known_policy_grants(&s->policy, s->namespace, a, &resource))
+        return refuse(s, call, a, endpoint);
+    if (strcmp(namespace, s->namespace) == 0 || (a && strcmp(a->issuer, MICRO_NAMESPACE) == 0 && micro_is_admin(a)))
+        return true;
+    return known_policy_grants(&s->policy, namespace, a, &resource) || refuse(s, call, a, endpoint);
+}
+
+static int code_of(int rc)
+{
+    return rc == ERROR_DENIED ? 401 : rc == ERROR_CLOSED ? 503 : rc == ERROR_MEMORY ? 507 : 500;
+}
+
+/* Token to account. *component: of Micro itself. */
+static bool identify(struct micro_service *s, struct rpc_call *call, struct micro_caller *caller, bool *component)
+{
+    const char *header = rpc_call_header(call, "authorization");
+    if (!header || !*header)
+        return true;
+    const char *token = token_of(call, header);
+    if (!token) {
+        micro_fail(call, 401, s->config.name, "invalid authorization header: expected Bearer and a token");
+        return false;
+    }
+    if (!*token || !s->config.options->public_key)
+        return true;
+    struct micro_token_slot *slot = NULL;
+    struct error err = ERROR_INIT;
+    int rc = micro_token_judge(s, token, &slot, &err);
+    if (rc == 0 && !(caller->account = micro_slot_account(slot, rpc_call_arena(call))))
+        rc = error_set(&err, ERROR_MEMORY, "out of memory");
+    if (rc == 0)
+        *component = slot->component;
+    else
+        micro_fail(call, code_of(rc), s->config.name, "%s", err.message ? err.message : "invalid token");
+    error_clear(&err);
+    return rc == 0;
+}
+
+bool micro_guard(struct rpc_call *call, void *service)
+{
+    struct micro_service *s = service;
+    bool component = false;
+    if (always_open(rpc_call_service(call)))
+        return true;
+    struct micro_caller *caller = ARENA_NEW(rpc_call_arena(call), struct micro_caller);
+    if (!caller) {
+        micro_fail(call, 507, s->config.name, "out of memory");
+        return false;
+    }
+    rpc_call_set_guard_data(call, caller);
+    micro_trace_begin(call, caller);
+    if (!identify(s, call, caller, &component))
+        return false;
+    if (!component && s->config.options->public_key && !ask_rules(s, call, caller->account))
+        return false;
+    return s->config.access != MICRO_ACCOUNT || micro_authorize(call, micro_call_namespace(call), s->config.name);
+}
+
+/* ---- for those who answer for others ----------------------------------------------------------------------------- */
+
+int micro_service_account(struct micro_service *s, const char *token, struct arena *arena,
+                          const struct micro_account **out, struct error *err)
+{
+    struct micro_token_slot *slot = NULL;
+    *out = NULL;
+    if (!token || !*token || !s->config.options->public_key)
+        return 0;
+    int rc = micro_token_judge(s, token, &slot, err);
+    if (rc == 0 && !(*out = micro_slot_account(slot, arena)))
+        rc = error_set(err, ERROR_MEMORY, "out of memory");
+    return rc;
+}
+
+enum micro_verdict micro_service_judge(struct micro_service *s, const char *namespace, const struct micro_account *a,
+                                       const char *type, const char *name, const char *endpoint)
+{
+    const struct rule_resource resource = {.type = type, .name = name, .endpoint = endpoint};
+    if (!s->policy.synced)
+        return s->policy_required ? MICRO_NOT_KNOWN : MICRO_GRANTED;
+    return known_policy_grants(&s->policy, namespace, a, &resource) ? MICRO_GRANTED : MICRO_REFUSED;
+}

@@ -1,0 +1,430 @@
+#!/usr/bin/env python3
+"""micro's command line on a real server: what each command prints, and its exit code; a service made by `micro new`,
+built, run, updated and killed."""
+import base64
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import time
+
+from harness import BIN, Folder, check, finish, processes_of
+
+MICRO = os.path.join(BIN, "micro")
+
+
+class Cli:
+    """A home, a data directory, and a server on free ports."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.data = os.path.join(folder, "data")
+        self.env = {"MICRO_HOME": os.path.join(folder, "home"), "MICRO_DATA_DIR": self.data,
+                    "PATH": BIN + ":" + os.path.join(folder, "path") + ":" + os.environ["PATH"]}
+        self.server = None
+
+    def start(self):
+        """The first line it says on its standard output, until it says it is up."""
+        self.server = subprocess.Popen([MICRO, "server", "--base-port", "0"], env=dict(os.environ, **self.env),
+                                       stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        said = []
+        for line in self.server.stdout:
+            said.append(line)
+            if line.startswith("micro is up"):
+                break
+        return "".join(said)
+
+    def stop(self):
+        if self.server and self.server.poll() is None:
+            self.server.send_signal(signal.SIGTERM)
+            try:
+                self.server.wait(20)
+            except subprocess.TimeoutExpired:
+                self.server.kill()
+
+    def __call__(self, *arguments, folder=None, input=None, environment=None, timeout=60):
+        done = subprocess.run([MICRO, *arguments], cwd=folder or self.folder, timeout=timeout, input=input or "",
+                              env={**os.environ, **self.env, **(environment or {})}, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True, errors="replace")
+        return done.returncode, done.stdout, done.stderr
+
+    def expect(self, name, arguments, code=0, out=None, err=None, **more):
+        """`out` and `err`: the whole text, or a compiled expression that must be found."""
+        got = self(*arguments, **more)
+
+        def fits(text, wanted):
+            return wanted is None or (bool(wanted.search(text)) if isinstance(wanted, re.Pattern) else text == wanted)
+
+        check(got[0] == code and fits(got[1], out) and fits(got[2], err), name,
+              f"micro {' '.join(arguments)}: exit {got[0]}, wanted {code}\nout: {got[1]!r}\nerr: {got[2]!r}")
+        return got[1]
+
+    def until(self, name, arguments, wanted, seconds=60, **more):
+        end = time.monotonic() + seconds
+        while True:
+            got = self(*arguments, **more)
+            if wanted(got) or time.monotonic() > end:
+                break
+            time.sleep(0.1)
+        check(wanted(got), name, f"micro {' '.join(arguments)}: exit {got[0]}\nout: {got[1]!r}\nerr: {got[2]!r}")
+
+
+def rx(text):
+    return re.compile(text, re.M)
+
+
+def wrong_commands(m):
+    m.expect("no command", [], 2, "", rx(r"\ANo command\n"))
+    m.expect("unknown command", ["foobar"], 2, "",
+             rx(r"\AUnrecognized micro command: foobar\. Please refer to 'micro --help'\n"))
+    m.expect("unknown command near one", ["statsu"], 2, "", rx(r'Did you mean "status"\?'))
+    m.expect("unknown subcommand", ["config", "foobar"], 2, "",
+             rx(r"\AUnrecognized subcommand for micro config: foobar\. Please refer to 'micro config --help'\n"))
+    m.expect("no subcommand", ["config"], 2, "",
+             "No command provided to micro config. Please refer to 'micro config --help'\n")
+    m.expect("unknown option", ["services", "--ouput", "json"], 2, "", rx("unknown option|Unknown option --ouput; did you mean --output"))
+    m.expect("too few words", ["call", "x"], 2, "", rx(r"\AExpected SERVICE ENDPOINT"))
+    m.expect("the help teaches", ["--help"], 0, rx(r"micro new greeter"))
+    m.expect("a group's help", ["auth", "list", "--help"], 0, rx(r"rules"))
+    for shell in ("bash", "zsh", "fish"):
+        m.expect(f"completion {shell}", ["completion", shell], 0, rx(r"snapshot"))
+    m.expect("completion of no shell", ["completion", "csh"], 2, "", rx("Expected one of bash, zsh, fish"))
+
+
+def without_server(m):
+    m.expect("no server", ["services"], 4, "", rx(r"No micro server runs on the data directory"))
+    m.expect("environments", ["env"], 0, "   NAME      ADDRESS\n*  local     127.0.0.1:8081\n   platform  proxy.m3o.com\n")
+    m.expect("add one", ["env", "add", "dev", "127.0.0.1:1"], 0, "")
+    m.expect("use it", ["env", "set", "dev"], 0, "")
+    m.expect("it is current", ["env", "get"], 0, "dev\n", environment={"MICRO_DATA_DIR": ""})
+    m.expect("and nobody is there", ["services"], 4, "", rx("Cannot connect to registry"), environment={"MICRO_DATA_DIR": ""})
+    m.expect("a flag goes before it", ["--env", "nope", "services"], 128, "", rx('Environment "nope" does not exist'))
+    m.expect("no such environment", ["env", "set", "nope"], 128, "", rx('Environment "nope" does not exist'))
+    m.expect("remove it", ["env", "del", "dev"], 0, "")
+    m.expect("the first one is current again", ["env", "get"], 0, "local\n", environment={"MICRO_DATA_DIR": ""})
+    m.expect("settings", ["user", "config", "set", "git.baseurl", "github.com/joe"], 0, "")
+    m.expect("a setting", ["user", "config", "get", "git.baseurl"], 0, "github.com/joe\n")
+    m.expect("a setting goes", ["user", "config", "delete", "git.baseurl"], 0, "")
+    m.expect("it is gone", ["user", "config", "get", "git.baseurl"], 127, "", "Not found\n")
+    with open(os.path.join(m.env["MICRO_HOME"], "config.json"), "w") as f:
+        f.write("{\n oops")
+    m.expect("a broken config.json", ["env"], 1, "", rx(r"config\.json:2:"))
+    os.remove(os.path.join(m.env["MICRO_HOME"], "config.json"))
+    external = os.path.join(m.folder, "path")
+    os.mkdir(external)
+    with open(os.path.join(external, "micro-greet"), "w") as f:
+        f.write('#!/bin/sh\necho "hello $*"\nexit 7\n')
+    os.chmod(os.path.join(external, "micro-greet"), 0o755)
+    m.expect("a program micro-greet on the PATH", ["greet", "a", "--b"], 7, "hello a --b\n")
+
+
+def logins(m, secret):
+    m.expect("not logged in", ["store", "list"], 2, "", rx("Log in first: micro login"))
+    m.expect("wrong password", ["login", "--username", "admin", "--password", "wrong"], 127, "", rx("Secret not correct"))
+    m.expect("login", ["login", "--username", "admin", "--password", secret], 0, "Successfully logged in.\n")
+    m.expect("logout", ["logout"], 0, "Successfully logged out.\n")
+    m.expect("login by prompt", ["login", "admin"], 0, "Successfully logged in.\n", input=secret + "\n")
+    m.expect("user", ["user"], 0, rx(r"\Auser: admin\nnamespace: micro\nenvironment: local\ngit.credentials: n/a\n"))
+    m.expect("user token", ["user", "token"], 0, rx(r"\A[\w-]+\.[\w-]+\.[\w-]+\n\Z"))
+    mode = os.stat(os.path.join(m.env["MICRO_HOME"], "tokens")).st_mode & 0o777
+    check(mode == 0o600, "tokens are ours alone", oct(mode))
+
+
+def renewal(m):
+    """A token about to expire is exchanged for a fresh one by itself."""
+    file = os.path.join(m.env["MICRO_HOME"], "tokens")
+    with open(file) as f:
+        lines = f.read().splitlines()
+    head, coded = lines[-1].rsplit(":", 1)
+    token = json.loads(base64.b64decode(coded))
+    old = token["access_token"]
+    token["expiry"] = str(int(time.time()) + 5)
+    with open(file, "w") as f:
+        f.write("\n".join(lines[:-1] + [head + ":" + base64.b64encode(json.dumps(token).encode()).decode()]) + "\n")
+    time.sleep(1.1)  # a token signed within the same second could be the same
+    fresh = m.expect("a token about to expire is renewed", ["user", "token"], 0, rx(r"\A\S+\n\Z")).strip()
+    check(fresh != old, "it is another one", fresh)
+    m.expect("the new one is kept", ["user", "token"], 0, fresh + "\n")
+
+
+def namespaces(m):
+    """Two namespaces: the first one's administrator makes an account in the other, which sees nothing of the first."""
+    other = {"MICRO_HOME": os.path.join(m.folder, "home3")}
+    m.expect("config in the first", ["config", "set", "somekey", "val1"], 0, "")
+    m.expect("an account elsewhere", ["--namespace", "elsewhere", "auth", "create", "account", "--secret=pw",
+                                      "--scopes=admin", "jo"], 0, rx('"issuer":"elsewhere"'))
+    m.expect("login there", ["--namespace", "elsewhere", "login", "jo", "--password", "pw"], 0,
+             "Successfully logged in.\n", environment=other)
+    m.expect("stay there", ["user", "namespace", "set", "elsewhere"], 0, "", environment=other)
+    m.expect("we are there", ["user", "namespace"], 0, "elsewhere\n", environment=other)
+    m.expect("its config is its own", ["config", "get", "somekey"], 127, "", rx(r"\ANot found"), environment=other)
+    m.expect("the other's is closed", ["--namespace", "micro", "config", "get", "somekey"], 2, "", environment=other)
+    m.expect("the first still has it", ["config", "get", "somekey"], 0, "val1\n")
+    m.expect("and it goes", ["config", "del", "somekey"], 0, "")
+
+
+def services(m):
+    listed = m.expect("services", ["services"], 0, rx(r"^helloworld$")).split()
+    check(listed == sorted(listed) and {"auth", "config", "registry", "store"} <= set(listed), "sorted by name", listed)
+    check(json.loads(m("services", "--json")[1]) == listed, "services as JSON")
+    m.expect("get service", ["get", "service", "helloworld"], 0,
+             rx(r"\Aservice helloworld\n\nversion \S+\n\nID +Address +Metadata\nhelloworld-\S+ +\S+:\d+ +(.|\n)*"
+                r"Endpoint: Helloworld\.Call\n\nRequest: \{\n    name string\n\}\n\nResponse: \{\n    msg string\n\}\n"))
+    m.expect("get service that is none", ["get", "service", "nope"], 4, "", "Service not found: nope\n")
+    m.expect("call", ["call", "helloworld", "Helloworld.Call", '{"name":"Joe"}'], 0, '{\n\t"msg": "Hello Joe"\n}\n')
+    m.expect("call raw", ["call", "-o", "raw", "helloworld", "Helloworld.Call", '{"name":"Joe"}'], 0, '{"msg":"Hello Joe"}\n')
+    m.expect("call no service", ["call", "nope", "Nope.Call"], 4, "", rx("Service not found: nope"))
+    m.expect("call no method", ["call", "helloworld", "Helloworld.Nope"], 5, "", rx("Method not found"))
+    m.expect("call badly", ["call", "helloworld", "Helloworld.Call", "{"], 3, "", rx("Malformed request: 1:1"))
+    m.expect("call a malformed endpoint", ["call", "helloworld", "Call"], 3, "", rx("Malformed endpoint"))
+    m.expect("call without time", ["call", "-t", "1ns", "helloworld", "Helloworld.Call"], 1, "", "Request timed out\n")
+    m.expect("stream", ["stream", "-o", "raw", "helloworld", "Helloworld.Stream", '{"count":2}'], 0,
+             '{"count":"0"}\n{"count":"1"}\n')
+    m.expect("a service as a command", ["helloworld", "--name=Joe"], 0, '{\n\t"msg": "Hello Joe"\n}\n')
+    m.expect("its endpoint", ["helloworld", "call", "--name", "Joe"], 0, '{\n\t"msg": "Hello Joe"\n}\n')
+    m.expect("its stream", ["helloworld", "stream", "--count=1"], 0, '{\n\t"count": "0"\n}\n')
+    m.expect("its help", ["helloworld", "--help"], 0, rx(r"Helloworld\.Call\n    --name +string\n  Helloworld\.Stream \(streams\)"))
+    m.expect("a misspelt flag", ["helloworld", "--nam=Joe"], 2, "", "Unknown flag --nam; did you mean --name?\n")
+    m.expect("an endpoint that is none", ["helloworld", "nope"], 5, "", rx(r"Method not found: .*Helloworld\.Stream"))
+    m.expect("a flag of the wrong type", ["helloworld", "stream", "--count=x"], 2, "", rx('--count: "x" is not a whole number'))
+    m.expect("debug health", ["debug", "health", "store"], 0, rx(r"\Aservice  store\nversion  \S+\n\nNODE +ADDRESS:PORT +STATUS\nstore-\S+ +\S+ +ok\n"))
+    m.expect("debug stats", ["debug", "stats", "store"], 0, rx(r"^NODE +ADDRESS:PORT +STARTED +UPTIME +MEMORY +THREADS +GC$"))
+    m.expect("debug log", ["debug", "log", "store"], 0, rx("listening on"))
+    m.expect("components", ["status", "--components"], 0, rx(r"\ANAME +STATE +PID +UPTIME +RESTARTS +MEMORY +ADDRESS\n(.*\n)*store +running "))
+    m.expect("health", ["health", "store"], 0, rx(r"\Astore +ok\n\Z"))
+
+
+def store(m):
+    m.expect("read what is not there", ["store", "read", "somekey"], 127, "", "Not found\n")
+    for n in range(1, 4):
+        m.expect(f"write {n}", ["store", "write", f"somekey{n}", f"val{n}"], 0, "")
+    m.expect("read", ["store", "read", "somekey1"], 0, "val1\n")
+    m.expect("a prefix is no key", ["store", "read", "somekey"], 127, "", "Not found\n")
+    m.expect("read by prefix", ["store", "read", "--prefix", "somekey"], 0, "val1\nval2\nval3\n")
+    m.expect("limit and offset", ["store", "read", "-p", "-l", "1", "-o", "1", "somekey"], 0, "val2\n")
+    m.expect("offset alone", ["store", "read", "--prefix", "--offset", "2", "somekey"], 0, "val3\n")
+    m.expect("verbose", ["store", "read", "-v", "somekey1"], 0, "KEY       VALUE  EXPIRY\nsomekey1  val1   none\n")
+    m.expect("list", ["store", "list", "--prefix", "somekey"], 0, "somekey1\nsomekey2\nsomekey3\n")
+    m.expect("list as JSON", ["store", "list", "--json", "-l", "1", "--prefix", "somekey"], 0, '[\n\t"somekey1"\n]\n')
+    m.expect("databases", ["store", "databases"], 0, rx("^micro$"))
+    m.expect("tables", ["store", "tables"], 0, rx("^micro$"))
+    m.expect("write elsewhere", ["store", "write", "-d", "other", "-t", "things", "-e", "1h", "k", "v"], 0, "")
+    place = os.path.join(m.folder, "snapshot")
+    m.expect("snapshot", ["store", "snapshot", "--destination", "file://" + place], 0, rx(r"\A\d+ records in "))
+    m.expect("delete", ["store", "delete", "somekey1"], 0, "")
+    m.expect("it is gone", ["store", "read", "somekey1"], 127, "", "Not found\n")
+    m.expect("restore", ["store", "restore", "--source", "file://" + place], 0, rx(r"\A\d+ records restored\n"))
+    m.expect("it is back", ["store", "read", "somekey1"], 0, "val1\n")
+    m.expect("so is what expires", ["store", "read", "-v", "-d", "other", "-t", "things", "k"], 0, rx(r"^k +v +(1h|59m)"))
+    file = os.path.join(place, "store.snapshot")
+    check(os.stat(file).st_mode & 0o777 == 0o600, "a snapshot is ours alone")
+    with open(file) as f:
+        lines = f.readlines()
+    for name, changed, message in [
+            ("changed", [line.replace("somekey2", "somekey9") for line in lines], "checksum is wrong"),
+            ("cut in a line", lines[:-1] + [lines[-1][:-5]], "the file was cut"),
+            ("cut between lines", lines[:-1], "the file was cut"),
+            ("with a line too few", lines[:2] + lines[3:], "number of records is another"),
+            ("something else", ['{"a":1}\n'], "no snapshot")]:
+        with open(file, "w") as f:
+            f.writelines(changed)
+        m.expect(f"a snapshot {name}", ["store", "restore", "--source", "file://" + place], 3, "", rx(message))
+    m.expect("nothing of it was written", ["store", "list", "--prefix", "somekey"], 0, "somekey1\nsomekey2\nsomekey3\n")
+
+
+def config(m):
+    m.expect("config of nothing", ["config", "get", "somekey"], 127, "", rx(r"\ANot found"))
+    m.expect("config set", ["config", "set", "somekey", "val1"], 0, "")
+    m.expect("config get", ["config", "get", "somekey"], 0, "val1\n")
+    m.expect("config merges", ["config", "set", "a", '{"b":1}'], 0, "")
+    m.expect("config merges more", ["config", "set", "a.c", "<&>"], 0, "")
+    m.expect("config of a map", ["config", "get", "a"], 0, '{"b":1,"c":"<&>"}\n')
+    m.expect("config of all", ["config", "get", "--all"], 0, rx(r'"somekey":"val1"'))
+    m.expect("secret", ["config", "set", "--secret", "s", "top"], 0, "")
+    m.expect("secret hidden", ["config", "get", "s"], 0, "[secret]\n")
+    m.expect("secret shown", ["config", "get", "--secret", "s"], 0, "top\n")
+    m.expect("config del", ["config", "del", "somekey"], 0, "")
+    m.expect("config gone", ["config", "get", "somekey"], 127, "", "Not found\n")
+
+
+def auth(m):
+    made = m.expect("create account", ["auth", "create", "account", "--secret=pw1", "--scopes=admin", "me"], 0,
+                    rx(r"\AAccount created: \{"))
+    check(json.loads(made.split(": ", 1)[1])["scopes"] == ["admin"], "its scopes", made)
+    m.expect("list accounts", ["auth", "list", "accounts"], 0, rx(r"\AID +Name +Scopes +Metadata\n(.*\n)*me +\S+ +admin +n/a\n"))
+    m.expect("create rule", ["auth", "create", "rule", "--scope=*", "--resource=service:notes:*", "--priority=5", "r"], 0, "Rule created\n")
+    m.expect("list rules", ["auth", "list", "rules"], 0, rx(r"\AID +Scope +Access +Resource +Priority\n(.*\n)*r +\* +GRANTED +service:notes:\* +5\n"))
+    m.expect("delete rule", ["auth", "delete", "rule", "r"], 0, "Rule deleted\n")
+    m.expect("create token", ["auth", "create", "token", "--id=me", "--secret=pw1", "--expiry=1h"], 0, rx(r'\AToken created: \{"access_token":"'))
+    m.expect("update secret", ["auth", "update", "secret", "--id=me", "--old_secret=pw1", "--new_secret=pw2"], 0, "Account updated\n")
+    m.expect("the old secret is no good", ["auth", "create", "token", "--id=me", "--secret=pw1"], 127, "", rx("Secret not correct"))
+    other = {"MICRO_HOME": os.path.join(m.folder, "home2")}
+    m.expect("login as another", ["login", "me", "--password", "pw2"], 0, "Successfully logged in.\n", environment=other)
+    m.expect("change the password", ["user", "set", "password", "--old-password", "pw2", "--new-password", "pw3"], 0,
+             rx("Password updated"), environment=other)
+    m.expect("delete account", ["auth", "delete", "account", "me"], 0, "Account deleted\n")
+
+
+def topics(m, known):
+    if "events" in known:
+        m.expect("publish an event", ["events", "publish", "orders", '{"id":7}'], 0, "")
+        m.expect("read events", ["events", "read", "orders"], 0, '{"id":7}\n')
+        m.expect("consume events", ["events", "consume", "--offset=1h", "--count=1", "orders"], 0, '{"id":7}\n')
+        m.expect("an event that is no JSON", ["events", "publish", "orders", "{"], 3, "", rx("The event is not JSON: 1:1"))
+    if "broker" in known:
+        heard = subprocess.Popen([MICRO, "broker", "subscribe", "--count=1", "-o", "json", "news"],
+                                 env=dict(os.environ, **m.env), stdout=subprocess.PIPE, text=True)
+        end = time.monotonic() + 20
+        while heard.poll() is None and time.monotonic() < end:
+            m("broker", "publish", "-m", "a=b", "news", "hello")
+            time.sleep(0.1)
+        check('"body":"hello"' in heard.communicate(timeout=5)[0], "broker: a subscriber hears a message")
+    if "network" in known:
+        m.expect("network nodes", ["network", "nodes"], 0, rx(r"\AID +ADDRESS +NETWORK\n"))
+        m.expect("network routes", ["network", "routes", "--service=store"], 0, rx(r"\ASERVICE +ADDRESS (.|\n)*^store "))
+        m.expect("network services", ["network", "services"], 0, rx("^store$"))
+    if "proxy" in known:
+        with open(os.path.join(m.data, "run", "status.json")) as f:
+            base = json.load(f)["base_port"]
+        m.expect("an environment behind a proxy", ["env", "add", "px", f"127.0.0.1:{base + 81}"], 0, "")
+        with open(os.path.join(m.data, "auth", "admin.secret")) as f:
+            secret = f.read()
+        m.expect("login there", ["--env", "px", "login", "admin"], 0, "Successfully logged in.\n", input=secret)
+        m.expect("a call there", ["--env", "px", "helloworld", "--name=px"], 0, '{\n\t"msg": "Hello px"\n}\n')
+        m.expect("its components are not seen", ["--env", "px", "status", "--components"], 4, "", rx("cannot be seen from here"))
+
+
+def own_service(m, known):
+    m.expect("a name that is none", ["new", "A b"], 2, "", rx("is not a name for a service"))
+    m.expect("micro new", ["new", "my-greeter"], 0,
+             rx(r"\ACreating service my-greeter\n\nmy-greeter\n(├── \S+\n)+└── main\.c\n\n# build it:\n#     cd my-greeter && make\n"))
+    m.expect("a folder that is there", ["new", "my-greeter"], 1, "", "The folder my-greeter already exists\n")
+    source = os.path.join(m.folder, "my-greeter")
+    built = subprocess.run(["make"], cwd=source, env=dict(os.environ, **m.env), stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, text=True)
+    check(built.returncode == 0 and "warning" not in built.stdout, "it builds with make", built.stdout)
+    check(os.access(os.path.join(source, "my-greeter"), os.X_OK), "there is a program")
+    if "runtime" not in known:
+        return
+    m.expect("micro run", ["run", "."], 0, "", folder=source)
+    m.until("it is running", ["status", "my-greeter"],
+            lambda got: re.search(r"\ANAME +VERSION +SOURCE +STATUS +BUILD +UPDATED +METADATA\nmy-greeter +latest +\S+ +running +\S{7} +\d+s ago +owner=admin, group=micro", got[1]))
+    m.until("it answers", ["my-greeter", "--name=Joe"], lambda got: got[1] == '{\n\t"msg": "Hello Joe"\n}\n')
+    m.expect("its stream", ["my-greeter", "stream", "--count=1"], 0, '{\n\t"count": "0"\n}\n')
+    m.expect("its logs", ["logs", "my-greeter"], 0, rx("listening on"))
+    m.expect("its last line", ["logs", "-n", "1", "-o", "json", "my-greeter"], 0, rx(r'\A\{.*"message":.*\}\n\Z'))
+    m.expect("run twice", ["run", "."], 127, "", rx("[Aa]lready exists"), folder=source)
+    handler = os.path.join(source, "handler.c")
+    with open(handler) as f:
+        code = f.read()
+    with open(handler, "w") as f:
+        f.write(code.replace("Hello %s", "Hi %s"))
+    m.expect("micro update", ["update", "my-greeter"], 0, "")
+    m.until("it answers anew", ["my-greeter", "--name=Joe"], lambda got: got[1] == '{\n\t"msg": "Hi Joe"\n}\n')
+    m.expect("micro kill", ["kill", "my-greeter"], 0, "")
+    m.until("it is gone", ["status"], lambda got: got[0] == 0 and "my-greeter" not in got[1])
+    m.until("it is gone from the registry", ["services"], lambda got: got[0] == 0 and "my-greeter" not in got[1], 20)
+    m.expect("kill what is not there", ["kill", "nosuch"], 127, "")
+    m.expect("run what is not there", ["run", "./nosuch"], 3, "", rx("is neither a folder nor a repository"))
+    repository(m)
+
+
+def installed(m):
+    """What `cmake --install` puts somewhere, moved somewhere else, builds a service with nothing of the build tree."""
+    if not os.path.exists(os.path.join(BIN, "harrow")):
+        return
+    first, prefix = os.path.join(m.folder, "first"), os.path.join(m.folder, "prefix")
+    done = subprocess.run(["cmake", "--install", os.path.dirname(BIN), "--prefix", first], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True)
+    check(done.returncode == 0, "cmake --install", done.stdout)
+    os.rename(first, prefix)
+    env = {**os.environ, **m.env, "PATH": os.path.join(prefix, "bin") + ":" + os.environ["PATH"]}
+    source = os.path.join(m.folder, "installed")
+    subprocess.run([os.path.join(prefix, "bin", "micro"), "new", source], env=env, stdout=subprocess.DEVNULL)
+    built = subprocess.run(["make"], cwd=source, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    check(built.returncode == 0 and prefix in built.stdout and os.path.dirname(BIN) + "/runtime" not in built.stdout,
+          "a service builds with what was installed", built.stdout)
+
+
+def repository(m):
+    """A git repository, with a branch, and a folder in it that is a service."""
+    work, bare = os.path.join(m.folder, "work"), os.path.join(m.folder, "repo.git")
+    os.makedirs(os.path.join(work, "sub"))
+    with open(os.path.join(work, "sub", "sub"), "w") as f:
+        f.write('#!/bin/sh\necho "args $* FOO=$FOO"\nexec sleep 1000\n')
+    os.chmod(f.name, 0o755)
+    for command in (["init", "-q", "-b", "main", "."], ["add", "-A"],
+                    ["-c", "user.email=a@b", "-c", "user.name=x", "commit", "-qm", "x"], ["branch", "dev"],
+                    ["clone", "-q", "--bare", ".", bare]):
+        subprocess.run(["git", *command], cwd=work, check=True)
+    url = f"file://{bare}/sub@dev"
+    m.expect("run from a repository", ["run", url, "--args", 'a "b c"', "--env_vars", "FOO=bar"], 0, "")
+    m.until("its version is the branch", ["status"], lambda got: re.search(r"^sub +dev +\S+ +running", got[1], re.M))
+    m.until("words and variables arrive", ["logs", "sub@dev"], lambda got: "args a b c FOO=bar" in got[1])
+    check(not os.listdir(os.path.join(m.env["MICRO_HOME"], "checkout")), "no checkout stays behind")
+    m.expect("kill it", ["kill", "sub@dev"], 0, "")
+    m.expect("a folder that is not in it", ["run", f"file://{bare}/nope"], 127, "", rx("has no folder nope"))
+
+
+def secret_on_a_terminal(folder):
+    """The first start on a terminal shows the secret, once."""
+    m = Cli(os.path.join(folder, "terminal"))
+    os.mkdir(m.folder)
+
+    def first_lines():
+        parent, child = pty.openpty()
+        server = subprocess.Popen([MICRO, "server", "--base-port", "0"], env=dict(os.environ, **m.env), stdout=child,
+                                  stderr=subprocess.DEVNULL)
+        os.close(child)
+        said = b""
+        while b"micro is up" not in said:
+            try:
+                said += os.read(parent, 4096)
+            except OSError:
+                break
+        server.send_signal(signal.SIGTERM)
+        server.wait(20)
+        os.close(parent)
+        return said.decode()
+
+    said = first_lines()
+    with open(os.path.join(m.data, "auth", "admin.secret")) as f:
+        secret = f.read().strip()
+    check(f"It is shown this once: {secret}" in said, "the first secret is shown on a terminal", said)
+    check(secret not in first_lines(), "and not at the second start")
+
+
+def main():
+    with Folder() as folder:
+        m = Cli(folder)
+        wrong_commands(m)
+        without_server(m)
+        try:
+            said = m.start()
+            with open(os.path.join(m.data, "auth", "admin.secret")) as f:
+                secret = f.read().strip()
+            check('The first account is "admin"' in said and secret not in said, "the secret stays out of a file", said)
+            logins(m, secret)
+            renewal(m)
+            namespaces(m)
+            known = set(m("services")[1].split())
+            services(m)
+            store(m)
+            config(m)
+            auth(m)
+            topics(m, known)
+            own_service(m, known)
+            installed(m)
+            m.expect("shutdown", ["shutdown"], 0, "")
+            check(m.server.wait(20) == 0, "the server ended orderly", m.server.returncode)
+        finally:
+            m.stop()
+        secret_on_a_terminal(folder)
+        left = processes_of(folder)
+        check(not left, "no process stays behind", left)
+    finish()
+
+
+main()

@@ -1,0 +1,203 @@
+/* Config: every path is a register, written with unique values by Config.Set, read by Config.Get. Half of the paths lie
+ * in one tree, so that merging must keep what others set beside. */
+#include "tests/soak/soak.h"
+
+#include "chaos/check.h"
+#include "proto/config/config.pb-c.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define CLIENTS     3
+#define KEYS        6
+#define PAUSE_MAX   ((int64_t)(200 * MILLISECOND))
+#define FINAL_TRIES 40
+
+struct client {
+    struct load *load;
+    struct world_timer next;
+    int64_t operation;
+    int32_t process;
+    bool busy, write;
+};
+struct load {
+    struct soak *soak;
+    struct random random;
+    struct history history;
+    struct client clients[CLIENTS];
+    int32_t next_process;
+    int64_t next_value;
+    bool stopped;
+};
+
+static void path_of(uint32_t key, char out[32])
+{
+    snprintf(out, 32, key % 2 ? "soak.tree.k%u" : "soak_k%u", key);
+}
+
+static void go_on(struct client *c)
+{
+    c->busy = false;
+    if (!c->load->stopped)
+        (void)world_timer_start(&c->next, (uint64_t)random_range(&c->load->random, 0, PAUSE_MAX));
+}
+
+/* "123" or "null"; -1 when it is neither. */
+static int64_t value_of(const ProtobufCMessage *reply)
+{
+    const Config__GetResponse *r = (const Config__GetResponse *)(const void *)reply;
+    char *end = NULL;
+    if (!r->value || strcmp(r->value->data, "null") == 0 || r->value->data[0] == '\0')
+        return 0;
+    long long value = strtoll(r->value->data, &end, 10);
+    return *end ? -1 : value;
+}
+
+static void answered(void *arg, const struct soak_answer *a)
+{
+    struct client *c = arg;
+    struct load *l = c->load;
+    uint64_t now = world_now(l->soak->world);
+    if (c->write) {
+        enum operation_end end = a->end == SOAK_OK ? END_OK : a->end == SOAK_REFUSED ? END_FAIL : END_INFO;
+        if (a->end == SOAK_REFUSED)
+            soak_fail(l->soak, "config: Set was refused: %s", a->message);
+        history_end(&l->history, c->operation, end, 0, now);
+        if (end == END_INFO)
+            c->process = l->next_process++;
+    } else if (a->end == SOAK_OK) {
+        int64_t value = value_of(a->reply);
+        if (value < 0)
+            soak_fail(l->soak, "config: Get answered what nobody wrote");
+        history_end(&l->history, c->operation, END_OK, value < 0 ? 0 : value, now);
+    } else if (a->status == GRPC_NOT_FOUND) {
+        history_end(&l->history, c->operation, END_OK, 0, now); /* nothing was ever set */
+    } else {
+        history_end(&l->history, c->operation, END_FAIL, 0, now);
+    }
+    go_on(c);
+}
+
+static void get(struct soak *s, uint32_t key, soak_done *done, void *arg)
+{
+    char path[32], namespace[] = "micro";
+    Config__GetRequest request = CONFIG__GET_REQUEST__INIT;
+    path_of(key, path);
+    request.namespace_ = namespace;
+    request.path = path;
+    soak_call(s, "config", "/config.Config/Get", NULL, &request.base, &config__get_response__descriptor, done, arg);
+}
+
+static void set(struct soak *s, uint32_t key, int64_t value, soak_done *done, void *arg)
+{
+    char path[32], namespace[] = "micro", digits[24], format[] = "json";
+    Config__SetRequest request = CONFIG__SET_REQUEST__INIT;
+    Config__Value v = CONFIG__VALUE__INIT;
+    path_of(key, path);
+    snprintf(digits, sizeof digits, "%lld", (long long)value);
+    v.data = digits;
+    v.format = format;
+    request.namespace_ = namespace;
+    request.path = path;
+    request.value = &v;
+    soak_call(s, "config", "/config.Config/Set", NULL, &request.base, &config__set_response__descriptor, done, arg);
+}
+
+static void act(void *arg)
+{
+    struct client *c = arg;
+    struct load *l = c->load;
+    uint32_t key = (uint32_t)random_below(&l->random, KEYS);
+    c->busy = true;
+    c->write = random_below(&l->random, 2) == 0;
+    int64_t value = c->write ? ++l->next_value : 0;
+    c->operation = history_invoke(&l->history, c->process, c->write ? OPERATION_WRITE : OPERATION_READ, key, value,
+                                  world_now(l->soak->world));
+    if (c->operation < 0)
+        abort();
+    if (c->write)
+        set(l->soak, key, value, answered, c);
+    else
+        get(l->soak, key, answered, c);
+}
+
+static void *start(struct soak *s)
+{
+    struct load *l = calloc(1, sizeof *l);
+    if (!l)
+        return NULL;
+    l->soak = s;
+    random_fork(&s->random, "soak.config", &l->random);
+    history_init(&l->history);
+    for (size_t i = 0; i < CLIENTS; i++) {
+        l->clients[i] = (struct client){.load = l, .process = l->next_process++};
+        world_timer_init(&l->clients[i].next, s->world, act, &l->clients[i]);
+        go_on(&l->clients[i]);
+    }
+    return l;
+}
+
+static bool idle(void *arg)
+{
+    const struct load *l = arg;
+    for (size_t i = 0; i < CLIENTS; i++)
+        if (l->clients[i].busy)
+            return false;
+    return true;
+}
+
+/* Reads a key until it is answered. */
+static void final_read(struct soak *s, struct load *l, uint32_t key)
+{
+    struct client *c = &l->clients[0];
+    for (int i = 0; i < FINAL_TRIES; i++) {
+        c->write = false;
+        c->busy = true;
+        c->operation = history_invoke(&l->history, c->process, OPERATION_READ, key, 0, world_now(s->world));
+        get(s, key, answered, c);
+        (void)world_run_until(s->world, idle, l, 2 * SOAK_CALL);
+        if (l->history.operations[c->operation].end == END_OK)
+            return;
+        (void)world_sleep(s->world, (uint64_t)(250 * MILLISECOND));
+    }
+    soak_fail(s, "config: the last reads are not answered");
+}
+
+static void check(struct soak *s, void *load)
+{
+    struct load *l = load;
+    struct check_result result;
+    l->stopped = true;
+    for (size_t i = 0; i < CLIENTS; i++)
+        world_timer_stop(&l->clients[i].next);
+    if (world_run_until(s->world, idle, l, 2 * SOAK_CALL) != 0)
+        soak_fail(s, "config: operations do not end");
+    size_t final_from = l->history.count;
+    for (uint32_t key = 0; key < KEYS; key++)
+        final_read(s, l, key);
+    if (check_register(&l->history, &result) != 0 || result.verdict != VERDICT_VALID)
+        soak_fail(s, "config: not linearizable at key %u: %s", result.key, result.reason);
+    if (check_lost_writes(&l->history, final_from, &result) != 0 || result.verdict != VERDICT_VALID)
+        soak_fail(s, "config: lost write at key %u: %s", result.key, result.reason);
+}
+
+static uint64_t progress(const void *load)
+{
+    const struct load *l = load;
+    uint64_t ok = 0;
+    for (size_t i = 0; i < l->history.count; i++)
+        ok += l->history.operations[i].end == END_OK;
+    return ok;
+}
+
+static void stop(void *load)
+{
+    struct load *l = load;
+    l->stopped = true;
+    for (size_t i = 0; i < CLIENTS; i++)
+        world_timer_stop(&l->clients[i].next);
+    history_deinit(&l->history);
+    free(l);
+}
+
+const struct soak_load soak_config = {"config", start, check, progress, stop};
