@@ -154,7 +154,7 @@ static void matchers_refuse(void **state)
     }
     fails(s, FLOW "  - {call: store.Store/Read, name: r, request: {key: a}, expect: {body: {records: []}}}\n",
           "step 1 r: body.records: expected a list of 0, got [{\"key\":\"a\",\"value\":\"AQI=\",\"expiry\":"
-          "\"9007199254740993\",\"metadata\":{}}]");
+          "\"9007199254740993\",\"metadata\":{},\"revision\":\"0\"}]");
     fails(s, FLOW "  - {call: store.Store/Read, name: r, request: {key: a}, expect: {body: {other: {$any: true}}}}\n",
           "step 1 r: body.other: expected any value, got nothing");
     fails(s, FLOW "  - {call: helloworld.Helloworld/Call, name: r, request: {name: a}, expect: {exactly: {}}}\n",

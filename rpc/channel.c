@@ -216,6 +216,16 @@ void rpc_channel_free(struct rpc_channel *c)
     channel_leave(c);
 }
 
+bool rpc_channel_failing(const struct rpc_channel *c, const char *address)
+{
+    for (size_t i = 0; i < c->endpoints.count; i++) {
+        const struct channel_endpoint *e = c->endpoints.items[i];
+        if (e->failures > 0 && !e->connection && (!address || strcmp(e->address, address) == 0))
+            return true;
+    }
+    return false;
+}
+
 bool rpc_channel_connected(const struct rpc_channel *c)
 {
     return channel_has_ready(c);

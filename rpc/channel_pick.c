@@ -121,7 +121,10 @@ static int connect_endpoint(struct channel_endpoint *e, struct error *err)
         return error_set(err, ERROR_MEMORY, "out of memory");
     }
     struct grpc_settings settings = channel->settings;
-    settings.authority = channel->authority ? channel->authority : c->address;
+    /* A socket's path is no host: gRPC sends "localhost", and servers reset a stream whose :authority is none (RFC
+     * 9113, 8.3.1). */
+    bool local = strncmp(c->address, "unix:", 5) == 0;
+    settings.authority = channel->authority ? channel->authority : local ? "localhost" : c->address;
     char name[256]; /* of the server, for TLS: the authority without its port */
     const char *from = settings.authority;
     const char *colon = strrchr(from, ':');

@@ -23,7 +23,7 @@
 #include <stdint.h>
 
 #define RPC_GATHER_MAX        ((size_t)256 << 10)   /* bytes taken from the engine for one write */
-#define RPC_SLICE             ((size_t)8 << 10)     /* bytes read between two looks at what there is to say */
+#define RPC_SLICE             ((size_t)4 << 10)     /* bytes read between two looks at what there is to say */
 #define RPC_GATHER_KEEP       ((size_t)32 << 10)    /* a gather buffer above this is not kept while idle */
 #define RPC_HANDSHAKE_TIMEOUT UINT64_C(20000000000) /* ns a server waits for the first bytes of a connection */
 

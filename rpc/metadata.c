@@ -30,8 +30,23 @@ int rpc_metadata_copy(struct arena *arena, struct grpc_metadata from, struct grp
     return 0;
 }
 
+/* RFC 9113, 8.2.1, and gRPC's rule of printable ASCII: with any other value the peer would reset the whole stream.
+ * Values of names that end in "-bin" are encoded on the way. */
+static bool may_travel(const char *name, struct bytes value)
+{
+    size_t len = strlen(name);
+    if (len > 4 && strcmp(name + len - 4, "-bin") == 0)
+        return true;
+    for (size_t i = 0; i < value.len; i++)
+        if (value.data[i] < ' ' || value.data[i] > '~')
+            return false;
+    return value.len == 0 || (value.data[0] != ' ' && value.data[value.len - 1] != ' ');
+}
+
 int rpc_header_list_add(struct rpc_header_list *list, struct arena *arena, const char *name, struct bytes value)
 {
+    if (!may_travel(name, value))
+        return ERROR_INVALID;
     if (list->count == list->capacity) {
         size_t capacity = list->capacity ? list->capacity * 2 : 4;
         struct grpc_header *items = ARENA_NEW_N(arena, struct grpc_header, capacity);

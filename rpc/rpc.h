@@ -88,6 +88,8 @@ int rpc_server_add_reflection(struct rpc_server *s); /* v1 and v1alpha, from the
 int rpc_server_listen(struct rpc_server *s, const char *address, struct error *err); /* may be called for several */
 int rpc_server_port(const struct rpc_server *s);                                     /* of the first */
 size_t rpc_server_calls(const struct rpc_server *s);                                 /* in flight */
+/* Every call in flight, once; `each` may end it, and others. */
+void rpc_server_each_call(struct rpc_server *s, void (*each)(void *arg, struct rpc_call *call), void *arg);
 /* The call one of whose handlers is on the stack (the innermost), NULL outside of handlers. */
 struct rpc_call *rpc_server_current(const struct rpc_server *s);
 /* Accept nothing new, let calls in flight finish for up to `grace` ns, then end the rest with UNAVAILABLE; `done` once
@@ -112,11 +114,17 @@ struct bytes rpc_call_content_type(const struct rpc_call *c); /* the request's, 
 bool rpc_call_gzip(const struct rpc_call *c);                 /* the client compresses its messages */
 void rpc_call_set_user(struct rpc_call *c, void *user);
 void *rpc_call_user(const struct rpc_call *c);
+/* The method it was routed to; NULL: none of an added service. */
+const struct rpc_method *rpc_call_route(const struct rpc_call *c);
+/* Ends it against its handler's will: the client gets the status, the handler hears `cancelled`. */
+void rpc_call_abort(struct rpc_call *c, int status, const char *message);
 /* A second place, for what the guard found out about the call; the handler's own is the one above. */
 void rpc_call_set_guard_data(struct rpc_call *c, void *data);
 void *rpc_call_guard_data(const struct rpc_call *c);
 
-int rpc_call_send_header(struct rpc_call *c, const char *name, struct bytes value);  /* before the first message */
+/* Before the first message. ERROR_INVALID, and it is not sent, when the value is none: printable ASCII without blanks
+ * at its ends, but for names ending in "-bin". The same for trailers. */
+int rpc_call_send_header(struct rpc_call *c, const char *name, struct bytes value);
 int rpc_call_send_headers(struct rpc_call *c); /* now, not with the first message */
 /* The headers now, rather than with the first message: tells a client that its stream stands. */
 int rpc_call_flush_headers(struct rpc_call *c);
@@ -149,7 +157,7 @@ struct rpc_channel_options {
     /* Or: asked before a call when `addresses` is NULL; appends addresses separated by commas. */
     int (*resolve)(void *arg, struct text *addresses);
     void *resolve_arg;
-    const char *authority;  /* NULL: the address */
+    const char *authority;  /* NULL: the address, "localhost" for a unix: one */
     size_t message_max;
     uint64_t connect_timeout;            /* 0: 5 s */
     uint64_t reconnect_first, reconnect_max; /* back-off between attempts; 0: 50 ms, 5 s */
@@ -165,6 +173,8 @@ int rpc_channel_new(struct world *w, const struct rpc_channel_options *options, 
 void rpc_channel_free(struct rpc_channel *c);
 void rpc_channel_set_addresses(struct rpc_channel *c, const char *addresses); /* keeps connections still wanted */
 bool rpc_channel_connected(const struct rpc_channel *c);
+/* The last attempt to connect to the address failed, and there is no connection. NULL: to any of its addresses. */
+bool rpc_channel_failing(const struct rpc_channel *c, const char *address);
 
 struct rpc_request {
     const char *path;              /* "/store.Store/Read" */

@@ -378,6 +378,34 @@ void *rpc_call_user(const struct rpc_call *c)
     return c->user;
 }
 
+const struct rpc_method *rpc_call_route(const struct rpc_call *c)
+{
+    return c->route.method;
+}
+
+void rpc_call_abort(struct rpc_call *c, int status, const char *message)
+{
+    server_call_abort(c, status, message);
+}
+
+/* The next call is held while one is looked at, since that may end the one and others too. */
+void rpc_server_each_call(struct rpc_server *s, void (*each)(void *arg, struct rpc_call *call), void *arg)
+{
+    struct rpc_call *call = s->calls;
+    if (call)
+        call->depth++;
+    while (call) {
+        struct rpc_call *next = call->finished ? s->calls : call->next;
+        if (next)
+            next->depth++;
+        if (!call->finished && !call->cancelled)
+            each(arg, call);
+        call->depth--;
+        server_call_release(call);
+        call = next;
+    }
+}
+
 void rpc_call_set_guard_data(struct rpc_call *c, void *data)
 {
     c->guard_data = data;

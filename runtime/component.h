@@ -9,9 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define MICRO_BASE_PORT   8000 /* v3's ports are this plus the component's offset */
-#define MICRO_USER_OFFSET 100  /* port offsets from here on are the user services' */
-#define MICRO_NAMESPACE   "micro"
+#define MICRO_BASE_PORT  8000 /* v3's ports are this plus the component's offset */
+#define MICRO_OFFSET_MAX 443  /* of all of them: network's */
+#define MICRO_NAMESPACE  "micro"
 
 /* What every component is told. Filled from the command line and the environment (runtime/options.h); strings are
  * borrowed for the component's life. */
@@ -51,6 +51,7 @@ struct component {
     const char *const *needs;    /* names that must answer before this one starts; NULL-terminated */
     const char *const *services; /* full proto names served; NULL-terminated */
     bool stateful;
+    bool user;                  /* a user's service that comes with micro: found at the registry. The table sets it */
     const char *const *options; /* names of its own options, NULL-terminated; NULL: none */
     /* Listening, and healthy as soon as it can serve, when this returns 0. */
     int (*start)(struct world *w, const struct micro_options *options, void **state, struct error *err);
@@ -59,9 +60,15 @@ struct component {
     void (*stop)(void *state); /* frees; the world may be dead (simulated crash) */
 };
 
-/* In start order; ends with name == NULL. The user services run by default (helloworld, notes) are at the end. */
-extern const struct component *const components;
+/* In start order; ends with name == NULL. The user services run by default (helloworld, notes) are at the end.
+ *
+ * A user's own program only has to know where the components are, and does not link their code: what it sees here is
+ * the names and port offsets of the core (places.c), until component_use_all() puts the whole table in place. micro and
+ * whatever runs components itself calls that first. */
+extern const struct component *components;
+void component_use_all(void);
 const struct component *component_find(const char *name);
+bool component_is_core(const char *name); /* a part of micro itself, not a service that comes with it */
 
 /* argv as `micro service NAME ...` takes it, for both worlds. Values are copied into storage freed by
  * micro_options_free(). Environment names: MICRO_<OPTION>, e.g. MICRO_AUTH_PRIVATE_KEY (PEM, or base64 of it). */
@@ -73,8 +80,8 @@ void micro_options_free(struct micro_options_storage *s);
 int micro_peer_address(const struct micro_options *options, const char *component, char *out, size_t size);
 /* Whether `peers` names it; its address then. */
 bool micro_peer_named(const struct micro_options *options, const char *component, char *out, size_t size);
-/* Whether it is reached at an address fixed by these options: named in `peers`, or a core component (one whose offset
- * is below MICRO_USER_OFFSET). Everything else is looked up at the registry. */
+/* Whether it is reached at an address fixed by these options: named in `peers`, or a core component (one
+ * that is no user's service). Everything else is looked up at the registry. */
 bool micro_peer_fixed(const struct micro_options *options, const char *component);
 
 /* The component table as programs for the simulation: argv[0] is "micro", argv[1] the component's name. */

@@ -1,5 +1,5 @@
-/* The table of components. Each one is defined beside its code; they are gathered here before main() runs, since C has
- * no way to name another file's object as an array's initialiser. */
+/* The table of components. Each one is defined beside its code; they are gathered here at run time, since C has no way
+ * to name another file's object as an array's initialiser. */
 #include "runtime/component.h"
 
 #include "base/units.h"
@@ -12,28 +12,23 @@ extern const struct component registry_component, store_component, config_compon
     broker_component, events_component, runtime_component, network_component, proxy_component, helloworld_component,
     notes_component;
 
-static const struct component *const gathered[] = {
-    &registry_component, &store_component,   &broker_component,     &events_component,
-    &config_component,   &auth_component,    &network_component,    &runtime_component,
-    &proxy_component,    &api_component,     &helloworld_component, &notes_component,
+static const struct component *const core[] = {
+    &registry_component, &store_component,   &broker_component,  &events_component, &config_component,
+    &auth_component,     &network_component, &runtime_component, &proxy_component,  &api_component,
 };
-#define COMPONENT_COUNT (sizeof gathered / sizeof gathered[0])
+static const struct component *const user[] = {&helloworld_component, &notes_component};
+#define CORE_COUNT      (sizeof core / sizeof core[0])
+#define COMPONENT_COUNT (CORE_COUNT + sizeof user / sizeof user[0])
 
 static struct component table[COMPONENT_COUNT + 1];
-const struct component *const components = table;
 
-__attribute__((constructor)) static void gather(void)
+void component_use_all(void)
 {
-    for (size_t i = 0; i < COMPONENT_COUNT; i++)
-        table[i] = *gathered[i];
-}
-
-const struct component *component_find(const char *name)
-{
-    for (const struct component *c = components; c->name; c++)
-        if (strcmp(c->name, name) == 0)
-            return c;
-    return NULL;
+    for (size_t i = 0; i < COMPONENT_COUNT; i++) {
+        table[i] = i < CORE_COUNT ? *core[i] : *user[i - CORE_COUNT];
+        table[i].user = i >= CORE_COUNT;
+    }
+    components = table;
 }
 
 /* ---- as programs of a simulation -------------------------------------------------------------------------------- */
@@ -106,6 +101,7 @@ static void program_stop(void *state)
 
 int component_register_all(struct sim *s)
 {
+    component_use_all();
     static const struct sim_program micro = {.name = "micro", .start = program_start, .stop = program_stop};
     return sim_register(s, &micro);
 }

@@ -70,7 +70,7 @@ static int set_value(struct micro_options_storage *s, const struct row *row, con
     if (row->kind == PORT) {
         int64_t port = 0;
         struct error why = ERROR_INIT;
-        int rc = units_parse_integer(value, 0, 65535 - MICRO_USER_OFFSET - 1, &port, &why);
+        int rc = units_parse_integer(value, 0, 65535 - MICRO_OFFSET_MAX, &port, &why);
         if (rc) {
             error_wrap(&why, "%s", shown);
             return error_move(err, &why);
@@ -290,8 +290,7 @@ bool micro_peer_named(const struct micro_options *options, const char *component
 bool micro_peer_fixed(const struct micro_options *options, const char *component)
 {
     char address[512];
-    const struct component *c = component_find(component);
-    return (c && c->port_offset < MICRO_USER_OFFSET) || micro_peer_named(options, component, address, sizeof address);
+    return component_is_core(component) || micro_peer_named(options, component, address, sizeof address);
 }
 
 int micro_peer_address(const struct micro_options *options, const char *component, char *out, size_t size)

@@ -11,6 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    component_use_all();
     char *text = strndup(size ? (const char *)data : "", size);
     const char *argv[ARGUMENTS_MAX] = {"micro"};
     int argc = 1;

@@ -15,6 +15,8 @@ static int check_request(const struct grpc_conn *c, const struct grpc_request *r
         return error_set(err, ERROR_CLOSED, "the server is going away");
     if (!nghttp2_session_check_request_allowed(c->session))
         return error_set(err, ERROR_CLOSED, "the connection takes no more calls");
+    if (r->content_type && strlen(r->content_type) > GRPC_CONTENT_TYPE_MAX)
+        return error_set(err, ERROR_INVALID, "a content-type has at most %d characters", GRPC_CONTENT_TYPE_MAX);
     if (r->path.len < 2 || r->path.data[0] != '/')
         return error_set(err, ERROR_INVALID, "a path is \"/service/Method\"");
     for (size_t i = 0; i < r->path.len; i++) {
@@ -42,25 +44,21 @@ static int metadata_error(struct grpc_conn *c, int rc, struct bytes name, struct
     return ERROR_INVALID;
 }
 
-static void request_head(struct grpc_conn *c, const struct grpc_request *r)
+/* Everything of the request's headers that is not the same for all of the connection's. */
+static int set_head(struct grpc_stream *s, const struct grpc_request *r, struct bytes *offender)
 {
-    struct grpc_nv *nv = &c->nv;
-    grpc_nv_start(nv);
-    grpc_nv_static(nv, ":method", "POST");
-    grpc_nv_static(nv, ":scheme", c->settings.tls ? "https" : "http");
-    grpc_nv_add(nv, ":path", r->path);
-    grpc_nv_add(nv, ":authority", bytes_of(c->authority));
-    grpc_nv_static(nv, "te", "trailers");
-    if (r->content_type)
-        grpc_nv_add(nv, "content-type", bytes_of(r->content_type));
-    else
-        grpc_nv_static(nv, "content-type", "application/grpc+proto");
-    if (!grpc_metadata_get(r->metadata, "user-agent").data)
-        grpc_nv_add(nv, "user-agent", bytes_of(c->user_agent));
-    if (c->settings.gzip)
-        grpc_nv_static(nv, "grpc-accept-encoding", "identity,gzip");
-    if (r->gzip)
-        grpc_nv_static(nv, "grpc-encoding", "gzip");
+    char timeout[16];
+    const char *type = r->content_type ? r->content_type : "application/grpc+proto";
+    memcpy(s->content_type, type, strlen(type) + 1);
+    s->own_agent = grpc_metadata_get(r->metadata, "user-agent").data != NULL;
+    s->gzip = s->gzip_announced = r->gzip;
+    int rc = grpc_records_add(&s->head, bytes_of(":path"), r->path);
+    if (rc == 0 && r->timeout > 0)
+        rc = grpc_records_add(&s->head, bytes_of("grpc-timeout"),
+                              BYTES(timeout, grpc_timeout_format(r->timeout, timeout)));
+    if (rc == 0)
+        rc = grpc_records_add_metadata(&s->head, r->metadata, s->conn->settings.metadata_max, offender);
+    return rc;
 }
 
 int grpc_conn_request(struct grpc_conn *c, const struct grpc_request *r, void *user, struct grpc_stream **out,
@@ -70,31 +68,23 @@ int grpc_conn_request(struct grpc_conn *c, const struct grpc_request *r, void *u
     if (rc)
         return rc;
     struct bytes offender = BYTES_NONE;
-    text_clear(&c->scratch);
-    rc = grpc_records_add_metadata(&c->scratch, r->metadata, c->settings.metadata_max, &offender);
-    if (rc)
-        return metadata_error(c, rc, offender, err);
     struct grpc_stream *s = grpc_stream_take(c);
     if (!s)
         return error_set(err, ERROR_MEMORY, "out of memory");
-    char timeout[16];
-    request_head(c, r);
-    if (r->timeout > 0)
-        grpc_nv_add(&c->nv, "grpc-timeout", BYTES(timeout, grpc_timeout_format(r->timeout, timeout)));
-    grpc_nv_add_records(&c->nv, &c->scratch);
+    rc = set_head(s, r, &offender);
+    if (rc) {
+        grpc_stream_release(s);
+        return metadata_error(c, rc, offender, err);
+    }
     nghttp2_data_provider provider = grpc_stream_provider(s);
-    int32_t id = c->nv.failed
-                     ? NGHTTP2_ERR_NOMEM
-                     : nghttp2_submit_request(c->session, NULL, c->nv.items.items, c->nv.items.count, &provider, s);
+    int32_t id = nghttp2_submit_request(c->session, NULL, NULL, 0, &provider, s);
     if (id < 0) {
         grpc_stream_release(s);
-        rc = c->nv.failed ? ERROR_MEMORY : grpc_session_check(c, id);
-        return error_set(err, rc, "cannot begin a call: %s", nghttp2_strerror(id));
+        return error_set(err, grpc_session_check(c, id), "cannot begin a call: %s", nghttp2_strerror(id));
     }
     s->id = id;
     s->user = user;
     s->announced = s->headers_sent = true;
-    s->gzip = s->gzip_announced = r->gzip;
     *out = s;
     return 0;
 }

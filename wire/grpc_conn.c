@@ -42,6 +42,7 @@ int grpc_conn_new(const struct grpc_settings *settings, const struct grpc_events
     if (c->settings.keepalive_timeout == 0)
         c->settings.keepalive_timeout = GRPC_KEEPALIVE_TIMEOUT;
     c->hold_max = c->settings.window / 4;
+    hpack_init(&c->encoder);
     c->settings.authority = c->settings.user_agent = NULL;
     if (!c->settings.server) {
         c->authority = strdup(settings->authority ? settings->authority : "localhost");
@@ -79,11 +80,12 @@ void grpc_conn_free(struct grpc_conn *c)
         c->idle = s->next;
         text_deinit(&s->in);
         text_deinit(&s->out);
+        text_deinit(&s->head);
         text_deinit(&s->tail);
         free(s);
     }
     grpc_block_deinit(&c->block);
-    grpc_nv_deinit(&c->nv);
+    hpack_deinit(&c->encoder);
     grpc_gzip_free(c->gzip);
     text_deinit(&c->scratch);
     text_deinit(&c->message);
@@ -136,8 +138,6 @@ int grpc_conn_receive(struct grpc_conn *c, struct bytes data, uint64_t now, stru
         return failure(c, err);
     if (data.len == 0)
         return 0;
-    c->last_read = now;
-    c->ping_out = false; /* whoever sends is alive */
     if (!c->greeted) {
         remember_first(c, data);
         if (!c->settings.server && c->seen_len >= 5 && memcmp(c->seen, "HTTP/", 5) == 0)
@@ -169,7 +169,9 @@ size_t grpc_conn_send(struct grpc_conn *c, struct text *out, size_t max)
             grpc_session_check(c, (int)n);
             break;
         }
-        if (n > 0)
+        if (n > 0 && c->block_sent)
+            c->block_sent = false;
+        else if (n > 0)
             text_add(out, piece, (size_t)n);
         if (!text_ok(out)) {
             grpc_conn_fail(c, ERROR_MEMORY, "out of memory");

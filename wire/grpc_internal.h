@@ -1,7 +1,8 @@
 /* What the files of the gRPC engine share. Not for other folders.
  *
  *   grpc_syntax.c    wire syntax: timeouts, percent-encoding, base64, names of statuses
- *   grpc_metadata.c  header blocks: received ones collected and sorted, outgoing ones checked and encoded
+ *   grpc_metadata.c  header blocks: received ones collected and sorted, outgoing ones checked
+ *   grpc_block.c     outgoing ones encoded and framed, in the place of nghttp2's
  *   grpc_gzip.c      one message in, one message out
  *   grpc_session.c   nghttp2's callbacks and memory
  *   grpc_message.c   length-prefixed messages out of DATA frames, window accounting
@@ -17,10 +18,12 @@
 
 #include "base/array.h"
 #include "wire/grpc.h"
+#include "wire/hpack.h"
 
 #include <nghttp2/nghttp2.h>
 
 #define GRPC_PREFIX_SIZE       5                     /* bytes: compressed flag and length */
+#define GRPC_FRAME_HEAD        9                     /* bytes: RFC 9113, section 4.1 */
 #define GRPC_CONTENT_TYPE_MAX  127                   /* bytes of a content-type we keep */
 #define GRPC_STATUS_TEXT_MAX   ((size_t)8 << 10)     /* bytes of a status message we send; longer ones are cut */
 #define GRPC_BUFFER_KEEP       ((size_t)64 << 10)    /* a stream's or connection's buffer above this is not kept idle */
@@ -82,22 +85,14 @@ struct bytes grpc_block_get(const struct grpc_block *b, enum grpc_known which);
 int grpc_block_metadata(struct grpc_block *b, struct grpc_metadata *out, struct bytes *bad_name);
 void grpc_block_deinit(struct grpc_block *b);
 
-/* Outgoing headers that have to wait or be encoded: records of two lengths, name, value. */
+/* Outgoing headers, which wait for their turn: records of two lengths, name, value. */
 int grpc_records_add(struct text *records, struct bytes name, struct bytes value);
 /* Checks names, values and total size. `offender` (may be NULL) gets the name that was refused. */
 int grpc_records_add_metadata(struct text *records, struct grpc_metadata m, size_t size_max, struct bytes *offender);
 
-/* The header array handed to nghttp2; reused. */
-struct grpc_nv {
-    ARRAY(nghttp2_nv) items;
-    bool failed;
-};
-void grpc_nv_start(struct grpc_nv *nv);
-void grpc_nv_static(struct grpc_nv *nv, const char *name, const char *value); /* both literals: never copied */
-void grpc_nv_add(struct grpc_nv *nv, const char *name, struct bytes value);   /* name a literal, value copied */
-void grpc_nv_add_records(struct grpc_nv *nv, const struct text *records);
-void grpc_nv_add_status(struct grpc_nv *nv, int status);
-void grpc_nv_deinit(struct grpc_nv *nv);
+/* Writes the stream's next block, framed, to c->sending: a request; a response, with its trailers when the stream ends
+ * there; trailers. After a failure the connection is of no more use. */
+int grpc_block_send(struct grpc_stream *s, bool end_stream);
 
 /* ---- gzip ---- */
 struct grpc_gzip;
@@ -116,6 +111,8 @@ struct grpc_stream {
     int32_t id;
     bool announced : 1;     /* the owner knows it: a request was delivered, or the owner made it */
     bool headers_sent : 1;  /* initial headers were given to nghttp2 */
+    bool head_out : 1;      /* and written */
+    bool own_agent : 1;     /* client: user-agent is among the metadata */
     bool request_out : 1;   /* client: the request's HEADERS went out */
     bool headers_seen : 1;  /* client: the response's were received */
     bool deferred : 1;      /* nghttp2 waits for more to send */
@@ -135,11 +132,13 @@ struct grpc_stream {
     uint8_t prefix_len;
     uint8_t prefix[GRPC_PREFIX_SIZE];
     uint32_t message_len;
-    size_t held;      /* window bytes of the message being collected that were not given back */
-    struct text in;   /* that message, as far as it is here */
-    struct text out;  /* framed messages */
-    size_t out_at;    /* how much of it nghttp2 took */
-    struct text tail; /* trailers that wait for the queue, as records */
+    size_t held;             /* window bytes of the message being collected that were not given back */
+    struct text in;          /* that message, as far as it is here */
+    struct text out;         /* framed messages */
+    size_t out_at;           /* how much of it nghttp2 took */
+    struct text head;        /* records: a client's :path and metadata, a server's initial metadata */
+    struct text tail;        /* trailers that wait for the queue, as records */
+    const char *http_status; /* server: a literal; NULL: 200 */
     int status;
     char content_type[GRPC_CONTENT_TYPE_MAX + 1];
 };
@@ -158,7 +157,8 @@ struct grpc_conn {
     size_t idle_count;
     struct grpc_stream *pending; /* `writable` to be told */
     struct grpc_block block;
-    struct grpc_nv nv;
+    struct hpack_encoder encoder;
+    bool block_sent;              /* the frame nghttp2 is about to give out was written by us */
     struct text scratch;          /* records of metadata, status texts */
     struct text message, details; /* a result being told */
     struct text unpacked, packed;

@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#define HPACK_ENTRY_OVERHEAD 32 /* RFC 7541, section 4.1 */
-
 /* ---- received blocks ---- */
 
 void grpc_block_start(struct grpc_block *b)
@@ -224,65 +222,4 @@ int grpc_records_add_metadata(struct text *records, struct grpc_metadata m, size
             return rc;
     }
     return 0;
-}
-
-/* nghttp2 takes pointers to non-const and never writes through them. */
-static uint8_t *unconst(const void *p)
-{
-    union {
-        const void *in;
-        uint8_t *out;
-    } u = {.in = p};
-    return u.out;
-}
-
-static void push(struct grpc_nv *nv, struct bytes name, struct bytes value, uint8_t flags)
-{
-    nghttp2_nv item = {unconst(name.data), unconst(value.len > 0 ? (const void *)value.data : ""), name.len, value.len,
-                       flags};
-    if (!array_push(&nv->items, item))
-        nv->failed = true;
-}
-
-void grpc_nv_start(struct grpc_nv *nv)
-{
-    array_clear(&nv->items);
-    nv->failed = false;
-}
-
-void grpc_nv_static(struct grpc_nv *nv, const char *name, const char *value)
-{
-    push(nv, bytes_of(name), bytes_of(value), NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE);
-}
-
-void grpc_nv_add(struct grpc_nv *nv, const char *name, struct bytes value)
-{
-    push(nv, bytes_of(name), value, NGHTTP2_NV_FLAG_NO_COPY_NAME);
-}
-
-void grpc_nv_add_records(struct grpc_nv *nv, const struct text *records)
-{
-    size_t at = 0;
-    while (at < records->len) {
-        uint32_t lengths[2];
-        memcpy(lengths, records->data + at, sizeof lengths);
-        at += sizeof lengths;
-        push(nv, BYTES(records->data + at, lengths[0]), BYTES(records->data + at + lengths[0], lengths[1]),
-             NGHTTP2_NV_FLAG_NONE);
-        at += (size_t)lengths[0] + lengths[1];
-    }
-}
-
-void grpc_nv_add_status(struct grpc_nv *nv, int status)
-{
-    static const char *const numbers[] = {"0", "1",  "2",  "3",  "4",  "5",  "6",  "7", "8",
-                                          "9", "10", "11", "12", "13", "14", "15", "16"};
-    if (status < 0 || status >= (int)(sizeof numbers / sizeof numbers[0]))
-        status = GRPC_UNKNOWN;
-    grpc_nv_static(nv, "grpc-status", numbers[status]);
-}
-
-void grpc_nv_deinit(struct grpc_nv *nv)
-{
-    array_deinit(&nv->items);
 }

@@ -10,22 +10,25 @@ static const char accept_encoding_none[] = "identity";
 static void refuse(struct grpc_stream *s, const char *http_status, int status, struct bytes why)
 {
     struct grpc_conn *c = s->conn;
-    struct grpc_nv *nv = &c->nv;
     s->finished = s->input_dead = s->local_end = s->local_closed = true;
+    s->content_type[0] = '\0';
+    s->http_status = http_status;
+    s->status = status;
     text_clear(&c->scratch);
     grpc_percent_encode(why, &c->scratch);
-    grpc_nv_start(nv);
-    grpc_nv_static(nv, ":status", http_status);
-    grpc_nv_static(nv, "content-type", "application/grpc");
+    int rc = 0;
     if (strcmp(http_status, "405") == 0)
-        grpc_nv_static(nv, "allow", "POST");
-    grpc_nv_add_status(nv, status);
-    if (text_ok(&c->scratch))
-        grpc_nv_add(nv, "grpc-message", text_bytes(&c->scratch));
-    if (status == GRPC_UNIMPLEMENTED)
-        grpc_nv_static(nv, "grpc-accept-encoding", c->settings.gzip ? accept_encoding_gzip : accept_encoding_none);
-    int rv = nv->failed ? NGHTTP2_ERR_NOMEM
-                        : nghttp2_submit_response(c->session, s->id, nv->items.items, nv->items.count, NULL);
+        rc = grpc_records_add(&s->head, bytes_of("allow"), bytes_of("POST"));
+    if (rc == 0 && text_ok(&c->scratch))
+        rc = grpc_records_add(&s->tail, bytes_of("grpc-message"), text_bytes(&c->scratch));
+    if (rc == 0 && status == GRPC_UNIMPLEMENTED)
+        rc = grpc_records_add(&s->tail, bytes_of("grpc-accept-encoding"),
+                              bytes_of(c->settings.gzip ? accept_encoding_gzip : accept_encoding_none));
+    if (rc) { /* a status alone needs no memory */
+        text_deinit(&s->head);
+        text_deinit(&s->tail);
+    }
+    int rv = nghttp2_submit_response(c->session, s->id, NULL, 0, NULL);
     if (rv != 0)
         grpc_session_check(c, rv);
 }

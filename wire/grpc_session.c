@@ -177,6 +177,10 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
     struct grpc_conn *c = arg;
     struct grpc_stream *s = NULL;
     c->greeted = true;
+    /* Whoever sends is alive; but whole frames, since a byte now and then would hold the connection for ever. In the
+     * middle of a frame nobody can answer our PING, so a frame must be complete before that is given up. */
+    c->last_read = c->now;
+    c->ping_out = false;
     switch (frame->hd.type) {
     case NGHTTP2_HEADERS:
         s = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
@@ -204,8 +208,12 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
             received_reset(c);
         break;
     case NGHTTP2_SETTINGS:
-        if (!(frame->hd.flags & NGHTTP2_FLAG_ACK))
-            c->settled = true;
+        if (frame->hd.flags & NGHTTP2_FLAG_ACK)
+            break;
+        c->settled = true;
+        for (size_t i = 0; i < frame->settings.niv; i++)
+            if (frame->settings.iv[i].settings_id == NGHTTP2_SETTINGS_HEADER_TABLE_SIZE)
+                hpack_resize(&c->encoder, frame->settings.iv[i].value);
         break;
     case NGHTTP2_PING:
         received_ping(c, frame);
@@ -217,6 +225,25 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
         break;
     }
     return c->failed ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+}
+
+/* nghttp2 made an empty HEADERS frame and is about to hand it out: here goes the true one. */
+static int before_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
+{
+    struct grpc_conn *c = arg;
+    if (frame->hd.type != NGHTTP2_HEADERS)
+        return 0;
+    struct grpc_stream *s = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+    if (!s)
+        return NGHTTP2_ERR_CANCEL; /* nobody's any more */
+    s->id = frame->hd.stream_id;
+    int rc = grpc_block_send(s, frame->hd.flags & NGHTTP2_FLAG_END_STREAM);
+    if (rc) {
+        grpc_conn_fail(c, rc, "out of memory");
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
+    c->block_sent = true;
+    return 0;
 }
 
 static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
@@ -350,6 +377,7 @@ int grpc_session_open(struct grpc_conn *c)
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_chunk);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_recv);
+    nghttp2_session_callbacks_set_before_frame_send_callback(callbacks, before_frame_send);
     nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_send);
     nghttp2_session_callbacks_set_send_data_callback(callbacks, on_send_data);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
@@ -359,9 +387,7 @@ int grpc_session_open(struct grpc_conn *c)
     nghttp2_option_set_max_reserved_remote_streams(option, 0);
     nghttp2_option_set_peer_max_concurrent_streams(option, GRPC_STREAMS_ASSUMED);
     nghttp2_option_set_stream_reset_rate_limit(option, UINT64_MAX, 1);
-    /* Our own limits on what we send come first; nghttp2's estimate counts every byte twice. */
-    size_t block_max = 2 * c->settings.metadata_max + 8 * GRPC_STATUS_TEXT_MAX;
-    nghttp2_option_set_max_send_header_block_length(option, block_max);
+    nghttp2_option_set_max_deflate_dynamic_table_size(option, 0); /* ours is used */
 
     int rv = c->settings.server ? nghttp2_session_server_new3(&c->session, callbacks, c, option, &mem)
                                 : nghttp2_session_client_new3(&c->session, callbacks, c, option, &mem);

@@ -20,10 +20,11 @@ struct grpc_stream *grpc_stream_take(struct grpc_conn *c)
     if (s) {
         c->idle = s->next;
         c->idle_count--;
-        struct text in = s->in, out = s->out, tail = s->tail;
+        struct text in = s->in, out = s->out, head = s->head, tail = s->tail;
         memset(s, 0, offsetof(struct grpc_stream, content_type) + 1);
         s->in = in;
         s->out = out;
+        s->head = head;
         s->tail = tail;
     } else {
         s = calloc(1, sizeof *s);
@@ -58,12 +59,14 @@ void grpc_stream_release(struct grpc_stream *s)
     if (c->idle_count >= GRPC_STREAMS_KEEP || c->dying) {
         text_deinit(&s->in);
         text_deinit(&s->out);
+        text_deinit(&s->head);
         text_deinit(&s->tail);
         free(s);
         return;
     }
     trim(&s->in);
     trim(&s->out);
+    trim(&s->head);
     trim(&s->tail);
     s->next = c->idle;
     c->idle = s;
@@ -92,17 +95,6 @@ static size_t queued(const struct grpc_stream *s)
     return s->out.len - s->out_at;
 }
 
-static int submit_trailers(struct grpc_stream *s)
-{
-    struct grpc_nv *nv = &s->conn->nv;
-    grpc_nv_start(nv);
-    grpc_nv_add_status(nv, s->status);
-    grpc_nv_add_records(nv, &s->tail);
-    if (nv->failed)
-        return NGHTTP2_ERR_NOMEM;
-    return nghttp2_submit_trailer(s->conn->session, s->id, nv->items.items, nv->items.count);
-}
-
 /* nghttp2 asks how much of the queue goes into the next DATA frame; grpc_stream_send_data() then writes it. */
 static ssize_t on_read(nghttp2_session *session, int32_t id, uint8_t *buffer, size_t max, uint32_t *flags,
                        nghttp2_data_source *source, void *arg)
@@ -126,7 +118,7 @@ static ssize_t on_read(nghttp2_session *session, int32_t id, uint8_t *buffer, si
         s->local_closed = true;
         if (s->conn->settings.server) {
             *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-            if (submit_trailers(s) != 0)
+            if (nghttp2_submit_trailer(s->conn->session, s->id, NULL, 0) != 0)
                 return NGHTTP2_ERR_CALLBACK_FAILURE;
         }
     }
@@ -141,10 +133,9 @@ nghttp2_data_provider grpc_stream_provider(struct grpc_stream *s)
 int grpc_stream_send_data(struct grpc_stream *s, const uint8_t *frame_head, size_t len)
 {
     struct grpc_conn *c = s->conn;
-    const size_t head_size = 9; /* RFC 9113, section 4.1 */
-    if (!text_reserve(c->sending, head_size + len))
+    if (!text_reserve(c->sending, GRPC_FRAME_HEAD + len))
         return ERROR_MEMORY;
-    text_add(c->sending, frame_head, head_size);
+    text_add(c->sending, frame_head, GRPC_FRAME_HEAD);
     text_add(c->sending, s->out.data + s->out_at, len);
     s->out_at += len;
     if (s->out_at == s->out.len)
@@ -270,40 +261,18 @@ static bool over(const struct grpc_stream *s)
     return s->conn->dying || s->conn->failed || s->reset || s->finished || s->local_end;
 }
 
-/* Server: the nv array up to where a response's own headers end. */
-static void response_head(struct grpc_stream *s)
-{
-    struct grpc_nv *nv = &s->conn->nv;
-    grpc_nv_start(nv);
-    grpc_nv_static(nv, ":status", "200");
-    if (strcmp(s->content_type, "application/grpc+proto") == 0)
-        grpc_nv_static(nv, "content-type", "application/grpc+proto");
-    else if (strcmp(s->content_type, "application/grpc") == 0)
-        grpc_nv_static(nv, "content-type", "application/grpc");
-    else
-        grpc_nv_add(nv, "content-type", bytes_of(s->content_type));
-}
-
 static int send_headers(struct grpc_stream *s, struct grpc_metadata metadata)
 {
     struct grpc_conn *c = s->conn;
-    struct grpc_nv *nv = &c->nv;
-    text_clear(&c->scratch);
-    int rc = grpc_records_add_metadata(&c->scratch, metadata, c->settings.metadata_max, NULL);
-    if (rc)
-        return rc;
-    response_head(s);
-    if (s->gzip && s->gzip_allowed) {
-        s->gzip_announced = true;
-        grpc_nv_static(nv, "grpc-encoding", "gzip");
-    }
-    grpc_nv_add_records(nv, &c->scratch);
-    if (nv->failed)
-        return ERROR_MEMORY;
+    int rc = grpc_records_add_metadata(&s->head, metadata, c->settings.metadata_max, NULL);
     nghttp2_data_provider provider = grpc_stream_provider(s);
-    int rv = nghttp2_submit_response(c->session, s->id, nv->items.items, nv->items.count, &provider);
-    if (rv != 0)
-        return grpc_session_check(c, rv);
+    if (rc == 0)
+        rc = grpc_session_check(c, nghttp2_submit_response(c->session, s->id, NULL, 0, &provider));
+    if (rc) {
+        text_clear(&s->head);
+        return rc;
+    }
+    s->gzip_announced = s->gzip && s->gzip_allowed;
     s->headers_sent = true;
     return 0;
 }
@@ -405,11 +374,7 @@ int grpc_stream_finish(struct grpc_stream *s, int status, struct bytes message, 
         resume(s);
         return rc;
     }
-    response_head(s);
-    grpc_nv_add_status(&c->nv, s->status);
-    grpc_nv_add_records(&c->nv, &s->tail);
-    int rv = c->nv.failed ? NGHTTP2_ERR_NOMEM
-                          : nghttp2_submit_response(c->session, s->id, c->nv.items.items, c->nv.items.count, NULL);
+    int rv = nghttp2_submit_response(c->session, s->id, NULL, 0, NULL);
     s->headers_sent = s->local_closed = true;
     if (rv != 0) {
         grpc_session_check(c, rv);

@@ -564,6 +564,39 @@ static void keepalive(void **state)
     }
 }
 
+/* Whole frames are a sign of life; a byte of one now and then is not, or it would hold the connection for ever. */
+static void slow_frames(void **state)
+{
+    static const uint8_t opening[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0";
+    static const uint8_t whole[] = {0, 0, 4, 8, 0, 0, 0, 0, 0, 0, 0, 0, 1};          /* WINDOW_UPDATE */
+    static const uint8_t part[] = {0, 0x40, 0, 1, 0, 0, 0, 0, 1, 0, 1, 'x', 1, 'y'}; /* HEADERS of 16 KiB */
+    (void)state;
+    for (int slow = 0; slow < 2; slow++) {
+        const struct grpc_events events = {0};
+        struct grpc_settings settings;
+        struct grpc_conn *conn = NULL;
+        struct text out = TEXT_INIT;
+        uint64_t now = 0, every = 100 * MS;
+        int rc = 0;
+        grpc_settings_init(&settings, true);
+        settings.keepalive_every = 1000 * MS;
+        settings.keepalive_timeout = 300 * MS;
+        assert_int_equal(grpc_conn_new(&settings, &events, NULL, now, &conn), 0);
+        assert_int_equal(grpc_conn_receive(conn, BYTES(opening, sizeof opening - 1), now, NULL), 0);
+        for (int i = 0; rc == 0 && i < 40; i++) {
+            struct bytes piece = slow ? BYTES(part + (i < 13 ? i : 13), 1) : BYTES(whole, sizeof whole);
+            now += every;
+            assert_int_equal(grpc_conn_receive(conn, piece, now, NULL), 0);
+            rc = grpc_conn_tick(conn, now);
+            (void)grpc_conn_send(conn, &out, 65536);
+        }
+        assert_int_equal(rc, slow ? ERROR_TIMEOUT : 0);
+        assert_true(slow ? now == 1300 * MS : now == 4000 * MS);
+        grpc_conn_free(conn);
+        text_deinit(&out);
+    }
+}
+
 static void ping_abuse(void **state)
 {
     (void)state;
@@ -795,6 +828,7 @@ int main(void)
         cmocka_unit_test(back_pressure),
         cmocka_unit_test(back_pressure_down),
         cmocka_unit_test(keepalive),
+        cmocka_unit_test(slow_frames),
         cmocka_unit_test(ping_abuse),
         cmocka_unit_test(ping_strikes_forgiven),
         cmocka_unit_test(rapid_reset),

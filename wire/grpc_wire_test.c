@@ -489,6 +489,101 @@ static void goaway_below(void **state)
     kit_deinit(&k);
 }
 
+/* Bytes on the wire of one more call with this authorization. */
+static size_t call_bytes(struct kit *k, const char *authorization)
+{
+    struct grpc_header item = {bytes_of("authorization"), bytes_of(authorization)};
+    struct grpc_request r = {.path = bytes_of("/kit.Echo/Headers"), .metadata = {&item, 1}};
+    struct kit_call call;
+    size_t before = k->client_bytes;
+    char expected[1100];
+    snprintf(expected, sizeof expected, "authorization=%s;", authorization);
+    assert_int_equal(kit_start(k, &call, &r, NULL), 0);
+    kit_pump(k);
+    assert_int_equal(call.status, GRPC_OK);
+    contains(&call.headers, expected);
+    kit_call_deinit(&call);
+    return k->client_bytes - before;
+}
+
+/* A long token is said twice, then named; what could be guessed is said every time. */
+static void tokens_are_indexed(void **state)
+{
+    (void)state;
+    char token[1001], other[1001];
+    memset(token, 'a', 1000);
+    memcpy(token, "Bearer ", 7);
+    token[1000] = '\0';
+    memcpy(other, token, sizeof token);
+    other[500] = 'b'; /* differs where the encoder's hash does not look */
+    struct kit k;
+    assert_int_equal(kit_init(&k, 1, NULL, NULL), 0);
+    assert_true(call_bytes(&k, token) > 1000);
+    assert_true(call_bytes(&k, token) > 1000);
+    for (int i = 0; i < 5; i++)
+        assert_true(call_bytes(&k, token) < 60);
+    call_bytes(&k, other);
+    call_bytes(&k, other);
+    assert_true(call_bytes(&k, other) < 60);
+    assert_true(call_bytes(&k, token) < 60);
+    static const char brief[] = "Bearer 0123456789";
+    static const char basic[] = "Basic QWxhZGRpbjpvcGVuIHNlc2FtZUFsYWRkaW46b3BlbiBzZXNhbWVBbGFkZGluOm9wZW4gc2VzYW1l";
+    for (int i = 0; i < 5; i++)
+        assert_true(call_bytes(&k, basic) > sizeof basic);
+    for (int i = 0; i < 5; i++)
+        assert_true(call_bytes(&k, brief) >= call_bytes(&k, token) + strlen(brief));
+    kit_deinit(&k);
+}
+
+/* Blocks larger than a frame, both ways, at each length around where the next CONTINUATION begins. */
+static void long_blocks(void **state)
+{
+    (void)state;
+    static char value[50001];
+    memset(value, 'v', sizeof value - 1);
+    for (size_t len = 16384 - 200; len<50000; len += len % 16384> 16384 - 250 ? 7 : 16384 - 250) {
+        struct kit k;
+        struct kit_call call;
+        struct grpc_header item = {bytes_of("x-long"), BYTES(value, len)};
+        struct grpc_request r = {.path = bytes_of("/kit.Echo/Headers"), .metadata = {&item, 1}};
+        assert_int_equal(kit_init(&k, len, NULL, NULL), 0);
+        assert_int_equal(kit_start(&k, &call, &r, NULL), 0);
+        kit_pump(&k);
+        assert_int_equal(call.status, GRPC_OK);
+        assert_int_equal(call.headers.len, len + strlen("x-long=;"));
+        assert_int_equal(call.trailers.len, call.headers.len);
+        kit_call_deinit(&call);
+        kit_deinit(&k);
+    }
+}
+
+/* A server that keeps no table gets none: every block can be read on its own. */
+static void peer_without_table(void **state)
+{
+    (void)state;
+    static const uint8_t none[] = {0, NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, 0, 0, 0, 0};
+    struct kit k;
+    struct raw w;
+    struct kit_call calls[4];
+    assert_int_equal(kit_init(&k, 1, NULL, NULL), 0);
+    raw_init(&w);
+    frame(&w, SETTINGS, 0, 0, BYTES(none, sizeof none));
+    assert_int_equal(give(&w, k.client, NULL), 0);
+    assert_int_equal(nghttp2_hd_inflate_change_table_size(w.inflater, 0), 0);
+    for (size_t i = 0; i < 4; i++) {
+        text_clear(&w.log);
+        assert_int_equal(kit_start_path(&k, &calls[i], "/a.B/C"), 0);
+        collect(&w, k.client);
+        contains(&w.log, ":path=/a.B/C;");
+        assert_int_equal(nghttp2_hd_inflate_get_num_table_entries(w.inflater), 61);
+    }
+    kit_drop_client(&k);
+    for (size_t i = 0; i < 4; i++)
+        kit_call_deinit(&calls[i]);
+    raw_deinit(&w);
+    kit_deinit(&k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -499,6 +594,9 @@ int main(void)
         cmocka_unit_test(preface),
         cmocka_unit_test(broken_frames),
         cmocka_unit_test(client_side),
+        cmocka_unit_test(tokens_are_indexed),
+        cmocka_unit_test(long_blocks),
+        cmocka_unit_test(peer_without_table),
         cmocka_unit_test(client_greeted_by_http1),
         cmocka_unit_test(goaway_below),
     };

@@ -10,10 +10,12 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "proto/api/api.pb-c.h"
+#include "proto/helloworld/helloworld.pb-c.h"
 #include "rpc/websocket.h"
 #include "runtime/api/passage.h"
 #include "runtime/server/sim_system.h"
 #include "runtime/service/base64.h"
+#include "runtime/service/program.h"
 #include "runtime/service/test_calls.h"
 
 #include <openssl/ec.h>
@@ -191,6 +193,96 @@ static void client_end(struct fixture *f, struct client *c, int code)
     if (c->code != code)
         fail_msg("closed with %d (HTTP %d) after \"%s\", wanted %d", c->code, c->status, text_string(&c->got), code);
     text_deinit(&c->got);
+}
+
+/* A user's service with a contract the gateway has never seen: only the registry tells how its method streams. */
+static void tick(struct rpc_call *call, const ProtobufCMessage *request, void *context)
+{
+    const Helloworld__StreamingRequest *r = (const Helloworld__StreamingRequest *)(const void *)request;
+    Helloworld__StreamingResponse reply = HELLOWORLD__STREAMING_RESPONSE__INIT;
+    (void)context;
+    for (reply.count = 10; reply.count < 10 + r->count; reply.count++)
+        assert_int_equal(rpc_call_send(call, &reply.base), 0);
+    rpc_call_finish(call, GRPC_OK, NULL);
+}
+
+static int ticker_setup(struct micro_service *s, void **state, struct error *err)
+{
+    static const struct rpc_method methods[] = {{.name = "Watch",
+                                                 .input = &helloworld__streaming_request__descriptor,
+                                                 .output = &helloworld__streaming_response__descriptor,
+                                                 .unary = tick}};
+    static const struct rpc_service service = {"ticker.Ticker", methods, 1};
+    *state = NULL;
+    return micro_service_add(s, &service, NULL) ? error_set(err, ERROR_MEMORY, "out of memory") : 0;
+}
+
+static void put_string(struct text *out, char tag, const char *value)
+{
+    text_char(out, tag);
+    text_char(out, (char)strlen(value));
+    text_puts(out, value);
+}
+
+static void put_message(struct text *out, char tag, struct text *message)
+{
+    assert_true(message->len < 128 * 128);
+    text_char(out, tag);
+    text_char(out, (char)(message->len % 128 + 128)); /* a varint of two bytes, whatever the length */
+    text_char(out, (char)(message->len / 128));
+    text_add(out, message->data, message->len);
+    text_deinit(message);
+}
+
+/* service Ticker { rpc Watch(helloworld.StreamingRequest) returns (stream helloworld.StreamingResponse); } */
+static void ticker_contract(struct text *out)
+{
+    struct text method = TEXT_INIT, service = TEXT_INIT, file = TEXT_INIT;
+    put_string(&method, 0x0a, "Watch");
+    put_string(&method, 0x12, ".helloworld.StreamingRequest");
+    put_string(&method, 0x1a, ".helloworld.StreamingResponse");
+    text_add(&method, "\x30\x01", 2); /* server_streaming */
+    put_string(&service, 0x0a, "Ticker");
+    put_message(&service, 0x12, &method);
+    put_string(&file, 0x0a, "ticker.proto");
+    put_string(&file, 0x12, "ticker");
+    put_string(&file, 0x1a, "helloworld/helloworld.proto");
+    put_message(&file, 0x32, &service);
+    put_string(&file, 0x62, "proto3");
+    put_message(out, 0x0a, &file);
+}
+
+static void test_user_stream(void **state)
+{
+    struct fixture f;
+    struct client c;
+    struct text contract = TEXT_INIT;
+    (void)state;
+    ticker_contract(&contract);
+    const struct micro_program ticker = {.name = "ticker",
+                                         .setup = ticker_setup,
+                                         .descriptors = (const uint8_t *)contract.data,
+                                         .descriptors_size = contract.len};
+    setup(&f, 31, NULL);
+    const char *argv[] = {"ticker",       "ticker",
+                          "--address",    "0.0.0.0:9000",
+                          "--peers",      "registry=registry:8000,auth=auth:8010",
+                          "--public-key", text_string(&f.s.public_key),
+                          "--token",      sim_system_token(&f.s, &f.arena, "ticker", "service", "micro", "service")};
+    assert_null(pb_find_service(micro_pool(), "ticker.Ticker"));
+    assert_int_equal(micro_program_register(f.s.sim, &ticker), 0);
+    assert_int_equal(sim_start(f.s.sim, "ticker", "ticker", 10, argv, NULL), 0);
+    eventually(&f, "POST", "/registry/getService?service=ticker", f.bearer, 200, "\"client_stream\":\"false\"");
+    client_open(&f, &c, "/ticker/watch", NULL);
+    assert_true(c.opened);
+    client_send(&c, "{\"count\":3}");
+    assert_int_equal(world_run_until(f.s.client, client_over, &c, WAIT), 0);
+    assert_string_equal(text_string(&c.got), "{\"count\":\"10\"}\n{\"count\":\"11\"}\n{\"count\":\"12\"}\n");
+    client_end(&f, &c, WS_NORMAL);
+    /* and without a WebSocket: JSON by JSON */
+    expect(&f, "POST", "/ticker/watch", NULL, "{\"count\":2}", 200, "\"11\"");
+    teardown(&f);
+    text_deinit(&contract);
 }
 
 static void test_sockets(void **state)
@@ -851,11 +943,11 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sockets),  cmocka_unit_test(test_drain),     cmocka_unit_test(test_drain_stream),
-        cmocka_unit_test(test_routes),   cmocka_unit_test(test_events),    cmocka_unit_test(test_namespaces),
-        cmocka_unit_test(test_requests), cmocka_unit_test(test_cors),      cmocka_unit_test(test_addresses),
-        cmocka_unit_test(test_rate),     cmocka_unit_test(test_blocklist), cmocka_unit_test(test_rules),
-        cmocka_unit_test(test_tls),      cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_user_stream),  cmocka_unit_test(test_sockets),  cmocka_unit_test(test_drain),
+        cmocka_unit_test(test_drain_stream), cmocka_unit_test(test_routes),   cmocka_unit_test(test_events),
+        cmocka_unit_test(test_namespaces),   cmocka_unit_test(test_requests), cmocka_unit_test(test_cors),
+        cmocka_unit_test(test_addresses),    cmocka_unit_test(test_rate),     cmocka_unit_test(test_blocklist),
+        cmocka_unit_test(test_rules),        cmocka_unit_test(test_tls),      cmocka_unit_test(test_settings),
     };
     return cmocka_run_group_tests(tests, quiet, tear_down);
 }

@@ -180,6 +180,7 @@ static void tell(const char *domain, const Registry__GetResponse *reply, const s
 {
     struct api_route route = {.code = 200, .detail = "", .domain = domain, .found = reply};
     char path[API_GRPC_MAX];
+    bool said = false; /* which direction streams */
     api_path_grpc(target, path);
     for (size_t i = 0; i < reply->n_services; i++) {
         const Registry__Service *service = reply->services[i];
@@ -189,12 +190,14 @@ static void tell(const char *domain, const Registry__GetResponse *reply, const s
                 continue;
             route.schema.value = endpoint->request;
             route.streams = route.streams || strcmp(metadata_of(endpoint, "stream"), "true") == 0;
-            route.one_request = strcmp(metadata_of(endpoint, "client_stream"), "false") == 0;
+            const char *client = metadata_of(endpoint, "client_stream");
+            said = said || client[0];
+            route.one_request = strcmp(client, "false") == 0;
         }
     }
-    /* A contract that is compiled in says which direction streams. */
-    const struct pb_pool *pool = micro_pool();
-    const struct pb_method *method = pool && route.streams ? pb_find_method(pool, path, true) : NULL;
+    /* A service registered by another implementation does not say it; a contract that is compiled in does. */
+    const struct pb_pool *pool = route.streams && !said ? micro_pool() : NULL;
+    const struct pb_method *method = pool ? pb_find_method(pool, path, true) : NULL;
     if (method)
         route.one_request = !method->client_streaming;
     found(arg, &route);

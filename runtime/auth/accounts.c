@@ -16,6 +16,7 @@ struct operation {
     struct auth_account account, ended; /* `ended`: as it was, with the generation that ends */
     const char *plain;                  /* the secret to hash; Generate tells it once */
     const char *hashed;
+    const char *name_key;    /* Delete */
     void (*then)(void *arg); /* with its turn, when the secret is hashed */
 };
 
@@ -222,6 +223,8 @@ static void accounts_list(struct rpc_call *call, const ProtobufCMessage *request
 
 /* ---- Delete ---- */
 
+static void delete_begin(void *arg);
+
 /* The account is gone. What is left over counts for nothing: a refresh token needs the account's generation, and a name
  * that points nowhere is free. So when the store fails here the deletion has happened all the same. */
 static void delete_cleaned(void *arg, int status, const char *message)
@@ -245,18 +248,46 @@ static void delete_refresh(void *arg, int status, const char *message, const Pro
         auth_remove_all(o->base.auth, rpc_call_arena(o->base.call), prefix, delete_cleaned, o);
 }
 
+static void delete_name_gone(void *arg, int status, const char *message, const ProtobufCMessage *reply)
+{
+    /* refused: somebody took the name already */
+    delete_refresh(arg, status == GRPC_FAILED_PRECONDITION ? GRPC_OK : status, message, reply);
+}
+
+/* The entry is the account's only as long as it points to it. */
+static void delete_name_found(void *arg, int status, const char *message, const ProtobufCMessage *reply)
+{
+    struct operation *o = arg;
+    const Store__ReadResponse *found = (const Store__ReadResponse *)reply;
+    json_t *value = status == GRPC_OK && found->n_records ? auth_record_value(found->records[0]) : NULL;
+    const char *id = json_string_value(json_object_get(value, "id"));
+    bool ours = id && strcmp(id, o->account.id) == 0;
+    json_decref(value);
+    if (!ours) {
+        delete_refresh(o, status, message, reply);
+        return;
+    }
+    const struct auth_version version = auth_version_of(found);
+    auth_remove(o->base.auth, o->name_key, &version, delete_name_gone, o);
+}
+
 static void delete_name(void *arg, int status, const char *message, const ProtobufCMessage *reply)
 {
     struct operation *o = arg;
+    if (status == GRPC_FAILED_PRECONDITION) {
+        if (auth_operation_again(&o->base))
+            delete_begin(o);
+        return;
+    }
     if (status != GRPC_OK) {
         auth_operation_fail_store(&o->base, status, message);
         return;
     }
     (void)policy_step(&o->base.auth->policy);
-    char *key =
+    o->name_key =
         o->account.name[0] ? auth_key(o->base.call, "accountByName/%s/%s", o->base.namespace, o->account.name) : NULL;
-    if (key)
-        auth_remove(o->base.auth, key, delete_refresh, o);
+    if (o->name_key)
+        auth_read(o->base.auth, o->name_key, delete_name_found, o);
     else
         delete_refresh(o, status, message, reply);
 }
@@ -270,7 +301,7 @@ static void delete_account(void *arg, int code, const char *detail, const struct
     }
     char *key = auth_key(o->base.call, "account/%s/%s", o->base.namespace, account->id);
     if (key)
-        auth_remove(o->base.auth, key, delete_name, o);
+        auth_remove(o->base.auth, key, &account->version, delete_name, o);
     else
         auth_operation_fail_memory(&o->base);
 }
@@ -333,9 +364,16 @@ static void change_cleaned(void *arg, int status, const char *message)
     auth_operation_reply(&o->base, &out.base);
 }
 
+static void change_begin(void *arg);
+
 static void changed(void *arg, int code, const char *detail, const struct auth_account *account)
 {
     struct operation *o = arg;
+    if (code == 412) {
+        if (auth_operation_again(&o->base))
+            change_begin(o);
+        return;
+    }
     if (code != 200) {
         auth_operation_fail(&o->base, code, detail);
         return;

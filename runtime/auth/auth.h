@@ -17,10 +17,13 @@
  * harmless.
  *
  * Every handler is a chain of steps over micro_call(); its state is a struct in the call's arena, gone as soon as the
- * call is finished: finishing is the last thing a step does. What changes accounts
- * or rules takes a turn first: one change at a time, in order of arrival, so that a check ("is the id free?") still
- * holds when the write that rests on it is made. One auth process owns the table. Secrets are hashed one after the
- * other (auth_work_submit), with the loop running in between. */
+ * call is finished: finishing is the last thing a step does. What changes accounts or rules takes a turn first: one
+ * change at a time, in order of arrival. What a write rests on ("the id is free", "the account is as I read it") goes
+ * with it as its precondition, and the store refuses it when that does not hold any more: so a write nobody answered,
+ * that reaches the store late, undoes nothing made since, and a second auth process over the same table cannot either.
+ * Who is refused reads again and decides again, AUTH_TRIES_MAX times. Two kinds of write need no precondition: a
+ * revocation, and the first record of a new login; nobody else writes their keys, and neither undoes anything. Secrets
+ * are hashed one after the other (auth_work_submit), with the loop running in between. */
 #ifndef RUNTIME_AUTH_AUTH_H
 #define RUNTIME_AUTH_AUTH_H
 
@@ -46,6 +49,7 @@
 #define AUTH_TOKEN_MAX        ((int64_t)365 * 24 * 3600) /* the longest that may be asked for */
 #define AUTH_WORK_MAX         64                         /* secrets waiting to be hashed */
 #define AUTH_GENERATION_BYTES 9                          /* random bytes: 12 characters */
+#define AUTH_TRIES_MAX        8                          /* of a change that somebody else's came before */
 
 struct auth_turn { /* a place in the queue of changes; embedded in an operation */
     void (*begin)(void *arg);
@@ -131,11 +135,21 @@ extern const struct rpc_service auth_keys_service;
 
 /* ---- records (records.c) ---- */
 
-/* The store's answer to a step comes to `done` exactly once, also when the call could not be made at all. */
+/* What a reading found, for the write that rests on it: the record's revision, or that it was not there, and the
+ * store's revision at that moment (store.proto: if_revision, if_absent). */
+struct auth_version {
+    bool there;
+    uint64_t revision;
+};
+struct auth_version auth_version_of(const Store__ReadResponse *found);
+
+/* A record that is not there is an empty answer. `expected` NULL: whatever is there; else the store refuses with
+ * GRPC_FAILED_PRECONDITION when it is something else, and then the change never happens.
+ * The store's answer to a step comes to `done` exactly once, also when the call could not be made at all. */
 void auth_read(struct auth *a, const char *key, micro_done *done, void *arg);
-void auth_write(struct auth *a, const char *key, const json_t *value, int64_t expiry_seconds, micro_done *done,
-                void *arg);
-void auth_remove(struct auth *a, const char *key, micro_done *done, void *arg);
+void auth_write(struct auth *a, const char *key, const json_t *value, int64_t expiry_seconds,
+                const struct auth_version *expected, micro_done *done, void *arg);
+void auth_remove(struct auth *a, const char *key, const struct auth_version *expected, micro_done *done, void *arg);
 
 /* Every record below a prefix, read in pages. */
 struct auth_reading {
@@ -165,6 +179,7 @@ struct auth_account {
     size_t scope_count;
     const char *const *metadata; /* key, value, key, value, ..., NULL */
     size_t metadata_count;       /* pairs */
+    struct auth_version version; /* of the record it was read from */
 };
 /* From a record into the arena. */
 int auth_account_parse(const Store__Record *record, struct arena *arena, struct auth_account *out, struct error *err);
@@ -187,7 +202,8 @@ int64_t auth_now(const struct auth *a); /* wall seconds */
 
 /* ---- the directory of accounts (directory.c) ---- */
 
-/* An outcome: 200, or an HTTP-like code with what to tell the caller. `account` lives in the arena given. */
+/* An outcome: 200, or an HTTP-like code with what to tell the caller. `account` lives in the arena given. 412: the
+ * account is not the one read any more, nothing was written: find it and decide again. */
 typedef void auth_outcome(void *arg, int code, const char *detail, const struct auth_account *account);
 /* By id, else by name. 400 "Account not found with this ID". */
 void auth_find(struct auth *a, struct arena *arena, const char *namespace, const char *id_or_name, auth_outcome *done,
@@ -196,7 +212,7 @@ void auth_find(struct auth *a, struct arena *arena, const char *namespace, const
  * `namespace` and `account` stay valid until done. */
 void auth_create(struct auth *a, struct arena *arena, const char *namespace, const struct auth_account *account,
                  auth_outcome *done, void *arg);
-/* Writes an account that is there already, as it is now. The caller has the turn. */
+/* Writes an account that was found, changed, in the place of the one that was found. The caller has the turn. */
 void auth_update(struct auth *a, struct arena *arena, const char *namespace, const struct auth_account *account,
                  auth_outcome *done, void *arg);
 /* Ends an account's generation: durable first, then told to all. 200 also when there is none. The caller has the turn

@@ -27,7 +27,9 @@ struct auth_exchange {
     /* reading record and account at once */
     int pending, code, code_account;
     const char *detail;
-    int64_t left; /* seconds the record has to live */
+    int64_t left;                /* seconds the record has to live */
+    struct auth_version version; /* of the record */
+    int tries;
     /* the lane: one use of a family at a time */
     bool in_lane;
     struct auth_exchange *waiting; /* behind this one, in the order they came */
@@ -36,6 +38,8 @@ struct auth_exchange {
 };
 
 void exchange_fail(struct auth_exchange *x, int code, const char *detail);
+/* Somebody else's change came first: true when it shall be done again from the reading, else the call was ended. */
+bool exchange_again(struct auth_exchange *x);
 void exchange_answer(struct auth_exchange *x);
 /* Writes what has to change of the account before a token of it is signed (a new generation, a longer life, the
  * secret's form), when anything has, then `then`. */
@@ -45,6 +49,7 @@ void exchange_write(struct auth_exchange *x);
 
 /* refresh_token.c */
 void exchange_refresh(struct auth_exchange *x);
+void exchange_reread(struct auth_exchange *x); /* a refresh, from its reading on; it has its lane */
 void exchange_leave_lane(struct auth_exchange *x);
 
 #endif

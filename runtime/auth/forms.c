@@ -66,6 +66,7 @@ int auth_account_parse(const Store__Record *record, struct arena *arena, struct 
         out->metadata_count++;
     }
     out->metadata = pairs;
+    out->version = (struct auth_version){.there = true, .revision = record->revision};
     json_decref(value);
     return ok ? 0 : error_set(err, ERROR_MEMORY, "out of memory");
 }

@@ -36,6 +36,14 @@ void auth_operation_fail(struct auth_operation *o, int code, const char *detail)
     micro_fail(o->call, code, o->error_id, "%s", detail);
 }
 
+bool auth_operation_again(struct auth_operation *o)
+{
+    if (!o->auth->stopping && ++o->tries < AUTH_TRIES_MAX)
+        return true;
+    auth_operation_fail(o, 409, "somebody else changes the same all the time: try again");
+    return false;
+}
+
 void auth_operation_fail_store(struct auth_operation *o, int status, const char *message)
 {
     auth_turn_end(o->auth);

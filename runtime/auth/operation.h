@@ -13,6 +13,7 @@ struct auth_operation {
     struct rpc_call *call;
     const char *error_id;
     const char *namespace;
+    int tries;
 };
 
 /* `size` bytes in the call's arena, zero beyond the struct auth_operation they begin with; `error_id` and `namespace`
@@ -22,6 +23,9 @@ void *auth_operation_new(struct auth *a, struct rpc_call *call, const char *erro
 /* Calls begin(the operation) when it is its turn; ends the call with 503 when auth stops before that. */
 void auth_operation_begin(struct auth_operation *o, void (*begin)(void *arg));
 
+/* Somebody else's change came first, so nothing was written: true when it shall be done again from the reading. False:
+ * it was tried often enough, and the call was ended with 409. */
+bool auth_operation_again(struct auth_operation *o);
 void auth_operation_fail(struct auth_operation *o, int code, const char *detail);
 void auth_operation_fail_store(struct auth_operation *o, int status, const char *message);
 void auth_operation_fail_memory(struct auth_operation *o);

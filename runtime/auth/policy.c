@@ -113,12 +113,16 @@ static void put_field(struct text *out, unsigned number, const void *data, size_
     text_add(out, data, len);
 }
 
-void policy_put_head(struct text *out, uint64_t revision, bool snapshot)
+void policy_put_head(struct text *out, uint64_t revision, bool snapshot, bool more)
 {
     put_varint(out, 1 << 3);
     put_varint(out, revision);
     if (snapshot) {
         put_varint(out, 2 << 3);
+        put_varint(out, 1);
+    }
+    if (more) {
+        put_varint(out, POLICY_FIELD_MORE << 3);
         put_varint(out, 1);
     }
 }
@@ -152,7 +156,7 @@ uint64_t policy_step(struct policy *p)
 static int tell(struct policy *p, struct text *body, const char *about)
 {
     struct text packed = TEXT_INIT;
-    policy_put_head(&packed, policy_step(p), false);
+    policy_put_head(&packed, policy_step(p), false, false);
     text_add(&packed, text_string(body), body->len);
     bool ok = text_ok(body) && text_ok(&packed);
     int rc = ok ? policy_publish(p, text_bytes(&packed), about) : ERROR_MEMORY;

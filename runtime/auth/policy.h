@@ -4,9 +4,10 @@
  * The truth is in the store and in the key ring; this is its copy, changed after each durable change, in the same turn
  * of the loop in which that is acknowledged. Each change becomes one update, packed once, whoever watches, and is put
  * into a log of the last POLICY_LOG_MAX updates. A watcher is a place in that log: it gets the snapshot of one moment,
- * in one message unless it is larger than POLICY_CHUNK, then every update since that moment, each as soon as it has
- * room. So nothing is missed or told twice, memory does not grow with the number of watchers, and one that falls out of
- * the log, or takes nothing for POLICY_STALL, is let go with 503: it watches again and starts from a snapshot.
+ * in one message unless it is larger than POLICY_CHUNK (then all but the last say that more follows), then every update
+ * since that moment, each as soon as it has room. So nothing is missed or told twice, memory does not grow with the
+ * number of watchers, and one that falls out of the log, or takes nothing for POLICY_STALL, is let go with 503: it
+ * watches again and starts from a snapshot.
  *
  * Revisions grow with every change, by POLICY_STEP, so that the pieces of a snapshot have revisions of their own: the
  * last one has the revision of the moment. They start from the wall clock, so that they grow over restarts too.

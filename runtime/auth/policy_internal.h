@@ -8,9 +8,10 @@
 #define POLICY_FIELD_KEYS        3
 #define POLICY_FIELD_RULES       4
 #define POLICY_FIELD_REVOCATIONS 5
+#define POLICY_FIELD_MORE        100
 
 /* Packing, policy.c. */
-void policy_put_head(struct text *out, uint64_t revision, bool snapshot);
+void policy_put_head(struct text *out, uint64_t revision, bool snapshot, bool more);
 void policy_put_item(struct text *out, unsigned field, const struct policy_item *item);
 void policy_put_rules(struct text *out, const char *namespace, const struct map *rules);
 void policy_watch_clock(struct policy *p); /* runs the timer while there is something to look after */

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "runtime/auth/policy.h"
-#include "runtime/service/service.h"
+#include "runtime/service/internal.h"
 #include "runtime/service/test_calls.h"
 
 #include <stdlib.h>
@@ -173,11 +173,11 @@ static void test_tenant(void **state)
     assert_non_null(strstr(text_string(&own.lines), "\"ours\""));
     assert_null(strstr(text_string(&own.lines), "theirs"));
     assert_non_null(strstr(text_string(&all.lines), "theirs"));
-    ok(&f, "/auth.Rules/Create", f.admin, rule(&f, "third", "more"));
+    ok(&f, "/auth.Rules/Create", f.admin, rule(&f, "third", "another"));
     ok(&f, "/auth.Rules/Create", f.tenant, rule(&f, "other", "last"));
     test_stream_wait(&own, 2);
     test_stream_wait(&all, 3);
-    assert_null(strstr(text_string(&own.lines), "\"more\""));
+    assert_null(strstr(text_string(&own.lines), "\"another\""));
     assert_non_null(strstr(text_string(&own.lines), "\"last\""));
     test_stream_close(&own);
     test_stream_close(&all);
@@ -295,6 +295,70 @@ static void test_unknown_outcome(void **state)
     }
 }
 
+#define LARGE      30            /* namespaces */
+#define SCOPE_SIZE (1000 * 1000) /* characters of a rule's scope: three messages' worth in all */
+
+static bool let_in(struct rpc_call *call, void *context)
+{
+    rpc_call_set_guard_data(call, context);
+    return true;
+}
+
+/* A policy too large for one message comes in several; all but the last say that more follows. */
+static void test_parts(void **state)
+{
+    static const char *const service_scope[] = {"service", NULL};
+    static const struct micro_account account = {
+        .id = "store", .type = "service", .issuer = "micro", .name = "store", .scopes = service_scope};
+    struct micro_caller caller = {.account = &account};
+    struct fixture f;
+    struct policy p;
+    struct policy_content content = {0};
+    struct rpc_server *server = NULL;
+    struct test_stream t;
+    (void)state;
+    begin(&f, 6, false);
+    struct world *w = sim_node(f.s.sim, "auth");
+    char *scope = arena_alloc(&f.arena, SCOPE_SIZE + 1);
+    assert_non_null(scope);
+    memset(scope, 'x', SCOPE_SIZE);
+    policy_init(&p, w);
+    for (int i = 0; i < LARGE; i++) {
+        Auth__Rule r = AUTH__RULE__INIT;
+        r.id = arena_printf(&f.arena, "r%d", i);
+        r.scope = scope;
+        assert_int_equal(policy_content_rule(&content, arena_printf(&f.arena, "n%d", i), &r), 0);
+    }
+    const struct rpc_server_options options = {.pool = micro_pool()};
+    assert_int_equal(rpc_server_new(w, &options, &server, NULL), 0);
+    rpc_server_set_guard(server, let_in, &caller);
+    assert_int_equal(rpc_server_add(server, &policy_service, &p), 0);
+    assert_int_equal(rpc_server_listen(server, "0.0.0.0:8010", NULL), 0);
+    assert_int_equal(policy_load(&p, &content), 0);
+    test_stream_open(&t, &f.s, "auth", WATCH, NULL, "{}");
+    test_stream_wait(&t, 4);
+    assert_int_equal(t.messages, 4);
+    size_t namespaces = 0;
+    for (size_t i = 0; i < 4; i++) {
+        json_t *m = message(&t, i);
+        assert_int_equal(json_is_true(json_object_get(m, "snapshot")), i == 0);
+        assert_int_equal(json_is_true(json_object_get(m, "more")), i < 3);
+        namespaces += json_array_size(json_object_get(m, "rules"));
+        json_decref(m);
+    }
+    assert_int_equal(namespaces, LARGE);
+    assert_int_equal(policy_key(&p, "k", "PEM", 0), 0); /* a change behind it is whole by itself */
+    test_stream_wait(&t, 5);
+    json_t *m = message(&t, 4);
+    assert_false(json_is_true(json_object_get(m, "more")) || json_is_true(json_object_get(m, "snapshot")));
+    json_decref(m);
+    test_stream_close(&t);
+    policy_close(&p);
+    rpc_server_free(server);
+    policy_deinit(&p);
+    end(&f);
+}
+
 static int quiet(void **state)
 {
     (void)state;
@@ -312,8 +376,13 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_who),   cmocka_unit_test(test_follow), cmocka_unit_test(test_tenant),
-        cmocka_unit_test(test_early), cmocka_unit_test(test_many),   cmocka_unit_test(test_unknown_outcome),
+        cmocka_unit_test(test_who),
+        cmocka_unit_test(test_follow),
+        cmocka_unit_test(test_tenant),
+        cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_early),
+        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_unknown_outcome),
     };
     return cmocka_run_group_tests(tests, quiet, tear_down);
 }

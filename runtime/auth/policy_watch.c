@@ -103,12 +103,14 @@ static void add(struct building *b, struct text *fields)
     text_clear(fields);
 }
 
-/* Heads come last, when the number of pieces is known: the last one carries the revision of the moment. */
+/* Heads come last, when the number of pieces is known: the last one carries the revision of the moment, and nothing
+ * that says that more follows. */
 static void add_heads(struct building *b, uint64_t revision)
 {
     for (size_t i = 0; i < b->bodies.count; i++) {
         struct text packed = TEXT_INIT;
-        policy_put_head(&packed, revision - (b->bodies.count - 1 - i), i == 0);
+        size_t left = b->bodies.count - 1 - i;
+        policy_put_head(&packed, revision - left, i == 0, left > 0);
         text_add(&packed, text_string(&b->bodies.items[i]), b->bodies.items[i].len);
         struct policy_update *u = text_ok(&packed) ? update_new(text_bytes(&packed), NULL) : NULL;
         if (!u || !array_push(&b->snapshot->pieces, u)) {

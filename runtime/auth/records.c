@@ -26,6 +26,7 @@ static void read_records(struct auth *a, const char *key, bool prefix, uint64_t 
     options.database = arena_string(&arena, AUTH_DATABASE);
     options.table = arena_string(&arena, AUTH_TABLE);
     options.prefix = prefix;
+    options.missing_ok = true;
     options.limit = limit;
     options.offset = offset;
     request.options = &options;
@@ -39,8 +40,14 @@ void auth_read(struct auth *a, const char *key, micro_done *done, void *arg)
     read_records(a, key, false, 0, 0, done, arg);
 }
 
-void auth_write(struct auth *a, const char *key, const json_t *value, int64_t expiry_seconds, micro_done *done,
-                void *arg)
+struct auth_version auth_version_of(const Store__ReadResponse *found)
+{
+    bool there = found->n_records > 0;
+    return (struct auth_version){.there = there, .revision = there ? found->records[0]->revision : found->revision};
+}
+
+void auth_write(struct auth *a, const char *key, const json_t *value, int64_t expiry_seconds,
+                const struct auth_version *expected, micro_done *done, void *arg)
 {
     struct arena arena = ARENA_INIT;
     Store__WriteRequest request;
@@ -56,6 +63,10 @@ void auth_write(struct auth *a, const char *key, const json_t *value, int64_t ex
     record.expiry = expiry_seconds;
     if (text)
         record.value = (ProtobufCBinaryData){strlen(text), (uint8_t *)text};
+    if (expected) {
+        options.if_revision = expected->revision;
+        options.if_absent = !expected->there;
+    }
     request.record = &record;
     request.options = &options;
     bool ok = text && record.key && options.database && options.table;
@@ -64,7 +75,7 @@ void auth_write(struct auth *a, const char *key, const json_t *value, int64_t ex
     arena_deinit(&arena);
 }
 
-void auth_remove(struct auth *a, const char *key, micro_done *done, void *arg)
+void auth_remove(struct auth *a, const char *key, const struct auth_version *expected, micro_done *done, void *arg)
 {
     struct arena arena = ARENA_INIT;
     Store__DeleteRequest request;
@@ -74,6 +85,10 @@ void auth_remove(struct auth *a, const char *key, micro_done *done, void *arg)
     request.key = arena_string(&arena, key);
     options.database = arena_string(&arena, AUTH_DATABASE);
     options.table = arena_string(&arena, AUTH_TABLE);
+    if (expected) {
+        options.if_revision = expected->revision;
+        options.if_absent = !expected->there;
+    }
     request.options = &options;
     bool ok = request.key && options.database && options.table;
     step(a, "Store.Delete", ok ? &request.base : NULL, &store__delete_response__descriptor, done, arg);
@@ -201,7 +216,7 @@ static void removal_step(void *arg, int status, const char *message, const Proto
     if (status != GRPC_OK || r->next == r->keys.count)
         removal_end(r, status, message);
     else
-        auth_remove(r->auth, r->keys.items[r->next++], removal_step, r);
+        auth_remove(r->auth, r->keys.items[r->next++], NULL, removal_step, r);
 }
 
 static int removal_note(void *arg, const Store__Record *record)

@@ -15,6 +15,7 @@ static const char invalid[] = "invalid token provided";
 /* ---- lanes ---- */
 
 static void begin(struct auth_exchange *x);
+static void theft_begin(void *arg);
 
 void auth_exchanges_run(void *auth)
 {
@@ -109,8 +110,13 @@ static void theft_over(void *arg, int status, const char *message)
 static void theft_written(void *arg, int code, const char *detail, const struct auth_account *account)
 {
     struct auth_exchange *x = arg;
-    char *prefix = arena_printf(rpc_call_arena(x->call), "refresh/%s/%s/", x->namespace, x->refresh.id);
     (void)account;
+    if (code == 412) {
+        if (exchange_again(x))
+            theft_begin(x);
+        return;
+    }
+    char *prefix = arena_printf(rpc_call_arena(x->call), "refresh/%s/%s/", x->namespace, x->refresh.id);
     if (code != 200 || !prefix)
         exchange_fail(x, code != 200 ? code : 400, code != 200 ? detail : invalid);
     else
@@ -254,10 +260,11 @@ static void on_record(void *arg, int status, const char *message, const Protobuf
     struct auth_exchange *x = arg;
     const Store__ReadResponse *found = (const Store__ReadResponse *)reply;
     int code = auth_store_code(status, message);
-    x->code = code == 404 || (code == 200 && found->n_records == 0) ? 400 : code == 503 ? 503 : code == 200 ? 200 : 500;
+    x->code = code == 200 && found->n_records == 0 ? 400 : code == 503 ? 503 : code == 200 ? 200 : 500;
     if (x->code == 200) {
         const Store__Record *record = found->records[0];
         x->left = record->expiry;
+        x->version = auth_version_of(found);
         int rc = refresh_record_parse(BYTES(record->value.data, record->value.len), rpc_call_arena(x->call), &x->record,
                                       NULL);
         if (rc)
@@ -282,6 +289,11 @@ static void begin(struct auth_exchange *x)
     x->pending = 2;
     auth_read(x->auth, x->key, on_record, x);
     auth_find(x->auth, rpc_call_arena(x->call), x->namespace, x->refresh.id, on_account, x);
+}
+
+void exchange_reread(struct auth_exchange *x)
+{
+    begin(x);
 }
 
 void exchange_refresh(struct auth_exchange *x)

@@ -11,9 +11,11 @@ struct operation {
     void (*then)(struct operation *o);
     const char *marker; /* the record that says the default rule was made */
     const char *key;
-    const Auth__Rule *rule;    /* Create */
-    const char *rule_id;       /* Delete */
-    ARRAY(Auth__Rule *) rules; /* List */
+    const char *default_key;
+    struct auth_version marker_version; /* absent, when it is needed */
+    const Auth__Rule *rule;             /* Create */
+    const char *rule_id;                /* Delete */
+    ARRAY(Auth__Rule *) rules;          /* List */
 };
 
 static json_t *rule_json(const char *id, const char *scope, const char *type, const char *name, const char *endpoint,
@@ -24,11 +26,17 @@ static json_t *rule_json(const char *id, const char *scope, const char *type, co
                      (int)priority);
 }
 
-/* A write's outcome is not known when the store did not answer: the policy is read again then. */
+static void begin(void *arg);
+
+/* A write's outcome is not known when the store did not answer: the policy is read again then. It is, too, when the
+ * store refused because somebody else changed the rules: then it all begins anew. */
 static void failed(struct operation *o, int status, const char *message)
 {
     auth_reload_later(o->base.auth);
-    auth_operation_fail_store(&o->base, status, message);
+    if (status != GRPC_FAILED_PRECONDITION)
+        auth_operation_fail_store(&o->base, status, message);
+    else if (auth_operation_again(&o->base))
+        begin(o);
 }
 
 /* ---- the default rule ----
@@ -68,8 +76,25 @@ static void default_made(void *arg, int status, const char *message, const Proto
         return;
     }
     json_t *value = json_pack("{sb}", "rules", 1);
-    auth_write(o->base.auth, o->marker, value, 0, default_marked, o);
+    auth_write(o->base.auth, o->marker, value, 0, &o->marker_version, default_marked, o);
     json_decref(value);
+}
+
+/* Without its marker the rule may be there all the same, when auth died between the two. When it is not, it is written
+ * only if it has not been there since the marker was looked for: somebody may have made both, and taken it away. */
+static void default_looked(void *arg, int status, const char *message, const ProtobufCMessage *reply)
+{
+    struct operation *o = arg;
+    const Store__ReadResponse *found = (const Store__ReadResponse *)reply;
+    if (status != GRPC_OK) {
+        auth_operation_fail_store(&o->base, status, message);
+    } else if (found->n_records > 0) {
+        default_made(o, status, message, NULL);
+    } else {
+        json_t *value = rule_json("default", "", "*", "*", "*", AUTH__ACCESS__GRANTED, 0);
+        auth_write(o->base.auth, o->default_key, value, 0, &o->marker_version, default_made, o);
+        json_decref(value);
+    }
 }
 
 static void default_checked(void *arg, int status, const char *message, const ProtobufCMessage *reply)
@@ -78,16 +103,15 @@ static void default_checked(void *arg, int status, const char *message, const Pr
     const Store__ReadResponse *found = (const Store__ReadResponse *)reply;
     if (status == GRPC_OK && found->n_records > 0) {
         o->then(o);
-    } else if (status != GRPC_OK && auth_store_code(status, message) != 404) {
+    } else if (status != GRPC_OK) {
         auth_operation_fail_store(&o->base, status, message);
     } else {
-        char *key = auth_key(o->base.call, "rules/%s/default", o->base.namespace);
-        json_t *value = rule_json("default", "", "*", "*", "*", AUTH__ACCESS__GRANTED, 0);
-        if (key)
-            auth_write(o->base.auth, key, value, 0, default_made, o);
+        o->marker_version = auth_version_of(found);
+        o->default_key = auth_key(o->base.call, "rules/%s/default", o->base.namespace);
+        if (o->default_key)
+            auth_read(o->base.auth, o->default_key, default_looked, o);
         else
             auth_operation_fail_memory(&o->base);
-        json_decref(value);
     }
 }
 
@@ -136,7 +160,7 @@ static void create_checked(void *arg, int status, const char *message, const Pro
     const Store__ReadResponse *found = (const Store__ReadResponse *)reply;
     if (status == GRPC_OK && found->n_records > 0) {
         auth_operation_fail(&o->base, 400, "A rule with this ID already exists");
-    } else if (status != GRPC_OK && auth_store_code(status, message) != 404) {
+    } else if (status != GRPC_OK) {
         auth_operation_fail_store(&o->base, status, message);
     } else if (policy_rule_count(&o->base.auth->policy, o->base.namespace) >= POLICY_NAMESPACE_RULES_MAX) {
         auth_operation_fail(&o->base, 507, "the namespace has as many rules as a namespace can have");
@@ -144,7 +168,8 @@ static void create_checked(void *arg, int status, const char *message, const Pro
         const Auth__Rule *r = o->rule;
         json_t *value = rule_json(r->id, r->scope, r->resource->type, r->resource->name, r->resource->endpoint,
                                   r->access, r->priority);
-        auth_write(o->base.auth, o->key, value, 0, created, o);
+        const struct auth_version absent = auth_version_of(found);
+        auth_write(o->base.auth, o->key, value, 0, &absent, created, o);
         json_decref(value);
     }
 }
@@ -217,12 +242,13 @@ static void delete_checked(void *arg, int status, const char *message, const Pro
 {
     struct operation *o = arg;
     const Store__ReadResponse *found = (const Store__ReadResponse *)reply;
-    if (auth_store_code(status, message) == 404 || (status == GRPC_OK && found->n_records == 0)) {
-        auth_operation_fail(&o->base, 400, "Rule not found with this ID");
-    } else if (status != GRPC_OK) {
+    if (status != GRPC_OK) {
         auth_operation_fail_store(&o->base, status, message);
+    } else if (found->n_records == 0) {
+        auth_operation_fail(&o->base, 400, "Rule not found with this ID");
     } else {
-        auth_remove(o->base.auth, o->key, deleted, o);
+        const struct auth_version version = auth_version_of(found);
+        auth_remove(o->base.auth, o->key, &version, deleted, o);
     }
 }
 

@@ -67,6 +67,14 @@ void exchange_answer(struct auth_exchange *x)
     error_clear(&err);
 }
 
+bool exchange_again(struct auth_exchange *x)
+{
+    if (!x->auth->stopping && ++x->tries < AUTH_TRIES_MAX)
+        return true;
+    exchange_fail(x, 409, "somebody else changes the account all the time: try again");
+    return false;
+}
+
 /* ---- the refresh record ---- */
 
 static void written(void *arg, int status, const char *message, const ProtobufCMessage *reply)
@@ -75,6 +83,11 @@ static void written(void *arg, int status, const char *message, const ProtobufCM
     (void)reply;
     if (status == GRPC_OK) {
         exchange_answer(x);
+        return;
+    }
+    if (status == GRPC_FAILED_PRECONDITION) { /* of a refresh: a login's record is new */
+        if (exchange_again(x))
+            exchange_reread(x);
         return;
     }
     leave(x);
@@ -88,7 +101,8 @@ void exchange_write(struct auth_exchange *x)
         json_pack("{ss ss ss ss sI sI}", "generation", r->generation, "current", r->current, "previous", r->previous,
                   "salt", r->salt, "rotated", (json_int_t)r->rotated, "born", (json_int_t)r->born);
     if (value)
-        auth_write(x->auth, x->key, value, refresh_left(r, auth_now(x->auth)), written, x);
+        auth_write(x->auth, x->key, value, refresh_left(r, auth_now(x->auth)), x->in_lane ? &x->version : NULL, written,
+                   x);
     else
         exchange_fail(x, 503, "out of memory");
     json_decref(value);
@@ -106,9 +120,16 @@ static bool needs_generation(const struct auth_exchange *x, const struct auth_ac
     return !account->generation[0] || policy_revoked(&x->auth->policy, x->namespace, account->id, account->generation);
 }
 
+static void touch_begin(void *arg);
+
 static void touched(void *arg, int code, const char *detail, const struct auth_account *account)
 {
     struct auth_exchange *x = arg;
+    if (code == 412) {
+        if (exchange_again(x))
+            touch_begin(x);
+        return;
+    }
     if (code != 200) {
         exchange_fail(x, code, detail);
         return;

@@ -216,10 +216,9 @@ int cli_address(struct cli *c, const char *service, struct text *out)
         return CLI_OK;
     }
     text_clear(out);
-    const struct component *core = component_find(service);
     if (rc != ERROR_NOT_FOUND)
         return cli_fail(CLI_NOT_FOUND, "cannot read %s: %s", path, error_code_name(rc));
-    if (!core || core->port_offset >= MICRO_USER_OFFSET)
+    if (!component_is_core(service))
         return ask_registry(c, service, out);
     json_t *status = cli_status(c); /* says it when no server runs at all */
     if (!status)

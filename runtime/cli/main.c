@@ -1,6 +1,7 @@
 /* The program `micro`. */
 #include "base/log.h"
 #include "runtime/cli/cli.h"
+#include "runtime/component.h"
 #include "runtime/server/server.h"
 #include "runtime/service/service.h"
 #include "world/real.h"
@@ -37,6 +38,7 @@ static int run_component(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    component_use_all();
     bool component = argc > 2 && strcmp(argv[1], "service") == 0 && argv[2][0] != '-';
     int code = component ? run_component(argc, argv) : cli_main(argc, argv);
     micro_pool_free();

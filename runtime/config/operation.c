@@ -10,7 +10,9 @@
 #include <string.h>
 
 #define STORE_ATTEMPTS 3
+#define CONFLICTS_MAX  16         /* times a change is made anew on a tree that somebody else changed meanwhile */
 #define REVISION       "revision" /* in a record's metadata */
+#define CHANGE         "change"   /* the same: which operation wrote it */
 
 const char *const config_ids[] = {"config.Config.Get", "config.Config.Read", "config.Config.Set",
                                   "config.Config.Delete", "config.Watcher.Watch"};
@@ -23,6 +25,8 @@ struct config_lane {
 
 static void begin(struct config_operation *op);
 static void write_tree(struct config_operation *op);
+static void read_tree(struct config_operation *op, micro_done *done);
+static const char *metadata_of(const Store__Record *record, const char *name);
 
 static bool in_lane(const struct config_operation *op)
 {
@@ -199,9 +203,43 @@ static void tell(struct config_operation *op)
                                      .touched = op->path_text,
                                      .before = op->before,
                                      .after = op->after,
+                                     .found = op->revision_found,
+                                     .kept = op->tree.len ? op->revision : 0,
                                      .revision = op->revision};
     config_watch_tell(op->config, &made);
     config_publish(op->config, &made);
+}
+
+static void written(struct config_operation *op)
+{
+    tell(op);
+    end(op, finish_changed, NULL);
+}
+
+static void unknown(struct config_operation *op, int status, const char *message)
+{
+    config_watch_dismiss(op->config, op->namespace, "the outcome of a change is not known: watch again");
+    fail_store(op, status, message);
+}
+
+/* A write nobody answered was repeated, and refused: either the first one was made, or somebody else was faster. */
+static void on_read_back(void *arg, int status, const char *message, const ProtobufCMessage *reply)
+{
+    struct config_operation *op = arg;
+    const Store__ReadResponse *found = (const Store__ReadResponse *)(const void *)reply;
+    if (status != GRPC_OK && again(op, status)) {
+        read_tree(op, on_read_back);
+        return;
+    }
+    bool there = status == GRPC_OK && found->n_records == 1;
+    if (there && strcmp(metadata_of(found->records[0], CHANGE), op->change) == 0)
+        written(op);
+    else if (status == GRPC_OK && !there && op->tree.len == 0)
+        written(op); /* it was to go, and is gone */
+    else if (status == GRPC_OK)
+        unknown(op, GRPC_UNAVAILABLE, "somebody else changed the tree, perhaps after this change");
+    else
+        unknown(op, status, message);
 }
 
 static void on_written(void *arg, int status, const char *message, const ProtobufCMessage *reply)
@@ -209,13 +247,18 @@ static void on_written(void *arg, int status, const char *message, const Protobu
     struct config_operation *op = arg;
     (void)reply;
     if (status == GRPC_OK) {
-        tell(op);
-        end(op, finish_changed, NULL);
+        written(op);
+    } else if (status == GRPC_FAILED_PRECONDITION && op->unsure) {
+        read_tree(op, on_read_back);
+    } else if (status == GRPC_FAILED_PRECONDITION && ++op->conflicts < CONFLICTS_MAX && !op->config->stopping) {
+        begin(op); /* it was not made and never will be */
+    } else if (status == GRPC_FAILED_PRECONDITION) {
+        fail(op, 409, "the tree changes faster than this change can be made: try again");
     } else if (again(op, status)) {
+        op->unsure = true;
         write_tree(op);
     } else {
-        config_watch_dismiss(op->config, op->namespace, "the outcome of a change is not known: watch again");
-        fail_store(op, status, message);
+        unknown(op, status, message);
     }
 }
 
@@ -233,17 +276,24 @@ static void write_tree(struct config_operation *op)
         record.key = key;
         record.value.data = (uint8_t *)op->tree.data;
         record.value.len = op->tree.len;
-        Store__Field field = STORE__FIELD__INIT;
-        Store__Record__MetadataEntry entry = STORE__RECORD__METADATA_ENTRY__INIT, *metadata = &entry;
-        char name[] = REVISION, type[] = "uint64", digits[24];
+        Store__Field revision = STORE__FIELD__INIT, change = STORE__FIELD__INIT;
+        Store__Record__MetadataEntry first = STORE__RECORD__METADATA_ENTRY__INIT,
+                                     second = STORE__RECORD__METADATA_ENTRY__INIT, *metadata[] = {&first, &second};
+        char revision_name[] = REVISION, change_name[] = CHANGE, number[] = "uint64", text[] = "string", digits[24];
         snprintf(digits, sizeof digits, "%llu", (unsigned long long)op->revision);
-        field.type = type;
-        field.value = digits;
-        entry.key = name;
-        entry.value = &field;
-        record.metadata = &metadata;
-        record.n_metadata = 1;
+        revision.type = number;
+        revision.value = digits;
+        first.key = revision_name;
+        first.value = &revision;
+        change.type = text;
+        change.value = op->change;
+        second.key = change_name;
+        second.value = &change;
+        record.metadata = metadata;
+        record.n_metadata = sizeof metadata / sizeof metadata[0];
         request.record = &record;
+        options.if_revision = op->found;
+        options.if_absent = !op->there;
         request.options = &options;
         rc = micro_call(op->config->service, "store", "Store.Write", &request.base, &store__write_response__descriptor,
                         0, on_written, op);
@@ -252,6 +302,8 @@ static void write_tree(struct config_operation *op)
         Store__DeleteRequest request = STORE__DELETE_REQUEST__INIT;
         options.database = database;
         options.table = table;
+        options.if_revision = op->found;
+        options.if_absent = !op->there;
         request.key = key;
         request.options = &options;
         rc = micro_call(op->config->service, "store", "Store.Delete", &request.base,
@@ -267,11 +319,23 @@ static uint64_t next_revision(struct config *c, uint64_t before)
     return before < now ? now : before + 1;
 }
 
-static uint64_t revision_of(const Store__Record *record)
+static const char *metadata_of(const Store__Record *record, const char *name)
 {
     for (size_t i = 0; i < record->n_metadata; i++)
-        if (strcmp(record->metadata[i]->key, REVISION) == 0 && record->metadata[i]->value)
-            return strtoull(record->metadata[i]->value->value, NULL, 10);
+        if (strcmp(record->metadata[i]->key, name) == 0 && record->metadata[i]->value)
+            return record->metadata[i]->value->value;
+    return "";
+}
+
+/* A name for what this operation writes. */
+static int draw_change(struct config_operation *op, struct error *err)
+{
+    uint8_t drawn[CONFIG_CHANGE_BYTES];
+    int rc = world_entropy(op->config->world, drawn, sizeof drawn);
+    if (rc)
+        return error_set(err, rc, "no random numbers can be had");
+    for (size_t i = 0; i < sizeof drawn; i++)
+        snprintf(op->change + 2 * i, 3, "%02x", drawn[i]);
     return 0;
 }
 
@@ -297,6 +361,8 @@ static void change_tree(struct config_operation *op, json_t **root)
     }
     op->revision = next_revision(c, op->revision);
     text_clear(&op->tree);
+    if (rc == 0)
+        rc = draw_change(op, &err);
     if (rc == 0 && (op->kind == CONFIG_SET || op->path->count > 0))
         rc = config_tree_store(*root, &op->tree, &err);
     if (rc == 0 && wanted) /* as it will be read again: with its names in order */
@@ -314,8 +380,11 @@ static void use_record(struct config_operation *op, const Store__ReadResponse *f
     struct error err = ERROR_INIT;
     json_t *root = NULL;
     int rc = 0;
-    op->revision = found && found->n_records == 1 ? revision_of(found->records[0]) : 0;
-    if (found && found->n_records == 1)
+    op->there = found->n_records == 1;
+    op->found = op->there ? found->records[0]->revision : found->revision;
+    op->revision = op->there ? strtoull(metadata_of(found->records[0], REVISION), NULL, 10) : 0;
+    op->revision_found = op->revision;
+    if (op->there)
         rc = config_tree_parse(BYTES(found->records[0]->value.data, found->records[0]->value.len), &root, &err);
     else if (!(root = config_tree_new()))
         rc = error_set(&err, ERROR_MEMORY, "out of memory");
@@ -335,12 +404,11 @@ static void use_record(struct config_operation *op, const Store__ReadResponse *f
 static void on_read(void *arg, int status, const char *message, const ProtobufCMessage *reply)
 {
     struct config_operation *op = arg;
-    if (status == GRPC_OK)
-        use_record(op, (const Store__ReadResponse *)(const void *)reply);
-    else if (status == GRPC_NOT_FOUND && (op->kind == CONFIG_SET || op->kind == CONFIG_WATCH))
-        use_record(op, NULL);
-    else if (status == GRPC_NOT_FOUND)
+    const Store__ReadResponse *found = (const Store__ReadResponse *)(const void *)reply;
+    if (status == GRPC_OK && found->n_records == 0 && op->kind != CONFIG_SET && op->kind != CONFIG_WATCH)
         fail(op, 404, "Not found");
+    else if (status == GRPC_OK)
+        use_record(op, found);
     else if (again(op, status))
         begin(op);
     else
@@ -348,6 +416,11 @@ static void on_read(void *arg, int status, const char *message, const ProtobufCM
 }
 
 static void begin(struct config_operation *op)
+{
+    read_tree(op, on_read);
+}
+
+static void read_tree(struct config_operation *op, micro_done *done)
 {
     char database[] = MICRO_NAMESPACE, table[] = "config";
     char *key = arena_string(rpc_call_arena(op->call), op->namespace);
@@ -359,10 +432,11 @@ static void begin(struct config_operation *op)
         Store__ReadRequest request = STORE__READ_REQUEST__INIT;
         options.database = database;
         options.table = table;
+        options.missing_ok = true;
         request.key = key;
         request.options = &options;
         rc = micro_call(op->config->service, "store", "Store.Read", &request.base, &store__read_response__descriptor, 0,
-                        on_read, op);
+                        done, op);
     }
     if (rc)
         fail(op, rc == ERROR_MEMORY ? 507 : 503, error_code_name(rc));

@@ -14,6 +14,7 @@ struct config_watcher { /* in its call's arena, like what it points to */
     const char *namespace, *path_text;
     const struct config_path *path;
     bool secret;
+    uint64_t known;          /* revision of the tree it was told of, or that changed nothing for it */
     size_t behind, messages; /* sent while the client did not read */
     struct config_watcher *next, **link;
 };
@@ -94,6 +95,7 @@ void config_watch_begin(struct config_operation *op, json_t *root, uint64_t revi
                                  .path_text = op->path_text,
                                  .path = op->path,
                                  .secret = op->secret,
+                                 .known = revision,
                                  .next = c->watchers,
                                  .link = &c->watchers};
     if (w->next)
@@ -125,7 +127,9 @@ static bool differs(struct config *c, const struct config_watcher *w, const stru
 static void tell_one(struct config *c, struct config_watcher *w, const struct config_made *made)
 {
     struct text data = TEXT_INIT;
-    if (!differs(c, w, made))
+    bool missed = w->known != made->found;
+    w->known = made->kept;
+    if (!missed && !differs(c, w, made))
         return;
     int rc = config_tree_get(made->after, w->path, w->secret ? &c->key : NULL, made->namespace, &data, NULL);
     if (rpc_call_busy(w->call)) {

@@ -5,6 +5,9 @@
  * its namespace is told, when the value at his path is another one than before (secrets are compared in the clear, but
  * only shown to those who asked for them).
  *
+ * A tree that is not the one the watcher knew before the change was changed in between by a write that came late, or by
+ * another process: then the value is sent in any case.
+ *
  * A watcher that reads slower than changes happen may fall behind by CONFIG_BEHIND_MAX bytes or CONFIG_BEHIND_COUNT
  * messages; then it is let go with 503. So is every watcher of a namespace when the outcome of a change is not known:
  * it watches again and gets what is stored. */
@@ -28,6 +31,7 @@ struct config_made {
     const char *namespace, *touched;
     json_t *before, *after;
     uint64_t revision;
+    uint64_t found, kept; /* revisions as the store has them, before and after; 0: nothing was there, is there */
 };
 
 bool config_watched(const struct config *c, const char *namespace);

@@ -71,15 +71,9 @@ static bool path_names(const char *path, const char *id)
     return false;
 }
 
-static bool is_core(const char *service)
-{
-    const struct component *c = component_find(service);
-    return c && (c->port_offset < MICRO_USER_OFFSET || c->port_offset == NETWORK_PORT_OFFSET);
-}
-
 static bool may_tell(const struct relay_route *r, const char *to_id)
 {
-    if (!r->owner || is_core(r->spec.service))
+    if (!r->owner || component_is_core(r->spec.service))
         return false;
     return r->owner->source != RELAY_PEER || !path_names(r->spec.path, to_id);
 }
@@ -170,7 +164,7 @@ static bool acceptable(const Router__Route *r, const char *own_id, const char *p
     size_t len = strlen(peer_id);
     return r->service[0] && strlen(r->service) <= RELAY_NAME_MAX && r->metric >= 0 && r->metric < NETWORK_METRIC_MAX &&
            strncmp(path, peer_id, len) == 0 && (path[len] == '\0' || path[len] == ',') &&
-           path_length(path) < RELAY_HOPS_MAX && !path_names(path, own_id) && !is_core(r->service);
+           path_length(path) < RELAY_HOPS_MAX && !path_names(path, own_id) && !component_is_core(r->service);
 }
 
 int network_sync_apply(struct relay_routes *t, struct relay_owner *o, const char *own_id, const char *peer_id,

@@ -241,12 +241,6 @@ static int make_secret(struct runner *r, struct arena *arena, char **out)
     return rc;
 }
 
-static bool is_core(const char *name)
-{
-    const struct component *c = component_find(name);
-    return c && c->port_offset < MICRO_USER_OFFSET;
-}
-
 /* "a-b" of version "c" and "a" of version "b-c" would share account, folders and log. */
 static bool id_taken(const struct runner_service *s)
 {
@@ -269,7 +263,7 @@ static void create_begin(void *arg)
         operation_fail(o, 409, "already exists");
         return;
     }
-    if (!s->exists && strcmp(s->namespace, MICRO_NAMESPACE) == 0 && is_core(s->name)) {
+    if (!s->exists && strcmp(s->namespace, MICRO_NAMESPACE) == 0 && component_is_core(s->name)) {
         operation_fail(o, 400, "the name is that of a component of micro");
         return;
     }

@@ -2,12 +2,14 @@
 
 #include "runtime/api/api.h"
 #include "runtime/component.h"
+#include "runtime/network/network.h"
+#include "runtime/proxy/proxy.h"
 
 #include <stdio.h>
 
 #define BLOCK_FIRST 20000 /* below the ports Linux hands out by itself (32768 and up) */
-#define BLOCK_LAST  32600
-#define BLOCK_SIZE  200
+#define BLOCK_LAST  32200 /* the doors of the last block stand below them too */
+#define BLOCK_STEP  200   /* blocks interleave: network's door stands in a gap of another one */
 #define TRIES       60
 
 static void refuse(void *arg, struct world_stream *s)
@@ -39,12 +41,24 @@ static int try_port(struct world *w, const char *host, int port, const char *wha
     return error_move(err, &why);
 }
 
+/* Doors beside those the table tells of. */
+static const struct {
+    int offset;
+    const char *what;
+} more_doors[] = {
+    {API_GRPC_OFFSET, "api's gRPC"},
+    {PROXY_TLS_OFFSET, "proxy's TLS door"},
+    {NETWORK_PEER_OFFSET, "network's peers"},
+};
+
 int server_ports_check(struct world *w, const char *host, int base, struct error *err)
 {
     int rc = 0;
     for (const struct component *c = components; rc == 0 && c->name; c++)
         rc = try_port(w, host, base + c->port_offset, c->name, err);
-    return rc < 0 ? rc : try_port(w, host, base + API_GRPC_OFFSET, "api's gRPC", err);
+    for (size_t i = 0; rc == 0 && i < sizeof more_doors / sizeof more_doors[0]; i++)
+        rc = try_port(w, host, base + more_doors[i].offset, more_doors[i].what, err);
+    return rc;
 }
 
 int server_ports_find(struct world *w, const char *host, int *base, struct error *err)
@@ -52,8 +66,8 @@ int server_ports_find(struct world *w, const char *host, int *base, struct error
     struct error why = ERROR_INIT;
     int rc = ERROR_IN_USE;
     for (int i = 0; i < TRIES && rc == ERROR_IN_USE; i++) {
-        uint64_t blocks = (BLOCK_LAST - BLOCK_FIRST) / BLOCK_SIZE;
-        *base = BLOCK_FIRST + (int)random_below(world_random(w), blocks) * BLOCK_SIZE;
+        uint64_t blocks = (BLOCK_LAST - BLOCK_FIRST) / BLOCK_STEP;
+        *base = BLOCK_FIRST + (int)random_below(world_random(w), blocks) * BLOCK_STEP;
         error_clear(&why);
         rc = server_ports_check(w, host, *base, &why);
     }

@@ -391,6 +391,7 @@ static void test_interrupt(void **state)
 
 int main(void)
 {
+    component_use_all();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ready_line), cmocka_unit_test(test_commands),      cmocka_unit_test(test_stopped),
         cmocka_unit_test(test_killed),     cmocka_unit_test(test_second_server), cmocka_unit_test(test_refused),

@@ -90,10 +90,9 @@ static int start(struct sim_micro *m, struct part *p, struct error *err)
         arena_deinit(&arena);
         return error_set(err, ERROR_MEMORY, "no token can be made for %s", name);
     }
-    const char *argv[ARGUMENTS_MAX] = {
-        "micro",   name,      "--data-dir",           "data",         "--host",
-        "0.0.0.0", "--peers", peers,        "--public-key", m->options.public_key,
-        "--token", token};
+    const char *argv[ARGUMENTS_MAX] = {"micro",   name,      "--data-dir", "data",         "--host",
+                                       "0.0.0.0", "--peers", peers,        "--public-key", m->options.public_key,
+                                       "--token", token};
     int argc = 12;
     if (auth) {
         argv[argc++] = "--private-key";
@@ -206,6 +205,7 @@ int sim_micro_new(struct sim *s, const char *node, const struct sim_micro_option
                   struct error *err)
 {
     size_t all = 0;
+    component_use_all();
     while (components[all].name)
         all++;
     struct sim_micro *m = calloc(1, sizeof *m);
@@ -218,7 +218,7 @@ int sim_micro_new(struct sim *s, const char *node, const struct sim_micro_option
     world_timer_init(&m->look, m->world, look, m);
     for (const struct component *c = components; c->name; c++) {
         /* Core components have their fixed places even while absent; services are found at the registry. */
-        if (c->port_offset < MICRO_USER_OFFSET)
+        if (!c->user)
             text_printf(&m->peers, "%s%s=%s:%d", m->peers.len ? "," : "", c->name, c->name, grpc_port(c));
         if (chosen(options, c->name))
             m->parts[m->count++].component = c;

@@ -3,7 +3,7 @@
 #include <ctype.h>
 #include <stdio.h>
 
-#define KEEPALIVE_EVERY   (20 * SECOND)
+#define KEEPALIVE_EVERY   (25 * SECOND) /* more than servers have: while both are well, only those ask */
 #define KEEPALIVE_TIMEOUT (10 * SECOND)
 
 static void link_free(struct micro_link *link)
@@ -25,6 +25,7 @@ void micro_links_free(struct micro_service *s)
 static int resolve(void *arg, struct text *addresses)
 {
     struct micro_link *link = arg;
+    micro_known_look(link);
     (void)micro_known_addresses(link->service, link->name, addresses);
     return text_ok(addresses) ? 0 : ERROR_MEMORY;
 }
@@ -40,6 +41,8 @@ int micro_service_channel(struct micro_service *s, const char *name, struct rpc_
         return error_set(err, ERROR_NOT_FOUND, "service %s not found", name);
     struct micro_link *link = map_get(&s->links, name);
     if (link) {
+        if (!fixed)
+            micro_known_look(link);
         *out = link->channel;
         return 0;
     }

@@ -65,21 +65,24 @@ static bool same(struct bytes a, const char *data, size_t len)
     return a.len == len && (len == 0 || memcmp(a.data, data, len) == 0);
 }
 
-static bool method_streams(struct bytes service, const char *method)
+static struct micro_streams method_streams(struct bytes service, const char *method)
 {
+    struct micro_streams streams = {false, false};
     struct member m, flag;
     while (next_member(&service, &m)) {
         if (m.number != 2 || !same(text_member(m.bytes, 1), method, strlen(method)))
             continue;
         while (next_member(&m.bytes, &flag))
-            if ((flag.number == 5 || flag.number == 6) && flag.value)
-                return true;
-        return false;
+            if (flag.number == 5)
+                streams.client = flag.value != 0;
+            else if (flag.number == 6)
+                streams.server = flag.value != 0;
+        return streams;
     }
-    return false;
+    return streams;
 }
 
-bool micro_contract_streams(struct bytes set, const char *service, const char *method)
+struct micro_streams micro_contract_streams(struct bytes set, const char *service, const char *method)
 {
     const char *dot = strrchr(service, '.');
     const char *name = dot ? dot + 1 : service;
@@ -92,7 +95,24 @@ bool micro_contract_streams(struct bytes set, const char *service, const char *m
             if (m.number == 6 && same(text_member(m.bytes, 1), name, strlen(name)))
                 return method_streams(m.bytes, method);
     }
+    return (struct micro_streams){false, false};
+}
+
+static bool has_package(struct bytes set, struct bytes package)
+{
+    struct member m;
+    while (next_member(&set, &m))
+        if (m.number == 1 && bytes_equal(text_member(m.bytes, 2), package))
+            return true;
     return false;
+}
+
+/* What every service answers besides its own: the packages of Debug, of its errors, of health and reflection. None of
+ * these files imports another. */
+static bool of_every_service(struct bytes package)
+{
+    return bytes_is(package, "debug") || bytes_is(package, "errors") ||
+           (package.len > 5 && memcmp(package.data, "grpc.", 5) == 0);
 }
 
 static bool has_file(struct bytes set, struct bytes name)
@@ -104,6 +124,17 @@ static bool has_file(struct bytes set, struct bytes name)
     return false;
 }
 
+/* Whether some file of the set imports it (FileDescriptorProto, 3 dependency). */
+static bool is_imported(struct bytes set, struct bytes name)
+{
+    struct member file, m;
+    while (next_member(&set, &file))
+        while (file.number == 1 && next_member(&file.bytes, &m))
+            if (m.number == 3 && bytes_equal(m.bytes, name))
+                return true;
+    return false;
+}
+
 int micro_contracts_join(struct bytes first, struct bytes second, struct text *out)
 {
     struct member m;
@@ -112,8 +143,15 @@ int micro_contracts_join(struct bytes first, struct bytes second, struct text *o
         text_add(out, m.whole.data, m.whole.len);
     if (left.len)
         return ERROR_SYNTAX;
-    while (next_member(&second, &m))
-        if (m.number == 1 && !has_file(first, text_member(m.bytes, 1)))
-            text_add(out, m.whole.data, m.whole.len);
+    for (size_t before = SIZE_MAX; before != out->len && text_ok(out);) { /* until nothing more is imported */
+        before = out->len;
+        for (left = second; next_member(&left, &m);) {
+            struct bytes name = text_member(m.bytes, 1), package = text_member(m.bytes, 2);
+            bool wanted = m.number == 1 && ((of_every_service(package) && !has_package(first, package)) ||
+                                            is_imported(text_bytes(out), name));
+            if (wanted && !has_file(text_bytes(out), name))
+                text_add(out, m.whole.data, m.whole.len);
+        }
+    }
     return text_ok(out) ? 0 : ERROR_MEMORY;
 }

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "proto/helloworld/helloworld.pb-c.h"
-#include "runtime/service/service.h"
+#include "runtime/service/internal.h"
 #include "runtime/service/test_probe.h"
 
 #include <string.h>
@@ -225,6 +225,103 @@ static void even_distribution(void **state)
     end(&f);
 }
 
+/* The nodes of "greeter" that are known: exactly those of the list. */
+static void expect_known(struct caller *c, const char *const *wanted)
+{
+    struct text list = TEXT_INIT;
+    size_t count = 0;
+    size_t known = micro_known_addresses(c->service, "greeter", &list);
+    for (; wanted[count]; count++)
+        if (!strstr(text_string(&list), wanted[count]))
+            fail_msg("%s is not in %s", wanted[count], text_string(&list));
+    if (known != count)
+        fail_msg("%s are %zu nodes, wanted %zu", text_string(&list), known, count);
+    text_deinit(&list);
+}
+#define ALL_NODES ((const char *const[]){"one:9000", "two:9000", "three:9000", "four:9000", NULL})
+
+/* A node that refuses is left out, and back the moment it registers: its channel has no pause to keep. */
+static void refusing_nodes(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct caller c;
+    size_t counts[NODES];
+    begin_nodes(&f, 16, NULL);
+    begin_caller(&f, &c, NULL);
+    (void)spread(&f, &c, 10, counts);
+    expect_known(&c, ALL_NODES);
+    assert_int_equal(sim_kill(f.system.sim, "two"), 0);
+    sim_run_for(f.system.sim, (uint64_t)(100 * MILLISECOND));
+    for (int i = 0; i < 20; i++) { /* enough attempts for the longest pause, were there any */
+        assert_int_equal(spread(&f, &c, 3, counts), 0);
+        assert_int_equal(counts[1], 0);
+        sim_run_for(f.system.sim, (uint64_t)SECOND);
+    }
+    expect_known(&c, (const char *const[]){"one:9000", "three:9000", "four:9000", NULL});
+    const char *arguments[] = {"--token", f.token, NULL};
+    test_probe_start(&f.system, "two", "greeter", arguments);
+    sim_run_for(f.system.sim, (uint64_t)(100 * MILLISECOND));
+    (void)spread(&f, &c, 4, counts); /* connects */
+    assert_int_equal(spread(&f, &c, 400, counts), 0);
+    for (size_t i = 0; i < NODES; i++)
+        assert_int_equal(counts[i], 100);
+    /* Only our own way to it is broken: it never registers anew, and is tried again with a heartbeat. */
+    sim_cut(f.system.sim, sim_node_name(f.system.client), "three", false);
+    sim_run_for(f.system.sim, (uint64_t)MINUTE);
+    (void)spread(&f, &c, 4, counts);
+    sim_run_for(f.system.sim, (uint64_t)(10 * SECOND));
+    assert_int_equal(spread(&f, &c, 300, counts), 0);
+    assert_int_equal(counts[2], 0);
+    sim_heal_all(f.system.sim);
+    sim_run_for(f.system.sim, (uint64_t)(31 * SECOND));
+    (void)spread(&f, &c, 4, counts);
+    assert_int_equal(spread(&f, &c, 400, counts), 0);
+    for (size_t i = 0; i < NODES; i++)
+        assert_int_equal(counts[i], 100);
+    micro_service_free(c.service);
+    end(&f);
+}
+
+/* When the last one refuses, a call waits for it, and no longer than until it is back. */
+static void all_nodes_refuse(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct caller c;
+    struct answer a = {0};
+    size_t counts[NODES];
+    char name[] = "you";
+    Helloworld__Request request = HELLOWORLD__REQUEST__INIT;
+    begin_nodes(&f, 17, NULL);
+    begin_caller(&f, &c, NULL);
+    (void)spread(&f, &c, 10, counts);
+    for (size_t i = 0; i < NODES; i++)
+        assert_int_equal(sim_kill(f.system.sim, nodes[i]), 0);
+    request.name = name;
+    assert_int_equal(micro_call(c.service, "greeter", "Helloworld.Call", &request.base,
+                                &helloworld__response__descriptor, (uint64_t)(60 * SECOND), on_hello, &a),
+                     0);
+    sim_run_for(f.system.sim, (uint64_t)(25 * SECOND)); /* the pauses have grown to five seconds */
+    if (a.done)                                         /* it was on a connection that broke */
+        assert_int_not_equal(a.status, GRPC_OK);
+    a = (struct answer){0};
+    assert_int_equal(micro_call(c.service, "greeter", "Helloworld.Call", &request.base,
+                                &helloworld__response__descriptor, (uint64_t)(60 * SECOND), on_hello, &a),
+                     0);
+    sim_run_for(f.system.sim, (uint64_t)(20 * SECOND));
+    assert_false(a.done);
+    expect_known(&c, ALL_NODES);
+    const char *arguments[] = {"--token", f.token, NULL};
+    test_probe_start(&f.system, "two", "greeter", arguments);
+    sim_run_for(f.system.sim, (uint64_t)(100 * MILLISECOND));
+    assert_true(a.done);
+    assert_int_equal(a.status, GRPC_OK);
+    expect_known(&c, (const char *const[]){"two:9000", NULL});
+    micro_service_free(c.service);
+    end(&f);
+}
+
 /* Our own namespace hides "micro"; a namespace without the service falls back to it; others are never looked at. */
 static void namespaces(void **state)
 {
@@ -284,7 +381,9 @@ static void registration(void **state)
     assert_string_equal(sim_answer_text(&a, "services/0/nodes/0/metadata/protocol"), "grpc");
     assert_string_equal(sim_answer_text(&a, "services/0/endpoints/0/name"), "Helloworld.Call");
     assert_string_equal(sim_answer_text(&a, "services/0/endpoints/0/request/values/0/name"), "name");
+    assert_string_equal(sim_answer_text(&a, "services/0/endpoints/0/metadata/stream"), "");
     assert_string_equal(sim_answer_text(&a, "services/0/endpoints/1/metadata/stream"), "true");
+    assert_string_equal(sim_answer_text(&a, "services/0/endpoints/1/metadata/client_stream"), "false");
     sim_answer_deinit(&a);
     test_expect(&f.system, "registry", "/registry.Registry/GetService", f.token, "{\"service\":\"greeter\"}",
                 GRPC_NOT_FOUND, "not found");
@@ -295,10 +394,8 @@ int main(void)
 {
     log_set_level(LOG_OFF);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(found_by_name),
-        cmocka_unit_test(even_distribution),
-        cmocka_unit_test(namespaces),
-        cmocka_unit_test(registration),
+        cmocka_unit_test(found_by_name),    cmocka_unit_test(even_distribution), cmocka_unit_test(refusing_nodes),
+        cmocka_unit_test(all_nodes_refuse), cmocka_unit_test(namespaces),        cmocka_unit_test(registration),
     };
     int failed = cmocka_run_group_tests_name("discovery", tests, NULL, NULL);
     micro_pool_free();

@@ -21,6 +21,7 @@ static const struct {
     {408, GRPC_DEADLINE_EXCEEDED, "Request Timeout"},
     {409, GRPC_ALREADY_EXISTS, "Conflict"},
     {412, GRPC_FAILED_PRECONDITION, "Precondition Failed"},
+    {413, GRPC_RESOURCE_EXHAUSTED, "Payload Too Large"},
     {429, GRPC_RESOURCE_EXHAUSTED, "Too Many Requests"},
     {500, GRPC_INTERNAL, "Internal Server Error"},
     {501, GRPC_UNIMPLEMENTED, "Not Implemented"},
@@ -85,6 +86,17 @@ static void put_json_text(struct text *out, const char *value)
     text_char(out, '"');
 }
 
+void micro_error_json(struct text *out, int code, const char *id, const char *detail)
+{
+    text_puts(out, "{\"id\":");
+    put_json_text(out, id);
+    text_printf(out, ",\"code\":%d,\"detail\":", code);
+    put_json_text(out, detail);
+    text_puts(out, ",\"status\":");
+    put_json_text(out, code_text(code));
+    text_char(out, '}');
+}
+
 void micro_fail(struct rpc_call *call, int code, const char *id, const char *format, ...)
 {
     struct text detail = TEXT_INIT, json = TEXT_INIT, details = TEXT_INIT;
@@ -93,13 +105,7 @@ void micro_fail(struct rpc_call *call, int code, const char *id, const char *for
     text_vprintf(&detail, format, args);
     va_end(args);
     int grpc = micro_code_to_grpc(code);
-    text_puts(&json, "{\"id\":");
-    put_json_text(&json, id);
-    text_printf(&json, ",\"code\":%d,\"detail\":", code);
-    put_json_text(&json, text_string(&detail));
-    text_puts(&json, ",\"status\":");
-    put_json_text(&json, code_text(code));
-    text_char(&json, '}');
+    micro_error_json(&json, code, id, text_string(&detail));
     if (!text_ok(&detail) || !text_ok(&json)) {
         rpc_call_finish(call, GRPC_RESOURCE_EXHAUSTED, "out of memory");
         goto out;

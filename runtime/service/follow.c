@@ -2,19 +2,26 @@
  *
  * One stream (Registry.Watch) tells of changes from the moment it is open; a list asked for behind it on the same
  * connection gives what was there before. So there is no gap between them; and since the two answers may overtake each
- * other, everything known is marked stale before the list is asked for, not when it comes, and nodes that went
- * meanwhile are not taken from the list again. When the stream ends, the registry may have restarted and forgotten
- * everything: after a back-off all three steps (watch, register, list) are done again, and nodes the new registry does
- * not name yet are still believed for MICRO_STALE_KEEP, which is longer than a heartbeat. */
+ * other, everything known is marked stale before the list is asked for, not when it comes, and revisions tell which of
+ * two words about a node is the later one (known.c). When the stream ends, the registry may have restarted and
+ * forgotten everything: after a back-off all three steps (watch, register, list) are done again, and nodes the new
+ * registry does not name yet are still believed for MICRO_STALE_KEEP, which is longer than a heartbeat. */
 #include "runtime/service/internal.h"
 
 static void follow(void *arg);
 
-static void forget_deleted(struct micro_follow *f)
+/* The trailer micro-revision: up to which change the answer goes. 0: a registry that does not say. */
+static uint64_t revision_of(const struct rpc_reply *reply)
 {
-    for (size_t i = 0; i < f->deleted.count; i++)
-        free(f->deleted.items[i]);
-    array_deinit(&f->deleted);
+    struct bytes text = grpc_metadata_get(reply->trailers, "micro-revision");
+    uint64_t revision = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned digit = (unsigned)text.data[i] - '0';
+        if (digit > 9 || revision > (UINT64_MAX - digit) / 10)
+            return 0;
+        revision = revision * 10 + digit;
+    }
+    return revision;
 }
 
 static void try_again(struct micro_follow *f, int status)
@@ -27,6 +34,15 @@ static void try_again(struct micro_follow *f, int status)
     uint64_t delay = away ? f->backoff : (uint64_t)MICRO_DENIED_RETRY;
     f->backoff = f->backoff * 2 < (uint64_t)MICRO_RETRY_MAX ? f->backoff * 2 : (uint64_t)MICRO_RETRY_MAX;
     (void)world_timer_start(&f->retry, delay);
+}
+
+/* Something the registry told could not be kept. */
+static void list_again(struct micro_follow *f)
+{
+    if (!f->watch || f->listing)
+        return;
+    micro_log(f->service, LOG_WARN, "not everything the registry told could be kept: listing again");
+    rpc_stream_cancel(f->watch); /* its end brings us back */
 }
 
 static void on_listed(void *arg, const struct rpc_reply *reply)
@@ -43,19 +59,21 @@ static void on_listed(void *arg, const struct rpc_reply *reply)
                  : ERROR_CLOSED;
     if (rc == 0) {
         const Registry__ListResponse *list = (const Registry__ListResponse *)(const void *)m;
-        for (size_t i = 0; i < list->n_services; i++)
-            micro_known_apply(f, list->services[i], false, true);
+        micro_known_list(f, list, revision_of(reply));
         micro_known_count_from_now(f);
         if (!f->synced)
             micro_log(s, LOG_DEBUG, "the registry lists %zu services in %s", list->n_services, f->domain);
         f->synced = true;
-        f->backoff = (uint64_t)MICRO_RETRY_FIRST;
+        if (f->missed)
+            list_again(f);
+        else
+            f->backoff = (uint64_t)MICRO_RETRY_FIRST;
     } else if (f->watch) {
         rpc_stream_cancel(f->watch); /* its end brings us back */
     } else {
         try_again(f, reply->status);
     }
-    forget_deleted(f);
+    micro_known_forget_gone(f);
     arena_deinit(&arena);
 }
 
@@ -67,7 +85,9 @@ static void on_change(void *arg, struct bytes message)
     if (pb_unpack(&registry__result__descriptor, message, &arena, &m, NULL) == 0) {
         const Registry__Result *result = (const Registry__Result *)(const void *)m;
         if (result->service)
-            micro_known_apply(f, result->service, strcmp(result->action, "delete") == 0, false);
+            micro_known_change(f, result->service, strcmp(result->action, "delete") == 0, result->revision);
+        if (f->missed)
+            list_again(f);
     }
     arena_deinit(&arena);
 }
@@ -145,6 +165,8 @@ static void follow(void *arg)
     int rc = options.domain ? micro_service_channel(s, "registry", &channel, NULL) : ERROR_MEMORY;
     if (rc == 0) {
         micro_known_mark_stale(f);
+        f->listed = 0;
+        f->missed = false;
         rc = open_watch(f, channel, &options);
     }
     micro_register_now(s);
@@ -194,7 +216,7 @@ void micro_follow_free(struct micro_service *s)
 {
     for (size_t i = 0; i < s->follow_count; i++) {
         micro_known_free(&s->follows[i]);
-        forget_deleted(&s->follows[i]);
+        micro_known_forget_gone(&s->follows[i]);
     }
 }
 

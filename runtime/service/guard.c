@@ -6,12 +6,16 @@
  * which its admins keep their accounts off services all namespaces share. Micro's own admins and services are not
  * subject to the latter: they look after every namespace.
  *
- * Not subject to rules at all: Debug, health and reflection; components of Micro (tokens.c); the policy itself for
- * services; and auth.Rules for the admins of a namespace, who could otherwise lock themselves out.
+ * Not subject to rules at all: Debug, health and reflection; components of Micro (tokens.c); auth.Auth/Token, for the
+ * credentials in it are what authorizes it, and one rule that denies everything would otherwise keep everybody from
+ * logging in to take it back; the policy itself for services; and auth.Rules for the admins of a namespace, who could
+ * otherwise lock themselves out.
  *
  * Until auth has been heard for the first time the rules are not known. Then calls are answered 503, but by auth,
  * registry and store, whose own checks stand alone so long, since nothing could start otherwise; and not in a system
- * without auth, which is one whose options have no public key, or "policy=none" among the peers. */
+ * without auth, which is one whose options have no public key, or "policy=none" among the peers.
+ *
+ * Streams are judged again whenever the policy changes (open_calls.c). */
 #include "runtime/service/base64.h"
 #include "runtime/service/internal.h"
 
@@ -65,49 +69,70 @@ static bool is_one_of(const char *name, const char *const *list)
 static bool exempt(const struct micro_service *s, const struct rpc_call *call, const struct micro_account *a,
                    const char *namespace)
 {
-    if (!a || strcmp(s->config.name, "auth") != 0)
+    if (strcmp(s->config.name, "auth") != 0)
         return false;
     const char *type = last_part(rpc_call_service(call));
+    if (strcmp(type, "Auth") == 0 && strcmp(rpc_call_method(call), "Token") == 0)
+        return true;
+    if (!a)
+        return false;
     if (strcmp(type, "Policy") == 0)
         return strcmp(a->type, "service") == 0;
     return strcmp(type, "Rules") == 0 && micro_is_admin(a) &&
            (strcmp(a->issuer, namespace) == 0 || strcmp(a->issuer, MICRO_NAMESPACE) == 0);
 }
 
-static bool refuse(struct micro_service *s, struct rpc_call *call, const struct micro_account *a, const char *endpoint)
-{
-    if (a)
-        micro_fail(call, 403, s->config.name, "Forbidden call made to %s:%s by %s", s->config.name, endpoint, a->id);
-    else
-        micro_fail(call, 401, s->config.name, "Unauthorized call made to %s:%s", s->config.name, endpoint);
-    return false;
-}
-
-static bool ask_rules(struct micro_service *s, struct rpc_call *call, const struct micro_account *a)
+/* 0, or the code to answer with and why. */
+static int ask_rules(struct micro_service *s, const struct rpc_call *call, const struct micro_account *a,
+                     struct text *why)
 {
     static const char *const first[] = {"auth", "registry", "store", NULL};
     const char *namespace = micro_call_namespace(call);
     char endpoint[MICRO_ENDPOINT_MAX];
     int n = snprintf(endpoint, sizeof endpoint, "%s.%s", last_part(rpc_call_service(call)), rpc_call_method(call));
     if (n < 0 || (size_t)n >= sizeof endpoint) {
-        micro_fail(call, 400, s->config.name, "the endpoint's name is longer than %d characters",
-                   MICRO_ENDPOINT_MAX - 1);
-        return false;
+        text_printf(why, "the endpoint's name is longer than %d characters", MICRO_ENDPOINT_MAX - 1);
+        return 400;
     }
     if (exempt(s, call, a, namespace))
-        return true;
+        return 0;
     if (!s->policy.synced) {
         if (!s->policy_required || is_one_of(s->config.name, first))
-            return true;
-        micro_fail(call, 503, s->config.name, "access rules are not known yet: auth was not heard");
-        return false;
+            return 0;
+        text_puts(why, "access rules are not known yet: auth was not heard");
+        return 503;
     }
     const struct rule_resource resource = {.type = "service", .name = s->config.name, .endpoint = endpoint};
-    if (!known_policy_grants(&s->policy, s->namespace, a, &resource))
-        return refuse(s, call, a, endpoint);
-    if (strcmp(namespace, s->namespace) == 0 || (a && strcmp(a->issuer, MICRO_NAMESPACE) == 0 && micro_is_admin(a)))
-        return true;
-    return known_policy_grants(&s->policy, namespace, a, &resource) || refuse(s, call, a, endpoint);
+    bool own =
+        strcmp(namespace, s->namespace) == 0 || (a && strcmp(a->issuer, MICRO_NAMESPACE) == 0 && micro_is_admin(a));
+    if (known_policy_grants(&s->policy, s->namespace, a, &resource) &&
+        (own || known_policy_grants(&s->policy, namespace, a, &resource)))
+        return 0;
+    if (a)
+        text_printf(why, "Forbidden call made to %s:%s by %s", s->config.name, endpoint, a->id);
+    else
+        text_printf(why, "Unauthorized call made to %s:%s", s->config.name, endpoint);
+    return a ? 403 : 401;
+}
+
+static bool rules_allow(struct micro_service *s, struct rpc_call *call, const struct micro_account *a)
+{
+    struct text why = TEXT_INIT;
+    int code = ask_rules(s, call, a, &why);
+    if (code)
+        micro_fail(call, code, s->config.name, "%s", text_string(&why));
+    text_deinit(&why);
+    return code == 0;
+}
+
+int micro_guard_again(struct micro_service *s, const struct rpc_call *call, struct text *why)
+{
+    const struct micro_caller *caller = rpc_call_guard_data(call);
+    if (!caller || caller->component || !s->config.options->public_key)
+        return 0;
+    if (caller->bearer && micro_bearer_ended(s, caller->bearer, why))
+        return 401;
+    return ask_rules(s, call, caller->account, why);
 }
 
 static int code_of(int rc)
@@ -115,8 +140,8 @@ static int code_of(int rc)
     return rc == ERROR_DENIED ? 401 : rc == ERROR_CLOSED ? 503 : rc == ERROR_MEMORY ? 507 : 500;
 }
 
-/* Token to account. *component: of Micro itself. */
-static bool identify(struct micro_service *s, struct rpc_call *call, struct micro_caller *caller, bool *component)
+/* Token to account. */
+static bool identify(struct micro_service *s, struct rpc_call *call, struct micro_caller *caller)
 {
     const char *header = rpc_call_header(call, "authorization");
     if (!header || !*header)
@@ -131,12 +156,14 @@ static bool identify(struct micro_service *s, struct rpc_call *call, struct micr
     struct micro_token_slot *slot = NULL;
     struct error err = ERROR_INIT;
     int rc = micro_token_judge(s, token, &slot, &err);
-    if (rc == 0 && !(caller->account = micro_slot_account(slot, rpc_call_arena(call))))
+    if (rc == 0 && !(caller->bearer = micro_slot_bearer(slot, rpc_call_arena(call))))
         rc = error_set(&err, ERROR_MEMORY, "out of memory");
-    if (rc == 0)
-        *component = slot->component;
-    else
+    if (rc == 0) {
+        caller->account = &caller->bearer->account;
+        caller->component = slot->component;
+    } else {
         micro_fail(call, code_of(rc), s->config.name, "%s", err.message ? err.message : "invalid token");
+    }
     error_clear(&err);
     return rc == 0;
 }
@@ -144,7 +171,6 @@ static bool identify(struct micro_service *s, struct rpc_call *call, struct micr
 bool micro_guard(struct rpc_call *call, void *service)
 {
     struct micro_service *s = service;
-    bool component = false;
     if (always_open(rpc_call_service(call)))
         return true;
     struct micro_caller *caller = ARENA_NEW(rpc_call_arena(call), struct micro_caller);
@@ -154,9 +180,9 @@ bool micro_guard(struct rpc_call *call, void *service)
     }
     rpc_call_set_guard_data(call, caller);
     micro_trace_begin(call, caller);
-    if (!identify(s, call, caller, &component))
+    if (!identify(s, call, caller))
         return false;
-    if (!component && s->config.options->public_key && !ask_rules(s, call, caller->account))
+    if (!caller->component && s->config.options->public_key && !rules_allow(s, call, caller->account))
         return false;
     return s->config.access != MICRO_ACCOUNT || micro_authorize(call, micro_call_namespace(call), s->config.name);
 }
@@ -171,7 +197,10 @@ int micro_service_account(struct micro_service *s, const char *token, struct are
     if (!token || !*token || !s->config.options->public_key)
         return 0;
     int rc = micro_token_judge(s, token, &slot, err);
-    if (rc == 0 && !(*out = micro_slot_account(slot, arena)))
+    const struct micro_bearer *bearer = rc == 0 ? micro_slot_bearer(slot, arena) : NULL;
+    if (bearer)
+        *out = &bearer->account;
+    else if (rc == 0)
         rc = error_set(err, ERROR_MEMORY, "out of memory");
     return rc;
 }
@@ -180,6 +209,8 @@ enum micro_verdict micro_service_judge(struct micro_service *s, const char *name
                                        const char *type, const char *name, const char *endpoint)
 {
     const struct rule_resource resource = {.type = type, .name = name, .endpoint = endpoint};
+    if (strcmp(type, "service") == 0 && strcmp(name, "auth") == 0 && strcmp(endpoint, "Auth.Token") == 0)
+        return MICRO_GRANTED; /* as the guard of auth says */
     if (!s->policy.synced)
         return s->policy_required ? MICRO_NOT_KNOWN : MICRO_GRANTED;
     return known_policy_grants(&s->policy, namespace, a, &resource) ? MICRO_GRANTED : MICRO_REFUSED;

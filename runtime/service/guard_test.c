@@ -219,6 +219,37 @@ static void revocation(void **state)
     end(&f);
 }
 
+/* A policy in several parts counts with the last of them; what came of one that was cut off is forgotten. */
+static void policy_in_parts(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, 30, "{}", NULL);
+    expect(&f, NULL, NULL, GRPC_OK, HELLO);
+    test_auth_part(&f.auth, "{\"rules\":[" RULES("acme", "*", "GRANTED") "]}", true, true);
+    expect(&f, NULL, NULL, GRPC_OK, HELLO);
+    test_auth_part(&f.auth, "{\"rules\":[" RULES("micro", "*", "GRANTED") "]}", false, true);
+    expect(&f, NULL, NULL, GRPC_OK, HELLO);
+    expect(&f, f.user, NULL, GRPC_OK, HELLO);
+    test_auth_part(&f.auth, "{\"revocations\":[{\"namespace\":\"micro\",\"account\":\"joe\",\"generation\":\"g1\"}]}",
+                   false, false);
+    expect(&f, NULL, NULL, GRPC_UNAUTHENTICATED, "\"code\":401");
+    expect(&f, f.user, NULL, GRPC_UNAUTHENTICATED, "revoked");
+    expect(&f, f.admin, NULL, GRPC_OK, HELLO);
+    /* cut off before its end: the old one stays, and the next stream begins anew */
+    test_auth_part(&f.auth, "{}", true, true);
+    test_auth_stop(&f.auth);
+    sim_run_for(f.system.sim, (uint64_t)SECOND);
+    expect(&f, NULL, NULL, GRPC_UNAUTHENTICATED, "\"code\":401");
+    text_clear(&f.auth.policy);
+    test_auth_restart(&f.auth);
+    sim_run_for(f.system.sim, (uint64_t)(6 * SECOND));
+    test_auth_change(&f.auth, "{\"rules\":[" RULES("micro", "", "GRANTED") "]}"); /* a change, not a part */
+    expect(&f, NULL, NULL, GRPC_OK, HELLO);
+    expect(&f, f.user, NULL, GRPC_UNAUTHENTICATED, "revoked");
+    end(&f);
+}
+
 /* Auth away: the last policy stays; back: its new one counts, whatever happened meanwhile. */
 static void auth_restarts(void **state)
 {
@@ -253,6 +284,7 @@ int main(void)
         cmocka_unit_test(keys),
         cmocka_unit_test(rotation),
         cmocka_unit_test(revocation),
+        cmocka_unit_test(policy_in_parts),
         cmocka_unit_test(auth_restarts),
     };
     int failed = cmocka_run_group_tests_name("guard", tests, NULL, NULL);

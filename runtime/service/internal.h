@@ -2,6 +2,7 @@
  *
  *   service.c       making, listening, draining, the files that say where a component is
  *   guard.c         before every call: from an authorization header to an account, and whether it may
+ *   open_calls.c    streams judged again when the policy changes
  *   tokens.c        tokens that were found good
  *   access.c        what handlers ask about their callers
  *   rules.c         v3's evaluation of access rules
@@ -11,6 +12,7 @@
  *   health.c        what the service says of itself and of what it depends on
  *   errors.c        Micro's errors, both ways
  *   token.c         RS256 tokens and keys
+ *   key_cache.c     keys once read
  *   trace.c         ids of traces and spans, the ring of spans
  *   records.c       the last log records
  *   debug.c         the Debug handler every service carries
@@ -48,9 +50,10 @@
 #define MICRO_TOKEN_CACHE      256                /* verified tokens kept; a power of two */
 #define MICRO_TOKEN_WAITERS    1024               /* calls waiting for our own token */
 #define MICRO_ADDRESS_MAX      256
-#define MICRO_ENDPOINT_MAX     256 /* characters of "Type.Method" */
-#define MICRO_SCHEMA_DEPTH     5   /* levels of nested messages told to the registry */
-#define MICRO_FOLLOWS_MAX      2   /* domains looked up: our own, then "micro" */
+#define MICRO_ENDPOINT_MAX     256   /* characters of "Type.Method" */
+#define MICRO_SCHEMA_DEPTH     5     /* levels of nested messages told to the registry */
+#define MICRO_GONE_MAX         65536 /* nodes that go while one list is under way */
+#define MICRO_FOLLOWS_MAX      2     /* domains looked up: our own, then "micro" */
 #define MICRO_SPANS            256
 #define MICRO_RECORDS          1000
 #define MICRO_RECORD_MAX       1024 /* bytes of one log record kept */
@@ -64,17 +67,33 @@ struct micro_token_slot {
     uint64_t epoch;  /* of the policy it was judged by */
     int64_t expires; /* wall seconds: the token's or its key's end */
     bool component;  /* signed by the root key for a part of Micro itself: rules do not apply */
-    struct micro_account *block;
+    struct micro_bearer *block;
     size_t block_size, scope_count;
+};
+
+/* Who a token speaks for, and by what it can be ended. */
+struct micro_bearer {
+    struct micro_account account;
+    const char *generation, *key_id; /* "" without one */
+    int64_t expires;                 /* wall seconds */
 };
 
 /* One node of another service, as the registry told. */
 struct micro_node {
     char *id, *address;
     uint64_t stale_since; /* 0: confirmed by the registry we follow now */
+    uint64_t revision;    /* of the change or the list that told of it; 0: the registry gives none */
+    uint64_t list;        /* the last list that named it */
+    bool refused;         /* it took no connection: left out while another one is there */
 };
 struct micro_known {
     ARRAY(struct micro_node) nodes;
+};
+
+/* A node that went while a list was under way. */
+struct micro_gone {
+    char *id;
+    uint64_t revision;
 };
 
 /* Following the registry in one domain. */
@@ -84,7 +103,10 @@ struct micro_follow {
     struct map known; /* name -> struct micro_known */
     bool synced;      /* the list was seen at least once */
     struct rpc_stream *watch, *listing;
-    ARRAY(char *) deleted; /* ids of nodes that went while the list was under way */
+    ARRAY(struct micro_gone) gone;
+    bool missed;     /* what went could not be remembered: list again */
+    uint64_t lists;  /* taken over so far */
+    uint64_t listed; /* the revision of the last one; 0: none yet on this watch, or it had none */
     struct world_timer retry;
     uint64_t backoff;
 };
@@ -99,6 +121,8 @@ struct micro_link {
 /* What the guard finds out about a call; lives in the call's arena, found by rpc_call_guard_data(). */
 struct micro_caller {
     const struct micro_account *account; /* NULL: none shown */
+    const struct micro_bearer *bearer;   /* the same, as the guard of a service found it */
+    bool component;                      /* of Micro itself */
     char trace[MICRO_TRACE_MAX + 1], parent[MICRO_TRACE_MAX + 1], id[MICRO_TRACE_MAX + 1];
     bool traced;
 };
@@ -202,11 +226,18 @@ const Registry__Service *micro_service_registration(const struct micro_service *
 
 /* guard.c */
 bool micro_guard(struct rpc_call *call, void *service);
+/* The same judgement of a call the guard let through: 0, or the code to end it with, and why. */
+int micro_guard_again(struct micro_service *s, const struct rpc_call *call, struct text *why);
+
+/* open_calls.c: ends the streams the policy does not allow any more. */
+void micro_open_calls_judge(struct micro_service *s);
 
 /* tokens.c. 0, ERROR_DENIED (401), ERROR_CLOSED (503: keys not known yet), ERROR_MEMORY, ERROR_INVALID (our key). */
 int micro_token_judge(struct micro_service *s, const char *token, struct micro_token_slot **out, struct error *err);
 /* The slot's account, copied: slots come and go. NULL: no memory. */
-const struct micro_account *micro_slot_account(const struct micro_token_slot *slot, struct arena *arena);
+const struct micro_bearer *micro_slot_bearer(const struct micro_token_slot *slot, struct arena *arena);
+/* Whether the token is refused now, although its own time may not be over. */
+bool micro_bearer_ended(struct micro_service *s, const struct micro_bearer *b, struct text *why);
 void micro_tokens_free(struct micro_service *s);
 
 /* policy_watch.c */
@@ -296,19 +327,32 @@ void micro_known_prune(struct micro_follow *f);
 void micro_known_free(struct micro_follow *f);
 /* Addresses of a service as far as known, separated by commas; how many. */
 size_t micro_known_addresses(struct micro_service *s, const char *name, struct text *out);
-/* Service messages of the registry into what is known: upsert or remove their nodes. Nodes whose ids stand in
- * `f->deleted` are not put in when `listed`. */
-void micro_known_apply(struct micro_follow *f, const Registry__Service *service, bool remove, bool listed);
+/* A change of revision `revision` (0: none given): upsert or remove nodes. */
+void micro_known_change(struct micro_follow *f, const Registry__Service *service, bool remove, uint64_t revision);
+/* The whole list as of `revision`. */
+void micro_known_list(struct micro_follow *f, const Registry__ListResponse *list, uint64_t revision);
+void micro_known_forget_gone(struct micro_follow *f);
+/* Leaves out the nodes that refused this channel. */
+void micro_known_look(struct micro_link *link);
 
 /* pool.c */
 const struct pb_pool *micro_service_pool(void *service);
 
 /* contracts.c */
-bool micro_contract_streams(struct bytes set, const char *service, const char *method);
-/* `first`, and of `second` the files that `first` does not have. */
+struct micro_streams {
+    bool client, server;
+};
+struct micro_streams micro_contract_streams(struct bytes set, const char *service, const char *method);
+/* `first`, a service's own contracts, and of `second` those of the handlers every service has, and what is imported.
+ * Nothing else: a user's package may well be called like one of micro's. */
 int micro_contracts_join(struct bytes first, struct bytes second, struct text *out);
 
 /* schema.c: endpoints of everything added, into s->registration. */
 int micro_schema_describe(struct micro_service *s, struct error *err);
+/* By the service's contracts, for a service of its full proto name. */
+struct micro_streams micro_schema_streams(const struct micro_service *s, const char *service, const char *method);
+
+/* errors.c: the text of a micro error. */
+void micro_error_json(struct text *out, int code, const char *id, const char *detail);
 
 #endif

@@ -154,6 +154,7 @@ void known_policy_deinit(struct known_policy *p)
     map_deinit(&p->namespaces);
     map_deinit(&p->revocations);
     free(p->service);
+    known_policy_cut(p);
     *p = (struct known_policy){0};
 }
 
@@ -169,22 +170,45 @@ static int put_all(struct known_policy *p, const Auth__PolicyUpdate *update)
     return rc;
 }
 
+void known_policy_cut(struct known_policy *p)
+{
+    if (p->coming)
+        known_policy_deinit(p->coming);
+    free(p->coming);
+    p->coming = NULL;
+}
+
+/* A part of a snapshot; with the last one it takes the old policy's place. */
+static int take_part(struct known_policy *p, const Auth__PolicyUpdate *update)
+{
+    if (update->snapshot) {
+        known_policy_cut(p);
+        p->coming = calloc(1, sizeof *p->coming);
+        if (!p->coming || known_policy_init(p->coming, p->service) != 0)
+            return ERROR_MEMORY;
+    }
+    int rc = put_all(p->coming, update);
+    if (rc || update->more)
+        return rc;
+    struct known_policy old = *p;
+    *p = *old.coming;
+    p->epoch = old.epoch + 1;
+    p->synced = true;
+    free(old.coming);
+    old.coming = NULL;
+    known_policy_deinit(&old);
+    return 0;
+}
+
 int known_policy_apply(struct known_policy *p, const Auth__PolicyUpdate *update, int64_t now, struct error *err)
 {
     int rc;
-    p->epoch++;
-    if (update->snapshot) {
-        struct known_policy fresh;
-        rc = known_policy_init(&fresh, p->service);
-        if (rc == 0 && (rc = put_all(&fresh, update)) == 0) {
-            fresh.epoch = p->epoch;
-            fresh.synced = true;
-            struct known_policy old = *p;
-            *p = fresh;
-            fresh = old;
-        }
-        known_policy_deinit(&fresh);
+    if (update->snapshot || p->coming) {
+        rc = take_part(p, update);
+        if (rc)
+            known_policy_cut(p);
     } else {
+        p->epoch++;
         rc = put_all(p, update);
     }
     if (rc == ERROR_LIMIT)

@@ -5,6 +5,9 @@
  * may restart without anybody noticing. `epoch` grows with every change: judgements kept in caches carry the epoch they
  * were made in and are made again when it has passed.
  *
+ * A large snapshot comes in several messages, all but the last marked `more`. They are gathered aside and take the old
+ * policy's place with the last of them; when the stream ends before that, they are dropped.
+ *
  * Every key, rule and revocation is copied; at most POLICY_*_MAX of each are kept. A snapshot that is larger, or for
  * which memory does not suffice, is refused as a whole: the old policy stays, since a part of the new one could be a
  * policy nobody wrote. */
@@ -34,12 +37,13 @@ struct known_rules {
 };
 
 struct known_policy {
-    char *service;          /* whose rules are gathered in `own` */
-    bool synced;            /* a whole snapshot was seen */
-    uint64_t epoch;         /* 1 at first; never 0 */
-    struct map keys;        /* id -> struct known_key */
-    struct map namespaces;  /* name -> struct known_rules */
-    struct map revocations; /* "namespace\naccount\ngeneration" -> int64_t * (expires) */
+    char *service;               /* whose rules are gathered in `own` */
+    bool synced;                 /* a whole snapshot was seen */
+    uint64_t epoch;              /* 1 at first; never 0 */
+    struct map keys;             /* id -> struct known_key */
+    struct map namespaces;       /* name -> struct known_rules */
+    struct map revocations;      /* "namespace\naccount\ngeneration" -> int64_t * (expires) */
+    struct known_policy *coming; /* a snapshot whose last part is not there yet */
 };
 
 int known_policy_init(struct known_policy *p, const char *service);
@@ -47,6 +51,8 @@ void known_policy_deinit(struct known_policy *p);
 /* One message of the stream at `now` (wall seconds). After an error a snapshot has changed nothing, a change may have
  * been taken in part: the stream is to be opened again, which brings a snapshot. */
 int known_policy_apply(struct known_policy *p, const Auth__PolicyUpdate *update, int64_t now, struct error *err);
+/* The stream ended: the parts of a snapshot that is not whole are worth nothing. */
+void known_policy_cut(struct known_policy *p);
 const struct known_key *known_policy_key(const struct known_policy *p, const char *id); /* NULL: unknown */
 bool known_policy_revoked(const struct known_policy *p, const char *namespace, const char *account,
                           const char *generation);

@@ -131,6 +131,56 @@ static void snapshots_and_changes(void **state)
     known_policy_deinit(&p);
 }
 
+/* A snapshot in parts counts with the last one; another beginning, or the stream's end, drops what was gathered. */
+static void parts(void **state)
+{
+    (void)state;
+    struct known_policy p;
+    struct sample s;
+    assert_int_equal(known_policy_init(&p, "notes"), 0);
+    sample_init(&s, true);
+    s.update.more = true;
+    s.update.n_keys = s.update.n_revocations = 0;
+    uint64_t epoch = p.epoch;
+    assert_int_equal(known_policy_apply(&p, &s.update, 100, NULL), 0);
+    assert_false(p.synced);
+    assert_int_equal(p.epoch, epoch); /* nothing counts yet, so nothing is judged anew */
+    assert_true(known_policy_grants(&p, "acme", NULL, &notes));
+    sample_init(&s, false);
+    s.update.n_rules = 0;
+    assert_int_equal(known_policy_apply(&p, &s.update, 100, NULL), 0);
+    assert_true(p.synced);
+    assert_true(p.epoch > epoch);
+    assert_false(known_policy_grants(&p, "acme", NULL, &notes));
+    assert_true(known_policy_revoked(&p, "acme", "joe", "g1"));
+    /* the same once more, cut off: everything stays, and what comes next is a change */
+    sample_init(&s, true);
+    s.update.more = true;
+    s.update.n_rules = s.update.n_revocations = 0;
+    assert_int_equal(known_policy_apply(&p, &s.update, 100, NULL), 0);
+    known_policy_cut(&p);
+    known_policy_cut(&p);
+    sample_init(&s, false);
+    set(s.id, sizeof s.id, "k2");
+    s.update.n_rules = s.update.n_revocations = 0;
+    assert_int_equal(known_policy_apply(&p, &s.update, 100, NULL), 0);
+    assert_true(known_policy_revoked(&p, "acme", "joe", "g1"));
+    assert_non_null(known_policy_key(&p, "k2"));
+    /* a beginning behind a beginning: the first is dropped; too much in any part: the old one stays */
+    sample_init(&s, true);
+    s.update.more = true;
+    assert_int_equal(known_policy_apply(&p, &s.update, 100, NULL), 0);
+    s.update.n_revocations = s.update.n_keys = 0;
+    assert_int_equal(known_policy_apply(&p, &s.update, 100, NULL), 0);
+    s.update.snapshot = false;
+    s.list.n_rules = POLICY_RULES_MAX + 1;
+    assert_int_equal(known_policy_apply(&p, &s.update, 100, NULL), ERROR_LIMIT);
+    assert_null(p.coming);
+    assert_non_null(known_policy_key(&p, "k2"));
+    assert_true(known_policy_revoked(&p, "acme", "joe", "g1"));
+    known_policy_deinit(&p);
+}
+
 /* Whichever allocation fails, a snapshot is taken over whole or leaves what was there. */
 static void failing_memory(void **state)
 {
@@ -179,7 +229,7 @@ static void too_many_keys(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(snapshots_and_changes), cmocka_unit_test(failing_memory),
-                                       cmocka_unit_test(too_many_keys)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(snapshots_and_changes), cmocka_unit_test(parts),
+                                       cmocka_unit_test(failing_memory), cmocka_unit_test(too_many_keys)};
     return cmocka_run_group_tests_name("policy", tests, NULL, NULL);
 }

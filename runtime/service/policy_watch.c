@@ -10,6 +10,7 @@ static void on_update(void *arg, struct bytes message)
     struct error err = ERROR_INIT;
     ProtobufCMessage *m = NULL;
     bool before = s->policy.synced;
+    uint64_t epoch = s->policy.epoch;
     int rc = pb_unpack(&auth__policy_update__descriptor, message, &arena, &m, &err);
     if (rc == 0)
         rc = known_policy_apply(&s->policy, (const Auth__PolicyUpdate *)(const void *)m, world_wall(s->world) / SECOND,
@@ -23,6 +24,8 @@ static void on_update(void *arg, struct bytes message)
         s->policy_warned = false;
         if (!before && s->policy.synced)
             micro_log(s, LOG_DEBUG, "auth's policy is known");
+        if (s->policy.epoch != epoch)
+            micro_open_calls_judge(s);
     }
     error_clear(&err);
     arena_deinit(&arena);
@@ -38,6 +41,7 @@ static void on_ended(void *arg, const struct rpc_reply *reply)
 {
     struct micro_service *s = arg;
     s->policy_watch = NULL;
+    known_policy_cut(&s->policy);
     if (s->draining)
         return;
     bool away = reply->status == GRPC_OK || reply->status == GRPC_UNAVAILABLE || reply->status == GRPC_CANCELLED ||

@@ -22,12 +22,16 @@
 
 #define LIMIT ((uint64_t)20 * (uint64_t)SECOND)
 
+#define WORK UINT64_C(100000000) /* turns of a loop: no processor does them in a hundredth of a second */
+
 static struct micro_service *served;
 
 static void hello(struct rpc_call *call, const ProtobufCMessage *request, void *context)
 {
     (void)context;
     const Helloworld__Request *r = (const Helloworld__Request *)(const void *)request;
+    for (volatile uint64_t i = 0; strcmp(r->name, "worker") == 0 && i < WORK; i++)
+        ;
     Helloworld__Response reply = HELLOWORLD__RESPONSE__INIT;
     micro_log(served, LOG_WARN, "asked by %s", r->name);
     log_info("elsewhere", "not by micro_log");
@@ -124,6 +128,56 @@ static void expect(struct child *c, struct rpc_channel *channel, const char *pat
     rpc_answer_deinit(&got);
 }
 
+static unsigned long long figure(const char *json, const char *name)
+{
+    char key[32];
+    snprintf(key, sizeof key, "\"%s\":\"", name);
+    const char *at = strstr(json, key);
+    if (!at)
+        fail_msg("no %s in %s", name, json);
+    return strtoull(at + strlen(key), NULL, 10);
+}
+
+static void read_stats(struct child *c, struct rpc_channel *channel, char text[1024])
+{
+    struct rpc_answer got = call(c, channel, "/renamed.Debug/Stats", "{}");
+    snprintf(text, 1024, "%.*s", (int)got.reply.body.len, (const char *)got.reply.body.data);
+    rpc_answer_deinit(&got);
+}
+
+/* "Name:   123 kB" of the child's own /proc/PID/status. */
+static unsigned long long status_of(struct child *c, const char *name)
+{
+    char path[64], line[256];
+    unsigned long long value = 0;
+    snprintf(path, sizeof path, "/proc/%lld/status", (long long)world_process_id(c->process));
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f))
+        if (strncmp(line, name, strlen(name)) == 0)
+            value = strtoull(line + strlen(name), NULL, 10);
+    fclose(f);
+    return value;
+}
+
+/* Against what the system says of the process, and processor time against work that was done. */
+static void stats(struct child *c, struct rpc_channel *channel)
+{
+    char before[1024], after[1024];
+    read_stats(c, channel, before);
+    unsigned long long memory = figure(before, "memory"), resident = status_of(c, "VmRSS:") * 1024;
+    assert_true(memory > 1000000 && memory < 2 * resident && resident < 2 * memory);
+    assert_int_equal(figure(before, "threads"), status_of(c, "Threads:"));
+    expect(c, channel, "/renamed.Helloworld/Call", "{\"name\":\"worker\"}", "Hello worker");
+    read_stats(c, channel, after);
+    assert_true(figure(after, "cpu") >= figure(before, "cpu") + 10 * (unsigned long long)MILLISECOND);
+    assert_true(figure(after, "requests") >= figure(before, "requests") + 2);
+    assert_int_equal(figure(after, "errors"), figure(before, "errors"));
+    assert_int_equal(figure(after, "started"), figure(before, "started"));
+    assert_true(figure(after, "timestamp") >= figure(after, "started"));
+    assert_true(figure(after, "uptime") < 600);
+}
+
 static void as_a_process(void **state)
 {
     (void)state;
@@ -136,27 +190,14 @@ static void as_a_process(void **state)
     snprintf(address, sizeof address, "unix:%s", path);
     const char *arguments[] = {"--address", address, NULL};
     start(&c, arguments);
-    assert_int_equal(rpc_channel_new(c.world,
-                                     &(struct rpc_channel_options){.addresses = address, .authority = "localhost"},
-                                     &channel, NULL),
-                     0);
+    assert_int_equal(rpc_channel_new(c.world, &(struct rpc_channel_options){.addresses = address}, &channel, NULL), 0);
     if (rpc_wait_ready(c.world, channel, "", LIMIT, &err) != 0)
         fail_msg("%s: %s", err.message, text_string(&c.output));
     expect(&c, channel, "/renamed.Helloworld/Call", "{\"name\":\"you\"}", "Hello you");
     expect(&c, channel, "/renamed.Debug/Log", "{}", "asked by you");
     expect(&c, channel, "/renamed.Debug/Log", "{}", "not by micro_log"); /* whatever the process logs */
     expect(&c, channel, "/renamed.Debug/Trace", "{}", "renamed.Helloworld.Call");
-    struct rpc_answer got = call(&c, channel, "/renamed.Debug/Stats", "{}");
-    unsigned long long memory = 0, threads = 0;
-    char text[1024];
-    snprintf(text, sizeof text, "%.*s", (int)got.reply.body.len, (const char *)got.reply.body.data);
-    assert_non_null(strstr(text, "\"memory\":\""));
-    memory = strtoull(strstr(text, "\"memory\":\"") + 10, NULL, 10);
-    threads = strtoull(strstr(text, "\"threads\":\"") + 11, NULL, 10);
-    assert_true(memory > 1000000);
-    assert_true(threads >= 1);
-    assert_non_null(strstr(text, "\"cpu\":\""));
-    rpc_answer_deinit(&got);
+    stats(&c, channel);
     /* told to stop: it leaves with 0 */
     rpc_channel_free(channel);
     assert_int_equal(world_process_signal(c.process, SIGTERM), 0);

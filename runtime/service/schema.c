@@ -78,15 +78,41 @@ static Registry__Value *value_of(struct arena *a, const char *name, const char *
     return v;
 }
 
-static bool is_streaming(const struct micro_service *s, const char *service, const char *method)
+struct micro_streams micro_schema_streams(const struct micro_service *s, const char *service, const char *method)
 {
-    if (!s->config.pool)
-        return micro_contract_streams(s->config.descriptors, service, method) ||
-               micro_contract_streams(proto_set(), service, method);
+    struct micro_streams streams = {false, false};
+    if (!s->config.pool) {
+        streams = micro_contract_streams(s->config.descriptors, service, method);
+        return streams.client || streams.server ? streams : micro_contract_streams(proto_set(), service, method);
+    }
     char path[MICRO_ADDRESS_MAX];
     snprintf(path, sizeof path, "/%s/%s", service, method);
     const struct pb_method *m = pb_find_method(s->config.pool, path, false);
-    return m && (m->client_streaming || m->server_streaming);
+    if (m)
+        streams = (struct micro_streams){m->client_streaming, m->server_streaming};
+    return streams;
+}
+
+static bool add_metadata(struct arena *a, Registry__Endpoint *e, const char *key, const char *value)
+{
+    Registry__Endpoint__MetadataEntry *entry = ARENA_NEW(a, Registry__Endpoint__MetadataEntry);
+    if (!entry)
+        return false;
+    registry__endpoint__metadata_entry__init(entry);
+    entry->key = arena_string(a, key);
+    entry->value = arena_string(a, value);
+    e->metadata[e->n_metadata++] = entry;
+    return entry->key && entry->value;
+}
+
+/* v3 says "stream" of both directions; which of them it is tells the gateway whether it sends one request or many. */
+static bool add_streams(struct arena *a, Registry__Endpoint *e, struct micro_streams streams)
+{
+    if (!streams.client && !streams.server)
+        return true;
+    e->metadata = ARENA_NEW_N(a, Registry__Endpoint__MetadataEntry *, 2);
+    return e->metadata && add_metadata(a, e, "stream", "true") &&
+           add_metadata(a, e, "client_stream", streams.client ? "true" : "false");
 }
 
 static Registry__Endpoint *endpoint_of(struct micro_service *s, const struct rpc_service *service,
@@ -102,19 +128,8 @@ static Registry__Endpoint *endpoint_of(struct micro_service *s, const struct rpc
     e->response = value_of(a, last_name(m->output->name), last_name(m->output->name), m->output, 0);
     if (!e->name || !e->request || !e->response)
         return NULL;
-    if (is_streaming(s, service->name, m->name)) {
-        Registry__Endpoint__MetadataEntry *entry = ARENA_NEW(a, Registry__Endpoint__MetadataEntry);
-        e->metadata = ARENA_NEW_N(a, Registry__Endpoint__MetadataEntry *, 1);
-        if (!entry || !e->metadata)
-            return NULL;
-        registry__endpoint__metadata_entry__init(entry);
-        entry->key = arena_string(a, "stream");
-        entry->value = arena_string(a, "true");
-        if (!entry->key || !entry->value)
-            return NULL;
-        e->metadata[0] = entry;
-        e->n_metadata = 1;
-    }
+    if (!add_streams(a, e, micro_schema_streams(s, service->name, m->name)))
+        return NULL;
     return e;
 }
 

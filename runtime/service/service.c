@@ -5,6 +5,10 @@
 
 #include <stdio.h>
 
+/* A client whose machine or network went without a word is noticed after half a minute, and its streams are ended. */
+#define KEEPALIVE_EVERY   (20 * SECOND)
+#define KEEPALIVE_TIMEOUT (10 * SECOND)
+
 static void observe(void *context, const struct rpc_call *call, int status, uint64_t duration)
 {
     struct micro_service *s = context;
@@ -16,7 +20,11 @@ static void observe(void *context, const struct rpc_call *call, int status, uint
 
 static int set_up_server(struct micro_service *s, struct error *err)
 {
-    struct rpc_server_options options = {.make_pool = micro_service_pool, .make_pool_arg = s, .package_free = true};
+    struct rpc_server_options options = {.make_pool = micro_service_pool,
+                                         .make_pool_arg = s,
+                                         .package_free = true,
+                                         .keepalive_every = KEEPALIVE_EVERY,
+                                         .keepalive_timeout = KEEPALIVE_TIMEOUT};
     int rc = rpc_server_new(s->world, &options, &s->server, err);
     if (rc)
         return rc;

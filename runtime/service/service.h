@@ -155,6 +155,8 @@ int micro_token_verify(const char *public_key_pem, const char *token, int64_t no
 int micro_token_key_id(const char *token, char out[MICRO_KEY_ID_MAX + 1], struct error *err);
 /* The id of a public key that has no name of its own: the start of the SHA-256 of its DER form, in hexadecimal. */
 int micro_key_id(const char *public_key_pem, char out[MICRO_KEY_ID_MAX + 1], struct error *err);
+/* Keys are kept once they were read, private ones too: a process that lets go of a key before its end says so. */
+void micro_key_forget(const char *pem);
 int micro_keys_generate(struct text *private_pem, struct text *public_pem, struct error *err); /* RSA 3072 */
 
 /* The compiled-in descriptor set of everything in proto/. One pool per process, made on first use. */

@@ -157,6 +157,16 @@ void test_auth_change(struct test_auth *a, const char *json)
     text_deinit(&change);
 }
 
+void test_auth_part(struct test_auth *a, const char *json, bool begins, bool more)
+{
+    struct text part = TEXT_INIT;
+    pack(a, json, begins, &part);
+    if (more)
+        text_add(&part, "\xa0\x06\x01", 3); /* field 100, true */
+    tell(a, text_bytes(&part));
+    text_deinit(&part);
+}
+
 char *test_auth_token(struct test_auth *a, struct arena *arena, const char *id, const char *type, const char *issuer,
                       const char *scope, const char *generation)
 {

@@ -24,6 +24,8 @@ void test_auth_deinit(struct test_auth *a);
 void test_auth_policy(struct test_auth *a, const char *json);
 /* The same as a change, to the open streams only. */
 void test_auth_change(struct test_auth *a, const char *json);
+/* The same as the first (`begins`), or a later part of a snapshot, to the open streams only. */
+void test_auth_part(struct test_auth *a, const char *json, bool begins, bool more);
 /* Signed by key "k2". `generation` may be NULL. */
 char *test_auth_token(struct test_auth *a, struct arena *arena, const char *id, const char *type, const char *issuer,
                       const char *scope, const char *generation);

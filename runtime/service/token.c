@@ -3,6 +3,7 @@
  * which a token can be revoked. The header's "kid" says which key signed; tokens without one are the root key's. */
 #include "runtime/service/base64.h"
 #include "runtime/service/internal.h"
+#include "runtime/service/key_cache.h"
 
 #include <jansson.h>
 #include <openssl/bio.h>
@@ -15,23 +16,6 @@
 #define KEY_BITS         3072
 #define KEY_ID_BYTES     8 /* of the digest that names a key */
 #define CLAIM_SCOPES_MAX 256
-
-static EVP_PKEY *read_key(const char *pem, bool private_key)
-{
-    size_t len = strlen(pem);
-    BIO *bio = len < INT_MAX ? BIO_new_mem_buf(pem, (int)len) : NULL;
-    if (!bio)
-        return NULL;
-    EVP_PKEY *key =
-        private_key ? PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL) : PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL);
-    BIO_free(bio);
-    ERR_clear_error();
-    if (key && EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA) {
-        EVP_PKEY_free(key);
-        key = NULL;
-    }
-    return key;
-}
 
 static char *claims_json(const struct micro_claims *claims)
 {
@@ -75,7 +59,7 @@ int micro_token_sign(const char *private_key_pem, const struct micro_claims *cla
         rc = error_set(err, ERROR_INVALID, "an access token needs a subject of valid UTF-8");
         goto out;
     }
-    key = read_key(private_key_pem, true);
+    key = key_cache_get(private_key_pem, true);
     if (!key) {
         rc = error_set(err, ERROR_INVALID, "the private key is not an RSA key in PEM form");
         goto out;
@@ -124,6 +108,8 @@ static int check_header(struct bytes part, char key_id[MICRO_KEY_ID_MAX + 1], st
         error_clear(err);
         if (!alg || strcmp(alg, "RS256") != 0)
             rc = error_set(err, ERROR_DENIED, "the token is not signed by RS256");
+        else if (json_object_get(root, "crit")) /* RFC 7515, 4.1.11: what is critical must be understood */
+            rc = error_set(err, ERROR_DENIED, "the token has critical headers, and none is known here");
         else if (json_object_get(root, "kid") && (!kid || strlen(kid) > MICRO_KEY_ID_MAX))
             rc = error_set(err, ERROR_DENIED, "the token's key id is not text of at most %d bytes", MICRO_KEY_ID_MAX);
         else
@@ -140,7 +126,7 @@ static int check_header(struct bytes part, char key_id[MICRO_KEY_ID_MAX + 1], st
 static int check_signature(const char *pem, struct bytes signed_part, struct bytes part, struct error *err)
 {
     struct text signature = TEXT_INIT;
-    EVP_PKEY *key = read_key(pem, false);
+    EVP_PKEY *key = key_cache_get(pem, false);
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     int rc = 0;
     if (!key)
@@ -165,7 +151,9 @@ static const char *claim(const json_t *root, const char *name, struct arena *are
     return arena_string(arena, value ? value : "");
 }
 
-static int read_claims(struct bytes part, struct arena *arena, struct micro_claims *out, struct error *err)
+/* *not_before: when it begins to be valid (RFC 7519, 4.1.5), 0 without the claim. */
+static int read_claims(struct bytes part, struct arena *arena, struct micro_claims *out, double *not_before,
+                       struct error *err)
 {
     struct text json = TEXT_INIT;
     json_t *root = NULL;
@@ -177,10 +165,16 @@ static int read_claims(struct bytes part, struct arena *arena, struct micro_clai
         goto out;
     }
     const json_t *expires = json_object_get(root, "exp"), *scopes = json_object_get(root, "scopes");
+    const json_t *begins = json_object_get(root, "nbf");
     if (!json_is_number(expires)) {
         rc = error_set(err, ERROR_DENIED, "the token does not say when it expires");
         goto out;
     }
+    if (begins && !json_is_number(begins)) {
+        rc = error_set(err, ERROR_DENIED, "the token does not say when it begins to be valid");
+        goto out;
+    }
+    *not_before = json_number_value(begins);
     size_t count = json_array_size(scopes);
     if (count > CLAIM_SCOPES_MAX) {
         rc = error_set(err, ERROR_DENIED, "the token has more than %d scopes", CLAIM_SCOPES_MAX);
@@ -244,23 +238,26 @@ int micro_token_verify(const char *public_key_pem, const char *token, int64_t no
 {
     struct bytes header, claims, signature;
     char key_id[MICRO_KEY_ID_MAX + 1];
+    double not_before = 0;
     int rc = split_token(token, &header, &claims, &signature, err);
     if (rc == 0)
         rc = check_header(header, key_id, err);
     if (rc == 0)
         rc = check_signature(public_key_pem, BYTES(token, header.len + 1 + claims.len), signature, err);
     if (rc == 0)
-        rc = read_claims(claims, arena, out, err);
+        rc = read_claims(claims, arena, out, &not_before, err);
     if (rc == 0 && !(out->key_id = arena_string(arena, key_id)))
         rc = error_set(err, ERROR_MEMORY, "out of memory");
     if (rc == 0 && now >= out->expires)
         rc = error_set(err, ERROR_DENIED, "the token has expired");
+    if (rc == 0 && (double)now < not_before)
+        rc = error_set(err, ERROR_DENIED, "the token is not valid yet");
     return rc;
 }
 
 int micro_key_id(const char *public_key_pem, char out[MICRO_KEY_ID_MAX + 1], struct error *err)
 {
-    EVP_PKEY *key = read_key(public_key_pem, false);
+    EVP_PKEY *key = key_cache_get(public_key_pem, false);
     unsigned char *der = NULL, digest[EVP_MAX_MD_SIZE];
     unsigned digest_len = 0;
     int len = key ? i2d_PUBKEY(key, &der) : -1, rc = 0;
@@ -302,4 +299,9 @@ int micro_keys_generate(struct text *private_pem, struct text *public_pem, struc
     EVP_PKEY_free(key);
     ERR_clear_error();
     return rc;
+}
+
+void micro_key_forget(const char *pem)
+{
+    key_cache_forget(pem);
 }

@@ -47,46 +47,51 @@ static const char *put_string(char **at, const char *string)
 
 static bool make_block(struct micro_token_slot *slot, const struct micro_claims *claims)
 {
-    size_t count = 0, size = sizeof(struct micro_account);
+    size_t count = 0, size = sizeof(struct micro_bearer);
     for (; claims->scopes[count]; count++)
         size += strlen(claims->scopes[count]) + 1;
     size += (count + 1) * sizeof(char *) + strlen(claims->subject) + strlen(claims->type) + strlen(claims->issuer) +
-            strlen(claims->name) + 4;
+            strlen(claims->name) + strlen(claims->generation) + strlen(claims->key_id) + 6;
     char *memory = calloc(1, size);
     if (!memory)
         return false;
-    struct micro_account *a = (struct micro_account *)(void *)memory;
-    const char **scopes = (const char **)(void *)(memory + sizeof *a);
+    struct micro_bearer *b = (struct micro_bearer *)(void *)memory;
+    const char **scopes = (const char **)(void *)(memory + sizeof *b);
     char *at = (char *)(scopes + count + 1);
-    a->id = put_string(&at, claims->subject);
-    a->type = put_string(&at, claims->type);
-    a->issuer = put_string(&at, claims->issuer);
-    a->name = put_string(&at, claims->name);
+    b->account.id = put_string(&at, claims->subject);
+    b->account.type = put_string(&at, claims->type);
+    b->account.issuer = put_string(&at, claims->issuer);
+    b->account.name = put_string(&at, claims->name);
+    b->generation = put_string(&at, claims->generation);
+    b->key_id = put_string(&at, claims->key_id);
+    b->expires = claims->expires;
     for (size_t i = 0; i < count; i++)
         scopes[i] = put_string(&at, claims->scopes[i]);
-    a->scopes = scopes;
-    slot->block = a;
+    b->account.scopes = scopes;
+    slot->block = b;
     slot->block_size = size;
     slot->scope_count = count;
     return true;
 }
 
-const struct micro_account *micro_slot_account(const struct micro_token_slot *slot, struct arena *arena)
+const struct micro_bearer *micro_slot_bearer(const struct micro_token_slot *slot, struct arena *arena)
 {
     const char *old = (const char *)slot->block;
     char *memory = arena_copy(arena, old, slot->block_size);
     if (!memory)
         return NULL;
-    struct micro_account *a = (struct micro_account *)(void *)memory;
-    const char **scopes = (const char **)(void *)(memory + sizeof *a);
-    a->id = memory + (a->id - old);
-    a->type = memory + (a->type - old);
-    a->issuer = memory + (a->issuer - old);
-    a->name = memory + (a->name - old);
+    struct micro_bearer *b = (struct micro_bearer *)(void *)memory;
+    const char **scopes = (const char **)(void *)(memory + sizeof *b);
+    b->account.id = memory + (b->account.id - old);
+    b->account.type = memory + (b->account.type - old);
+    b->account.issuer = memory + (b->account.issuer - old);
+    b->account.name = memory + (b->account.name - old);
+    b->generation = memory + (b->generation - old);
+    b->key_id = memory + (b->key_id - old);
     for (size_t i = 0; i < slot->scope_count; i++)
         scopes[i] = memory + (scopes[i] - old);
-    a->scopes = scopes;
-    return a;
+    b->account.scopes = scopes;
+    return b;
 }
 
 /* ---- judging ----------------------------------------------------------------------------------------------------- */
@@ -167,4 +172,22 @@ int micro_token_judge(struct micro_service *s, const char *token, struct micro_t
     slot_clear(slot);
     *slot = fresh;
     return 0;
+}
+
+/* What ends a token before its time. One whose time is over keeps the streams it opened: see open_calls.c. */
+bool micro_bearer_ended(struct micro_service *s, const struct micro_bearer *b, struct text *why)
+{
+    int64_t now = world_wall(s->world) / SECOND, key_ends = 0;
+    const char *pem = NULL;
+    if (known_policy_revoked(&s->policy, b->account.issuer, b->account.id, b->generation)) {
+        text_puts(why, "the token was revoked");
+        return true;
+    }
+    if (now >= b->expires)
+        return false;
+    if (find_key(s, b->key_id, &pem, &key_ends, NULL) == ERROR_DENIED || (key_ends && now >= key_ends)) {
+        text_puts(why, "the key that signed the token is not good any more");
+        return true;
+    }
+    return false;
 }

@@ -325,6 +325,7 @@ static void refusals(void **state)
         {"micro", "..", "", "invalid key"},
         {"micro", "a\\..\\k", "", "invalid key"},
         {"micro", "k", "text\nplain", "invalid contentType"},
+        {"micro", "k", " text/plain", "invalid contentType"},
     };
     struct fixture f;
     begin(&f, 3);

@@ -55,11 +55,12 @@ static bool blob_key(struct rpc_call *call, const char *id, const char *key)
 static bool valid_type(struct rpc_call *call, const char *type)
 {
     size_t len = strlen(type);
-    bool ok = len <= STORE_BLOB_TYPE_MAX;
+    bool ok = len <= STORE_BLOB_TYPE_MAX && type[0] != ' ' && (len == 0 || type[len - 1] != ' ');
     for (size_t i = 0; ok && i < len; i++)
         ok = type[i] >= ' ' && type[i] <= '~';
     if (!ok)
-        micro_fail(call, 400, ID("Write"), "invalid contentType: at most %d printable ASCII characters",
+        micro_fail(call, 400, ID("Write"),
+                   "invalid contentType: at most %d printable ASCII characters, blanks only inside",
                    STORE_BLOB_TYPE_MAX);
     return ok;
 }

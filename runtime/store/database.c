@@ -1,13 +1,14 @@
 #include "runtime/store/database.h"
 
 #include "runtime/store/blob_index.h"
+#include "runtime/store/gone.h"
 #include "world/sqlite.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SCHEMA_VERSION  2
+#define SCHEMA_VERSION  3
 #define REVISIONS_AHEAD 1000  /* the counter is written once for so many */
 #define CACHE_KIB       16384 /* pages SQLite keeps, as far as there are any */
 
@@ -20,6 +21,7 @@ enum statement {
     READ_DESC,
     KEYS_ASC,
     KEYS_DESC,
+    STATE,
     WRITE,
     DELETE,
     ADD_TABLE,
@@ -34,12 +36,14 @@ enum statement {
     STATEMENT_COUNT,
 };
 static const char *const sql[STATEMENT_COUNT] = {
-    [READ_ASC] = "SELECT key, value, metadata, expires" RANGE "ASC LIMIT ?7 OFFSET ?8",
-    [READ_DESC] = "SELECT key, value, metadata, expires" RANGE "DESC LIMIT ?7 OFFSET ?8",
-    [KEYS_ASC] = "SELECT key, NULL, NULL, expires" RANGE "ASC LIMIT ?7 OFFSET ?8",
-    [KEYS_DESC] = "SELECT key, NULL, NULL, expires" RANGE "DESC LIMIT ?7 OFFSET ?8",
-    [WRITE] = ("INSERT INTO records (db, tbl, key, value, metadata, expires) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
-               " ON CONFLICT DO UPDATE SET value = ?4, metadata = ?5, expires = ?6"),
+    [READ_ASC] = "SELECT key, value, metadata, expires, revision" RANGE "ASC LIMIT ?7 OFFSET ?8",
+    [READ_DESC] = "SELECT key, value, metadata, expires, revision" RANGE "DESC LIMIT ?7 OFFSET ?8",
+    [KEYS_ASC] = "SELECT key, NULL, NULL, expires, revision" RANGE "ASC LIMIT ?7 OFFSET ?8",
+    [KEYS_DESC] = "SELECT key, NULL, NULL, expires, revision" RANGE "DESC LIMIT ?7 OFFSET ?8",
+    [STATE] = "SELECT revision, expires FROM records WHERE db = ?1 AND tbl = ?2 AND key = ?3",
+    [WRITE] = ("INSERT INTO records (db, tbl, key, value, metadata, expires, revision)"
+               " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+               " ON CONFLICT DO UPDATE SET value = ?4, metadata = ?5, expires = ?6, revision = ?7"),
     [DELETE] = "DELETE FROM records WHERE db = ?1 AND tbl = ?2 AND key = ?3",
     [ADD_TABLE] = "INSERT OR IGNORE INTO tables (db, tbl) VALUES (?1, ?2)",
     [COUNT] = "UPDATE counter SET revision = ?1",
@@ -49,7 +53,7 @@ static const char *const sql[STATEMENT_COUNT] = {
     [DATABASES] = "SELECT DISTINCT db FROM tables WHERE ?1 IS NULL ORDER BY db",
     [TABLES] = "SELECT tbl FROM tables WHERE db = ?1 ORDER BY tbl",
     [EXPIRE] = ("DELETE FROM records WHERE (db, tbl, key) IN (SELECT db, tbl, key FROM records"
-                " WHERE expires > 0 AND expires <= ?1 ORDER BY expires LIMIT ?2)"),
+                " WHERE expires > 0 AND expires <= ?1 ORDER BY expires LIMIT ?2) RETURNING db, tbl, key, revision"),
     [NEXT_EXPIRY] = "SELECT min(expires) FROM records WHERE expires > 0",
 };
 
@@ -66,6 +70,11 @@ static const char *const schema[SCHEMA_VERSION] = {
     "COMMIT",
     "BEGIN IMMEDIATE;" BLOB_TABLES "PRAGMA user_version = 2;"
     "COMMIT",
+    /* Records of before have the first revision of all, below that of every change to come. No row is rewritten. */
+    "BEGIN IMMEDIATE;"
+    "ALTER TABLE records ADD COLUMN revision INTEGER NOT NULL DEFAULT 1;"
+    "PRAGMA user_version = 3;"
+    "COMMIT",
 };
 
 struct store_database {
@@ -76,6 +85,7 @@ struct store_database {
     uint64_t committed;               /* without */
     uint64_t reserved;                /* the file's counter: no revision above it was given out */
     char *last_database, *last_table; /* added to `tables` last */
+    struct gone gone;
 };
 
 static int read_number(sqlite3 *db, const char *query, int64_t *out, struct error *err)
@@ -109,7 +119,8 @@ static int set_up(struct store_database *d, const char *path, struct error *err)
     if (sqlite3_exec(d->db, cache, NULL, NULL, NULL) != SQLITE_OK)
         return world_sqlite_error(d->db, err, "setting the size of the cache");
     rc = read_number(d->db, "SELECT revision FROM counter", &revision, err);
-    d->revision = d->committed = d->reserved = (uint64_t)revision;
+    d->revision = d->committed = d->reserved = revision ? (uint64_t)revision : 1; /* 0 means "no precondition" */
+    gone_init(&d->gone, d->revision);
     for (size_t i = 0; rc == 0 && i < STATEMENT_COUNT; i++)
         if (sqlite3_prepare_v3(d->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &d->statements[i], NULL) != SQLITE_OK)
             rc = world_sqlite_error(d->db, err, "preparing a statement");
@@ -217,7 +228,46 @@ static int add_table(struct store_database *d, const struct store_change *c, str
     return 0;
 }
 
-static int apply_record(struct store_database *d, struct store_change *c, struct error *err)
+static struct bytes column(sqlite3_stmt *s, int at)
+{
+    const void *data = sqlite3_column_blob(s, at);
+    return BYTES(data, (size_t)sqlite3_column_bytes(s, at));
+}
+
+static uint64_t gone_since(const struct store_database *d, const struct store_change *c)
+{
+    return gone_last(&d->gone, bytes_of(c->database), bytes_of(c->table), bytes_of(c->key));
+}
+
+/* Whether the precondition holds, with what the open transaction changed already. What has expired is not there. */
+static int check(struct store_database *d, struct store_change *c, struct error *err)
+{
+    sqlite3_stmt *s = d->statements[STATE];
+    c->refused = false;
+    if (!c->if_revision && !c->if_absent)
+        return 0;
+    bind_text(s, 1, c->database);
+    bind_text(s, 2, c->table);
+    bind_text(s, 3, c->key);
+    int rc = sqlite3_step(s);
+    uint64_t revision = rc == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(s, 0) : 0;
+    int64_t expires = rc == SQLITE_ROW ? sqlite3_column_int64(s, 1) : 0;
+    bool there = rc == SQLITE_ROW && (expires == 0 || expires > c->now);
+    rc = rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : world_sqlite_error(d->db, err, "looking a record up");
+    sqlite3_reset(s);
+    sqlite3_clear_bindings(s);
+    if (rc)
+        return rc;
+    if (!c->if_absent)
+        c->refused = !there || revision != c->if_revision;
+    else if (there || !c->if_revision)
+        c->refused = there;
+    else /* a revision nobody has been given yet is from another life of this store */
+        c->refused = revision > c->if_revision || gone_since(d, c) > c->if_revision || c->if_revision > d->revision;
+    return 0;
+}
+
+static int apply_record(struct store_database *d, struct store_change *c, uint64_t revision, struct error *err)
 {
     sqlite3_stmt *s = d->statements[c->remove ? DELETE : WRITE];
     int rc = c->remove ? 0 : add_table(d, c, err);
@@ -230,13 +280,20 @@ static int apply_record(struct store_database *d, struct store_change *c, struct
         bind_blob(s, 4, c->value);
         bind_blob(s, 5, c->metadata);
         sqlite3_bind_int64(s, 6, c->expires);
+        sqlite3_bind_int64(s, 7, (sqlite3_int64)revision);
     }
-    return run(d, c->remove ? DELETE : WRITE, err, c->remove ? "deleting a record" : "writing a record");
+    rc = run(d, c->remove ? DELETE : WRITE, err, c->remove ? "deleting a record" : "writing a record");
+    if (rc == 0 && c->remove)
+        gone_note(&d->gone, bytes_of(c->database), bytes_of(c->table), bytes_of(c->key), revision);
+    return rc;
 }
 
 int store_apply(struct store_database *d, struct store_change *c, struct error *err)
 {
-    int rc = c->of_blob ? blob_index_apply(d->blobs, c, err) : apply_record(d, c, err);
+    int rc = c->of_blob ? 0 : check(d, c, err);
+    if (rc || c->refused)
+        return rc;
+    rc = c->of_blob ? blob_index_apply(d->blobs, c, err) : apply_record(d, c, d->revision + 1, err);
     if (rc == 0)
         c->revision = ++d->revision;
     return rc;
@@ -247,6 +304,7 @@ void store_rollback(struct store_database *d)
     if (store_in_transaction(d))
         (void)run(d, ROLLBACK, NULL, "rolling back");
     d->revision = d->committed;
+    gone_lower(&d->gone, d->committed);
     forget_table(d);
 }
 
@@ -288,7 +346,7 @@ int store_probe(struct store_database *d, struct error *err)
 
 uint64_t store_revision(const struct store_database *d)
 {
-    return d->committed;
+    return d->revision;
 }
 
 /* ---- reading ---------------------------------------------------------------------------------------------------- */
@@ -330,12 +388,6 @@ static void bind_key(sqlite3_stmt *s, int at, const struct text *key)
     sqlite3_bind_text64(s, at, text_string(key), key->len, SQLITE_STATIC, SQLITE_UTF8);
 }
 
-static struct bytes column(sqlite3_stmt *s, int at)
-{
-    const void *data = sqlite3_column_blob(s, at);
-    return BYTES(data, (size_t)sqlite3_column_bytes(s, at));
-}
-
 int store_read(struct store_database *d, const struct store_query *q,
                bool (*each)(void *arg, const struct store_row *row), void *arg, struct error *err)
 {
@@ -361,7 +413,8 @@ int store_read(struct store_database *d, const struct store_query *q,
         struct store_row row = {.key = column(s, 0),
                                 .value = column(s, 1),
                                 .metadata = column(s, 2),
-                                .expires = sqlite3_column_int64(s, 3)};
+                                .expires = sqlite3_column_int64(s, 3),
+                                .revision = (uint64_t)sqlite3_column_int64(s, 4)};
         if (!each(arg, &row)) {
             rc = SQLITE_DONE;
             break;
@@ -393,12 +446,20 @@ int store_names(struct store_database *d, const char *database, bool (*each)(voi
 
 /* ---- expiry ----------------------------------------------------------------------------------------------------- */
 
+/* A key that went away by expiry is as of its last change: it has no revision of its own. */
 int store_expire(struct store_database *d, int64_t now, size_t limit, size_t *count, struct error *err)
 {
-    sqlite3_bind_int64(d->statements[EXPIRE], 1, now);
-    sqlite3_bind_int64(d->statements[EXPIRE], 2, (sqlite3_int64)limit);
-    int rc = run(d, EXPIRE, err, "removing expired records");
-    *count = rc == 0 ? (size_t)sqlite3_changes(d->db) : 0;
+    sqlite3_stmt *s = d->statements[EXPIRE];
+    int rc;
+    *count = 0;
+    sqlite3_bind_int64(s, 1, now);
+    sqlite3_bind_int64(s, 2, (sqlite3_int64)limit);
+    while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
+        gone_note(&d->gone, column(s, 0), column(s, 1), column(s, 2), (uint64_t)sqlite3_column_int64(s, 3));
+        ++*count;
+    }
+    rc = rc == SQLITE_DONE ? 0 : world_sqlite_error(d->db, err, "removing expired records");
+    sqlite3_reset(s);
     return rc;
 }
 

@@ -1,10 +1,12 @@
 /* The store's records in one SQLite file (WAL, synchronous=FULL). Databases and tables are columns, never file names.
  *
- *   records   (db, tbl, key, value, expires, metadata), by primary key; expires in wall nanoseconds, 0: never
- *   tables    (db, tbl) ever written to
- *   counter   above every revision given out. The revision counts changes, grows by one with each; the counter runs
- *             ahead, so that not every commit writes it: after a crash the count goes on there
- *   blobs     where the content of blobs is: see blob_index.h
+ *   records   (db, tbl, key, value, expires, metadata, revision), by primary key; expires in wall nanoseconds, 0:
+ * never; revision of the last change tables    (db, tbl) ever written to counter   above every revision given out. The
+ * revision counts changes, grows by one with each; the counter runs ahead, so that not every commit writes it: after a
+ * crash the count goes on there blobs     where the content of blobs is: see blob_index.h
+ *
+ * A change may have a precondition (if_revision, if_absent), judged on what the transaction has made of the records so
+ * far: of two in one transaction the second sees the first. One that does not hold changes nothing and has no revision.
  *
  * Keys compare as bytes. Every look-up, exact, by prefix or onwards from a key, is one range from `from` up to but not
  * including `to`. Changes are applied between store_begin() and store_commit(); reads on the way see them. */
@@ -37,7 +39,13 @@ struct store_change {
     const char *database, *table, *key; /* of a blob: namespace, none, key */
     struct bytes value, metadata;
     const struct store_blob *blob;
-    int64_t expires;                        /* wall ns, 0: never */
+    int64_t expires; /* wall ns, 0: never */
+    /* Preconditions of a record's change: it is there with this revision (0: any); it is not there; with both it is not
+     * there and its key was not changed since that revision (gone.h). */
+    uint64_t if_revision;
+    bool if_absent;
+    int64_t now;                            /* wall ns, of the preconditions */
+    bool refused;                           /* out: the precondition did not hold */
     uint64_t revision;                      /* out: of this change */
     char old_file[STORE_BLOB_FILE_MAX + 1]; /* out: the blob's file until now; "": it had none */
 };
@@ -67,6 +75,7 @@ void store_query_after(struct store_query *q, const char *key);
 struct store_row {
     struct bytes key, value, metadata; /* borrowed for the call */
     int64_t expires;
+    uint64_t revision;
 };
 /* Calls `each` until it says false. */
 int store_read(struct store_database *d, const struct store_query *q,
@@ -77,8 +86,8 @@ int store_names(struct store_database *d, const char *database, bool (*each)(voi
 
 /* Removes what expired, at most `limit` records of it; *count: how many those were. */
 int store_expire(struct store_database *d, int64_t now, size_t limit, size_t *count, struct error *err);
-int64_t store_next_expiry(struct store_database *d); /* wall ns; 0: nothing expires */
-uint64_t store_revision(const struct store_database *d);
+int64_t store_next_expiry(struct store_database *d);     /* wall ns; 0: nothing expires */
+uint64_t store_revision(const struct store_database *d); /* of the last change a reader sees */
 
 /* ERROR_NOT_FOUND without a message. */
 int store_blob_find(struct store_database *d, const char *ns, const char *key, struct store_blob *out,

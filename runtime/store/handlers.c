@@ -136,20 +136,31 @@ static void write_record(struct rpc_call *call, const ProtobufCMessage *message,
     struct store_change change = {.database = database,
                                   .table = table,
                                   .key = record->key,
-                                  .value = BYTES(record->value.data, record->value.len)};
+                                  .value = BYTES(record->value.data, record->value.len),
+                                  .now = world_wall(s->world)};
+    if (request->options) {
+        change.if_revision = request->options->if_revision;
+        change.if_absent = request->options->if_absent;
+    }
     if (expiry_time(call, s, record->expiry, &change.expires) && pack_metadata(call, record, &change.metadata))
         submit(s, call, &change, ID("Write"));
 }
 
 static void delete_record(struct rpc_call *call, const ProtobufCMessage *message, void *context)
 {
+    struct store *s = context;
     const Store__DeleteRequest *request = (const Store__DeleteRequest *)(const void *)message;
     const char *database = request->options ? request->options->database : NULL;
     const char *table = request->options ? request->options->table : NULL;
     if (!store_place(call, ID("Delete"), &database, &table) || !store_key(call, ID("Delete"), request->key))
         return;
-    struct store_change change = {.remove = true, .database = database, .table = table, .key = request->key};
-    submit(context, call, &change, ID("Delete"));
+    struct store_change change = {
+        .remove = true, .database = database, .table = table, .key = request->key, .now = world_wall(s->world)};
+    if (request->options) {
+        change.if_revision = request->options->if_revision;
+        change.if_absent = request->options->if_absent;
+    }
+    submit(s, call, &change, ID("Delete"));
 }
 
 /* ---- Read ------------------------------------------------------------------------------------------------------- */
@@ -191,6 +202,7 @@ static bool on_row(void *arg, const struct store_row *row)
         record->value.data = arena_copy(r->arena, row->value.data, row->value.len);
         record->value.len = row->value.len;
     }
+    record->revision = row->revision;
     if (row->expires)
         record->expiry = (row->expires - r->now + SECOND - 1) / SECOND;
     if (!record->key || (row->value.len && !record->value.data) || !read_metadata(r, row->metadata, record))
@@ -238,12 +250,13 @@ static void read_records(struct rpc_call *call, const ProtobufCMessage *message,
     } else if (r.too_large) {
         micro_fail(call, 400, ID("Read"), "more than %zu bytes of records: ask for them with limit and offset",
                    STORE_ANSWER_MAX);
-    } else if (exact && r.records.count == 0) {
+    } else if (exact && r.records.count == 0 && !options->missing_ok) {
         micro_fail(call, 404, ID("Read"), "not found");
     } else {
         Store__ReadResponse reply = STORE__READ_RESPONSE__INIT;
         reply.records = r.records.items;
         reply.n_records = r.records.count;
+        reply.revision = store_revision(s->database);
         rpc_call_reply(call, &reply.base);
     }
     array_deinit(&r.records);

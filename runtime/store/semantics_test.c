@@ -274,7 +274,7 @@ static void revisions(void **state)
 /* ---- expiry ----------------------------------------------------------------------------------------------------- */
 
 struct tally {
-    size_t answered, ok;
+    size_t answered, ok, refused, wanted;
 };
 
 static void on_written(void *arg, const struct rpc_reply *reply)
@@ -282,12 +282,13 @@ static void on_written(void *arg, const struct rpc_reply *reply)
     struct tally *t = arg;
     t->answered++;
     t->ok += reply->status == GRPC_OK;
+    t->refused += reply->status == GRPC_FAILED_PRECONDITION;
 }
 
 static bool all_written(void *arg)
 {
     const struct tally *t = arg;
-    return t->answered == 4000;
+    return t->answered == t->wanted;
 }
 
 static void count_syncs(void *arg, const char *line, size_t len)
@@ -302,7 +303,7 @@ static void many_expire_at_once(void **state)
 {
     (void)state;
     struct fixture f;
-    struct tally t = {0};
+    struct tally t = {.wanted = 4000};
     const char *text;
     size_t syncs = 0;
     begin(&f, 4);
@@ -333,14 +334,140 @@ static void many_expire_at_once(void **state)
     end(&f);
 }
 
+/* ---- preconditions ---------------------------------------------------------------------------------------------- */
+
+/* The revision of a record as Read tells it; of one that is not there the store's. */
+static uint64_t read_revision(struct fixture *f, const char *key, bool *there)
+{
+    const char *text;
+    char *json = arena_printf(&f->arena, "{\"key\":\"%s\",\"options\":{\"missing_ok\":true}}", key);
+    assert_int_equal(call(f, "Read", json, &text, NULL), GRPC_OK);
+    json_t *root = json_loads(text, 0, NULL);
+    const json_t *record = json_array_get(json_object_get(root, "records"), 0);
+    *there = record != NULL;
+    const char *digits = json_string_value(json_object_get(record ? record : root, "revision"));
+    uint64_t revision = digits ? strtoull(digits, NULL, 10) : 0;
+    json_decref(root);
+    return revision;
+}
+
+/* What is asked of a key that is there, was never there, was there and deleted, expired, was there before and is again;
+ * with which revision of those it had. */
+static void preconditions(void **state)
+{
+    (void)state;
+    enum { NONE, CURRENT, OLDER, NEWER, BEFORE_ALL, NOW };
+    static const struct {
+        const char *key;
+        int revision;
+        bool absent, write, remove; /* whether Write, whether Delete is done */
+    } cases[] = {
+        {"there", NONE, false, true, true},
+        {"there", CURRENT, false, true, true},
+        {"there", OLDER, false, false, false},
+        {"there", NEWER, false, false, false},
+        {"there", NONE, true, false, false},
+        {"there", CURRENT, true, false, false},
+        {"there", NOW, true, false, false},
+        {"never", NONE, false, true, true},
+        {"never", NOW, false, false, false},
+        {"never", NONE, true, true, true},
+        {"never", NOW, true, true, true},
+        {"never", BEFORE_ALL, true, true, true},
+        {"never", NEWER, true, false, false},
+        {"deleted", NONE, false, true, true},
+        {"deleted", CURRENT, false, false, false},
+        {"deleted", NONE, true, true, true},
+        {"deleted", NOW, true, true, true},
+        {"deleted", BEFORE_ALL, true, false, false},
+        {"deleted", CURRENT, true, false, false},
+        {"expired", NONE, true, true, true},
+        {"expired", CURRENT, false, false, false},
+        {"expired", CURRENT, true, true, true},
+        {"expired", BEFORE_ALL, true, false, false},
+        {"again", BEFORE_ALL, true, false, false},
+        {"again", OLDER, false, false, false},
+        {"again", CURRENT, false, true, true},
+    };
+    for (size_t i = 0; i < 2 * sizeof cases / sizeof cases[0]; i++) {
+        bool remove = i % 2, there;
+        const char *key = cases[i / 2].key, *text;
+        struct fixture f;
+        uint64_t revisions[6] = {0}, changed = 0;
+        begin(&f, 20);
+        revisions[BEFORE_ALL] = read_revision(&f, key, &there);
+        assert_true(revisions[BEFORE_ALL] > 0 && !there);
+        put(&f, "aside", "");
+        if (strcmp(key, "never") != 0) {
+            put(&f, key, "");
+            revisions[OLDER] = read_revision(&f, key, &there);
+            if (strcmp(key, "again") == 0)
+                expect(&f, "Delete", arena_printf(&f.arena, "{\"key\":\"%s\"}", key), GRPC_OK, "");
+            put(&f, key, strcmp(key, "expired") == 0 ? ",\"expiry\":1" : "");
+            revisions[CURRENT] = read_revision(&f, key, &there);
+            assert_true(there && revisions[CURRENT] > revisions[OLDER]);
+        }
+        if (strcmp(key, "deleted") == 0)
+            expect(&f, "Delete", arena_printf(&f.arena, "{\"key\":\"%s\"}", key), GRPC_OK, "");
+        if (strcmp(key, "expired") == 0)
+            sim_run_for(f.system.sim, (uint64_t)(3 * SECOND));
+        uint64_t mine = read_revision(&f, key, &there);
+        revisions[NOW] = read_revision(&f, "nobody", &there);
+        revisions[NEWER] = revisions[NOW] + 5;
+        char *options =
+            arena_printf(&f.arena, "\"options\":{\"if_revision\":\"%llu\",\"if_absent\":%s}",
+                         (unsigned long long)revisions[cases[i / 2].revision], cases[i / 2].absent ? "true" : "false");
+        char *json =
+            arena_printf(&f.arena, remove ? "{\"key\":\"%s\",%s}" : "{\"record\":{\"key\":\"%s\"},%s}", key, options);
+        bool done = remove ? cases[i / 2].remove : cases[i / 2].write;
+        int status = call(&f, remove ? "Delete" : "Write", json, &text, &changed);
+        if (status != (done ? GRPC_OK : GRPC_FAILED_PRECONDITION) || (changed != 0) != done ||
+            (!done && (!strstr(text, "\"code\":412") || !strstr(text, "the record changed"))))
+            fail_msg("case %zu, %s %s: %s %s", i / 2, key, json, grpc_status_name(status), text);
+        uint64_t after = read_revision(&f, key, &there);
+        if (done && !remove)
+            assert_int_equal(after, changed);
+        else if (!done)
+            assert_int_equal(after, mine); /* nothing has happened, the count goes on where it was */
+        end(&f);
+    }
+}
+
+/* Many at once on one ground: one is done, the others are told that the record changed. */
+static void one_of_many_wins(void **state)
+{
+    (void)state;
+    struct fixture f;
+    bool there;
+    struct tally t = {.wanted = 50};
+    begin(&f, 21);
+    put(&f, "k", "");
+    const char *bearer = arena_printf(&f.arena, "Bearer %s", f.token);
+    const struct grpc_header header = {bytes_of("authorization"), bytes_of(bearer)};
+    char *json = arena_printf(&f.arena, "{\"record\":{\"key\":\"k\"},\"options\":{\"if_revision\":\"%llu\"}}",
+                              (unsigned long long)read_revision(&f, "k", &there));
+    for (size_t i = 0; i < t.wanted; i++) {
+        const struct rpc_request request = {.path = "/store.Store/Write",
+                                            .metadata = {&header, 1},
+                                            .content_type = "application/grpc+json",
+                                            .wait_for_ready = true,
+                                            .message = bytes_of(json),
+                                            .has_message = true};
+        assert_int_equal(rpc_unary(f.channel, &request, on_written, &t, NULL, NULL), 0);
+    }
+    assert_int_equal(world_run_until(f.system.client, all_written, &t, TEST_CALL_LIMIT), 0);
+    assert_int_equal(t.ok, 1);
+    assert_int_equal(t.refused, t.wanted - 1);
+    end(&f);
+}
+
 int main(void)
 {
     log_set_level(LOG_OFF);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(selecting),
-        cmocka_unit_test(names_never_become_paths),
-        cmocka_unit_test(revisions),
-        cmocka_unit_test(many_expire_at_once),
+        cmocka_unit_test(selecting),     cmocka_unit_test(names_never_become_paths),
+        cmocka_unit_test(revisions),     cmocka_unit_test(many_expire_at_once),
+        cmocka_unit_test(preconditions), cmocka_unit_test(one_of_many_wins),
     };
     int failed = cmocka_run_group_tests_name("store semantics", tests, NULL, NULL);
     micro_pool_free();

@@ -3,7 +3,9 @@
  * Writes and deletes that arrive in one turn of the loop wait in a batch; a task at the end of the turn applies them in
  * one transaction and answers each one once that is committed, so the cost of making them safe is shared. When a batch
  * fails its members are tried one by one, so that one that cannot be written does not take others with it. A write that
- * was answered survives kill and power cut; one answered with 503 may or may not be there.
+ * was answered survives kill and power cut; one answered with 503 may or may not be there. Preconditions are judged in
+ * the transaction, after the changes before them in the batch, and 412 is answered when that is committed: what it
+ * speaks of is as durable as an acknowledged write.
  *
  * With HARROW_BUG_EARLY_ACK (a planted bug, for the harness to find) writes are answered when they are applied, and
  * committed EARLY_ACK_DELAY later: everything looks right until the process dies in between. */
@@ -71,6 +73,10 @@ static void answer(struct store *s, struct store_pending *p, int rc, struct erro
 {
     if (p->ended)
         p->ended(s, p, rc);
+    if (rc == 0 && p->change.refused) {
+        micro_fail(p->call, 412, p->id, "the record changed");
+        return;
+    }
     if (rc == 0) {
         char revision[24];
         int n = snprintf(revision, sizeof revision, "%llu", (unsigned long long)p->change.revision);

@@ -110,7 +110,7 @@ def up(number, arguments):
             check(json.loads(first)["type"] == "run", f"{name}: the stream begins", first)
             note = json.loads(run.stdout.readline())
             parts = {c["name"]: c for c in note.get("components", [])}
-            check(note["type"] == "note" and len(parts) == 7 and parts["store"]["address"].startswith("127.0.0.1:"),
+            check(note["type"] == "note" and len(parts) == 12 and parts["store"]["address"].startswith("127.0.0.1:"),
                   f"{name}: the stream tells where everything is", str(note))
             check(note["token"].count(".") == 2 and note["gateway"] == parts["api"]["http"], f"{name}: and how to call it",
                   str(note))

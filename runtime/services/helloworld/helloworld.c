@@ -6,6 +6,7 @@
 
 #define ID(method)       "helloworld.Helloworld." method
 #define STREAM_COUNT_MAX 1000000 /* messages of one Stream */
+#define STREAM_SLICE     256     /* of them at a time: other calls have their turn in between */
 
 static void greet(struct rpc_call *call, const ProtobufCMessage *message, void *context)
 {
@@ -22,14 +23,18 @@ static void greet(struct rpc_call *call, const ProtobufCMessage *message, void *
 }
 
 struct counting {
+    struct rpc_call *call;
     int64_t next, count;
+    struct world_timer turn; /* ours comes again when the others had theirs */
 };
 
-/* Sends until the client is busy; `writable` brings us back. */
+/* Sends until the client is busy, or a slice is sent; `writable` or the timer brings us back. */
 static void count_on(struct rpc_call *call, struct counting *c)
 {
-    while (c->next < c->count) {
+    for (int sent = 0; c->next < c->count; sent++) {
         if (rpc_call_busy(call))
+            return;
+        if (sent == STREAM_SLICE && world_timer_start(&c->turn, 0) == 0)
             return;
         Helloworld__StreamingResponse reply = HELLOWORLD__STREAMING_RESPONSE__INIT;
         reply.count = c->next++;
@@ -39,6 +44,12 @@ static void count_on(struct rpc_call *call, struct counting *c)
         }
     }
     rpc_call_finish(call, GRPC_OK, "");
+}
+
+static void next_turn(void *arg)
+{
+    struct counting *c = arg;
+    count_on(c->call, c);
 }
 
 static void stream(struct rpc_call *call, const ProtobufCMessage *message, void *context)
@@ -54,7 +65,8 @@ static void stream(struct rpc_call *call, const ProtobufCMessage *message, void 
         micro_fail(call, 507, ID("Stream"), "out of memory");
         return;
     }
-    c->count = request->count;
+    *c = (struct counting){.call = call, .count = request->count};
+    world_timer_init(&c->turn, rpc_call_world(call), next_turn, c);
     rpc_call_set_user(call, c);
     count_on(call, c);
 }
@@ -63,13 +75,16 @@ static void stream_writable(struct rpc_call *call, void *context)
 {
     (void)context;
     struct counting *c = rpc_call_user(call);
-    if (c)
+    if (c && !world_timer_active(&c->turn))
         count_on(call, c);
 }
 
 static void ended(struct rpc_call *call, void *context)
 {
+    struct counting *c = rpc_call_user(call);
     (void)context;
+    if (c)
+        world_timer_stop(&c->turn);
     rpc_call_finish(call, GRPC_CANCELLED, "");
 }
 
