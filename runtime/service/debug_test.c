@@ -139,8 +139,10 @@ static void log_ring(void **state)
     rpc_channel_free(channel);
     arena_deinit(&arena);
     micro_service_free(service);
-    test_expect(&f.system, "registry", "/registry.Debug/Log", NULL, "{\"count\":-1}", GRPC_INVALID_ARGUMENT,
+    test_expect(&f.system, "registry", "/registry.Debug/Log", f.token, "{\"count\":-1}", GRPC_INVALID_ARGUMENT,
                 "negative");
+    test_expect(&f.system, "registry", "/registry.Debug/Log", NULL, "{}", GRPC_UNAUTHENTICATED, "account");
+    test_expect(&f.system, "registry", "/registry.Debug/Trace", "rubbish", "{}", GRPC_UNAUTHENTICATED, "token");
     end(&f);
 }
 
@@ -167,8 +169,9 @@ static const char *member(const json_t *span, const char *name)
 static void spans(struct fixture *f, const char *node, const char *service, const char *id, struct sim_answer *out)
 {
     struct arena arena = ARENA_INIT;
-    const char *text = NULL;
-    assert_int_equal(test_probe_call(&f->system, node, arena_printf(&arena, "/%s.Debug/Trace", service), NULL, 0,
+    const char *text = NULL, *bearer = arena_printf(&arena, "Bearer %s", f->token);
+    const struct grpc_header header = {bytes_of("authorization"), bytes_of(bearer)};
+    assert_int_equal(test_probe_call(&f->system, node, arena_printf(&arena, "/%s.Debug/Trace", service), &header, 1,
                                      arena_printf(&arena, "{\"id\":\"%s\"}", id), &arena, &text),
                      GRPC_OK);
     *out = (struct sim_answer){.body = json_loads(text, 0, NULL)};

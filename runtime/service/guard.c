@@ -50,10 +50,23 @@ static const char *last_part(const char *service)
     return dot ? dot + 1 : service;
 }
 
-/* What tells about a service, rather than being one, is open to everybody. */
-static bool always_open(const char *service)
+static bool is_debug(const struct rpc_call *call)
 {
-    return strcmp(last_part(service), "Debug") == 0 || strcmp(service, "grpc.health.v1.Health") == 0 ||
+    return strcmp(last_part(rpc_call_service(call)), "Debug") == 0;
+}
+
+/* Debug's records and spans are what others did: for admins of the service's namespace, whatever the rules say. */
+static bool tells_of_others(const struct rpc_call *call)
+{
+    const char *method = rpc_call_method(call);
+    return is_debug(call) && (strcmp(method, "Log") == 0 || strcmp(method, "Trace") == 0);
+}
+
+/* What tells about a service, rather than being one, is open to everybody. */
+static bool always_open(const struct rpc_call *call)
+{
+    const char *service = rpc_call_service(call);
+    return (is_debug(call) && !tells_of_others(call)) || strcmp(service, "grpc.health.v1.Health") == 0 ||
            strncmp(service, "grpc.reflection.", 16) == 0;
 }
 
@@ -171,7 +184,7 @@ static bool identify(struct micro_service *s, struct rpc_call *call, struct micr
 bool micro_guard(struct rpc_call *call, void *service)
 {
     struct micro_service *s = service;
-    if (always_open(rpc_call_service(call)))
+    if (always_open(call))
         return true;
     struct micro_caller *caller = ARENA_NEW(rpc_call_arena(call), struct micro_caller);
     if (!caller) {
@@ -179,9 +192,12 @@ bool micro_guard(struct rpc_call *call, void *service)
         return false;
     }
     rpc_call_set_guard_data(call, caller);
-    micro_trace_begin(call, caller);
+    if (!is_debug(call)) /* which leaves no spans of its own */
+        micro_trace_begin(call, caller);
     if (!identify(s, call, caller))
         return false;
+    if (is_debug(call))
+        return !s->config.options->public_key || micro_authorize_admin(call, s->namespace, s->config.name);
     if (!caller->component && s->config.options->public_key && !rules_allow(s, call, caller->account))
         return false;
     return s->config.access != MICRO_ACCOUNT || micro_authorize(call, micro_call_namespace(call), s->config.name);

@@ -210,7 +210,8 @@ static void silent_partition(void **state)
     sim_run_for(f.system.sim, (uint64_t)SECOND);
     struct arena arena = ARENA_INIT;
     const char *text = NULL;
-    const struct grpc_header header = {bytes_of("authorization"), bytes_of(arena_printf(&arena, "Bearer %s", f.joe))};
+    const struct grpc_header header = {bytes_of("authorization"),
+                                       bytes_of(arena_printf(&arena, "Bearer %s", f.component))};
     assert_int_equal(test_probe_call(&f.system, "probe", "/probe.Debug/Trace", &header, 1, "{}", &arena, &text),
                      GRPC_OK);
     assert_non_null(strstr(text, "probe.Helloworld.Stream")); /* a span is there once its call is over */

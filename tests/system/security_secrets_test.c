@@ -380,8 +380,10 @@ static void nothing_secret_is_told(void **state)
         for (size_t m = 0; m < 4; m++) {
             struct security_answer a;
             snprintf(path, sizeof path, "/%s.Debug/%s", name, methods[m]);
-            const struct security_call call = {
-                .address = address, .path = path, .json = m == 0 ? "{\"count\":\"1000\"}" : "{}"};
+            const struct security_call call = {.address = address,
+                                               .path = path,
+                                               .authorization = admin,
+                                               .json = m == 0 ? "{\"count\":\"1000\"}" : "{}"};
             security_call(&system_, &call, &a);
             assert_int_equal(a.status, GRPC_OK);
             assert_true(m > 1 || a.text.len > 20); /* records and spans are there */
