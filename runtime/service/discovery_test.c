@@ -210,9 +210,10 @@ static void even_distribution(void **state)
     assert_int_equal(sim_kill(f.system.sim, "four"), 0);
     assert_true(spread(&f, &c, 1, counts) <= 1); /* may have been on its way */
     assert_int_equal(spread(&f, &c, 400, counts), 0);
-    assert_int_equal(counts[0], 200);
+    /* Of the turns of those that are gone, the first may have been taken before it was known. */
+    assert_in_range(counts[0], 199, 201);
     assert_int_equal(counts[1], 0);
-    assert_int_equal(counts[2], 200);
+    assert_int_equal(counts[0] + counts[2], 400);
     assert_int_equal(counts[3], 0);
     /* Back again, registered anew under the same address. */
     const char *arguments[] = {"--token", f.token, NULL};
