@@ -146,6 +146,7 @@ int secret_random(struct world *w, size_t bytes, struct text *out, struct error 
     int rc = world_entropy(w, raw, bytes);
     if (rc < 0)
         return error_set(err, rc, "no random bytes: %s", error_code_name(rc));
+    raw[0] &= 0x7f; /* one bit less, and it begins with a letter: what begins with "-" is no value on a command line */
     base64_encode_url(out, BYTES(raw, bytes));
     OPENSSL_cleanse(raw, sizeof raw);
     return text_ok(out) ? 0 : error_set(err, ERROR_MEMORY, "out of memory");

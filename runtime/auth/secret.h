@@ -34,7 +34,7 @@ void secret_waste(const char *secret, int cost);
 
 /* A random version 4 UUID (RFC 9562). */
 int secret_uuid(struct world *w, struct text *out, struct error *err);
-/* `bytes` (at most 64) random bytes as base64url without padding (RFC 4648). */
+/* `bytes` (at most 64) random bytes as base64url without padding (RFC 4648), beginning with a letter. */
 int secret_random(struct world *w, size_t bytes, struct text *out, struct error *err);
 /* Lower-case hex of SHA-256. */
 int secret_digest(const char *value, struct text *out, struct error *err);

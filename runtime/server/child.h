@@ -21,7 +21,7 @@
 #define CHILD_POLL_TIMEOUT  ((uint64_t)2 * (uint64_t)SECOND)
 #define CHILD_BACKOFF_FIRST ((uint64_t)100 * (uint64_t)MILLISECOND) /* doubles up to CHILD_BACKOFF_MAX */
 #define CHILD_BACKOFF_MAX   ((uint64_t)5 * (uint64_t)SECOND)
-#define CHILD_STEADY        ((uint64_t)2 * (uint64_t)SECOND) /* up that long: the back-off starts over */
+#define CHILD_STEADY        ((uint64_t)1 * (uint64_t)SECOND) /* up that long: the back-off starts over */
 #define CHILD_LINES         5                                 /* last lines told when it dies */
 #define CHILD_LINE_MAX      1024                              /* bytes kept of each */
 
