@@ -6,6 +6,7 @@
   world      sockets, clocks, random numbers, files and processes only in world/
   headers    every header starts with a comment and has its guard
   leftovers  no unfinished-business words, no tabs in C, no trailing blanks
+  corpora    seeds have names: a file called by its hash is what a fuzzer left in the first folder it was given
 """
 import os
 import re
@@ -43,6 +44,8 @@ FORBIDDEN = re.compile(
 WORLD_ONLY_HEADERS = re.compile(r'#\s*include\s*<(uv\.h|sys/socket\.h|netinet/.*|arpa/.*|sys/epoll\.h|sys/wait\.h|fcntl\.h|dirent\.h|spawn\.h|sys/time\.h)>')
 INCLUDE = re.compile(r'#\s*include\s*"([^"]+)"')
 LEFTOVER = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|\bplaceholder\b|\bfor now\b", re.I)
+
+HASH_NAME = re.compile(r"/[0-9a-f]{40}$")
 
 problems = []
 
@@ -106,6 +109,8 @@ def main():
         full = os.path.join(ROOT, path)
         if not os.path.isfile(full):
             continue
+        if HASH_NAME.search(path):
+            problem(path, 1, "found by a fuzzer, not chosen: minimise it and name it after what it shows, or remove it")
         if path.endswith((".c", ".h")) and room in MAY_INCLUDE:
             with open(full, encoding="utf-8") as f:
                 check_c(path, room, f.read())

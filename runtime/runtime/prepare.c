@@ -1,7 +1,7 @@
 /* From a spec to something that can be started, step by step on the loop:
  *
  *     FETCH    the uploaded source from the blob store, kept beside the folder as <generation>.tgz
- *     UNPACK   into <data_dir>/runtime/work/<namespace>/<id>/<generation>/, or
+ *     UNPACK   into <data_dir>/runtime/builds/<namespace>/<id>/<generation>/, or
  *     COPY     a local folder there
  *     BUILD    the commands entry.c found, one after the other, as child processes
  *     READY    the plan is made
@@ -80,7 +80,7 @@ void runner_folder_remove(const struct runner_service *s, uint64_t generation)
 {
     static const char *const endings[] = {".ready", ".tgz"};
     char path[RUNNER_PATH_MAX];
-    if (runner_folder(s, "work", generation, path) < 0)
+    if (runner_folder(s, "builds", generation, path) < 0)
         return;
     size_t len = strlen(path);
     for (size_t i = 0; i < 2; i++) { /* the mark goes first */
@@ -89,7 +89,7 @@ void runner_folder_remove(const struct runner_service *s, uint64_t generation)
     }
     path[len] = '\0';
     (void)world_remove_tree(s->runner->world, path);
-    if (runner_folder(s, "work", 0, path) == 0)
+    if (runner_folder(s, "builds", 0, path) == 0)
         (void)world_remove(s->runner->world, path); /* when it is empty */
 }
 
@@ -511,7 +511,7 @@ static int begin(struct runner_prepare *p, struct error *err)
     }
     char folder[RUNNER_PATH_MAX];
     struct world_stat stat;
-    int rc = runner_folder(r->service, "work", r->generation, folder);
+    int rc = runner_folder(r->service, "builds", r->generation, folder);
     if (rc < 0 || !(r->folder = strdup(folder)))
         return error_set(err, rc < 0 ? rc : ERROR_MEMORY, "%s",
                          rc < 0 ? "its folder's path is too long" : "out of memory");

@@ -511,7 +511,7 @@ static void builds(void **state)
     assert_int_equal(world_stat(world, path, &stat), 0);
     assert_false(stat.exists);
     destroy("hello");
-    snprintf(path, sizeof path, "%s/runtime/work/micro/hello-latest", data);
+    snprintf(path, sizeof path, "%s/runtime/builds/micro/hello-latest", data);
     assert_int_equal(world_stat(world, path, &stat), 0);
     assert_false(stat.exists);
     text_deinit(&log);

@@ -77,7 +77,7 @@ static void leftover_namespace(void *arg, const char *name)
 {
     struct runner *r = arg;
     struct leftovers l = {.runner = r, .namespace = name};
-    text_printf(&l.path, "%s/work/%s", r->data, name);
+    text_printf(&l.path, "%s/builds/%s", r->data, name);
     if (text_ok(&l.path))
         (void)world_list(r->world, text_string(&l.path), leftover_service, &l);
     text_deinit(&l.path);
@@ -87,7 +87,7 @@ static void leftover_namespace(void *arg, const char *name)
 void runner_clear_leftovers(struct runner *r)
 {
     struct text path = TEXT_INIT;
-    text_printf(&path, "%s/work", r->data);
+    text_printf(&path, "%s/builds", r->data);
     if (text_ok(&path))
         (void)world_list(r->world, text_string(&path), leftover_namespace, r);
     text_deinit(&path);

@@ -273,7 +273,7 @@ void runner_instance_deinit(struct runner_instance *i);
 
 int runner_prepare_start(struct runner_release *r, struct error *err); /* ends in runner_release_prepared() */
 void runner_prepare_free(struct runner_prepare *p);
-/* Folders <data>/runtime/work/<namespace>/<id>/... and home/<namespace>/<id>. */
+/* Folders <data>/runtime/builds/<namespace>/<id>/... and home/<namespace>/<id>. */
 int runner_folder(const struct runner_service *s, const char *kind, uint64_t generation, char out[RUNNER_PATH_MAX]);
 void runner_folder_remove(const struct runner_service *s, uint64_t generation);
 /* The environment of a service's processes, or of its build (without account and secrets). NULL: no memory. */

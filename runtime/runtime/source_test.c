@@ -160,7 +160,7 @@ static void sources(void **state)
     assert_string_equal(test_metadata(&f, "error"), "");
     test_runtime(&f, DELETE, test_of(&f, "one"), GRPC_OK, NULL);
     struct world_stat stat;
-    assert_int_equal(world_stat(sim_node(f.system.sim, "runtime"), "data/runtime/work/micro/one-latest", &stat), 0);
+    assert_int_equal(world_stat(sim_node(f.system.sim, "runtime"), "data/runtime/builds/micro/one-latest", &stat), 0);
     assert_false(stat.exists);
     text_deinit(&tar);
     text_deinit(&rubbish);
