@@ -364,7 +364,20 @@ int world_sqlite_error(sqlite3 *db, struct error *err, const char *doing)
     return error_set(err, code ? code : ERROR_IO, "%s: %s", doing, sqlite3_errmsg(db));
 }
 
-static int configure(sqlite3 *db)
+/* After the first page was made or read: only then is the size known. */
+static int set_log_size(sqlite3 *db)
+{
+    sqlite3_stmt *s = NULL;
+    int code = sqlite3_prepare_v2(db, "PRAGMA page_size", -1, &s, NULL);
+    if (code == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW)
+        code = sqlite3_wal_autocheckpoint(db, WORLD_SQLITE_LOG / sqlite3_column_int(s, 0));
+    else if (code == SQLITE_OK)
+        code = sqlite3_errcode(db);
+    sqlite3_finalize(s);
+    return code;
+}
+
+static int configure(sqlite3 *db, int page_size)
 {
     /* Locking mode first: entering WAL in exclusive mode is what makes shared memory unnecessary. */
     static const char setup[] = "PRAGMA locking_mode=EXCLUSIVE;"
@@ -379,7 +392,14 @@ static int configure(sqlite3 *db)
      * otherwise, which costs several times the query itself. */
     if (code == SQLITE_OK)
         code = sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_QPSG, 1, (int *)NULL);
-    return code == SQLITE_OK ? sqlite3_exec(db, setup, NULL, NULL, NULL) : code;
+    if (code == SQLITE_OK && page_size) {
+        char wanted[48];
+        snprintf(wanted, sizeof(wanted), "PRAGMA page_size=%d", page_size);
+        code = sqlite3_exec(db, wanted, NULL, NULL, NULL);
+    }
+    if (code == SQLITE_OK)
+        code = sqlite3_exec(db, setup, NULL, NULL, NULL);
+    return code == SQLITE_OK ? set_log_size(db) : code;
 }
 
 /* A database another process has is refused at once, not at the first write. */
@@ -389,6 +409,11 @@ static int take(sqlite3 *db)
 }
 
 int world_sqlite_open(struct world *w, const char *path, sqlite3 **out, struct error *err)
+{
+    return world_sqlite_open_paged(w, path, 0, out, err);
+}
+
+int world_sqlite_open_paged(struct world *w, const char *path, int page_size, sqlite3 **out, struct error *err)
 {
     const char *vfs = NULL;
     *out = NULL;
@@ -405,7 +430,7 @@ int world_sqlite_open(struct world *w, const char *path, sqlite3 **out, struct e
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
     int result = sqlite3_open_v2(path, &db, flags, vfs);
     if (result == SQLITE_OK)
-        result = configure(db);
+        result = configure(db, page_size);
     if (result == SQLITE_OK)
         result = take(db);
     if (result == SQLITE_OK) {
@@ -419,6 +444,11 @@ int world_sqlite_open(struct world *w, const char *path, sqlite3 **out, struct e
         error_set(err, code, "cannot open database %s: %s", path, db ? sqlite3_errmsg(db) : "out of memory");
     world_sqlite_close(db);
     return code;
+}
+
+void world_sqlite_shrink(sqlite3 *db)
+{
+    (void)sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 }
 
 void world_sqlite_close(sqlite3 *db)

@@ -295,10 +295,35 @@ static void test_deterministic(void **state)
 #test ", sim", test, fixture_sim, fixture_end, NULL                                                            \
     }
 
+static void test_pages_and_log(void **state)
+{
+    const struct fixture *f = *state;
+    const char *path = fixture_path(f, "paged"), *log = fixture_path(f, "paged-wal");
+    struct world_stat stat;
+    sqlite3 *db;
+    assert_int_equal(world_sqlite_open_paged(f->world, path, 1024, &db, NULL), 0);
+    check_pragma(db, "PRAGMA page_size", "1024");
+    check_pragma(db, "PRAGMA wal_autocheckpoint", "16384");
+    run_sql(db, "CREATE TABLE t(a INTEGER PRIMARY KEY, b BLOB)");
+    run_sql(db, "INSERT INTO t VALUES (1, zeroblob(100000))");
+    assert_int_equal(world_stat(f->world, log, &stat), 0);
+    assert_true(stat.size > 100000);
+    world_sqlite_shrink(db);
+    assert_int_equal(world_stat(f->world, log, &stat), 0);
+    assert_int_equal(stat.size, 0);
+    world_sqlite_close(db);
+    db = open_database(f->world, path); /* one that is there keeps its size */
+    check_pragma(db, "PRAGMA page_size", "1024");
+    check_pragma(db, "PRAGMA wal_autocheckpoint", "16384");
+    check_pragma(db, "SELECT length(b) FROM t", "100000");
+    world_sqlite_close(db);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         BOTH(test_basics),
+        BOTH(test_pages_and_log),
         {"test_crashes", test_crashes, NULL, NULL, NULL},
         {"test_crash_in_the_middle", test_crash_in_the_middle, NULL, NULL, NULL},
         {"test_unsynced_loses", test_unsynced_loses, NULL, NULL, NULL},

@@ -313,6 +313,42 @@ static void watching_and_listing_fit(void **state)
     }
 }
 
+/* A watch tells of its own domain only, and nobody watches a domain that is not his. */
+static void watchers_hear_their_domain(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct test_stream tenant, here, theirs, all;
+    begin(&f, 9);
+    struct sim_system *s = &f.system;
+    const char *watch = "/registry.Registry/Watch", *put = "/registry.Registry/Register";
+    const char *stranger = sim_system_token(s, &f.arena, "s", "user", "tenant", "admin");
+    test_stream_open(&tenant, s, "registry", watch, stranger, "{\"options\":{\"domain\":\"tenant\"}}");
+    test_stream_open(&here, s, "registry", watch, f.token, "{}");
+    test_stream_open(&theirs, s, "registry", watch, stranger, "{}");
+    test_stream_open(&all, s, "registry", watch, stranger, "{\"options\":{\"domain\":\"*\"}}");
+    test_stream_wait(&theirs, 0);
+    test_stream_wait(&all, 0);
+    assert_int_equal(theirs.status, GRPC_PERMISSION_DENIED);
+    assert_int_equal(all.status, GRPC_PERMISSION_DENIED);
+    test_expect(s, "registry", put, f.token, "{\"name\":\"ours\",\"nodes\":[{\"id\":\"o-1\",\"address\":\"h:1\"}]}",
+                GRPC_OK, NULL);
+    test_expect(s, "registry", put, stranger,
+                "{\"name\":\"foreign\",\"nodes\":[{\"id\":\"f-1\",\"address\":\"h:2\"}],"
+                "\"options\":{\"domain\":\"tenant\"}}",
+                GRPC_OK, NULL);
+    sim_run_for(s->sim, (uint64_t)SECOND);
+    assert_non_null(strstr(text_string(&tenant.lines), "\"foreign\""));
+    assert_null(strstr(text_string(&tenant.lines), "\"ours\""));
+    assert_non_null(strstr(text_string(&here.lines), "\"ours\""));
+    assert_null(strstr(text_string(&here.lines), "\"foreign\""));
+    test_stream_close(&tenant);
+    test_stream_close(&here);
+    test_stream_close(&theirs);
+    test_stream_close(&all);
+    end(&f);
+}
+
 /* A watcher that pauses hears everything later, up to a limit; then it is let go, the others are not. */
 static void slow_watchers(void **state)
 {
@@ -377,11 +413,17 @@ int main(void)
 {
     log_set_level(LOG_OFF);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lookups),          cmocka_unit_test(access_rules),
-        cmocka_unit_test(silent_death),     cmocka_unit_test(heartbeats),
-        cmocka_unit_test(orderly_stop),     cmocka_unit_test(quick_restart),
-        cmocka_unit_test(registry_restart), cmocka_unit_test(watching_and_listing_fit),
-        cmocka_unit_test(slow_watchers),    cmocka_unit_test(revisions_grow_over_restarts),
+        cmocka_unit_test(lookups),
+        cmocka_unit_test(access_rules),
+        cmocka_unit_test(silent_death),
+        cmocka_unit_test(heartbeats),
+        cmocka_unit_test(orderly_stop),
+        cmocka_unit_test(quick_restart),
+        cmocka_unit_test(registry_restart),
+        cmocka_unit_test(watching_and_listing_fit),
+        cmocka_unit_test(slow_watchers),
+        cmocka_unit_test(revisions_grow_over_restarts),
+        cmocka_unit_test(watchers_hear_their_domain),
     };
     int failed = cmocka_run_group_tests_name("registry", tests, NULL, NULL);
     micro_pool_free();

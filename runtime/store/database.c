@@ -11,6 +11,7 @@
 #define SCHEMA_VERSION  3
 #define REVISIONS_AHEAD 1000  /* the counter is written once for so many */
 #define CACHE_KIB       16384 /* pages SQLite keeps, as far as there are any */
+#define PAGE_SIZE       1024  /* bytes: most records are small, and keys of one commit lie apart */
 
 #define RANGE                                                                                                          \
     " FROM records WHERE db = ?1 AND tbl = ?2 AND key >= ?3 AND key < ?4 AND (expires = 0 OR expires > ?5)"            \
@@ -137,7 +138,7 @@ int store_open(struct world *w, const char *path, struct store_database **out, s
     struct store_database *d = calloc(1, sizeof *d);
     if (!d)
         return error_set(err, ERROR_MEMORY, "out of memory");
-    int rc = world_sqlite_open(w, path, &d->db, err);
+    int rc = world_sqlite_open_paged(w, path, PAGE_SIZE, &d->db, err);
     if (rc == 0)
         rc = set_up(d, path, err);
     if (rc) {
@@ -328,9 +329,11 @@ int store_commit(struct store_database *d, struct error *err)
     return 0;
 }
 
-/* Another number each time: a transaction that changes nothing asks nothing of the disk. */
+/* Another number each time: a transaction that changes nothing asks nothing of the disk. A disk may be full of our own
+ * log. */
 int store_probe(struct store_database *d, struct error *err)
 {
+    world_sqlite_shrink(d->db);
     int rc = store_begin(d, err);
     if (rc)
         return rc;

@@ -500,6 +500,37 @@ static void full_disk(void **state)
     end(&f);
 }
 
+/* One record rewritten over and over, on a disk its pages have their place on: what fills it is the log, whose room
+ * comes back. */
+static void full_of_its_own_log(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, 12);
+    char value[40001] = "";
+    memset(value, 'A', sizeof value - 1);
+    put(&f, "k", value);
+    assert_int_equal(sim_terminate(f.system.sim, "store"), 0);
+    sim_run_for(f.system.sim, (uint64_t)SECOND);
+    start_again(&f);
+    sim_disk(f.system.sim, "store", &(struct sim_disk_faults){.space = 1 << 20});
+    int written = 0, status = GRPC_OK;
+    for (; written < 100 && status == GRPC_OK; written++) {
+        memset(value, 'A' + written % 26, sizeof value - 1); /* pages that stay as they are are not written */
+        status = call(&f, "Write", arena_printf(&f.arena, "{\"record\":{\"key\":\"k\",\"value\":\"%s\"}}", value), NULL,
+                      NULL);
+    }
+    assert_in_range(written, 10, 60);
+    assert_string_not_equal(health(&f), "ok");
+    sim_run_for(f.system.sim, (uint64_t)(2 * SECOND));
+    assert_string_equal(health(&f), "ok");
+    for (int i = 0; i < 5; i++) {
+        memset(value, 'a' + i, sizeof value - 1);
+        put(&f, "k", value);
+    }
+    end(&f);
+}
+
 /* The n-th disk operation fails, for every n of a write: it is refused or done, never half, and the next one works. */
 static void every_disk_operation_fails(void **state)
 {
@@ -557,6 +588,7 @@ int main(void)
         cmocka_unit_test(lists),
         cmocka_unit_test(acknowledged_writes_survive),
         cmocka_unit_test(full_disk),
+        cmocka_unit_test(full_of_its_own_log),
         cmocka_unit_test(every_disk_operation_fails),
         cmocka_unit_test(unusable_file),
     };
