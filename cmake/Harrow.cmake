@@ -1,4 +1,4 @@
-# How every room of the house is built: one set of flags, and three verbs.
+# How every room of the house is built: one set of flags, and its verbs.
 #
 #   harrow_library(NAME  SOURCES a.c b.c  LINK other ...)
 #   harrow_program(NAME  SOURCES main.c   LINK library ...)
@@ -6,6 +6,14 @@
 #   harrow_fuzz(NAME     SOURCES x_fuzz.c LINK library ... [CORPUS folder] [SECONDS n] [MAX_LEN n])
 #                        a libFuzzer target (HARROW_FUZZ), run over its corpus and then for n seconds by ctest;
 #                        with HARROW_AFL the same source as an AFL++ persistent target, for afl-fuzz to run
+#   harrow_campaign(NAME SOURCES x_target.c LINK library ...)
+#                        a source that defines `const struct fuzz_target fuzz_target` (fuzz/loop/target.h), as a program
+#                        of the engine the build is for: our own loop (HARROW_COVER), libFuzzer (HARROW_FUZZ) or
+#                        AFL++ (HARROW_AFL), all over the same corpus files: bin/NAME, bin/NAME_libfuzzer, bin/NAME_afl;
+#                        nothing otherwise
+#
+# HARROW_COVER (clang) builds everything with edge counters and without the callbacks for comparisons that cost
+# libFuzzer's builds half their speed. Programs then count their coverage and can share it: fuzz/cover/shared.h.
 
 set(CMAKE_C_STANDARD 17)
 set(CMAKE_C_STANDARD_REQUIRED ON)
@@ -41,6 +49,12 @@ endif()
 if(HARROW_FUZZ)
   target_compile_options(harrow_hardening INTERFACE -fsanitize=fuzzer-no-link)
 endif()
+# A target with the property is not counted: what fuzzes should not see itself.
+option(HARROW_COVER "Count edges in every program (clang only)" OFF)
+if(HARROW_COVER)
+  target_compile_options(harrow_hardening INTERFACE
+    $<$<NOT:$<BOOL:$<TARGET_PROPERTY:HARROW_NO_COVER>>>:-fsanitize-coverage=inline-8bit-counters,pc-table>)
+endif()
 target_link_libraries(harrow_flags INTERFACE harrow_hardening)
 
 function(harrow_library name)
@@ -50,11 +64,19 @@ function(harrow_library name)
   target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
 endfunction()
 
+# The callbacks of the edge counters, which the compiler expects of somebody (fuzz/cover/cover_hooks.c).
+function(harrow_count name)
+  if(HARROW_COVER)
+    target_sources(${name} PRIVATE $<TARGET_OBJECTS:cover_hooks>)
+  endif()
+endfunction()
+
 function(harrow_program name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINK")
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE harrow_flags ${arg_LINK})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+  harrow_count(${name})
   # Coverage callbacks come with a sanitizer's runtime or with libFuzzer's: without either only the targets can link.
   if(HARROW_FUZZ AND HARROW_SANITIZE STREQUAL "")
     set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL TRUE)
@@ -68,6 +90,7 @@ function(harrow_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SOURCES;LINK;ARGS")
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE harrow_flags ${arg_LINK} PkgConfig::CMOCKA)
+  harrow_count(${name})
   add_test(NAME ${name} COMMAND ${name} ${arg_ARGS} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 60)
@@ -104,4 +127,24 @@ function(harrow_fuzz name)
     COMMAND ${name} -seed=1 -max_total_time=${arg_SECONDS} -timeout=10 -rss_limit_mb=2048 -max_len=${arg_MAX_LEN}
       -print_final_stats=1 -artifact_prefix=${CMAKE_CURRENT_BINARY_DIR}/ ${folders})
   set_tests_properties(${name} PROPERTIES TIMEOUT 120 LABELS fuzz)
+endfunction()
+
+function(harrow_campaign name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINK")
+  set(loop ${CMAKE_SOURCE_DIR}/fuzz/loop)
+  if(HARROW_FUZZ)
+    set(name ${name}_libfuzzer)
+    add_executable(${name} ${arg_SOURCES} ${loop}/libfuzzer.c)
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  elseif(HARROW_AFL)
+    set(name ${name}_afl)
+    add_executable(${name} ${arg_SOURCES} ${loop}/afl_main.c)
+  elseif(HARROW_COVER)
+    add_executable(${name} ${arg_SOURCES} ${loop}/campaign_main.c)
+    harrow_count(${name})
+  else()
+    return()
+  endif()
+  target_link_libraries(${name} PRIVATE fuzz ${arg_LINK} harrow_flags)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 endfunction()

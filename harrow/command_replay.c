@@ -82,6 +82,22 @@ static bool is_stream(const char *path)
     return len >= sizeof ending - 1 && strcmp(path + len - (sizeof ending - 1), ending) == 0;
 }
 
+/* A finding's script has it in a comment. */
+static int script_replay(struct bytes content, const char *name, struct text *out, struct error *err)
+{
+    static const char mark[] = "# replay: ";
+    for (size_t at = 0; at < content.len;) {
+        const uint8_t *line = content.data + at, *end = memchr(line, '\n', content.len - at);
+        size_t len = end != NULL ? (size_t)(end - line) : content.len - at;
+        if (len >= sizeof mark - 1 && memcmp(line, mark, sizeof mark - 1) == 0) {
+            text_add(out, line + sizeof mark - 1, len - (sizeof mark - 1));
+            return 0;
+        }
+        at += len + 1;
+    }
+    return error_set_at(err, ERROR_SYNTAX, name, 1, 1, "no line \"%sCOMMAND\" in it, as a finding's file has", mark);
+}
+
 static int read_command(struct world *w, const char *path, struct text *out, struct error *err)
 {
     struct world_stat stat = {0};
@@ -93,15 +109,7 @@ static int read_command(struct world *w, const char *path, struct text *out, str
     if (code == 0 && is_stream(text_string(&file))) {
         code = find_replay(text_bytes(&content), text_string(&file), out, err);
     } else if (code == 0) {
-        /* A finding's own file says which command sends it. */
-        struct document *d = NULL;
-        const char *command = NULL;
-        code = document_parse_json(text_bytes(&content), path, &d, err);
-        if (code == 0)
-            code = node_need_text(document_root(d), "replay", &command, err);
-        if (code == 0)
-            text_puts(out, command);
-        document_free(d);
+        code = script_replay(text_bytes(&content), path, out, err);
     }
     text_deinit(&content);
     text_deinit(&file);
@@ -166,7 +174,7 @@ const struct command command_replay = {
         "RUN is a run's folder or results.jsonl: its first failure or finding (or number N) is run again with its\n"
         "seed. FINDING is a file of a run's findings folder.",
     .examples = "  harrow replay harrow-out/2026-11-21T06-46-51-123Z\n"
-                "  harrow replay harrow-out/2026-11-21T06-46-51-123Z/findings/1.json --print\n",
+                "  harrow replay harrow-out/2026-11-21T06-46-51-123Z/findings/1.case --print\n",
     .options = options,
     .run = run,
 };

@@ -1,14 +1,13 @@
 /* The sim driver: the same components as nodes of one simulation in this process, in virtual time, from one seed. The
- * harness is a node as well. This driver plays the supervisor: what dies is started again after a moment, as
+ * harness is a node as well, and plays the supervisor (sim_micro.h): what dies is started again after a moment, as
  * `micro server` does. */
 #include "base/log.h"
 #include "base/units.h"
 #include "harrow/log_ring.h"
-#include "harrow/sim_keys.h"
 #include "harrow/system.h"
 #include "runtime/component.h"
+#include "runtime/server/sim_keys.h"
 #include "runtime/server/sim_micro.h"
-#include "runtime/service/service.h"
 #include "world/sim.h"
 
 #include <stdlib.h>
@@ -16,17 +15,12 @@
 
 #define HARNESS_NODE  "harrow"
 #define RESTART_AFTER (100 * MILLISECOND)
-#define TOKEN_SECONDS ((int64_t)365 * 24 * 3600)
-#define ARGUMENTS_MAX 48
 #define POLL_EVERY    (100 * MILLISECOND) /* virtual */
 #define STOPS_WITHIN  (10 * SECOND)
 
 struct part {
     struct simulated *owner;
-    const char *name, *program;
-    const char **argv;
-    int argc;
-    struct world_timer restart;
+    const char *name;
     bool paused, cut;
 };
 
@@ -36,8 +30,8 @@ struct simulated {
     struct world_timer poll; /* looks at the real world now and then, for Ctrl-C */
     struct part *nodes;
     size_t node_count;
+    struct sim_micro *micro;
     struct log_ring log;
-    struct text peers;
 };
 
 static int out_of_memory(struct error *err)
@@ -78,12 +72,13 @@ static int sim_prepare(struct system *s, struct error *err)
     struct simulated *p = calloc(1, sizeof *p);
     if (p == NULL)
         return out_of_memory(err);
+    component_use_all();
     p->system = s;
     s->state = p;
     s->values.port = MICRO_BASE_PORT;
     p->sim = sim_new(&(struct sim_options){.seed = s->run->seed});
     struct world *w = p->sim != NULL ? sim_node(p->sim, HARNESS_NODE) : NULL;
-    if (w == NULL || component_register_all(p->sim) != 0)
+    if (w == NULL)
         return out_of_memory(err);
     s->target.world = w;
     world_timer_init(&p->poll, w, poll_real_world, p);
@@ -98,94 +93,6 @@ static int sim_prepare(struct system *s, struct error *err)
     if (log == NULL)
         return out_of_memory(err);
     return world_file_open(s->run->world, log, WORLD_WRITE | WORLD_CREATE, &p->log.file, err);
-}
-
-/* A component's access token, signed with the simulation's key. */
-static const char *make_token(struct system *s, const char *component, struct error *err)
-{
-    static const char *const scopes[] = {"service", NULL};
-    struct micro_claims claims = {.subject = component,
-                                  .type = "service",
-                                  .issuer = MICRO_NAMESPACE,
-                                  .name = component,
-                                  .scopes = scopes,
-                                  .expires = world_wall(s->target.world) / SECOND + TOKEN_SECONDS};
-    struct text token = TEXT_INIT;
-    const char *copy = NULL;
-    if (micro_token_sign(sim_private_key, &claims, &token, err) == 0)
-        copy = arena_string(&s->arena, text_string(&token));
-    text_deinit(&token);
-    return copy;
-}
-
-static int part_arguments(struct simulated *p, struct part *n, const struct manifest_component *c, struct error *err)
-{
-    struct system *s = p->system;
-    const char *token = make_token(s, n->name, err);
-    n->argv = ARENA_NEW_N(&s->arena, const char *, ARGUMENTS_MAX);
-    if (token == NULL)
-        return err != NULL && err->code != 0 ? err->code : out_of_memory(err);
-    if (n->argv == NULL)
-        return out_of_memory(err);
-    const struct component *component = component_find(n->program); /* address_by_node() saw that there is one */
-    const char *address = arena_printf(&s->arena, "0.0.0.0:%d", MICRO_BASE_PORT + component->port_offset);
-    const char *const fixed[] = {"micro",
-                                 n->program,
-                                 "--data-dir",
-                                 "/data",
-                                 "--address",
-                                 address,
-                                 "--peers",
-                                 text_string(&p->peers),
-                                 "--auth-public-key",
-                                 sim_public_key,
-                                 "--auth-token",
-                                 token};
-    for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
-        n->argv[n->argc++] = fixed[i];
-    if (strcmp(n->program, "auth") == 0) {
-        const char *const auth[] = {"--auth-private-key", sim_private_key, "--admin-secret", s->values.secret};
-        for (size_t i = 0; i < sizeof auth / sizeof auth[0]; i++)
-            n->argv[n->argc++] = auth[i];
-    }
-    for (size_t i = 0; c->arguments[i] != NULL; i++) {
-        if (n->argc + 1 >= ARGUMENTS_MAX)
-            return error_set_at(err, ERROR_LIMIT, s->manifest->path, c->line, c->column, "too many arguments");
-        int code = manifest_expand(c->arguments[i], &s->values, &s->arena, &n->argv[n->argc++], err);
-        if (code != 0)
-            return code;
-    }
-    return address != NULL ? 0 : out_of_memory(err);
-}
-
-static int part_start(struct part *n, struct error *err)
-{
-    return sim_start(n->owner->sim, n->name, "micro", n->argc, n->argv, err);
-}
-
-static void part_restart(void *arg)
-{
-    struct part *n = arg;
-    struct error err = ERROR_INIT;
-    if (sim_running(n->owner->sim, n->name))
-        return;
-    if (part_start(n, &err) != 0) {
-        struct text line = TEXT_INIT;
-        text_printf(&line, "%s cannot be started again: ", n->name);
-        error_format(&err, &line);
-        log_ring_add(&n->owner->log, text_bytes(&line));
-        text_deinit(&line);
-        world_timer_start(&n->restart, RESTART_AFTER);
-    }
-    error_clear(&err);
-}
-
-/* Where its gRPC server listens: the gateway's is not at its own port. */
-static int grpc_port(const struct component *c)
-{
-    char address[SIM_MICRO_ADDRESS_MAX];
-    sim_micro_address(c->name, address);
-    return atoi(strrchr(address, ':') + 1);
 }
 
 /* In simulation a component's host is its node: "127.0.0.1" in an address of the manifest becomes the node's name. */
@@ -203,7 +110,7 @@ static int address_by_node(struct system *s, struct error *err)
                                 "component %s: there is no program \"%s\" to simulate", c->name, from->program);
         int port = MICRO_BASE_PORT + component->port_offset;
         if (c->address != NULL)
-            c->address = arena_printf(&s->arena, "%s:%d", c->name, grpc_port(component));
+            c->address = arena_printf(&s->arena, "%s:%d", c->name, sim_micro_port(component));
         if (c->http != NULL) {
             c->http = arena_printf(&s->arena, "http://%s:%d", c->name, port);
             s->target.gateway = c->http;
@@ -215,68 +122,60 @@ static int address_by_node(struct system *s, struct error *err)
     return 0;
 }
 
-/* Whether "name=address,name=address" has the name. */
-static bool names_peer(const char *peers, const char *name)
+/* The node's name and what the manifest adds to its command line. */
+static int arguments_of(struct system *s, const struct manifest_component *c, const char *const **out,
+                        struct error *err)
 {
-    size_t len = strlen(name);
-    for (const char *p = peers; p != NULL; p = strchr(p, ',') != NULL ? strchr(p, ',') + 1 : NULL)
-        if (strncmp(p, name, len) == 0 && p[len] == '=')
-            return true;
-    return false;
+    const char *const *given = NULL;
+    size_t count = 0;
+    int code = manifest_expand_list(c->arguments, &s->values, &s->arena, &given, err);
+    if (code != 0)
+        return code;
+    while (given[count] != NULL)
+        count++;
+    const char **list = ARENA_NEW_N(&s->arena, const char *, count + 2);
+    if (list == NULL)
+        return out_of_memory(err);
+    list[0] = c->name;
+    memcpy(list + 1, given, count * sizeof *given);
+    *out = list;
+    return 0;
 }
 
-static bool runs_program(const struct system *s, const char *program)
-{
-    for (size_t i = 0; i < s->target.component_count; i++) {
-        const struct manifest_component *c = manifest_find(s->manifest, s->components[i].name);
-        if (c->program != NULL && strcmp(c->program, program) == 0)
-            return true;
-    }
-    return false;
-}
-
-static int start_nodes(struct system *s, const char *more_peers, struct error *err)
+static int start_nodes(struct system *s, const char *peers, struct error *err)
 {
     struct simulated *p = s->state;
-    const struct manifest *m = s->manifest;
     int code = system_expand(s, err);
     if (code == 0)
         code = address_by_node(s, err);
     if (code != 0)
         return code;
-    if (more_peers != NULL && more_peers[0] != '\0')
-        text_printf(&p->peers, "%s,", more_peers);
-    for (size_t i = 0; i < m->component_count; i++) {
-        const char *program = m->components[i].program;
-        const struct component *component = program != NULL ? component_find(program) : NULL;
-        if (component != NULL && !names_peer(more_peers, m->components[i].name))
-            text_printf(&p->peers, "%s=%s:%d,", m->components[i].name, m->components[i].name, grpc_port(component));
-    }
-    if (!runs_program(s, "auth")) /* nobody will tell the access rules: a component alone has its own checks only */
-        text_puts(&p->peers, "policy=none,");
-    if (!text_ok(&p->peers))
+    size_t count = s->target.component_count;
+    const char **names = ARENA_NEW_N(&s->arena, const char *, count + 1);
+    const char **programs = ARENA_NEW_N(&s->arena, const char *, count + 1);
+    const char *const **arguments = ARENA_NEW_N(&s->arena, const char *const *, count + 1);
+    p->nodes = calloc(count + 1, sizeof *p->nodes);
+    if (names == NULL || programs == NULL || arguments == NULL || p->nodes == NULL)
         return out_of_memory(err);
-    if (p->peers.len > 0)
-        text_truncate(&p->peers, p->peers.len - 1);
-    p->nodes = calloc(s->target.component_count, sizeof *p->nodes);
-    if (p->nodes == NULL)
-        return out_of_memory(err);
-    for (size_t i = 0; i < s->target.component_count; i++) {
-        const struct manifest_component *c = manifest_find(m, s->components[i].name);
-        struct part *n = &p->nodes[p->node_count++];
-        n->owner = p;
-        n->name = c->name;
-        n->program = c->program;
-        world_timer_init(&n->restart, s->target.world, part_restart, n);
-        code = part_arguments(p, n, c, err);
-        if (code == 0)
-            code = part_start(n, err);
-        if (code != 0) {
-            error_wrap(err, "component %s", c->name);
-            return code;
-        }
+    for (; p->node_count < count; p->node_count++) {
+        size_t i = p->node_count;
+        const struct manifest_component *c = manifest_find(s->manifest, s->components[i].name);
+        p->nodes[i] = (struct part){.owner = p, .name = c->name};
+        names[i] = c->name;
+        programs[i] = c->program;
+        if ((code = arguments_of(s, c, &arguments[i], err)) != 0)
+            return error_wrap(err, "component %s", c->name);
     }
-    return 0;
+    const struct sim_micro_options options = {.private_key = sim_private_key,
+                                              .public_key = sim_public_key,
+                                              .admin_secret = s->values.secret,
+                                              .components = programs,
+                                              .nodes = names,
+                                              .arguments = arguments,
+                                              .peers = peers,
+                                              .restart_after = RESTART_AFTER};
+    code = sim_micro_new(p->sim, HARNESS_NODE, &options, &p->micro, err);
+    return code == 0 ? sim_micro_start_all(p->micro, err) : code;
 }
 
 static int sim_driver_start(struct system *s, struct error *err)
@@ -304,8 +203,7 @@ static uint64_t real_now(void *arg)
 static void sim_stop(struct system *s)
 {
     struct simulated *p = s->state;
-    for (size_t i = 0; i < p->node_count; i++)
-        world_timer_stop(&p->nodes[i].restart);
+    sim_micro_free(p->micro);
     if (p->sim != NULL) {
         world_timer_stop(&p->poll);
         for (size_t i = 0; i < p->node_count; i++)
@@ -321,7 +219,6 @@ static void sim_stop(struct system *s)
     }
     log_set_sink(NULL, NULL);
     log_ring_deinit(&p->log);
-    text_deinit(&p->peers);
     free(p->nodes);
     free(p);
     s->state = NULL;
@@ -400,7 +297,7 @@ static int sim_act(struct target *t, const char *component, enum target_action a
         return code;
     case TARGET_START:
         return sim_running(sim, n->name) ? error_set(err, ERROR_EXISTS, "%s is running", component)
-                                         : part_start(n, err);
+                                         : sim_micro_start_one(n->owner->micro, n->name, err);
     case TARGET_PARTITION:
     case TARGET_HEAL:
         part_cut(n, action == TARGET_PARTITION);
@@ -408,9 +305,9 @@ static int sim_act(struct target *t, const char *component, enum target_action a
     case TARGET_ACTION_COUNT:
         return error_set(err, ERROR_UNSUPPORTED, "the sim driver has no such lever");
     }
-    if (code != 0)
-        return error_set(err, code, "cannot %s %s: %s", target_action_name(action), component, error_code_name(code));
-    return world_timer_start(&n->restart, RESTART_AFTER);
+    return code == 0
+               ? 0
+               : error_set(err, code, "cannot %s %s: %s", target_action_name(action), component, error_code_name(code));
 }
 
 static bool sim_alive(struct target *t, const char *component)

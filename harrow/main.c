@@ -26,7 +26,7 @@ int main(int argc, char **argv)
         .examples = "  harrow run systems/micro.yaml                    everything, ending in a report\n"
                     "  harrow chaos systems/micro.yaml -d sim -s 42     one seed of chaos, in virtual time\n"
                     "  harrow fuzz systems/micro.yaml --only store      the store's methods only\n"
-                    "  harrow replay harrow-out/RUN/findings/1.json     one finding again\n",
+                    "  harrow replay harrow-out/RUN/findings/1.case     one finding again\n",
         .options = no_options,
         .children = commands,
         .exit_codes = HARROW_EXIT_CODES,

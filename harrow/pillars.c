@@ -149,7 +149,7 @@ static uint64_t real_now(void *arg)
     return world_now(arg);
 }
 
-/* What stands before "--input FILE" or "--seed S --number N". The filter belongs to it: numbers count its methods. */
+/* What stands before "--input FILE". */
 static const char *fuzz_replay(struct run *r, const char *filter)
 {
     struct text line = TEXT_INIT;

@@ -256,9 +256,17 @@ static void on_deadline(void *arg)
 
 /* ---- sending ---------------------------------------------------------------------------------------------------- */
 
-static int buffer_message(struct rpc_stream *s, struct bytes message)
+/* Marks, in the buffer's lengths, what goes without a message's prefix. */
+#define BUFFER_RAW (UINT64_C(1) << 63)
+
+static int wire_send(struct grpc_stream *wire, struct bytes data, bool raw)
 {
-    uint64_t len = message.len;
+    return raw ? grpc_stream_send_raw(wire, data) : grpc_stream_send_message(wire, data);
+}
+
+static int buffer_message(struct rpc_stream *s, struct bytes message, bool raw)
+{
+    uint64_t len = message.len | (raw ? BUFFER_RAW : 0);
     if (!text_reserve(&s->buffer, sizeof len + message.len)) {
         s->buffer.failed = false; /* what it holds is whole; only this message is not taken */
         return ERROR_MEMORY;
@@ -286,8 +294,9 @@ static int send_all(struct rpc_stream *s)
         uint64_t len;
         memcpy(&len, s->buffer.data + at, sizeof len);
         at += sizeof len;
-        rc = grpc_stream_send_message(s->wire, BYTES(s->buffer.data + at, (size_t)len));
-        at += (size_t)len;
+        size_t n = (size_t)(len & ~BUFFER_RAW);
+        rc = wire_send(s->wire, BYTES(s->buffer.data + at, n), (len & BUFFER_RAW) != 0);
+        at += n;
     }
     if (rc == 0 && s->half_closed)
         rc = grpc_stream_half_close(s->wire);
@@ -341,7 +350,7 @@ void stream_begin(struct rpc_stream *s, struct channel_connection *connection)
     rpc_link_schedule(&connection->link);
 }
 
-int rpc_stream_send(struct rpc_stream *s, struct bytes message)
+static int stream_send(struct rpc_stream *s, struct bytes message, bool raw)
 {
     if (s->state >= STREAM_ENDING || s->cancel)
         return ERROR_CLOSED;
@@ -350,7 +359,7 @@ int rpc_stream_send(struct rpc_stream *s, struct bytes message)
     if (message.len > s->channel->settings.message_max)
         return ERROR_LIMIT;
     if (!s->committed) {
-        int rc = buffer_message(s, message);
+        int rc = buffer_message(s, message, raw);
         if (rc)
             return rc;
         if (s->wire && s->buffer.len > RPC_RETRY_BUFFER_MAX)
@@ -360,11 +369,21 @@ int rpc_stream_send(struct rpc_stream *s, struct bytes message)
         s->was_busy = true;
     if (!s->wire)
         return 0;
-    int rc = grpc_stream_send_message(s->wire, message);
+    int rc = wire_send(s->wire, message, raw);
     if (grpc_stream_queued(s->wire) > GRPC_WRITE_HIGH)
         s->was_busy = true;
     rpc_link_schedule(&s->connection->link);
     return rc;
+}
+
+int rpc_stream_send(struct rpc_stream *s, struct bytes message)
+{
+    return stream_send(s, message, false);
+}
+
+int rpc_stream_send_raw(struct rpc_stream *s, struct bytes data)
+{
+    return stream_send(s, data, true);
 }
 
 int rpc_stream_half_close(struct rpc_stream *s)

@@ -23,6 +23,10 @@ struct http_server_options {
     uint64_t idle_timeout;    /* ns between requests of a connection; 0: 60 s */
     uint32_t connections_max; /* 0: 10,000; above: 503, or cut */
     struct tls_context *tls;
+    /* What the server refuses by itself, before or instead of the handler (400, 408, 413, 414, 431, 501, 503, 505):
+     * the body's type and text. `why` may be "". Both or none; none: "413 Content Too Large: why" as text/plain. */
+    const char *refusal_type;
+    void (*refusal)(int status, const char *why, struct text *body);
 };
 int http_server_new(struct world *w, const struct http_server_options *options,
                     void (*handle)(void *arg, struct http_exchange *x), void *arg, struct http_server **out,
@@ -53,6 +57,9 @@ bool http_gone(const struct http_exchange *x); /* the client went away */
 #define HTTP_QUEUE_MAX ((size_t)64 << 20)
 size_t http_queued(const struct http_exchange *x);
 void http_on_drained(struct http_exchange *x, void (*drained)(void *arg), void *arg);
+/* Once, when the exchange ends however it ends, just before it is freed: `status` is what was answered (101: upgraded),
+ * 0 when the client went away before that. */
+void http_on_end(struct http_exchange *x, void (*ended)(void *arg, int status), void *arg);
 void http_set_user(struct http_exchange *x, void *user);
 void *http_user(const struct http_exchange *x);
 

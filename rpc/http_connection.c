@@ -134,14 +134,18 @@ void http_connection_refuse(struct http_connection *c, int status, const char *w
         http_exchange_free(c->exchange);
         c->exchange = NULL;
     }
+    const struct http_server_options *o = &c->server->options;
+    const char *type = o->refusal == NULL ? "text/plain; charset=utf-8" : o->refusal_type;
     struct text body = TEXT_INIT;
-    text_printf(&body, "%d %s%s%s\n", status, http1_reason(status), why[0] == 0 ? "" : ": ", why);
+    if (o->refusal != NULL)
+        o->refusal(status, why, &body);
+    else
+        text_printf(&body, "%d %s%s%s\n", status, http1_reason(status), why[0] == 0 ? "" : ": ", why);
     http1_write_response(&c->out, status);
     (void)http1_write_header(&c->out, "Date", bytes_of(http_server_date(c->server)));
     if (status == 503)
         (void)http1_write_header(&c->out, "Retry-After", bytes_of("1"));
-    text_printf(&c->out, "Content-Type: text/plain; charset=utf-8\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
-                body.len);
+    text_printf(&c->out, "Content-Type: %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n", type, body.len);
     text_add(&c->out, body.data, body.len);
     text_deinit(&body);
     c->last = true;

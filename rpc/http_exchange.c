@@ -83,6 +83,8 @@ void http_exchange_free(struct http_exchange *x)
 {
     if (x == NULL)
         return;
+    if (x->ended != NULL)
+        x->ended(x->ended_arg, x->status);
     text_deinit(&x->body);
     text_deinit(&x->headers);
     arena_deinit(&x->arena);
@@ -141,6 +143,12 @@ void http_on_cancel(struct http_exchange *x, void (*cancelled)(void *arg), void 
     x->cancelled_arg = arg;
 }
 
+void http_on_end(struct http_exchange *x, void (*ended)(void *arg, int status), void *arg)
+{
+    x->ended = ended;
+    x->ended_arg = arg;
+}
+
 void http_set_user(struct http_exchange *x, void *user)
 {
     x->user = user;
@@ -189,6 +197,7 @@ static void write_head(struct http_exchange *x, int status, const char *content_
     struct text *out = &x->connection->out;
     bool no_length = status / 100 == 1 || status == 204; /* RFC 9110, 8.6 */
     x->begun = true;
+    x->status = status;
     x->close = x->close || x->connection->server->draining;
     x->bodiless = no_length || status == 304 || bytes_is(x->head.method, "HEAD");
     http1_write_response(out, status);

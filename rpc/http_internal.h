@@ -79,6 +79,9 @@ struct http_exchange {
     void *cancelled_arg;
     void (*drained)(void *arg);
     void *drained_arg;
+    void (*ended)(void *arg, int status);
+    void *ended_arg;
+    int status;    /* of the answer; 0: none has begun */
     bool handed;   /* the handler has it */
     bool begun;    /* the answer's head is written */
     bool chunked;  /* the answer's body is */

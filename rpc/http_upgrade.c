@@ -20,6 +20,7 @@ int http_upgrade(struct http_exchange *x, const char *protocol, const struct htt
     (void)http1_write_header(&c->out, "Upgrade", bytes_of(protocol));
     (void)http1_write_header(&c->out, "Connection", bytes_of("Upgrade"));
     http1_write_end(&c->out);
+    x->status = 101;
     http_exchange_free(x);
     c->raw = r;
     c->exchange = NULL;

@@ -31,11 +31,23 @@ static void end(struct rpc_link *link, int reason, const char *why)
     link->events->ended(link, reason, why);
 }
 
+/* When a server no longer waits for the rest of what is half here: the greeting, a frame, a header block. While we do
+ * not read it is not the client who keeps us waiting. */
+static uint64_t patience_ends(const struct rpc_link *link)
+{
+    uint64_t since = grpc_conn_half_here(link->conn);
+    if (since == UINT64_MAX || link->blocked)
+        return UINT64_MAX;
+    if (since < link->resumed)
+        since = link->resumed;
+    return since + RPC_PATIENCE;
+}
+
 static void rearm(struct rpc_link *link)
 {
-    uint64_t at = grpc_conn_wakeup(link->conn);
-    if (link->server && !link->heard && link->opened + RPC_HANDSHAKE_TIMEOUT < at)
-        at = link->opened + RPC_HANDSHAKE_TIMEOUT;
+    uint64_t at = grpc_conn_wakeup(link->conn), patience = patience_ends(link);
+    if (patience < at)
+        at = patience;
     if (at == UINT64_MAX) {
         world_timer_stop(&link->wakeup);
         return;
@@ -138,8 +150,10 @@ static void on_wakeup(void *arg)
     if (link->over || link->closed)
         return;
     uint64_t now = world_now(link->world);
-    if (link->server && !link->heard && now >= link->opened + RPC_HANDSHAKE_TIMEOUT) {
-        end(link, ERROR_TIMEOUT, "the client connected and said nothing");
+    if (now >= patience_ends(link)) {
+        end(link, ERROR_TIMEOUT,
+            grpc_conn_greeted(link->conn) ? "the client began a frame and did not finish it"
+                                          : "the client connected and did not say what a client says first");
         return;
     }
     enter(link);
@@ -274,7 +288,6 @@ static void on_readable(void *arg, struct bytes data)
     if (link->over)
         return;
     link->now = world_now(link->world);
-    link->heard = true;
     if (link->tls)
         feed_tls(link, data);
     else
@@ -287,6 +300,7 @@ static void on_drained(void *arg)
     if (!link->blocked)
         return;
     link->blocked = false;
+    link->resumed = world_now(link->world);
     if (link->server)
         world_stream_resume(link->stream);
     rpc_link_schedule(link);

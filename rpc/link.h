@@ -22,10 +22,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define RPC_GATHER_MAX        ((size_t)256 << 10)   /* bytes taken from the engine for one write */
-#define RPC_SLICE             ((size_t)4 << 10)     /* bytes read between two looks at what there is to say */
-#define RPC_GATHER_KEEP       ((size_t)32 << 10)    /* a gather buffer above this is not kept while idle */
-#define RPC_HANDSHAKE_TIMEOUT UINT64_C(20000000000) /* ns a server waits for the first bytes of a connection */
+#define RPC_GATHER_MAX  ((size_t)256 << 10) /* bytes taken from the engine for one write */
+#define RPC_SLICE       ((size_t)4 << 10)   /* bytes read between two looks at what there is to say */
+#define RPC_GATHER_KEEP ((size_t)32 << 10)  /* a gather buffer above this is not kept while idle */
+/* ns a server waits for a client's greeting (TLS, preface, the first whole frame), and for the rest of a frame or
+ * header block that has begun. */
+#define RPC_PATIENCE UINT64_C(20000000000)
 
 struct rpc_link;
 struct rpc_link_events {
@@ -49,12 +51,12 @@ struct rpc_link {
     struct text out, plain, cipher;
     uint64_t now;     /* when the last bytes came */
     uint64_t opened;  /* when the link was made */
+    uint64_t resumed; /* when we last began to read again */
     uint64_t written; /* bytes handed to the stream so far */
     int depth;        /* calls of the engine on the stack */
     bool server;
     bool connected; /* stream connected and TLS done */
     bool blocked;   /* the stream's queue is above its high mark */
-    bool heard;     /* the peer said something */
     bool greeted;   /* client: `ready` was told */
     bool close_when_idle;
     bool closed; /* rpc_link_close() was called */

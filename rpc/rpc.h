@@ -212,6 +212,8 @@ struct rpc_stream_events {
 int rpc_stream_open(struct rpc_channel *c, const struct rpc_request *request, const struct rpc_stream_events *events,
                     void *arg, struct rpc_stream **out, struct error *err);
 int rpc_stream_send(struct rpc_stream *s, struct bytes message); /* copied */
+/* Bytes of the request as they are, without a message's prefix: for who breaks the framing on purpose. */
+int rpc_stream_send_raw(struct rpc_stream *s, struct bytes data);
 int rpc_stream_half_close(struct rpc_stream *s);
 void rpc_stream_cancel(struct rpc_stream *s); /* `finished` with CANCELLED follows from the loop */
 bool rpc_stream_busy(const struct rpc_stream *s);

@@ -465,7 +465,7 @@ int rpc_call_send_bytes(struct rpc_call *c, struct bytes message)
     int rc = flush_headers(c);
     if (rc == 0)
         rc = grpc_stream_send_message(c->stream, message);
-    if (grpc_stream_queued(c->stream) > GRPC_WRITE_HIGH)
+    if (grpc_stream_busy(c->stream))
         c->was_busy = true;
     rpc_link_schedule(&c->connection->link);
     return rc;
@@ -499,7 +499,7 @@ int rpc_call_send(struct rpc_call *c, const ProtobufCMessage *message)
 
 bool rpc_call_busy(const struct rpc_call *c)
 {
-    return c->stream && grpc_stream_queued(c->stream) > GRPC_WRITE_HIGH;
+    return c->stream && grpc_stream_busy(c->stream);
 }
 
 size_t rpc_call_queued(const struct rpc_call *c)

@@ -52,15 +52,19 @@ struct grpc_metadata {
 /* First value of that name, or BYTES_NONE with data NULL. */
 struct bytes grpc_metadata_get(struct grpc_metadata m, const char *name);
 
-#define GRPC_MESSAGE_MAX_DEFAULT  ((size_t)32 << 20) /* Micro's limit, both ways */
-#define GRPC_METADATA_MAX_DEFAULT ((size_t)64 << 10) /* all headers of one block */
-#define GRPC_STREAMS_MAX_DEFAULT  1000               /* concurrent streams a server allows per connection */
+#define GRPC_MESSAGE_MAX_DEFAULT  ((size_t)32 << 20)  /* Micro's limit, both ways */
+#define GRPC_METADATA_MAX_DEFAULT ((size_t)64 << 10)  /* all headers of one block */
+#define GRPC_STREAMS_MAX_DEFAULT  1000                /* concurrent streams a server allows per connection */
+#define GRPC_QUEUE_MAX_DEFAULT    ((size_t)256 << 20) /* answers of one connection that wait to be read */
 
 struct grpc_settings {
     bool server;
     size_t message_max; /* larger messages, compressed or not, end the call with RESOURCE_EXHAUSTED */
     size_t metadata_max;
     uint32_t streams_max;
+    /* Server: bytes all streams of the connection may have queued. Above it calls and messages are refused with
+     * RESOURCE_EXHAUSTED; above a sixteenth of it every stream that has a queue is busy. */
+    size_t queue_max;
     uint32_t window;            /* per stream flow-control window, bytes; 0: 1 MiB */
     uint64_t keepalive_every;   /* ns of silence before a PING; 0: never. A client without calls sends none */
     uint64_t keepalive_timeout; /* ns to wait for its ACK; 0: 20 s */
@@ -98,7 +102,7 @@ struct grpc_events {
     void (*finished)(void *arg, struct grpc_stream *s, const struct grpc_result *result);
     /* Server: the call is dead before we finished it (reset, connection lost). */
     void (*cancelled)(void *arg, struct grpc_stream *s);
-    /* Queued bytes of this stream fell below the low mark after having passed the high one. */
+    /* The stream is no longer busy: what it had queued fell below the low mark. */
     void (*writable)(void *arg, struct grpc_stream *s);
     /* The stream is gone; the last callback for it. */
     void (*closed)(void *arg, struct grpc_stream *s);
@@ -121,6 +125,10 @@ int grpc_conn_tick(struct grpc_conn *c, uint64_t now);   /* keepalive; ERROR_TIM
 void grpc_conn_drain(struct grpc_conn *c);               /* server: two-step GOAWAY; calls in flight finish */
 bool grpc_conn_done(const struct grpc_conn *c);          /* nothing more will be said: close it */
 const char *grpc_conn_reason(const struct grpc_conn *c); /* why it ended, for people; "" when it did not */
+/* Server: since when the client's greeting, a frame or a header block has been here in part only; UINT64_MAX: none is.
+ * Who lets half a frame lie for long has the connection for nothing, and no PING can be answered meanwhile. */
+uint64_t grpc_conn_half_here(const struct grpc_conn *c);
+bool grpc_conn_greeted(const struct grpc_conn *c); /* a whole frame of the peer's came */
 size_t grpc_conn_stream_count(const struct grpc_conn *c);
 bool grpc_conn_accepts_calls(const struct grpc_conn *c); /* client: not going away, below the peer's stream limit */
 
@@ -142,13 +150,17 @@ uint32_t grpc_stream_id(const struct grpc_stream *s);
 /* Server: initial metadata; sent with the first message otherwise. */
 int grpc_stream_send_headers(struct grpc_stream *s, struct grpc_metadata metadata);
 int grpc_stream_send_message(struct grpc_stream *s, struct bytes message); /* copied */
-int grpc_stream_half_close(struct grpc_stream *s);                         /* client */
+/* Bytes of the stream as they are, without a message's prefix: for who breaks the framing on purpose. */
+int grpc_stream_send_raw(struct grpc_stream *s, struct bytes data);
+int grpc_stream_half_close(struct grpc_stream *s); /* client */
 /* Server: the end, with trailers. Trailers-only when nothing was sent. Messages queued go first. */
 int grpc_stream_finish(struct grpc_stream *s, int status, struct bytes message, struct bytes details,
                        struct grpc_metadata trailers);
 void grpc_stream_reset(struct grpc_stream *s, uint32_t h2_error); /* RST_STREAM; 8 is CANCEL */
 void grpc_stream_consumed(struct grpc_stream *s, size_t window_cost);
-size_t grpc_stream_queued(const struct grpc_stream *s);             /* bytes waiting for window or for the connection */
+size_t grpc_stream_queued(const struct grpc_stream *s); /* bytes waiting for window or for the connection */
+/* The last thing said took the queue, or the connection's, above its high mark: `writable` will come. */
+bool grpc_stream_busy(const struct grpc_stream *s);
 struct bytes grpc_stream_content_type(const struct grpc_stream *s); /* server: the request's */
 bool grpc_stream_peer_gzip(const struct grpc_stream *s);            /* server: the request was compressed */
 void grpc_stream_set_gzip(struct grpc_stream *s, bool on);          /* compress what we send from here */

@@ -144,6 +144,7 @@ int grpc_block_send(struct grpc_stream *s, bool end_stream)
     struct grpc_conn *c = s->conn;
     struct text *out = c->sending;
     struct block b = {.encoder = &c->encoder, .out = out};
+    const size_t start = out->len;
     text_add(out, head, sizeof head);
     size_t at = out->len;
     hpack_start(b.encoder, out);
@@ -155,12 +156,16 @@ int grpc_block_send(struct grpc_stream *s, bool end_stream)
         trailers(&b, s);
     s->head_out = true;
     if (!text_ok(out))
-        return ERROR_MEMORY;
+        goto failed;
     uint8_t flags = end_stream ? NGHTTP2_FLAG_END_STREAM : 0;
     if (out->len - at > FRAME_MAX)
         split(c, at, flags, s->id);
     else
         put_frame_head(out->data + at - GRPC_FRAME_HEAD, out->len - at, NGHTTP2_HEADERS,
                        flags | NGHTTP2_FLAG_END_HEADERS, s->id);
+    if (text_ok(out) && b.rc == 0)
+        return 0;
+failed:
+    text_truncate(out, start); /* what came before still goes out, and no half of a frame with it */
     return text_ok(out) ? b.rc : ERROR_MEMORY;
 }

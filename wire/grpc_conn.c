@@ -10,6 +10,7 @@ void grpc_settings_init(struct grpc_settings *s, bool server)
         .message_max = GRPC_MESSAGE_MAX_DEFAULT,
         .metadata_max = GRPC_METADATA_MAX_DEFAULT,
         .streams_max = GRPC_STREAMS_MAX_DEFAULT,
+        .queue_max = GRPC_QUEUE_MAX_DEFAULT,
         .window = GRPC_WINDOW_DEFAULT,
         .keepalive_timeout = GRPC_KEEPALIVE_TIMEOUT,
         .gzip = true,
@@ -37,12 +38,15 @@ int grpc_conn_new(const struct grpc_settings *settings, const struct grpc_events
         c->settings.metadata_max = GRPC_METADATA_MAX_DEFAULT;
     if (c->settings.streams_max == 0)
         c->settings.streams_max = GRPC_STREAMS_MAX_DEFAULT;
+    if (c->settings.queue_max == 0)
+        c->settings.queue_max = GRPC_QUEUE_MAX_DEFAULT;
     if (c->settings.window == 0 || c->settings.window > NGHTTP2_MAX_WINDOW_SIZE)
         c->settings.window = GRPC_WINDOW_DEFAULT;
     if (c->settings.keepalive_timeout == 0)
         c->settings.keepalive_timeout = GRPC_KEEPALIVE_TIMEOUT;
     c->hold_max = c->settings.window / 4;
     hpack_init(&c->encoder);
+    grpc_watch_init(&c->watch, now);
     c->settings.authority = c->settings.user_agent = NULL;
     if (!c->settings.server) {
         c->authority = strdup(settings->authority ? settings->authority : "localhost");
@@ -143,13 +147,13 @@ int grpc_conn_receive(struct grpc_conn *c, struct bytes data, uint64_t now, stru
         if (!c->settings.server && c->seen_len >= 5 && memcmp(c->seen, "HTTP/", 5) == 0)
             return not_http2(c, err);
     }
-    c->inside = true;
-    ssize_t n = nghttp2_session_mem_recv(c->session, data.data, data.len);
-    c->inside = false;
-    if (n == NGHTTP2_ERR_BAD_CLIENT_MAGIC)
+    int rv = c->settings.server ? grpc_watch_receive(c, data) : grpc_session_feed(c, data);
+    if (rv == NGHTTP2_ERR_BAD_CLIENT_MAGIC)
         return not_http2(c, err);
-    if (n < 0)
-        grpc_session_check(c, (int)n);
+    if (rv == NGHTTP2_ERR_FLOODED)
+        grpc_session_expel(c, NGHTTP2_ENHANCE_YOUR_CALM, "flooded", "the peer asks faster than it reads our answers");
+    else
+        grpc_session_check(c, rv);
     return c->failed || c->expelled ? failure(c, err) : 0;
 }
 
@@ -218,6 +222,16 @@ static uint64_t later(uint64_t at, uint64_t by)
 static bool keepalive_on(const struct grpc_conn *c)
 {
     return c->settings.keepalive_every > 0 && (c->settings.server || c->stream_count > 0);
+}
+
+uint64_t grpc_conn_half_here(const struct grpc_conn *c)
+{
+    return c->settings.server ? c->watch.since : UINT64_MAX;
+}
+
+bool grpc_conn_greeted(const struct grpc_conn *c)
+{
+    return c->greeted;
 }
 
 uint64_t grpc_conn_wakeup(const struct grpc_conn *c)

@@ -5,6 +5,7 @@
  *   grpc_block.c     outgoing ones encoded and framed, in the place of nghttp2's
  *   grpc_gzip.c      one message in, one message out
  *   grpc_session.c   nghttp2's callbacks and memory
+ *   grpc_watch.c     a client's frames, before nghttp2 has them
  *   grpc_message.c   length-prefixed messages out of DATA frames, window accounting
  *   grpc_server.c    a request's checks, the ways a call is refused
  *   grpc_client.c    beginning a call; everything that ends one, turned into a status
@@ -36,6 +37,11 @@
 #define GRPC_RESET_RATE        1000 /* ... and per second after that */
 #define GRPC_PREFACE_SHOWN     64   /* bytes of a wrong preface quoted in the error */
 #define GRPC_STREAMS_ASSUMED   100  /* concurrent streams before the peer's SETTINGS came */
+#define GRPC_CONTINUATIONS_MAX 8    /* pieces a header block may have beside its first */
+#define GRPC_BOMB_FACTOR       4  /* times metadata_max: a block beyond that is no longer looked at, its stream reset */
+#define GRPC_CROWDED_PART      16 /* part of queue_max from which on every stream with a queue is busy */
+#define GRPC_FORGIVEN          64 /* ended streams remembered on which the client may still send */
+#define GRPC_SKIPS             4  /* runs of streams remembered that the client skipped */
 
 /* ---- syntax ---- */
 void grpc_base64_encode(struct bytes data, struct text *out);    /* unpadded */
@@ -129,6 +135,7 @@ struct grpc_stream {
     bool gzip : 1;           /* compress what we send */
     bool peer_gzip : 1;      /* grpc-encoding: gzip was among theirs */
     bool message_compressed : 1;
+    bool incomplete : 1; /* a message was not taken for want of room */
     uint8_t prefix_len;
     uint8_t prefix[GRPC_PREFIX_SIZE];
     uint32_t message_len;
@@ -141,6 +148,26 @@ struct grpc_stream {
     const char *http_status; /* server: a literal; NULL: 200 */
     int status;
     char content_type[GRPC_CONTENT_TYPE_MAX + 1];
+};
+
+/* What is known of a client's bytes before nghttp2 has them. */
+struct grpc_watch {
+    uint8_t preface_left; /* bytes of the preface that have not come */
+    uint8_t head_len;
+    uint8_t head[GRPC_FRAME_HEAD]; /* of the frame that begins */
+    uint32_t left;                 /* bytes of its payload that have not come */
+    bool block;                    /* a header block has begun and not ended */
+    bool whole;                    /* a frame has come */
+    unsigned continuations;        /* of the block */
+    uint64_t since;                /* when what is half here began; UINT64_MAX: nothing is */
+    int32_t highest;               /* stream a HEADERS frame named */
+    struct {
+        int32_t first, last;
+    } skips[GRPC_SKIPS]; /* the latest */
+    size_t skip_next;
+    int32_t forgiven[GRPC_FORGIVEN]; /* the latest; 0: free */
+    size_t forgiven_next;
+    int32_t forgiven_below; /* all up to this one may be */
 };
 
 enum grpc_drain { GRPC_DRAIN_NONE, GRPC_DRAIN_ASKED, GRPC_DRAIN_PINGED, GRPC_DRAIN_FINAL };
@@ -157,6 +184,8 @@ struct grpc_conn {
     size_t idle_count;
     struct grpc_stream *pending; /* `writable` to be told */
     struct grpc_block block;
+    struct grpc_watch watch; /* server */
+    size_t queued;           /* server: bytes in the queues of all streams */
     struct hpack_encoder encoder;
     bool block_sent;              /* the frame nghttp2 is about to give out was written by us */
     struct text scratch;          /* records of metadata, status texts */
@@ -191,8 +220,21 @@ struct grpc_conn {
 int grpc_session_open(struct grpc_conn *c);
 void grpc_conn_fail(struct grpc_conn *c, int code, const char *why);
 void grpc_session_final_goaway(struct grpc_conn *c);
+/* GOAWAY with the reason; the connection then ends, calls in flight with it. */
+void grpc_session_expel(struct grpc_conn *c, uint32_t h2_error, const char *word, const char *why);
+/* The peer made us end a stream: more of that than a few thousand ends the connection. */
+void grpc_session_charge(struct grpc_conn *c);
+/* Bytes for nghttp2; its code. */
+int grpc_session_feed(struct grpc_conn *c, struct bytes data);
 /* nghttp2's code as ours; a fatal one also fails the connection. */
 int grpc_session_check(struct grpc_conn *c, int rv);
+
+/* grpc_watch.c */
+void grpc_watch_init(struct grpc_watch *w, uint64_t now);
+/* A client's bytes, on their way to nghttp2; its code. May expel the client. */
+int grpc_watch_receive(struct grpc_conn *c, struct bytes data);
+/* The stream is no more, or never came to be, and the client may not know. */
+void grpc_watch_forgive(struct grpc_watch *w, int32_t id);
 
 /* grpc_stream.c */
 struct grpc_stream *grpc_stream_take(struct grpc_conn *c);
@@ -201,6 +243,7 @@ nghttp2_data_provider grpc_stream_provider(struct grpc_stream *s);
 int grpc_stream_send_data(struct grpc_stream *s, const uint8_t *frame_head, size_t len);
 void grpc_stream_drop_queue(struct grpc_stream *s);
 void grpc_stream_rst(struct grpc_stream *s, uint32_t h2_error);
+bool grpc_conn_full(const struct grpc_conn *c);    /* server: too much is queued to take on more */
 bool grpc_conn_tell_writable(struct grpc_conn *c); /* true: somebody was told */
 
 /* grpc_message.c */

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#define FIRST_RESERVE ((size_t)64 << 10) /* bytes reserved on the word of a length prefix alone */
+#define RESERVE_FACTOR ((size_t)4) /* times what came is reserved of what a length prefix promises */
 
 /* Flow control. A message's bytes are given back to the stream's window when the owner says it consumed the message.
  * A message larger than the window would then never become whole, so of the one being collected only the newest
@@ -91,8 +91,8 @@ void grpc_message_feed(struct grpc_stream *s, struct bytes data)
         }
         size_t have = (size_t)(end - at), need = s->message_len - s->in.len;
         if (have < need) {
-            if (s->in.len == 0)
-                text_reserve(&s->in, need < FIRST_RESERVE ? need : FIRST_RESERVE);
+            size_t room = (s->in.len + have) * RESERVE_FACTOR;
+            text_reserve(&s->in, need < room ? need : room);
             text_add(&s->in, at, have);
             if (!text_ok(&s->in)) {
                 text_clear(&s->in);

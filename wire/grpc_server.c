@@ -109,6 +109,10 @@ void grpc_server_headers(struct grpc_stream *s, bool end_stream)
         text_deinit(&why);
         return;
     }
+    if (grpc_conn_full(c)) {
+        refuse(s, "200", GRPC_RESOURCE_EXHAUSTED, bytes_of("too much waits to be read on this connection"));
+        return;
+    }
     struct bytes type = grpc_block_get(b, GRPC_KNOWN_CONTENT_TYPE);
     if (!content_type_fine(type)) {
         refuse_quoting(s, "415", GRPC_INTERNAL, "content-type is not application/grpc", type);
@@ -163,6 +167,7 @@ void grpc_server_fail(struct grpc_stream *s, int status, struct bytes why)
     struct grpc_conn *c = s->conn;
     if (s->finished)
         return;
+    grpc_session_charge(c);
     grpc_stream_finish(s, status, why, BYTES_NONE, (struct grpc_metadata){NULL, 0});
     s->finished = s->input_dead = true;
     if (s->announced && c->events.cancelled)

@@ -61,11 +61,20 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
                      const uint8_t *value, size_t value_len, uint8_t flags, void *arg)
 {
     struct grpc_conn *c = arg;
-    (void)session;
-    (void)frame;
     (void)flags;
     grpc_block_add(&c->block, BYTES(name, name_len), BYTES(value, value_len), c->settings.metadata_max);
-    return 0;
+    if (c->block.size / GRPC_BOMB_FACTOR <= c->settings.metadata_max)
+        return 0;
+    /* A byte of a block may stand for kilobytes of fields. nghttp2 now only decodes the rest, for the table's sake, and
+     * neither checks it nor tells us. The reset it would send is the one that is there already. */
+    struct grpc_stream *s = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+    if (s && !c->settings.server)
+        grpc_client_fail(s, GRPC_RESOURCE_EXHAUSTED, bytes_of("the headers are far larger than the limit"));
+    else if (s)
+        s->input_dead = true;
+    int rv = nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_ENHANCE_YOUR_CALM);
+    return grpc_session_check(c, rv) || c->failed ? NGHTTP2_ERR_CALLBACK_FAILURE
+                                                  : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
 static int on_chunk(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data, size_t len, void *arg)
@@ -100,8 +109,7 @@ static void submit_ping(struct grpc_conn *c, const char opaque[8])
 
 static const char drain_ping[8] = {'d', 'r', 'a', 'i', 'n', 'i', 'n', 'g'};
 
-/* GOAWAY with the reason; the connection then ends, calls in flight with it. */
-static void expel(struct grpc_conn *c, const char *word, const char *why)
+void grpc_session_expel(struct grpc_conn *c, uint32_t h2_error, const char *word, const char *why)
 {
     if (c->expelled)
         return;
@@ -109,8 +117,18 @@ static void expel(struct grpc_conn *c, const char *word, const char *why)
     if (c->why.len == 0)
         text_puts(&c->why, why);
     grpc_session_check(c, nghttp2_submit_goaway(c->session, NGHTTP2_FLAG_NONE,
-                                                nghttp2_session_get_last_proc_stream_id(c->session),
-                                                NGHTTP2_ENHANCE_YOUR_CALM, (const uint8_t *)word, strlen(word)));
+                                                nghttp2_session_get_last_proc_stream_id(c->session), h2_error,
+                                                (const uint8_t *)word, strlen(word)));
+}
+
+int grpc_session_feed(struct grpc_conn *c, struct bytes data)
+{
+    if (data.len == 0)
+        return 0;
+    c->inside = true;
+    ssize_t n = nghttp2_session_mem_recv(c->session, data.data, data.len);
+    c->inside = false;
+    return n < 0 ? (int)n : 0;
 }
 
 /* The second step of a drain: what came up to here is answered, what comes later is not looked at. */
@@ -137,7 +155,8 @@ static void received_ping(struct grpc_conn *c, const nghttp2_frame *frame)
     c->last_peer_ping = c->now;
     if (!early || ++c->strikes < GRPC_PING_STRIKES)
         return;
-    expel(c, "too_many_pings", "the client sends PINGs too often (too_many_pings)");
+    grpc_session_expel(c, NGHTTP2_ENHANCE_YOUR_CALM, "too_many_pings",
+                       "the client sends PINGs too often (too_many_pings)");
 }
 
 static void received_goaway(struct grpc_conn *c, const nghttp2_frame *frame)
@@ -156,9 +175,10 @@ static void received_goaway(struct grpc_conn *c, const nghttp2_frame *frame)
         c->events.going_away(c->arg, frame->goaway.error_code, debug);
 }
 
-/* A client that opens streams only to reset them costs us more than it costs itself. nghttp2's own limit reads the
- * system's clock, which a simulated world must not see; so it is off and this one counts by the time we are given. */
-static void received_reset(struct grpc_conn *c)
+/* A client that opens streams only to have them reset, by itself or by us for what it does wrong on them, costs us more
+ * than it costs itself. nghttp2's own limit sees the former only and reads the system's clock, which a simulated world
+ * must not see; so it is off and this one counts by the time we are given. */
+void grpc_session_charge(struct grpc_conn *c)
 {
     const uint64_t one = UINT64_C(1000000000), full = GRPC_RESET_BURST * one;
     uint64_t passed = c->now - c->reset_at;
@@ -169,7 +189,18 @@ static void received_reset(struct grpc_conn *c)
         c->reset_tokens -= one;
         return;
     }
-    expel(c, "too_many_resets", "the client resets streams too often (too_many_resets)");
+    grpc_session_expel(c, NGHTTP2_ENHANCE_YOUR_CALM, "too_many_resets",
+                       "the client has streams reset too often (too_many_resets)");
+}
+
+/* Not a word was said about this stream but its reset: one that was above the limit. */
+static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int code, void *arg)
+{
+    struct grpc_conn *c = arg;
+    (void)session;
+    if (c->settings.server && frame->hd.type == NGHTTP2_HEADERS && code == NGHTTP2_ERR_REFUSED_STREAM)
+        grpc_watch_forgive(&c->watch, frame->hd.stream_id);
+    return 0;
 }
 
 static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
@@ -205,7 +236,7 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
         break;
     case NGHTTP2_RST_STREAM:
         if (c->settings.server)
-            received_reset(c);
+            grpc_session_charge(c);
         break;
     case NGHTTP2_SETTINGS:
         if (frame->hd.flags & NGHTTP2_FLAG_ACK)
@@ -266,6 +297,14 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
         c->strikes = 0;
         c->last_peer_ping = UINT64_MAX;
         break;
+    case NGHTTP2_RST_STREAM:
+        if (!c->settings.server || frame->rst_stream.error_code == NGHTTP2_NO_ERROR ||
+            frame->rst_stream.error_code == NGHTTP2_REFUSED_STREAM)
+            break; /* no fault of the client's, who cannot have known the limit when it was refused */
+        s = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+        if (!s || !s->reset) /* not by our owner's will */
+            grpc_session_charge(c);
+        break;
     case NGHTTP2_GOAWAY:
         if (frame->goaway.error_code != NGHTTP2_NO_ERROR) {
             c->terminated = true;
@@ -302,6 +341,8 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t h2_err
 {
     struct grpc_conn *c = arg;
     struct grpc_stream *s = nghttp2_session_get_stream_user_data(session, id);
+    if (c->settings.server && (!s || !s->remote_closed))
+        grpc_watch_forgive(&c->watch, id);
     if (!s)
         return 0;
     nghttp2_session_set_stream_user_data(session, id, NULL);
@@ -377,6 +418,7 @@ int grpc_session_open(struct grpc_conn *c)
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_chunk);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_recv);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid_frame);
     nghttp2_session_callbacks_set_before_frame_send_callback(callbacks, before_frame_send);
     nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_send);
     nghttp2_session_callbacks_set_send_data_callback(callbacks, on_send_data);

@@ -13,6 +13,11 @@ static void trim(struct text *t)
         text_clear(t);
 }
 
+static size_t queued(const struct grpc_stream *s)
+{
+    return s->out.len - s->out_at;
+}
+
 /* A fresh stream from the idle ones, which keep their buffers. */
 struct grpc_stream *grpc_stream_take(struct grpc_conn *c)
 {
@@ -56,6 +61,7 @@ void grpc_stream_release(struct grpc_stream *s)
     if (s->next)
         s->next->prev = s->prev;
     c->stream_count--;
+    c->queued -= queued(s);
     if (c->idle_count >= GRPC_STREAMS_KEEP || c->dying) {
         text_deinit(&s->in);
         text_deinit(&s->out);
@@ -75,6 +81,7 @@ void grpc_stream_release(struct grpc_stream *s)
 
 void grpc_stream_drop_queue(struct grpc_stream *s)
 {
+    s->conn->queued -= queued(s);
     trim(&s->out);
     s->out_at = 0;
 }
@@ -89,11 +96,6 @@ void grpc_stream_rst(struct grpc_stream *s, uint32_t h2_error)
 }
 
 /* ---- the queue ---- */
-
-static size_t queued(const struct grpc_stream *s)
-{
-    return s->out.len - s->out_at;
-}
 
 /* nghttp2 asks how much of the queue goes into the next DATA frame; grpc_stream_send_data() then writes it. */
 static ssize_t on_read(nghttp2_session *session, int32_t id, uint8_t *buffer, size_t max, uint32_t *flags,
@@ -130,6 +132,12 @@ nghttp2_data_provider grpc_stream_provider(struct grpc_stream *s)
     return (nghttp2_data_provider){.source.ptr = s, .read_callback = on_read};
 }
 
+/* Many streams, each with less than its own limit, may hold a lot together. */
+static bool crowded(const struct grpc_conn *c)
+{
+    return c->settings.server && c->queued > c->settings.queue_max / GRPC_CROWDED_PART;
+}
+
 int grpc_stream_send_data(struct grpc_stream *s, const uint8_t *frame_head, size_t len)
 {
     struct grpc_conn *c = s->conn;
@@ -138,9 +146,10 @@ int grpc_stream_send_data(struct grpc_stream *s, const uint8_t *frame_head, size
     text_add(c->sending, frame_head, GRPC_FRAME_HEAD);
     text_add(c->sending, s->out.data + s->out_at, len);
     s->out_at += len;
+    c->queued -= len;
     if (s->out_at == s->out.len)
         grpc_stream_drop_queue(s);
-    if (s->above_high && queued(s) < GRPC_WRITE_LOW) {
+    if (s->above_high && queued(s) < GRPC_WRITE_LOW && (queued(s) == 0 || !crowded(c))) {
         s->above_high = false;
         if (!s->pending) {
             s->pending = true;
@@ -159,7 +168,8 @@ bool grpc_conn_tell_writable(struct grpc_conn *c)
         struct grpc_stream *s = c->pending;
         c->pending = s->pending_next;
         s->pending = false;
-        if (s->reset || s->local_end || s->finished || !c->events.writable)
+        /* What was said since may have filled the queue again: then its turn comes when that has gone. */
+        if (s->above_high || s->reset || s->local_end || s->finished || !c->events.writable)
             continue;
         c->events.writable(c->arg, s);
         told = true;
@@ -175,6 +185,13 @@ static void resume(struct grpc_stream *s)
     int rv = nghttp2_session_resume_data(s->conn->session, s->id);
     if (rv != NGHTTP2_ERR_INVALID_ARGUMENT)
         grpc_session_check(s->conn, rv);
+}
+
+static void added(struct grpc_stream *s, size_t len)
+{
+    s->conn->queued += len;
+    if (queued(s) > GRPC_WRITE_HIGH || crowded(s->conn))
+        s->above_high = true;
 }
 
 /* Makes room for `extra` bytes without losing the queue when there is none. */
@@ -212,8 +229,7 @@ static int enqueue(struct grpc_stream *s, struct bytes message)
                                             (uint8_t)(len >> 8 & 0xff), (uint8_t)(len & 0xff)};
         text_add(&s->out, prefix, sizeof prefix);
         text_add(&s->out, message.data, message.len);
-        if (queued(s) > GRPC_WRITE_HIGH)
-            s->above_high = true;
+        added(s, sizeof prefix + message.len);
     }
     trim(&c->packed);
     return rc;
@@ -239,6 +255,16 @@ uint32_t grpc_stream_id(const struct grpc_stream *s)
 size_t grpc_stream_queued(const struct grpc_stream *s)
 {
     return queued(s);
+}
+
+bool grpc_stream_busy(const struct grpc_stream *s)
+{
+    return s->above_high;
+}
+
+bool grpc_conn_full(const struct grpc_conn *c)
+{
+    return c->settings.server && c->queued > c->settings.queue_max;
 }
 
 struct bytes grpc_stream_content_type(const struct grpc_stream *s)
@@ -292,6 +318,10 @@ int grpc_stream_send_message(struct grpc_stream *s, struct bytes message)
         return ERROR_CLOSED;
     if (message.len > s->conn->settings.message_max || message.len > UINT32_MAX)
         return ERROR_LIMIT;
+    if (grpc_conn_full(s->conn)) {
+        s->incomplete = true;
+        return ERROR_LIMIT;
+    }
     if (!s->headers_sent) {
         int rc = send_headers(s, (struct grpc_metadata){NULL, 0});
         if (rc)
@@ -301,6 +331,21 @@ int grpc_stream_send_message(struct grpc_stream *s, struct bytes message)
     if (rc == 0)
         resume(s);
     return rc;
+}
+
+int grpc_stream_send_raw(struct grpc_stream *s, struct bytes data)
+{
+    if (over(s))
+        return ERROR_CLOSED;
+    if (s->conn->settings.server && !s->headers_sent)
+        return ERROR_INVALID;
+    int rc = make_room(s, data.len);
+    if (rc)
+        return rc;
+    text_add(&s->out, data.data, data.len);
+    added(s, data.len);
+    resume(s);
+    return 0;
 }
 
 int grpc_stream_half_close(struct grpc_stream *s)
@@ -358,6 +403,10 @@ int grpc_stream_finish(struct grpc_stream *s, int status, struct bytes message, 
         return ERROR_CLOSED;
     if (!c->settings.server)
         return ERROR_INVALID;
+    if (s->incomplete && status == GRPC_OK) { /* an owner that did not look; its client must not take it for all */
+        status = GRPC_RESOURCE_EXHAUSTED;
+        message = bytes_of("a message was not sent: too much waits to be read on this connection");
+    }
     int rc = build_tail(s, message, details, trailers);
     if (rc) {
         static const char bad[] = "the server's trailers are not valid metadata";

@@ -353,6 +353,283 @@ static void broken_frames(void **state)
     }
 }
 
+/* A server, greeted. */
+static void begin(struct kit *k, struct raw *w, const struct grpc_settings *settings)
+{
+    assert_int_equal(kit_init(k, 1, NULL, settings), 0);
+    raw_init(w);
+    text_add(&w->out, PREFACE, 24);
+    frame(w, SETTINGS, 0, 0, BYTES_NONE);
+    assert_int_equal(give(w, k->server, NULL), 0);
+    text_clear(&w->log);
+}
+
+static void end(struct kit *k, struct raw *w)
+{
+    raw_deinit(w);
+    kit_deinit(k);
+}
+
+static void call(struct raw *w, uint32_t id, const char *method, bool last)
+{
+    char lines[200];
+    snprintf(lines, sizeof lines, ":method: POST\n:scheme: http\n:path: /kit.Echo/%s\n:authority: x\n%s", method,
+             "content-type: application/grpc");
+    headers(w, id, last, lines);
+}
+
+/* What a client says on a stream that is no more. */
+static void streams_that_are_over(void **state)
+{
+    (void)state;
+    static const uint8_t cancel[] = {0, 0, 0, 8}, hello[] = {0, 0, 0, 0, 2, 'h', 'i'};
+    static const struct {
+        const char *what, *method;
+        bool ended, reset; /* how the client ended its side of stream 5 */
+        uint8_t type;      /* then this comes on */
+        uint32_t id;
+        const char *says; /* NULL: passed over */
+    } table[] = {
+        {"DATA, both ended", "Echo", true, false, DATA, 5, "GOAWAY 5\n"},
+        {"HEADERS, both ended", "Echo", true, false, HEADERS, 5, "GOAWAY 5\n"},
+        {"DATA, reset by it", "Hold", false, true, DATA, 5, NULL},
+        {"DATA, answered early", "Status", false, false, DATA, 5, NULL},
+        {"HEADERS, answered early", "Status", false, false, HEADERS, 5, NULL},
+        {"HEADERS, skipped", "Echo", true, false, HEADERS, 3, "GOAWAY 1\n"},
+        {"DATA, skipped", "Echo", true, false, DATA, 1, "GOAWAY 1\n"},
+        {"HEADERS, skipped, 5 is open", "Hold", false, false, HEADERS, 1, "GOAWAY 1\n"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        for (int together = 0; together < 2; together++) { /* in one piece, or in as many as there are bytes */
+            struct kit k;
+            struct raw w;
+            begin(&k, &w, NULL);
+            call(&w, 5, table[i].method, table[i].ended);
+            if (table[i].reset)
+                frame(&w, RST, 0, 5, BYTES(cancel, sizeof cancel));
+            assert_int_equal(give(&w, k.server, NULL), 0);
+            if (table[i].type == DATA)
+                frame(&w, DATA, END_STREAM, table[i].id, BYTES(hello, sizeof hello));
+            else
+                call(&w, table[i].id, "Echo", true);
+            call(&w, 7, "Echo", true);
+            int rc = 0;
+            for (size_t at = 0, n; at < w.out.len && rc == 0; at += n) {
+                n = together ? w.out.len : 1;
+                rc = grpc_conn_receive(k.server, BYTES(w.out.data + at, n), 1, NULL);
+            }
+            collect(&w, k.server);
+            if ((rc != 0) != (table[i].says != NULL))
+                fail_msg("%s: %d", table[i].what, rc);
+            contains(&w.log, table[i].says ? table[i].says : "HEADERS 7 end");
+            assert_true(grpc_conn_done(k.server) == (table[i].says != NULL));
+            end(&k, &w);
+        }
+    }
+}
+
+/* A skipped stream and one above it in the same bytes. */
+static void skipped_in_one_piece(void **state)
+{
+    (void)state;
+    struct kit k;
+    struct raw w;
+    begin(&k, &w, NULL);
+    call(&w, 5, "Hold", false);
+    call(&w, 3, "Hold", false);
+    assert_int_equal(give(&w, k.server, NULL), ERROR_PROTOCOL);
+    contains(&w.log, "GOAWAY 1\n");
+    assert_string_equal(grpc_conn_reason(k.server), "the client began a stream below one it had begun already");
+    end(&k, &w);
+}
+
+/* However many streams ended early, none of their clients' late frames is taken amiss; calls behind a drain's last
+ * GOAWAY, which came to nothing, neither. */
+static void late_frames(void **state)
+{
+    (void)state;
+    static const uint8_t hello[] = {0, 0, 0, 0, 2, 'h', 'i'};
+    struct kit k;
+    struct raw w;
+    begin(&k, &w, NULL);
+    uint32_t id = 1;
+    for (; id < 1000; id += 2)
+        call(&w, id, "Status", false);
+    assert_int_equal(give(&w, k.server, NULL), 0);
+    for (uint32_t late = 1; late < id; late += 2)
+        frame(&w, DATA, END_STREAM, late, BYTES(hello, sizeof hello));
+    assert_int_equal(give(&w, k.server, NULL), 0);
+    call(&w, id, "Hold", false);
+    assert_int_equal(give(&w, k.server, NULL), 0);
+    grpc_conn_drain(k.server);
+    collect(&w, k.server);
+    frame(&w, PING, 1, 0, bytes_of("draining"));
+    assert_int_equal(give(&w, k.server, NULL), 0);
+    call(&w, id + 2, "Echo", false);
+    assert_int_equal(give(&w, k.server, NULL), 0);
+    frame(&w, DATA, END_STREAM, id + 2, BYTES(hello, sizeof hello));
+    assert_int_equal(give(&w, k.server, NULL), 0);
+    assert_int_equal(grpc_conn_stream_count(k.server), 1);
+    end(&k, &w);
+}
+
+/* The preface, a frame, a header block: since when they are half here. */
+static void half_here(void **state)
+{
+    (void)state;
+    struct kit k;
+    struct raw w;
+    assert_int_equal(kit_init(&k, 1, NULL, NULL), 0);
+    raw_init(&w);
+    text_add(&w.out, PREFACE, 24);
+    frame(&w, SETTINGS, 0, 0, BYTES_NONE);
+    uint64_t begun = grpc_conn_half_here(k.server);
+    assert_true(begun < UINT64_MAX);
+    for (size_t i = 0; i < w.out.len; i++) {
+        assert_true(grpc_conn_half_here(k.server) == begun);
+        assert_false(grpc_conn_greeted(k.server));
+        assert_int_equal(grpc_conn_receive(k.server, BYTES(w.out.data + i, 1), begun + i, NULL), 0);
+    }
+    assert_true(grpc_conn_greeted(k.server));
+    assert_true(grpc_conn_half_here(k.server) == UINT64_MAX);
+    text_clear(&w.out);
+    frame(&w, PING, 0, 0, bytes_of("12345678"));
+    frame(&w, PING, 0, 0, bytes_of("12345678"));
+    /* A frame that is complete ends the wait; the half one behind it begins another. */
+    assert_int_equal(grpc_conn_receive(k.server, BYTES(w.out.data, 1), 100, NULL), 0);
+    assert_int_equal(grpc_conn_receive(k.server, BYTES(w.out.data + 1, 10), 200, NULL), 0);
+    assert_true(grpc_conn_half_here(k.server) == 100);
+    assert_int_equal(grpc_conn_receive(k.server, BYTES(w.out.data + 11, 12), 300, NULL), 0);
+    assert_true(grpc_conn_half_here(k.server) == 300);
+    assert_int_equal(grpc_conn_receive(k.server, BYTES(w.out.data + 23, 11), 400, NULL), 0);
+    assert_true(grpc_conn_half_here(k.server) == UINT64_MAX);
+    /* Whole frames of a block that is not ended. */
+    text_clear(&w.out);
+    frame(&w, HEADERS, 0, 1, BYTES("\x83", 1));
+    frame(&w, 9, 0, 1, BYTES("\x86", 1));
+    assert_int_equal(grpc_conn_receive(k.server, BYTES(w.out.data, 10), 500, NULL), 0);
+    assert_int_equal(grpc_conn_receive(k.server, BYTES(w.out.data + 10, 10), 600, NULL), 0);
+    assert_true(grpc_conn_half_here(k.server) == 500);
+    text_clear(&w.out);
+    frame(&w, 9, 4, 1, BYTES_NONE);
+    assert_int_equal(grpc_conn_receive(k.server, text_bytes(&w.out), 700, NULL), 0);
+    assert_true(grpc_conn_half_here(k.server) == UINT64_MAX);
+    end(&k, &w);
+}
+
+static void too_many_pieces(void **state)
+{
+    (void)state;
+    for (int pieces = 8; pieces <= 9; pieces++) {
+        struct kit k;
+        struct raw w;
+        begin(&k, &w, NULL);
+        frame(&w, HEADERS, END_STREAM, 1, BYTES("\x83", 1));
+        for (int i = 1; i < pieces; i++)
+            frame(&w, 9, 0, 1, BYTES_NONE);
+        frame(&w, 9, END_HEADERS, 1, BYTES_NONE);
+        assert_int_equal(give(&w, k.server, NULL), pieces == 8 ? 0 : ERROR_PROTOCOL);
+        if (pieces == 9)
+            contains(&w.log, "GOAWAY 11\n");
+        else
+            contains(&w.log, "RST 1 1\n"); /* that there is no path is all that is wrong */
+        end(&k, &w);
+    }
+}
+
+/* Refused politely up to four times the limit, then no longer looked at. */
+static void header_bomb(void **state)
+{
+    (void)state;
+    struct grpc_settings settings;
+    struct kit k;
+    struct raw w;
+    char lines[4200];
+    grpc_settings_init(&settings, true);
+    settings.metadata_max = 300;
+    begin(&k, &w, &settings);
+    for (uint32_t id = 1; id <= 3; id += 2) {
+        snprintf(lines, sizeof lines, GOOD "content-type: application/grpc\nx-long: %0*d", id == 1 ? 700 : 1200, 7);
+        headers(&w, id, true, lines);
+    }
+    headers(&w, 5, true, GOOD "content-type: application/grpc"); /* the table is as it was */
+    assert_int_equal(give(&w, k.server, NULL), 0);
+    contains(&w.log, "grpc-status=8;grpc-message=the request's metadata is larger than the limit of 300 bytes;");
+    contains(&w.log, "RST 3 11\n");
+    contains(&w.log, "HEADERS 5 end [:status=200;");
+    assert_int_equal(k.requests, 1);
+    end(&k, &w);
+}
+
+/* Resets the client brings about are counted as its own are, whether by HTTP/2 or by gRPC. */
+static void made_to_reset(void **state)
+{
+    (void)state;
+    static const uint8_t huge[] = {0x7f, 0xff, 0xff, 0xff};
+    for (int grpc = 0; grpc < 2; grpc++) {
+        struct kit k;
+        struct raw w;
+        int rc = 0;
+        uint32_t id = 1;
+        begin(&k, &w, NULL);
+        for (; rc == 0 && id < 6000; id += 2) {
+            call(&w, id, "Hold", false);
+            if (grpc)
+                frame(&w, DATA, 0, id, BYTES("\x02\0\0\0\0", 5));
+            else
+                frame(&w, 8, 0, id, BYTES(huge, sizeof huge));
+            rc = give(&w, k.server, NULL);
+        }
+        assert_in_range(id, 4000, 4010);
+        contains(&w.log, "GOAWAY 11\n");
+        assert_true(grpc_conn_done(k.server));
+        end(&k, &w);
+    }
+}
+
+/* Answers nobody reads, each stream within its limit: streams become busy, then nothing more is taken on, and when the
+ * client reads all is as before. */
+static void crowded(void **state)
+{
+    (void)state;
+    static const uint8_t closed[] = {0, 4, 0, 0, 0, 0}, opened[] = {0, 4, 0x7f, 0xff, 0xff, 0xff};
+    static const uint8_t more[] = {0x7f, 0, 0, 0};
+    static uint8_t answer[5000];
+    struct grpc_settings settings;
+    struct kit k;
+    struct raw w;
+    grpc_settings_init(&settings, true);
+    settings.queue_max = 160000;
+    begin(&k, &w, &settings);
+    frame(&w, SETTINGS, 0, 0, BYTES(closed, sizeof closed));
+    uint32_t id = 1;
+    for (; k.requests == id / 2; id += 2) {
+        call(&w, id, "Hold", false);
+        assert_int_equal(give(&w, k.server, NULL), 0);
+        if (k.requests == id / 2)
+            break;
+        assert_int_equal(grpc_stream_send_message(k.last, BYTES(answer, sizeof answer)), 0);
+        collect(&w, k.server);
+        assert_true(grpc_stream_busy(k.last) == (id > 1)); /* from a sixteenth on */
+    }
+    assert_int_equal(k.requests, 32);
+    contains(&w.log, "grpc-status=8;grpc-message=too much waits to be read on this connection;");
+    /* An answer cannot grow either; its owner does not look, but its client is not told that this was all. */
+    assert_int_equal(grpc_stream_send_message(k.last, BYTES(answer, sizeof answer)), ERROR_LIMIT);
+    assert_int_equal(grpc_stream_finish(k.last, GRPC_OK, BYTES_NONE, BYTES_NONE, (struct grpc_metadata){NULL, 0}), 0);
+    assert_int_equal(k.writable, 0);
+    frame(&w, SETTINGS, 0, 0, BYTES(opened, sizeof opened));
+    frame(&w, 8, 0, 0, BYTES(more, sizeof more));
+    text_clear(&w.log);
+    assert_int_equal(give(&w, k.server, NULL), 0);
+    contains(&w.log, "HEADERS 63 end [grpc-status=8;grpc-message=a message was not sent");
+    assert_int_equal(k.writable, 30);
+    call(&w, id + 2, "Echo", true);
+    assert_int_equal(give(&w, k.server, NULL), 0);
+    contains(&w.log, "grpc-status=0;");
+    end(&k, &w);
+}
+
 /* ---- a client and strange servers ---- */
 
 static void client_side(void **state)
@@ -593,6 +870,14 @@ int main(void)
         cmocka_unit_test(metadata_too_large),
         cmocka_unit_test(preface),
         cmocka_unit_test(broken_frames),
+        cmocka_unit_test(streams_that_are_over),
+        cmocka_unit_test(skipped_in_one_piece),
+        cmocka_unit_test(late_frames),
+        cmocka_unit_test(half_here),
+        cmocka_unit_test(too_many_pieces),
+        cmocka_unit_test(header_bomb),
+        cmocka_unit_test(made_to_reset),
+        cmocka_unit_test(crowded),
         cmocka_unit_test(client_side),
         cmocka_unit_test(tokens_are_indexed),
         cmocka_unit_test(long_blocks),

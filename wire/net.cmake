@@ -11,6 +11,7 @@ harrow_library(wire_net
     grpc_session.c
     grpc_stream.c
     grpc_syntax.c
+    grpc_watch.c
     hpack.c
     tls.c
     websocket_frames.c

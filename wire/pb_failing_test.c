@@ -106,6 +106,22 @@ static int unpack_and_back(struct error *err)
     return rc;
 }
 
+/* Every singular message twice. */
+static int join_and_unpack(struct error *err)
+{
+    const struct pb_type *t = pb_find_type(pool, "test.all.Everything");
+    struct text twice = TEXT_INIT;
+    ProtobufCMessage *m = NULL;
+    text_add(&twice, encoded.data, encoded.len);
+    text_add(&twice, encoded.data, encoded.len);
+    int rc = text_ok(&twice) ? pb_unpack(t->descriptor, text_bytes(&twice), NULL, &m, err) : ERROR_MEMORY;
+    assert_true((m != NULL) == (rc == 0));
+    if (m)
+        protobuf_c_message_free_unpacked(m, NULL);
+    text_deinit(&twice);
+    return rc;
+}
+
 static int trees(struct error *err)
 {
     const struct pb_type *t = pb_find_type(pool, "test.all.Everything");
@@ -147,6 +163,7 @@ static void test_walks(void **state)
     walk(json_to_wire);
     walk(wire_to_json);
     walk(unpack_and_back);
+    walk(join_and_unpack);
     walk(trees);
     text_deinit(&encoded);
 }

@@ -27,20 +27,27 @@ int pb_unpack(const ProtobufCMessageDescriptor *type, struct bytes input, struct
               struct error *err)
 {
     *out = NULL;
-    int rc = pb_scan(type, input, err);
+    bool pieces;
+    int rc = pb_scan_pieces(type, input, &pieces, err);
     if (rc)
         return rc;
+    struct text joined = TEXT_INIT;
     struct unpack_memory memory = {.arena = arena};
     ProtobufCAllocator allocator = {.alloc = unpack_alloc, .free = unpack_free, .allocator_data = &memory};
     static const uint8_t nothing[1];
-    *out = protobuf_c_message_unpack(type, &allocator, input.len, input.len ? input.data : nothing);
+    if (pieces) {
+        memory.exhausted = pb_join_pieces(type, input, &joined) != 0;
+        input = text_bytes(&joined);
+    }
+    if (!memory.exhausted)
+        *out = protobuf_c_message_unpack(type, &allocator, input.len, input.len ? input.data : nothing);
+    text_deinit(&joined);
     if (*out)
         return 0;
     if (memory.exhausted)
         return error_set(err, ERROR_MEMORY, "%s: out of memory", type->name);
-    /* The scan refuses what else protobuf-c would. This it cannot see cheaply: protobuf-c 1.4.1 fails to merge a
-     * singular message sent in pieces when it has a oneof that no piece sets. */
-    return error_set(err, ERROR_UNSUPPORTED, "%s: a message sent in pieces cannot be put together", type->name);
+    /* The scan refuses what protobuf-c would. */
+    return error_set(err, ERROR_UNSUPPORTED, "%s: protobuf-c refuses what has passed the scan", type->name);
 }
 
 int pb_pack(const ProtobufCMessage *m, struct text *out)

@@ -10,12 +10,14 @@ struct frame {
     const uint8_t *end;
     unsigned via;   /* index, in the frame above, of the field that led here */
     unsigned guess; /* index of the field expected next */
+    uint64_t seen;  /* singular messages in it: a bit for the index, modulo 64 */
 };
 
 struct scan {
     const uint8_t *start;
     struct frame frames[PB_DEPTH_MAX + 1];
     size_t depth; /* of the frame in work */
+    bool pieces;  /* some singular message may have come twice */
     struct error *err;
 };
 
@@ -38,8 +40,8 @@ static int refuse(struct scan *s, int code, const ProtobufCFieldDescriptor *fiel
     return code;
 }
 
-static const ProtobufCFieldDescriptor *field_find(const ProtobufCMessageDescriptor *type, uint32_t number,
-                                                  unsigned *guess)
+static inline const ProtobufCFieldDescriptor *field_find(const ProtobufCMessageDescriptor *type, uint32_t number,
+                                                         unsigned *guess)
 {
     unsigned g = *guess;
     if (g < type->n_fields && type->fields[g].id == number)
@@ -60,6 +62,12 @@ static const ProtobufCFieldDescriptor *field_find(const ProtobufCMessageDescript
         return NULL;
     *guess = low;
     return &type->fields[low];
+}
+
+const ProtobufCFieldDescriptor *pb_descriptor_field(const ProtobufCMessageDescriptor *type, uint32_t number,
+                                                    unsigned *guess)
+{
+    return field_find(type, number, guess);
 }
 
 static bool is_packable(ProtobufCType type)
@@ -165,6 +173,11 @@ static int scan_field(struct scan *s, const ProtobufCFieldDescriptor *field, con
             snprintf(why, sizeof why, "messages nest deeper than %d", PB_DEPTH_MAX);
             return refuse(s, ERROR_LIMIT, field, tag, why);
         }
+        if (field->label != PROTOBUF_C_LABEL_REPEATED) {
+            uint64_t bit = UINT64_C(1) << ((size_t)(field - f->type->fields) % 64);
+            s->pieces = s->pieces || (f->seen & bit) != 0;
+            f->seen |= bit;
+        }
         /* Down: the reader goes on inside, and the frame's end brings it back here. */
         s->frames[++s->depth] = (struct frame){.type = field->descriptor,
                                                .end = item->data.data + item->data.len,
@@ -177,12 +190,19 @@ static int scan_field(struct scan *s, const ProtobufCFieldDescriptor *field, con
 
 int pb_scan(const ProtobufCMessageDescriptor *type, struct bytes input, struct error *err)
 {
+    bool pieces;
+    return pb_scan_pieces(type, input, &pieces, err);
+}
+
+int pb_scan_pieces(const ProtobufCMessageDescriptor *type, struct bytes input, bool *pieces, struct error *err)
+{
     static const uint8_t nothing[1];
     if (input.len == 0)
         input.data = nothing;
     struct scan s;
     s.start = input.data;
     s.depth = 0;
+    s.pieces = false;
     s.err = err;
     s.frames[0] = (struct frame){.type = type, .end = input.data + input.len};
     /* Where each open message began, for the required fields of proto2. */
@@ -194,8 +214,10 @@ int pb_scan(const ProtobufCMessageDescriptor *type, struct bytes input, struct e
             int rc = check_required(&s, starts[s.depth], r.end);
             if (rc)
                 return rc;
-            if (s.depth == 0)
+            if (s.depth == 0) {
+                *pieces = s.pieces;
                 return 0;
+            }
             s.depth--;
             r.end = s.frames[s.depth].end;
             continue;

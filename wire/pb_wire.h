@@ -147,6 +147,16 @@ static inline bool pb_is_packable(enum pb_kind kind)
     return kind != PB_STRING && kind != PB_BYTES && kind != PB_MESSAGE;
 }
 
+/* pb_scan() that also tells, when it returns 0, whether a singular message may have come in pieces. (It may say so of
+ * messages with more than 64 fields that have none.) */
+int pb_scan_pieces(const ProtobufCMessageDescriptor *type, struct bytes input, bool *pieces, struct error *err);
+/* The same message with every singular sub-message in one piece, and of every oneof only what was set last; appends.
+ * The input has passed the scan. Only ERROR_MEMORY. */
+int pb_join_pieces(const ProtobufCMessageDescriptor *type, struct bytes message, struct text *out);
+/* NULL: no such field. `guess` begins as 0 and makes fields that come in order cheap to find. */
+const ProtobufCFieldDescriptor *pb_descriptor_field(const ProtobufCMessageDescriptor *type, uint32_t number,
+                                                    unsigned *guess);
+
 /* The wire type a single value of this kind has. */
 enum pb_wire_type pb_kind_wire(enum pb_kind kind);
 /* "int32", "string" ... as the .proto says it. */

@@ -2,11 +2,11 @@
  *
  *   store_bench [--runs N] [--seconds S] [--data DIRECTORY] [--only KIND] [--json]
  *
- * Puts are durable on both sides: WAL, synchronous=FULL. The rival has SQLite's own page and log sizes, as somebody who
- * uses it bare has. With one call in flight each put is a transaction, as with bare SQLite one row per transaction; with
- * 64 in flight the store commits what came together, as bare SQLite does 64 rows per transaction. Both put the same
- * records under the same keys, drawn from KEYS. Reads are of one record each, over one connection, every call with its
- * access token. The rival of the reads is one prepared SELECT. */
+ * Puts are durable on both sides: WAL, synchronous=FULL. The rival has SQLite's own page and log sizes, as who uses it
+ * bare has. With one call in flight each put is a transaction, as with bare SQLite one row per transaction; with 64 in
+ * flight the store commits what came together, as bare SQLite does 64 rows per transaction. Both put the same records
+ * under the same keys, drawn from KEYS. Reads are of one record each, over one connection, every call with its access
+ * token. The rival of the reads is one prepared SELECT. */
 #include "bench/runtime/kit.h"
 #include "proto/store/store.pb-c.h"
 

@@ -26,6 +26,13 @@ void answer_failure(struct http_exchange *x, int code, const char *detail)
     answer_error(x, &e);
 }
 
+void answer_refusal(int status, const char *why, struct text *body)
+{
+    struct micro_error e;
+    api_error_set(&e, status, API_ERROR_ID, why[0] ? why : http1_reason(status));
+    api_error_json(&e, body);
+}
+
 void answer_plain(struct http_exchange *x, int code, const char *text)
 {
     if (code == 401)

@@ -1,6 +1,6 @@
 #include "runtime/api/api.h"
 
-#include "runtime/api/gateway.h"
+#include "runtime/api/passage.h"
 
 #include "base/log.h"
 
@@ -99,7 +99,10 @@ static int api_start(struct world *w, const struct micro_options *options, void 
         free(a);
         return rc;
     }
-    const struct http_server_options http = {.body_max = GATEWAY_BODY_MAX, .tls = a->settings.tls};
+    const struct http_server_options http = {.body_max = GATEWAY_BODY_MAX,
+                                             .tls = a->settings.tls,
+                                             .refusal_type = "application/json",
+                                             .refusal = answer_refusal};
     api_routes_init(&g->routes, g->service, options);
     api_custom_init(&g->custom);
     api_limiter_init(&g->limiter, a->settings.rate, a->settings.burst);

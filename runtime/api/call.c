@@ -123,6 +123,7 @@ static void stream_finished(void *arg, const struct rpc_reply *reply)
     struct micro_error e;
     c->stream = NULL;
     world_timer_stop(&c->begin);
+    c->p->outcome = reply->status;
     if (reply->status == GRPC_UNAVAILABLE)
         api_routes_forget(&c->p->gateway->routes, NULL, c->p->target.service);
     struct text first = c->first; /* the call is gone once the exchange is answered */

@@ -188,6 +188,7 @@ static void answered(void *arg, const struct rpc_reply *reply)
     struct micro_error error;
     ProtobufCMessage *m = NULL;
     e->stream = NULL;
+    e->p->outcome = reply->status;
     if (reply->status == GRPC_UNAVAILABLE)
         api_routes_forget(&e->p->gateway->routes, NULL, e->p->target.service);
     if (reply->status != GRPC_OK) {
@@ -254,6 +255,7 @@ static void published(void *arg, const struct rpc_reply *reply)
     struct envelope *e = arg;
     struct http_exchange *x = e->p->x;
     struct micro_error error;
+    e->p->outcome = reply->status;
     if (reply->status == GRPC_OK) {
         http_respond(x, 200, "application/json", bytes_of("{}"));
         return;
@@ -366,6 +368,12 @@ void event_start(struct passage *p)
                                    .has_message = true};
         if (p->declared && !p->token) {
             micro_outgoing_init(p->gateway->service, &own, path);
+            for (size_t i = 0; i < own.metadata.count; i++) { /* our token, but the request's trace */
+                if (bytes_is(own.items[i].name, "micro-trace-id"))
+                    own.items[i].value = bytes_of(p->span.trace);
+                else if (bytes_is(own.items[i].name, "micro-span-id"))
+                    own.items[i].value = bytes_of(p->span.id);
+            }
             call.metadata = own.metadata;
         }
         rc = rpc_unary(channel, &call, published, e, &e->stream, &err);

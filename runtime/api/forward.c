@@ -9,7 +9,7 @@
 
 #define NODES_MAX   16
 #define ADDRESS_MAX 300
-#define HEADERS_MAX (HTTP1_HEADERS_MAX + 6)
+#define HEADERS_MAX (HTTP1_HEADERS_MAX + 8)
 
 struct forward {
     struct passage *p;
@@ -110,6 +110,7 @@ static void done(void *arg, struct http_answer *answer, struct error *err)
     if (f->begun && code == 0) {
         http_finish(f->p->x);
     } else if (f->begun) {
+        f->p->outcome = GRPC_UNAVAILABLE;
         http_abort(f->p->x); /* cut short: the client must not take it for whole */
     } else if (code == ERROR_REFUSED && f->left > 0) {
         try_next(f);
@@ -158,7 +159,7 @@ static void collect_headers(struct forward *f)
     struct passage *p = f->p;
     const struct http1_head *head = http_head(p->x);
     static const char *const ours[] = {"x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-request-id",
-                                       "micro-namespace"};
+                                       "micro-namespace", "micro-trace-id",   "micro-span-id"};
     const char *before = http_request_header(p->x, "x-forwarded-for");
     bool chain = p->gateway->settings->trusted_proxies > 0 && before;
     for (size_t i = 0; i < head->header_count && i < HTTP1_HEADERS_MAX; i++) {
@@ -174,6 +175,8 @@ static void collect_headers(struct forward *f)
     add(f, "X-Forwarded-Proto", p->gateway->settings->tls ? "https" : "http");
     add(f, "X-Request-Id", p->request_id);
     add(f, "Micro-Namespace", p->namespace);
+    add(f, "Micro-Trace-Id", p->span.trace);
+    add(f, "Micro-Span-Id", p->span.id);
 }
 
 static const char *node_address(struct arena *arena, const Registry__Node *node)

@@ -132,6 +132,7 @@ void gateway_handle(void *arg, struct http_exchange *x)
     }
     if (!declared && !find_by_path(p))
         return;
+    span_begin(p);
     if (!access_granted(p))
         return;
     if (p->handler == API_EVENT)

@@ -16,8 +16,8 @@ static void add(struct grpc_header *out, size_t *count, const char *name, const 
 static bool is_forwarded(const char *name)
 {
     static const char *const always[] = {"accept-language", "origin", "referer", NULL};
-    static const char *const never[] = {
-        "micro-namespace", "x-request-id", "x-forwarded-for", "x-content-type", "micro-trace-id", "micro-token", NULL};
+    static const char *const never[] = {"micro-namespace", "x-request-id",  "x-forwarded-for", "x-content-type",
+                                        "micro-trace-id",  "micro-span-id", "micro-token",     NULL};
     size_t len = strlen(name);
     for (size_t i = 0; never[i]; i++) {
         if (strcmp(name, never[i]) == 0)
@@ -54,15 +54,12 @@ size_t metadata_collect(struct passage *p, const char *content_type, struct grpc
 {
     struct arena *arena = http_arena(p->x);
     size_t count = 0;
-    const char *trace = http_request_header(p->x, "micro-trace-id"),
-               *before = http_request_header(p->x, "x-forwarded-for");
+    const char *before = http_request_header(p->x, "x-forwarded-for");
     forward(p, out, &count);
     add(out, &count, "micro-namespace", p->namespace);
     add(out, &count, "x-request-id", p->request_id);
-    /* A trace begins here unless the client brings one. */
-    if (!trace || !trace[0] || strlen(trace) > MICRO_TRACE_MAX || !answer_printable(trace))
-        trace = strlen(p->request_id) <= MICRO_TRACE_MAX ? p->request_id : NULL;
-    add(out, &count, "micro-trace-id", trace);
+    add(out, &count, "micro-trace-id", p->span.trace);
+    add(out, &count, "micro-span-id", p->span.id);
     bool chain = p->gateway->settings->trusted_proxies > 0 && before && answer_printable(before);
     add(out, &count, "x-forwarded-for",
         chain ? arena_printf(arena, "%s, %s", before, http_peer(p->x)) : http_peer(p->x));

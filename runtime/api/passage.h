@@ -5,6 +5,7 @@
  *   cors.c      what browsers are told
  *   answer.c    errors and plain answers
  *   metadata.c  what goes along with the call
+ *   span.c      the request as a span of its trace
  *   call.c      handler rpc: one call, its answer or its stream
  *   socket.c    handler rpc over a WebSocket
  *   envelope.c  handlers api and event
@@ -33,11 +34,15 @@ struct passage {
     struct template_value variables[TEMPLATE_VARIABLES_MAX]; /* of its path */
     size_t variable_count;
     uint64_t timeout; /* ns the client gives; 0: none said */
+    struct micro_inbound span;
+    int outcome;         /* a gRPC status; GRPC_OK: as the HTTP status says */
+    bool told_elsewhere; /* of the span's end: the request goes on as a WebSocket */
 };
 
 /* answer.c */
 void answer_error(struct http_exchange *x, const struct micro_error *e);
 void answer_failure(struct http_exchange *x, int code, const char *detail);
+void answer_refusal(int status, const char *why, struct text *body); /* the HTTP server's own, before any passage */
 void answer_plain(struct http_exchange *x, int code, const char *text);
 bool answer_printable(const char *value);
 
@@ -51,6 +56,10 @@ const char *access_address(struct arena *arena, const char *text, size_t len);
 /* False: the exchange was answered. */
 bool access_caller(struct passage *p);  /* address, token, account, namespace, rate, block list */
 bool access_granted(struct passage *p); /* by the rules of the namespace, once the target is known */
+
+/* span.c: from when it is known where the request goes until its exchange ends. */
+void span_begin(struct passage *p);
+void span_path(const struct passage *p, char out[API_GRPC_MAX]);
 
 /* metadata.c: the array has room for GATEWAY_METADATA_MAX; everything is in the exchange's arena. */
 size_t metadata_collect(struct passage *p, const char *content_type, struct grpc_header *out);

@@ -24,12 +24,16 @@ struct socket {
     struct world_timer first;
     bool one_request, asked, half_closed, paused;
     uint64_t timeout;
+    struct micro_inbound span;
+    int outcome;
 };
 
 static void release(struct socket *s)
 {
     if (s->web || s->stream)
         return;
+    if (s->path[0])
+        micro_inbound_end(s->gateway->service, &s->span, s->path, s->outcome);
     world_timer_stop(&s->first);
     arena_deinit(&s->arena);
     free(s);
@@ -84,6 +88,7 @@ static void stream_finished(void *arg, const struct rpc_reply *reply)
     struct socket *s = arg;
     struct micro_error e;
     s->stream = NULL;
+    s->outcome = reply->status;
     if (reply->status == GRPC_UNAVAILABLE)
         api_routes_forget(&s->gateway->routes, NULL, s->target.service);
     if (s->web && reply->status == GRPC_OK) {
@@ -135,6 +140,7 @@ static void web_message(void *arg, bool text, struct bytes message)
         api_error_set(&e, 503, API_ERROR_ID, error_code_name(rc));
     }
     if (!text || rc != 0) {
+        s->outcome = micro_code_to_grpc(e.code);
         send_error(s, &e);
         if (s->stream)
             rpc_stream_cancel(s->stream);
@@ -179,6 +185,7 @@ static void web_closed(void *arg, int code, struct bytes reason)
 static void first_missing(void *arg)
 {
     struct socket *s = arg;
+    s->outcome = GRPC_DEADLINE_EXCEEDED;
     close_web(s, WS_POLICY, "no request came");
     release(s);
 }
@@ -194,10 +201,12 @@ void socket_start(struct passage *p, const struct api_route *route)
     const char *why = "out of memory";
     if (!s || !headers)
         goto refuse;
-    *s = (struct socket){
-        .gateway = p->gateway, .target = p->target, .one_request = route->one_request, .timeout = p->timeout};
+    *s = (struct socket){.gateway = p->gateway,
+                         .target = p->target,
+                         .one_request = route->one_request,
+                         .timeout = p->timeout,
+                         .span = p->span};
     world_timer_init(&s->first, p->gateway->world, first_missing, s);
-    api_path_grpc(&p->target, s->path);
     size_t count = metadata_collect(p, "application/json", headers);
     struct grpc_header *copies = ARENA_NEW_N(&s->arena, struct grpc_header, count + 1);
     for (size_t i = 0; copies && i < count; i++) {
@@ -217,8 +226,12 @@ void socket_start(struct passage *p, const struct api_route *route)
     }
     if (world_timer_start(&s->first, GATEWAY_SOCKET_FIRST) != 0)
         goto refuse;
-    if (websocket_accept(p->x, NULL, &events, s, &s->web, &status, &why) != 0)
+    p->told_elsewhere = true;
+    if (websocket_accept(p->x, NULL, &events, s, &s->web, &status, &why) != 0) {
+        p->told_elsewhere = false;
         goto refuse;
+    }
+    api_path_grpc(&s->target, s->path); /* from here on the socket tells the span's end */
     error_clear(&err);
     return; /* the passage is gone with its exchange */
 

@@ -458,7 +458,8 @@ static void change_begin(void *arg)
     auth_find(o->base.auth, rpc_call_arena(o->base.call), o->base.namespace, o->id, change_found, o);
 }
 
-/* v3 lets an admin of "micro" and a service of the namespace change a secret without knowing the old one. */
+/* v3 lets an admin of "micro" and a service of the namespace change a secret without knowing the old one. An old one
+ * that is given must be right all the same: who gives it wants it looked at. */
 static bool may_skip_old_secret(const struct micro_account *caller, const char *namespace)
 {
     if (!caller)
@@ -478,7 +479,7 @@ static void accounts_change_secret(struct rpc_call *call, const ProtobufCMessage
     if (!namespace || !auth_ready(service, call, id) || !micro_authorize(call, namespace, id))
         return;
     const char *wrong = NULL;
-    bool needs_old = !may_skip_old_secret(micro_caller(call), namespace);
+    bool needs_old = r->old_secret[0] || !may_skip_old_secret(micro_caller(call), namespace);
     if (!r->new_secret[0])
         wrong = "New secret cannot be blank";
     else if (strlen(r->new_secret) > AUTH_SECRET_MAX || strlen(r->old_secret) > AUTH_SECRET_MAX)

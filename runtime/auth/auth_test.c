@@ -197,6 +197,10 @@ static void test_change_secret(void **state)
     /* An admin of micro needs no old secret. */
     expect(&s, path, admin, "{\"id\":\"joe\",\"new_secret\":\"newest\"}", GRPC_OK, NULL, NULL);
     (void)login(&s, &arena, "{\"id\":\"joe\",\"secret\":\"newest\"}");
+    /* But one that is given is looked at. */
+    expect(&s, path, admin, "{\"id\":\"joe\",\"old_secret\":\"bad\",\"new_secret\":\"other\"}",
+           GRPC_INVALID_ARGUMENT, "Secret not correct", NULL);
+    (void)login(&s, &arena, "{\"id\":\"joe\",\"secret\":\"newest\"}");
     arena_deinit(&arena);
     sim_system_deinit(&s);
 }

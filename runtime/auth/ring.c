@@ -19,14 +19,29 @@
 
 static const char *const state_names[] = {"waiting", "signing", "retired"};
 
+static void wipe_private(struct ring_key *k)
+{
+    if (!k->private_pem)
+        return;
+    OPENSSL_cleanse(k->private_pem, strlen(k->private_pem));
+    free(k->private_pem);
+    k->private_pem = NULL;
+}
+
 static void key_clear(struct ring_key *k)
 {
-    if (k->private_pem)
-        OPENSSL_cleanse(k->private_pem, strlen(k->private_pem));
-    free(k->private_pem);
+    wipe_private(k);
     free(k->public_pem);
     free(k->id);
     *k = (struct ring_key){0};
+}
+
+/* It signs nothing any more while the process lives on: what was read from it does not stay in memory either. */
+static void drop_private(struct ring_key *k)
+{
+    if (k->private_pem)
+        micro_key_forget(k->private_pem);
+    wipe_private(k);
 }
 
 void ring_deinit(struct ring *r)
@@ -248,11 +263,8 @@ struct ring_key *ring_find(struct ring *r, const char *id)
 static void retire(struct ring_key *k)
 {
     k->state = RING_RETIRED;
-    if (k->private_pem && !k->root) {
-        OPENSSL_cleanse(k->private_pem, strlen(k->private_pem));
-        free(k->private_pem);
-        k->private_pem = NULL;
-    }
+    if (!k->root)
+        drop_private(k);
 }
 
 int ring_set_root(struct ring *r, const char *private_pem, int64_t now, bool *changed, struct error *err)
@@ -292,7 +304,7 @@ int ring_set_root(struct ring *r, const char *private_pem, int64_t now, bool *ch
         k->root = true;
         *changed = true;
     }
-    free(k->private_pem);
+    drop_private(k);
     k->private_pem = copy;
     copy = NULL;
     if (!ring_signing(r)) {
@@ -362,6 +374,7 @@ bool ring_prune(struct ring *r, int64_t now)
             i++;
             continue;
         }
+        drop_private(k);
         key_clear(k);
         memmove(k, k + 1, (r->count - i - 1) * sizeof *k);
         r->keys[--r->count] = (struct ring_key){0};

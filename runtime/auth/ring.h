@@ -40,7 +40,9 @@ struct ring {
     struct ring_key keys[RING_KEYS_MAX];
     size_t count;
 };
-void ring_deinit(struct ring *r); /* wipes the private parts */
+/* Wipes the private parts, as whatever takes one out of the ring does. What the process keeps of them is forgotten when
+ * one leaves a ring that lives on; at the end it goes with the process. */
+void ring_deinit(struct ring *r);
 
 /* From the file's content; ERROR_SYNTAX or ERROR_INVALID says what is wrong. The root's private part is still missing
  * then. */

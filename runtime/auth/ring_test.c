@@ -6,8 +6,10 @@
 #include <cmocka.h>
 
 #include "runtime/auth/ring.h"
+#include "runtime/service/key_cache.h"
 #include "runtime/service/service.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static struct text root_private, root_public;
@@ -119,6 +121,80 @@ static void test_new_root(void **state)
     text_deinit(&other_public);
 }
 
+/* ---- kept keys ---- */
+
+/* A private key the process has kept, as signing with it does; the reference held makes sure that one read anew later
+ * is another. */
+struct kept {
+    char *pem;
+    EVP_PKEY *key;
+};
+
+static void keep(struct kept *k, const char *private_pem)
+{
+    k->pem = strdup(private_pem);
+    assert_non_null(k->pem);
+    k->key = key_cache_get(k->pem, true);
+    assert_non_null(k->key);
+}
+
+static bool is_kept(const struct kept *k)
+{
+    EVP_PKEY *now = key_cache_get(k->pem, true);
+    bool same = now == k->key;
+    EVP_PKEY_free(now);
+    return same;
+}
+
+static void kept_free(struct kept *k)
+{
+    EVP_PKEY_free(k->key);
+    free(k->pem);
+}
+
+/* Whichever way a private key leaves the ring, nothing that was read from it is kept. */
+static void test_forgotten(void **state)
+{
+    struct ring r = {0};
+    struct kept root, second, third, fourth;
+    struct text other_private = TEXT_INIT, other_public = TEXT_INIT;
+    bool changed;
+    (void)state;
+    assert_int_equal(ring_set_root(&r, text_string(&root_private), 100, &changed, NULL), 0);
+    keep(&root, ring_signing(&r)->private_pem);
+    assert_int_equal(ring_generate(&r, 200, NULL), 0);
+    keep(&second, ring_waiting(&r)->private_pem);
+    assert_true(ring_activate(&r, 210));
+    assert_true(is_kept(&root)); /* it is retired, and stays in the ring whole */
+    assert_true(is_kept(&second));
+    /* Retired by the next. */
+    assert_int_equal(ring_generate(&r, 300, NULL), 0);
+    keep(&third, ring_waiting(&r)->private_pem);
+    assert_true(is_kept(&second));
+    assert_true(ring_activate(&r, 310));
+    assert_false(is_kept(&second));
+    assert_true(is_kept(&third));
+    /* Made and given up, as when it cannot be written to the disk. */
+    assert_int_equal(ring_generate(&r, 400, NULL), 0);
+    keep(&fourth, ring_waiting(&r)->private_pem);
+    ring_waiting(&r)->state = RING_RETIRED;
+    assert_true(ring_prune(&r, INT64_MAX));
+    assert_false(is_kept(&fourth));
+    assert_true(is_kept(&third));
+    /* Another root. */
+    assert_int_equal(micro_keys_generate(&other_private, &other_public, NULL), 0);
+    assert_int_equal(ring_set_root(&r, text_string(&other_private), 500, &changed, NULL), 0);
+    assert_false(is_kept(&root));
+    assert_true(is_kept(&third));
+    ring_deinit(&r);
+    kept_free(&root);
+    kept_free(&second);
+    kept_free(&third);
+    kept_free(&fourth);
+    text_deinit(&other_private);
+    text_deinit(&other_public);
+}
+
 static void refused(const char *content, const char *words)
 {
     struct ring r;
@@ -168,6 +244,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_life),
         cmocka_unit_test(test_new_root),
+        cmocka_unit_test(test_forgotten),
         cmocka_unit_test(test_malformed),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

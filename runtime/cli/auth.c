@@ -8,6 +8,8 @@
 #include <string.h>
 
 #define PUBLIC "<public>" /* how the scope of everybody is shown and written */
+#define RESOURCE_FORM                                                                                                  \
+    "--resource TYPE:NAME:ENDPOINT, where * is any, as in service:notes:Notes.Read, service:notes:*, *:*:*"
 
 static struct {
     const char *id, *secret, *type, *scope, *resource, *access, *old_secret, *new_secret, *name;
@@ -92,30 +94,29 @@ static int run_list_accounts(const struct arguments *args)
 
 /* ---- create ---- */
 
-/* "type:name:endpoint", missing parts are "*". */
+/* "type:name:endpoint": all three, since a part that is left out would open more than was meant. NULL: it is not. */
 static json_t *parse_resource(const char *text)
 {
-    const char *parts[3] = {"*", "*", "*"};
-    size_t lens[3] = {1, 1, 1};
-    for (int i = 0; i < 3 && text; i++) {
-        size_t len = i < 2 ? strcspn(text, ":") : strlen(text);
-        if (len > 0) {
-            parts[i] = text;
-            lens[i] = len;
-        }
-        text = text[len] ? text + len + 1 : NULL;
-    }
-    return json_pack("{ss% ss% ss%}", "type", parts[0], lens[0], "name", parts[1], lens[1], "endpoint", parts[2],
-                     lens[2]);
+    const char *name = strchr(text, ':'), *endpoint = name ? strchr(name + 1, ':') : NULL;
+    if (!endpoint || name == text || endpoint == name + 1 || !endpoint[1] || strchr(endpoint + 1, ':') ||
+        strpbrk(text, " \t\r\n"))
+        return NULL;
+    return json_pack("{ss% ss% ss}", "type", text, (size_t)(name - text), "name", name + 1,
+                     (size_t)(endpoint - name - 1), "endpoint", endpoint + 1);
 }
 
 static int run_create_rule(const struct arguments *args)
 {
     struct cli *c = cli_of(args);
     const char *scope = flags.scope && strcmp(flags.scope, PUBLIC) != 0 ? flags.scope : "";
-    json_t *rule = json_pack(
-        "{ss ss so ss sI}", "id", args->argv[0], "scope", scope, "resource", parse_resource(flags.resource), "access",
-        strcmp(flags.access, "denied") == 0 ? "DENIED" : "GRANTED", "priority", (json_int_t)flags.priority);
+    json_t *resource = flags.resource ? parse_resource(flags.resource) : NULL;
+    if (!flags.resource)
+        return cli_fail(EXIT_USAGE, "what the rule is about is missing: " RESOURCE_FORM);
+    if (!resource)
+        return cli_fail(EXIT_USAGE, "\"%.80s\" is not what a rule can be about: " RESOURCE_FORM, flags.resource);
+    json_t *rule =
+        json_pack("{ss ss so ss sI}", "id", args->argv[0], "scope", scope, "resource", resource, "access",
+                  strcmp(flags.access, "denied") == 0 ? "DENIED" : "GRANTED", "priority", (json_int_t)flags.priority);
     int code = cli_tell(c, "auth", "Rules.Create", json_pack("{so so}", "rule", rule, "options", in_namespace(c)));
     if (code == CLI_OK)
         printf("Rule created\n");
@@ -207,8 +208,7 @@ static const struct option rule_options[] = {
      .kind = OPTION_TEXT,
      .target = &flags.resource,
      .argument = "TYPE:NAME:ENDPOINT",
-     .help = "what it is about; * is any",
-     .fallback = "*:*:*"},
+     .help = "what it is about; * is any. Needed"},
     {.name = "access",
      .kind = OPTION_CHOICE,
      .target = &flags.access,

@@ -69,7 +69,7 @@ static void print_answer(void *arg, struct bytes json)
         printf("%.*s\n", (int)json.len, json.len ? (const char *)json.data : "");
     else if (*code == CLI_OK)
         *code = cli_print_json(json);
-    fflush(stdout); /* a stream is read as it comes */
+    cli_flush(); /* a stream is read as it comes */
 }
 
 static int run_call(const struct arguments *args, int64_t timeout, const char *address)
@@ -94,7 +94,7 @@ static int run_call(const struct arguments *args, int64_t timeout, const char *a
         .message = print_answer,
         .arg = &bad,
     };
-    int code = cli_call(cli_of(args), &call, NULL);
+    int code = cli_call(cli_of(args), &call);
     return code == CLI_OK ? bad : code;
 }
 

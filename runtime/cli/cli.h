@@ -41,10 +41,15 @@ struct cli {
     const char *data_dir; /* of the server we talk to, when `proxy` is NULL */
     const char *home;     /* where config.json and tokens are kept */
     const char *namespace;
-    const char *token;           /* given by flag or environment; NULL: the one of the last login */
-    const char *env;             /* name of the environment in force */
-    const char *proxy;           /* everything is called there; NULL: each component at its own address */
-    bool env_unknown;            /* no environment is called so: an error once a call is made */
+    const char *token; /* given by flag or environment; NULL: the one of the last login */
+    const char *env;   /* name of the environment in force */
+    const char *proxy; /* everything is called there; NULL: each component at its own address */
+    const char *login; /* what its logins are kept under (tokens.c) */
+    struct cli_tls {   /* paths of PEM files, for calls with TLS; NULL: the system's, none */
+        const char *ca, *certificate, *key;
+    } tls_files;
+    bool env_unknown;            /* no environment is called so */
+    int error_code;              /* HTTP-like, of the last call that failed with a micro error; 0: it did not */
     struct arena arena;          /* texts of the above */
     struct rpc_channel *channel; /* of the last call, kept for the next one to the same address */
     struct tls_context *tls;
@@ -85,20 +90,25 @@ static inline struct cli *cli_of(const struct arguments *args)
     return args->context;
 }
 
-/* Prints the message, its first letter in upper case as v3 does, and returns `code`. */
+/* Prints the message, its first letter in upper case as v3 does (but not that of a word that was put in: the user's
+ * own stays as it was written), and returns `code`. */
 int cli_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int cli_fail_error(int code, const struct error *err);
 int cli_no_memory(void);
-/* While quiet, cli_fail() says nothing. Returns what it was. */
+/* While quiet, cli_fail() says nothing, but keeps its last words. Returns what it was. */
 bool cli_quiet(bool quiet);
+const char *cli_quiet_words(void); /* since it became quiet; "": there was no message */
 
 /* ---- where things are ---- */
 
-/* "host:port" of a service: the proxy's, else what the server wrote into its run directory, else what the registry
- * says. An exit code. */
+/* Where a service is called: at the environment's proxy; on a server of this machine a component of micro's own at its
+ * own address, and every other service through the server's proxy, which knows the nodes of all namespaces, takes them
+ * in turn, leaves out those that refuse, and asks the network's peers. No service of a user's is thus ever taken for a
+ * part of micro, nor the other way around. An exit code. */
 int cli_address(struct cli *c, const char *service, struct text *out);
 /* Every version of a service, the registry's answer. CLI_NOT_FOUND (no such service, nobody to ask) and
- * CLI_UNAUTHORIZED come without a message: cli_not_found() says it and returns the code. */
+ * CLI_UNAUTHORIZED come without a message: cli_not_found() says it, with the reason cli_find_service() met, and returns
+ * the code. */
 int cli_find_service(struct cli *c, const char *service, json_t **reply);
 int cli_not_found(int code, const char *service);
 /* The server's status file; NULL after a message when no server runs on the data directory. */
@@ -111,8 +121,10 @@ bool cli_program(char out[CLI_PATH_MAX]);
 /* An object, the caller's; NULL after a message when the file cannot be read. */
 json_t *cli_config_load(struct cli *c);
 int cli_config_save(struct cli *c, const json_t *config);
-/* Fills env, proxy and namespace from flags and the file. */
+/* Fills env, proxy, namespace, login and the files of TLS from flags and the file. */
 int cli_environment(struct cli *c);
+/* CLI_OK, or EXIT_USAGE after a message that names the environments there are. */
+int cli_environment_check(struct cli *c);
 
 /* ---- calls ---- */
 
@@ -134,9 +146,13 @@ struct cli_call {
     const bool *stop; /* looked at after each answer: true ends the call, which is no failure; may be NULL */
     void *arg;
 };
+/* c->channel to an address as cli_channel_check() takes it: the one there is, when the last call went there too. */
+int cli_channel(struct cli *c, const char *address, struct error *err);
 void cli_disconnect(struct cli *c); /* closes what was kept open for the next call */
-/* An exit code; a failure was told on stderr. `error` (may be NULL) receives the HTTP-like code of a micro error. */
-int cli_call(struct cli *c, const struct cli_call *call, int *error_code);
+/* "HOST:PORT", with "https://" or "http://" in front of it or without. *tls: how it is called. ERROR_INVALID. */
+int cli_channel_check(const char *address, bool *tls, struct error *err);
+/* An exit code; a failure was told on stderr. c->error_code receives the HTTP-like code of a micro error. */
+int cli_call(struct cli *c, const struct cli_call *call);
 /* The first answer's JSON, the caller's; NULL unless CLI_OK. `message` and `arg` are not used. */
 int cli_call_value(struct cli *c, const struct cli_call *call, json_t **reply);
 /* One request, one answer, as jansson values. Drops the reference to `request`. *reply is the caller's. */
@@ -186,6 +202,7 @@ int cli_token(struct cli *c, struct text *out);
 int cli_token_id(struct cli *c, struct text *out);                /* whom we logged in as; empty: nobody */
 int cli_token_save(struct cli *c, const char *id, json_t *token); /* the reply of auth.Auth.Token */
 int cli_token_forget(struct cli *c, bool *any);
+int cli_token_forget_all(struct cli *c, const char *login); /* of all namespaces */
 
 /* ---- processes ---- */
 
@@ -206,6 +223,13 @@ int command_dynamic(struct cli *c, int argc, char **argv, bool *known);
 int command_external(struct cli *c, const char *path, int argc, char **argv);
 /* The program micro-<word> on the PATH. */
 bool command_external_find(const char *word, char out[CLI_PATH_MAX]);
+
+/* micro service COMPONENT --help. False: there is no such component. */
+bool cli_component_help(const char *name, struct text *out);
+/* Shows what was printed so far, as a stream is read while it comes. */
+void cli_flush(void);
+/* Ends standard output; the exit code. What could not be written is a failure. */
+int cli_end_output(int code);
 
 int command_call(const struct arguments *args);
 int command_stream(const struct arguments *args);

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "runtime/cli/cli.h"
+#include "runtime/component.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -55,6 +56,15 @@ static void test_commands(void **state)
         {{"micro", "login", "admin", "--password", "x"}, "login"},
         {{"micro", "--data-dir", "/tmp/x", "status"}, "status"},
         {{"micro", "health", "store"}, "health"},
+        {{"micro", "env", "add", "prod", "https://host:1", "--ca", "a", "--cert", "b", "--key", "c"}, "add"},
+        {{"micro", "env", "add", "prod"}, NULL},
+        {{"micro", "update", ".", "--instances", "3", "-m", "a=b", "--watch", "--watch_delay", "2s"}, "update"},
+        {{"micro", "update", ".", "--env_vars", "A=B"}, NULL}, /* what cannot be kept is not dropped */
+        {{"micro", "status", "--name", "x", "--version", "1"}, "status"},
+        {{"micro", "debug", "stats", "--all", "builtin"}, "stats"},
+        {{"micro", "debug", "stats", "--all", "some"}, NULL},
+        {{"micro", "store", "sync", "--to", "x", "--all"}, "sync"},
+        {{"micro", "store", "restore", "--all"}, "restore"},
         {{"micro", "statsu"}, NULL},
     };
     (void)state;
@@ -117,12 +127,82 @@ static void test_help(void **state)
     help_of(&cli_root, 0);
 }
 
+/* Which addresses there are, and which of them are called with TLS. */
+static void test_addresses(void **state)
+{
+    static const struct {
+        const char *address;
+        int tls; /* -1: it is refused */
+    } rows[] = {
+        {"host:8081", 0},
+        {"host", 1},
+        {"host:443", 1},
+        {"[::1]", 1},
+        {"[::1]:8081", 0},
+        {"https://host:8084", 1},
+        {"https://host:8084/", 1},
+        {"https://host", 1},
+        {"https://[::1]:8084", 1},
+        {"http://host:443", 0},
+        {"http://[::1]:80", 0},
+        {"unix:/run/micro.sock", 0},
+        {"", -1},
+        {"https://", -1},
+        {"https:///", -1},
+        {"http://host", -1},
+        {"http://[::1]", -1},
+        {"ftp://host:21", -1},
+        {"host:", -1},
+        {"https://host:/", -1},
+        {":8081", -1},
+        {"host:80/path", -1},
+        {"https://host/path", -1},
+        {"two words:1", -1},
+        {"host:1\n", -1},
+    };
+    char longest[300];
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct error err = ERROR_INIT;
+        bool tls = false;
+        int rc = cli_channel_check(rows[i].address, &tls, &err);
+        if ((rows[i].tls < 0) != (rc == ERROR_INVALID) || (rc == 0 && tls != (rows[i].tls == 1)))
+            fail_msg("\"%s\": %d, TLS %d", rows[i].address, rc, tls);
+        error_clear(&err);
+    }
+    struct error err = ERROR_INIT;
+    bool tls;
+    memset(longest, 'a', sizeof longest - 1);
+    longest[sizeof longest - 1] = '\0';
+    assert_int_equal(cli_channel_check(longest, &tls, &err), ERROR_INVALID);
+    error_clear(&err);
+}
+
+/* micro service NAME --help, of each of them: with every option it alone has. */
+static void test_component_help(void **state)
+{
+    struct text help = TEXT_INIT;
+    (void)state;
+    component_use_all();
+    for (const struct component *c = components; c->name; c++) {
+        text_clear(&help);
+        assert_true(cli_component_help(c->name, &help) && text_ok(&help));
+        assert_non_null(strstr(text_string(&help), c->name));
+        for (const char *const *o = c->options; o && *o; o++)
+            if (!strstr(text_string(&help), *o))
+                fail_msg("the help of %s says nothing of --%s", c->name, *o);
+    }
+    text_clear(&help);
+    assert_false(cli_component_help("nope", &help));
+    assert_non_null(strstr(text_string(&help), "registry, store"));
+    text_deinit(&help);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_commands),
-        cmocka_unit_test(test_nearest),
-        cmocka_unit_test(test_help),
+        cmocka_unit_test(test_commands),  cmocka_unit_test(test_nearest),        cmocka_unit_test(test_help),
+        cmocka_unit_test(test_addresses), cmocka_unit_test(test_component_help),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -70,24 +70,36 @@ void cli_close(struct cli *c)
 }
 
 static bool is_quiet;
+static char quiet_words[512];
 
 bool cli_quiet(bool quiet)
 {
     bool was = is_quiet;
     is_quiet = quiet;
+    if (quiet)
+        quiet_words[0] = '\0';
     return was;
+}
+
+const char *cli_quiet_words(void)
+{
+    return quiet_words;
 }
 
 int cli_fail(int code, const char *format, ...)
 {
-    if (is_quiet)
-        return code;
     struct text words = TEXT_INIT;
     va_list args;
     va_start(args, format);
+    if (is_quiet) {
+        vsnprintf(quiet_words, sizeof quiet_words, format, args);
+        va_end(args);
+        return code;
+    }
     text_vprintf(&words, format, args);
     va_end(args);
-    if (words.len > 0)
+    bool own_words = format[0] != '%' || strcmp(format, "%s") == 0;
+    if (words.len > 0 && own_words)
         words.data[0] = (char)toupper((unsigned char)words.data[0]);
     fprintf(stderr, "%s\n", text_string(&words));
     text_deinit(&words);
@@ -153,50 +165,42 @@ static bool is_plain_name(const char *name)
     return name[0] != '\0';
 }
 
+static int ask_registry(struct cli *c, const char *service, const char *domain, json_t **reply)
+{
+    int code = cli_call_json(c, "registry", "Registry.GetService",
+                             json_pack("{ss s{ss}}", "service", service, "options", "domain", domain), reply);
+    bool none = code == CLI_OK ? json_array_size(json_object_get(*reply, "services")) == 0
+                               : code == CLI_FAILED && c->error_code == 404;
+    if (!none)
+        return code;
+    json_decref(*reply);
+    *reply = NULL;
+    quiet_words[0] = '\0'; /* it is an answer, no failure */
+    return CLI_NOT_FOUND;
+}
+
 int cli_find_service(struct cli *c, const char *service, json_t **reply)
 {
     *reply = NULL;
     bool was = cli_quiet(true);
-    int code =
-        is_plain_name(service)
-            ? cli_call_json(c, "registry", "Registry.GetService",
-                            json_pack("{ss s{ss}}", "service", service, "options", "domain", c->namespace), reply)
-            : CLI_NOT_FOUND;
-    if (code == CLI_NOT_FOUND && is_plain_name(service) && strcmp(c->namespace, MICRO_NAMESPACE) != 0)
-        code = cli_call_json(c, "registry", "Registry.GetService", json_pack("{ss}", "service", service), reply);
+    int code = is_plain_name(service) ? ask_registry(c, service, c->namespace, reply) : CLI_NOT_FOUND;
+    if (code == CLI_NOT_FOUND && !cli_quiet_words()[0] && is_plain_name(service) &&
+        strcmp(c->namespace, MICRO_NAMESPACE) != 0)
+        code = ask_registry(c, service, MICRO_NAMESPACE, reply);
     cli_quiet(was);
-    if (code == CLI_OK && json_array_size(json_object_get(*reply, "services")) == 0)
-        code = CLI_NOT_FOUND;
     if (code != CLI_OK && code != CLI_NOT_FOUND && code != CLI_UNAUTHORIZED)
-        cli_fail(code, "%s cannot be looked up at the registry", service);
+        cli_fail(code, "%s cannot be looked up at the registry: %s", service, cli_quiet_words());
     return code;
 }
 
 int cli_not_found(int code, const char *service)
 {
+    const char *why = cli_quiet_words();
     if (code == CLI_UNAUTHORIZED)
         return cli_fail(code, "%s cannot be looked up: not logged in, or not allowed to; see: micro login", service);
+    if (code == CLI_NOT_FOUND && why[0])
+        return cli_fail(code, "%s cannot be looked up at the registry: %s", service, why);
     return code == CLI_NOT_FOUND ? cli_fail(code, "service not found: %s", service) : code;
-}
-
-/* The first node of any version. */
-static int ask_registry(struct cli *c, const char *service, struct text *out)
-{
-    json_t *reply = NULL;
-    int code = cli_find_service(c, service, &reply);
-    size_t i;
-    const json_t *version;
-    json_array_foreach(json_object_get(reply, "services"), i, version)
-    {
-        const json_t *node = json_array_get(json_object_get(version, "nodes"), 0);
-        const char *address = json_string_value(json_object_get(node, "address"));
-        if (address && out->len == 0)
-            text_puts(out, address);
-    }
-    json_decref(reply);
-    if (code == CLI_OK && out->len == 0)
-        code = CLI_NOT_FOUND;
-    return code == CLI_OK ? code : cli_not_found(code, service);
 }
 
 int cli_address(struct cli *c, const char *service, struct text *out)
@@ -209,7 +213,9 @@ int cli_address(struct cli *c, const char *service, struct text *out)
         text_puts(out, c->proxy);
         return CLI_OK;
     }
-    snprintf(path, sizeof path, "%s/run/%s.address", c->data_dir, service);
+    bool own = component_is_core(service);
+    const char *door = own ? service : "proxy";
+    snprintf(path, sizeof path, "%s/run/%s.address", c->data_dir, door);
     int rc = world_read_file(c->world, path, ADDRESS_FILE_MAX, out, NULL);
     if (rc == 0) {
         text_truncate(out, strcspn(text_string(out), "\r\n"));
@@ -218,11 +224,13 @@ int cli_address(struct cli *c, const char *service, struct text *out)
     text_clear(out);
     if (rc != ERROR_NOT_FOUND)
         return cli_fail(CLI_NOT_FOUND, "cannot read %s: %s", path, error_code_name(rc));
-    if (!component_is_core(service))
-        return ask_registry(c, service, out);
     json_t *status = cli_status(c); /* says it when no server runs at all */
     if (!status)
         return CLI_NOT_FOUND;
     json_decref(status);
-    return cli_fail(CLI_NOT_FOUND, "%s does not run right now; see: micro status", service);
+    return own ? cli_fail(CLI_NOT_FOUND, "%s does not run right now; see: micro status --components", service)
+               : cli_fail(
+                     CLI_NOT_FOUND,
+                     "%s is called through the proxy, which does not run right now; see: micro status --components",
+                     service);
 }

@@ -2,6 +2,7 @@
 #include "runtime/cli/cli.h"
 
 #include "base/units.h"
+#include "runtime/component.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,8 +12,9 @@
 
 static struct {
     const char *id;
+    const char *all;
     int64_t lines, since;
-    bool all;
+    bool verbose;
 } flags;
 
 /* Answers of one version's nodes, as rows: the node, its address, and the answer's members beside them. */
@@ -44,35 +46,57 @@ static json_t *ask_nodes(struct cli *c, const char *service, const json_t *versi
     return rows;
 }
 
-/* Asks every version; `print` shows one version's rows. */
-static int ask_all(struct cli *c, const char *service, const char *endpoint, json_t *request,
-                   int (*print)(const json_t *rows))
+/* What is asked of every node, and how the answers are shown. */
+struct question {
+    const char *endpoint, *request;
+    int (*print)(const json_t *rows); /* one version's rows */
+    json_t *all;                      /* they are gathered here, for --json */
+    bool several;                     /* something was shown already */
+    int bad;                          /* the exit code of a node that did not answer */
+};
+
+/* Every version of one service. */
+static int ask_service(struct cli *c, struct question *q, const char *service)
 {
-    json_t *reply = NULL, *all = json_array();
+    json_t *reply = NULL;
     const json_t *version;
     size_t i;
-    char *text = json_dumps(request, JSON_COMPACT);
-    json_decref(request);
-    int code = text ? cli_find_service(c, service, &reply) : cli_no_memory(), bad = CLI_OK;
+    int code = cli_find_service(c, service, &reply);
     cli_not_found(code, service);
     json_array_foreach(json_object_get(reply, "services"), i, version)
     {
-        json_t *rows = ask_nodes(c, service, version, endpoint, text, &bad);
+        json_t *rows = ask_nodes(c, service, version, q->endpoint, q->request, &q->bad);
         if (cli_as_json()) {
-            json_array_append_new(all, json_pack("{ss ss sO}", "service", service, "version",
-                                                 cli_text(version, "version"), "nodes", rows));
+            json_array_append_new(q->all, json_pack("{ss ss sO}", "service", service, "version",
+                                                    cli_text(version, "version"), "nodes", rows));
         } else if (code == CLI_OK) {
-            printf("%sservice  %s\nversion  %s\n\n", i ? "\n" : "", service, cli_text(version, "version"));
-            code = print(rows);
+            printf("%sservice  %s\nversion  %s\n\n", q->several ? "\n" : "", service, cli_text(version, "version"));
+            code = q->print(rows);
+            q->several = true;
         }
         json_decref(rows);
     }
-    if (code == CLI_OK && cli_as_json())
-        code = cli_print_value(all);
-    json_decref(all);
     json_decref(reply);
+    return code;
+}
+
+static int question_end(struct question *q, int code)
+{
+    if (code == CLI_OK && cli_as_json())
+        code = cli_print_value(q->all);
+    json_decref(q->all);
+    return code == CLI_OK ? q->bad : code;
+}
+
+static int ask_all(struct cli *c, const char *service, const char *endpoint, json_t *request,
+                   int (*print)(const json_t *rows))
+{
+    char *text = json_dumps(request, JSON_COMPACT);
+    json_decref(request);
+    struct question q = {.endpoint = endpoint, .request = text, .print = print, .all = json_array()};
+    int code = question_end(&q, text && q.all ? ask_service(c, &q, service) : cli_no_memory());
     free(text);
-    return code == CLI_OK ? bad : code;
+    return code;
 }
 
 /* ---- health, stats ---- */
@@ -159,12 +183,52 @@ static int print_stats(const json_t *rows)
         {"REQUESTS", NULL, put_requests},
         {"ERRORS", NULL, put_errors},
     };
-    size_t seen = flags.all ? sizeof columns / sizeof columns[0] : 7; /* v3's */
+    size_t seen = flags.verbose ? sizeof columns / sizeof columns[0] : 7; /* v3's */
     return cli_table(rows, columns, seen);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Every service that is a part of micro, or every other one. */
+static int stats_of_all(struct cli *c, bool own)
+{
+    struct question q = {.endpoint = "Debug.Stats", .request = "{}", .print = print_stats, .all = json_array()};
+    json_t *reply = NULL;
+    const json_t *service;
+    size_t i, count = 0;
+    int code = cli_call_json(c, "registry", "Registry.ListServices",
+                             json_pack("{s{ss}}", "options", "domain", own ? MICRO_NAMESPACE : c->namespace), &reply);
+    const json_t *services = json_object_get(reply, "services");
+    const char **names = calloc(json_array_size(services) + 1, sizeof *names);
+    if (code == CLI_OK && (!names || !q.all))
+        code = cli_no_memory();
+    json_array_foreach(services, i, service)
+    {
+        if (names && component_is_core(cli_text(service, "name")) == own)
+            names[count++] = cli_text(service, "name");
+    }
+    if (names)
+        qsort(names, count, sizeof *names, by_name);
+    for (i = 0; code == CLI_OK && i < count; i++)
+        if (i == 0 || strcmp(names[i], names[i - 1]) != 0) /* one entry for each version */
+            code = ask_service(c, &q, names[i]);
+    code = question_end(&q, code);
+    free(names);
+    json_decref(reply);
+    return code;
 }
 
 static int run_stats(const struct arguments *args)
 {
+    if (flags.all && args->argc > 0)
+        return cli_fail(EXIT_USAGE, "either SERVICE or --all %s, not both", flags.all);
+    if (flags.all)
+        return stats_of_all(cli_of(args), strcmp(flags.all, "builtin") == 0);
+    if (args->argc == 0)
+        return cli_fail(EXIT_USAGE, "expected SERVICE, or --all builtin, or --all custom");
     return ask_all(cli_of(args), args->argv[0], "Debug.Stats", json_object(), print_stats);
 }
 
@@ -244,8 +308,19 @@ static int run_trace(const struct arguments *args)
 /* ---- the table ---- */
 
 static const struct option output_options[] = {CLI_OUTPUT_OPTIONS, {.name = NULL}};
+static const char *const alls[] = {"builtin", "custom", NULL};
 static const struct option stats_options[] = {
-    {.name = "all", .kind = OPTION_FLAG, .target = &flags.all, .help = "processor time, requests and errors as well"},
+    {.name = "all",
+     .kind = OPTION_CHOICE,
+     .target = &flags.all,
+     .argument = "WHICH",
+     .help = "of every service instead of one: builtin are micro's own, custom all others",
+     .choices = alls},
+    {.name = "verbose",
+     .letter = 'v',
+     .kind = OPTION_FLAG,
+     .target = &flags.verbose,
+     .help = "processor time, requests and errors as well"},
     CLI_OUTPUT_OPTIONS,
     {.name = NULL},
 };
@@ -278,7 +353,13 @@ static const struct option trace_options[] = {
 
 const struct command debug_commands[] = {
     {.name = "health", .summary = "can it do its work?", SERVICE, .options = output_options, .run = run_health},
-    {.name = "stats", .summary = "figures of its processes", SERVICE, .options = stats_options, .run = run_stats},
+    {.name = "stats",
+     .summary = "figures of its processes",
+     .positional = "[SERVICE]",
+     .positional_max = 1,
+     .options = stats_options,
+     .run = run_stats,
+     .examples = "micro debug stats -v greeter\nmicro debug stats --all custom"},
     {.name = "log", .summary = "the last records of its log", SERVICE, .options = log_options, .run = run_log},
     {.name = "trace", .summary = "its last spans", SERVICE, .options = trace_options, .run = run_trace},
     {.name = NULL},

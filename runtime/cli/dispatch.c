@@ -76,6 +76,20 @@ static const char *default_child(const struct command *group)
     return group->children && strcmp(group->name, "namespace") == 0 ? "get" : NULL;
 }
 
+/* Nothing is done to another micro than the one that was meant: a command that may go to one (or keeps something for
+ * it) is refused when its environment is not known. These do not, or mend just that. */
+static bool needs_environment(const struct command *command)
+{
+    static int (*const free_ones[])(const struct arguments *) = {command_server, command_new, command_gen, command_sdk};
+    for (size_t i = 0; i < sizeof free_ones / sizeof free_ones[0]; i++)
+        if (command->run == free_ones[i])
+            return false;
+    for (const struct command *e = env_commands; e->name; e++)
+        if (e == command)
+            return false;
+    return strcmp(command->name, "completion") != 0;
+}
+
 /* ---- running ---- */
 
 static int run_command(int argc, char **argv)
@@ -100,6 +114,8 @@ static int run_command(int argc, char **argv)
         code = text_ok(&text) ? CLI_OK : cli_no_memory();
     } else {
         code = cli_open(&c);
+        if (code == CLI_OK && needs_environment(found))
+            code = cli_environment_check(&c);
         if (code == CLI_OK)
             code = found->run(&args);
         cli_close(&c);
@@ -169,6 +185,8 @@ static int run_other(int argc, char **argv, int at)
         code = cli_fail_error(EXIT_USAGE, &err);
     else
         code = cli_open(&c);
+    if (code == CLI_OK)
+        code = cli_environment_check(&c);
     if (code == CLI_OK && command_external_find(argv[at], path)) {
         code = command_external(&c, path, argc - at, argv + at);
     } else if (code == CLI_OK) {
@@ -176,12 +194,17 @@ static int run_other(int argc, char **argv, int at)
         code = command_dynamic(&c, argc - at, argv + at, &known);
         if (!known) {
             int code_of_look = code;
+            struct text why = TEXT_INIT;
+            text_puts(&why, cli_quiet_words());
             code = cli_fail(EXIT_USAGE, "Unrecognized micro command: %s. Please refer to 'micro --help'", argv[at]);
             hint(near_command(&cli_root, argv[at]));
             if (code_of_look == CLI_UNAUTHORIZED)
                 fprintf(stderr, "Not logged in, so no service was looked for; see: micro login\n");
             else if (no_server(&c))
                 fprintf(stderr, "No micro server runs on %s, so no service was looked for.\n", c.data_dir);
+            else if (why.len > 0)
+                fprintf(stderr, "No service was looked for, as the registry gave no answer: %s\n", text_string(&why));
+            text_deinit(&why);
         }
     }
     cli_close(&c);
@@ -197,6 +220,10 @@ int cli_main(int argc, char **argv)
     struct text name = TEXT_INIT;
     bool root = f.path.count == 1, plain = here->run || f.help || (f.at < argc && strcmp(argv[f.at], "--") == 0);
     int code;
+    if (argc == 2 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-v") == 0)) {
+        printf("micro %s\n", MICRO_VERSION_TEXT);
+        return CLI_OK;
+    }
     for (int i = 1; i < f.path.count; i++)
         text_printf(&name, "%s%s", i > 1 ? " " : "", f.path.commands[i]->name);
     if (plain) {

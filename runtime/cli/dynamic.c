@@ -134,7 +134,7 @@ static void print_answer(void *arg, struct bytes json)
     int *code = arg;
     if (*code == CLI_OK)
         *code = cli_print_json(json);
-    fflush(stdout);
+    cli_flush();
 }
 
 static int no_endpoint(const char *service, const char *word, const json_t *endpoints)
@@ -172,7 +172,7 @@ static int call(struct cli *c, const char *service, const json_t *endpoint, int 
         .message = print_answer,
         .arg = &bad,
     };
-    code = json ? cli_call(c, &what, NULL) : cli_no_memory();
+    code = json ? cli_call(c, &what) : cli_no_memory();
     free(json);
     json_decref(request);
     return code == CLI_OK ? bad : code;
@@ -191,12 +191,37 @@ static const json_t *choose_version(const json_t *services)
     return json_array_get(services, 0);
 }
 
+/* Whether routes lead to it: then a peer of the network has it, for our registry knows nothing of it. */
+static bool is_at_peer(struct cli *c, const char *service)
+{
+    json_t *reply = NULL, *name;
+    size_t i;
+    bool found = false;
+    (void)cli_call_json(c, "network", "Network.Services", json_object(), &reply);
+    json_array_foreach(json_object_get(reply, "services"), i, name)
+    {
+        found = found || (json_is_string(name) && strcmp(json_string_value(name), service) == 0);
+    }
+    json_decref(reply);
+    return found;
+}
+
 int command_dynamic(struct cli *c, int argc, char **argv, bool *known)
 {
     const char *service = argv[0];
     json_t *reply = NULL;
     *known = false;
     int code = cli_find_service(c, service, &reply);
+    if (code == CLI_NOT_FOUND && !cli_quiet_words()[0]) {
+        cli_quiet(true);
+        *known = is_at_peer(c, service);
+        cli_quiet(false);
+        return *known ? cli_fail(CLI_NO_METHOD,
+                                 "%s runs at a peer of the network, and only the peer's registry knows its flags; "
+                                 "call it by: micro call %s ENDPOINT JSON",
+                                 service, service)
+                      : code;
+    }
     if (code == CLI_NOT_FOUND || code == CLI_UNAUTHORIZED) /* the word is more likely mistyped */
         return code;
     *known = true;

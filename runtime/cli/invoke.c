@@ -2,8 +2,8 @@
 #include "runtime/cli/cli.h"
 
 #include "base/units.h"
+#include "runtime/relay/relay.h"
 #include "runtime/service/service.h"
-#include "wire/tls.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -42,10 +42,17 @@ static void judge(struct call *k, const struct rpc_reply *reply)
     int code;
     const char *words = e.detail;
     if (is_micro_error(reply->message)) {
-        bool no_service = e.code == 404 && strncasecmp(words, "service not found", 17) == 0;
-        code = e.code == 408 ? CLI_TIMEOUT : e.code == 401 ? CLI_UNAUTHORIZED : no_service ? CLI_NOT_FOUND : CLI_FAILED;
+        /* Only the proxy's word is about the service that was called; the service's own may be about another one. */
+        bool proxy = strcmp(e.id, RELAY_ERROR_ID) == 0;
+        bool no_service = proxy && e.code == 404, no_node = proxy && e.code == 503;
+        code = e.code == 408           ? CLI_TIMEOUT
+               : e.code == 401         ? CLI_UNAUTHORIZED
+               : no_service || no_node ? CLI_NOT_FOUND
+                                       : CLI_FAILED;
         if (no_service && !quiet) {
-            k->exit_code = cli_fail(code, "service not found: %s", service);
+            k->exit_code = strcasecmp(words, "service not found") == 0
+                               ? cli_fail(code, "service not found: %s", service)
+                               : cli_fail(code, "%s", words);
             return;
         }
     } else if (reply->status == GRPC_DEADLINE_EXCEEDED) {
@@ -87,7 +94,8 @@ static void on_message(void *arg, struct bytes message)
         rpc_stream_cancel(k->stream);
     } else if (k->what->message && !k->stopped) {
         k->what->message(k->what->arg, message);
-        k->stopped = k->what->stop && *k->what->stop;
+        /* Nobody reads what we print: there is no reason to hear more. */
+        k->stopped = (k->what->stop && *k->what->stop) || ferror(stdout);
         if (k->stopped)
             rpc_stream_cancel(k->stream);
     }
@@ -162,46 +170,7 @@ static int add_metadata(const struct option_list *pairs, struct arena *arena, st
     return CLI_OK;
 }
 
-/* An address without a port, or with 443, is called with TLS; the port is added where there is none. */
-static int address_finish(struct text *address, struct tls_context **tls, struct error *err)
-{
-    static const char *const alpn[] = {"h2", NULL};
-    const char *text = text_string(address), *colon = strrchr(text, ':');
-    bool plain = strncmp(text, "unix:", 5) == 0 || (colon && !strchr(colon, ']') && strcmp(colon, ":443") != 0);
-    if (plain)
-        return 0;
-    if (!colon || strchr(colon, ']'))
-        text_puts(address, ":443");
-    const struct tls_options options = {.alpn = alpn};
-    return tls_context_new(&options, tls, err);
-}
-
-void cli_disconnect(struct cli *c)
-{
-    rpc_channel_free(c->channel);
-    tls_context_free(c->tls);
-    text_deinit(&c->channel_address);
-    c->channel = NULL;
-    c->tls = NULL;
-    c->channel_address = TEXT_INIT;
-}
-
-/* c->channel to the address: the one there is, when the last call went there too. A call made while another is under
- * way (a token is renewed in between) never gets here for the same `c`. */
-static int open_channel(struct cli *c, struct text *address, struct error *err)
-{
-    if (c->channel && strcmp(text_string(&c->channel_address), text_string(address)) == 0)
-        return 0;
-    cli_disconnect(c);
-    text_puts(&c->channel_address, text_string(address));
-    int rc = text_ok(&c->channel_address) ? address_finish(address, &c->tls, err)
-                                          : error_set(err, ERROR_MEMORY, "out of memory");
-    const struct rpc_channel_options options = {
-        .addresses = text_string(address), .user_agent = "micro-cli", .tls = c->tls};
-    return rc == 0 ? rpc_channel_new(c->world, &options, &c->channel, err) : rc;
-}
-
-int cli_call(struct cli *c, const struct cli_call *what, int *error_code)
+int cli_call(struct cli *c, const struct cli_call *what)
 {
     static const struct rpc_stream_events events = {
         .message = on_message, .writable = on_writable, .finished = on_finished};
@@ -213,8 +182,7 @@ int cli_call(struct cli *c, const struct cli_call *what, int *error_code)
     size_t count = 0;
     char path[2 * NAME_MAX_LEN + 8];
     int code = CLI_OK;
-    if (c->env_unknown && !what->address)
-        return cli_fail(CLI_UNKNOWN, "environment \"%.80s\" does not exist; see: micro env", c->env);
+    c->error_code = 0;
     if (what->address)
         text_puts(&address, what->address);
     else
@@ -245,7 +213,7 @@ int cli_call(struct cli *c, const struct cli_call *what, int *error_code)
         .message = what->feed ? BYTES_NONE : bytes_of(what->json ? what->json : "{}"),
         .has_message = !what->feed,
     };
-    int rc = open_channel(c, &address, &err);
+    int rc = cli_channel(c, text_string(&address), &err);
     if (rc == 0)
         rc = rpc_stream_open(c->channel, &request, &events, &k, &k.stream, &err);
     if (rc == 0 && what->feed)
@@ -256,8 +224,7 @@ int cli_call(struct cli *c, const struct cli_call *what, int *error_code)
             error_set(&err, rc, "the call ended without an answer: %s", error_code_name(rc));
     }
     code = rc < 0 ? cli_fail_error(rc == ERROR_INVALID ? CLI_MALFORMED : CLI_UNKNOWN, &err) : k.exit_code;
-    if (error_code)
-        *error_code = k.error_code;
+    c->error_code = k.error_code;
 out:
     k.done = true;
     text_deinit(&address);
@@ -291,7 +258,7 @@ int cli_call_value(struct cli *c, const struct cli_call *what, json_t **reply)
     call.message = collect;
     call.arg = &got;
     *reply = NULL;
-    int code = cli_call(c, &call, NULL);
+    int code = cli_call(c, &call);
     if (code == CLI_OK && !got.value)
         code = what->quiet ? CLI_MALFORMED
                            : cli_fail(CLI_MALFORMED, "malformed response from %s %s", what->service, what->endpoint);
@@ -355,7 +322,7 @@ static void walk_on(void *arg, struct bytes json)
                      : cli_fail(CLI_MALFORMED, "malformed response from %s %s", w->service, w->endpoint);
     w->stop = w->code != CLI_OK;
     json_decref(answer);
-    fflush(stdout); /* read as it comes */
+    cli_flush(); /* read as it comes */
 }
 
 int cli_call_each(struct cli *c, const char *service, const char *endpoint, json_t *request,
@@ -368,7 +335,7 @@ int cli_call_each(struct cli *c, const char *service, const char *endpoint, json
         return cli_fail(CLI_MALFORMED, "the request is not valid UTF-8, or memory is short");
     const struct cli_call call = {
         .service = service, .endpoint = endpoint, .json = text, .message = walk_on, .stop = &w.stop, .arg = &w};
-    int code = cli_call(c, &call, NULL);
+    int code = cli_call(c, &call);
     free(text);
     return code == CLI_OK ? w.code : code;
 }

@@ -3,9 +3,12 @@
 
 #include "base/units.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define COLUMNS_MAX 12
 #define CELL_GAP    2 /* blanks between columns */
@@ -236,4 +239,31 @@ int cli_names(const json_t *names, bool sorted)
     json_decref(out);
     free(list);
     return code;
+}
+
+static int output_error; /* errno of the first failure that was seen */
+
+void cli_flush(void)
+{
+    errno = 0;
+    if (fflush(stdout) != 0 && output_error == 0)
+        output_error = errno;
+}
+
+/* Whoever read what we write has gone, which a pipe tells at once. */
+static bool is_reader_gone(void)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    return poll(&out, 1, 0) > 0 && (out.revents & POLLERR);
+}
+
+int cli_end_output(int code)
+{
+    cli_flush();
+    if (!ferror(stdout) || code != CLI_OK)
+        return code;
+    if (is_reader_gone()) /* it has enough */
+        return CLI_TIMEOUT;
+    return cli_fail(CLI_TIMEOUT, "cannot write to standard output%s%s", output_error ? ": " : "",
+                    output_error ? strerror(output_error) : "");
 }

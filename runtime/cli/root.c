@@ -27,8 +27,8 @@ static const struct option global_options[] = {
     {.name = "proxy_address",
      .kind = OPTION_TEXT,
      .target = &cli_flags.proxy,
-     .argument = "HOST:PORT",
-     .help = "call everything there, whatever the environment",
+     .argument = "ADDRESS",
+     .help = "call everything there, whatever the environment: HOST:PORT, or https://HOST:PORT",
      .env = "MICRO_PROXY"},
     {.name = "token",
      .kind = OPTION_TEXT,
@@ -86,8 +86,9 @@ static const struct command commands[] = {
      .positional_max = -1,
      .run = run_service,
      .description =
-         "What `micro server` starts for each component. Options: --data-dir, --host, --base-port, --address,\n"
-         "--profile, --peers, --run-dir; keys and tokens come from the environment."},
+         "What `micro server` starts for each component; --name NAME may stand for NAME. `micro service NAME --help`\n"
+         "lists its options; keys and tokens come from the environment.",
+     .examples = "micro service store --data-dir /tmp/m --base-port 9000\nmicro service proxy --help"},
     {.name = "health",
      .summary = "ask the components whether they can do their work",
      .positional = "[NAME]",
@@ -227,7 +228,7 @@ const struct command cli_root = {
         "    micro greeter --name=Joe          its endpoints are commands\n"
         "\n"
         "Any service is a command: micro SERVICE --help tells its endpoints and their flags. A program called\n"
-        "micro-NAME on the PATH is the command NAME.",
+        "micro-NAME on the PATH is the command NAME. micro --version (-v) prints the version.",
     .options = global_options,
     .children = commands,
     .exit_codes = "0    done\n"

@@ -152,12 +152,16 @@ static int create(struct cli *c, const char *name, const char *version, const ch
 
 static int update(struct cli *c, const char *name, const char *version, const char *source)
 {
-    json_t *reply = NULL, *request = resource(name, version, source, NULL);
+    json_t *reply = NULL, *metadata = NULL;
+    int code = flags.metadata.count > 0 ? cli_parse_pairs(&flags.metadata, "metadata", &metadata) : CLI_OK;
+    if (code != CLI_OK)
+        return code;
+    json_t *request = resource(name, version, source, metadata);
     json_t *options = json_pack("{ss}", "namespace", c->namespace);
     if (flags.instances)
         json_object_set_new(options, "instances", json_integer(flags.instances));
     json_object_set_new(request, "options", options);
-    int code = cli_call_slow(c, "runtime", "Runtime.Update", request, false, &reply);
+    code = cli_call_slow(c, "runtime", "Runtime.Update", request, false, &reply);
     json_decref(reply);
     return code;
 }
@@ -224,23 +228,29 @@ int command_update(const struct arguments *args)
 {
     struct cli *c = cli_of(args);
     struct text id = TEXT_INIT;
-    const char *what = args->argv[0], *name = NULL, *version = NULL;
+    const char *what = flags.source && flags.source[0] ? flags.source : args->argv[0], *name = NULL, *version = NULL;
     char own_name[SOURCE_NAME_MAX], own_version[SOURCE_NAME_MAX];
     struct source s = {.name = ""};
+    bool from_source = source_is(c, what);
     int code;
-    if (source_is(c, what)) {
+    if (from_source) {
         code = source_open(c, what, &s);
+        if (code == CLI_OK && flags.watch && s.checkout[0])
+            code = cli_fail(EXIT_USAGE, "--watch is for local folders");
         if (code == CLI_OK)
             code = choose_name(&s, &name, &version);
         if (code == CLI_OK)
             code = upload(c, name, version, &s, &id);
     } else { /* by its name: from the source the runtime has */
-        code = source_name(what, own_name, own_version);
-        name = own_name;
+        code = flags.watch ? cli_fail(EXIT_USAGE, "--watch is for local folders")
+                           : source_name(what, own_name, own_version);
+        name = flags.name && flags.name[0] ? flags.name : own_name;
         version = flags.version && flags.version[0] ? flags.version : own_version;
     }
     if (code == CLI_OK)
         code = update(c, name, version, text_string(&id));
+    if (code == CLI_OK && flags.watch)
+        code = watch(c, &s, name, version);
     text_deinit(&id);
     source_close(c, &s);
     return code;
@@ -280,14 +290,30 @@ int command_kill(const struct arguments *args)
         .help = "how many processes of it", .fallback = fallback_, .min = 0, .max = 1000                               \
     }
 
+#define SOURCE(help_)                                                                                                  \
+    {                                                                                                                  \
+        .name = "source", .kind = OPTION_TEXT, .target = &flags.source, .argument = "SOURCE", .help = help_            \
+    }
+#define METADATA(help_)                                                                                                \
+    {                                                                                                                  \
+        .name = "metadata", .letter = 'm', .kind = OPTION_LIST, .target = &flags.metadata, .argument = "KEY=VALUE",    \
+        .help = help_                                                                                                  \
+    }
+#define WATCH                                                                                                          \
+    {.name = "watch",                                                                                                  \
+     .letter = 'w',                                                                                                    \
+     .kind = OPTION_FLAG,                                                                                              \
+     .target = &flags.watch,                                                                                           \
+     .help = "update it whenever a file changes"},                                                                     \
+    {                                                                                                                  \
+        .name = "watch_delay", .kind = OPTION_DURATION, .target = &flags.watch_delay, .argument = "DURATION",          \
+        .help = "time between two looks at the files", .fallback = "1000ms"                                            \
+    }
+
 const struct option run_options[] = {
     NAME,
     VERSION,
-    {.name = "source",
-     .kind = OPTION_TEXT,
-     .target = &flags.source,
-     .argument = "SOURCE",
-     .help = "run this instead of SOURCE"},
+    SOURCE("run this instead of SOURCE"),
     {.name = "image", .kind = OPTION_TEXT, .target = &flags.image, .argument = "IMAGE", .help = "image to run it in"},
     {.name = "command",
      .kind = OPTION_TEXT,
@@ -306,25 +332,17 @@ const struct option run_options[] = {
      .argument = "NAME=VALUE",
      .help = "a variable of its environment; may be given several times"},
     INSTANCES("1"),
-    {.name = "metadata",
-     .letter = 'm',
-     .kind = OPTION_LIST,
-     .target = &flags.metadata,
-     .argument = "KEY=VALUE",
-     .help = "kept with the service; may be given several times"},
+    METADATA("kept with the service; may be given several times"),
     {.name = "force", .letter = 'f', .kind = OPTION_FLAG, .target = &flags.force, .help = "replace the one that runs"},
-    {.name = "watch",
-     .letter = 'w',
-     .kind = OPTION_FLAG,
-     .target = &flags.watch,
-     .help = "update it whenever a file changes"},
-    {.name = "watch_delay",
-     .kind = OPTION_DURATION,
-     .target = &flags.watch_delay,
-     .argument = "DURATION",
-     .help = "time between two looks at the files",
-     .fallback = "1000ms"},
+    WATCH,
     {.name = NULL},
 };
-const struct option update_options[] = {NAME, VERSION, INSTANCES("0"), {.name = NULL}};
+/* The rest of run's options cannot be updated: run --force starts it anew with them. */
+const struct option update_options[] = {NAME,
+                                        VERSION,
+                                        SOURCE("update it from this instead of SOURCE"),
+                                        METADATA("takes the place of what is kept with it"),
+                                        WATCH,
+                                        INSTANCES("0"),
+                                        {.name = NULL}};
 const struct option kill_options[] = {NAME, VERSION, {.name = NULL}};

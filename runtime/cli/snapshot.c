@@ -3,6 +3,7 @@
 #include "base/map.h"
 #include "base/units.h"
 #include "runtime/cli/cli.h"
+#include "runtime/component.h"
 #include "world/world.h"
 
 #include <openssl/evp.h>
@@ -17,7 +18,46 @@
 
 static struct {
     const char *destination, *source, *to;
+    bool all;
 } flags;
+
+/* ---- micro's own tables ---- */
+
+/* Accounts and rules, configuration sealed with a key of this micro, the services it runs: each component's own table
+ * in micro's database. In another micro they take it over, and who has read them does not read them again. */
+static bool is_own(const char *database, const char *table)
+{
+    return strcmp(database, MICRO_NAMESPACE) == 0 && component_is_core(table);
+}
+
+/* What was left out of a copy. */
+struct left_out {
+    size_t count;
+    struct text tables; /* "auth, config" */
+    char last[64];
+};
+
+static void leave_out(struct left_out *l, const char *table)
+{
+    l->count++;
+    if (strcmp(l->last, table) == 0) /* records come table by table */
+        return;
+    snprintf(l->last, sizeof l->last, "%s", table);
+    text_printf(&l->tables, "%s%s", l->tables.len ? ", " : "", table);
+}
+
+/* On stderr, as it is no result. `put`: micro's own tables were copied, to `where`. */
+static void say_own(const struct left_out *l, bool put, const char *where)
+{
+    if (l->count > 0)
+        fprintf(stderr, "Left out: %zu records of micro's own tables (%s); --all takes them too.\n", l->count,
+                text_string(&l->tables));
+    if (put)
+        fprintf(stderr,
+                "Micro's own tables were written: restart the server of %s now, since its components have read them "
+                "already (micro shutdown, then micro server).\n",
+                where);
+}
 
 /* ---- every record of a store ---- */
 
@@ -390,15 +430,21 @@ static int put_record(struct cli *c, const char *database, const char *table, js
     return code;
 }
 
-static int write_back(struct cli *c, struct reading *r, int64_t elapsed, size_t *written)
+static int write_back(struct cli *c, struct reading *r, int64_t elapsed, size_t *written, struct left_out *left,
+                      bool *own)
 {
     struct bytes line;
     bool more = false;
     int code = next_line(r, &line, &more);
     while (code == CLI_OK && more) {
         json_t *value = parse(line), *record = json_object_get(value, "r");
-        if (record)
-            code = put_record(c, cli_text(value, "d"), cli_text(value, "t"), record, elapsed, written);
+        const char *database = cli_text(value, "d"), *table = cli_text(value, "t");
+        bool ours = record && is_own(database, table);
+        if (ours && !flags.all)
+            leave_out(left, table);
+        else if (record)
+            code = put_record(c, database, table, record, elapsed, written);
+        *own = *own || (ours && flags.all);
         json_decref(value);
         if (code == CLI_OK)
             code = next_line(r, &line, &more);
@@ -414,6 +460,8 @@ int snapshot_run_restore(const struct arguments *args)
     struct reading r = {.path = path};
     int64_t created = 0;
     size_t written = 0;
+    struct left_out left = {.count = 0};
+    bool own = false;
     int code = find_file(c, flags.source, false, path);
     if (code == CLI_OK && world_file_open(c->world, path, WORLD_READ, &r.file, &err) < 0)
         code = cli_fail_error(CLI_TIMEOUT, &err);
@@ -422,11 +470,13 @@ int snapshot_run_restore(const struct arguments *args)
         int64_t elapsed = world_wall(c->world) / SECOND - created;
         rewind_to_begin(&r);
         if (code == CLI_OK)
-            code = write_back(c, &r, elapsed > 0 ? elapsed : 0, &written);
+            code = write_back(c, &r, elapsed > 0 ? elapsed : 0, &written, &left, &own);
         world_file_close(r.file);
     }
     if (code == CLI_OK)
         printf("%zu records restored\n", written);
+    say_own(&left, own, c->env);
+    text_deinit(&left.tables);
     text_deinit(&r.buffer);
     error_clear(&err);
     return code;
@@ -437,11 +487,19 @@ int snapshot_run_restore(const struct arguments *args)
 struct copying {
     struct cli *to;
     size_t written;
+    struct left_out left;
+    bool own;
 };
 
 static int copy_record(void *arg, const char *database, const char *table, json_t *record)
 {
     struct copying *copying = arg;
+    bool ours = is_own(database, table);
+    if (ours && !flags.all) {
+        leave_out(&copying->left, table);
+        return CLI_OK;
+    }
+    copying->own = copying->own || ours;
     return put_record(copying->to, database, table, record, 0, &copying->written);
 }
 
@@ -459,11 +517,15 @@ int snapshot_run_sync(const struct arguments *args)
     cli_flags.env = flags.to;
     cli_flags.proxy = NULL;
     int code = cli_environment(&to);
+    if (code == CLI_OK)
+        code = cli_environment_check(&to);
     struct copying copying = {.to = &to};
     if (code == CLI_OK)
         code = sweep_all(c, copy_record, &copying, &count);
     if (code == CLI_OK)
         printf("%zu records copied to %s\n", copying.written, flags.to);
+    say_own(&copying.left, copying.own, flags.to);
+    text_deinit(&copying.left.tables);
     cli_disconnect(&to);
     arena_deinit(&to.arena);
     return code;
@@ -485,6 +547,10 @@ const struct option restore_options[] = {
      .argument = "file:///FOLDER",
      .help = "the folder that has " SNAPSHOT_FILE,
      .fallback = "file:///tmp/store-snapshot"},
+    {.name = "all",
+     .kind = OPTION_FLAG,
+     .target = &flags.all,
+     .help = "micro's own tables too (auth, config, runtime, ...); its server must be restarted then"},
     {.name = NULL},
 };
 const struct option sync_options[] = {
@@ -493,5 +559,9 @@ const struct option sync_options[] = {
      .target = &flags.to,
      .argument = "ENV",
      .help = "the environment the records are copied to; log in there first"},
+    {.name = "all",
+     .kind = OPTION_FLAG,
+     .target = &flags.all,
+     .help = "micro's own tables too (auth, config, runtime, ...); its server must be restarted then"},
     {.name = NULL},
 };

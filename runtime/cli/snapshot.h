@@ -7,7 +7,10 @@
  * JSON, one line each. It is written beside its place, synced, and renamed: a file under that name is whole. The store
  * goes on meanwhile: a record that is there from the beginning to the end is in, one that changes is in with its old
  * value or its new one. Restoring reads the file twice: first it is checked, then written; what expired since is left
- * out, and so much less time is left to the rest. Blobs are not records and are not in it. */
+ * out, and so much less time is left to the rest. Blobs are not records and are not in it.
+ *
+ * A snapshot holds micro's own tables too. Restoring and syncing leave them out unless --all is given: they make one
+ * micro into another. */
 #ifndef RUNTIME_CLI_SNAPSHOT_H
 #define RUNTIME_CLI_SNAPSHOT_H
 

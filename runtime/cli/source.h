@@ -19,8 +19,8 @@
 
 struct source {
     char folder[2 * CLI_PATH_MAX]; /* where the files are */
-    char checkout[CLI_PATH_MAX]; /* to be removed by source_close(); "" for a local folder */
-    char name[SOURCE_NAME_MAX];  /* the folder's, or the repository's */
+    char checkout[CLI_PATH_MAX];   /* to be removed by source_close(); "" for a local folder */
+    char name[SOURCE_NAME_MAX];    /* the folder's, or the repository's */
     char version[SOURCE_NAME_MAX];
 };
 

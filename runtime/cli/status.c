@@ -11,7 +11,7 @@
 #define BUILD_SHOWN 7 /* characters of a build's id */
 
 static struct {
-    const char *version, *type, *format, *since;
+    const char *name, *version, *type, *format, *since;
     int64_t lines;
     bool components, follow;
 } flags;
@@ -103,7 +103,7 @@ int command_status(const struct arguments *args)
         {"METADATA", NULL, put_metadata},
     };
     struct cli *c = cli_of(args);
-    const char *only = args->argc > 0 ? args->argv[0] : NULL;
+    const char *only = args->argc > 0 ? args->argv[0] : flags.name && flags.name[0] ? flags.name : NULL;
     char name[SOURCE_NAME_MAX] = "", version[SOURCE_NAME_MAX] = "";
     json_t *reply = NULL;
     if (flags.components)
@@ -183,6 +183,7 @@ static const char *const formats[] = {"text", "json", NULL};
 
 const struct option status_options[] = {
     {.name = "components", .kind = OPTION_FLAG, .target = &flags.components, .help = "micro's own components instead"},
+    {.name = "name", .kind = OPTION_TEXT, .target = &flags.name, .argument = "NAME", .help = "only this service"},
     {.name = "version",
      .kind = OPTION_TEXT,
      .target = &flags.version,

@@ -1,6 +1,9 @@
 /* Who we are logged in as. <home>/tokens, mode 600, has a line for each login:
- *     micro://<address of auth>/<namespace>/<id>:<base64 of the token's JSON>
- * The last line for an address and a namespace is the current one. */
+ *     micro://<environment>/<namespace>/<id>:<base64 of the token's JSON>
+ * The environment is its name, "local@<data directory, percent-encoded>", or "@<address>" for one that was only given
+ * by --proxy_address: no name has "@" in it. So a login outlives a server's change of ports, and two data directories
+ * do not share one. The last line for an environment and a namespace is the current one. An environment that is
+ * removed, or moved to another address, loses its logins. */
 #include "runtime/cli/cli.h"
 
 #include "base/units.h"
@@ -48,15 +51,11 @@ static int tokens_write(struct cli *c, const struct text *content)
     return code;
 }
 
-/* "micro://127.0.0.1:8010/micro/": what our lines begin with. */
+/* "micro://staging/micro/": what our lines begin with. */
 static int our_prefix(struct cli *c, const char *namespace, struct text *out)
 {
-    struct text address = TEXT_INIT;
-    int code = cli_address(c, "auth", &address);
-    if (code == CLI_OK)
-        text_printf(out, "micro://%s/%s/", text_string(&address), namespace);
-    text_deinit(&address);
-    return code;
+    text_printf(out, "micro://%s/%s/", c->login, namespace);
+    return text_ok(out) ? CLI_OK : cli_no_memory();
 }
 
 static bool begins_with(const char *line, size_t len, const struct text *prefix)
@@ -97,7 +96,7 @@ static int save(struct cli *c, const char *namespace, const char *id, const json
 {
     struct text prefix = TEXT_INIT, content = TEXT_INIT, others = TEXT_INIT, ours = TEXT_INIT;
     char *json = json_dumps(token, JSON_COMPACT);
-    int code = json ? our_prefix(c, namespace, &prefix) : cli_fail(CLI_TIMEOUT, "out of memory");
+    int code = json ? our_prefix(c, namespace, &prefix) : cli_no_memory();
     if (code == CLI_OK)
         code = tokens_read(c, &content);
     if (code == CLI_OK) {
@@ -120,23 +119,41 @@ int cli_token_save(struct cli *c, const char *id, json_t *token)
     return save(c, c->namespace, id, token);
 }
 
-int cli_token_forget(struct cli *c, bool *any)
+static int forget(struct cli *c, const struct text *prefix, bool *any)
 {
-    struct text prefix = TEXT_INIT, content = TEXT_INIT, others = TEXT_INIT, ours = TEXT_INIT;
-    int code = our_prefix(c, c->namespace, &prefix);
+    struct text content = TEXT_INIT, others = TEXT_INIT, ours = TEXT_INIT;
+    int code = tokens_read(c, &content);
     *any = false;
-    if (code == CLI_OK)
-        code = tokens_read(c, &content);
     if (code == CLI_OK) {
-        split(&content, &prefix, &others, &ours);
+        split(&content, prefix, &others, &ours);
         *any = ours.len > 0;
         if (*any)
             code = text_ok(&others) ? tokens_write(c, &others) : cli_fail(CLI_TIMEOUT, "out of memory");
     }
-    text_deinit(&prefix);
     text_deinit(&content);
     text_deinit(&others);
     text_deinit(&ours);
+    return code;
+}
+
+int cli_token_forget(struct cli *c, bool *any)
+{
+    struct text prefix = TEXT_INIT;
+    *any = false;
+    int code = our_prefix(c, c->namespace, &prefix);
+    if (code == CLI_OK)
+        code = forget(c, &prefix, any);
+    text_deinit(&prefix);
+    return code;
+}
+
+int cli_token_forget_all(struct cli *c, const char *login)
+{
+    struct text prefix = TEXT_INIT;
+    bool any;
+    text_printf(&prefix, "micro://%s/", login);
+    int code = text_ok(&prefix) ? forget(c, &prefix, &any) : cli_no_memory();
+    text_deinit(&prefix);
     return code;
 }
 

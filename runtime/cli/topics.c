@@ -73,7 +73,7 @@ static int take(void *arg, const json_t *message)
 {
     struct taking *t = arg;
     int code = print_one(message, t->member);
-    fflush(stdout);
+    cli_flush();
     return code == CLI_OK && t->left > 0 && --t->left == 0 ? ENOUGH : code;
 }
 

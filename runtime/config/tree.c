@@ -203,7 +203,7 @@ static int check_arrays(json_t *root, const struct config_path *path, struct err
         return 0;
     return error_set(err, ERROR_INVALID,
                      "the path leads into an array at \"%s\": an array is set and removed as a whole",
-                     path->segments[used - 1]);
+                     used ? path->segments[used - 1] : ".");
 }
 
 int config_tree_remove(json_t *root, const struct config_path *path, bool *removed, struct error *err)

@@ -165,6 +165,13 @@ static void arrays(void **state)
     expect(root, "s.1", NULL, "\"[secret]\"");
     expect(root, "s.1", &key, "2");
     expect(root, "s.9", &key, "null");
+    /* The whole tree may be one. */
+    assert_int_equal(set(&root, "", "[1,2]", NULL, NULL), 0);
+    assert_int_equal(set(&root, "a", "1", NULL, &err), ERROR_INVALID);
+    assert_non_null(strstr(err.message, "array at \".\""));
+    error_clear(&err);
+    assert_int_equal(config_path_parse("a", &p, NULL), 0);
+    assert_int_equal(config_tree_remove(root, &p, &removed, NULL), ERROR_INVALID);
     json_decref(root);
 }
 

@@ -39,20 +39,26 @@ static int read_options(struct events *e, const struct micro_options *options, s
     int rc = 0;
     e->retention = RETENTION;
     e->dead_letters = true;
-    if ((value = micro_option(options, "retention")) != NULL &&
-        (rc = units_parse_duration(value, &duration, err)) == 0) {
+    if ((value = micro_option(options, "retention")) != NULL) {
+        if ((rc = units_parse_duration(value, &duration, err)) != 0) {
+            error_wrap(err, "--retention");
+            return rc;
+        }
         if (duration < SECOND || duration > 3650 * 24 * HOUR)
             return error_set(err, ERROR_INVALID, "--retention is between 1s and 10 years");
         e->retention = (uint64_t)duration;
     }
-    if (rc == 0 && (value = micro_option(options, "topic-bytes")) != NULL)
-        rc = units_parse_size(value, &e->topic_bytes, err);
-    if (rc == 0 && (value = micro_option(options, "dead-letters")) != NULL) {
+    if ((value = micro_option(options, "topic-bytes")) != NULL &&
+        (rc = units_parse_size(value, &e->topic_bytes, err)) != 0) {
+        error_wrap(err, "--topic-bytes");
+        return rc;
+    }
+    if ((value = micro_option(options, "dead-letters")) != NULL) {
         if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
             return error_set(err, ERROR_INVALID, "--dead-letters is \"on\" or \"off\", not \"%.40s\"", value);
         e->dead_letters = strcmp(value, "on") == 0;
     }
-    return rc;
+    return 0;
 }
 
 static int open_log(struct events *e, const struct micro_options *options, struct error *err)

@@ -607,9 +607,18 @@ static void json_consumer(void **state)
     kit_end(&k);
 }
 
+static void bad_options(void **state)
+{
+    (void)state;
+    test_bad_option("events", "--retention", "soon");
+    test_bad_option("events", "--topic-bytes", "many");
+    test_bad_option("events", "--dead-letters", "maybe");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bad_options),
         cmocka_unit_test(published_and_read),
         cmocka_unit_test(refusals),
         cmocka_unit_test(tenants_apart),

@@ -22,17 +22,24 @@ struct fixture {
     struct rpc_channel *channel; /* to the proxy */
 };
 
-static void begin(struct fixture *f, uint64_t seed)
+/* With more words for the proxy's command line, as in sim_micro.h. */
+static void begin_with(struct fixture *f, uint64_t seed, const char *const *const *arguments)
 {
     static const char *const started[] = {"registry", "proxy", NULL};
     *f = (struct fixture){0};
     test_nodes_forget();
     sim_system_init(&f->system, seed);
+    f->system.arguments = arguments;
     test_node_program(&f->system);
     sim_system_start_all(&f->system, started);
     f->token = sim_system_token(&f->system, &f->arena, "tester", "service", "micro", "service");
     const struct rpc_channel_options options = {.addresses = "proxy:8081"};
     assert_int_equal(rpc_channel_new(f->system.client, &options, &f->channel, NULL), 0);
+}
+
+static void begin(struct fixture *f, uint64_t seed)
+{
+    begin_with(f, seed, NULL);
 }
 
 static void end(struct fixture *f)
@@ -523,6 +530,70 @@ static void registry_restart(void **state)
     end(&f);
 }
 
+/* ---- how many at once ------------------------------------------------------------------------------------------- */
+
+static void expect_full(struct fixture *f)
+{
+    struct rpc_answer a;
+    assert_int_equal(ask_with(f, "/svc.Test/Unary", (struct grpc_metadata){0}, 0, &a), GRPC_UNAVAILABLE);
+    expect_words(a.reply.message, "\"code\":503");
+    expect_words(a.reply.message, "too many calls are under way, try again later");
+    assert_true(a.reply.duration < (uint64_t)(100 * MILLISECOND)); /* at once: nothing waits for a place */
+    rpc_answer_deinit(&a);
+}
+
+static void full(void **state)
+{
+    static const char *const proxy[] = {"proxy", "--max-calls", "3", NULL};
+    static const char *const *const arguments[] = {proxy, NULL};
+    (void)state;
+    struct fixture f;
+    struct flow s[3], more;
+    begin_with(&f, 12, arguments);
+    add(&f, "n1", "v1", NULL);
+    struct test_node *n = test_node("n1");
+    for (int i = 0; i < 2; i++)
+        flow_open(&f, &s[i], "/svc.Test/Hang", 0);
+    run(&f, 20 * MILLISECOND);
+    for (int i = 0; i < 5; i++) /* the third place, again and again */
+        assert_int_equal(ask(&f, "/svc.Test/Unary"), GRPC_OK);
+    flow_open(&f, &s[2], "/svc.Test/Hang", (uint64_t)(500 * MILLISECOND));
+    run(&f, 20 * MILLISECOND);
+    assert_int_equal(n->opened, 8);
+    for (int i = 0; i < 5; i++) /* what is refused takes no place and gives none back */
+        expect_full(&f);
+    flow_open(&f, &more, "/svc.Test/Bidi", 0);
+    assert_int_equal(rpc_stream_send(more.stream, bytes_of("x")), 0);
+    run(&f, 20 * MILLISECOND);
+    assert_true(more.ended);
+    assert_int_equal(more.status, GRPC_UNAVAILABLE);
+    assert_int_equal(n->opened, 8);
+    /* The proxy's own services are not relayed, and answer; others' that nobody serves are full as well. */
+    assert_int_equal(ask(&f, "/proxy.Debug/Health"), GRPC_INVALID_ARGUMENT);
+    assert_int_equal(ask(&f, "/nobody.Test/Unary"), GRPC_UNAVAILABLE);
+    for (int i = 0; i < 3; i++)
+        assert_false(s[i].ended);
+    /* However a call ends, its place is free: by its deadline, by its client, by its node's death. */
+    run(&f, 600 * MILLISECOND);
+    assert_true(s[2].ended);
+    assert_int_equal(ask(&f, "/svc.Test/Unary"), GRPC_OK);
+    flow_open(&f, &s[2], "/svc.Test/Hang", 0);
+    run(&f, 20 * MILLISECOND);
+    expect_full(&f);
+    rpc_stream_cancel(s[2].stream);
+    run(&f, 20 * MILLISECOND);
+    assert_int_equal(ask(&f, "/svc.Test/Unary"), GRPC_OK);
+    assert_int_equal(sim_kill(f.system.sim, "n1"), 0);
+    add(&f, "n2", "v1", NULL);
+    assert_true(s[0].ended && s[1].ended);
+    for (int i = 0; i < 3; i++)
+        flow_open(&f, &s[i], "/svc.Test/Hang", 0);
+    run(&f, 50 * MILLISECOND);
+    assert_int_equal(test_node("n2")->opened, 3);
+    expect_full(&f);
+    end(&f);
+}
+
 int main(void)
 {
     log_set_level(LOG_ERROR);
@@ -530,7 +601,7 @@ int main(void)
         cmocka_unit_test(unary),   cmocka_unit_test(status_intact),    cmocka_unit_test(not_there),
         cmocka_unit_test(streams), cmocka_unit_test(cancellation),     cmocka_unit_test(back_pressure),
         cmocka_unit_test(even),    cmocka_unit_test(killed),           cmocka_unit_test(kept),
-        cmocka_unit_test(breaker), cmocka_unit_test(registry_restart),
+        cmocka_unit_test(breaker), cmocka_unit_test(registry_restart), cmocka_unit_test(full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -165,13 +165,20 @@ static int read_options(struct runner *r, const struct micro_options *o, struct 
     int64_t nanoseconds = RUNNER_STOP_GRACE;
     uint64_t bytes = RUNNER_UPLOAD_MAX;
     r->build_time = RUNNER_BUILD_TIME;
+    const char *reading = "--build-timeout";
     int rc = build ? units_parse_duration(build, &r->build_time, err) : 0;
-    if (rc == 0 && grace)
+    if (rc == 0 && grace) {
+        reading = "--stop-grace";
         rc = units_parse_duration(grace, &nanoseconds, err);
-    if (rc == 0 && upload)
+    }
+    if (rc == 0 && upload) {
+        reading = "--upload-max";
         rc = units_parse_size(upload, &bytes, err);
-    if (rc < 0)
+    }
+    if (rc < 0) {
+        error_wrap(err, "%s", reading);
         return rc;
+    }
     if (r->build_time < SECOND || r->build_time > 24 * HOUR)
         return error_set(err, ERROR_INVALID, "--build-timeout is between 1s and 24h");
     if (nanoseconds < 0 || nanoseconds > 10 * MINUTE)

@@ -435,13 +435,22 @@ static void follows_logs(void **state)
     test_end(&f);
 }
 
+static void bad_options(void **state)
+{
+    (void)state;
+    test_bad_option("runtime", "--build-timeout", "soon");
+    test_bad_option("runtime", "--stop-grace", "later");
+    test_bad_option("runtime", "--upload-max", "many");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lives),     cmocka_unit_test(refuses),        cmocka_unit_test(restarts),
-        cmocka_unit_test(retries),   cmocka_unit_test(jobs),           cmocka_unit_test(survives),
-        cmocka_unit_test(updates),   cmocka_unit_test(store_away),     cmocka_unit_test(deletes_in_the_end),
-        cmocka_unit_test(resources), cmocka_unit_test(kills_the_deaf), cmocka_unit_test(follows_logs),
+        cmocka_unit_test(bad_options),        cmocka_unit_test(lives),     cmocka_unit_test(refuses),
+        cmocka_unit_test(restarts),           cmocka_unit_test(retries),   cmocka_unit_test(jobs),
+        cmocka_unit_test(survives),           cmocka_unit_test(updates),   cmocka_unit_test(store_away),
+        cmocka_unit_test(deletes_in_the_end), cmocka_unit_test(resources), cmocka_unit_test(kills_the_deaf),
+        cmocka_unit_test(follows_logs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,18 +41,44 @@ static bool says_serving(struct bytes reply)
     return pb_varint_read(BYTES(reply.data + n, reply.len - n), &value) > 0 && value == HEALTH_SERVING;
 }
 
+static void ask_again(struct child *c, uint64_t delay)
+{
+    if (world_timer_start(&c->timer, delay) < 0)
+        log_error("server", "out of memory: the health of %s is not asked any more", c->component->name);
+}
+
+/* Whatever it says of its health, it does answer. */
+static void heard(struct child *c, bool answer)
+{
+    bool silent = !answer && c->missed + 1 >= CHILD_MISSES;
+    bool turned = silent != c->silent && (answer || silent);
+    c->missed = answer ? 0 : c->missed + (c->missed < CHILD_MISSES);
+    ask_again(c, answer || silent ? CHILD_WATCH : CHILD_POLL);
+    if (!turned)
+        return;
+    c->silent = silent;
+    if (silent)
+        log_warn("server", "%s (process %lld) does not answer; it is left alone", c->component->name,
+                 (long long)child_process_id(c));
+    else
+        log_info("server", "%s answers again", c->component->name);
+    c->changed(c->arg, c);
+}
+
 static void answered(void *arg, const struct rpc_reply *reply)
 {
     struct child *c = arg;
     c->question = NULL;
-    if (c->state != CHILD_STARTING || !c->channel)
+    if (!c->channel)
         return;
-    if (reply->status == GRPC_OK && says_serving(reply->body)) {
+    if (c->state == CHILD_READY) {
+        heard(c, reply->status != GRPC_DEADLINE_EXCEEDED && reply->status != GRPC_UNAVAILABLE);
+    } else if (c->state == CHILD_STARTING && reply->status == GRPC_OK && says_serving(reply->body)) {
         c->was_ready = true;
+        ask_again(c, CHILD_WATCH);
         become(c, CHILD_READY);
-        (void)world_timer_start(&c->timer, 0); /* the channel goes, but not from inside its own callback */
-    } else if (world_timer_start(&c->timer, CHILD_POLL) < 0) {
-        log_error("server", "out of memory: the health of %s is not asked any more", c->component->name);
+    } else if (c->state == CHILD_STARTING) {
+        ask_again(c, CHILD_POLL);
     }
 }
 
@@ -69,10 +95,8 @@ static void ask(struct child *c)
 static void timer_fired(void *arg)
 {
     struct child *c = arg;
-    if (c->state == CHILD_STARTING)
+    if (c->state == CHILD_STARTING || c->state == CHILD_READY)
         ask(c);
-    else if (c->state == CHILD_READY)
-        forget_channel(c);
     else if (c->state == CHILD_RESTING)
         become(c, CHILD_WAITING);
 }
@@ -122,6 +146,7 @@ static void exited(void *arg, struct world_exit status)
     forget_channel(c);
     world_process_close(c->process);
     c->process = NULL;
+    c->silent = false;
     become(c, CHILD_STOPPED);
 }
 
@@ -171,6 +196,8 @@ int child_start(struct child *c, const char *const *argv, const char *const *env
     c->up_since = world_now(c->world);
     c->started = world_wall(c->world);
     c->line_count = 0;
+    c->told_ready = c->silent = false;
+    c->missed = 0;
     become(c, CHILD_STARTING);
     rc = world_timer_start(&c->timer, CHILD_POLL);
     return rc < 0 ? error_set(err, rc, "out of memory") : 0;

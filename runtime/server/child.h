@@ -2,7 +2,8 @@
  *
  *     WAITING   for the components it needs
  *     STARTING  the process runs; its health is asked every CHILD_POLL
- *     READY     it said SERVING
+ *     READY     it said SERVING; it is still asked, every CHILD_WATCH. A process that hangs is told of (`silent`) but
+ *               left alone: it may be in a debugger, and what restarting would lose is not ours to judge
  *     RESTING   it died; a timer starts it again after the back-off
  *     STOPPED   it is gone for good
  *
@@ -19,11 +20,13 @@
 
 #define CHILD_POLL          ((uint64_t)20 * (uint64_t)MILLISECOND)
 #define CHILD_POLL_TIMEOUT  ((uint64_t)2 * (uint64_t)SECOND)
+#define CHILD_WATCH         ((uint64_t)3 * (uint64_t)SECOND)
+#define CHILD_MISSES        4 /* answers in a row that do not come within CHILD_POLL_TIMEOUT: it is silent */
 #define CHILD_BACKOFF_FIRST ((uint64_t)100 * (uint64_t)MILLISECOND) /* doubles up to CHILD_BACKOFF_MAX */
 #define CHILD_BACKOFF_MAX   ((uint64_t)5 * (uint64_t)SECOND)
 #define CHILD_STEADY        ((uint64_t)1 * (uint64_t)SECOND) /* up that long: the back-off starts over */
-#define CHILD_LINES         5                                 /* last lines told when it dies */
-#define CHILD_LINE_MAX      1024                              /* bytes kept of each */
+#define CHILD_LINES         5                                /* last lines told when it dies */
+#define CHILD_LINE_MAX      1024                             /* bytes kept of each */
 
 enum child_state { CHILD_WAITING, CHILD_STARTING, CHILD_READY, CHILD_RESTING, CHILD_STOPPED };
 const char *child_state_name(enum child_state s);
@@ -41,7 +44,10 @@ struct child {
     uint64_t up_since; /* monotonic, of this process */
     int64_t started;   /* wall ns, of this process */
     int restarts;
-    bool was_ready; /* at least once */
+    bool was_ready;  /* at least once */
+    bool told_ready; /* the log knows that this process is ready */
+    bool silent;     /* READY, but it does not answer */
+    int missed;      /* answers that did not come, one after the other */
     char lines[CHILD_LINES][CHILD_LINE_MAX];
     size_t line_count; /* all that came from this process */
     struct text died;  /* the last death in words; empty: none */

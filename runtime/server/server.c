@@ -50,9 +50,10 @@ static json_t *child_json(const struct child *c)
 {
     char started[40];
     units_format_time(c->started, started, sizeof started);
-    return json_pack("{ss ss ss sI so si so}", "name", c->component->name, "state", child_state_name(c->state),
+    return json_pack("{ss ss ss sI so si sb so}", "name", c->component->name, "state", child_state_name(c->state),
                      "address", c->address, "pid", (json_int_t)child_process_id(c), "started",
-                     child_runs(c) ? json_string(started) : json_null(), "restarts", c->restarts, "died", died_json(c));
+                     child_runs(c) ? json_string(started) : json_null(), "restarts", c->restarts, "silent", c->silent,
+                     "died", died_json(c));
 }
 
 static void write_status(struct server *s)
@@ -356,9 +357,11 @@ static void child_changed(void *arg, struct child *c)
     }
     if (c->state == CHILD_STOPPED)
         child_died(s, c);
-    if (c->state == CHILD_READY)
+    if (c->state == CHILD_READY && !c->told_ready) {
+        c->told_ready = true;
         log_info("server", "%s is ready (process %lld, %s)", c->component->name, (long long)child_process_id(c),
                  c->address);
+    }
     if (!s->stopping)
         world_task_post(&s->work);
 }
@@ -413,6 +416,7 @@ int server_run(struct world *w, const struct server_options *options)
 {
     struct server s = {.world = w, .options = options, .base_port = options->base_port};
     struct error err = ERROR_INIT;
+    micro_memory_settle();
     world_timer_init(&s.limit, w, limit_passed, &s);
     world_task_init(&s.work, w, work, &s);
     s.started = world_wall(w);

@@ -283,7 +283,22 @@ static void test_commands(void **state)
     expect(2, "account is required", "store", "read", "k");
 }
 
-/* A component that stands still: the call times out, status says it is silent, and nothing is restarted. */
+struct silence {
+    const char *name;
+    bool wanted;
+};
+
+static bool is_silent(void *arg)
+{
+    const struct silence *s = arg;
+    json_t *status = read_status();
+    bool yes = status && json_is_true(json_object_get(component_of(status, s->name), "silent")) == s->wanted;
+    json_decref(status);
+    return yes;
+}
+
+/* A component that stands still: the call times out, status says it is silent, the supervisor tells so, and nothing is
+ * restarted. */
 static void test_stopped(void **state)
 {
     pid_t pid = pid_of("helloworld");
@@ -291,7 +306,13 @@ static void test_stopped(void **state)
     assert_int_equal(kill(pid, SIGSTOP), 0);
     expect(1, "Request timed out", "call", "helloworld", "Helloworld.Call", "{}", "--request_timeout", "200ms");
     expect(0, "silent", "status", "--components", "helloworld");
+    struct silence silence = {"helloworld", true};
+    wait_for(is_silent, &silence);
+    assert_non_null(strstr(text_string(&server.err), "does not answer; it is left alone"));
     assert_int_equal(kill(pid, SIGCONT), 0);
+    silence.wanted = false;
+    wait_for(is_silent, &silence);
+    assert_non_null(strstr(text_string(&server.err), "helloworld answers again"));
     expect(0, "Hello", "call", "helloworld", "Helloworld.Call", "{}");
     assert_int_equal(pid_of("helloworld"), pid);
 }

@@ -15,6 +15,7 @@
 
 struct part {
     const struct component *component;
+    const char *node;
     bool wanted; /* was started: start it again when it is gone */
 };
 
@@ -26,10 +27,11 @@ struct sim_micro {
     struct world_timer look; /* for what died */
     struct part *parts;
     size_t count;
+    bool policy; /* auth was started, or is at once: who starts from now on lets nobody in before it told the rules */
 };
 
 /* The gateway's gRPC server is not at its table port. */
-static int grpc_port(const struct component *c)
+int sim_micro_port(const struct component *c)
 {
     return MICRO_BASE_PORT + (strcmp(c->name, "api") == 0 ? API_GRPC_OFFSET : c->port_offset);
 }
@@ -37,10 +39,18 @@ static int grpc_port(const struct component *c)
 void sim_micro_address(const char *component, char out[SIM_MICRO_ADDRESS_MAX])
 {
     const struct component *c = component_find(component);
-    snprintf(out, SIM_MICRO_ADDRESS_MAX, "%s:%d", component, c ? grpc_port(c) : 0);
+    snprintf(out, SIM_MICRO_ADDRESS_MAX, "%s:%d", component, c ? sim_micro_port(c) : 0);
 }
 
-static struct part *find(struct sim_micro *m, const char *name)
+static struct part *find_node(struct sim_micro *m, const char *node)
+{
+    for (size_t i = 0; i < m->count; i++)
+        if (strcmp(m->parts[i].node, node) == 0)
+            return &m->parts[i];
+    return NULL;
+}
+
+static struct part *find_component(struct sim_micro *m, const char *name)
 {
     for (size_t i = 0; i < m->count; i++)
         if (strcmp(m->parts[i].component->name, name) == 0)
@@ -68,10 +78,10 @@ char *sim_micro_token(const struct sim_micro *m, struct arena *arena, const char
 
 /* ---- starting ---- */
 
-static const char *const *more_arguments(const struct sim_micro *m, const char *name)
+static const char *const *more_arguments(const struct sim_micro *m, const char *node)
 {
     for (const char *const *const *list = m->options.arguments; list && *list; list++)
-        if (strcmp((*list)[0], name) == 0)
+        if (strcmp((*list)[0], node) == 0)
             return *list + 1;
     return NULL;
 }
@@ -82,10 +92,9 @@ static int start(struct sim_micro *m, struct part *p, struct error *err)
     bool auth = strcmp(name, "auth") == 0;
     struct arena arena = ARENA_INIT;
     const char *token = sim_micro_token(m, &arena, name, "service", MICRO_NAMESPACE, "service", TOKEN_SECONDS);
-    /* Before auth was ever started there may be no policy to wait for: tests of one component have no auth at all. */
-    const struct part *authority = find(m, "auth");
-    const char *peers = arena_printf(&arena, "%s%s", text_string(&m->peers),
-                                     auth || (authority && authority->wanted) ? "" : ",policy=none");
+    m->policy = m->policy || auth;
+    /* Before that there may be no policy to wait for: tests of one component have no auth at all. */
+    const char *peers = arena_printf(&arena, "%s%s", text_string(&m->peers), m->policy ? "" : ",policy=none");
     if (!token || !peers) {
         arena_deinit(&arena);
         return error_set(err, ERROR_MEMORY, "no token can be made for %s", name);
@@ -102,18 +111,34 @@ static int start(struct sim_micro *m, struct part *p, struct error *err)
         argv[argc++] = "--admin-secret";
         argv[argc++] = m->options.admin_secret;
     }
-    for (const char *const *a = more_arguments(m, name); a && *a && argc < ARGUMENTS_MAX; a++)
-        argv[argc++] = *a;
-    int rc = sim_start(m->sim, name, "micro", argc, argv, err);
+    int rc = 0;
+    for (const char *const *a = more_arguments(m, p->node); rc == 0 && a && *a; a++) {
+        if (argc < ARGUMENTS_MAX)
+            argv[argc++] = *a;
+        else
+            rc = error_set(err, ERROR_LIMIT, "more than %d arguments for %s", ARGUMENTS_MAX, p->node);
+    }
+    if (rc == 0)
+        rc = sim_start(m->sim, p->node, "micro", argc, argv, err);
     p->wanted = true;
     arena_deinit(&arena);
     return rc;
 }
 
-int sim_micro_start_one(struct sim_micro *m, const char *component, struct error *err)
+int sim_micro_start_one(struct sim_micro *m, const char *node, struct error *err)
 {
-    struct part *p = find(m, component);
-    return p ? start(m, p, err) : error_set(err, ERROR_NOT_FOUND, "there is no component \"%s\"", component);
+    struct part *p = find_node(m, node);
+    return p ? start(m, p, err) : error_set(err, ERROR_NOT_FOUND, "there is no component \"%s\"", node);
+}
+
+int sim_micro_start_all(struct sim_micro *m, struct error *err)
+{
+    int rc = 0;
+    m->policy = find_component(m, "auth") != NULL;
+    for (size_t i = 0; rc == 0 && i < m->count; i++)
+        if ((rc = start(m, &m->parts[i], err)) != 0)
+            error_wrap(err, "component %s", m->parts[i].node);
+    return rc;
 }
 
 static void look(void *arg)
@@ -122,10 +147,10 @@ static void look(void *arg)
     for (size_t i = 0; i < m->count; i++) {
         struct part *p = &m->parts[i];
         struct error err = ERROR_INIT;
-        if (!p->wanted || sim_running(m->sim, p->component->name))
+        if (!p->wanted || sim_running(m->sim, p->node))
             continue;
         if (start(m, p, &err) < 0) /* a full disk, say: the next look tries again */
-            log_debug("sim", "%s cannot be started again: %s", p->component->name, err.message ? err.message : "?");
+            log_warn("sim", "%s cannot be started again: %s", p->node, err.message ? err.message : "?");
         error_clear(&err);
     }
     (void)world_timer_start(&m->look, m->options.restart_after);
@@ -140,11 +165,12 @@ void sim_micro_set_restart(struct sim_micro *m, uint64_t after)
         world_timer_stop(&m->look);
 }
 
-int sim_micro_wait(struct sim_micro *m, const char *component, uint64_t timeout, struct error *err)
+int sim_micro_wait(struct sim_micro *m, const char *node, uint64_t timeout, struct error *err)
 {
     char address[SIM_MICRO_ADDRESS_MAX];
     struct rpc_channel *channel = NULL;
-    sim_micro_address(component, address);
+    const struct part *p = find_node(m, node);
+    snprintf(address, sizeof address, "%s:%d", node, p ? sim_micro_port(p->component) : 0);
     const struct rpc_channel_options options = {.addresses = address};
     int rc = rpc_channel_new(m->world, &options, &channel, err);
     if (rc == 0)
@@ -156,7 +182,7 @@ int sim_micro_wait(struct sim_micro *m, const char *component, uint64_t timeout,
 static bool needs_are_up(struct sim_micro *m, const struct part *p, const bool *up)
 {
     for (const char *const *need = p->component->needs; need && *need; need++) {
-        const struct part *other = find(m, *need);
+        const struct part *other = find_component(m, *need);
         if (other && !up[other - m->parts])
             return false;
     }
@@ -173,12 +199,12 @@ int sim_micro_boot(struct sim_micro *m, uint64_t timeout, struct error *err)
             struct part *p = &m->parts[i];
             if (up[i] || !needs_are_up(m, p, up))
                 continue;
-            if (!sim_running(m->sim, p->component->name))
+            if (!sim_running(m->sim, p->node))
                 rc = start(m, p, err);
             if (rc == 0)
-                rc = sim_micro_wait(m, p->component->name, timeout, err);
+                rc = sim_micro_wait(m, p->node, timeout, err);
             if (rc)
-                error_wrap(err, "%s does not start", p->component->name);
+                error_wrap(err, "%s does not start", p->node);
             up[i] = true;
             left--;
         }
@@ -191,46 +217,62 @@ int sim_micro_boot(struct sim_micro *m, uint64_t timeout, struct error *err)
 
 /* ---- the whole ---- */
 
-static bool chosen(const struct sim_micro_options *options, const char *name)
+static int add_parts(struct sim_micro *m, struct error *err)
 {
-    if (!options->components)
-        return true;
-    for (const char *const *c = options->components; *c; c++)
-        if (strcmp(*c, name) == 0)
-            return true;
-    return false;
+    const char *const *names = m->options.components;
+    size_t all = 0;
+    while (names ? names[all] != NULL : components[all].name != NULL)
+        all++;
+    m->parts = calloc(all + 1, sizeof *m->parts);
+    if (!m->parts)
+        return error_set(err, ERROR_MEMORY, "out of memory");
+    for (; m->count < all; m->count++) {
+        const struct component *c = names ? component_find(names[m->count]) : &components[m->count];
+        if (!c)
+            return error_set(err, ERROR_NOT_FOUND, "there is no component \"%s\"", names[m->count]);
+        m->parts[m->count] =
+            (struct part){.component = c, .node = m->options.nodes ? m->options.nodes[m->count] : c->name};
+    }
+    return 0;
+}
+
+/* What is somewhere else comes first, since the first place given for a name holds. Core components have their fixed
+ * places even while absent; services are found at the registry. */
+static void add_peers(struct sim_micro *m)
+{
+    if (m->options.peers && m->options.peers[0])
+        text_printf(&m->peers, "%s,", m->options.peers);
+    for (const struct component *c = components; c->name; c++) {
+        const struct part *p = find_component(m, c->name);
+        if (!c->user)
+            text_printf(&m->peers, "%s=%s:%d,", c->name, p ? p->node : c->name, sim_micro_port(c));
+    }
+    text_truncate(&m->peers, m->peers.len - 1);
 }
 
 int sim_micro_new(struct sim *s, const char *node, const struct sim_micro_options *options, struct sim_micro **out,
                   struct error *err)
 {
-    size_t all = 0;
+    int rc = 0;
     component_use_all();
-    while (components[all].name)
-        all++;
     struct sim_micro *m = calloc(1, sizeof *m);
-    if (m) {
-        *m = (struct sim_micro){.sim = s, .world = sim_node(s, node), .options = *options};
-        m->parts = calloc(all ? all : 1, sizeof *m->parts);
+    if (!m)
+        return error_set(err, ERROR_MEMORY, "out of memory");
+    *m = (struct sim_micro){.sim = s, .world = sim_node(s, node), .options = *options};
+    if ((rc = add_parts(m, err)) != 0)
+        goto out;
+    add_peers(m);
+    if (!m->world || !text_ok(&m->peers) || component_register_all(s) != 0) {
+        rc = error_set(err, ERROR_MEMORY, "out of memory");
+        goto out;
     }
-    if (!m || !m->world || !m->parts)
-        goto no_memory;
     world_timer_init(&m->look, m->world, look, m);
-    for (const struct component *c = components; c->name; c++) {
-        /* Core components have their fixed places even while absent; services are found at the registry. */
-        if (!c->user)
-            text_printf(&m->peers, "%s%s=%s:%d", m->peers.len ? "," : "", c->name, c->name, grpc_port(c));
-        if (chosen(options, c->name))
-            m->parts[m->count++].component = c;
-    }
-    if (!text_ok(&m->peers) || component_register_all(s) != 0)
-        goto no_memory;
     sim_micro_set_restart(m, options->restart_after);
     *out = m;
-    return 0;
-no_memory:
-    sim_micro_free(m);
-    return error_set(err, ERROR_MEMORY, "out of memory");
+out:
+    if (rc)
+        sim_micro_free(m);
+    return rc;
 }
 
 void sim_micro_free(struct sim_micro *m)
@@ -251,5 +293,5 @@ size_t sim_micro_count(const struct sim_micro *m)
 
 const char *sim_micro_name(const struct sim_micro *m, size_t i)
 {
-    return m->parts[i].component->name;
+    return m->parts[i].node;
 }

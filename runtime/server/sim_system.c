@@ -10,6 +10,7 @@
 #include "base/units.h"
 #include "runtime/api/api.h"
 #include "runtime/component.h"
+#include "runtime/server/sim_keys.h"
 #include "runtime/service/service.h"
 
 #include <stdio.h>
@@ -21,25 +22,13 @@
 #define TOKEN_SECONDS   3600
 #define SERVICE_SECONDS (365 * 24 * 3600)
 
-static struct text made_private, made_public;
-
-static void drop_keys(void)
-{
-    text_deinit(&made_private);
-    text_deinit(&made_public);
-}
-
 void sim_system_init(struct sim_system *s, uint64_t seed)
 {
     const struct sim_options options = {.seed = seed, .steps_max = 5000000};
     *s = (struct sim_system){.sim = sim_new(&options), .admin_secret = SIM_ADMIN_SECRET};
     assert_non_null(s->sim);
-    if (!made_private.len) {
-        assert_int_equal(micro_keys_generate(&made_private, &made_public, NULL), 0);
-        assert_int_equal(atexit(drop_keys), 0);
-    }
-    text_add(&s->private_key, made_private.data, made_private.len);
-    text_add(&s->public_key, made_public.data, made_public.len);
+    text_puts(&s->private_key, sim_private_key);
+    text_puts(&s->public_key, sim_public_key);
     assert_int_equal(component_register_all(s->sim), 0);
     s->client = sim_node(s->sim, "client");
     assert_non_null(s->client);

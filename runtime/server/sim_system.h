@@ -16,14 +16,13 @@
 struct sim_system {
     struct sim *sim;
     struct world *client;
-    struct text private_key, public_key;
-    const char *admin_secret; /* NULL: auth draws one. sim_system_init() sets SIM_ADMIN_SECRET */
+    struct text private_key, public_key; /* those of sim_keys.h */
+    const char *admin_secret;            /* NULL: auth draws one. sim_system_init() sets SIM_ADMIN_SECRET */
     const char *const *const
         *arguments; /* more of them for some components, as in sim_micro.h; set before the first start */
     struct sim_micro *micro;
 };
 
-/* The key pair is made once per process, since that takes long. */
 void sim_system_init(struct sim_system *s, uint64_t seed);
 void sim_system_deinit(struct sim_system *s);
 /* Starts the component on its node; asserts that it starts. */

@@ -3,6 +3,7 @@
 #include "base/units.h"
 #include "runtime/component.h"
 #include "runtime/server/server.h"
+#include "runtime/service/service.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -49,6 +50,7 @@ int service_run(struct world *w, int argc, const char *const *argv)
     const struct micro_options *options = NULL;
     struct error err = ERROR_INIT;
     int exit_code = 0;
+    micro_memory_settle();
     int rc = micro_options_parse(argc, argv, environment, &storage, &options, &err);
     if (rc == 0 && !(s.component = component_find(options->name))) {
         rc = ERROR_NOT_FOUND;

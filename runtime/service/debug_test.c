@@ -265,6 +265,25 @@ static int serving(struct fixture *f, const char *address, const char *service)
     return yes;
 }
 
+/* What the service at client:8301 says of itself in words. */
+static void expect_health(struct fixture *f, const char *words)
+{
+    struct rpc_channel *channel = NULL;
+    struct rpc_answer got = {0};
+    const struct rpc_channel_options options = {.addresses = "client:8301"};
+    const struct rpc_request request = {.path = "/a.Debug/Health",
+                                        .content_type = "application/grpc+json",
+                                        .message = bytes_of("{}"),
+                                        .has_message = true};
+    assert_int_equal(rpc_channel_new(f->system.client, &options, &channel, NULL), 0);
+    assert_int_equal(rpc_unary_wait(f->system.client, channel, &request, &got, NULL), GRPC_OK);
+    if (!got.reply.body.len || !memmem(got.reply.body.data, got.reply.body.len, words, strlen(words)))
+        fail_msg("health is %.*s, wanted %s", (int)got.reply.body.len,
+                 got.reply.body.len ? (const char *)got.reply.body.data : "", words);
+    rpc_answer_deinit(&got);
+    rpc_channel_free(channel);
+}
+
 /* Two services that need each other, and one of them the store: each tells the truth, and both come up. */
 static void dependencies(void **state)
 {
@@ -306,20 +325,53 @@ static void dependencies(void **state)
     sim_kill(f.system.sim, "store");
     sim_run_for(f.system.sim, (uint64_t)(100 * MILLISECOND));
     assert_false(serving(&f, "client:8301", ""));
-    struct rpc_channel *channel = NULL;
-    struct rpc_answer got = {0};
-    const struct rpc_request request = {.path = "/a.Debug/Health",
-                                        .content_type = "application/grpc+json",
-                                        .message = bytes_of("{}"),
-                                        .has_message = true};
-    assert_int_equal(
-        rpc_channel_new(f.system.client, &(struct rpc_channel_options){.addresses = "client:8301"}, &channel, NULL), 0);
-    assert_int_equal(rpc_unary_wait(w, channel, &request, &got, NULL), GRPC_OK);
-    assert_non_null(memmem(got.reply.body.data, got.reply.body.len, "store: not serving", 18));
-    rpc_answer_deinit(&got);
-    rpc_channel_free(channel);
+    expect_health(&f, "store: not serving");
     micro_service_free(a);
     micro_service_free(b);
+    end(&f);
+}
+
+/* A process that hangs keeps its connections and says nothing: those that depend on it find out. */
+static void hung_dependency(void **state)
+{
+    (void)state;
+    static const char *const needs[] = {"store", NULL};
+    struct fixture f;
+    begin(&f, 14);
+    sim_system_start(&f.system, "store");
+    const struct micro_options at = {
+        .name = "a", .address = "0.0.0.0:8301", .peers = "registry=registry:8000,a=client:8301,store=store:8002"};
+    const struct micro_service_config config = {.name = "a", .options = &at, .depends = needs, .no_registration = true};
+    struct micro_service *a = NULL;
+    assert_int_equal(micro_service_new(f.system.client, &config, &a, NULL), 0);
+    assert_int_equal(micro_service_start(a, NULL), 0);
+    sim_run_for(f.system.sim, (uint64_t)(10 * SECOND));
+    expect_health(&f, "\"ok\"");
+    /* busy for a while is not hung, however often */
+    for (int i = 0; i < 10; i++) {
+        sim_pause(f.system.sim, "store");
+        sim_run_for(f.system.sim, (uint64_t)(1900 * MILLISECOND));
+        sim_resume(f.system.sim, "store");
+        sim_run_for(f.system.sim, (uint64_t)(100 * MILLISECOND));
+        assert_true(serving(&f, "client:8301", ""));
+    }
+    sim_pause(f.system.sim, "store");
+    sim_run_for(f.system.sim, (uint64_t)(7 * SECOND));
+    assert_false(serving(&f, "client:8301", ""));
+    assert_true(serving(&f, "client:8301", "self"));
+    expect_health(&f, "store: does not answer");
+    sim_resume(f.system.sim, "store");
+    sim_run_for(f.system.sim, (uint64_t)(3 * SECOND));
+    assert_true(serving(&f, "client:8301", ""));
+    expect_health(&f, "\"ok\"");
+    /* gone for so long that the connection is given up, and back */
+    sim_pause(f.system.sim, "store");
+    sim_run_for(f.system.sim, (uint64_t)(90 * SECOND));
+    assert_false(serving(&f, "client:8301", ""));
+    sim_resume(f.system.sim, "store");
+    sim_run_for(f.system.sim, (uint64_t)(10 * SECOND));
+    assert_true(serving(&f, "client:8301", ""));
+    micro_service_free(a);
     end(&f);
 }
 
@@ -327,7 +379,8 @@ int main(void)
 {
     log_set_level(LOG_OFF);
     const struct CMUnitTest tests[] = {cmocka_unit_test(debug_handler), cmocka_unit_test(log_ring),
-                                       cmocka_unit_test(trace_through_hops), cmocka_unit_test(dependencies)};
+                                       cmocka_unit_test(trace_through_hops), cmocka_unit_test(dependencies),
+                                       cmocka_unit_test(hung_dependency)};
     int failed = cmocka_run_group_tests_name("debug", tests, NULL, NULL);
     micro_pool_free();
     return failed;

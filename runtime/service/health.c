@@ -2,10 +2,18 @@
  *
  * Each dependency is followed by grpc.health.v1.Health/Watch, asking for the name "self": the other side's own ability,
  * without what it depends on in turn. So two services that name each other can both become healthy. A dependency that
- * cannot be reached is not serving; it is tried again every second. Watching starts when the service listens. */
+ * cannot be reached is not serving; it is tried again every second. Watching starts when the service listens.
+ *
+ * A process that hangs tells its watchers nothing, and its connections stay. So a dependency that serves is asked as
+ * well, every PROBE_EVERY; two answers in a row that do not come within PROBE_LIMIT each and it counts as not
+ * answering, until it does. Any answer will do, and two are wanted because one may be late for our own sake: we
+ * were stopped ourselves, or the machine was. */
 #include "runtime/service/internal.h"
 
-#define WATCH_AGAIN (1 * SECOND)
+#define WATCH_AGAIN  (1 * SECOND)
+#define PROBE_EVERY  (2 * SECOND)
+#define PROBE_LIMIT  (2 * SECOND)
+#define PROBE_MISSES 2
 
 /* HealthCheckRequest {1 service: string}, HealthCheckResponse {1 status: enum}: short enough to do without generated
  * code, which is rpc's own. */
@@ -17,7 +25,7 @@ static void watch(void *arg);
 static const struct micro_dependency *missing(const struct micro_service *s)
 {
     for (size_t i = 0; i < s->dependency_count; i++)
-        if (!s->dependencies[i].serving)
+        if (!s->dependencies[i].serving || s->dependencies[i].silent)
             return &s->dependencies[i];
     return NULL;
 }
@@ -28,7 +36,7 @@ void micro_health_words(const struct micro_service *s, struct text *out)
     if (!s->healthy)
         text_puts(out, s->unhealthy_why ? s->unhealthy_why : "unhealthy");
     else if (d)
-        text_printf(out, "%s: not serving", d->name);
+        text_printf(out, "%s: %s", d->name, d->serving ? "does not answer" : "not serving");
     else
         text_puts(out, "ok");
 }
@@ -125,6 +133,51 @@ static void watch(void *arg)
     }
 }
 
+/* ---- those that hang ---- */
+
+static void ask(void *arg);
+
+static void set_silent(struct micro_dependency *d, bool silent)
+{
+    if (d->silent == silent)
+        return;
+    d->silent = silent;
+    micro_health_show(d->service);
+}
+
+static void on_answer(void *arg, const struct rpc_reply *reply)
+{
+    struct micro_dependency *d = arg;
+    d->probe = NULL;
+    if (d->service->draining)
+        return;
+    if (reply->status == GRPC_DEADLINE_EXCEEDED)
+        d->missed++;
+    else if (reply->status != GRPC_UNAVAILABLE && reply->status != GRPC_CANCELLED) /* of a connection that broke */
+        d->missed = 0;                                                             /* the watch tells */
+    set_silent(d, d->missed >= PROBE_MISSES);
+    (void)world_timer_start(&d->ask, d->missed > 0 && !d->silent ? 0 : (uint64_t)PROBE_EVERY);
+}
+
+static void ask(void *arg)
+{
+    struct micro_dependency *d = arg;
+    struct rpc_channel *channel;
+    if (!d->serving) { /* nothing more to find out */
+        d->missed = 0;
+        set_silent(d, false);
+    } else if (micro_service_channel(d->service, d->name, &channel, NULL) == 0) {
+        const struct rpc_request r = {.path = "/grpc.health.v1.Health/Check",
+                                      .timeout = (uint64_t)PROBE_LIMIT,
+                                      .message = d->plain ? BYTES("", 0) : bytes_of(ask_self),
+                                      .has_message = true};
+        if (rpc_unary(channel, &r, on_answer, d, &d->probe, NULL) == 0)
+            return;
+        d->probe = NULL;
+    }
+    (void)world_timer_start(&d->ask, (uint64_t)PROBE_EVERY);
+}
+
 /* ---- life -------------------------------------------------------------------------------------------------------- */
 
 int micro_health_init(struct micro_service *s, struct error *err)
@@ -138,6 +191,7 @@ int micro_health_init(struct micro_service *s, struct error *err)
     for (size_t i = 0; i < count; i++) {
         s->dependencies[i] = (struct micro_dependency){.service = s, .name = s->config.depends[i]};
         world_timer_init(&s->dependencies[i].retry, s->world, watch, &s->dependencies[i]);
+        world_timer_init(&s->dependencies[i].ask, s->world, ask, &s->dependencies[i]);
     }
     s->dependency_count = count;
     return 0;
@@ -145,8 +199,10 @@ int micro_health_init(struct micro_service *s, struct error *err)
 
 void micro_health_start(struct micro_service *s)
 {
-    for (size_t i = 0; i < s->dependency_count; i++)
+    for (size_t i = 0; i < s->dependency_count; i++) {
         watch(&s->dependencies[i]);
+        (void)world_timer_start(&s->dependencies[i].ask, (uint64_t)PROBE_EVERY);
+    }
     micro_health_show(s);
 }
 
@@ -154,6 +210,9 @@ void micro_health_stop(struct micro_service *s)
 {
     for (size_t i = 0; i < s->dependency_count; i++) {
         world_timer_stop(&s->dependencies[i].retry);
+        world_timer_stop(&s->dependencies[i].ask);
+        if (s->dependencies[i].probe)
+            rpc_stream_cancel(s->dependencies[i].probe);
         if (s->dependencies[i].watch)
             rpc_stream_cancel(s->dependencies[i].watch);
     }

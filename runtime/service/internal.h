@@ -24,6 +24,7 @@
  *   schema.c        what the registry is told about endpoints
  *   pool.c          the compiled-in contracts
  *   contracts.c     descriptor sets read without making a pool of them
+ *   memory.c        how much freed memory a process keeps
  *   program.c       a service as a program */
 #ifndef RUNTIME_SERVICE_INTERNAL_H
 #define RUNTIME_SERVICE_INTERNAL_H
@@ -165,8 +166,10 @@ struct micro_dependency {
     const char *name;
     bool serving, plain; /* plain: it knows no MICRO_SELF, so its whole health is watched */
     bool known;          /* it was heard of, or a look at it failed */
-    struct rpc_stream *watch;
-    struct world_timer retry;
+    bool silent;         /* it says nothing else, but does not answer either */
+    int missed;          /* answers that did not come, one after the other */
+    struct rpc_stream *watch, *probe;
+    struct world_timer retry, ask;
 };
 
 struct micro_service {

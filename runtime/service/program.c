@@ -148,6 +148,7 @@ int micro_program_main(const struct micro_program *p, int argc, char **argv)
     struct error err = ERROR_INIT;
     const char *level_word = getenv("MICRO_LOG_LEVEL");
     enum log_level level;
+    micro_memory_settle();
     if (level_word && log_parse_level(level_word, &level))
         log_set_level(level);
     int rc = world_real_new(0, &w, &err);

@@ -23,6 +23,10 @@ enum micro_access {
     MICRO_OWN_RULES, /* the handlers check for themselves */
 };
 
+/* First thing in a process that runs micro's server, a component or a service: what the C library keeps of freed memory
+ * is bounded, so that a process is as small after work as before (memory.c). */
+void micro_memory_settle(void);
+
 struct micro_service_config {
     const char *name;    /* "notes": also the gRPC path prefix and the registry name */
     const char *version; /* "latest" when NULL */
@@ -77,6 +81,15 @@ struct micro_outgoing {
 };
 void micro_outgoing_init(struct micro_service *s, struct micro_outgoing *o, const char *path);
 void micro_outgoing_end(struct micro_service *s, const struct micro_outgoing *o, int status);
+/* For those who take requests by another door than gRPC and answer them by calls (the gateway): the request is a span
+ * like a gRPC call's, and those calls carry its trace and, as their parent, its id. `trace` and `parent` are what the
+ * request brought, NULL for nothing; what is no id is made afresh, or left out. `path` is "/notes.Notes/List". */
+struct micro_inbound {
+    char trace[MICRO_TRACE_MAX + 1], id[MICRO_TRACE_MAX + 1], parent[MICRO_TRACE_MAX + 1];
+    uint64_t started; /* monotonic */
+};
+void micro_inbound_begin(struct micro_service *s, struct micro_inbound *in, const char *trace, const char *parent);
+void micro_inbound_end(struct micro_service *s, const struct micro_inbound *in, const char *path, int status);
 /* A raw call was refused with 401: get a fresh token before the next. False: our token is not ours to renew. */
 bool micro_token_refused(struct micro_service *s);
 /* Ids of a call's trace, "" when it has none (Debug, health and reflection are not traced). */

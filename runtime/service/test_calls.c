@@ -44,6 +44,28 @@ void test_eventually(struct sim_system *s, const char *component, const char *pa
     text_deinit(&got);
 }
 
+void test_bad_option(const char *component, const char *option, const char *value)
+{
+    const char *const argv[] = {"micro", component, option, value};
+    struct micro_options_storage *storage = NULL;
+    const struct micro_options *options = NULL;
+    struct error err = ERROR_INIT;
+    struct text words = TEXT_INIT;
+    void *state = NULL;
+    component_use_all();
+    struct sim *sim = sim_new(&(struct sim_options){.seed = 1});
+    assert_non_null(sim);
+    assert_int_equal(micro_options_parse(4, argv, NULL, &storage, &options, &err), 0);
+    assert_true(component_find(component)->start(sim_node(sim, component), options, &state, &err) < 0);
+    error_format(&err, &words);
+    if (!strstr(text_string(&words), option) || !strstr(text_string(&words), value))
+        fail_msg("%s %s %s: %s", component, option, value, text_string(&words));
+    text_deinit(&words);
+    error_clear(&err);
+    micro_options_free(storage);
+    sim_free(sim);
+}
+
 static void on_message(void *arg, struct bytes message)
 {
     struct test_stream *t = arg;

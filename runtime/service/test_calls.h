@@ -14,6 +14,9 @@ void test_expect(struct sim_system *s, const char *component, const char *path, 
 void test_eventually(struct sim_system *s, const char *component, const char *path, const char *token, const char *json,
                      int status, const char *words, int seconds);
 
+/* A component does not start with that value of the option ("--retention", "soon"), and says so naming both. */
+void test_bad_option(const char *component, const char *option, const char *value);
+
 /* A server's stream, each message one line of JSON in `lines`. */
 struct test_stream {
     struct sim_system *system;

@@ -138,6 +138,13 @@ void micro_outgoing_init(struct micro_service *s, struct micro_outgoing *o, cons
     o->metadata = (struct grpc_metadata){.items = o->items, .count = n};
 }
 
+static void set_time(struct micro_service *s, struct micro_span *span, uint64_t started)
+{
+    uint64_t now = world_now(s->world);
+    span->duration = now > started ? now - started : 0;
+    span->started = world_wall(s->world) - (int64_t)span->duration;
+}
+
 void micro_outgoing_end(struct micro_service *s, const struct micro_outgoing *o, int status)
 {
     struct micro_span *span = next_span(s);
@@ -148,9 +155,33 @@ void micro_outgoing_end(struct micro_service *s, const struct micro_outgoing *o,
     copy_id(span->parent, o->parent);
     memcpy(span->name, o->name, sizeof span->name);
     span->name[sizeof span->name - 1] = '\0';
-    uint64_t now = world_now(s->world);
-    span->duration = now > o->started ? now - o->started : 0;
-    span->started = world_wall(s->world) - (int64_t)span->duration;
+    set_time(s, span, o->started);
     span->status = status;
     span->outbound = true;
+}
+
+/* ---- requests by another door ------------------------------------------------------------------------------------ */
+
+void micro_inbound_begin(struct micro_service *s, struct micro_inbound *in, const char *trace, const char *parent)
+{
+    if (!trace || !micro_trace_take_id(in->trace, bytes_of(trace)))
+        make_id(s->world, in->trace, 2);
+    if (!parent || !micro_trace_take_id(in->parent, bytes_of(parent)))
+        in->parent[0] = '\0';
+    make_id(s->world, in->id, 1);
+    in->started = world_now(s->world);
+}
+
+void micro_inbound_end(struct micro_service *s, const struct micro_inbound *in, const char *path, int status)
+{
+    struct micro_span *span = next_span(s);
+    if (!span)
+        return;
+    copy_id(span->trace, in->trace);
+    copy_id(span->id, in->id);
+    copy_id(span->parent, in->parent);
+    set_name(span->name, sizeof span->name, path);
+    set_time(s, span, in->started);
+    span->status = status;
+    span->outbound = false;
 }

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -18,8 +19,9 @@ MICRO = os.path.join(BIN, "micro")
 class Cli:
     """A home, a data directory, and a server on free ports."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, **environment):
         self.folder = folder
+        self.more = environment
         self.data = os.path.join(folder, "data")
         self.env = {"MICRO_HOME": os.path.join(folder, "home"), "MICRO_DATA_DIR": self.data,
                     "PATH": BIN + ":" + os.path.join(folder, "path") + ":" + os.environ["PATH"]}
@@ -27,7 +29,7 @@ class Cli:
 
     def start(self):
         """The first line it says on its standard output, until it says it is up."""
-        self.server = subprocess.Popen([MICRO, "server", "--base-port", "0"], env=dict(os.environ, **self.env),
+        self.server = subprocess.Popen([MICRO, "server", "--base-port", "0"], env=dict(os.environ, **self.env, **self.more),
                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         said = []
         for line in self.server.stdout:
@@ -43,6 +45,14 @@ class Cli:
                 self.server.wait(20)
             except subprocess.TimeoutExpired:
                 self.server.kill()
+
+    def status(self):
+        with open(os.path.join(self.data, "run", "status.json")) as f:
+            return json.load(f)
+
+    def secret(self):
+        with open(os.path.join(self.data, "auth", "admin.secret")) as f:
+            return f.read().strip()
 
     def __call__(self, *arguments, folder=None, input=None, environment=None, timeout=60):
         done = subprocess.run([MICRO, *arguments], cwd=folder or self.folder, timeout=timeout, input=input or "",
@@ -91,17 +101,60 @@ def wrong_commands(m):
     for shell in ("bash", "zsh", "fish"):
         m.expect(f"completion {shell}", ["completion", shell], 0, rx(r"snapshot"))
     m.expect("completion of no shell", ["completion", "csh"], 2, "", rx("Expected one of bash, zsh, fish"))
+    completion(m)
+    for option in ("--version", "-v"):
+        m.expect(f"micro {option}", [option], 0, rx(r"\Amicro \d+\.\d+\.\d+\n\Z"))
+    m.expect("a component's help", ["service", "proxy", "--help"], 0,
+             rx(r"\ARun the component proxy(.|\n)*--base-port(.|\n)*MICRO_PROXY_OPTION:\n(.|\n)*--tls-cert-file\n"))
+    m.expect("a component named as v3 does it", ["service", "--name", "store", "--help"], 0, rx(r"\ARun the component store"))
+    m.expect("and so", ["service", "--name=store", "--base-port", "x"], 2, "", rx("base-port"))
+    m.expect("the help of no component", ["service", "nope", "--help"], 1, "", rx('There is no component "nope"; there are: registry, '))
+    m.expect("a folder that is none, as it was written", ["run", "nosuchdir"], 3, "", rx(r"^\W?nosuchdir\W? is neither"))
+
+
+# The shells' own functions are replaced by ones that print what is offered: no terminal is needed.
+SHELLS = {
+    "bash": ["bash", "--norc", "-c", "source $0; COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); _micro_complete; "
+             "printf '%s\\n' \"${COMPREPLY[@]}\""],
+    "zsh": ["zsh", "-f", "-c", "compdef() { : }; compadd() { print -rl -- \"${@[2,-1]}\" }; _files() { : }; "
+            "_describe() { print -rl -- \"${(@P)@[-1]}\" }; source $0; words=(\"$@\"); CURRENT=$#words; _micro_complete"],
+    "fish": ["fish", "-N", "-c", "source $argv[1]; complete -C \"$argv[2..-1]\""],
+}
+
+
+def completion(m):
+    """The scripts in the shells they are for: commands, options, and the choices of one."""
+    for shell, start in SHELLS.items():
+        if not shutil.which(shell):
+            print(f"skipped completion in {shell}: it is not installed")
+            continue
+        script = os.path.join(m.folder, "completion." + shell)
+        with open(script, "w") as f:
+            f.write(m("completion", shell)[1])
+        for words, wanted in ((["store", ""], "snapshot"), (["store", "read", "--o"], "--offset"),
+                              (["store", "read", "--output", ""], "table"), (["env", "add", "--"], "--ca")):
+            done = subprocess.run([*start, script, "micro", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            offered = [re.split(r"[:\t]", line)[0] for line in done.stdout.splitlines()]
+            check(wanted in offered, f"{shell} offers {wanted} for micro {' '.join(words)}", done.stdout)
 
 
 def without_server(m):
     m.expect("no server", ["services"], 4, "", rx(r"No micro server runs on the data directory"))
-    m.expect("environments", ["env"], 0, "   NAME      ADDRESS\n*  local     127.0.0.1:8081\n   platform  proxy.m3o.com\n")
+    m.expect("environments", ["env"], 0, "   NAME      ADDRESS\n*  local     n/a\n   platform  proxy.m3o.com\n")
     m.expect("add one", ["env", "add", "dev", "127.0.0.1:1"], 0, "")
     m.expect("use it", ["env", "set", "dev"], 0, "")
     m.expect("it is current", ["env", "get"], 0, "dev\n", environment={"MICRO_DATA_DIR": ""})
     m.expect("and nobody is there", ["services"], 4, "", rx("Cannot connect to registry"), environment={"MICRO_DATA_DIR": ""})
-    m.expect("a flag goes before it", ["--env", "nope", "services"], 128, "", rx('Environment "nope" does not exist'))
-    m.expect("no such environment", ["env", "set", "nope"], 128, "", rx('Environment "nope" does not exist'))
+    m.expect("a flag goes before it", ["--env", "nope", "services"], 2, "",
+             'Environment "nope" does not exist; there are: local, platform, dev\n')
+    m.expect("no such environment", ["env", "set", "nope"], 2, "", rx('Environment "nope" does not exist; there are: '))
+    m.expect("local has no address to be changed", ["env", "add", "local", "127.0.0.1:1"], 2, "", rx('"local" is the server of'))
+    m.expect("local cannot go", ["env", "del", "local"], 2, "", rx('"local" is built in'))
+    for address in ("", "a b", "host:", "http://host", "https://host/path", "https://"):
+        m.expect(f'no address: "{address}"', ["env", "add", "bad", address], 2, "", rx("HOST:PORT"))
+    m.expect("certificates without TLS", ["env", "add", "bad", "host:1", "--ca", "/dev/null"], 2, "", rx("are for TLS: https://host:1"))
+    m.expect("a file that is not there", ["env", "add", "bad", "https://host:1", "--ca", "/nope"], 2, "", rx("cannot read /nope"))
+    m.expect("a key without its certificate", ["env", "add", "bad", "https://host:1", "--key", "/dev/null"], 2, "", rx("belong together"))
     m.expect("remove it", ["env", "del", "dev"], 0, "")
     m.expect("the first one is current again", ["env", "get"], 0, "local\n", environment={"MICRO_DATA_DIR": ""})
     m.expect("settings", ["user", "config", "set", "git.baseurl", "github.com/joe"], 0, "")
@@ -118,6 +171,52 @@ def without_server(m):
         f.write('#!/bin/sh\necho "hello $*"\nexit 7\n')
     os.chmod(os.path.join(external, "micro-greet"), 0o755)
     m.expect("a program micro-greet on the PATH", ["greet", "a", "--b"], 7, "hello a --b\n")
+
+
+def unknown_environment(m):
+    """Whatever goes to a server is refused; above all what stops one."""
+    server = m.status()["pid"]
+    for words in (["shutdown"], ["status"], ["status", "--components"], ["health"], ["logs", "x"], ["services"], ["store", "list"],
+                  ["run", "."], ["kill", "x"], ["login", "admin"], ["user"], ["helloworld"], ["greet"], ["debug", "stats", "store"],
+                  ["user", "namespace", "set", "x"]):
+        m.expect(f"micro -e TYPO {' '.join(words)}", ["-e", "TYPO", *words], 2, "",
+                 'Environment "TYPO" does not exist; there are: local, platform\n')
+    m.expect("by the environment too", ["shutdown"], 2, "", rx('"TYPO" does not exist'), environment={"MICRO_ENV": "TYPO"})
+    m.expect("but it can be mended", ["-e", "TYPO", "env", "get"], 0, "TYPO\n")
+    m.expect("the server still runs", ["health", "store"], 0, rx("ok"))
+    check(m.status()["pid"] == server, "it is the same one")
+
+
+def full_disk(m):
+    """What cannot be written is a failure, however much of it there is."""
+    m.expect("something to read", ["store", "write", "k", "v"], 0, "")
+    for words in (["store", "read", "k"], ["services"], ["store", "list", "--json"], ["status", "--components"], ["--help"]):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([MICRO, *words], env={**os.environ, **m.env}, stdout=full, stderr=subprocess.PIPE, text=True)
+        check(done.returncode == 1 and "Cannot write to standard output: No space left" in done.stderr,
+              f"micro {' '.join(words)} on a full disk", f"exit {done.returncode}: {done.stderr}")
+    m.expect("away with it", ["store", "delete", "k"], 0, "")
+    heard = subprocess.Popen([MICRO, "broker", "subscribe", "noise"], env={**os.environ, **m.env}, stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE, text=True)
+    heard.stdout.close()
+    end = time.monotonic() + 20
+    while heard.poll() is None and time.monotonic() < end:
+        m("broker", "publish", "noise", "hello")
+    check(heard.poll() == 1 and not heard.stderr.read(), "a subscriber nobody reads ends by itself", heard.poll())
+    heard.kill()
+    heard.wait()
+    heard.stderr.close()
+
+
+def private_files(m):
+    """Whatever is a key or a secret is its owner's alone; so is the folder all of it lies in."""
+    for path in ("", "auth", "config", "keys", "network", "run"):
+        mode = os.stat(os.path.join(m.data, path)).st_mode & 0o777
+        check(mode == 0o700, f"the folder {path or 'of the data'} is ours alone", oct(mode))
+    for path in ("auth/admin.secret", "auth/keys.json", "config/secret.key", "config/secret.check", "keys/private.pem",
+                 "network/token", "runtime/secret.key"):
+        mode = os.stat(os.path.join(m.data, path)).st_mode & 0o777
+        check(mode == 0o600, f"{path} is ours alone", oct(mode))
 
 
 def logins(m, secret):
@@ -173,6 +272,8 @@ def services(m):
              rx(r"\Aservice helloworld\n\nversion \S+\n\nID +Address +Metadata\nhelloworld-\S+ +\S+:\d+ +(.|\n)*"
                 r"Endpoint: Helloworld\.Call\n\nRequest: \{\n    name string\n\}\n\nResponse: \{\n    msg string\n\}\n"))
     m.expect("get service that is none", ["get", "service", "nope"], 4, "", "Service not found: nope\n")
+    m.expect("a service that says so of another", ["call", "registry", "Registry.GetService", '{"service":"nope"}'], 127, "",
+             "Service not found\n")
     m.expect("call", ["call", "helloworld", "Helloworld.Call", '{"name":"Joe"}'], 0, '{\n\t"msg": "Hello Joe"\n}\n')
     m.expect("call raw", ["call", "-o", "raw", "helloworld", "Helloworld.Call", '{"name":"Joe"}'], 0, '{"msg":"Hello Joe"}\n')
     m.expect("call no service", ["call", "nope", "Nope.Call"], 4, "", rx("Service not found: nope"))
@@ -191,6 +292,13 @@ def services(m):
     m.expect("a flag of the wrong type", ["helloworld", "stream", "--count=x"], 2, "", rx('--count: "x" is not a whole number'))
     m.expect("debug health", ["debug", "health", "store"], 0, rx(r"\Aservice  store\nversion  \S+\n\nNODE +ADDRESS:PORT +STATUS\nstore-\S+ +\S+ +ok\n"))
     m.expect("debug stats", ["debug", "stats", "store"], 0, rx(r"^NODE +ADDRESS:PORT +STARTED +UPTIME +MEMORY +THREADS +GC$"))
+    m.expect("more of it", ["debug", "stats", "-v", "store"], 0, rx(r"^NODE .* GC +CPU +REQUESTS +ERRORS$"))
+    own = m.expect("stats of micro's own", ["debug", "stats", "--all", "builtin"], 0, rx(r"^service  store$"))
+    check("service  helloworld" not in own, "which helloworld is not", own)
+    rest = m.expect("stats of the rest", ["debug", "stats", "--all=custom"], 0, rx(r"\Aservice  helloworld$"))
+    check("service  store" not in rest, "which store is not", rest)
+    m.expect("stats of nothing", ["debug", "stats"], 2, "", rx("Expected SERVICE, or --all"))
+    m.expect("stats of both", ["debug", "stats", "--all", "custom", "store"], 2, "", rx("not both"))
     m.expect("debug log", ["debug", "log", "store"], 0, rx("listening on"))
     m.expect("components", ["status", "--components"], 0, rx(r"\ANAME +STATE +PID +UPTIME +RESTARTS +MEMORY +ADDRESS\n(.*\n)*store +running "))
     m.expect("health", ["health", "store"], 0, rx(r"\Astore +ok\n\Z"))
@@ -217,6 +325,11 @@ def store(m):
     m.expect("it is gone", ["store", "read", "somekey1"], 127, "", "Not found\n")
     m.expect("restore", ["store", "restore", "--source", "file://" + place], 0, rx(r"\A\d+ records restored\n"))
     m.expect("it is back", ["store", "read", "somekey1"], 0, "val1\n")
+    m.expect("a rule made since", ["auth", "create", "rule", "--resource=service:notes:*", "since"], 0, "Rule created\n")
+    said = m("store", "restore", "--source", "file://" + place)[2]
+    check(re.search(r"\ALeft out: \d+ records of micro's own tables \(.*\bauth\b.*\); --all takes them too\.\n\Z", said),
+          "micro's own tables are left out", said)
+    m.expect("the rule is there", ["auth", "delete", "rule", "since"], 0, "Rule deleted\n")
     m.expect("so is what expires", ["store", "read", "-v", "-d", "other", "-t", "things", "k"], 0, rx(r"^k +v +(1h|59m)"))
     file = os.path.join(place, "store.snapshot")
     check(os.stat(file).st_mode & 0o777 == 0o600, "a snapshot is ours alone")
@@ -254,6 +367,11 @@ def auth(m):
                     rx(r"\AAccount created: \{"))
     check(json.loads(made.split(": ", 1)[1])["scopes"] == ["admin"], "its scopes", made)
     m.expect("list accounts", ["auth", "list", "accounts"], 0, rx(r"\AID +Name +Scopes +Metadata\n(.*\n)*me +\S+ +admin +n/a\n"))
+    for resource in ("bad", "service:notes", ":notes:*", "service::x", "service:notes:", "a:b:c:d", "a b:c:d", ""):
+        m.expect(f'a rule about "{resource}"', ["auth", "create", "rule", "--resource", resource, "open"], 2, "",
+                 rx("not what a rule can be about: --resource TYPE:NAME:ENDPOINT(.|\n)*service:notes:Notes.Read"))
+    m.expect("a rule about nothing", ["auth", "create", "rule", "open"], 2, "", rx("What the rule is about is missing: --resource"))
+    check("open" not in m("auth", "list", "rules")[1], "none of them was made")
     m.expect("create rule", ["auth", "create", "rule", "--scope=*", "--resource=service:notes:*", "--priority=5", "r"], 0, "Rule created\n")
     m.expect("list rules", ["auth", "list", "rules"], 0, rx(r"\AID +Scope +Access +Resource +Priority\n(.*\n)*r +\* +GRANTED +service:notes:\* +5\n"))
     m.expect("delete rule", ["auth", "delete", "rule", "r"], 0, "Rule deleted\n")
@@ -265,6 +383,9 @@ def auth(m):
     m.expect("change the password", ["user", "set", "password", "--old-password", "pw2", "--new-password", "pw3"], 0,
              rx("Password updated"), environment=other)
     m.expect("delete account", ["auth", "delete", "account", "me"], 0, "Account deleted\n")
+    m.expect("an admin's old password must be right too",
+             ["user", "set", "password", "--old-password", "wrong", "--new-password", "other"], 127, "", rx("Secret not correct"))
+    m.expect("so it is still this", ["login", "admin"], 0, "Successfully logged in.\n", input=m.secret() + "\n")
 
 
 def topics(m, known):
@@ -286,14 +407,140 @@ def topics(m, known):
         m.expect("network routes", ["network", "routes", "--service=store"], 0, rx(r"\ASERVICE +ADDRESS (.|\n)*^store "))
         m.expect("network services", ["network", "services"], 0, rx("^store$"))
     if "proxy" in known:
-        with open(os.path.join(m.data, "run", "status.json")) as f:
-            base = json.load(f)["base_port"]
+        base = m.status()["base_port"]
         m.expect("an environment behind a proxy", ["env", "add", "px", f"127.0.0.1:{base + 81}"], 0, "")
-        with open(os.path.join(m.data, "auth", "admin.secret")) as f:
-            secret = f.read()
-        m.expect("login there", ["--env", "px", "login", "admin"], 0, "Successfully logged in.\n", input=secret)
+        m.expect("login there", ["--env", "px", "login", "admin"], 0, "Successfully logged in.\n", input=m.secret())
         m.expect("a call there", ["--env", "px", "helloworld", "--name=px"], 0, '{\n\t"msg": "Hello px"\n}\n')
         m.expect("its components are not seen", ["--env", "px", "status", "--components"], 4, "", rx("cannot be seen from here"))
+
+
+def requests(m):
+    """How many calls each node of my-greeter has had, by its address."""
+    said = json.loads(m("debug", "stats", "--json", "my-greeter")[1] or "[]")
+    return {node["address"]: int(node["requests"]) for version in said for node in version["nodes"] if "requests" in node}
+
+
+CALLS = 30
+GREET = ["my-greeter", "--name=Joe"]
+
+
+def calls_fail(m):
+    return [got for got in (m(*GREET) for _ in range(CALLS)) if got[0] != 0]
+
+
+def nodes(m):
+    """Calls are shared by a service's nodes."""
+    m.expect("three of it", ["update", "--instances", "3", "--metadata", "team=a", "my-greeter"], 0, "")
+    end = time.monotonic() + 60
+    while len(requests(m)) != 3 and time.monotonic() < end:
+        time.sleep(0.2)
+    before = requests(m)
+    failed = calls_fail(m)
+    check(not failed, f"{CALLS} calls of three nodes", failed)
+    after = requests(m)
+    shares = [after[node] - count for node, count in before.items() if node in after]
+    check(len(shares) == 3 and min(shares) >= CALLS // 3, "each node gets its share of the calls", (before, after))
+
+
+def runtime_killed(m, source):
+    """The nodes that die with the runtime stay in the registry until their time to live is over; nobody calls them."""
+    m.expect("run it again", ["run", "."], 0, "", folder=source)
+    m.until("it answers again", GREET, lambda got: got[0] == 0)
+    node = set(requests(m))
+    runtime = [c["pid"] for c in m.status()["components"] if c["name"] == "runtime"][0]
+    os.kill(runtime, signal.SIGKILL)
+    m.until("the runtime was killed: its service answers", GREET, lambda got: got[0] == 0)
+    failed = calls_fail(m)
+    check(not failed, "and goes on answering", failed)
+    listed = {n["address"] for v in json.loads(m("get", "service", "--json", "my-greeter")[1]) for n in v["nodes"]}
+    check(node <= listed and len(listed) == 2, "though the registry still has the dead node", (node, listed))
+    m.expect("kill it", ["kill", "my-greeter"], 0, "")
+
+
+def certificate(folder):
+    """A certificate for 127.0.0.1 that signed itself, and its key."""
+    made = subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days",
+                           "2", "-subj", "/CN=micro", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "tls.key", "-out",
+                           "tls.pem"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    check(made.returncode == 0, "a certificate is made", made.stdout)
+    return os.path.join(folder, "tls.pem"), os.path.join(folder, "tls.key")
+
+
+def neighbour(m):
+    """A second micro: a peer of the first one, behind a door with TLS, restarted on other ports, the target of a sync."""
+    folder = os.path.join(m.folder, "neighbour")
+    os.mkdir(folder)
+    cert, key = certificate(folder)
+    with open(os.path.join(m.data, "network", "token")) as f:
+        token = f.read().strip()
+    other = Cli(folder, MICRO_PROXY_TLS_CERT_FILE=cert, MICRO_PROXY_TLS_KEY_FILE=key, MICRO_NETWORK_NETWORK_TOKEN=token)
+    try:
+        other.start()
+        peers(m, other)
+        secure(m, other, cert)
+        sync(m, other)
+        other.stop()
+        before = other.status()["base_port"] if os.path.exists(os.path.join(other.data, "run", "status.json")) else None
+        other.start()
+        check(other.status()["base_port"] != before, "it is on other ports")
+        other.expect("a login outlives a change of ports", ["user"], 0, rx(r"\Auser: admin\n"))
+        other.expect("env tells where it is", ["env"], 0, rx(rf"^\*  local +127\.0\.0\.1:{other.status()['base_port'] + 81}$"))
+        other.expect("it stops", ["shutdown"], 0, "")
+    finally:
+        other.stop()
+
+
+def peers(m, other):
+    """What only a peer runs is called there; its flags are known to the peer's registry alone."""
+    other.expect("login at the neighbour", ["login", "admin"], 0, "Successfully logged in.\n", input=other.secret() + "\n")
+    other.expect("peers", ["network", "connect", f"127.0.0.1:{m.status()['base_port'] + 85}"], 0)
+    other.until("their services are known", ["network", "services"], lambda got: "my-greeter" in got[1].split())
+    other.expect("but not their flags", ["my-greeter", "--name=Joe"], 5, "",
+                 rx(r"^my-greeter runs at a peer of the network(.|\n)*micro call my-greeter ENDPOINT JSON"))
+    with open(os.path.join(m.folder, "my-greeter", "my-greeter.proto")) as f:
+        service = re.search(r"^service (\w+)", f.read(), re.M).group(1)
+    # The peer does not know the key our token is signed with: nobody calls.
+    nobody = {"MICRO_HOME": os.path.join(m.folder, "home4")}
+    other.expect("a call goes there", ["call", "-o", "raw", "my-greeter", service + ".Call", '{"name":"Joe"}'], 0,
+                 '{"msg":"Hi Joe"}\n', environment=nobody)
+
+
+def secure(m, other, cert):
+    """The proxy's door with TLS, which only those trust who were told to."""
+    door = f"https://127.0.0.1:{other.status()['base_port'] + 84}"
+    login, hello = ["login", "admin"], '{\n\t"msg": "Hello tls"\n}\n'
+    m.expect("an environment behind TLS", ["env", "add", "far", door, "--ca", cert], 0, "")
+    m.expect("login there", ["-e", "far", *login], 0, "Successfully logged in.\n", input=other.secret() + "\n")
+    m.expect("a call there", ["-e", "far", "helloworld", "--name=tls"], 0, hello)
+    m.expect("it is listed", ["env"], 0, rx(rf"^   far +{re.escape(door)}$"))
+    m.expect("without the CA", ["--proxy_address", door, *login], 4, "", rx("certificate"), input=other.secret() + "\n")
+    m.expect("without TLS", ["--proxy_address", door.replace("https", "http"), *login], 4, "", input=other.secret() + "\n")
+    plain = f"http://127.0.0.1:{other.status()['base_port'] + 81}"
+    m.expect("the plain door", ["--proxy_address", plain, *login], 0, "Successfully logged in.\n", input=other.secret() + "\n")
+    m.expect("where the login is another one", ["--proxy_address", plain, "helloworld", "--name=tls"], 0, hello)
+    m.expect("at another address", ["env", "add", "far", door.replace("127.0.0.1", "localhost"), "--ca", cert], 0, "")
+    m.expect("nobody is logged in any more", ["-e", "far", "user"], 0, rx(r"\Auser: not logged in\n"))
+    m.expect("nor does the certificate fit", ["-e", "far", "services"], 4, "", rx("certificate"))
+    m.expect("back again", ["env", "add", "far", door, "--ca", cert], 0, "")
+    m.expect("so another login", ["-e", "far", *login], 0, "Successfully logged in.\n", input=other.secret() + "\n")
+
+
+def sync(m, other):
+    """Records go to another micro, which stays its own."""
+    m.expect("something of a user's", ["store", "write", "carried", "over"], 0, "")
+    m.expect("a rule of ours", ["auth", "create", "rule", "--resource=service:notes:*", "ours"], 0, "Rule created\n")
+    m.expect("to nowhere", ["store", "sync", "--to", "nope"], 2, "", rx('"nope" does not exist'))
+    m.expect("sync", ["store", "sync", "--to", "far"], 0, rx(r"\A\d+ records copied to far\n"),
+             rx(r"\ALeft out: \d+ records of micro's own tables \(.*\bauth\b.*\); --all takes them too\.\n\Z"))
+    other.expect("it is there", ["store", "read", "carried"], 0, "over\n")
+    there = json.loads(other("store", "list", "--json", "-d", "micro", "-t", "auth", "-l", "10000")[1])
+    check(there and not [key for key in there if "ours" in key], "nothing of our accounts and rules", there)
+    place = "file://" + os.path.join(other.folder, "snapshot")
+    other.expect("a snapshot there", ["store", "snapshot", "--destination", place], 0)
+    other.expect("restored with all", ["store", "restore", "--all", "--source", place], 0, rx(r"\A\d+ records restored\n"),
+                 rx(r"\AMicro's own tables were written: restart the server of local now"))
+    m.expect("away with it", ["auth", "delete", "rule", "ours"], 0, "Rule deleted\n")
+    m.expect("and with that", ["store", "delete", "carried"], 0, "")
 
 
 def own_service(m, known):
@@ -323,9 +570,13 @@ def own_service(m, known):
         f.write(code.replace("Hello %s", "Hi %s"))
     m.expect("micro update", ["update", "my-greeter"], 0, "")
     m.until("it answers anew", ["my-greeter", "--name=Joe"], lambda got: got[1] == '{\n\t"msg": "Hi Joe"\n}\n')
+    m.expect("its status by a flag", ["status", "--name", "my-greeter"], 0, rx(r"^my-greeter +latest"))
+    nodes(m)
+    neighbour(m)
     m.expect("micro kill", ["kill", "my-greeter"], 0, "")
     m.until("it is gone", ["status"], lambda got: got[0] == 0 and "my-greeter" not in got[1])
     m.until("it is gone from the registry", ["services"], lambda got: got[0] == 0 and "my-greeter" not in got[1], 20)
+    runtime_killed(m, source)
     m.expect("kill what is not there", ["kill", "nosuch"], 127, "")
     m.expect("run what is not there", ["run", "./nosuch"], 3, "", rx("is neither a folder nor a repository"))
     repository(m)
@@ -406,11 +657,14 @@ def main():
             with open(os.path.join(m.data, "auth", "admin.secret")) as f:
                 secret = f.read().strip()
             check('The first account is "admin"' in said and secret not in said, "the secret stays out of a file", said)
+            private_files(m)
+            unknown_environment(m)
             logins(m, secret)
             renewal(m)
             namespaces(m)
             known = set(m("services")[1].split())
             services(m)
+            full_disk(m)
             store(m)
             config(m)
             auth(m)

@@ -49,15 +49,14 @@ CASES = [
     ("fault of the other driver", None, ["chaos", MANIFEST, "--fault", "partition"], 4, "needs --driver sim"),
     ("unknown target", None, ["chaos", MANIFEST, "-d", "sim", "--target", "stroe"], 4, 'no component "stroe"'),
     ("stream that is none", "system: x\n", ["report", "{}"], 4, "{}:1:"),
-    ("finding that is none", "[1]\n", ["replay", "{}"], 4, "{}:1:1"),
+    ("finding that is none", "[1]\n", ["replay", "{}"], 4, '{}:1:1: no line "# replay: COMMAND" in it'),
     ("run folder that is none", None, ["replay", "nowhere"], 3, "nowhere: not found"),
-    ("finding without a command", '{"replay": 1}', ["replay", "{}"], 4, "{}:1:12: replay: expected text"),
-    ("finding with a foreign command", '{"replay": "sh -c id"}', ["replay", "{}"], 4,
+    ("finding with a foreign command", "# replay: sh -c id\n", ["replay", "{}"], 4,
      "the recorded command is not one that harrow prints: sh -c id"),
-    ("finding that replays itself", '{"replay": "harrow replay {}"}', ["replay", "{}"], 4, "is not one that harrow prints"),
-    ("finding with an open quote", '{"replay": "harrow e2e \'x"}', ["replay", "{}"], 4, "a ' without its end"),
-    ("fuzz input that is none", '{"harrow": "fuzz-input", "path": "/no.Such/Method", "lane": "valid", "messages": ["0"]}',
-     ["fuzz", MANIFEST, "-d", "sim", "--input", "{}"], 4, "{}:1:34: no method /no.Such/Method"),
+    ("finding that replays itself", "# replay: harrow replay {}\n", ["replay", "{}"], 4, "is not one that harrow prints"),
+    ("finding with an open quote", "# replay: harrow e2e 'x\n", ["replay", "{}"], 4, "a ' without its end"),
+    ("case that is none", "call /store.Store/Read\nmesage 0 {}\n", ["fuzz", MANIFEST, "-d", "sim", "--input", "{}"], 4,
+     "{}:2:1: "),
 ]
 
 

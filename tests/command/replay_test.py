@@ -53,10 +53,10 @@ def flows(folder):
 
 
 def finding(folder):
-    path = os.path.join(folder, "finding 1.json")
+    path = os.path.join(folder, "finding 1.case")
     command = ["harrow", "e2e", MANIFEST, "--only", "nothing is called this", "-d", "sim", "-s", "9"]
     with open(path, "w") as f:
-        json.dump({"harrow": "fuzz-input", "replay": shlex.join(command)}, f)
+        f.write(f"# /store.Store/Read: crash\n# replay: {shlex.join(command)}\ncall /store.Store/Read\n")
     code, output = harrow("replay", path, "--print", folder=folder)
     check(code == 0 and shlex.split(output) == command, "a finding's command is printed", f"exit {code}\n{output}")
     code, output = harrow("replay", path, "-p", folder=folder)

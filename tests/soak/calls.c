@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void __attribute__((format(printf, 3, 0)))
 line(struct soak *s, struct text *out, const char *format, va_list list)
@@ -44,7 +45,10 @@ struct rpc_channel *soak_channel(struct soak *s, const char *component)
     struct rpc_channel *channel = map_get(&s->channels, component);
     if (channel)
         return channel;
-    sim_micro_address(component, address);
+    if (strcmp(component, SOAK_SECOND_CONFIG) == 0)
+        snprintf(address, sizeof address, "%s:%d", component, sim_micro_port(component_find("config")));
+    else
+        sim_micro_address(component, address);
     const struct rpc_channel_options options = {.addresses = address,
                                                 .connect_timeout = (uint64_t)SECOND,
                                                 .reconnect_max = (uint64_t)(500 * MILLISECOND),
@@ -124,11 +128,12 @@ void soak_call(struct soak *s, const char *component, const char *path, const ch
     text_deinit(&bearer);
 }
 
+/* Of its own, for the answer may come when nobody waits any more. */
 struct waiting {
     struct arena *arena;
     const ProtobufCMessageDescriptor *descriptor;
     struct soak_answer answer;
-    bool done;
+    bool done, given_up;
 };
 
 static void waited(void *arg, const struct soak_answer *answer)
@@ -136,6 +141,10 @@ static void waited(void *arg, const struct soak_answer *answer)
     struct waiting *w = arg;
     struct text packed = TEXT_INIT;
     ProtobufCMessage *copy = NULL;
+    if (w->given_up) {
+        free(w);
+        return;
+    }
     w->answer = *answer;
     w->answer.message = arena_string(w->arena, answer->message);
     if (answer->reply && (pb_pack(answer->reply, &packed) != 0 ||
@@ -155,9 +164,18 @@ struct soak_answer soak_wait(struct soak *s, struct arena *arena, const char *co
                              const char *token, const ProtobufCMessage *request,
                              const ProtobufCMessageDescriptor *reply)
 {
-    struct waiting w = {.arena = arena, .descriptor = reply};
-    soak_call(s, component, path, token, request, reply, waited, &w);
-    if (world_run_until(s->world, is_done, &w, 2 * SOAK_CALL) != 0)
+    struct soak_answer answer = {.end = SOAK_UNKNOWN, .status = GRPC_UNKNOWN, .message = ""};
+    struct waiting *w = calloc(1, sizeof *w);
+    if (!w)
+        abort();
+    *w = (struct waiting){.arena = arena, .descriptor = reply};
+    soak_call(s, component, path, token, request, reply, waited, w);
+    if (world_run_until(s->world, is_done, w, 2 * SOAK_CALL) == 0) {
+        answer = w->answer;
+        free(w);
+    } else {
         soak_fail(s, "%s was never answered", path);
-    return w.answer;
+        w->given_up = true;
+    }
+    return answer;
 }

@@ -31,28 +31,19 @@ struct account {
 };
 struct client {
     struct load *load;
-    struct world_timer next;
+    struct soak_client client;
     struct account *account; /* in work */
-    bool busy;
 };
 struct load {
     struct soak *soak;
-    struct random random;
+    struct soak_crew crew;
     struct client clients[CLIENTS];
     struct account accounts[PER_RUN];
     size_t count;
     uint64_t ok;
-    bool stopped;
 };
 
 static char secret[] = "soak secret", type[] = "user", admin[] = "admin", micro[] = "micro";
-
-static void go_on(struct client *c)
-{
-    c->busy = false;
-    if (!c->load->stopped)
-        (void)world_timer_start(&c->next, (uint64_t)random_range(&c->load->random, 0, PAUSE_MAX));
-}
 
 /* ---- steps ---- */
 
@@ -63,7 +54,7 @@ static void created(void *arg, const struct soak_answer *a)
     c->account->state = a->end == SOAK_OK ? CREATED : LOST;
     if (a->end == SOAK_REFUSED)
         soak_fail(c->load->soak, "auth: Generate of %s was refused: %s", c->account->id, a->message);
-    go_on(c);
+    soak_client_done(&c->client);
 }
 
 static void create(struct client *c)
@@ -120,7 +111,7 @@ static void logged_in(void *arg, const struct soak_answer *a)
     if (a->end == SOAK_REFUSED)
         soak_fail(c->load->soak, "auth: %s cannot log in: %s", c->account->id, a->message);
     c->load->ok += a->end == SOAK_OK;
-    go_on(c);
+    soak_client_done(&c->client);
 }
 
 static void read_something(struct soak *s, const char *token, soak_done *done, void *arg)
@@ -137,7 +128,7 @@ static void worked(void *arg, const struct soak_answer *a)
     if (a->status == GRPC_UNAUTHENTICATED || a->status == GRPC_PERMISSION_DENIED)
         soak_fail(c->load->soak, "auth: the token of %s, which is there, is refused: %s", c->account->id, a->message);
     c->load->ok += a->status == GRPC_NOT_FOUND;
-    go_on(c);
+    soak_client_done(&c->client);
 }
 
 static void removed(void *arg, const struct soak_answer *a)
@@ -150,7 +141,7 @@ static void removed(void *arg, const struct soak_answer *a)
         l->ok++;
     }
     c->account = NULL; /* nobody works with it any more, whatever became of it */
-    go_on(c);
+    soak_client_done(&c->client);
 }
 
 static void send_remove(struct soak *s, struct account *account, soak_done *done, void *arg)
@@ -170,21 +161,20 @@ static void act(void *arg)
     struct client *c = arg;
     struct load *l = c->load;
     struct account *account = c->account;
-    c->busy = true;
     if (account && account->state == LOST)
         account = c->account = NULL;
     if (!account && l->count < PER_RUN)
         create(c);
     else if (!account)
-        go_on(c);
+        soak_client_done(&c->client);
     else if (account->state == CREATED)
         request_token(l->soak, account, logged_in, c);
-    else if (random_below(&l->random, 4))
+    else if (random_below(&l->crew.random, 4))
         read_something(l->soak, account->token, worked, c);
-    else if (random_below(&l->random, 2))
+    else if (random_below(&l->crew.random, 2))
         send_remove(l->soak, account, removed, c);
     else
-        c->account = NULL, go_on(c); /* it stays, for the end */
+        c->account = NULL, soak_client_done(&c->client); /* it stays, for the end */
 }
 
 /* ---- the end ---- */
@@ -209,23 +199,24 @@ static bool is_done(void *arg)
     return ((const struct settled *)arg)->done;
 }
 
-static bool idle(void *arg)
+/* In the run's own memory: the answer of a call that was given up comes when its channel is closed. */
+static struct settled *settled_new(struct soak *s, struct account *account)
 {
-    const struct load *l = arg;
-    for (size_t i = 0; i < CLIENTS; i++)
-        if (l->clients[i].busy)
-            return false;
-    return true;
+    struct settled *w = ARENA_NEW(&s->arena, struct settled);
+    if (!w)
+        abort();
+    w->account = account;
+    return w;
 }
 
 static int try_login(struct soak *s, struct account *account)
 {
     for (int i = 0; i < FINAL_TRIES; i++) {
-        struct settled w = {.account = account};
-        request_token(s, account, settle, &w);
-        (void)world_run_until(s->world, is_done, &w, 2 * SOAK_CALL);
-        if (w.answer.end != SOAK_UNKNOWN)
-            return w.answer.status;
+        struct settled *w = settled_new(s, account);
+        request_token(s, account, settle, w);
+        (void)world_run_until(s->world, is_done, w, 2 * SOAK_CALL);
+        if (w->answer.end != SOAK_UNKNOWN)
+            return w->answer.status;
         (void)world_sleep(s->world, (uint64_t)(200 * MILLISECOND));
     }
     return GRPC_UNAVAILABLE;
@@ -234,22 +225,22 @@ static int try_login(struct soak *s, struct account *account)
 /* Every component answers a removed account's token with 401, whatever it asks for. */
 static void token_is_dead(struct soak *s, const struct account *account)
 {
-    struct settled w = {0};
-    read_something(s, account->token, settle, &w);
-    (void)world_run_until(s->world, is_done, &w, 2 * SOAK_CALL);
-    if (w.answer.status != GRPC_UNAUTHENTICATED)
+    struct settled *w = settled_new(s, NULL);
+    read_something(s, account->token, settle, w);
+    (void)world_run_until(s->world, is_done, w, 2 * SOAK_CALL);
+    if (w->answer.status != GRPC_UNAUTHENTICATED)
         soak_fail(s, "auth: the store answers %s to a token of %s, which was removed %.3f s ago",
-                  grpc_status_name(w.answer.status), account->id,
+                  grpc_status_name(w->answer.status), account->id,
                   (double)(sim_now(s->sim) - account->removed_at) / 1e9);
 }
 
 static void remove_one(struct soak *s, struct account *account)
 {
     for (int i = 0; i < FINAL_TRIES && account->state != REMOVED; i++) {
-        struct settled w = {0};
-        send_remove(s, account, settle, &w);
-        (void)world_run_until(s->world, is_done, &w, 2 * SOAK_CALL);
-        if (w.answer.end == SOAK_OK)
+        struct settled *w = settled_new(s, NULL);
+        send_remove(s, account, settle, w);
+        (void)world_run_until(s->world, is_done, w, 2 * SOAK_CALL);
+        if (w->answer.end == SOAK_OK)
             account->state = REMOVED;
     }
     account->removed_at = sim_now(s->sim);
@@ -259,11 +250,7 @@ static void check(struct soak *s, void *load)
 {
     struct load *l = load;
     size_t tried = 0;
-    l->stopped = true;
-    for (size_t i = 0; i < CLIENTS; i++)
-        world_timer_stop(&l->clients[i].next);
-    if (world_run_until(s->world, idle, l, 2 * SOAK_CALL) != 0)
-        soak_fail(s, "auth: operations do not end");
+    soak_crew_rest(&l->crew);
     /* One that is logged in is removed now, with everything well. */
     for (size_t i = l->count; i-- > 0;) {
         if (l->accounts[i].state != LOGGED_IN)
@@ -301,11 +288,10 @@ static void *start(struct soak *s)
     if (!l)
         return NULL;
     l->soak = s;
-    random_fork(&s->random, "soak.auth", &l->random);
+    soak_crew_init(&l->crew, s, "auth", PAUSE_MAX);
     for (size_t i = 0; i < CLIENTS; i++) {
         l->clients[i].load = l;
-        world_timer_init(&l->clients[i].next, s->world, act, &l->clients[i]);
-        go_on(&l->clients[i]);
+        soak_client_init(&l->clients[i].client, &l->crew, act, &l->clients[i]);
     }
     return l;
 }
@@ -313,10 +299,6 @@ static void *start(struct soak *s)
 static void stop(void *load)
 {
     struct load *l = load;
-    l->stopped = true;
-    for (size_t i = 0; i < CLIENTS; i++)
-        world_timer_stop(&l->clients[i].next);
-    (void)world_run_until(l->soak->world, idle, l, 2 * SOAK_CALL);
     for (size_t i = 0; i < l->count; i++) {
         free(l->accounts[i].token);
         free(l->accounts[i].refresh);

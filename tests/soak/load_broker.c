@@ -13,7 +13,6 @@
 #define PLAIN        2 /* subscribers without a queue; the others share one */
 #define SUBSCRIBERS  4
 #define PAUSE_MAX    ((int64_t)(120 * MILLISECOND))
-#define RETRY        ((uint64_t)(300 * MILLISECOND))
 #define LAST_ROUND   20 /* messages published in the end, with everything well */
 #define ARRIVE       ((uint64_t)(5 * SECOND))
 #define MESSAGES_MAX 8192
@@ -21,35 +20,25 @@
 
 struct subscriber {
     struct load *load;
-    struct rpc_stream *stream;
-    struct world_timer again;
+    struct soak_feed feed;
     bool shared;
     long last[PUBLISHERS]; /* numbers on the current stream */
 };
 struct publisher {
     struct load *load;
-    struct world_timer next;
+    struct soak_client client;
     int number;
-    bool busy;
 };
 struct load {
     struct soak *soak;
-    struct random random;
+    struct soak_crew crew;
     struct publisher publishers[PUBLISHERS];
     struct subscriber subscribers[SUBSCRIBERS];
     uint8_t queue_saw[MESSAGES_MAX];
     uint8_t plain_saw[MESSAGES_MAX]; /* how many plain subscribers */
     long count;
     uint64_t ok, came;
-    bool publishing, stopped;
 };
-
-static void publish_later(struct publisher *p)
-{
-    p->busy = false;
-    if (p->load->publishing)
-        (void)world_timer_start(&p->next, (uint64_t)random_range(&p->load->random, 0, PAUSE_MAX));
-}
 
 static void published(void *arg, const struct soak_answer *a)
 {
@@ -57,7 +46,7 @@ static void published(void *arg, const struct soak_answer *a)
     p->load->ok += a->end == SOAK_OK;
     if (a->end == SOAK_REFUSED)
         soak_fail(p->load->soak, "broker: Publish was refused: %s", a->message);
-    publish_later(p);
+    soak_client_done(&p->client);
 }
 
 static void publish(void *arg)
@@ -67,18 +56,17 @@ static void publish(void *arg)
     char topic[] = TOPIC, body[32];
     Broker__PublishRequest request = BROKER__PUBLISH_REQUEST__INIT;
     Broker__Message message = BROKER__MESSAGE__INIT;
-    if (l->count == MESSAGES_MAX)
+    if (l->count == MESSAGES_MAX) {
+        soak_client_done(&p->client);
         return;
+    }
     int len = snprintf(body, sizeof body, "%d %ld", p->number, l->count++);
-    p->busy = true;
     message.body = (ProtobufCBinaryData){(size_t)len, (uint8_t *)body};
     request.topic = topic;
     request.message = &message;
     soak_call(l->soak, "broker", "/broker.Broker/Publish", NULL, &request.base, &broker__empty__descriptor, published,
               p);
 }
-
-static void subscribe(void *arg);
 
 static void on_message(void *arg, struct bytes bytes)
 {
@@ -112,35 +100,21 @@ static void on_end(void *arg, const struct rpc_reply *reply)
 {
     struct subscriber *s = arg;
     (void)reply;
-    s->stream = NULL;
-    if (!s->load->stopped)
-        (void)world_timer_start(&s->again, RETRY);
+    soak_feed_ended(&s->feed);
 }
 
 static void subscribe(void *arg)
 {
     static const struct rpc_stream_events events = {.message = on_message, .finished = on_end};
     struct subscriber *s = arg;
-    struct text packed = TEXT_INIT, bearer = TEXT_INIT;
     char topic[] = TOPIC, queue[] = "soak";
     Broker__SubscribeRequest request = BROKER__SUBSCRIBE_REQUEST__INIT;
     request.topic = topic;
     if (s->shared)
         request.queue = queue;
-    text_printf(&bearer, "Bearer %s", s->load->soak->token);
-    if (pb_pack(&request.base, &packed) != 0)
-        abort();
-    const struct grpc_header header = {bytes_of("authorization"), text_bytes(&bearer)};
-    const struct rpc_request r = {.path = "/broker.Broker/Subscribe",
-                                  .metadata = {&header, 1},
-                                  .message = text_bytes(&packed),
-                                  .has_message = true};
     for (size_t i = 0; i < PUBLISHERS; i++)
         s->last[i] = -1;
-    if (rpc_stream_open(soak_channel(s->load->soak, "broker"), &r, &events, s, &s->stream, NULL) != 0)
-        (void)world_timer_start(&s->again, RETRY);
-    text_deinit(&packed);
-    text_deinit(&bearer);
+    soak_feed_open(&s->feed, "broker", "/broker.Broker/Subscribe", &request.base, false, &events);
 }
 
 /* ---- the load ---- */
@@ -151,44 +125,26 @@ static void *start(struct soak *s)
     if (!l)
         return NULL;
     l->soak = s;
-    l->publishing = true;
-    random_fork(&s->random, "soak.broker", &l->random);
+    soak_crew_init(&l->crew, s, "broker", PAUSE_MAX);
     for (size_t i = 0; i < SUBSCRIBERS; i++) {
         l->subscribers[i] = (struct subscriber){.load = l, .shared = i >= PLAIN};
-        world_timer_init(&l->subscribers[i].again, s->world, subscribe, &l->subscribers[i]);
-        subscribe(&l->subscribers[i]);
+        soak_feed_init(&l->subscribers[i].feed, s, subscribe, &l->subscribers[i]);
     }
     for (int i = 0; i < PUBLISHERS; i++) {
         l->publishers[i] = (struct publisher){.load = l, .number = i};
-        world_timer_init(&l->publishers[i].next, s->world, publish, &l->publishers[i]);
-        publish_later(&l->publishers[i]);
+        soak_client_init(&l->publishers[i].client, &l->crew, publish, &l->publishers[i]);
     }
     return l;
-}
-
-static bool idle(void *arg)
-{
-    const struct load *l = arg;
-    for (size_t i = 0; i < PUBLISHERS; i++)
-        if (l->publishers[i].busy)
-            return false;
-    return true;
 }
 
 static void check(struct soak *s, void *load)
 {
     struct load *l = load;
-    l->publishing = false;
-    for (size_t i = 0; i < PUBLISHERS; i++)
-        world_timer_stop(&l->publishers[i].next);
-    if (world_run_until(s->world, idle, l, 2 * SOAK_CALL) != 0)
-        soak_fail(s, "broker: operations do not end");
+    soak_crew_rest(&l->crew);
     long from = l->count;
     uint64_t ok = l->ok;
-    for (int i = 0; i < LAST_ROUND; i++) {
-        publish(&l->publishers[i % PUBLISHERS]);
-        (void)world_run_until(s->world, idle, l, 2 * SOAK_CALL);
-    }
+    for (int i = 0; i < LAST_ROUND; i++)
+        soak_client_act(&l->publishers[i % PUBLISHERS].client);
     if (l->ok - ok != (uint64_t)(l->count - from))
         soak_fail(s, "broker: with everything well, a Publish failed");
     (void)world_sleep(s->world, ARRIVE);
@@ -208,23 +164,16 @@ static bool all_over(void *arg)
 {
     const struct load *l = arg;
     for (size_t i = 0; i < SUBSCRIBERS; i++)
-        if (l->subscribers[i].stream)
+        if (l->subscribers[i].feed.stream)
             return false;
-    return idle(arg);
+    return true;
 }
 
 static void stop(void *load)
 {
     struct load *l = load;
-    l->stopped = true;
-    l->publishing = false;
-    for (size_t i = 0; i < PUBLISHERS; i++)
-        world_timer_stop(&l->publishers[i].next);
-    for (size_t i = 0; i < SUBSCRIBERS; i++) {
-        world_timer_stop(&l->subscribers[i].again);
-        if (l->subscribers[i].stream)
-            rpc_stream_cancel(l->subscribers[i].stream);
-    }
+    for (size_t i = 0; i < SUBSCRIBERS; i++)
+        soak_feed_stop(&l->subscribers[i].feed);
     (void)world_run_until(l->soak->world, all_over, l, 2 * SOAK_CALL);
     free(l);
 }

@@ -19,27 +19,24 @@ static const char *const doors[CALLERS] = {"helloworld", "proxy", "gateway"};
 struct caller {
     struct load *load;
     const char *door;
-    struct world_timer next;
+    struct soak_client client;
     struct http_client_call *fetch;
     char name[24];
-    bool busy, answered;
+    bool answered;
 };
 struct load {
     struct soak *soak;
-    struct random random;
+    struct soak_crew crew;
     struct caller callers[CALLERS];
     unsigned count;
     uint64_t ok[CALLERS];
-    bool calling;
 };
 
 static void go_on(struct caller *c, bool answered)
 {
-    c->busy = false;
     c->answered = answered;
     c->load->ok[c - c->load->callers] += answered;
-    if (c->load->calling)
-        (void)world_timer_start(&c->next, (uint64_t)random_range(&c->load->random, 0, PAUSE_MAX));
+    soak_client_done(&c->client);
 }
 
 static void expect(struct caller *c, const char *greeting)
@@ -81,7 +78,6 @@ static void call(void *arg)
 {
     struct caller *c = arg;
     struct load *l = c->load;
-    c->busy = true;
     snprintf(c->name, sizeof c->name, "n%u", l->count++);
     if (strcmp(c->door, "gateway") == 0) {
         char url[128];
@@ -102,36 +98,16 @@ static void call(void *arg)
     }
 }
 
-static bool idle(void *arg)
-{
-    const struct load *l = arg;
-    for (size_t i = 0; i < CALLERS; i++)
-        if (l->callers[i].busy)
-            return false;
-    return true;
-}
-
-static void quiet(struct load *l)
-{
-    l->calling = false;
-    for (size_t i = 0; i < CALLERS; i++)
-        world_timer_stop(&l->callers[i].next);
-    if (world_run_until(l->soak->world, idle, l, 2 * SOAK_CALL) != 0)
-        soak_fail(l->soak, "calls: operations do not end");
-}
-
 static void *start(struct soak *s)
 {
     struct load *l = calloc(1, sizeof *l);
     if (!l)
         return NULL;
     l->soak = s;
-    l->calling = true;
-    random_fork(&s->random, "soak.calls", &l->random);
+    soak_crew_init(&l->crew, s, "calls", PAUSE_MAX);
     for (size_t i = 0; i < CALLERS; i++) {
         l->callers[i] = (struct caller){.load = l, .door = doors[i]};
-        world_timer_init(&l->callers[i].next, s->world, call, &l->callers[i]);
-        go_on(&l->callers[i], false);
+        soak_client_init(&l->callers[i].client, &l->crew, call, &l->callers[i]);
     }
     return l;
 }
@@ -139,11 +115,10 @@ static void *start(struct soak *s)
 static void check(struct soak *s, void *load)
 {
     struct load *l = load;
-    quiet(l);
+    soak_crew_rest(&l->crew);
     for (size_t i = 0; i < CALLERS * LAST_CALLS; i++) {
         struct caller *c = &l->callers[i % CALLERS];
-        call(c);
-        (void)world_run_until(s->world, idle, l, 2 * SOAK_CALL);
+        soak_client_act(&c->client);
         if (!c->answered)
             soak_fail(s, "calls: with everything well, %s by way of the %s was not answered", c->name, c->door);
     }
@@ -161,7 +136,8 @@ static uint64_t progress(const void *load)
 static void stop(void *load)
 {
     struct load *l = load;
-    quiet(l);
+    for (size_t i = 0; i < CALLERS; i++)
+        http_fetch_cancel(l->callers[i].fetch);
     free(l);
 }
 

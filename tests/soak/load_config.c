@@ -1,5 +1,7 @@
 /* Config: every path is a register, written with unique values by Config.Set, read by Config.Get. Half of the paths lie
- * in one tree, so that merging must keep what others set beside. */
+ * in one tree, so that merging must keep what others set beside. There are two configs on nodes of their own, and each
+ * client takes either: one queues its own changes, but only the store's preconditions keep it from undoing what the
+ * other one changed between its read and its write. */
 #include "tests/soak/soak.h"
 
 #include "chaos/check.h"
@@ -15,31 +17,23 @@
 
 struct client {
     struct load *load;
-    struct world_timer next;
+    struct soak_client client;
     int64_t operation;
     int32_t process;
-    bool busy, write;
+    bool write;
 };
 struct load {
     struct soak *soak;
-    struct random random;
+    struct soak_crew crew;
     struct history history;
     struct client clients[CLIENTS];
     int32_t next_process;
     int64_t next_value;
-    bool stopped;
 };
 
 static void path_of(uint32_t key, char out[32])
 {
     snprintf(out, 32, key % 2 ? "soak.tree.k%u" : "soak_k%u", key);
-}
-
-static void go_on(struct client *c)
-{
-    c->busy = false;
-    if (!c->load->stopped)
-        (void)world_timer_start(&c->next, (uint64_t)random_range(&c->load->random, 0, PAUSE_MAX));
 }
 
 /* "123" or "null"; -1 when it is neither. */
@@ -75,20 +69,25 @@ static void answered(void *arg, const struct soak_answer *a)
     } else {
         history_end(&l->history, c->operation, END_FAIL, 0, now);
     }
-    go_on(c);
+    soak_client_done(&c->client);
 }
 
-static void get(struct soak *s, uint32_t key, soak_done *done, void *arg)
+static const char *either(struct load *l)
+{
+    return random_below(&l->crew.random, 2) ? SOAK_SECOND_CONFIG : "config";
+}
+
+static void get(struct soak *s, const char *where, uint32_t key, soak_done *done, void *arg)
 {
     char path[32], namespace[] = "micro";
     Config__GetRequest request = CONFIG__GET_REQUEST__INIT;
     path_of(key, path);
     request.namespace_ = namespace;
     request.path = path;
-    soak_call(s, "config", "/config.Config/Get", NULL, &request.base, &config__get_response__descriptor, done, arg);
+    soak_call(s, where, "/config.Config/Get", NULL, &request.base, &config__get_response__descriptor, done, arg);
 }
 
-static void set(struct soak *s, uint32_t key, int64_t value, soak_done *done, void *arg)
+static void set(struct soak *s, const char *where, uint32_t key, int64_t value, soak_done *done, void *arg)
 {
     char path[32], namespace[] = "micro", digits[24], format[] = "json";
     Config__SetRequest request = CONFIG__SET_REQUEST__INIT;
@@ -100,25 +99,24 @@ static void set(struct soak *s, uint32_t key, int64_t value, soak_done *done, vo
     request.namespace_ = namespace;
     request.path = path;
     request.value = &v;
-    soak_call(s, "config", "/config.Config/Set", NULL, &request.base, &config__set_response__descriptor, done, arg);
+    soak_call(s, where, "/config.Config/Set", NULL, &request.base, &config__set_response__descriptor, done, arg);
 }
 
 static void act(void *arg)
 {
     struct client *c = arg;
     struct load *l = c->load;
-    uint32_t key = (uint32_t)random_below(&l->random, KEYS);
-    c->busy = true;
-    c->write = random_below(&l->random, 2) == 0;
+    uint32_t key = (uint32_t)random_below(&l->crew.random, KEYS);
+    c->write = random_below(&l->crew.random, 2) == 0;
     int64_t value = c->write ? ++l->next_value : 0;
     c->operation = history_invoke(&l->history, c->process, c->write ? OPERATION_WRITE : OPERATION_READ, key, value,
                                   world_now(l->soak->world));
     if (c->operation < 0)
         abort();
     if (c->write)
-        set(l->soak, key, value, answered, c);
+        set(l->soak, either(l), key, value, answered, c);
     else
-        get(l->soak, key, answered, c);
+        get(l->soak, either(l), key, answered, c);
 }
 
 static void *start(struct soak *s)
@@ -127,23 +125,13 @@ static void *start(struct soak *s)
     if (!l)
         return NULL;
     l->soak = s;
-    random_fork(&s->random, "soak.config", &l->random);
+    soak_crew_init(&l->crew, s, "config", PAUSE_MAX);
     history_init(&l->history);
     for (size_t i = 0; i < CLIENTS; i++) {
         l->clients[i] = (struct client){.load = l, .process = l->next_process++};
-        world_timer_init(&l->clients[i].next, s->world, act, &l->clients[i]);
-        go_on(&l->clients[i]);
+        soak_client_init(&l->clients[i].client, &l->crew, act, &l->clients[i]);
     }
     return l;
-}
-
-static bool idle(void *arg)
-{
-    const struct load *l = arg;
-    for (size_t i = 0; i < CLIENTS; i++)
-        if (l->clients[i].busy)
-            return false;
-    return true;
 }
 
 /* Reads a key until it is answered. */
@@ -152,10 +140,10 @@ static void final_read(struct soak *s, struct load *l, uint32_t key)
     struct client *c = &l->clients[0];
     for (int i = 0; i < FINAL_TRIES; i++) {
         c->write = false;
-        c->busy = true;
+        c->client.busy = true;
         c->operation = history_invoke(&l->history, c->process, OPERATION_READ, key, 0, world_now(s->world));
-        get(s, key, answered, c);
-        (void)world_run_until(s->world, idle, l, 2 * SOAK_CALL);
+        get(s, i % 2 ? SOAK_SECOND_CONFIG : "config", key, answered, c);
+        soak_crew_wait(&l->crew);
         if (l->history.operations[c->operation].end == END_OK)
             return;
         (void)world_sleep(s->world, (uint64_t)(250 * MILLISECOND));
@@ -167,11 +155,7 @@ static void check(struct soak *s, void *load)
 {
     struct load *l = load;
     struct check_result result;
-    l->stopped = true;
-    for (size_t i = 0; i < CLIENTS; i++)
-        world_timer_stop(&l->clients[i].next);
-    if (world_run_until(s->world, idle, l, 2 * SOAK_CALL) != 0)
-        soak_fail(s, "config: operations do not end");
+    soak_crew_rest(&l->crew);
     size_t final_from = l->history.count;
     for (uint32_t key = 0; key < KEYS; key++)
         final_read(s, l, key);
@@ -193,9 +177,6 @@ static uint64_t progress(const void *load)
 static void stop(void *load)
 {
     struct load *l = load;
-    l->stopped = true;
-    for (size_t i = 0; i < CLIENTS; i++)
-        world_timer_stop(&l->clients[i].next);
     history_deinit(&l->history);
     free(l);
 }

@@ -19,7 +19,6 @@
 #define MEMBERS     2
 #define EVENTS_MAX  4096
 #define PAUSE_MAX   ((int64_t)(150 * MILLISECOND))
-#define RETRY       ((uint64_t)(300 * MILLISECOND))
 #define ACK_WAIT    ((int64_t)(2 * SECOND))
 #define ACK_CERTAIN ((uint64_t)(5 * SECOND)) /* a stream that lived on so long after an acknowledgement has sent it */
 #define PAGE        200
@@ -38,8 +37,7 @@ struct event { /* by payload number */
 };
 struct consumer {
     struct load *load;
-    struct rpc_stream *stream;
-    struct world_timer again;
+    struct soak_feed feed;
     bool group;
     int64_t from;         /* seconds since 1970, the follower's beginning */
     ARRAY(uint32_t) seen; /* payload numbers, of the current stream */
@@ -48,30 +46,21 @@ struct consumer {
 };
 struct publisher {
     struct load *load;
-    struct world_timer next;
+    struct soak_client client;
     int number;
     uint32_t event;
-    bool busy;
 };
 struct load {
     struct soak *soak;
-    struct random random;
+    struct soak_crew crew;
     struct publisher publishers[PUBLISHERS];
     struct consumer follower, members[MEMBERS];
     struct event events[EVENTS_MAX];
     uint32_t count;
     uint64_t ok, followed;
-    bool publishing, stopped;
 };
 
 /* ---- publishing ---- */
-
-static void publish_later(struct publisher *p)
-{
-    p->busy = false;
-    if (p->load->publishing)
-        (void)world_timer_start(&p->next, (uint64_t)random_range(&p->load->random, 0, PAUSE_MAX));
-}
 
 static void published(void *arg, const struct soak_answer *a)
 {
@@ -83,7 +72,7 @@ static void published(void *arg, const struct soak_answer *a)
     p->load->ok += e->acknowledged;
     if (e->known_refused)
         soak_fail(p->load->soak, "events: Publish was refused: %s", a->message);
-    publish_later(p);
+    soak_client_done(&p->client);
 }
 
 static void publish(void *arg)
@@ -92,9 +81,10 @@ static void publish(void *arg)
     struct load *l = p->load;
     char topic[] = TOPIC, payload[16];
     Events__PublishRequest request = EVENTS__PUBLISH_REQUEST__INIT;
-    if (l->count == EVENTS_MAX)
+    if (l->count == EVENTS_MAX) {
+        soak_client_done(&p->client);
         return;
-    p->busy = true;
+    }
     p->event = l->count++;
     l->events[p->event] = (struct event){.invoked = true, .publisher = p->number, .place = -1};
     int len = snprintf(payload, sizeof payload, "%u", p->event);
@@ -105,8 +95,6 @@ static void publish(void *arg)
 }
 
 /* ---- consuming ---- */
-
-static void consume(void *arg);
 
 static bool number_of(const Events__Event *e, uint32_t count, uint32_t *out)
 {
@@ -126,12 +114,12 @@ static void acknowledge(struct consumer *c, const Events__Event *e, uint32_t n)
     struct load *l = c->load;
     Events__AckRequest ack = EVENTS__ACK_REQUEST__INIT;
     struct text packed = TEXT_INIT;
-    bool success = random_below(&l->random, 8) != 0;
+    bool success = random_below(&l->crew.random, 8) != 0;
     ack.id = e->id;
     ack.success = success;
     if (pb_pack(&ack.base, &packed) != 0)
         abort();
-    if (rpc_stream_send(c->stream, text_bytes(&packed)) == 0 && success) {
+    if (rpc_stream_send(c->feed.stream, text_bytes(&packed)) == 0 && success) {
         if (!l->events[n].acked_at && !array_push(&c->acked, n))
             abort();
         if (!l->events[n].acked_at)
@@ -144,13 +132,15 @@ static void group_saw(struct consumer *c, const Events__Event *e, uint32_t n)
 {
     struct load *l = c->load;
     struct event *event = &l->events[n];
-    /* The stream that carried the acknowledgement lived on for long: it has arrived. */
+    /* The stream that carried the acknowledgement lived on for long, and there was a disk to write it to: it has
+     * arrived, and is kept. Nobody is told when an acknowledgement is durable, so while the disk is full none is. */
     uint64_t now = sim_now(l->soak->sim), lived = event->ack_ended ? event->ack_ended : now;
-    if (event->acked_at && lived - event->acked_at > ACK_CERTAIN)
+    uint64_t from = event->acked_at > l->soak->events_disk ? event->acked_at : l->soak->events_disk;
+    if (event->acked_at && lived > from && lived - from > ACK_CERTAIN)
         soak_fail(l->soak, "events: %u came again %.3f s after it was acknowledged", n,
                   (double)(now - event->acked_at) / 1e9);
     event->group_saw = true;
-    if (random_below(&l->random, 6) != 0) /* else silence: it comes again after the wait */
+    if (random_below(&l->crew.random, 6) != 0) /* else silence: it comes again after the wait */
         acknowledge(c, e, n);
 }
 
@@ -187,7 +177,6 @@ static void on_end(void *arg, const struct rpc_reply *reply)
     struct consumer *c = arg;
     struct load *l = c->load;
     (void)reply;
-    c->stream = NULL;
     for (size_t i = 0; i < c->acked.count; i++)
         l->events[c->acked.items[i]].ack_ended = sim_now(l->soak->sim);
     array_clear(&c->acked);
@@ -197,15 +186,13 @@ static void on_end(void *arg, const struct rpc_reply *reply)
     if (!array_push(&c->past, UINT32_MAX))
         abort();
     array_clear(&c->seen);
-    if (!l->stopped)
-        (void)world_timer_start(&c->again, RETRY);
+    soak_feed_ended(&c->feed);
 }
 
 static void consume(void *arg)
 {
     static const struct rpc_stream_events events = {.message = on_event, .finished = on_end};
     struct consumer *c = arg;
-    struct text packed = TEXT_INIT, bearer = TEXT_INIT;
     char topic[] = TOPIC, group[] = "soak";
     Events__ConsumeRequest request = EVENTS__CONSUME_REQUEST__INIT;
     request.topic = topic;
@@ -216,36 +203,17 @@ static void consume(void *arg)
         request.ack_wait = ACK_WAIT;
         request.retry_limit = -1;
     }
-    text_printf(&bearer, "Bearer %s", c->load->soak->token);
-    const struct grpc_header header = {bytes_of("authorization"), text_bytes(&bearer)};
-    const struct rpc_request r = {.path = "/events.Stream/Consume", .metadata = {&header, 1}};
-    if (pb_pack(&request.base, &packed) != 0)
-        abort();
-    if (rpc_stream_open(soak_channel(c->load->soak, "events"), &r, &events, c, &c->stream, NULL) != 0)
-        (void)world_timer_start(&c->again, RETRY);
-    else
-        (void)rpc_stream_send(c->stream, text_bytes(&packed)); /* and our side stays open, for acknowledgements */
-    text_deinit(&packed);
-    text_deinit(&bearer);
+    /* Our side stays open, for acknowledgements. */
+    soak_feed_open(&c->feed, "events", "/events.Stream/Consume", &request.base, true, &events);
 }
 
 static void start_consumer(struct load *l, struct consumer *c, bool group, int64_t from)
 {
     *c = (struct consumer){.load = l, .group = group, .from = from};
-    world_timer_init(&c->again, l->soak->world, consume, c);
-    consume(c);
+    soak_feed_init(&c->feed, l->soak, consume, c);
 }
 
 /* ---- the end ---- */
-
-static bool idle(void *arg)
-{
-    const struct load *l = arg;
-    for (size_t i = 0; i < PUBLISHERS; i++)
-        if (l->publishers[i].busy)
-            return false;
-    return true;
-}
 
 /* The whole log, by pages, into the events' places. */
 static long read_log(struct soak *s, struct load *l)
@@ -320,11 +288,7 @@ static bool all_reached(void *arg)
 static void check(struct soak *s, void *load)
 {
     struct load *l = load;
-    l->publishing = false;
-    for (size_t i = 0; i < PUBLISHERS; i++)
-        world_timer_stop(&l->publishers[i].next);
-    if (world_run_until(s->world, idle, l, 2 * SOAK_CALL) != 0)
-        soak_fail(s, "events: operations do not end");
+    soak_crew_rest(&l->crew);
     if (world_run_until(s->world, all_reached, l, CATCH_UP) != 0)
         for (uint32_t n = 0; n < l->count; n++)
             if (l->events[n].acknowledged && !l->events[n].group_saw)
@@ -350,16 +314,14 @@ static void *start(struct soak *s)
         return NULL;
     int64_t now = world_wall(s->world) / SECOND;
     l->soak = s;
-    l->publishing = true;
-    random_fork(&s->random, "soak.events", &l->random);
+    soak_crew_init(&l->crew, s, "events", PAUSE_MAX);
     /* A minute before the beginning: nodes' clocks may be behind. */
     start_consumer(l, &l->follower, false, now - 60);
     for (size_t i = 0; i < MEMBERS; i++)
         start_consumer(l, &l->members[i], true, now - 60);
     for (int i = 0; i < PUBLISHERS; i++) {
         l->publishers[i] = (struct publisher){.load = l, .number = i};
-        world_timer_init(&l->publishers[i].next, s->world, publish, &l->publishers[i]);
-        publish_later(&l->publishers[i]);
+        soak_client_init(&l->publishers[i].client, &l->crew, publish, &l->publishers[i]);
     }
     return l;
 }
@@ -374,30 +336,18 @@ static bool all_over(void *arg)
 {
     const struct load *l = arg;
     for (size_t i = 0; i < MEMBERS; i++)
-        if (l->members[i].stream)
+        if (l->members[i].feed.stream)
             return false;
-    return !l->follower.stream && idle(arg);
-}
-
-static void stop_consumer(struct consumer *c)
-{
-    world_timer_stop(&c->again);
-    if (c->stream)
-        rpc_stream_cancel(c->stream);
+    return !l->follower.feed.stream;
 }
 
 static void stop(void *load)
 {
     struct load *l = load;
-    l->stopped = true;
-    l->publishing = false;
-    for (size_t i = 0; i < PUBLISHERS; i++)
-        world_timer_stop(&l->publishers[i].next);
-    stop_consumer(&l->follower);
-    for (size_t i = 0; i < MEMBERS; i++)
-        stop_consumer(&l->members[i]);
-    (void)world_run_until(l->soak->world, all_over, l, 2 * SOAK_CALL);
     struct consumer *all[] = {&l->follower, &l->members[0], &l->members[1]};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        soak_feed_stop(&all[i]->feed);
+    (void)world_run_until(l->soak->world, all_over, l, 2 * SOAK_CALL);
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         array_deinit(&all[i]->seen);
         array_deinit(&all[i]->acked);

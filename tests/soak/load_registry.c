@@ -13,7 +13,6 @@
 #define BEAT       ((uint64_t)(2 * SECOND))
 #define CHANGE_MAX ((int64_t)(6 * SECOND)) /* a service comes or goes */
 #define AGREE      ((uint64_t)((TTL + 6) * SECOND))
-#define RETRY      ((uint64_t)(300 * MILLISECOND))
 #define DOMAIN     "soak"
 
 struct beater {
@@ -26,14 +25,11 @@ struct load {
     struct soak *soak;
     struct random random;
     struct beater beaters[SERVICES];
-    struct rpc_stream *watch;
-    struct world_timer again;
+    struct soak_feed watch;
     struct map picture; /* name -> itself: what the follower believes */
     bool listed, stopped;
     uint64_t ok;
 };
-
-static void follow(void *arg);
 
 static void service_name(int number, char out[24])
 {
@@ -105,8 +101,8 @@ static void listed(void *arg, const struct soak_answer *a)
 {
     struct load *l = arg;
     if (a->end != SOAK_OK) {
-        if (l->watch)
-            rpc_stream_cancel(l->watch); /* from the start */
+        if (l->watch.stream)
+            rpc_stream_cancel(l->watch.stream); /* from the start */
         return;
     }
     const Registry__ListResponse *list = (const Registry__ListResponse *)(const void *)a->reply;
@@ -157,10 +153,8 @@ static void watch_over(void *arg, const struct rpc_reply *reply)
 {
     struct load *l = arg;
     (void)reply;
-    l->watch = NULL;
     l->listed = false;
-    if (!l->stopped)
-        (void)world_timer_start(&l->again, RETRY);
+    soak_feed_ended(&l->watch);
 }
 
 static void follow(void *arg)
@@ -168,25 +162,13 @@ static void follow(void *arg)
     static const struct rpc_stream_events events = {
         .headers = watch_open, .message = watch_message, .finished = watch_over};
     struct load *l = arg;
-    struct text packed = TEXT_INIT, bearer = TEXT_INIT;
     char domain[] = DOMAIN;
     Registry__WatchRequest request = REGISTRY__WATCH_REQUEST__INIT;
     Registry__Options options = REGISTRY__OPTIONS__INIT;
     options.domain = domain;
     request.options = &options;
-    text_printf(&bearer, "Bearer %s", l->soak->token);
-    const struct grpc_header header = {bytes_of("authorization"), text_bytes(&bearer)};
-    if (pb_pack(&request.base, &packed) != 0)
-        abort();
-    const struct rpc_request r = {.path = "/registry.Registry/Watch",
-                                  .metadata = {&header, 1},
-                                  .message = text_bytes(&packed),
-                                  .has_message = true};
     forget_all(l);
-    if (rpc_stream_open(soak_channel(l->soak, "registry"), &r, &events, l, &l->watch, NULL) != 0)
-        (void)world_timer_start(&l->again, RETRY);
-    text_deinit(&packed);
-    text_deinit(&bearer);
+    soak_feed_open(&l->watch, "registry", "/registry.Registry/Watch", &request.base, false, &events);
 }
 
 /* ---- the load ---- */
@@ -198,7 +180,6 @@ static void *start(struct soak *s)
         return NULL;
     l->soak = s;
     random_fork(&s->random, "soak.registry", &l->random);
-    world_timer_init(&l->again, s->world, follow, l);
     for (int i = 0; i < SERVICES; i++) {
         struct beater *b = &l->beaters[i];
         *b = (struct beater){.load = l, .number = i};
@@ -206,7 +187,7 @@ static void *start(struct soak *s)
         world_timer_init(&b->change, s->world, change, b);
         change(b);
     }
-    follow(l);
+    soak_feed_init(&l->watch, s, follow, l);
     return l;
 }
 
@@ -264,11 +245,9 @@ static void stop(void *load)
         world_timer_stop(&l->beaters[i].change);
         world_timer_stop(&l->beaters[i].beat);
     }
-    world_timer_stop(&l->again);
-    if (l->watch)
-        rpc_stream_cancel(l->watch);
+    soak_feed_stop(&l->watch);
     /* The load's memory is needed until the last answer. */
-    while (l->watch || l->soak->in_flight > 0)
+    while (l->watch.stream || l->soak->in_flight > 0)
         if (world_sleep(l->soak->world, (uint64_t)SECOND) != 0)
             break;
     map_deinit(&l->picture);

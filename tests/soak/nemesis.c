@@ -100,6 +100,8 @@ static void undo(struct active *a)
     case DISK_ERRORS:
     case DISK_FULL:
         sim_disk(s->sim, a->node, &none);
+        if (strcmp(a->node, "events") == 0)
+            s->events_disk = sim_now(s->sim);
         break;
     case SLOW_RESTART:
         sim_micro_set_restart(s->micro, (uint64_t)RESTART_MIN);
@@ -120,6 +122,8 @@ static void inject(struct active *a)
     struct nemesis *n = a->nemesis;
     struct sim *sim = n->soak->sim;
     struct sim_disk_faults disk = {0};
+    if ((a->fault == DISK_ERRORS || a->fault == DISK_FULL) && strcmp(a->node, "events") == 0)
+        n->soak->events_disk = UINT64_MAX;
     switch (a->fault) {
     case KILL:
         (void)sim_kill(sim, a->node);

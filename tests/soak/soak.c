@@ -2,7 +2,7 @@
 
 #include "base/log.h"
 #include "base/options.h"
-#include "harrow/sim_keys.h"
+#include "runtime/server/sim_keys.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,9 +10,9 @@
 #include <string.h>
 
 #define BOOT_LIMIT    ((uint64_t)(30 * SECOND)) /* of each component; all times are virtual */
+#define PARTS_MAX     32
 #define RESTART_AFTER ((uint64_t)(50 * MILLISECOND))
 #define ADMIN_SECRET  "correct horse"
-#define EVENTS_MAX    UINT64_C(200000000) /* of the simulation: a run that never ends */
 
 static const struct soak_load *const loads[] = {&soak_store,    &soak_config, &soak_events, &soak_broker,
                                                 &soak_registry, &soak_auth,   &soak_calls};
@@ -21,7 +21,7 @@ static const struct soak_load *const loads[] = {&soak_store,    &soak_config, &s
 static struct {
     uint64_t seed;
     bool one_seed;
-    int64_t from, count;
+    int64_t from, count, events;
     int64_t calm, storm; /* ns */
     bool verbose, logs;
     const char *trace;
@@ -32,7 +32,7 @@ static struct {
 
 static void make_target(struct soak *s)
 {
-    size_t count = sim_micro_count(s->micro);
+    size_t count = sim_micro_count(s->micro), known = 0;
     s->parts = calloc(count, sizeof *s->parts);
     if (!s->parts)
         abort();
@@ -40,17 +40,19 @@ static void make_target(struct soak *s)
         char address[SIM_MICRO_ADDRESS_MAX];
         const char *name = sim_micro_name(s->micro, i);
         const struct component *c = component_find(name);
+        if (!c) /* a second one: the target has each once */
+            continue;
         sim_micro_address(name, address);
-        s->parts[i] = (struct target_component){.name = name,
-                                                .address = arena_string(&s->arena, address),
-                                                .services = c->services,
-                                                .stateful = c->stateful};
+        s->parts[known++] = (struct target_component){.name = name,
+                                                      .address = arena_string(&s->arena, address),
+                                                      .services = c->services,
+                                                      .stateful = c->stateful};
     }
     s->target = (struct target){.world = s->world,
                                 .system = "micro",
                                 .driver = "sim",
                                 .components = s->parts,
-                                .component_count = count,
+                                .component_count = known,
                                 .token = s->token,
                                 .namespace = "micro",
                                 .seed = s->seed};
@@ -63,14 +65,30 @@ static void write_trace(void *arg, const char *text, size_t len)
     fputc('\n', file);
 }
 
+/* Every component once, and config a second time: two of them change the same trees. */
+static void list_parts(const char **names, const char **nodes)
+{
+    size_t count = 0;
+    component_use_all();
+    for (const struct component *c = components; c->name && count < PARTS_MAX - 1; c++, count++)
+        names[count] = nodes[count] = c->name;
+    names[count] = "config";
+    nodes[count++] = SOAK_SECOND_CONFIG;
+    names[count] = nodes[count] = NULL;
+}
+
 static bool set_up(struct soak *s, FILE *trace)
 {
-    const struct sim_options options = {.seed = s->seed, .steps_max = EVENTS_MAX};
+    static const char *names[PARTS_MAX + 1], *nodes[PARTS_MAX + 1]; /* as long as the system */
+    const struct sim_options options = {.seed = s->seed, .steps_max = (uint64_t)flags.events};
     const struct sim_micro_options micro = {.private_key = sim_private_key,
                                             .public_key = sim_public_key,
                                             .admin_secret = ADMIN_SECRET,
+                                            .components = names,
+                                            .nodes = nodes,
                                             .restart_after = RESTART_AFTER};
     struct error err = ERROR_INIT;
+    list_parts(names, nodes);
     random_seed(&s->random, s->seed);
     s->sim = sim_new(&options);
     if (!s->sim)
@@ -92,11 +110,17 @@ static bool set_up(struct soak *s, FILE *trace)
     return true;
 }
 
-static void tear_down(struct soak *s)
+/* Ends every call that is still open; who waits for its answer must be there. */
+static void close_channels(struct soak *s)
 {
     target_close_channels(&s->target);
-    for (struct map_entry *e = map_first(&s->channels); e; e = map_next(e))
-        rpc_channel_free(map_value(e));
+    for (struct map_entry *e; (e = map_first(&s->channels)) != NULL;)
+        rpc_channel_free(map_remove(&s->channels, map_key(e)));
+}
+
+static void tear_down(struct soak *s)
+{
+    close_channels(s);
     map_deinit(&s->channels);
     sim_micro_free(s->micro);
     sim_free(s->sim);
@@ -164,6 +188,7 @@ static void run_phases(struct soak *s, uint64_t *faults)
         if (state[i])
             loads[i]->check(s, state[i]);
     s->stopping = true;
+    close_channels(s); /* in a run that cannot end no loop would bring the answers any more */
     for (size_t i = 0; i < LOADS; i++)
         if (state[i])
             loads[i]->stop(state[i]);
@@ -255,6 +280,14 @@ static const struct option options[] = {
      .help = "with faults",
      .fallback = "30s"},
     {.name = "only", .kind = OPTION_TEXT, .target = &flags.only, .argument = "LOAD", .help = "store, config, ..."},
+    {.name = "events",
+     .kind = OPTION_INTEGER,
+     .target = &flags.events,
+     .argument = "N",
+     .help = "of the simulation in a run; what has not ended by then cannot end",
+     .fallback = "200000000",
+     .min = 1,
+     .max = INT64_MAX},
     {.name = "trace",
      .kind = OPTION_TEXT,
      .target = &flags.trace,

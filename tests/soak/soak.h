@@ -44,6 +44,7 @@ struct soak {
     size_t failures; /* how many */
     struct text report;
     bool verbose;
+    uint64_t events_disk; /* since when the disk of events takes writes again; UINT64_MAX: it does not */
     uint64_t calls, answered;
 };
 
@@ -54,7 +55,8 @@ void soak_note(struct soak *s, const char *format, ...) __attribute__((format(pr
 
 /* ---- calls ---- */
 
-struct rpc_channel *soak_channel(struct soak *s, const char *component);
+#define SOAK_SECOND_CONFIG "config2"                                     /* the node of the other one */
+struct rpc_channel *soak_channel(struct soak *s, const char *component); /* or that node */
 /* Did it happen? What a status means for the history of operations. */
 enum soak_end { SOAK_OK, SOAK_REFUSED, SOAK_UNKNOWN };
 struct soak_answer {
@@ -71,6 +73,51 @@ void soak_call(struct soak *s, const char *component, const char *path, const ch
 struct soak_answer soak_wait(struct soak *s, struct arena *arena, const char *component, const char *path,
                              const char *token, const ProtobufCMessage *request,
                              const ProtobufCMessageDescriptor *reply);
+
+/* ---- clients ---- */
+
+/* A load's clients, each of which does one thing after the other with pauses drawn between them. */
+struct soak_crew {
+    struct soak *soak;
+    const char *name; /* the load's */
+    struct random random;
+    int64_t pause_max; /* ns */
+    struct soak_client *clients;
+    bool resting;
+};
+struct soak_client {
+    struct soak_crew *crew;
+    struct soak_client *other;
+    struct world_timer next;
+    void (*act)(void *arg); /* ends, sooner or later, with soak_client_done() */
+    void *arg;
+    bool busy;
+};
+void soak_crew_init(struct soak_crew *crew, struct soak *s, const char *name, int64_t pause_max);
+/* Acts for the first time after a pause. `client` may lie in memory that is not set yet. */
+void soak_client_init(struct soak_client *client, struct soak_crew *crew, void (*act)(void *arg), void *arg);
+void soak_client_done(struct soak_client *client);
+/* Nobody begins anything any more; waits for what is under way, and tells when that does not end. */
+void soak_crew_rest(struct soak_crew *crew);
+void soak_crew_wait(struct soak_crew *crew);      /* for what is under way */
+void soak_client_act(struct soak_client *client); /* at once, and waits: for the last rounds, when all rest */
+
+/* A stream that is opened again whenever it has ended. */
+struct soak_feed {
+    struct soak *soak;
+    struct rpc_stream *stream; /* NULL: not there */
+    struct world_timer again;
+    void *arg;
+    bool stopped;
+};
+/* `open` calls soak_feed_open(); so does this, by it. */
+void soak_feed_init(struct soak_feed *f, struct soak *s, void (*open)(void *arg), void *arg);
+/* As the admin of "micro". `talk`: our side stays open. Events are told to the feed's `arg`; when it has finished,
+ * soak_feed_ended(). */
+void soak_feed_open(struct soak_feed *f, const char *component, const char *path, const ProtobufCMessage *request,
+                    bool talk, const struct rpc_stream_events *events);
+void soak_feed_ended(struct soak_feed *f);
+void soak_feed_stop(struct soak_feed *f); /* the end of the stream is still told */
 
 /* ---- loads ---- */
 

@@ -13,11 +13,11 @@
  * the same order does the same. A failure that does not come back from its file alone needs what came before it. */
 #include "base/log.h"
 #include "base/units.h"
-#include "harrow/sim_keys.h"
 #include "proto/set.h"
 #include "rpc/rpc.h"
 #include "runtime/api/api.h"
 #include "runtime/component.h"
+#include "runtime/server/sim_keys.h"
 #include "runtime/server/sim_micro.h"
 #include "runtime/service/service.h"
 #include "wire/grpc_fuzz.h"

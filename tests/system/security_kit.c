@@ -4,9 +4,9 @@
 
 #include "base/log.h"
 #include "base/units.h"
-#include "harrow/sim_keys.h"
 #include "proto/set.h"
 #include "runtime/api/api.h"
+#include "runtime/server/sim_keys.h"
 #include "runtime/service/base64.h"
 #include "runtime/service/service.h"
 

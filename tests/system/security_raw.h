@@ -46,9 +46,10 @@ enum {
     H2_WINDOW,
     H2_CONTINUATION
 };
-#define H2_END_STREAM  1
-#define H2_ACK         1
-#define H2_END_HEADERS 4
+#define H2_END_STREAM        1
+#define H2_ENHANCE_YOUR_CALM 11 /* an error code */
+#define H2_ACK               1
+#define H2_END_HEADERS       4
 void h2_preface(struct text *out); /* with an empty SETTINGS */
 void h2_frame(struct text *out, unsigned type, unsigned flags, uint32_t stream, const void *payload, size_t len);
 /* Literals without indexing (RFC 7541, 6.2.2). */

@@ -7,7 +7,7 @@
 #include "base/test.h"
 
 #include "base/units.h"
-#include "harrow/sim_keys.h"
+#include "runtime/server/sim_keys.h"
 #include "runtime/service/base64.h"
 #include "runtime/service/service.h"
 #include "tests/system/security_kit.h"

@@ -1,0 +1,111 @@
+/* The JSON door beside gRPC: requests to an HTTP gateway, right and nearly right, made from descriptors by named
+ * operators, each with the answers that are right to it.
+ *
+ * An operator is a row of a table: a name, what it does, the answer expected, and a template. Those on JSON are
+ * templates of a body around the base request's members, for a field of the kind they want; those on HTTP are templates
+ * of a whole request's bytes, for what no proper client can send. Operators that should be accepted change nothing of
+ * what the request says (a null, a default, white space), so that the base's own answer is what they get.
+ *
+ * Rules: RFC 8259 (JSON), the protobuf JSON mapping and its conformance suite, RFC 9110 and 9112 (HTTP), RFC 3986
+ * (paths), RFC 7578 (multipart). Where these leave it open both answers are right. A 5xx is a finding whatever the rule
+ * says, but for 501 and 505 where HTTP itself asks for them. docs/fuzzing-gateway.md lists all operators. */
+#ifndef FUZZ_GATEWAY_GATEWAY_H
+#define FUZZ_GATEWAY_GATEWAY_H
+
+#include "base/error.h"
+#include "base/random.h"
+#include "base/text.h"
+#include "fuzz/case/case.h"
+#include "wire/pb.h"
+
+struct world;
+
+/* How a gateway's paths are made: "{package}", "{service}" (lower case), "{Service}", "{Method}", "{full}"
+ * (package.Service) stand for the method's. */
+#define GATEWAY_PATH_MICRO "/{package}/{Service}/{Method}"
+#define GATEWAY_PATH_FULL  "/{full}/{Method}"
+/* Appends the path. ERROR_INVALID: an unknown name in braces. ERROR_MEMORY. */
+int gateway_path(const char *style, const struct pb_method *m, struct text *out);
+
+enum gateway_expect {
+    EXPECT_OK,      /* 2xx: it says the same as the base */
+    EXPECT_REFUSED, /* 4xx */
+    EXPECT_ANY,     /* 2xx or 4xx */
+    EXPECT_CUT,     /* 4xx, or the connection is ended without an answer */
+};
+const char *gateway_expect_name(enum gateway_expect e); /* "2xx", "4xx", ... */
+
+struct gateway_operator {
+    const char *name, *summary;
+    enum gateway_expect expect;
+    int also;             /* a 5xx that is right as well; 0: none */
+    int field;            /* enum gateway_field: what it needs; for HTTP operators 0 */
+    bool raw;             /* the template is a whole request, else a body */
+    const char *template; /* template.h */
+};
+extern const struct gateway_operator gateway_json_operators[], gateway_http_operators[];
+extern const size_t gateway_json_count, gateway_http_count;
+size_t gateway_operator_count(void);
+const struct gateway_operator *gateway_operator_at(size_t i);
+const struct gateway_operator *gateway_operator_find(const char *name); /* NULL: none of that name */
+
+/* A request that is right, and answered with 2xx: what the operators start from. */
+struct gateway_base {
+    const struct pb_method *method;
+    const char *path;          /* "/store/Store/Read" */
+    const char *host;          /* for the Host header */
+    const char *authorization; /* the header's value; NULL: none is sent */
+    const char *json;          /* an object: "{\"key\":\"k\"}" */
+};
+
+/* Filled by gateway_make() in memory that is used again. */
+struct gateway_request {
+    const struct gateway_operator *op; /* NULL: the base itself */
+    struct text body;                  /* JSON operators; sent as POST with the type application/json */
+    struct text raw;                   /* HTTP operators: all bytes */
+    bool cut;                          /* our direction ends behind the bytes */
+};
+void gateway_request_deinit(struct gateway_request *r);
+/* The base itself with `op` NULL. False: the type has no field the operator wants, or the base says all of them
+ * already. A text may have failed (text_ok). */
+bool gateway_make(struct random *r, const struct gateway_base *base, const struct gateway_operator *op,
+                  struct gateway_request *out);
+/* As a case: EVENT_HTTP, or EVENT_CONNECT and EVENT_BYTES. `component` names the gateway. */
+int gateway_case(const struct gateway_base *base, const struct gateway_request *r, const char *component,
+                 struct fuzz_case *out);
+
+/* ---- answers ---- */
+
+#define GATEWAY_ANSWER_MAX ((size_t)1 << 20) /* bytes of an answer that are kept */
+
+struct gateway_answer {
+    int status;             /* of the first answer; 0: none came */
+    bool ended;             /* the gateway ended the connection */
+    bool timed_out;         /* neither answered nor ended */
+    bool broken;            /* what came is not HTTP */
+    struct text body, type; /* of the first answer */
+    uint64_t duration;
+};
+void gateway_answer_deinit(struct gateway_answer *a);
+/* NULL: right. Else the oracle's name, and why in a sentence: "hang", "internal", "accepted", "refused", "protocol". */
+const char *gateway_judge(const struct gateway_operator *op, const struct gateway_answer *a, struct text *why);
+
+/* ---- a gateway that runs ---- */
+
+struct gateway_door {
+    struct world *world;
+    const char *address; /* "127.0.0.1:8080" */
+    uint64_t timeout;    /* ns for the answer; 0: 5 s */
+};
+struct gateway_exchange;
+/* Proper requests go by the HTTP client, others over a connection of their own. `done` comes once, from the loop; the
+ * answer is the callee's to keep. */
+int gateway_start(const struct gateway_door *d, const struct gateway_base *base, const struct gateway_request *r,
+                  void (*done)(void *arg, struct gateway_answer *a), void *arg, struct gateway_exchange **out,
+                  struct error *err);
+void gateway_cancel(struct gateway_exchange *x); /* `done` is not called any more; NULL is fine */
+/* For outermost programs: by running the loop. */
+int gateway_wait(const struct gateway_door *d, const struct gateway_base *base, const struct gateway_request *r,
+                 struct gateway_answer *out, struct error *err);
+
+#endif

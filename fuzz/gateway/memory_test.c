@@ -1,0 +1,65 @@
+/* Memory that runs out at every allocation in turn, while requests are made, sent and compared. */
+#include "base/test.h"
+
+#include "base/failing.h"
+#include "fuzz/gateway/compare.h"
+#include "fuzz/gateway/gateway.h"
+#include "proto/set.h"
+#include "wire/grpc.h"
+
+static struct pb_pool *pool;
+
+/* Comparing has nothing to say without memory; making and writing says so. */
+static bool scenario(void)
+{
+    const struct pb_method *m = pb_find_method(pool, "/store.Store/Read", false);
+    const struct gateway_base base = {.method = m, .path = "/a", .host = "h", .json = "{\"key\":\"k\"}"};
+    struct gateway_request request = {.op = NULL};
+    struct fuzz_case c = FUZZ_CASE_INIT;
+    struct text why = TEXT_INIT, json = TEXT_INIT;
+    struct random r;
+    random_seed(&r, 1);
+    static const char *const names[] = {"null-bool", "multipart-many"};
+    bool ok = true;
+    for (size_t i = 0; i < 2; i++) {
+        ok = gateway_make(&r, &base, gateway_operator_find(names[i]), &request) && ok;
+        ok = text_ok(&request.body) && text_ok(&request.raw) && ok;
+        ok = ok && gateway_case(&base, &request, "api", &c) == 0;
+    }
+    const struct gateway_rpc_answer a = {GRPC_OK, BYTES_NONE, BYTES("\x0a\x03\x0a\x01k", 5)};
+    const struct gateway_http_answer h = {200, bytes_of("{\"records\":[{\"key\":\"k\"}]}")};
+    assert_null(gateway_compare(m, &a, &h, &a, NULL, &why));
+    ok = gateway_json_of(m->input, BYTES("\x0a\x01k", 3), &json) && ok;
+    text_deinit(&why);
+    text_deinit(&json);
+    fuzz_case_deinit(&c);
+    gateway_request_deinit(&request);
+    return ok;
+}
+
+static void every_allocation(void **state)
+{
+    size_t n = 1;
+    (void)state;
+    for (;; n++) {
+        failing_arm(n);
+        bool ok = scenario();
+        bool hit = failing_hit();
+        failing_disarm();
+        if (!hit) {
+            assert_true(ok);
+            break;
+        }
+    }
+    assert_true(n > 8);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_allocation)};
+    if (pb_pool_new(proto_set(), "set", &pool, NULL) != 0)
+        return 1;
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    pb_pool_free(pool);
+    return failed;
+}

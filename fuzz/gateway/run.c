@@ -1,0 +1,247 @@
+/* One request, one answer: by the HTTP client, or by a connection of its own for bytes no client sends. */
+#include "fuzz/gateway/gateway.h"
+
+#include "base/units.h"
+#include "rpc/http.h"
+#include "wire/http1.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TIMEOUT ((uint64_t)(5 * SECOND))
+
+struct gateway_exchange {
+    struct world *world;
+    struct gateway_answer answer;
+    void (*done)(void *arg, struct gateway_answer *a);
+    void *arg;
+    struct http_client_call *call; /* proper requests */
+    struct world_stream *stream;   /* others */
+    struct world_timer limit;
+    struct http1_parser *parser;
+    uint8_t *raw; /* to be sent when connected */
+    size_t raw_len;
+    bool cut, complete;
+    uint64_t started;
+};
+
+static void release(struct gateway_exchange *x)
+{
+    world_timer_stop(&x->limit);
+    http_fetch_cancel(x->call);
+    if (x->stream != NULL)
+        world_stream_abort(x->stream);
+    http1_parser_free(x->parser);
+    free(x->raw);
+    gateway_answer_deinit(&x->answer);
+    free(x);
+}
+
+static void finish(struct gateway_exchange *x)
+{
+    struct gateway_answer answer = x->answer;
+    void (*done)(void *arg, struct gateway_answer *a) = x->done;
+    void *arg = x->arg;
+    answer.duration = world_now(x->world) - x->started;
+    x->answer = (struct gateway_answer){.status = 0};
+    release(x);
+    done(arg, &answer);
+}
+
+static void on_limit(void *arg)
+{
+    struct gateway_exchange *x = arg;
+    x->answer.timed_out = true;
+    finish(x);
+}
+
+/* ---- over a connection of its own ---- */
+
+/* An interim answer (100) comes before the one that counts. */
+static void on_head(void *arg, const struct http1_head *head)
+{
+    struct gateway_exchange *x = arg;
+    if (head->status < 200 && head->status != 101)
+        return;
+    x->answer.status = head->status;
+    struct bytes type = http1_find(head, "content-type");
+    text_add(&x->answer.type, type.data, type.len);
+}
+
+static void on_body(void *arg, struct bytes piece)
+{
+    struct gateway_exchange *x = arg;
+    size_t room = GATEWAY_ANSWER_MAX - x->answer.body.len;
+    text_add(&x->answer.body, piece.data, piece.len < room ? piece.len : room);
+}
+
+static void on_complete(void *arg)
+{
+    struct gateway_exchange *x = arg;
+    if (x->answer.status == 0)
+        return;
+    x->complete = true;
+    http1_parser_pause(x->parser);
+}
+
+static void on_connected(void *arg)
+{
+    struct gateway_exchange *x = arg;
+    (void)world_stream_write(x->stream, BYTES(x->raw, x->raw_len));
+    if (x->cut)
+        world_stream_shutdown(x->stream);
+}
+
+static void on_readable(void *arg, struct bytes data)
+{
+    struct gateway_exchange *x = arg;
+    int suggested;
+    if (http1_parser_feed(x->parser, data, &suggested, NULL) != 0) {
+        x->answer.broken = true;
+        finish(x);
+    } else if (x->complete || x->answer.status == 101) {
+        finish(x);
+    }
+}
+
+static void on_ended(void *arg, int reason)
+{
+    struct gateway_exchange *x = arg;
+    (void)reason;
+    /* Also the end of a body that has no other. */
+    if (x->answer.status != 0 && !x->complete && http1_parser_end(x->parser, NULL) != 0)
+        x->answer.broken = true;
+    x->answer.ended = true;
+    finish(x);
+}
+
+static int start_raw(struct gateway_exchange *x, const struct gateway_door *d, const struct gateway_request *r,
+                     struct error *err)
+{
+    static const struct world_stream_events stream_events = {
+        .connected = on_connected, .readable = on_readable, .ended = on_ended};
+    static const struct http1_events parser_events = {.head = on_head, .body = on_body, .complete = on_complete};
+    x->raw = malloc(r->raw.len + 1);
+    if (x->raw == NULL)
+        return error_set(err, ERROR_MEMORY, "out of memory");
+    memcpy(x->raw, text_string(&r->raw), r->raw.len);
+    x->raw_len = r->raw.len;
+    x->cut = r->cut;
+    int rc = http1_parser_new(true, HTTP_ANSWER_MAX, &parser_events, x, &x->parser);
+    if (rc != 0)
+        return error_set(err, rc, "out of memory");
+    if (r->raw.len >= 5 && memcmp(x->raw, "HEAD ", 5) == 0)
+        http1_parser_no_body(x->parser);
+    rc = world_timer_start(&x->limit, d->timeout != 0 ? d->timeout : TIMEOUT);
+    if (rc != 0)
+        return error_set(err, rc, "out of memory");
+    return world_connect(d->world, d->address, &stream_events, x, &x->stream, err);
+}
+
+/* ---- by the client ---- */
+
+static void on_answer(void *arg, struct http_answer *answer, struct error *err)
+{
+    struct gateway_exchange *x = arg;
+    x->call = NULL;
+    x->answer.status = answer->status;
+    x->answer.timed_out = answer->status == 0 && err->code == ERROR_TIMEOUT;
+    x->answer.broken = answer->status == 0 && err->code == ERROR_PROTOCOL;
+    x->answer.ended = answer->status == 0 && !x->answer.timed_out;
+    text_add(&x->answer.body, answer->body.data,
+             answer->body.len < GATEWAY_ANSWER_MAX ? answer->body.len : GATEWAY_ANSWER_MAX);
+    for (size_t i = 0; i < answer->header_count; i++)
+        if (http1_header_is(&answer->headers[i], "content-type"))
+            text_add(&x->answer.type, answer->headers[i].value.data, answer->headers[i].value.len);
+    http_answer_deinit(answer);
+    finish(x);
+}
+
+static int start_fetch(struct gateway_exchange *x, const struct gateway_door *d, const struct gateway_base *base,
+                       const struct gateway_request *r, struct error *err)
+{
+    struct text url = TEXT_INIT;
+    struct http1_header headers[2] = {{bytes_of("Content-Type"), bytes_of("application/json")}};
+    size_t count = 1;
+    if (base->authorization != NULL)
+        headers[count++] = (struct http1_header){bytes_of("Authorization"), bytes_of(base->authorization)};
+    text_printf(&url, "http://%s%s", d->address, base->path);
+    const struct http_fetch fetch = {.method = "POST",
+                                     .url = text_string(&url),
+                                     .headers = headers,
+                                     .header_count = count,
+                                     .body = text_bytes(&r->body),
+                                     .timeout = d->timeout != 0 ? d->timeout : TIMEOUT};
+    int rc = text_ok(&url) ? http_fetch_start(d->world, &fetch, on_answer, x, &x->call, err)
+                           : error_set(err, ERROR_MEMORY, "out of memory");
+    text_deinit(&url);
+    return rc;
+}
+
+int gateway_start(const struct gateway_door *d, const struct gateway_base *base, const struct gateway_request *r,
+                  void (*done)(void *arg, struct gateway_answer *a), void *arg, struct gateway_exchange **out,
+                  struct error *err)
+{
+    if (out != NULL)
+        *out = NULL;
+    if (!text_ok(&r->body) || !text_ok(&r->raw))
+        return error_set(err, ERROR_MEMORY, "out of memory");
+    struct gateway_exchange *x = calloc(1, sizeof *x);
+    if (x == NULL)
+        return error_set(err, ERROR_MEMORY, "out of memory");
+    x->world = d->world;
+    x->done = done;
+    x->arg = arg;
+    x->started = world_now(d->world);
+    world_timer_init(&x->limit, d->world, on_limit, x);
+    int rc = r->op != NULL && r->op->raw ? start_raw(x, d, r, err) : start_fetch(x, d, base, r, err);
+    if (rc != 0) {
+        release(x);
+        return rc;
+    }
+    if (out != NULL)
+        *out = x;
+    return 0;
+}
+
+void gateway_cancel(struct gateway_exchange *x)
+{
+    if (x != NULL)
+        release(x);
+}
+
+struct waiting {
+    struct gateway_answer *answer;
+    bool over;
+};
+
+static void keep_answer(void *arg, struct gateway_answer *a)
+{
+    struct waiting *w = arg;
+    *w->answer = *a;
+    w->over = true;
+}
+
+static bool is_over(void *arg)
+{
+    const struct waiting *w = arg;
+    return w->over;
+}
+
+int gateway_wait(const struct gateway_door *d, const struct gateway_base *base, const struct gateway_request *r,
+                 struct gateway_answer *out, struct error *err)
+{
+    struct waiting w = {.answer = out};
+    struct gateway_exchange *x;
+    *out = (struct gateway_answer){.status = 0};
+    int rc = gateway_start(d, base, r, keep_answer, &w, &x, err);
+    if (rc != 0)
+        return rc;
+    rc = world_run_until(d->world, is_over, &w, 0);
+    if (rc != 0) {
+        gateway_cancel(x);
+        return error_set(err, rc, "no answer from %s: %s", d->address, error_code_name(rc));
+    }
+    return 0;
+}

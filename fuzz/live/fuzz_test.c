@@ -1,0 +1,445 @@
+/* The engine in the simulated world, against a server that is right or has one planted bug. */
+#include "base/test.h"
+
+#include "base/array.h"
+#include "base/units.h"
+#include "fuzz/fuzz.h"
+#include "fuzz/case/case.h"
+#include "proto/set.h"
+#include "world/sim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ADDRESS "toy:7000"
+#define INPUTS  1500
+
+enum planted {
+    PLANTED_NOTHING,
+    PLANTED_INTERNAL,    /* "gamma" anywhere in a message is answered INTERNAL */
+    PLANTED_HANG,        /* "beta" is never answered */
+    PLANTED_SCHEMA,      /* Helloworld.Call's answer is no Response */
+    PLANTED_LATE_SCHEMA, /* the first of Helloworld.Stream's answers is no StreamingResponse */
+    PLANTED_ACCEPTS,     /* messages are not looked at */
+    PLANTED_CRASH,       /* "gamma" kills the process; another takes its place at once */
+};
+
+struct file {
+    char path[64];
+    struct text content;
+};
+struct bed {
+    struct sim *sim;
+    struct pb_pool *pool;
+    struct rpc_server *server;
+    struct target target;
+    struct target_component component;
+    struct result_stream results;
+    struct text lines, seen; /* the result stream; every message received with its path */
+    ARRAY(struct file) files;
+    enum planted planted;
+    int64_t process;
+};
+
+/* ---- the server ---- */
+
+static const char hanging;
+
+static bool contains(struct bytes message, const char *word)
+{
+    return message.len > 0 && memmem(message.data, message.len, word, strlen(word)) != NULL;
+}
+
+static void on_open(struct rpc_call *call, void *service)
+{
+    (void)call;
+    (void)service;
+}
+
+static void on_message(struct rpc_call *call, struct bytes message, void *service)
+{
+    struct bed *b = service;
+    union {
+        const char *in;
+        void *out;
+    } hang = {.in = &hanging};
+    const struct pb_method *m = pb_find_method(b->pool, rpc_call_path(call), false);
+    assert_non_null(m);
+    text_puts(&b->seen, m->path);
+    text_add(&b->seen, message.data, message.len);
+    if (b->planted != PLANTED_ACCEPTS && pb_scan(m->input->descriptor, message, NULL) != 0) {
+        rpc_call_fail(call, GRPC_INVALID_ARGUMENT, "not a %s", m->input->full_name);
+    } else if (b->planted == PLANTED_INTERNAL && contains(message, "gamma")) {
+        rpc_call_fail(call, GRPC_INTERNAL, "index out of range");
+    } else if (b->planted == PLANTED_HANG && contains(message, "beta")) {
+        rpc_call_set_user(call, hang.out);
+    } else if (b->planted == PLANTED_CRASH && contains(message, "gamma")) {
+        b->process++;
+        sim_reset_streams(b->sim, "toy", "harrow");
+    }
+}
+
+static void on_half_closed(struct rpc_call *call, void *service)
+{
+    struct bed *b = service;
+    bool stream = strstr(rpc_call_path(call), "/Stream") != NULL;
+    if (rpc_call_user(call) == (const void *)&hanging)
+        return;
+    bool broken = (b->planted == PLANTED_SCHEMA && strstr(rpc_call_path(call), "/Call") != NULL) ||
+                  (b->planted == PLANTED_LATE_SCHEMA && stream);
+    rpc_call_send_bytes(call, broken ? BYTES("\x0A\x05x", 3) : BYTES("", 0));
+    if (stream)
+        rpc_call_send_bytes(call, BYTES("", 0));
+    rpc_call_finish(call, GRPC_OK, "");
+}
+
+static void on_cancelled(struct rpc_call *call, void *service)
+{
+    (void)service;
+    rpc_call_finish(call, GRPC_CANCELLED, "");
+}
+
+/* ---- the target and its files ---- */
+
+static struct bed *bed_of(struct target *t)
+{
+    return (struct bed *)((char *)t - offsetof(struct bed, target));
+}
+
+static bool alive(struct target *t, const char *component)
+{
+    (void)t;
+    return strcmp(component, "toy") == 0;
+}
+
+static int64_t process(struct target *t, const char *component)
+{
+    (void)component;
+    return bed_of(t)->process;
+}
+
+static int logs(struct target *t, const char *component, size_t lines, struct text *out)
+{
+    (void)t;
+    (void)component;
+    (void)lines;
+    text_puts(out, "segmentation fault");
+    return 0;
+}
+
+static int keep_line(void *arg, const char *line, size_t len)
+{
+    struct bed *b = arg;
+    text_add(&b->lines, line, len);
+    return 0;
+}
+
+static uint64_t virtual_now(void *arg)
+{
+    return world_now(arg);
+}
+
+static int write_file(void *arg, const char *path, struct bytes content, struct error *err)
+{
+    struct bed *b = arg;
+    struct file f = {.content = TEXT_INIT};
+    (void)err;
+    snprintf(f.path, sizeof f.path, "%s", path);
+    text_add(&f.content, content.data, content.len);
+    return array_push(&b->files, f) ? 0 : ERROR_MEMORY;
+}
+
+static int read_file(void *arg, const char *path, struct text *out, struct error *err)
+{
+    const struct bed *b = arg;
+    for (size_t i = 0; i < b->files.count; i++) {
+        if (strcmp(b->files.items[i].path, path) == 0) {
+            text_add(out, text_string(&b->files.items[i].content), b->files.items[i].content.len);
+            return 0;
+        }
+    }
+    return error_set(err, ERROR_NOT_FOUND, "no file %s", path);
+}
+
+static void bed_init(struct bed *b, enum planted planted)
+{
+    static const char *const services[] = {"helloworld.Helloworld", "store.Store", NULL};
+    static const struct target_operations operations = {.alive = alive, .process = process, .logs = logs};
+    static const struct rpc_handler handler = {
+        .open = on_open, .message = on_message, .half_closed = on_half_closed, .cancelled = on_cancelled};
+    *b = (struct bed){.planted = planted, .process = 100};
+    b->sim = sim_new(&(struct sim_options){.seed = 1});
+    assert_non_null(b->sim);
+    assert_int_equal(pb_pool_new(proto_set(), "set", &b->pool, NULL), 0);
+    struct world *w = sim_node(b->sim, "harrow");
+    assert_int_equal(rpc_server_new(sim_node(b->sim, "toy"), &(struct rpc_server_options){0}, &b->server, NULL), 0);
+    assert_int_equal(rpc_server_add_health(b->server), 0);
+    rpc_server_set_fallback(b->server, &handler, b);
+    assert_int_equal(rpc_server_listen(b->server, "0.0.0.0:7000", NULL), 0);
+    b->component = (struct target_component){.name = "toy", .address = ADDRESS, .services = services};
+    b->results =
+        (struct result_stream){.write = keep_line, .arg = b, .now = virtual_now, .now_arg = w, .started = world_now(w)};
+    b->target = (struct target){.operations = &operations,
+                                .world = w,
+                                .system = "toy",
+                                .driver = "sim",
+                                .pool = b->pool,
+                                .components = &b->component,
+                                .component_count = 1,
+                                .results = &b->results};
+}
+
+static void bed_deinit(struct bed *b)
+{
+    target_close_channels(&b->target);
+    rpc_server_free(b->server);
+    sim_free(b->sim);
+    pb_pool_free(b->pool);
+    for (size_t i = 0; i < b->files.count; i++)
+        text_deinit(&b->files.items[i].content);
+    array_deinit(&b->files);
+    text_deinit(&b->lines);
+    text_deinit(&b->seen);
+}
+
+static struct fuzz_options options_of(struct bed *b, uint64_t seed)
+{
+    return (struct fuzz_options){.seed = seed,
+                                 .inputs_max = INPUTS,
+                                 .hang_after = (uint64_t)SECOND,
+                                 .corpus = "found",
+                                 .write = write_file,
+                                 .read = read_file,
+                                 .file_arg = b,
+                                 .replay = "harrow fuzz"};
+}
+
+static void run(struct bed *b, const struct fuzz_options *o, struct fuzz_summary *s)
+{
+    struct error err = ERROR_INIT;
+    if (fuzz_run(&b->target, o, s, &err) != 0)
+        fail_msg("%s\n%s", err.message, text_string(&b->lines));
+}
+
+/* ---- tests ---- */
+
+static void test_clean(void **state)
+{
+    (void)state;
+    struct bed b;
+    struct fuzz_summary s;
+    bed_init(&b, PLANTED_NOTHING);
+    struct fuzz_options o = options_of(&b, 3);
+    run(&b, &o, &s);
+    if (s.findings != 0)
+        fail_msg("%s", text_string(&b.lines));
+    assert_in_range(s.inputs, INPUTS, INPUTS + 200); /* cases that were under way are ended */
+    assert_true(s.cases > INPUTS / 4 && s.cases <= s.inputs);
+    assert_true(s.answered > s.inputs - s.inputs / 20); /* a few cannot be sent, or are cancelled at once */
+    assert_int_equal(s.methods, 9);
+    assert_true(s.statuses[GRPC_OK] > INPUTS / 4 && s.statuses[GRPC_INVALID_ARGUMENT] > INPUTS / 20);
+    assert_int_equal(b.results.passed, 9 + 1); /* every method, and the connections */
+    assert_int_equal(b.results.failed + b.results.skipped + b.results.findings, 0);
+    assert_int_equal(b.files.count, 0);
+    bed_deinit(&b);
+}
+
+/* All bytes of a case's messages, and how many calls it has. */
+static size_t size_of(const struct bed *b, const struct file *f, size_t *calls)
+{
+    struct fuzz_case c = FUZZ_CASE_INIT;
+    struct error err = ERROR_INIT;
+    if (fuzz_case_parse(text_bytes(&f->content), f->path, b->pool, &c, &err) != 0)
+        fail_msg("%d:%d: %s", err.line, err.column, err.message);
+    size_t len = 0;
+    for (size_t i = 0; i < c.events.count; i++)
+        if (c.events.items[i].kind == EVENT_MESSAGE)
+            len += c.events.items[i].value.len;
+    *calls = fuzz_case_calls(&c);
+    fuzz_case_deinit(&c);
+    return len;
+}
+
+/* The planted bug is found, its case is reduced to one call of at most `longest` bytes, and the file brings it back: on
+ * a server with the bug, and not on one without. */
+static void found(enum planted planted, const char *oracle, size_t longest)
+{
+    struct bed b, clean;
+    struct fuzz_summary s;
+    char member[64];
+    bed_init(&b, planted);
+    bed_init(&clean, PLANTED_NOTHING);
+    struct fuzz_options o = options_of(&b, 5);
+    run(&b, &o, &s);
+    assert_true(s.findings > 0);
+    assert_int_equal(b.results.findings, s.findings);
+    assert_int_equal(b.files.count, s.findings);
+    assert_true(b.results.failed > 0);
+    snprintf(member, sizeof member, "\"oracle\":\"%s\"", oracle);
+    assert_non_null(strstr(text_string(&b.lines), member));
+    size_t smallest = SIZE_MAX;
+    for (size_t i = 0; i < (size_t)s.findings; i++) {
+        struct file *f = &b.files.items[i];
+        size_t calls, len = size_of(&b, f, &calls);
+        if (len < smallest)
+            smallest = len;
+        if (calls != 1)
+            fail_msg("%s", text_string(&f->content));
+        struct fuzz_options again = options_of(&b, 77);
+        struct fuzz_summary one;
+        again.input = f->path;
+        again.corpus = NULL;
+        run(&b, &again, &one);
+        if (one.findings != 1)
+            fail_msg("%s does not come back:\n%s", f->path, text_string(&f->content));
+        assert_int_equal(one.cases, 1);
+        again.file_arg = &b;
+        run(&clean, &again, &one);
+        assert_int_equal(one.findings, 0);
+    }
+    if (smallest > longest)
+        fail_msg("reduced to %zu bytes only", smallest);
+    bed_deinit(&b);
+    bed_deinit(&clean);
+}
+
+static void test_internal(void **state)
+{
+    (void)state;
+    found(PLANTED_INTERNAL, "internal", strlen("gamma") + 6);
+}
+
+static void test_hang(void **state)
+{
+    (void)state;
+    found(PLANTED_HANG, "hang", strlen("beta") + 6);
+}
+
+static void test_schema(void **state)
+{
+    (void)state;
+    found(PLANTED_SCHEMA, "schema", 0);
+    found(PLANTED_LATE_SCHEMA, "schema", 0);
+}
+
+static void test_accepts(void **state)
+{
+    (void)state;
+    found(PLANTED_ACCEPTS, "accepted", 2);
+}
+
+static void test_crash(void **state)
+{
+    (void)state;
+    found(PLANTED_CRASH, "crash", strlen("gamma") + 6);
+}
+
+struct interruption {
+    struct bed *bed;
+    struct world_timer timer;
+};
+
+/* One that is shot from outside: no input is to blame, and the finding says so. */
+static void shoot(void *arg)
+{
+    struct interruption *i = arg;
+    i->bed->process++;
+    sim_reset_streams(i->bed->sim, "toy", "harrow");
+}
+
+static void test_crash_by_nobody(void **state)
+{
+    (void)state;
+    struct bed b;
+    struct fuzz_summary s;
+    bed_init(&b, PLANTED_NOTHING);
+    struct interruption i = {.bed = &b};
+    struct fuzz_options o = options_of(&b, 5);
+    world_timer_init(&i.timer, b.target.world, shoot, &i);
+    world_timer_start(&i.timer, (uint64_t)(10 * MILLISECOND));
+    run(&b, &o, &s);
+    assert_int_equal(s.findings, 1);
+    assert_non_null(strstr(text_string(&b.lines), "none of them alone brings it down again"));
+    bed_deinit(&b);
+}
+
+static void test_same_seed(void **state)
+{
+    (void)state;
+    struct text seen[3];
+    static const uint64_t seeds[] = {8, 8, 9};
+    for (size_t i = 0; i < 3; i++) {
+        struct bed b;
+        struct fuzz_summary s;
+        bed_init(&b, PLANTED_NOTHING);
+        struct fuzz_options o = options_of(&b, seeds[i]);
+        o.inputs_max = 300;
+        run(&b, &o, &s);
+        seen[i] = b.seen;
+        b.seen = TEXT_INIT;
+        bed_deinit(&b);
+    }
+    assert_true(seen[0].len > 1000);
+    assert_true(bytes_equal(text_bytes(&seen[0]), text_bytes(&seen[1])));
+    assert_false(bytes_equal(text_bytes(&seen[0]), text_bytes(&seen[2])));
+    for (size_t i = 0; i < 3; i++)
+        text_deinit(&seen[i]);
+}
+
+static void interrupt(void *arg)
+{
+    struct interruption *i = arg;
+    i->bed->target.interrupted = true;
+    world_stop(i->bed->target.world);
+}
+
+static void test_interrupt(void **state)
+{
+    (void)state;
+    /* In the campaign, in the minimiser (which waits for hangs), at the connections. */
+    for (uint64_t at = 50; at < 4000; at += 350) {
+        struct bed b;
+        struct fuzz_summary s;
+        bed_init(&b, PLANTED_HANG);
+        struct interruption i = {.bed = &b};
+        struct fuzz_options o = options_of(&b, 5);
+        o.inputs_max = 0;
+        o.budget = (uint64_t)(2 * SECOND);
+        world_timer_init(&i.timer, b.target.world, interrupt, &i);
+        world_timer_start(&i.timer, at * (uint64_t)MILLISECOND);
+        assert_int_equal(fuzz_run(&b.target, &o, &s, NULL), ERROR_CANCELLED);
+        world_timer_stop(&i.timer);
+        bed_deinit(&b);
+    }
+}
+
+static void test_bad_options(void **state)
+{
+    (void)state;
+    struct bed b;
+    struct fuzz_summary s;
+    bed_init(&b, PLANTED_NOTHING);
+    struct fuzz_options o = options_of(&b, 1);
+    o.filter = "nothing";
+    assert_int_equal(fuzz_run(&b.target, &o, &s, NULL), ERROR_NOT_FOUND);
+    o.filter = NULL;
+    o.input = "missing.json";
+    assert_int_equal(fuzz_run(&b.target, &o, &s, NULL), ERROR_NOT_FOUND);
+    o.input = NULL;
+    b.component.services = (const char *const[]){"no.Service", NULL};
+    assert_int_equal(fuzz_run(&b.target, &o, &s, NULL), ERROR_INVALID);
+    bed_deinit(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_clean),           cmocka_unit_test(test_internal),  cmocka_unit_test(test_hang),
+        cmocka_unit_test(test_schema),          cmocka_unit_test(test_accepts),   cmocka_unit_test(test_crash),
+        cmocka_unit_test(test_crash_by_nobody),
+
+        cmocka_unit_test(test_same_seed),       cmocka_unit_test(test_interrupt), cmocka_unit_test(test_bad_options),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,40 @@
+/* Calls over the wire: a case's calls against the components of a target, through rpc/'s channels, in the real world or
+ * a simulated one.
+ *
+ * Events are done in order, one case beside others. AWAIT waits for an answer, but no longer than `hang_after`: then
+ * the call counts as timed out and is cancelled. A server's stream, and a call whose request is not complete, is
+ * listened to for a moment (LIVE_STREAM_TIME, or LIVE_STREAM_REPLIES messages) and then left. At the end what is still
+ * open is half-closed and waited for. Calls are sent with the target's token and namespace; EVENT_NO_TOKEN leaves the
+ * token out.
+ *
+ * What rpc/ would never send (a compression flag or a length that lies) goes out as raw bytes of the stream. Not done
+ * here, and left out: EVENT_ENVIRONMENT (the door is no simulation's scheduler), trailers of requests, raw connections
+ * (fuzz/frames/live.h) and the JSON gateway. A name or value that metadata cannot have at all ends the call before it
+ * began: it has no status. */
+#ifndef FUZZ_LIVE_LIVE_DOOR_H
+#define FUZZ_LIVE_LIVE_DOOR_H
+
+#include "base/units.h"
+#include "fuzz/case/door.h"
+#include "rpc/target.h"
+
+#define LIVE_WIDTH          16 /* cases under way at a time */
+#define LIVE_HANG_AFTER     ((uint64_t)(5 * SECOND))
+#define LIVE_STREAM_TIME    ((uint64_t)(200 * MILLISECOND)) /* how long a server's stream is listened to */
+#define LIVE_STREAM_REPLIES 20                              /* messages of it */
+#define LIVE_PAUSE_MAX      ((uint64_t)(200 * MILLISECOND)) /* that one EVENT_TIME may take in the real world */
+#define LIVE_REPLY_MAX      ((size_t)1 << 20)               /* bytes kept of one reply */
+
+struct live_options {
+    struct target *target;
+    size_t width;            /* 0: LIVE_WIDTH */
+    uint64_t hang_after;     /* ns; 0: LIVE_HANG_AFTER */
+    const char *other_token; /* of a second tenant, for EVENT_OTHER_TENANT; NULL: such calls go without a token */
+};
+
+int live_door_new(const struct live_options *options, struct fuzz_door **out, struct error *err);
+void live_door_free(struct fuzz_door *d); /* drops what is under way */
+/* Who serves a call of this path: by its service, else the first component with a gRPC door. NULL: nobody. */
+const struct target_component *live_component(const struct target *t, struct bytes path);
+
+#endif

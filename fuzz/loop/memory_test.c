@@ -1,0 +1,178 @@
+/* Every allocation of the parts that grow fails once: the answer is ERROR_MEMORY, nothing leaks, and what was there
+ * before still is. */
+#include "base/test.h"
+
+#include "base/failing.h"
+#include "fuzz/loop/corpus.h"
+#include "fuzz/loop/grpc_target.h"
+#include "fuzz/loop/mutator.h"
+#include "fuzz/loop/pool.h"
+#include "proto/set.h"
+#include "world/real.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static struct world *world;
+static struct pb_pool *pool;
+static char folder[64];
+
+static void make_case(struct fuzz_case *c, int number)
+{
+    char text[32];
+    snprintf(text, sizeof text, "case %d", number);
+    assert_true(fuzz_case_add(c, &(struct fuzz_event){.kind = EVENT_BYTES}, BYTES_NONE, bytes_of(text)) >= 0);
+}
+
+static void test_pool(void **state)
+{
+    (void)state;
+    struct fuzz_case cases[200] = {0};
+    uint32_t hits[4] = {0}, edge = 1;
+    uint8_t class = 1;
+    for (int i = 0; i < 200; i++)
+        make_case(&cases[i], i);
+    for (size_t n = 1;; n++) {
+        struct pool p = {.hits = hits, .edge_count = 4};
+        struct random r;
+        int rc = 0, added = 0;
+        random_seed(&r, n);
+        failing_arm(n);
+        for (int i = 0; rc == 0 && i < 200; i++) {
+            struct record record = {
+                .head = {.hash = (uint64_t)i + 1, .edge_count = 1}, .edges = &edge, .classes = &class};
+            record_set_case(&record, &cases[i]);
+            rc = pool_add(&p, &record);
+            added += rc == 0;
+        }
+        bool hit = failing_hit();
+        failing_disarm();
+        assert_int_equal(rc, hit ? ERROR_MEMORY : 0);
+        assert_int_equal(p.entries.count, added);
+        for (int i = 0; i < added; i++)
+            assert_true(fuzz_case_equal(&pool_find(&p, (uint64_t)i + 1)->c, &cases[i]));
+        assert_null(pool_find(&p, (uint64_t)added + 1));
+        assert_true((pool_draw(&p, &r) != NULL) == (added > 0));
+        pool_deinit(&p);
+        if (!hit)
+            break;
+    }
+    for (int i = 0; i < 200; i++)
+        fuzz_case_deinit(&cases[i]);
+}
+
+static int nothing(void *arg, const struct fuzz_case *c, const char *name)
+{
+    (void)name;
+    ++*(size_t *)arg;
+    return c->events.count ? 0 : ERROR_INVALID;
+}
+
+static void test_corpus(void **state)
+{
+    (void)state;
+    static const struct fuzz_target target = {.name = "none"};
+    struct fuzz_case c = FUZZ_CASE_INIT;
+    make_case(&c, 1);
+    for (size_t n = 1;; n++) {
+        struct fuzz_corpus corpus;
+        size_t seen = 0;
+        struct record r = {.head = {.hash = n, .what = "test"}};
+        record_set_case(&r, &c);
+        world_remove_tree(world, folder); /* or each round would have more to read than the one before */
+        failing_arm(n);
+        int rc = fuzz_corpus_open(&corpus, world, folder, &target, 1, NULL);
+        bool open = rc == 0;
+        if (rc == 0)
+            rc = fuzz_corpus_add(&corpus, &r, NULL);
+        if (rc == 0)
+            rc = fuzz_corpus_scan(&corpus, nothing, &seen, NULL);
+        bool hit = failing_hit();
+        failing_disarm();
+        assert_true(rc == 0 || (hit && rc == ERROR_MEMORY));
+        if (open)
+            fuzz_corpus_close(&corpus);
+        if (!hit)
+            break;
+    }
+    fuzz_case_deinit(&c);
+}
+
+static void test_mutator(void **state)
+{
+    (void)state;
+    struct fuzz_case parent = FUZZ_CASE_INIT;
+    assert_int_equal(fuzz_case_from_bytes(bytes_of("\x0a\x03key"), "/store.Store/Delete", &parent), 0);
+    for (size_t n = 1;; n++) {
+        struct message_mutator m;
+        struct fuzz_case out = FUZZ_CASE_INIT;
+        struct mutated did;
+        struct random r;
+        int rc = 0;
+        random_seed(&r, 1);
+        failing_arm(n);
+        rc = message_mutator_init(&m, pool, true);
+        struct fuzz_mutator mutator = message_mutator(&m);
+        for (int i = 0; rc == 0 && i < 30; i++) {
+            fuzz_case_clear(&out);
+            rc = mutator.mutate(mutator.arg, &r, &parent, &parent, (enum fuzz_lane)(i % LANE_COUNT), 4096, &out, &did);
+        }
+        bool hit = failing_hit();
+        failing_disarm();
+        assert_true(rc == 0 || (hit && rc == ERROR_MEMORY));
+        message_mutator_deinit(&m);
+        fuzz_case_deinit(&out);
+        if (!hit)
+            break;
+    }
+    fuzz_case_deinit(&parent);
+}
+
+static int answer(void *arg, const struct pb_method *method, struct bytes message, struct text *reply)
+{
+    (void)arg, (void)method;
+    text_add(reply, message.data, message.len);
+    return 0;
+}
+
+static void test_grpc(void **state)
+{
+    (void)state;
+    struct fuzz_grpc_service service = {.pool = pool, .message = answer};
+    struct fuzz_case c = FUZZ_CASE_INIT;
+    assert_int_equal(fuzz_case_from_bytes(bytes_of("\x0a\x03key"), "/store.Store/Delete", &c), 0);
+    for (size_t n = 1;; n++) {
+        struct fuzz_trace t = FUZZ_TRACE_INIT;
+        struct fuzz_grpc *g;
+        failing_arm(n);
+        int rc = fuzz_grpc_new(&service, &g);
+        if (rc == 0)
+            fuzz_grpc_run(g, &c, &t);
+        bool hit = failing_hit();
+        failing_disarm();
+        assert_true(rc == 0 || (hit && rc == ERROR_MEMORY));
+        /* A call that memory broke has no good answer, or its own right one. */
+        if (!hit)
+            assert_true(t.calls.count == 1 && t.calls.items[0].status == 0);
+        fuzz_trace_deinit(&t);
+        fuzz_grpc_free(g);
+        if (!hit)
+            break;
+    }
+    fuzz_case_deinit(&c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_pool), cmocka_unit_test(test_corpus),
+                                       cmocka_unit_test(test_mutator), cmocka_unit_test(test_grpc)};
+    if (world_real_new(1, &world, NULL) || pb_pool_new(proto_set(), "set", &pool, NULL))
+        return 1;
+    snprintf(folder, sizeof folder, "/tmp/harrow-loop-memory-%ld/corpus", (long)getpid());
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    folder[strlen(folder) - strlen("/corpus")] = 0;
+    world_remove_tree(world, folder);
+    pb_pool_free(pool);
+    world_real_free(world);
+    return failed;
+}

@@ -1,0 +1,282 @@
+#include "fuzz/loop/worker.h"
+
+#include "world/worker.h"
+
+#include <string.h>
+
+#define LANE_HALVED       65536 /* runs after which what the lanes found of late counts half */
+#define LANE_LEAST        0.1   /* share no lane falls below */
+#define MUTATION_TRY      8     /* draws until a mutant differs; then the run is given up */
+#define MUTATION_ONE_MORE 8     /* one mutant in so many is mutated once more */
+#define CHECK_EVERY       64    /* runs between two looks at what is given */
+
+struct fuzz_case worker_running(const struct worker_shared *s)
+{
+    struct record r = {.head = {.event_count = s->running_events, .data_len = s->running_bytes},
+                       .events = s->events,
+                       .data = s->bytes};
+    return record_case(&r);
+}
+
+void worker_set_running(struct worker_shared *s, const struct fuzz_case *c)
+{
+    s->running_events = (uint32_t)c->events.count;
+    s->running_bytes = (uint32_t)c->data.len;
+    if (c->events.count)
+        memcpy(s->events, c->events.items, c->events.count * sizeof *s->events);
+    if (c->data.len)
+        memcpy(s->bytes, c->data.data, c->data.len);
+}
+
+static bool fits(const struct fuzz_case *c)
+{
+    return c->events.count <= FUZZ_CASE_EVENTS_MAX && c->data.len <= FUZZ_CASE_BYTES_MAX;
+}
+
+/* How each call ended, and how many replies it gave (by class), is feedback like an edge. */
+static void add_features(struct cover *cover, const struct fuzz_trace *t)
+{
+    for (size_t i = 0; i < t->calls.count; i++) {
+        const struct trace_call *call = &t->calls.items[i];
+        unsigned replies = call->replies ? 32U - (unsigned)__builtin_clz(call->replies) : 0;
+        cover_feature(cover, (uint64_t)(uintptr_t)call->method << 12 ^ (uint64_t)(call->status + 1) << 6 ^ replies);
+    }
+}
+
+static void run(struct worker *w, const struct fuzz_case *c)
+{
+    struct worker_shared *s = w->shared;
+    worker_set_running(s, c);
+    fuzz_trace_clear(&w->trace);
+    atomic_store_explicit(&s->phase, WORKER_RUNNING, memory_order_release);
+    cover_reset(w->cover);
+    w->target->run(w->state, c, &w->trace);
+    add_features(w->cover, &w->trace);
+    atomic_store_explicit(&s->phase, WORKER_BETWEEN, memory_order_release);
+    atomic_store_explicit(&s->executions, atomic_load_explicit(&s->executions, memory_order_relaxed) + 1,
+                          memory_order_release);
+}
+
+/* Waits for the parent where it is behind. */
+static bool hand_over(struct worker *w, const struct record *r)
+{
+    size_t size = record_size(r);
+    void *room;
+    if (!ring_fits(w->found, size))
+        return false;
+    while (!(room = ring_reserve(w->found, size)))
+        world_worker_pause(1000000);
+    record_write(r, room);
+    ring_commit(w->found);
+    return true;
+}
+
+/* What the run reached: every edge, or those it was the first to reach. At once after it: what the loop itself calls
+ * (base/, world/) is counted too, and a counter that moved on would never be marked with the class it had. */
+static bool look(struct worker *w, struct record *r, bool all)
+{
+    if (!all && cover_collect(w->cover, false) == 0)
+        return false;
+    r->head.edge_count = (uint32_t)(all ? cover_last(w->cover, &r->edges, &r->classes)
+                                        : cover_last_new(w->cover, &r->edges, &r->classes));
+    r->head.feature_count = (uint32_t)cover_last_features(w->cover, &r->features);
+    return true;
+}
+
+/* Tells the parent of a case; `keep`: and takes it up. */
+static int report(struct worker *w, const struct fuzz_case *c, struct record *r, bool keep)
+{
+    r->head.hash = fuzz_case_hash(c);
+    r->head.execution = atomic_load_explicit(&w->shared->executions, memory_order_relaxed);
+    r->head.time = world_worker_now() - w->shared->epoch;
+    record_set_case(r, c);
+    bool told = hand_over(w, r);
+    if (!keep)
+        return 0;
+    int rc = told ? pool_add(&w->pool, r) : 0;
+    cover_mark(w->cover, r->edges, r->classes, r->head.edge_count);
+    cover_mark_features(w->cover, r->features, r->head.feature_count);
+    return rc == ERROR_MEMORY ? rc : 0;
+}
+
+static int take_in(struct worker *w)
+{
+    size_t len;
+    const void *at;
+    struct record r;
+    while ((at = ring_peek(w->given, &len))) {
+        int rc = 0;
+        bool sound = record_read(at, len, &r);
+        if (sound) {
+            struct fuzz_case view = record_case(&r);
+            rc = fuzz_case_copy(&w->scratch[0], &view);
+        }
+        ring_consume(w->given); /* before it is run: one that kills is not given to the next worker again */
+        if (rc)
+            return rc;
+        if (!sound || !fits(&w->scratch[0]))
+            continue;
+        w->shared->running_parent = 0;
+        w->shared->running_how = (struct mutated){.lane = (enum fuzz_lane)r.head.lane, .what = r.head.what};
+        run(w, &w->scratch[0]);
+        bool all = w->work == WORKER_MEASURE;
+        struct record seen = {.head = {.what = r.head.what, .lane = r.head.lane, .number = r.head.number}};
+        if (look(w, &seen, all))
+            rc = report(w, &w->scratch[0], &seen, !all);
+        w->shared->imported++;
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+/* A lane's share follows what it found per run of late; none is given up, since what is fruitless now may be the only
+ * way later. */
+static enum fuzz_lane draw_lane(struct worker *w)
+{
+    double yield[LANE_COUNT], sum = 0;
+    const struct worker_shared *s = w->shared;
+    for (size_t i = 0; i < LANE_COUNT; i++)
+        sum += yield[i] = (s->lane_finds[i] + 1) / (s->lane_runs[i] + 1000);
+    double at = random_unit(&w->random);
+    for (size_t i = 0; i + 1 < LANE_COUNT; i++) {
+        at -= LANE_LEAST + (1 - LANE_LEAST * LANE_COUNT) * yield[i] / sum;
+        if (at < 0)
+            return (enum fuzz_lane)i;
+    }
+    return (enum fuzz_lane)(LANE_COUNT - 1);
+}
+
+static void tally_lane(struct worker_shared *s, enum fuzz_lane lane, bool found)
+{
+    s->lanes[lane].runs++;
+    s->lanes[lane].found += found;
+    s->lane_runs[lane] += 1;
+    s->lane_finds[lane] += found;
+    if (atomic_load_explicit(&s->executions, memory_order_relaxed) % LANE_HALVED == 0)
+        for (size_t i = 0; i < LANE_COUNT; i++) {
+            s->lane_runs[i] /= 2;
+            s->lane_finds[i] /= 2;
+        }
+}
+
+static void tally_operator(struct worker_shared *s, const char *what, bool found)
+{
+    size_t at = (size_t)((uintptr_t)what * 0x9e3779b97f4a7c15 >> 40) & (WORKER_OPERATORS - 1);
+    for (size_t i = 0; i < WORKER_OPERATORS; i++, at = (at + 1) & (WORKER_OPERATORS - 1)) {
+        struct worker_operator *o = &s->operators[at];
+        if (o->what && o->what != what)
+            continue;
+        o->what = what;
+        o->tally.runs++;
+        o->tally.found += found;
+        return;
+    }
+}
+
+/* The mutant is in `scratch[*at]`. ERROR_NOT_FOUND: none was made. */
+static int mutate(struct worker *w, const struct fuzz_case *parent, size_t *at, struct mutated *did)
+{
+    struct fuzz_mutator *m = &w->mutator;
+    const struct fuzz_case *from = parent;
+    int rc = ERROR_NOT_FOUND;
+    *at = 0;
+    /* One change, and now and then another on top: near things are found by one, far ones need several. */
+    for (unsigned tries = 0; tries < MUTATION_TRY; tries++) {
+        struct fuzz_case *to = &w->scratch[from == &w->scratch[0]];
+        struct mutated one = {.lane = LANE_VALID, .what = ""};
+        fuzz_case_clear(to);
+        int did_rc =
+            m->mutate(m->arg, &w->random, from, &pool_any(&w->pool, &w->random)->c, draw_lane(w), w->max, to, &one);
+        if (did_rc == ERROR_MEMORY)
+            return did_rc;
+        if (did_rc || !fits(to))
+            continue;
+        /* The name is the last change's; the lane the worst, for what broke it once stays broken. */
+        enum fuzz_lane worst = rc == 0 && did->lane > one.lane ? did->lane : one.lane;
+        *did = one;
+        did->lane = worst;
+        rc = 0;
+        from = to;
+        *at = (size_t)(to - w->scratch);
+        if (random_below(&w->random, MUTATION_ONE_MORE))
+            break;
+    }
+    return rc;
+}
+
+static int step(struct worker *w)
+{
+    struct worker_shared *s = w->shared;
+    struct pool_entry *parent = pool_draw(&w->pool, &w->random);
+    struct mutated did = {.lane = LANE_VALID, .what = ""};
+    size_t at;
+    int rc = mutate(w, &parent->c, &at, &did);
+    if (rc == ERROR_NOT_FOUND) {
+        s->duplicates++;
+        return 0;
+    }
+    if (rc)
+        return rc;
+    const struct fuzz_case *c = &w->scratch[at];
+    s->running_parent = parent->hash;
+    s->running_how = did;
+    run(w, c);
+    struct record seen = {.head = {.what = did.what, .lane = did.lane, .parent = parent->hash}};
+    bool found = look(w, &seen, false);
+    if (!found && atomic_load_explicit(&s->executions, memory_order_relaxed) % WORKER_SAMPLE == 0) {
+        const uint32_t *edges;
+        const uint8_t *classes;
+        size_t count = cover_last(w->cover, &edges, &classes);
+        pool_count(&w->pool, edges, count);
+    }
+    tally_lane(s, did.lane, found);
+    tally_operator(s, did.what, found);
+    if (w->mutator.credit)
+        w->mutator.credit(w->mutator.arg, &w->random, &did, found);
+    return found ? report(w, c, &seen, true) : 0;
+}
+
+static bool is_over(const struct worker_shared *s)
+{
+    return atomic_load_explicit(&s->stop, memory_order_relaxed) ||
+           (s->limit && atomic_load_explicit(&s->executions, memory_order_relaxed) >= s->limit);
+}
+
+static int work(struct worker *w)
+{
+    int rc;
+    if (w->work == WORKER_CONFIRM) {
+        struct fuzz_case view = worker_running(w->shared);
+        rc = fuzz_case_copy(&w->scratch[0], &view);
+        if (rc == 0)
+            run(w, &w->scratch[0]);
+        return rc;
+    }
+    rc = take_in(w);
+    if (rc || w->work != WORKER_FUZZ)
+        return rc;
+    if (!w->pool.entries.count)
+        return ERROR_NOT_FOUND;
+    /* A case no mutator can change leaves the loop spinning without a run: bounded by what is refused in a row. */
+    uint64_t refused = 0, before;
+    while (rc == 0 && !is_over(w->shared) && refused < 100000) {
+        before = w->shared->duplicates;
+        for (size_t i = 0; rc == 0 && i < CHECK_EVERY && !is_over(w->shared); i++)
+            rc = step(w);
+        refused = w->shared->duplicates - before >= CHECK_EVERY ? refused + CHECK_EVERY : 0;
+        if (rc == 0)
+            rc = take_in(w);
+    }
+    return rc ? rc : refused ? ERROR_NOT_FOUND : 0;
+}
+
+int worker_main(void *arg)
+{
+    struct worker *w = arg;
+    worker_watch_faults(w->shared, __builtin_frame_address(0));
+    /* The next worker after a crash must not draw what the last one drew. */
+    random_seed(&w->random, w->seed ^ (atomic_load(&w->shared->executions) * 0x9e3779b97f4a7c15));
+    int rc = work(w);
+    return rc == 0 ? WORKER_DONE : rc == ERROR_NOT_FOUND ? WORKER_NOTHING : WORKER_NO_MEMORY;
+}

@@ -1,0 +1,90 @@
+/* The loop's worker: draws a case, mutates it, runs it, keeps what is new. A fork of the parent (world/worker.h) that
+ * does no I/O: it shares a block of memory with the parent, in which stand the case being run, the counts, a ring of
+ * what it found and a ring of cases to take in. When the target kills it, nothing but the run is lost: the parent has
+ * the case and forks the next worker from its own copy of the corpus.
+ *
+ * Everything it does follows from the seed, the number of the execution it begins with, and what it was given. */
+#ifndef FUZZ_LOOP_WORKER_H
+#define FUZZ_LOOP_WORKER_H
+
+#include "fuzz/cover/cover.h"
+#include "fuzz/loop/pool.h"
+#include "fuzz/loop/ring.h"
+#include "fuzz/loop/target.h"
+#include "world/mapping.h"
+
+#define WORKER_FRAMES    32  /* of a crash's stack */
+#define WORKER_OPERATORS 256 /* distinct names that are tallied; a power of two */
+#define WORKER_FOUND     ((size_t)64 << 20)
+#define WORKER_GIVEN     ((size_t)64 << 20) /* taken from the system only as far as used */
+#define WORKER_SAMPLE    64                 /* one run in so many has its edges counted */
+
+enum worker_phase { WORKER_BETWEEN, WORKER_RUNNING };
+enum worker_exit { WORKER_DONE = 0, WORKER_NO_MEMORY = 3, WORKER_NOTHING = 4 /* an empty corpus: nothing to mutate */ };
+enum worker_work {
+    WORKER_FUZZ,    /* take in what is given, then mutate until told to stop */
+    WORKER_IMPORT,  /* take in what is given, keep what is new */
+    WORKER_MEASURE, /* run what is given, report all that each reaches */
+    WORKER_CONFIRM, /* run the case in the block once */
+};
+
+struct worker_tally {
+    uint64_t runs, found;
+};
+struct worker_operator {
+    const char *what; /* NULL: free */
+    struct worker_tally tally;
+};
+
+/* What the processes share. The parent writes `stop`, `limit`, `epoch`; the worker the rest. */
+struct worker_shared {
+    _Atomic bool stop;
+    uint64_t limit; /* executions of the campaign; 0: none */
+    uint64_t epoch; /* world_worker_now() at the campaign's start */
+
+    _Atomic uint64_t executions, phase; /* enum worker_phase */
+    uint64_t duplicates;                /* of mutants that were the case they were made of */
+    uint64_t imported;
+    struct worker_tally lanes[LANE_COUNT];
+    /* Of late, for the shares of the lanes: halved now and then. */
+    double lane_runs[LANE_COUNT], lane_finds[LANE_COUNT];
+    struct worker_operator operators[WORKER_OPERATORS];
+
+    /* The case being run, and where it came from. */
+    uint64_t running_parent;
+    struct mutated running_how;
+    uint32_t running_events, running_bytes;
+    struct fuzz_event events[FUZZ_CASE_EVENTS_MAX];
+    char bytes[FUZZ_CASE_BYTES_MAX];
+
+    /* Of the fault, by the worker's signal handler; not where a sanitizer has its own. */
+    int fault_signal;
+    uint32_t fault_frames;
+    uintptr_t fault_address, fault_stack[WORKER_FRAMES]; /* addresses of this program's image */
+};
+
+struct worker {
+    const struct fuzz_target *target;
+    void *state;
+    struct fuzz_mutator mutator;
+    uint64_t seed;
+    size_t max; /* bytes of a case */
+    enum worker_work work;
+    struct cover *cover;
+    struct pool pool;
+    struct worker_shared *shared;
+    struct ring *found, *given;
+    struct fuzz_case scratch[2];
+    struct fuzz_trace trace;
+    struct random random;
+};
+
+int worker_main(void *arg); /* struct worker; for world_worker_start(). enum worker_exit */
+/* The case in the block, as one to read from. */
+struct fuzz_case worker_running(const struct worker_shared *s);
+void worker_set_running(struct worker_shared *s, const struct fuzz_case *c);
+/* fault.c: signals that mean a crash leave their stack in the block before they kill. Nothing where a sanitizer does
+ * this better. */
+void worker_watch_faults(struct worker_shared *s, const void *stack_top);
+
+#endif

@@ -1,0 +1,143 @@
+/* Nanoseconds of CPU time per mutation of a nested message of 244 bytes, by lane, and of what a mutation is made of.
+ *
+ *   mutate_bench [mutations, 2000000] [lane or "tree", all of them] */
+#include "fuzz/message/generate.h"
+#include "fuzz/message/mutate.h"
+#include "fuzz/message/wire_tree.h"
+#include "wire/testdata/set.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define LENGTH 244
+#define ROUNDS 5
+
+static double cpu_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+static uint64_t mutations = 2000000;
+static const struct pb_type *type;
+static struct text input, other, out, scratch;
+
+static void lane(enum fuzz_lane l, const struct wire_tree *tree)
+{
+    struct random r;
+    struct mutation m = {.type = type,
+                         .tree = tree,
+                         .input = text_bytes(&input),
+                         .other = text_bytes(&other),
+                         .other_type = type,
+                         .max = 4096,
+                         .scratch = &scratch};
+    random_seed(&r, 1);
+    for (uint64_t i = 0; i < mutations / ROUNDS; i++) {
+        struct mutated did;
+        text_clear(&out);
+        if (fuzz_mutate_message(&r, &m, l, &out, &did) != 0)
+            abort();
+    }
+}
+
+static void valid(void)
+{
+    lane(LANE_VALID, NULL);
+}
+
+/* As a campaign does it that makes many mutants of one message. */
+static void valid_again(void)
+{
+    struct wire_node nodes[WIRE_TREE_NODES];
+    struct wire_tree t;
+    wire_tree_read(&t, nodes, WIRE_TREE_NODES, type, text_bytes(&input), 0);
+    lane(LANE_VALID, &t);
+}
+
+static void near_valid(void)
+{
+    lane(LANE_NEAR_VALID, NULL);
+}
+
+static void garbage(void)
+{
+    lane(LANE_GARBAGE, NULL);
+}
+
+static void tree_only(void)
+{
+    struct wire_node nodes[WIRE_TREE_NODES];
+    struct wire_tree t;
+    for (uint64_t i = 0; i < mutations / ROUNDS; i++) {
+        wire_tree_read(&t, nodes, WIRE_TREE_NODES, type, text_bytes(&input), 0);
+        if (!t.clean)
+            abort();
+    }
+}
+
+static void measure(const char *name, void (*run)(void))
+{
+    double times[ROUNDS];
+    run();
+    for (int i = 0; i < ROUNDS; i++) {
+        double start = cpu_ns();
+        run();
+        times[i] = (cpu_ns() - start) / (double)(mutations / ROUNDS);
+    }
+    qsort(times, ROUNDS, sizeof times[0], by_value);
+    printf("%-16s %8.0f ns\n", name, times[ROUNDS / 2]);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        void (*run)(void);
+    } parts[] = {{"tree", tree_only},
+                 {"valid", valid},
+                 {"valid, tree kept", valid_again},
+                 {"near-valid", near_valid},
+                 {"garbage", garbage}};
+    struct pb_pool *pool = NULL;
+    struct wire_node nodes[WIRE_TREE_NODES];
+    struct wire_tree t = {0};
+    struct random r;
+    if (argc > 1)
+        mutations = strtoull(argv[1], NULL, 10);
+    if (pb_pool_new(test_set(), "set", &pool, NULL) != 0)
+        return 1;
+    type = pb_find_type(pool, "test.all.Tree");
+    random_seed(&r, 1);
+    /* Of that length, three levels or more, and some twenty fields. */
+    for (unsigned height = 0; input.len != LENGTH || height < 3 || t.count < 20 || t.count > 40;
+         height = wire_tree_height(&t, 0)) {
+        text_clear(&input);
+        fuzz_generate_small(&r, type, 4, 400, true, &input);
+        wire_tree_read(&t, nodes, WIRE_TREE_NODES, type, text_bytes(&input), 0);
+    }
+    while (other.len < LENGTH) {
+        text_clear(&other);
+        fuzz_generate_small(&r, type, 4, 400, true, &other);
+    }
+    printf("%zu bytes, %u fields, %u levels; the other has %zu bytes\n", input.len, t.count - 1,
+           wire_tree_height(&t, 0), other.len);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        if (argc < 3 || strcmp(argv[2], parts[i].name) == 0)
+            measure(parts[i].name, parts[i].run);
+    text_deinit(&input);
+    text_deinit(&other);
+    text_deinit(&out);
+    text_deinit(&scratch);
+    pb_pool_free(pool);
+    return 0;
+}

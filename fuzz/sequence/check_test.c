@@ -1,0 +1,313 @@
+/* The checkers, each against a system with the bug it is for and against one without: a store of keys, as answers to
+ * their own probes and to nothing else. */
+#include "base/test.h"
+
+#include "fuzz/sequence/check.h"
+
+#include "fuzz/case/path.h"
+#include "fuzz/cover/cover.h"
+#include "fuzz/sequence/link.h"
+#include "fuzz/sequence/sequence_internal.h"
+#include "proto/set.h"
+#include "wire/grpc.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum bug {
+    BUG_NONE,
+    BUG_UNDEAD,    /* deletes nothing */
+    BUG_FREED,     /* forgets, but still changes what it forgot */
+    BUG_SHARED,    /* shows everything to everybody */
+    BUG_TAKEN,     /* lets everybody delete */
+    BUG_OPEN,      /* asks nobody for a token */
+    BUG_TWICE,     /* the same creation again adds another one */
+    BUG_FORGETFUL, /* an update keeps only the fields it knows */
+    BUG_HIDDEN,    /* lists do not show what is there */
+};
+
+static struct pb_pool *pool;
+
+#define NOTES_MAX 64
+
+/* Notes or records by their key; the whole resource is kept as bytes. */
+struct system {
+    enum bug bug;
+    struct {
+        char key[40];
+        struct text resource;
+        bool gone, twice;
+    } things[NOTES_MAX];
+    size_t count;
+};
+
+static int find(const struct system *s, struct bytes key)
+{
+    for (size_t i = s->count; i-- > 0;)
+        if (!s->things[i].gone && bytes_is(key, s->things[i].key))
+            return (int)i;
+    return -1;
+}
+
+static bool was_there(const struct system *s, struct bytes key)
+{
+    for (size_t i = 0; i < s->count; i++)
+        if (bytes_is(key, s->things[i].key))
+            return true;
+    return false;
+}
+
+static struct bytes field(struct bytes message, uint32_t number)
+{
+    struct fuzz_path path = {1, {{number, FUZZ_PATH_NO_INDEX}}};
+    struct fuzz_value v;
+    return fuzz_path_get(&path, NULL, message, &v, 1) == 1 ? v.bytes : BYTES_NONE;
+}
+
+static void put(struct text *out, unsigned number, struct bytes value)
+{
+    uint8_t head[10];
+    text_add(out, head, pb_varint_write(head, number << 3 | 2));
+    text_add(out, head, pb_varint_write(head, value.len));
+    text_add(out, value.data, value.len);
+}
+
+/* Without what the type does not know. */
+static void put_known(struct text *out, const char *type, struct bytes resource)
+{
+    const struct pb_type *t = pb_find_type(pool, type);
+    for (size_t i = 0; i < t->field_count; i++) {
+        struct bytes value = field(resource, t->fields[i].number);
+        if (value.len > 0 && (t->fields[i].kind == PB_STRING || t->fields[i].kind == PB_BYTES))
+            put(out, t->fields[i].number, value);
+    }
+}
+
+static void keep(struct system *s, struct bytes key, struct bytes resource)
+{
+    int at = find(s, key);
+    bool again = at >= 0;
+    if (at < 0)
+        at = (int)s->count++;
+    assert_true(s->count < NOTES_MAX && key.len < 40);
+    memcpy(s->things[at].key, key.data, key.len);
+    s->things[at].key[key.len] = '\0';
+    s->things[at].twice = again && s->bug == BUG_TWICE;
+    struct text copy = TEXT_INIT;
+    if (again && s->bug == BUG_FORGETFUL)
+        put_known(&copy, "store.Record", resource);
+    else
+        text_add(&copy, resource.data, resource.len);
+    text_deinit(&s->things[at].resource);
+    s->things[at].resource = copy;
+}
+
+/* store.Store, with api.Api's list beside it to change nothing. Notes are for updates. */
+static int answer(struct system *s, const struct pb_method *m, struct bytes request, bool token, bool own,
+                  struct text *reply)
+{
+    bool store = strcmp(m->service->full_name, "store.Store") == 0;
+    struct bytes id = field(request, 1);
+    if (!token && s->bug != BUG_OPEN)
+        return GRPC_UNAUTHENTICATED;
+    if (store && strcmp(m->name, "Write") == 0) {
+        keep(s, field(id, 1), id);
+        return field(id, 1).len > 0 ? GRPC_OK : GRPC_INVALID_ARGUMENT;
+    }
+    if (store && strcmp(m->name, "List") == 0) {
+        for (size_t i = 0; i < s->count; i++)
+            if (!s->things[i].gone && s->bug != BUG_HIDDEN && own)
+                put(reply, 2, bytes_of(s->things[i].key));
+        return GRPC_OK;
+    }
+    if (strcmp(m->name, "Create") == 0) { /* of notes: the id is drawn here */
+        struct text note = TEXT_INIT;
+        char name[24];
+        snprintf(name, sizeof name, "note-%zu-%zu", s->count, s->count * 7);
+        put(&note, 1, bytes_of(name));
+        put(&note, 4, bytes_of("a title"));
+        keep(s, bytes_of(name), text_bytes(&note));
+        put(reply, 1, text_bytes(&note));
+        text_deinit(&note);
+        return GRPC_OK;
+    }
+    bool update = strcmp(m->name, "Update") == 0;
+    if (update)
+        id = field(id, 1);
+    int at = own || s->bug == BUG_SHARED || s->bug == BUG_TAKEN ? find(s, id) : -1;
+    if (at < 0)
+        return update && s->bug == BUG_FREED && was_there(s, id) ? GRPC_OK : GRPC_NOT_FOUND;
+    if (strcmp(m->name, "Delete") == 0) {
+        s->things[at].gone = s->bug != BUG_UNDEAD && (own || s->bug == BUG_TAKEN);
+        return GRPC_OK;
+    }
+    if (strcmp(m->name, "Read") == 0 && (own || s->bug == BUG_SHARED)) {
+        for (int i = 0; i <= s->things[at].twice; i++)
+            put(reply, 1, text_bytes(&s->things[at].resource));
+        return GRPC_OK;
+    }
+    return update && own ? GRPC_OK : GRPC_NOT_FOUND;
+}
+
+static void run(enum bug bug, const struct fuzz_case *c, struct fuzz_trace *t)
+{
+    struct system s = {.bug = bug};
+    uint32_t calls = 0;
+    fuzz_trace_clear(t);
+    for (size_t i = 0; i < c->events.count; i++) {
+        const struct fuzz_event *e = &c->events.items[i];
+        if (e->kind == EVENT_CALL) {
+            struct trace_call call = {.method = fuzz_case_method(c, calls++, pool),
+                                      .event = (uint32_t)i,
+                                      .status = TRACE_NO_STATUS,
+                                      .without_token = (e->flags & EVENT_NO_TOKEN) != 0,
+                                      .other_tenant = (e->flags & EVENT_OTHER_TENANT) != 0};
+            assert_non_null(call.method);
+            assert_true(array_push(&t->calls, call));
+        } else if (e->kind == EVENT_MESSAGE) {
+            struct text request = TEXT_INIT, reply = TEXT_INIT;
+            (void)sequence_link_resolve(c, i, t, &request);
+            struct trace_call *call = &t->calls.items[e->call];
+            call->status =
+                answer(&s, call->method, text_bytes(&request), !call->without_token, !call->other_tenant, &reply);
+            if (call->status == GRPC_OK) {
+                struct trace_reply r = {.call = e->call, .body = fuzz_trace_keep(t, text_bytes(&reply))};
+                call->replies = 1;
+                call->first_reply = (uint32_t)t->replies.count;
+                assert_true(array_push(&t->replies, r));
+            }
+            text_deinit(&request);
+            text_deinit(&reply);
+        }
+    }
+    for (size_t i = 0; i < s.count; i++)
+        text_deinit(&s.things[i].resource);
+}
+
+struct outcome {
+    const char *expected; /* NULL: none may fire */
+    const char *also;     /* follows from the same bug */
+    size_t fired, wrong;
+};
+
+static void on_found(void *arg, const struct sequence_checker *checker, const struct sequence_finding *f)
+{
+    struct outcome *o = arg;
+    assert_true(f->why.len > 0 && text_ok(&f->why));
+    if (o->expected && strcmp(o->expected, checker->name) == 0)
+        o->fired++;
+    else if (!o->also || strcmp(o->also, checker->name) != 0)
+        o->wrong++;
+}
+
+static bool is_toy(void *arg, const struct pb_method *m)
+{
+    (void)arg;
+    const char *service = m->service->full_name;
+    return (strcmp(service, "store.Store") == 0 && strcmp(m->name, "Databases") != 0 &&
+            strcmp(m->name, "Tables") != 0) ||
+           (strcmp(service, "notes.Notes") == 0 && strcmp(m->name, "List") != 0 && strcmp(m->name, "Events") != 0);
+}
+
+/* Every probe over what both services make, many times. */
+static void probe_all(enum bug bug, struct outcome *o)
+{
+    struct sequence_graph *g = NULL;
+    struct sequence *s = NULL;
+    struct fuzz_case c = FUZZ_CASE_INIT;
+    struct fuzz_trace t = FUZZ_TRACE_INIT;
+    static const char *const makers[] = {"/store.Store/Write", "/notes.Notes/Create"};
+    assert_int_equal(sequence_graph_new(pool, &(struct sequence_graph_options){.wanted = is_toy}, &g, NULL), 0);
+    assert_int_equal(sequence_new(g, NULL, &s, NULL), 0);
+    for (size_t i = 0; i < sequence_checker_count * 2 * 8; i++) {
+        const struct sequence_checker *checker = &sequence_checkers[i % sequence_checker_count];
+        size_t maker = (size_t)sequence_graph_find(g, makers[i / sequence_checker_count % 2]);
+        uint8_t sources[SEQUENCE_LEAVES_MAX] = {SOURCE_EMPTY};
+        for (size_t l = 0; l < sequence_input(g, maker)->count; l++)
+            if (sequence_input(g, maker)->leaves[l].class == CLASS_KEY &&
+                sequence_input(g, maker)->leaves[l].depth == 2)
+                sources[l] = SOURCE_FRESH;
+        fuzz_case_clear(&c);
+        assert_true(sequence_append(s, &c, maker, sources, 0) >= 0);
+        assert_true(checker->probe(s, &c) >= 0);
+        run(bug, &c, &t);
+        assert_true(sequence_check(g, &c, &t, on_found, o) >= 0);
+    }
+    fuzz_trace_deinit(&t);
+    fuzz_case_deinit(&c);
+    sequence_free(s);
+    sequence_graph_free(g);
+}
+
+static void each_bug_by_its_checker(void **state)
+{
+    static const struct {
+        enum bug bug;
+        const char *checker;
+    } rows[] = {{BUG_NONE, NULL},
+                {BUG_UNDEAD, "read-after-delete"},
+                {BUG_FREED, "freed-id"},
+                {BUG_SHARED, "other-tenant"},
+                {BUG_TAKEN, "other-tenant"},
+                {BUG_OPEN, "no-token"},
+                {BUG_TWICE, "retry"},
+                {BUG_FORGETFUL, "unknown-lost"},
+                {BUG_HIDDEN, "list-omits"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        /* What is not deleted can still be changed as well. */
+        struct outcome o = {.expected = rows[i].checker, .also = rows[i].bug == BUG_UNDEAD ? "freed-id" : NULL};
+        probe_all(rows[i].bug, &o);
+        if ((rows[i].checker != NULL && o.fired == 0) || o.wrong > 0)
+            fail_msg("%s: fired %zu times, others %zu", rows[i].checker ? rows[i].checker : "no bug", o.fired, o.wrong);
+    }
+    assert_non_null(sequence_checker_find("retry"));
+    assert_null(sequence_checker_find("nothing"));
+}
+
+/* Feedback says the same of the same trace, and more of one that shows more. */
+static void features(void **state)
+{
+    struct fuzz_trace t = FUZZ_TRACE_INIT;
+    struct cover *cover = cover_new();
+    struct text reply = TEXT_INIT;
+    const struct pb_method *m = pb_find_method(pool, "/store.Store/Read", false);
+    (void)state;
+    assert_non_null(cover);
+    assert_true(array_push(&t.calls, ((struct trace_call){.method = m, .status = GRPC_NOT_FOUND})));
+    cover_reset(cover);
+    sequence_features_to_cover(&t, cover);
+    assert_true(cover_collect(cover, true) > 0);
+    cover_reset(cover);
+    sequence_features_to_cover(&t, cover);
+    assert_int_equal(cover_collect(cover, true), 0);
+    put(&reply, 1, BYTES("\x0a\x01k", 3));
+    t.calls.items[0].status = GRPC_OK;
+    struct trace_reply r = {.call = 0, .body = fuzz_trace_keep(&t, text_bytes(&reply))};
+    assert_true(array_push(&t.replies, r));
+    cover_reset(cover);
+    sequence_features_to_cover(&t, cover);
+    assert_true(cover_collect(cover, true) >= 3);
+    text_deinit(&reply);
+    fuzz_trace_deinit(&t);
+    cover_free(cover);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    return pb_pool_new(proto_set(), "set", &pool, NULL);
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    pb_pool_free(pool);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(each_bug_by_its_checker), cmocka_unit_test(features)};
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
