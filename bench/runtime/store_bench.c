@@ -3,10 +3,11 @@
  *   store_bench [--runs N] [--seconds S] [--data DIRECTORY] [--only KIND] [--json]
  *
  * Puts are durable on both sides: WAL, synchronous=FULL. The rival has SQLite's own page and log sizes, as who uses it
- * bare has. With one call in flight each put is a transaction, as with bare SQLite one row per transaction; with 64 in
- * flight the store commits what came together, as bare SQLite does 64 rows per transaction. Both put the same records
- * under the same keys, drawn from KEYS. Reads are of one record each, over one connection, every call with its access
- * token. The rival of the reads is one prepared SELECT. */
+ * bare has. With one call in flight each put is a transaction, as with bare SQLite one row per transaction, and the two
+ * processes wait for each other; with two in flight each put still is one, and the store is never idle; with 64 the
+ * store commits what came together, as bare SQLite does 64 rows per transaction. Both put the same records under the
+ * same keys, drawn from KEYS. Reads are of one record each, over one connection, every call with its access token. The
+ * rival of the reads is one prepared SELECT. */
 #include "bench/runtime/kit.h"
 #include "proto/store/store.pb-c.h"
 
@@ -14,7 +15,6 @@
 
 #define KEYS        20000
 #define VALUE_BYTES 100
-#define IN_FLIGHT   64
 
 struct draw {
     uint64_t state, puts, filled;
@@ -170,16 +170,18 @@ static void bare_close(struct bare *b)
 
 /* ---- the runs --------------------------------------------------------------------------------------------------- */
 
-enum { PUT_1, PUT_64, READ_1, READ_64, KINDS };
+enum { PUT_1, PUT_2, PUT_64, READ_1, READ_64, KINDS };
 static const struct {
     const char *name, *label, *rival;
     double goal; /* of the ratio to the rival, or of calls per second */
     bool absolute;
+    int in_flight, batch; /* batch: rows of the rival's transaction; 0: reads */
 } kinds[KINDS] = {
-    [PUT_1] = {"put_1", "puts, 1 in flight", "1 row/transaction", 0.8, false},
-    [PUT_64] = {"put_64", "puts, 64 in flight", "64 rows/transaction", 0.8, false},
-    [READ_1] = {"read_1", "reads, 1 in flight", "SELECT", 0, false},
-    [READ_64] = {"read_64", "reads, 64 in flight", "SELECT", 100000, true},
+    [PUT_1] = {"put_1", "puts, 1 in flight", "1 row/transaction", 0.8, false, 1, 1},
+    [PUT_2] = {"put_2", "puts, 2 in flight", "1 row/transaction", 0.8, false, 2, 1},
+    [PUT_64] = {"put_64", "puts, 64 in flight", "64 rows/transaction", 0.8, false, 64, 64},
+    [READ_1] = {"read_1", "reads, 1 in flight", "SELECT", 0, false, 1, 0},
+    [READ_64] = {"read_64", "reads, 64 in flight", "SELECT", 100000, true, 64, 0},
 };
 
 struct results {
@@ -211,18 +213,18 @@ static int run_once(struct kit *k, struct rpc_channel *channel, struct bare *b, 
     for (int kind = 0; kind < KINDS; kind++) {
         if (only && strcmp(only, kinds[kind].name) != 0)
             continue;
-        bool put = kind == PUT_1 || kind == PUT_64, one = kind == PUT_1 || kind == READ_1;
+        bool put = kinds[kind].batch > 0;
         struct kit_load load = {.kit = k,
                                 .channel = channel,
                                 .path = put ? "/store.Store/Write" : "/store.Store/Read",
-                                .in_flight = one ? 1 : IN_FLIGHT,
+                                .in_flight = kinds[kind].in_flight,
                                 .next = put ? next_put : next_read,
                                 .check = put ? NULL : has_value,
                                 .arg = d};
         struct kit_figures f;
         int rc = kit_run(&load, duration, &f);
         if (rc == 0)
-            rc = put ? bare_puts(b, k, d, one ? 1 : IN_FLIGHT, duration, &r->bare[kind][run])
+            rc = put ? bare_puts(b, k, d, kinds[kind].batch, duration, &r->bare[kind][run])
                      : bare_reads(b, k, d, duration, &r->bare[kind][run]);
         if (rc)
             return rc;
@@ -284,7 +286,7 @@ int main(int argc, char **argv)
         if (rc) {
             fprintf(stderr,
                     "store_bench: %s\nusage: store_bench [--runs N] [--seconds S] [--data DIRECTORY]"
-                    " [--only put_1|put_64|read_1|read_64] [--json]\n",
+                    " [--only put_1|put_2|put_64|read_1|read_64] [--json]\n",
                     err.message ? err.message : "out of memory");
             error_clear(&err);
             return 2;
