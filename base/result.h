@@ -10,6 +10,7 @@
  *   sample   series, value: one point of a curve (latency_ms, throughput, errors)
  *   recovery target, fault, duration (ns from the fault until the first success)
  *   finding  pillar, title, severity (bug|warning), oracle, target, seed, replay, input, detail, count
+ *   table    pillar, title, columns (names), rows (lists: a text, a number, shares as an object of numbers, or null)
  *   note     text
  *   end      passed, failed, skipped, findings, duration, exit
  * A finding's seed is decimal text: 64 bits do not survive every reader of JSON numbers. A value that is infinite or no

@@ -404,6 +404,7 @@ void report_html(const struct report *r, struct text *out)
     put_problems(r, out);
     put_timeline(r, out);
     put_recoveries(r, out);
+    tables_html(r, out);
     put_suites(r, out);
     put_notes(r, out);
     text_printf(out, "<footer>%zu lines read", r->lines);

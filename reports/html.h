@@ -27,6 +27,9 @@ void timeline_svg(const struct report *r, const struct timeline_curve *curves, s
 void timeline_json(const struct report *r, const struct timeline_curve *curves, struct text *out);
 bool timeline_needed(const struct report *r);
 
+/* What pillars gave as tables. */
+void tables_html(const struct report *r, struct text *out);
+
 /* Style sheet and script, linked in at build time. */
 struct bytes report_asset_css(void);
 struct bytes report_asset_js(void);

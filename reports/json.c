@@ -46,15 +46,46 @@ static json_t *recoveries(const struct report *r)
     return list;
 }
 
+static json_t *cell(const struct report_cell *c)
+{
+    if (c->shares == NULL)
+        return c->number ? json_real(c->value) : c->text[0] != 0 ? json_string(c->text) : json_null();
+    json_t *shares = json_object();
+    for (const struct report_share *s = c->shares; s != NULL; s = s->next)
+        json_object_set_new(shares, s->name, json_real(s->part));
+    return shares;
+}
+
+static json_t *tables(const struct report *r)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < r->tables.count; i++) {
+        const struct report_table *t = &r->tables.items[i];
+        json_t *columns = json_array(), *rows = json_array();
+        for (size_t k = 0; k < t->columns; k++)
+            json_array_append_new(columns, json_string(t->names[k]));
+        for (size_t row = 0; row < t->rows; row++) {
+            json_t *cells = json_array();
+            for (size_t k = 0; k < t->columns; k++)
+                json_array_append_new(cells, cell(&t->cells[row * t->columns + k]));
+            json_array_append_new(rows, cells);
+        }
+        json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:o}", "pillar", t->pillar, "title", t->title, "columns",
+                                              columns, "rows", rows));
+    }
+    return list;
+}
+
 void report_json(const struct report *r, struct text *out)
 {
-    json_t *verdict = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "verdict",
-        report_verdict_name(report_verdict(r)), "id", r->id, "system", r->system, "driver", r->driver, "seed", r->seed,
-        "started", r->started, "command", r->command, "duration", (json_int_t)r->duration, "passed",
-        (json_int_t)r->counts[REPORT_PASSED], "failed", (json_int_t)r->counts[REPORT_FAILED], "skipped",
-        (json_int_t)r->counts[REPORT_SKIPPED], "flaky", (json_int_t)r->counts[REPORT_FLAKY], "findings",
-        (json_int_t)r->findings.count, "failures", failed_cases(r), "found", findings(r), "recoveries", recoveries(r));
+    json_t *verdict =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "verdict",
+                  report_verdict_name(report_verdict(r)), "id", r->id, "system", r->system, "driver", r->driver, "seed",
+                  r->seed, "started", r->started, "command", r->command, "duration", (json_int_t)r->duration, "passed",
+                  (json_int_t)r->counts[REPORT_PASSED], "failed", (json_int_t)r->counts[REPORT_FAILED], "skipped",
+                  (json_int_t)r->counts[REPORT_SKIPPED], "flaky", (json_int_t)r->counts[REPORT_FLAKY], "findings",
+                  (json_int_t)r->findings.count, "failures", failed_cases(r), "found", findings(r), "recoveries",
+                  recoveries(r), "tables", tables(r));
     char *text = verdict != NULL ? json_dumps(verdict, JSON_INDENT(2)) : NULL;
     if (text == NULL) {
         out->failed = true;

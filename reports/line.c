@@ -404,6 +404,11 @@ static void read_finding(struct reader *in)
     p->end = in->t;
 }
 
+static void read_table(struct reader *in)
+{
+    in->failed = report_table_read(in->report, in->object, in->err);
+}
+
 static void read_note(struct reader *in)
 {
     struct report_note note = {in->t, text_of(in, "text")};
@@ -424,9 +429,9 @@ static void read_end(struct reader *in)
 static const struct {
     const char *type;
     void (*read)(struct reader *in);
-} types[] = {{"run", read_run},     {"pillar", read_pillar},    {"case", read_case},       {"step", read_step},
-             {"fault", read_fault}, {"sample", read_sample},    {"finding", read_finding}, {"note", read_note},
-             {"end", read_end},     {"recovery", read_recovery}};
+} types[] = {{"run", read_run},     {"pillar", read_pillar},     {"case", read_case},       {"step", read_step},
+             {"fault", read_fault}, {"sample", read_sample},     {"finding", read_finding}, {"note", read_note},
+             {"end", read_end},     {"recovery", read_recovery}, {"table", read_table}};
 
 static bool is_blank(struct bytes line)
 {

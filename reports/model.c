@@ -52,6 +52,7 @@ void report_free(struct report *r)
     array_deinit(&r->faults);
     array_deinit(&r->recoveries);
     array_deinit(&r->series);
+    array_deinit(&r->tables);
     array_deinit(&r->notes);
     arena_deinit(&r->arena);
     free(r);

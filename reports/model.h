@@ -4,10 +4,15 @@
 
 #include "reports/report.h"
 
+#include <jansson.h>
+
 /* Steps waiting for their case; kept in report.open_steps by the case's name. */
 struct report_steps {
     struct report_step *first, *last;
 };
+
+/* A "table" line. */
+int report_table_read(struct report *r, const json_t *line, struct error *err);
 
 /* Cases of one pillar and suite put together, in order of first appearance; the cases themselves in the stream's. */
 struct report_suite {

@@ -269,12 +269,34 @@ static void test_html(void **state)
                 check_holds(html, c->detail);
             text_deinit(&place);
         }
+        for (size_t k = 0; k < r->tables.count; k++) {
+            const struct report_table *t = &r->tables.items[k];
+            check_holds(html, t->title);
+            for (size_t cell = 0; cell < t->rows * t->columns; cell++)
+                check_holds(html, t->cells[cell].text);
+        }
         check_holds(html, r->command);
         check_holds(html, r->seed);
         assert_int_equal(strstr(html, "class=\"banner\">The result stream stops") != NULL, !r->ended);
         text_deinit(&out);
         report_free(r);
     }
+}
+
+/* Shares become parts of a bar with their names; where there are none, the cell is empty. */
+static void test_shares(void **state)
+{
+    (void)state;
+    struct report *r = read_stream("full");
+    struct text out = TEXT_INIT;
+    report_html(r, &out);
+    assert_int_equal(r->tables.count, 1);
+    check_holds(text_string(&out), "NOT_FOUND");
+    assert_non_null(strstr(text_string(&out), "flex-grow:0.7500"));
+    assert_non_null(strstr(text_string(&out), "<b>75 %</b>"));
+    assert_int_equal(count_of(text_string(&out), "class=\"shares\""), 2);
+    text_deinit(&out);
+    report_free(r);
 }
 
 static void test_timeline(void **state)
@@ -409,7 +431,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_terminal), cmocka_unit_test(test_junit),    cmocka_unit_test(test_json),
         cmocka_unit_test(test_html),     cmocka_unit_test(test_timeline), cmocka_unit_test(test_curve),
-        cmocka_unit_test(test_live),
+        cmocka_unit_test(test_live),     cmocka_unit_test(test_shares),
     };
     return cmocka_run_group_tests(tests, open_world, close_world);
 }

@@ -18,8 +18,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define REPORT_LINE_MAX   ((size_t)16 << 20) /* bytes of one line */
-#define REPORT_SERIES_MAX 64                 /* curves; samples of further ones are counted and dropped */
+#define REPORT_LINE_MAX    ((size_t)16 << 20) /* bytes of one line */
+#define REPORT_SERIES_MAX  64                 /* curves; samples of further ones are counted and dropped */
+#define REPORT_COLUMNS_MAX 64                 /* of a table */
 
 /* Times `t`, `start` and `end` are nanoseconds since the run began. Texts are NUL-terminated, "" when the stream does
  * not say. */
@@ -81,6 +82,23 @@ struct report_note {
     uint64_t t;
     const char *text;
 };
+struct report_share { /* "OK" 0.7 */
+    const char *name;
+    double part;
+    struct report_share *next;
+};
+struct report_cell {
+    const char *text;
+    bool number;
+    double value;                /* of a number; of shares: their sum */
+    struct report_share *shares; /* in the writer's order; else NULL */
+};
+struct report_table { /* figures of a pillar that have no meaning here but their columns' names */
+    const char *pillar, *title;
+    const char **names;
+    struct report_cell *cells; /* rows * columns, row by row */
+    size_t columns, rows;
+};
 
 #define REPORT_ARRAY(type, name)                                                                                       \
     struct {                                                                                                           \
@@ -98,6 +116,7 @@ struct report {
     REPORT_ARRAY(report_fault, faults);
     REPORT_ARRAY(report_recovery, recoveries);
     REPORT_ARRAY(report_series, series);
+    REPORT_ARRAY(report_table, tables);
     REPORT_ARRAY(report_note, notes);
     struct map open_steps; /* steps whose case has not come (yet) */
     size_t counts[REPORT_STATUS_COUNT];

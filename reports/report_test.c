@@ -141,6 +141,12 @@ static void test_broken(void **state)
         {"{\"type\":\"fault\",\"name\":\"a\",\"verified\":1}\n", ERROR_INVALID, "\"verified\" must be a boolean"},
         {"{\"type\":\"run\",\"seed\":{}}\n", ERROR_INVALID, "\"seed\""},
         {"{\"type\":\"note\",\"t\":\"x\"}\n", ERROR_INVALID, "\"t\" must be"},
+        {"{\"type\":\"table\",\"rows\":[]}\n", ERROR_INVALID, "stream:1: a table's \"columns\" must be"},
+        {"{\"type\":\"table\",\"columns\":[7],\"rows\":[]}\n", ERROR_INVALID, "column names must be text"},
+        {"{\"type\":\"table\",\"columns\":[\"a\"]}\n", ERROR_INVALID, "\"rows\" must be a list"},
+        {"{\"type\":\"table\",\"columns\":[\"a\"],\"rows\":[[1,2]]}\n", ERROR_INVALID, "a cell for each column"},
+        {"{\"type\":\"table\",\"columns\":[\"a\"],\"rows\":[[true]]}\n", ERROR_INVALID, "a table's cells are"},
+        {"{\"type\":\"table\",\"columns\":[\"a\"],\"rows\":[[{\"b\":-1}]]}\n", ERROR_INVALID, "shares must be"},
         {"{\"type\":\"note\",\"type\":\"note\"}\n", ERROR_SYNTAX, "stream:1:"},
         {"{\"type\":\"note\",\"text\":\"\xff\"}\n", ERROR_SYNTAX, "stream:1:"},
     };

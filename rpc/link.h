@@ -23,7 +23,7 @@
 #include <stdint.h>
 
 #define RPC_GATHER_MAX  ((size_t)256 << 10) /* bytes taken from the engine for one write */
-#define RPC_SLICE       ((size_t)4 << 10)   /* bytes read between two looks at what there is to say */
+#define RPC_SLICE       ((size_t)2 << 10)   /* bytes read between two looks at what there is to say */
 #define RPC_GATHER_KEEP ((size_t)32 << 10)  /* a gather buffer above this is not kept while idle */
 /* ns a server waits for a client's greeting (TLS, preface, the first whole frame), and for the rest of a frame or
  * header block that has begun. */

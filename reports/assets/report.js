@@ -31,6 +31,27 @@
     code.after(button);
   });
 
+  // A click on a column's name sorts by it: numbers from the largest, texts by the alphabet; again turns it round.
+  document.querySelectorAll("table[data-sort]").forEach(function (table) {
+    var heads = [].slice.call(table.tHead.rows[0].cells);
+    heads.forEach(function (head, column) {
+      var button = element("button", { type: "button", textContent: head.textContent });
+      head.replaceChildren(button);
+      button.addEventListener("click", function () {
+        var numeric = head.className === "number", was = head.getAttribute("aria-sort");
+        var down = was ? was === "ascending" : numeric, rows = [].slice.call(table.tBodies[0].rows);
+        rows.sort(function (a, b) {
+          var x = a.cells[column].textContent, y = b.cells[column].textContent;
+          var order = numeric ? (parseFloat(x) || 0) - (parseFloat(y) || 0) : x.localeCompare(y);
+          return down ? -order : order;
+        });
+        heads.forEach(function (other) { other.removeAttribute("aria-sort"); });
+        head.setAttribute("aria-sort", down ? "descending" : "ascending");
+        table.tBodies[0].append.apply(table.tBodies[0], rows);
+      });
+    });
+  });
+
   var cases = document.getElementById("cases");
   if (cases) {
     var word = element("input", { type: "search", placeholder: "filter cases" });
