@@ -276,6 +276,8 @@ int workload_final_reads(struct workload *w, uint64_t timeout, struct error *err
     uint64_t end = world_now(w->target->world) + timeout;
     struct client *c = &w->clients[0];
     w->final_from = w->history.count;
+    if (w->open > 0) /* a client has one call under way at a time */
+        return error_set(err, ERROR_TIMEOUT, "calls that were under way have not ended");
     for (uint32_t key = 0; key < (uint32_t)w->options.keys; key++) {
         for (bool answered = false; !answered;) {
             if (w->target->interrupted)

@@ -226,6 +226,11 @@ bool rpc_channel_failing(const struct rpc_channel *c, const char *address)
     return false;
 }
 
+int rpc_channel_failure(const struct rpc_channel *c)
+{
+    return c->last.code;
+}
+
 bool rpc_channel_connected(const struct rpc_channel *c)
 {
     return channel_has_ready(c);

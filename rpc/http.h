@@ -86,13 +86,16 @@ struct http_raw_events {
  * be answered: ERROR_CLOSED when the client went away, ERROR_PROTOCOL when it asked for no upgrade, ERROR_MEMORY. */
 int http_upgrade(struct http_exchange *x, const char *protocol, const struct http_raw_events *events, void *arg,
                  struct http_raw **out);
-int http_raw_write(struct http_raw *r, struct bytes data); /* ERROR_CLOSED once it is gone */
+/* Whom to tell from now on; for a raw connection that came without (http_fetch.upgraded). */
+void http_raw_listen(struct http_raw *r, const struct http_raw_events *events, void *arg);
+int http_raw_write(struct http_raw *r, struct bytes data); /* ERROR_CLOSED once it is gone; ERROR_LIMIT, ERROR_MEMORY */
 size_t http_raw_queued(const struct http_raw *r);
 void http_raw_pause(struct http_raw *r);
 void http_raw_resume(struct http_raw *r);
 void http_raw_close(struct http_raw *r); /* what was written is still sent; NULL is fine */
 
 /* ---- client ---- */
+struct http_answer;
 struct http_fetch {
     const char *method, *url; /* "http://127.0.0.1:8080/store/read?key=a" */
     struct tls_context *tls;  /* for https:// */
@@ -104,6 +107,11 @@ struct http_fetch {
      * no body, and the time limit is for the head. */
     void (*head)(void *arg, const struct http1_head *head); /* the final answer's; borrowed for the call */
     void (*piece)(void *arg, struct bytes piece);
+    /* Both or none: the protocol the connection is to become (Upgrade), and who gets it when the server answers 101.
+     * Then `done` is not called, the call is over, and http_raw_listen() or http_raw_close() must come before
+     * `upgraded` returns. The answer is borrowed for the call. Any other answer goes the usual ways. */
+    const char *upgrade;
+    void (*upgraded)(void *arg, const struct http_answer *answer, struct http_raw *raw);
 };
 struct http_answer {
     int status; /* 0: no answer, see the error */

@@ -1,9 +1,9 @@
-#include "rpc/http.h"
+#include "rpc/http_internal.h"
 
 #include "base/units.h"
 
 #include <stdlib.h>
-#include <strings.h>
+#include <string.h>
 
 #define FETCH_TIMEOUT_DEFAULT (30 * (uint64_t)SECOND)
 
@@ -19,89 +19,16 @@ struct http_client_call {
     uint64_t started, timeout;
     bool complete, over; /* the answer is whole; `done` was or is being called */
     bool sent;           /* the request is on its way */
+    bool calling;        /* the user of `raw` is on the stack: it is freed when he is back */
+    const char *upgrade; /* asked for; NULL: none. In the arena of the answer */
+    struct bytes rest;   /* what came behind the head of the answer 101 */
+    struct http_raw *raw;
+    void (*upgraded)(void *arg, const struct http_answer *answer, struct http_raw *raw);
     void (*head)(void *arg, const struct http1_head *head);
     void (*piece)(void *arg, struct bytes piece);
     void (*done)(void *arg, struct http_answer *answer, struct error *err);
     void *arg;
 };
-
-/* ---- the URL --------------------------------------------------------------------------------------------------- */
-
-struct url {
-    bool secure;
-    struct bytes authority; /* for Host */
-    struct text host;       /* without its port */
-    struct text address;    /* for connecting */
-    struct text target;
-};
-
-static int url_parse(const char *text, struct url *u, struct error *err)
-{
-    u->secure = strncasecmp(text, "https://", 8) == 0;
-    if (!u->secure && strncasecmp(text, "http://", 7) != 0)
-        return error_set(err, ERROR_INVALID, "'%s' is not a URL this client can fetch: it must begin with http://",
-                         text);
-    const char *authority = text + (u->secure ? 8 : 7);
-    size_t len = strcspn(authority, "/?#");
-    u->authority = BYTES(authority, len);
-    if (len == 0)
-        return error_set(err, ERROR_INVALID, "'%s' names no host", text);
-    if (memchr(authority, '@', len) != NULL)
-        return error_set(err, ERROR_INVALID, "'%s': a name and password in a URL are not supported", text);
-    const char *host_end = authority[0] == '[' ? memchr(authority, ']', len) : authority;
-    const char *colon = host_end == NULL ? NULL : memchr(host_end, ':', len - (size_t)(host_end - authority));
-    if (host_end == NULL || (colon != NULL && colon == authority + len - 1))
-        return error_set(err, ERROR_INVALID, "'%s' has a broken host or port", text);
-    text_add(&u->address, authority, len);
-    if (colon == NULL)
-        text_puts(&u->address, u->secure ? ":443" : ":80");
-    text_add(&u->host, authority, colon == NULL ? len : (size_t)(colon - authority));
-
-    const char *rest = authority + len;
-    size_t rest_len = strcspn(rest, "#");
-    if (rest_len == 0 || rest[0] != '/')
-        text_char(&u->target, '/');
-    text_add(&u->target, rest, rest_len);
-    if (!text_ok(&u->address) || !text_ok(&u->target) || !text_ok(&u->host))
-        return error_set(err, ERROR_MEMORY, "out of memory");
-    if (!http1_is_target(bytes_of("GET"), text_bytes(&u->target)))
-        return error_set(err, ERROR_INVALID, "'%s' holds a byte that must be percent-encoded", text);
-    return 0;
-}
-
-static int write_request(struct text *out, const struct http_fetch *fetch, const struct url *u, struct error *err)
-{
-    const char *method = fetch->method == NULL ? "GET" : fetch->method;
-    bool agent = false, length = fetch->body.len != 0 || strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 ||
-                                 strcmp(method, "PATCH") == 0;
-    if (!http1_is_token(bytes_of(method)))
-        return error_set(err, ERROR_INVALID, "'%s' is not an HTTP method", method);
-    http1_write_request(out, method, text_string(&u->target));
-    if (!http1_write_header(out, "Host", u->authority))
-        return error_set(err, ERROR_INVALID, "the URL's host holds a control character");
-    for (size_t i = 0; i < fetch->header_count; i++) {
-        const struct http1_header *h = &fetch->headers[i];
-        static const char *const ours[] = {"host", "content-length", "transfer-encoding", "connection"};
-        for (size_t k = 0; k < sizeof ours / sizeof *ours; k++)
-            if (http1_header_is(h, ours[k]))
-                return error_set(err, ERROR_INVALID, "header %s is set by the client itself", ours[k]);
-        struct text name = TEXT_INIT;
-        text_add(&name, h->name.data, h->name.len);
-        bool fine = http1_write_header(out, text_string(&name), h->value);
-        text_deinit(&name);
-        if (!fine)
-            return error_set(err, ERROR_INVALID, "header %zu has a name or value that would break the message", i + 1);
-        agent = agent || http1_header_is(h, "user-agent");
-    }
-    if (!agent)
-        (void)http1_write_header(out, "User-Agent", bytes_of("harrow"));
-    if (length)
-        text_printf(out, "Content-Length: %zu\r\n", fetch->body.len);
-    (void)http1_write_header(out, "Connection", bytes_of("close"));
-    http1_write_end(out);
-    text_add(out, fetch->body.data, fetch->body.len);
-    return text_ok(out) ? 0 : error_set(err, ERROR_MEMORY, "out of memory");
-}
 
 /* ---- the answer ------------------------------------------------------------------------------------------------ */
 
@@ -151,8 +78,13 @@ static void finish(struct http_client_call *c)
 static void on_head(void *arg, const struct http1_head *head)
 {
     struct http_client_call *c = arg;
-    if (head->status / 100 == 1 || c->complete || c->err.code != 0)
+    bool upgraded = head->status == 101;
+    if ((head->status / 100 == 1 && !upgraded) || c->complete || c->err.code != 0)
         return; /* interim, or more than was asked for */
+    if (upgraded && (c->upgrade == NULL || !head->upgrade || !http1_list_has(head, "upgrade", c->upgrade))) {
+        (void)error_set(&c->err, ERROR_PROTOCOL, "the server changed to a protocol it was not asked for");
+        return;
+    }
     struct arena *a = &c->answer.arena;
     struct http1_header *headers = ARENA_NEW_N(a, struct http1_header, head->header_count + 1);
     for (size_t i = 0; headers != NULL && i < head->header_count; i++) {
@@ -170,7 +102,9 @@ static void on_head(void *arg, const struct http1_head *head)
     c->answer.status = head->status;
     c->answer.headers = headers;
     c->answer.header_count = head->header_count;
-    if (c->head != NULL) {
+    if (upgraded) {
+        http1_parser_upgrade(c->parser, &c->rest);
+    } else if (c->head != NULL) {
         world_timer_stop(&c->timer);
         c->head(c->arg, head);
     }
@@ -220,6 +154,85 @@ static int send_request(struct http_client_call *c)
     return rc == 0 ? send_cipher(c) : rc;
 }
 
+/* ---- another protocol ------------------------------------------------------------------------------------------ */
+
+/* The connection is gone. */
+static void raw_over(struct http_client_call *c)
+{
+    struct http_raw *raw = c->raw;
+    raw->call = NULL;
+    call_free(c);
+    raw->events.ended(raw->arg);
+}
+
+static void raw_deliver(struct http_client_call *c, struct bytes data, bool over)
+{
+    c->calling = true;
+    if (data.len != 0)
+        c->raw->events.readable(c->raw->arg, data);
+    c->calling = false;
+    if (c->raw == NULL)
+        call_free(c);
+    else if (over)
+        raw_over(c);
+}
+
+static void hand_over(struct http_client_call *c)
+{
+    struct http_raw *raw = calloc(1, sizeof *raw);
+    if (raw == NULL) {
+        broken(c, ERROR_MEMORY, "the answer");
+        return;
+    }
+    world_timer_stop(&c->timer);
+    c->over = true;
+    raw->call = c;
+    c->raw = raw;
+    c->calling = true;
+    c->upgraded(c->arg, &c->answer, raw);
+    c->calling = false;
+    if (c->raw == NULL)
+        call_free(c);
+    else
+        raw_deliver(c, c->rest, false);
+}
+
+int http_client_raw_write(struct http_client_call *c, struct bytes data)
+{
+    if (world_stream_queued(c->stream) > HTTP_QUEUE_MAX)
+        return ERROR_LIMIT;
+    if (c->tls == NULL)
+        return world_stream_write(c->stream, data);
+    int rc = tls_session_send(c->tls, data, &c->cipher, NULL);
+    return rc == 0 ? send_cipher(c) : rc;
+}
+
+size_t http_client_raw_queued(const struct http_client_call *c)
+{
+    return world_stream_queued(c->stream);
+}
+
+void http_client_raw_close(struct http_client_call *c)
+{
+    c->raw = NULL;
+    if (c->calling)
+        return;
+    if (c->tls != NULL) {
+        tls_session_end(c->tls, &c->cipher);
+        (void)send_cipher(c);
+    }
+    call_free(c);
+}
+
+static void on_drained(void *arg)
+{
+    struct http_client_call *c = arg;
+    if (c->raw != NULL && c->raw->events.drained != NULL)
+        c->raw->events.drained(c->raw->arg);
+}
+
+/* ---- the stream ------------------------------------------------------------------------------------------------ */
+
 static void on_connected(void *arg)
 {
     struct http_client_call *c = arg;
@@ -239,6 +252,11 @@ static void on_readable(void *arg, struct bytes data)
         text_clear(&c->plain);
         rc = tls_session_receive(c->tls, data, &c->plain, &c->cipher, &err);
         int sent = send_cipher(c);
+        if (c->raw != NULL) {
+            error_clear(&err);
+            raw_deliver(c, text_bytes(&c->plain), rc != 0 || sent != 0 || !text_ok(&c->plain));
+            return;
+        }
         bool ended = rc == ERROR_CLOSED && c->answer.status != 0; /* the end of a body without a length */
         rc = rc != 0 && !ended ? rc : sent != 0 ? sent : text_ok(&c->plain) ? 0 : ERROR_MEMORY;
         if (rc == 0 && !c->sent && tls_session_ready(c->tls))
@@ -250,6 +268,9 @@ static void on_readable(void *arg, struct bytes data)
         }
         error_clear(&err);
         data = text_bytes(&c->plain);
+    } else if (c->raw != NULL) {
+        raw_deliver(c, data, false);
+        return;
     }
     rc = http1_parser_feed(c->parser, data, NULL, &err);
     if (rc == 0 && !text_ok(&c->body))
@@ -259,11 +280,17 @@ static void on_readable(void *arg, struct bytes data)
     error_clear(&err);
     if (c->err.code != 0 || c->complete)
         finish(c);
+    else if (c->answer.status == 101)
+        hand_over(c);
 }
 
 static void on_ended(void *arg, int reason)
 {
     struct http_client_call *c = arg;
+    if (c->raw != NULL) {
+        raw_over(c);
+        return;
+    }
     if (reason == 0 && c->answer.status != 0)
         (void)http1_parser_end(c->parser, &c->err);
     else if (reason == 0)
@@ -287,9 +314,9 @@ int http_fetch_start(struct world *w, const struct http_fetch *fetch,
                      struct http_client_call **out, struct error *err)
 {
     static const struct world_stream_events stream_events = {
-        .connected = on_connected, .readable = on_readable, .ended = on_ended};
+        .connected = on_connected, .readable = on_readable, .drained = on_drained, .ended = on_ended};
     static const struct http1_events parser_events = {on_head, on_body, on_complete};
-    struct url u = {0};
+    struct http_url u = {0};
     struct http_client_call *c = calloc(1, sizeof *c);
     if (c == NULL)
         return error_set(err, ERROR_MEMORY, "out of memory");
@@ -300,15 +327,20 @@ int http_fetch_start(struct world *w, const struct http_fetch *fetch,
     c->timeout = fetch->timeout == 0 ? FETCH_TIMEOUT_DEFAULT : fetch->timeout;
     c->head = fetch->head;
     c->piece = fetch->piece;
+    c->upgraded = fetch->upgraded;
+    if (fetch->upgrade != NULL && (c->upgrade = arena_string(&c->answer.arena, fetch->upgrade)) == NULL) {
+        call_free(c);
+        return error_set(err, ERROR_MEMORY, "out of memory");
+    }
     world_timer_init(&c->timer, w, on_timeout, c);
-    int rc = url_parse(fetch->url, &u, err);
+    int rc = http_url_parse(fetch->url, &u, err);
     if (rc == 0 && u.secure && fetch->tls == NULL)
         rc = error_set(err, ERROR_INVALID, "'%s' is not a URL this client can fetch: it has nothing to trust by",
                        fetch->url);
     if (rc == 0 && u.secure)
         rc = tls_session_new(fetch->tls, text_string(&u.host), &c->tls, err);
     if (rc == 0)
-        rc = write_request(&c->request, fetch, &u, err);
+        rc = http_request_write(&c->request, fetch, &u, err);
     if (rc == 0)
         rc = http1_parser_new(true, fetch->piece == NULL ? HTTP_ANSWER_MAX : SIZE_MAX, &parser_events, c, &c->parser);
     if (rc == 0)
@@ -319,9 +351,7 @@ int http_fetch_start(struct world *w, const struct http_fetch *fetch,
         http1_parser_no_body(c->parser);
     if (rc == 0)
         rc = world_connect(w, text_string(&u.address), &stream_events, c, &c->stream, err);
-    text_deinit(&u.address);
-    text_deinit(&u.target);
-    text_deinit(&u.host);
+    http_url_deinit(&u);
     if (rc != 0)
         call_free(c);
     else if (out != NULL)

@@ -72,7 +72,8 @@ static void arm(struct http_connection *c)
     } else if ((c->tls != NULL && !tls_session_ready(c->tls)) || !http1_parser_idle(c->parser)) {
         if (c->waiting != HTTP_WAIT_HEAD || c->waiting_requests != c->requests)
             ok = wait_for(c, HTTP_WAIT_HEAD, o->head_timeout);
-    } else {
+    } else if (c->waiting != HTTP_WAIT_REQUEST || c->waiting_requests != c->requests) {
+        /* Bytes that make no request, such as half a TLS record or blank lines, win no time. */
         ok = wait_for(c, HTTP_WAIT_REQUEST, o->idle_timeout);
     }
     if (!ok) {
@@ -113,6 +114,7 @@ void http_connection_written(struct http_connection *c)
 {
     if (c->out.len >= HTTP_FLUSH_AT)
         flush(c);
+    c->high = c->high || c->out.len + world_stream_queued(c->stream) > WORLD_WRITE_HIGH;
     if (world_stream_queued(c->stream) > HTTP_QUEUE_MAX && !c->dead) {
         log_warn("http", "a client does not read its answer: its connection is cut");
         c->dead = true;
@@ -231,10 +233,22 @@ static bool is_idle(const struct http_connection *c)
     return c->exchange == NULL && c->raw == NULL && c->pending.len == 0 && http1_parser_idle(c->parser);
 }
 
+static void tell_drained(struct http_connection *c)
+{
+    c->high = false;
+    if (c->exchange != NULL && c->exchange->drained != NULL)
+        c->exchange->drained(c->exchange->drained_arg);
+    if (c->raw != NULL && c->raw->events.drained != NULL)
+        c->raw->events.drained(c->raw->arg);
+}
+
 static void on_task(void *arg)
 {
     struct http_connection *c = arg;
     flush(c);
+    /* What was too much together with `out` may never have been too much for the stream, which then tells nothing. */
+    if (c->high && !c->dead && world_stream_queued(c->stream) <= WORLD_WRITE_HIGH)
+        tell_drained(c);
     if (c->dead) {
         http_connection_free(c);
         return;
@@ -301,7 +315,7 @@ static void on_timer(void *arg)
         return;
     case HTTP_WAIT_REQUEST:
     case HTTP_WAIT_LINGER:
-        if (queued != 0 && queued < c->queued_before) {
+        if (queued < c->queued_before) { /* it still read the answer */
             if (!wait_for(c, c->waiting,
                           c->waiting == HTTP_WAIT_LINGER ? HTTP_LINGER : c->server->options.idle_timeout))
                 http_connection_free(c);
@@ -359,10 +373,7 @@ static void on_drained(void *arg)
 {
     struct http_connection *c = arg;
     world_task_post(&c->task);
-    if (c->exchange != NULL && c->exchange->drained != NULL)
-        c->exchange->drained(c->exchange->drained_arg);
-    if (c->raw != NULL && c->raw->events.drained != NULL)
-        c->raw->events.drained(c->raw->arg);
+    tell_drained(c);
 }
 
 static void on_ended(void *arg, int reason)

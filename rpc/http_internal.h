@@ -6,7 +6,8 @@
  *   http_connection.c  a connection's life, its time limits, reading requests
  *   http_exchange.c    what a handler sees of a request, and its answer
  *   http_upgrade.c     a connection handed to another protocol
- *   http_client.c      the client */
+ *   http_client_request.c  what the client sends
+ *   http_client.c          the client's connection and answer */
 #ifndef RPC_HTTP_INTERNAL_H
 #define RPC_HTTP_INTERNAL_H
 
@@ -44,6 +45,7 @@ struct http_connection {
     size_t body_before;                  /* bytes of the body when the timer was last armed */
     int refuse;                          /* status to refuse with once the parser has returned; 0: none */
     bool reading;                        /* the stream is not paused */
+    bool high;                           /* more was queued than a writer should; who waits for less is to be told */
     bool last;                           /* nothing more is read as a request */
     bool lingering, dead;
 };
@@ -89,8 +91,10 @@ struct http_exchange {
     bool close;    /* the connection ends with this answer */
 };
 
+/* Of a server's connection or of a client's; both NULL once it is gone. */
 struct http_raw {
-    struct http_connection *connection; /* NULL once it is gone */
+    struct http_connection *connection;
+    struct http_client_call *call;
     struct http_raw_events events;
     void *arg;
     bool paused;
@@ -110,5 +114,22 @@ void http_connection_refuse(struct http_connection *c, int status, const char *w
 void http_connection_written(struct http_connection *c);          /* something was added to `out` */
 void http_connection_done(struct http_connection *c, bool close); /* the exchange is answered and freed */
 const char *http_server_date(struct http_server *s);
+
+/* The client's side of http_raw_...(). */
+int http_client_raw_write(struct http_client_call *c, struct bytes data);
+size_t http_client_raw_queued(const struct http_client_call *c);
+void http_client_raw_close(struct http_client_call *c);
+
+struct http_url {
+    bool secure;
+    struct bytes authority; /* for Host; borrowed */
+    struct text host;       /* without its port */
+    struct text address;    /* for connecting */
+    struct text target;
+};
+/* To be let go of in any case. */
+int http_url_parse(const char *text, struct http_url *u, struct error *err);
+void http_url_deinit(struct http_url *u);
+int http_request_write(struct text *out, const struct http_fetch *fetch, const struct http_url *u, struct error *err);
 
 #endif

@@ -190,9 +190,85 @@ static void test_strangers(void **state)
     sim_free(s);
 }
 
+/* A client that is through the handshake, and then sends one record a byte at a time. */
+struct dawdler {
+    struct tls_session *tls;
+    struct text cipher, plain;
+    struct world_stream *stream;
+    bool ended;
+};
+
+static void dawdler_flush(struct dawdler *d)
+{
+    if (d->cipher.len != 0)
+        assert_int_equal(world_stream_write(d->stream, text_bytes(&d->cipher)), 0);
+    text_clear(&d->cipher);
+}
+
+static void dawdler_connected(void *arg)
+{
+    struct dawdler *d = arg;
+    assert_int_equal(tls_session_start(d->tls, &d->cipher, NULL), 0);
+    dawdler_flush(d);
+}
+
+static void dawdler_readable(void *arg, struct bytes data)
+{
+    struct dawdler *d = arg;
+    (void)tls_session_receive(d->tls, data, &d->plain, &d->cipher, NULL); /* the end of it all is seen in `ended` */
+    if (!d->ended)
+        dawdler_flush(d);
+}
+
+static void dawdler_ended(void *arg, int reason)
+{
+    (void)reason;
+    ((struct dawdler *)arg)->ended = true;
+}
+
+static void test_half_a_record(void **state)
+{
+    (void)state;
+    static const struct world_stream_events events = {
+        .connected = dawdler_connected, .readable = dawdler_readable, .ended = dawdler_ended};
+    struct sim *s = sim_new(&(struct sim_options){.seed = 4});
+    assert_non_null(s);
+    struct world *w = sim_node(s, "web"), *user = sim_node(s, "user");
+    struct http_server *server = NULL;
+    struct tls_context *tls = make_context(), *client = NULL;
+    struct dawdler d = {0};
+    const struct http_server_options options = {.tls = tls, .idle_timeout = 20 * (uint64_t)SECOND};
+    assert_int_equal(http_server_new(w, &options, handle, NULL, &server, NULL), 0);
+    assert_int_equal(http_server_listen(server, "0.0.0.0:443", NULL), 0);
+    assert_int_equal(tls_context_new(&(struct tls_options){.insecure = true}, &client, NULL), 0);
+    assert_int_equal(tls_session_new(client, "localhost", &d.tls, NULL), 0);
+    assert_int_equal(world_connect(user, "web:443", &events, &d, &d.stream, NULL), 0);
+    assert_int_equal(sim_run_for(s, (uint64_t)SECOND), 0);
+    assert_true(tls_session_ready(d.tls));
+    struct text record = TEXT_INIT;
+    assert_int_equal(tls_session_send(d.tls, bytes_of("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), &record, NULL), 0);
+    uint64_t started = world_now(user);
+    for (size_t i = 0; i < 10 && !d.ended; i++) {
+        assert_int_equal(world_stream_write(d.stream, BYTES(record.data + i, 1)), 0);
+        assert_int_equal(sim_run_for(s, 5 * (uint64_t)SECOND), 0);
+    }
+    assert_true(d.ended);
+    assert_true(world_now(user) - started <= 25 * (uint64_t)SECOND);
+    world_stream_close(d.stream);
+    text_deinit(&record);
+    text_deinit(&d.cipher);
+    text_deinit(&d.plain);
+    tls_session_free(d.tls);
+    http_server_free(server);
+    tls_context_free(client);
+    tls_context_free(tls);
+    sim_free(s);
+}
+
 int main(void)
 {
     log_set_level(LOG_OFF);
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_curl), cmocka_unit_test(test_strangers)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_curl), cmocka_unit_test(test_strangers),
+                                       cmocka_unit_test(test_half_a_record)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,9 +29,17 @@ int http_upgrade(struct http_exchange *x, const char *protocol, const struct htt
     return 0;
 }
 
+void http_raw_listen(struct http_raw *r, const struct http_raw_events *events, void *arg)
+{
+    r->events = *events;
+    r->arg = arg;
+}
+
 int http_raw_write(struct http_raw *r, struct bytes data)
 {
     struct http_connection *c = r->connection;
+    if (r->call != NULL)
+        return http_client_raw_write(r->call, data);
     if (c == NULL || c->dead)
         return ERROR_CLOSED;
     text_add(&c->out, data.data, data.len);
@@ -42,6 +50,8 @@ int http_raw_write(struct http_raw *r, struct bytes data)
 size_t http_raw_queued(const struct http_raw *r)
 {
     const struct http_connection *c = r->connection;
+    if (r->call != NULL)
+        return http_client_raw_queued(r->call);
     return c == NULL ? 0 : c->out.len + world_stream_queued(c->stream);
 }
 
@@ -49,6 +59,8 @@ void http_raw_pause(struct http_raw *r)
 {
     struct http_connection *c = r->connection;
     r->paused = true;
+    if (r->call != NULL)
+        http_fetch_pause(r->call);
     if (c != NULL && c->reading) {
         world_stream_pause(c->stream);
         c->reading = false;
@@ -58,6 +70,8 @@ void http_raw_pause(struct http_raw *r)
 void http_raw_resume(struct http_raw *r)
 {
     r->paused = false;
+    if (r->call != NULL)
+        http_fetch_resume(r->call);
     if (r->connection != NULL)
         world_task_post(&r->connection->task); /* delivers what is pending, then reads on */
 }
@@ -71,5 +85,7 @@ void http_raw_close(struct http_raw *r)
         r->connection->last = true;
         world_task_post(&r->connection->task);
     }
+    if (r->call != NULL)
+        http_client_raw_close(r->call);
     free(r);
 }

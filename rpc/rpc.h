@@ -175,6 +175,8 @@ void rpc_channel_set_addresses(struct rpc_channel *c, const char *addresses); /*
 bool rpc_channel_connected(const struct rpc_channel *c);
 /* The last attempt to connect to the address failed, and there is no connection. NULL: to any of its addresses. */
 bool rpc_channel_failing(const struct rpc_channel *c, const char *address);
+/* Why the last attempt to connect failed (ERROR_REFUSED, ERROR_PROTOCOL, ...); 0: none did. */
+int rpc_channel_failure(const struct rpc_channel *c);
 
 struct rpc_request {
     const char *path;              /* "/store.Store/Read" */

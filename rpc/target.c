@@ -11,8 +11,9 @@
 struct target_channels {
     ARRAY(struct rpc_channel *) open; /* by component, NULL until used */
     struct arena arena;
-    struct grpc_header headers[2];
+    struct grpc_header headers[TARGET_HEADERS_MAX];
     size_t header_count;
+    bool made;
     const char *token, *namespace; /* what the headers were made from */
 };
 
@@ -61,8 +62,10 @@ int target_channel(struct target *t, const struct target_component *c, struct rp
     while (channels->open.count < t->component_count)
         channels->open.items[channels->open.count++] = NULL;
     if (!channels->open.items[i]) {
-        struct rpc_channel_options options = {
-            .addresses = c->address, .connect_timeout = TARGET_CONNECT_TIMEOUT, .reconnect_max = TARGET_RECONNECT_MAX};
+        struct rpc_channel_options options = {.addresses = c->address,
+                                              .tls = c->tls,
+                                              .connect_timeout = TARGET_CONNECT_TIMEOUT,
+                                              .reconnect_max = TARGET_RECONNECT_MAX};
         int rc = rpc_channel_new(t->world, &options, &channels->open.items[i], err);
         if (rc)
             return rc;
@@ -90,8 +93,11 @@ struct grpc_metadata target_metadata(struct target *t)
     if (!channels)
         return (struct grpc_metadata){0};
     /* A token may be replaced during a run (after a login); the strings made for the old one stay until the end. */
-    if (channels->header_count == 0 || channels->token != t->token || channels->namespace != t->namespace) {
-        channels->header_count = 0;
+    if (!channels->made || channels->token != t->token || channels->namespace != t->namespace) {
+        channels->made = true;
+        channels->header_count = t->metadata_count < TARGET_METADATA_MAX ? t->metadata_count : TARGET_METADATA_MAX;
+        for (size_t i = 0; i < channels->header_count; i++)
+            channels->headers[i] = t->metadata[i];
         channels->token = t->token;
         channels->namespace = t->namespace;
         if (t->token) {

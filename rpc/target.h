@@ -10,6 +10,9 @@
 
 struct target;
 
+#define TARGET_METADATA_MAX 16
+#define TARGET_HEADERS_MAX  (TARGET_METADATA_MAX + 2) /* with token and namespace */
+
 enum target_action {
     TARGET_KILL,      /* SIGKILL, or a node's process death in simulation */
     TARGET_TERMINATE, /* SIGTERM */
@@ -26,6 +29,7 @@ const char *target_action_name(enum target_action a); /* "kill", "terminate", ..
 struct target_component {
     const char *name;
     const char *address;            /* gRPC, "127.0.0.1:8002"; NULL: none */
+    struct tls_context *tls;        /* its gRPC door speaks TLS; NULL: plain text */
     const char *http;               /* "http://127.0.0.1:8080"; NULL: none */
     const char *const *services;    /* full proto names it serves, NULL-terminated */
     bool stateful;                  /* has data of its own on disk */
@@ -54,6 +58,8 @@ struct target {
     size_t component_count;
     const char *token;              /* access token for calls, or NULL */
     const char *namespace;          /* Micro namespace, or NULL */
+    const struct grpc_header *metadata; /* what else every call carries; at most TARGET_METADATA_MAX */
+    size_t metadata_count;
     const char *gateway;            /* base URL of the HTTP gateway, or NULL */
     uint64_t seed;
     struct result_stream *results;
@@ -66,7 +72,7 @@ const struct target_component *target_serving(const struct target *t, const char
 /* A channel to the component (made on first use, kept until target_close_channels). */
 int target_channel(struct target *t, const struct target_component *c, struct rpc_channel **out, struct error *err);
 void target_close_channels(struct target *t);
-/* Metadata every call carries: authorization and micro-namespace. Items live as long as the target. */
+/* Metadata every call carries: the target's own, token and namespace. Items live as long as the target. */
 struct grpc_metadata target_metadata(struct target *t);
 
 #endif

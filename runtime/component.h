@@ -66,6 +66,8 @@ struct component {
  * the names and port offsets of the core (places.c), until component_use_all() puts the whole table in place. micro and
  * whatever runs components itself calls that first. */
 extern const struct component *components;
+/* Parts of micro that only run when they are asked for by name (`micro service web`), not with the rest. */
+extern const struct component *components_on_demand;
 void component_use_all(void);
 const struct component *component_find(const char *name);
 bool component_is_core(const char *name); /* a part of micro itself, not a service that comes with it */

@@ -10,7 +10,7 @@
 
 extern const struct component registry_component, store_component, config_component, auth_component, api_component,
     broker_component, events_component, runtime_component, network_component, proxy_component, helloworld_component,
-    notes_component;
+    notes_component, web_component;
 
 static const struct component *const core[] = {
     &registry_component, &store_component,   &broker_component,  &events_component, &config_component,
@@ -20,7 +20,7 @@ static const struct component *const user[] = {&helloworld_component, &notes_com
 #define CORE_COUNT      (sizeof core / sizeof core[0])
 #define COMPONENT_COUNT (CORE_COUNT + sizeof user / sizeof user[0])
 
-static struct component table[COMPONENT_COUNT + 1];
+static struct component table[COMPONENT_COUNT + 1], on_demand[2];
 
 void component_use_all(void)
 {
@@ -29,6 +29,8 @@ void component_use_all(void)
         table[i].user = i >= CORE_COUNT;
     }
     components = table;
+    on_demand[0] = web_component;
+    components_on_demand = on_demand;
 }
 
 /* ---- as programs of a simulation -------------------------------------------------------------------------------- */

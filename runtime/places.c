@@ -17,11 +17,15 @@ static const struct component places[] = {
     {.name = "api", .port_offset = 80},
     {.name = NULL},
 };
-const struct component *components = places;
+static const struct component none[] = {{.name = NULL}};
+const struct component *components = places, *components_on_demand = none;
 
 const struct component *component_find(const char *name)
 {
     for (const struct component *c = components; c->name; c++)
+        if (strcmp(c->name, name) == 0)
+            return c;
+    for (const struct component *c = components_on_demand; c->name; c++)
         if (strcmp(c->name, name) == 0)
             return c;
     return NULL;

@@ -80,8 +80,8 @@ static const struct {
     ENTRY("www-authenticate", ""),
 #undef ENTRY
 };
-#define FIXED_COUNT  (sizeof fixed / sizeof fixed[0])
 #define PSEUDO_COUNT 14 /* of them, all in front, begin with ':' */
+_Static_assert(sizeof fixed / sizeof fixed[0] == HPACK_FIXED_COUNT, "the static table has 61 entries");
 
 /* ---- writing ---------------------------------------------------------------------------------------------------- */
 
@@ -124,15 +124,15 @@ static void add_literal(struct text *out, uint8_t first, unsigned bits, size_t i
 
 /* ---- the tables ------------------------------------------------------------------------------------------------- */
 
-static size_t fixed_find(struct bytes name, struct bytes value, bool *whole)
+size_t hpack_fixed_find(struct bytes name, struct bytes value, bool *whole)
 {
     size_t found = 0;
     bool pseudo = name.len > 0 && name.data[0] == ':';
     *whole = false;
-    for (size_t i = pseudo ? 0 : PSEUDO_COUNT, end = pseudo ? PSEUDO_COUNT : FIXED_COUNT; i < end; i++) {
+    for (size_t i = pseudo ? 0 : PSEUDO_COUNT, end = pseudo ? PSEUDO_COUNT : HPACK_FIXED_COUNT; i < end; i++) {
         if (fixed[i].name_len != name.len || memcmp(fixed[i].name, name.data, name.len) != 0)
             continue;
-        if (fixed[i].value_len == value.len && value.len > 0 && memcmp(fixed[i].value, value.data, value.len) == 0) {
+        if (fixed[i].value_len == value.len && (value.len == 0 || memcmp(fixed[i].value, value.data, value.len) == 0)) {
             *whole = true;
             return i + 1;
         }
@@ -192,7 +192,7 @@ static size_t table_find(struct hpack_encoder *e, struct bytes name, struct byte
         if (entry->hash == hash && entry->name_len == name.len && entry->value_len == value.len &&
             memcmp(entry->text, name.data, name.len) == 0 &&
             (value.len == 0 || memcmp(entry->text + name.len, value.data, value.len) == 0))
-            return FIXED_COUNT + (size_t)(e->added - next) + 1;
+            return HPACK_FIXED_COUNT + (size_t)(e->added - next) + 1;
         next = entry->older;
     }
     return 0;
@@ -273,7 +273,7 @@ int hpack_field(struct hpack_encoder *e, struct bytes name, struct bytes value, 
     bool whole;
     size_t index;
     if (secret) {
-        add_literal(out, NEVER, PLAIN_BITS, fixed_find(name, BYTES_NONE, &whole), name, value);
+        add_literal(out, NEVER, PLAIN_BITS, hpack_fixed_find(name, BYTES_NONE, &whole), name, value);
         return 0;
     }
     uint32_t hash = hash_of(name, value);
@@ -282,7 +282,7 @@ int hpack_field(struct hpack_encoder *e, struct bytes name, struct bytes value, 
         add_integer(out, INDEXED, INDEXED_BITS, index);
         return 0;
     }
-    index = fixed_find(name, value, &whole);
+    index = hpack_fixed_find(name, value, &whole);
     if (whole) {
         add_integer(out, INDEXED, INDEXED_BITS, index);
         return 0;

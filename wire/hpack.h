@@ -51,4 +51,9 @@ void hpack_start(struct hpack_encoder *e, struct text *out);
 /* `secret`: never indexed, by nobody on the way (RFC 7541, section 7.1.3). Names are lower case. */
 int hpack_field(struct hpack_encoder *e, struct bytes name, struct bytes value, bool secret, struct text *out);
 
+/* The static table (RFC 7541, appendix A), for whoever else writes blocks. */
+#define HPACK_FIXED_COUNT 61
+/* Index of the field, from 1; of its name alone when *whole is false; 0: neither is in it. */
+size_t hpack_fixed_find(struct bytes name, struct bytes value, bool *whole);
+
 #endif

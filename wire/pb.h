@@ -2,9 +2,9 @@
  *
  * A pool owns everything below it. For every message type it builds a ProtobufCMessageDescriptor, so that protobuf-c
  * packs and unpacks messages nobody generated code for; the richer view (json names, presence, maps, oneofs, call
- * kinds, comments' absence) stands beside it. All of proto3 is covered: optional, oneof, maps, packed, nested, enums;
- * proto2 files are refused with their name, except google/protobuf/descriptor.proto, whose messages may be referred
- * to by options only.
+ * kinds, comments' absence) stands beside it. All of proto3 is covered: optional, oneof, maps, packed, nested, enums.
+ * Messages of proto2 files (google/protobuf/descriptor.proto, gogoproto/gogo.proto) may be referred to by options only;
+ * a proto2 file with a service is refused with its name.
  *
  * A generated message (protoc-c) and a dynamic one of the same full name have the same wire form but their own struct
  * layouts; the functions here that take a ProtobufCMessage go by the message's own descriptor and find the pool's type
@@ -148,6 +148,10 @@ size_t pb_file_dependencies(const struct pb_pool *p, const char *file, const cha
  * inside a string (protobuf-c would cut it silently). `type` NULL: shape only. Says the field's path and byte offset.
  */
 int pb_scan(const ProtobufCMessageDescriptor *type, struct bytes input, struct error *err);
+
+/* Stricter no decoder may be expected to be: true when every conforming one refuses the input. Much that pb_scan() does
+ * not let pass is taken by others (a NUL in a string, groups, known fields of another wire type). */
+bool pb_refused_by_all(const ProtobufCMessageDescriptor *type, struct bytes input);
 
 /* Scan, then unpack. With an arena the message lives there and is never freed one by one; with NULL it is the caller's,
  * to be freed by protobuf_c_message_free_unpacked(m, NULL). */

@@ -66,17 +66,19 @@ static int split_files(struct pb_pool *p, struct bytes set, const pb_set_proto *
     return 0;
 }
 
+/* A file of proto2 without services is kept for what imports it: options may be of its types, fields may not. */
 static int check_syntax(struct pb_pool *p, struct pb_file *f)
 {
     const char *syntax = f->descriptor->syntax;
-    if (strcmp(f->name, "google/protobuf/descriptor.proto") == 0 && strcmp(f->package, "google.protobuf") == 0) {
+    bool proto2 = !syntax || !*syntax || strcmp(syntax, "proto2") == 0;
+    if (proto2 && f->descriptor->n_service == 0) {
         f->foreign = true;
         return 0;
     }
     if (syntax && strcmp(syntax, "proto3") == 0)
         return 0;
     return pb_pool_error(p, f, ERROR_UNSUPPORTED, "syntax is \"%s\"; only proto3 is supported",
-                         syntax && *syntax ? syntax : "proto2");
+                         proto2 ? "proto2" : syntax);
 }
 
 static int link_imports(struct pb_pool *p, struct pb_file *f)

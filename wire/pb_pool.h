@@ -39,7 +39,7 @@ enum pb_symbol_kind {
     PB_SYMBOL_METHOD,
     PB_SYMBOL_ENUM_VALUE,
     PB_SYMBOL_EXTENSION,
-    PB_SYMBOL_FOREIGN, /* of descriptor.proto: known by name only */
+    PB_SYMBOL_FOREIGN, /* of a proto2 file: known by name only */
 };
 
 struct pb_symbol {
@@ -60,7 +60,7 @@ struct pb_file {
     size_t dependency_count;
     struct pb_file **imports; /* as dependencies */
     bool *import_public;
-    bool foreign;                         /* descriptor.proto */
+    bool foreign;                         /* proto2: only options may refer to it */
     uint32_t seen_from;                   /* 1 + index of the file whose imports were marked last */
     const pb_file_descriptor *descriptor; /* while building */
 };

@@ -300,7 +300,11 @@ static const struct {
 } wrong[] = {
     {"", ERROR_INVALID, "holds no files"},
     {"1{}", ERROR_INVALID, "file 1 has no name"},
-    {"1{1:a.proto}", ERROR_UNSUPPORTED, "set: a.proto: syntax is \"proto2\"; only proto3"},
+    {"1{1:a.proto}", 0, NULL},
+    {"1{1:a.proto 4{1:M} 6{1:S 2{1:R 2:M 3:M}}}", ERROR_UNSUPPORTED, "set: a.proto: syntax is \"proto2\"; only proto3"},
+    {"1{1:a.proto 4{1:M}} 1{1:b.proto 12:proto3 3:a.proto 4{1:N 2{1:f 3=1 4=1 5=11 6:.M}}}", ERROR_UNSUPPORTED,
+     "b.proto: N.f refers to M, which is proto2: only options may do so"},
+    {"1{1:a.proto 4{1:M} 5{1:E 2{1:A 2=1}}} 1{1:b.proto 12:proto3 3:a.proto 4{1:N}}", 0, NULL},
     {"1{1:a.proto 12:editions}", ERROR_UNSUPPORTED, "syntax is \"editions\""},
     {"1{1:a.proto 12:proto3} 1{1:a.proto 12:proto3 2:q}", ERROR_EXISTS, "\"a.proto\" is there twice"},
     {"1{1:a.proto 12:proto3 3:b.proto}", ERROR_NOT_FOUND, "imports \"b.proto\", which is not in the set"},

@@ -192,11 +192,55 @@ static void test_arena_limit(void **state)
     text_deinit(&wire);
 }
 
+/* What all decoders refuse is less than what the scan refuses. */
+static void refused_by_all(void **state)
+{
+    static const struct {
+        const char *type, *hex;
+        bool refused;
+    } rows[] = {
+        {"Scalars", "", false},
+        {"Scalars", "2801", false},
+        {"Scalars", "4a03610062", false},    /* a NUL in a string */
+        {"Scalars", "2d00000000", false},    /* another wire type is an unknown field */
+        {"Scalars", "2a0180", false},        /* and so is a run of a number that is not repeated */
+        {"Scalars", "2b2c", false},          /* a group */
+        {"Scalars", "2b2801332c342c", true}, /* groups that cross */
+        {"Scalars", "2b", true},
+        {"Scalars", "2c", true},
+        {"Scalars", "00", false}, /* Google's C++ takes it for the end */
+        {"Scalars", "8000", false},
+        {"Scalars", "004a01ff", false},
+        {"Scalars", "0201", true},
+        {"Scalars", "4a01ff", true},
+        {"Scalars", "280129", true},
+        {"Scalars", "28", true},
+        {"Scalars", "28ffffffffffffffffffff01", true},
+        {"Scalars", "2f", true},
+        {"Scalars", "4a0261", true},
+        {"Scalars", "4affffffff0f", true},
+        {"Scalars", "80808080800101", false}, /* a tag of six bytes */
+        {"Scalars", "8080808080", true},
+        {"Lists", "2a00", false},
+        {"Lists", "2a03010280", true},
+        {"Lists", "3a03010000", true},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        uint8_t bytes[64];
+        char name[64];
+        snprintf(name, sizeof name, "test.all.%s", rows[i].type);
+        size_t len = from_hex(rows[i].hex, bytes);
+        if (pb_refused_by_all(pb_find_type(pool, name)->descriptor, BYTES(bytes, len)) != rows[i].refused)
+            fail_msg("%s %s: wanted %d", name, rows[i].hex, rows[i].refused);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cases),    cmocka_unit_test(test_shape_only),  cmocka_unit_test(test_nest),
-        cmocka_unit_test(test_required), cmocka_unit_test(test_arena_limit),
+        cmocka_unit_test(test_required), cmocka_unit_test(test_arena_limit), cmocka_unit_test(refused_by_all),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

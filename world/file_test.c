@@ -256,6 +256,30 @@ static void test_child_long_lines(void **state)
     child_finish(f, &c);
 }
 
+/* What it is given it reads to the end; raw output comes as it is, bytes that are no text included. */
+static void test_child_input(void **state)
+{
+    const struct fixture *f = *state;
+    static uint8_t big[200000];
+    struct child c = {0};
+    memset(big, 'y', sizeof big);
+    memcpy(big, "a\nb\n", 4);
+    child_start(f, &c,
+                &(struct world_spawn){.argv = SHELL("cat"), .raw_output = true, .input = BYTES(big, sizeof big)});
+    wait_count(f->world, &c.exits, 1);
+    size_t marks = 0; /* child_output() ends each piece with one */
+    for (size_t i = 0; i < c.out.len; i++)
+        marks += c.out.data[i] == '|' ? 1 : 0;
+    assert_int_equal(c.out.len - marks, sizeof big);
+    assert_memory_equal(c.out.data, "a\nb\ny", 5);
+    child_finish(f, &c);
+    struct child none = {0};
+    child_start(f, &none, &(struct world_spawn){.argv = SHELL("cat; echo end"), .input = BYTES("", 0)});
+    wait_count(f->world, &none.exits, 1);
+    assert_string_equal(none.out.data, "end|");
+    child_finish(f, &none);
+}
+
 static void test_child_signal(void **state)
 {
     const struct fixture *f = *state;
@@ -536,6 +560,7 @@ int main(int argc, char **argv)
         REAL(test_private_mode),
         REAL(test_child_output),
         REAL(test_child_long_lines),
+        REAL(test_child_input),
         REAL(test_child_signal),
         REAL(test_child_missing),
         REAL(test_child_close),

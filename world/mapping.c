@@ -124,6 +124,24 @@ int world_mapping_move(const char *path, struct bytes header, void *start, void 
     return rc;
 }
 
+int world_mapping_share(void *start, void *end)
+{
+    uint8_t *first = (uint8_t *)(((uintptr_t)start + PAGE - 1) & ~(PAGE - 1));
+    uint8_t *last = (uint8_t *)((uintptr_t)end & ~(PAGE - 1));
+    if (first >= last)
+        return 0;
+    size_t len = (size_t)(last - first);
+    uint8_t *pages = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (pages == MAP_FAILED)
+        return ERROR_MEMORY;
+    copy_raw(pages, first, len);
+    if (mremap(pages, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, first) == MAP_FAILED) {
+        munmap(pages, len);
+        return ERROR_MEMORY;
+    }
+    return 0;
+}
+
 int64_t world_process_self(void)
 {
     return getpid();

@@ -30,6 +30,10 @@ int world_mapping_move(const char *path, struct bytes header, void *start, void 
 /* Where `start` will be in that file, known before it is made: for the header. */
 uint64_t world_mapping_offset(const void *start);
 
+/* The whole pages of [start, end) stay where and as they are and are shared with processes forked later. What stands in
+ * the first and last page beside it is not. */
+int world_mapping_share(void *start, void *end);
+
 /* This process's number, as file names and headers need it. */
 int64_t world_process_self(void);
 

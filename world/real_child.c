@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -56,7 +57,7 @@ static int set_limits(const struct world_limits *limits)
 
 /* In the child; does not return. */
 static void child_main(const struct world_spawn *spawn, char *const *environment, pid_t parent, int report, int keeper,
-                       const int *output)
+                       int input, const int *output)
 {
     sigset_t none;
     sigemptyset(&none);
@@ -71,8 +72,9 @@ static void child_main(const struct world_spawn *spawn, char *const *environment
         real_keeper_tell(keeper, getpid(), true);
     if (spawn->limits && set_limits(spawn->limits) < 0)
         child_fail(report, STEP_LIMITS);
-    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (null < 0 || dup2(null, STDIN_FILENO) < 0)
+    if (input < 0)
+        input = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (input < 0 || dup2(input, STDIN_FILENO) < 0)
         child_fail(report, STEP_DESCRIPTORS);
     if (output && (dup2(output[0], STDOUT_FILENO) < 0 || dup2(output[1], STDERR_FILENO) < 0))
         child_fail(report, STEP_DESCRIPTORS);
@@ -114,6 +116,28 @@ static char **environment_merge(const char *const *added, bool clean)
     for (size_t j = 0; j < extra; j++)
         memcpy(&out[count++], &added[j], sizeof(*out));
     return out;
+}
+
+/* A file in memory with what the child is to read, at its beginning: no pipe that somebody would have to fill. */
+static int input_file(struct bytes input)
+{
+    int fd = memfd_create("input", MFD_CLOEXEC);
+    size_t done = 0;
+    while (fd >= 0 && done < input.len) {
+        ssize_t n = write(fd, input.data + done, input.len - done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) {
+            int why = errno;
+            close(fd);
+            errno = why;
+            return -1;
+        }
+        done += (size_t)n;
+    }
+    if (fd >= 0)
+        (void)lseek(fd, 0, SEEK_SET);
+    return fd;
 }
 
 static void close_fd(int *fd)
@@ -160,7 +184,7 @@ static int child_report(int fd, const struct world_spawn *spawn, pid_t pid, int 
 
 int real_child_start(struct real_world *w, const struct world_spawn *spawn, struct real_child *out, struct error *err)
 {
-    int report[2] = {-1, -1}, standard[2] = {-1, -1}, error[2] = {-1, -1};
+    int report[2] = {-1, -1}, standard[2] = {-1, -1}, error[2] = {-1, -1}, input = -1;
     *out = (struct real_child){.pid = -1, .pidfd = -1, .output = {-1, -1}};
     int code = spawn->whole_group ? real_keeper_start(w, err) : 0;
     int keeper = spawn->whole_group ? w->keeper : -1;
@@ -170,6 +194,11 @@ int real_child_start(struct real_world *w, const struct world_spawn *spawn, stru
     if (!environment)
         return error_set(err, ERROR_MEMORY, "out of memory");
     bool piped = !spawn->inherit_output;
+    if (spawn->input.data && (input = input_file(spawn->input)) < 0) {
+        code = error_set(err, error_from_errno(errno), "cannot run %s: no room for its input: %s", spawn->argv[0],
+                         strerror(errno));
+        goto out;
+    }
     if (pipe2(report, O_CLOEXEC) < 0 || (piped && (pipe2(standard, O_CLOEXEC) < 0 || pipe2(error, O_CLOEXEC) < 0))) {
         code = error_set(err, error_from_errno(errno), "cannot run %s: no pipe: %s", spawn->argv[0], strerror(errno));
         goto out;
@@ -183,7 +212,7 @@ int real_child_start(struct real_world *w, const struct world_spawn *spawn, stru
         goto out;
     }
     if (pid == 0)
-        child_main(spawn, environment, parent, report[1], keeper, piped ? written : NULL);
+        child_main(spawn, environment, parent, report[1], keeper, input, piped ? written : NULL);
     setpgid(pid, pid); /* the child does the same; whoever comes first */
     close_fd(&report[1]);
     code = child_report(report[0], spawn, pid, keeper, err);
@@ -202,6 +231,7 @@ int real_child_start(struct real_world *w, const struct world_spawn *spawn, stru
     *out = (struct real_child){.pid = pid, .pidfd = pidfd, .output = {standard[0], error[0]}};
     standard[0] = error[0] = -1;
 out:
+    close_fd(&input);
     close_fd(&report[0]);
     close_fd(&report[1]);
     for (int i = 0; i < 2; i++) {

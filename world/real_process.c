@@ -20,6 +20,7 @@ struct process_output {
     struct real_process *process;
     int fd;     /* of our end of the pipe; -1: none */
     int number; /* 1 or 2 */
+    bool raw;   /* pieces instead of lines */
     struct text line;
 };
 
@@ -82,6 +83,10 @@ static void output_line(struct process_output *o, struct bytes line)
 
 static void output_add(struct process_output *o, const char *data, size_t len)
 {
+    if (o->raw) {
+        output_line(o, BYTES(data, len));
+        return;
+    }
     while (len > 0 && !o->process->released) {
         const char *newline = memchr(data, '\n', len);
         size_t room = LINE_MAX_BYTES - o->line.len;
@@ -237,7 +242,8 @@ int real_process_spawn(struct world *w, const struct world_spawn *spawn, const s
     p->pidfd = child.pidfd;
     p->whole_group = spawn->whole_group;
     for (int i = 0; i < 2; i++) {
-        p->output[i] = (struct process_output){.process = p, .fd = child.output[i], .number = i + 1};
+        p->output[i] = (struct process_output){
+            .process = p, .fd = child.output[i], .number = i + 1, .raw = spawn->raw_output};
         if (p->output[i].fd >= 0)
             fcntl(p->output[i].fd, F_SETFL, O_NONBLOCK);
     }

@@ -61,6 +61,13 @@ void sim_heal(struct sim *s, const char *from, const char *to);
 void sim_heal_all(struct sim *s);
 void sim_latency(struct sim *s, const char *from, const char *to, uint64_t min, uint64_t max);
 size_t sim_reset_streams(struct sim *s, const char *a, const char *b); /* resets every open stream; how many */
+/* How messages travel from here on, where no link says otherwise: for tests whose input decides it. */
+struct sim_network {
+    uint64_t seed;                     /* latencies and cuts are drawn anew from it; 0: as they would have been */
+    uint64_t latency_min, latency_max; /* ns one way; both 0: those of the options */
+    size_t chunk_max;                  /* bytes that arrive at a time; 0: as many as were written, or cut by lot */
+};
+void sim_network(struct sim *s, const struct sim_network *network);
 
 /* Disk faults of a node: the chance out of 1,000,000 that an operation fails, and the next n-th failing. */
 struct sim_disk_faults {

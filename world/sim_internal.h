@@ -99,6 +99,7 @@ struct sim {
     struct sim_options options;
     struct random random;  /* the root: only forked */
     struct random network; /* latency and splits */
+    struct sim_network travel;
     struct random lots;    /* crash outcomes and disk faults */
     uint64_t now, steps;
     int broken; /* ERROR_MEMORY: an event could not be kept, the run is worthless */

@@ -20,6 +20,9 @@ uint64_t sim_link_latency(struct sim_node *from, const struct sim_node *to)
     } else if (to->index < from->links_count && from->links[to->index].latency_max > 0) {
         min = from->links[to->index].latency_min;
         max = from->links[to->index].latency_max;
+    } else if (s->travel.latency_max > 0) {
+        min = s->travel.latency_min;
+        max = s->travel.latency_max;
     }
     return min + random_below(&s->network, max - min + 1);
 }
@@ -153,6 +156,15 @@ void sim_latency(struct sim *s, const char *from, const char *to, uint64_t min, 
     struct sim_rule rule = {.kind = RULE_LATENCY, .latency_min = min, .latency_max = max};
     rule_set(s, rule, from, to);
     rule_set(s, rule, to, from);
+}
+
+void sim_network(struct sim *s, const struct sim_network *network)
+{
+    s->travel = *network;
+    if (s->travel.latency_max < s->travel.latency_min)
+        s->travel.latency_max = s->travel.latency_min;
+    if (network->seed)
+        random_seed(&s->network, network->seed);
 }
 
 void sim_rules_free(struct sim *s)

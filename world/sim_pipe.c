@@ -251,7 +251,9 @@ void sim_pipe_pump(struct sim_connection *c, int side)
             break;
         if (len > room)
             len = room;
-        if (len > 1 && random_below(r, SPLIT_ONE_IN) == 0)
+        if (c->sim->travel.chunk_max && len > c->sim->travel.chunk_max)
+            len = 1 + random_below(r, c->sim->travel.chunk_max);
+        else if (len > 1 && random_below(r, SPLIT_ONE_IN) == 0)
             len = 1 + random_below(r, len - 1);
         p->sent += len;
         pipe_send(c, side, ARRIVE_BYTES, len);

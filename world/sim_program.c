@@ -187,6 +187,9 @@ int sim_process_spawn(struct world *w, const struct world_spawn *spawn, const st
     struct sim_node *parent = node_of(w);
     struct sim *s = parent->sim;
     const struct sim_program *program = map_get(&s->programs, spawn->argv[0]);
+    if (spawn->input.data)
+        return error_set(err, ERROR_UNSUPPORTED, "cannot run %s: programs of a simulation have no standard input",
+                         spawn->argv[0]);
     if (!program)
         return error_set(err, ERROR_NOT_FOUND, "cannot run %s: no program of that name is registered", spawn->argv[0]);
     struct world *target = sim_node(s, spawn->name ? spawn->name : spawn->argv[0]);

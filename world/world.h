@@ -188,6 +188,10 @@ struct world_spawn {
     const char *const *environment; /* NULL: inherited; else NAME=value pairs added to what is inherited */
     const char *directory;          /* NULL: the parent's */
     bool inherit_output;            /* child's stdout and stderr are ours; no `output` events */
+    bool raw_output;                /* `output` events are pieces as they come, newlines and all, not lines */
+    /* What the child reads on its standard input, to its end; data NULL: it reads the end at once. Borrowed for the
+     * call; ERROR_UNSUPPORTED in simulation, whose programs have no standard input. */
+    struct bytes input;
     bool clean_environment;         /* nothing is inherited: `environment` is all there is */
     /* What the child started in its group ends with it, and with us, however we end. At most WORLD_GROUPS_MAX at a
      * time. A process that leaves the group (setsid) leaves this as well. */

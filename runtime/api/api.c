@@ -18,16 +18,18 @@ struct api {
     void *drained_arg;
 };
 
-/* Open requests end when their calls do: first the channels and the service go, then the HTTP server is idle. */
+/* The HTTP server goes first: its open requests lose their clients, and end when their calls do, which is when the
+ * channels and the service go. The other way round requests without a call would tell their end to a service that is
+ * gone. */
 static void api_stop(void *state)
 {
     struct api *a = state;
     struct gateway *g = &a->gateway;
     api_follow_stop(&g->follow);
     api_blocklist_stop(&g->blocklist);
+    http_server_free(g->http);
     api_routes_close(&g->routes);
     micro_service_free(g->service);
-    http_server_free(g->http);
     api_routes_deinit(&g->routes);
     api_custom_deinit(&g->custom);
     api_limiter_deinit(&g->limiter);

@@ -125,7 +125,7 @@ static void stream_finished(void *arg, const struct rpc_reply *reply)
     world_timer_stop(&c->begin);
     c->p->outcome = reply->status;
     if (reply->status == GRPC_UNAVAILABLE)
-        api_routes_forget(&c->p->gateway->routes, NULL, c->p->target.service);
+        api_routes_lost(&c->p->gateway->routes, c->p->target.service);
     struct text first = c->first; /* the call is gone once the exchange is answered */
     if (c->streaming) {
         if (reply->status != GRPC_OK) { /* the status line is out already: the error is the last line */

@@ -210,7 +210,8 @@ static bool web_over(void *arg)
     return ((struct socket *)arg)->closed;
 }
 
-static void by_socket(struct fixture *f, const char *trace)
+/* `again`: a second request where the stream takes one. */
+static void by_socket(struct fixture *f, const char *trace, bool again)
 {
     static const struct websocket_events events = {.opened = web_opened, .message = web_message, .closed = web_closed};
     const struct http1_header header = {bytes_of("Micro-Trace-Id"), bytes_of(trace)};
@@ -221,8 +222,10 @@ static void by_socket(struct fixture *f, const char *trace)
     assert_int_equal(world_run_until(f->s.client, web_ready, &s, WAIT), 0);
     assert_true(s.opened);
     assert_int_equal(websocket_send(s.web, true, bytes_of("{\"count\":2}")), 0);
+    if (again)
+        assert_int_equal(websocket_send(s.web, true, bytes_of("{\"count\":2}")), 0);
     assert_int_equal(world_run_until(f->s.client, web_over, &s, WAIT), 0);
-    assert_int_equal(s.messages, 2);
+    assert_int_equal(s.messages, again ? 1 : 2); /* the error's JSON, or the answers */
 }
 
 static void a_request_is_a_span(void **state)
@@ -237,8 +240,10 @@ static void a_request_is_a_span(void **state)
     expect_hops(&f, "two", "", "helloworld.Helloworld.Call", "OK", "helloworld");
     ask(&f, "/helloworld/stream?count=3", "Micro-Trace-Id: three", 200);
     expect_hops(&f, "three", "", "helloworld.Helloworld.Stream", "OK", "helloworld");
-    by_socket(&f, "four");
+    by_socket(&f, "four", false);
     expect_hops(&f, "four", "", "helloworld.Helloworld.Stream", "OK", "helloworld");
+    by_socket(&f, "again", true);
+    expect_hops(&f, "again", "", "helloworld.Helloworld.Stream", "INVALID_ARGUMENT", NULL);
     ask(&f, "/nosuch/thing", "Micro-Trace-Id: five", 404);
     expect_hops(&f, "five", "", "nosuch.Nosuch.Thing", "NOT_FOUND", NULL);
     ask(&f, "/store/read", "Micro-Trace-Id: six", 401); /* the service's own refusal */

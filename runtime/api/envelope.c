@@ -190,7 +190,7 @@ static void answered(void *arg, const struct rpc_reply *reply)
     e->stream = NULL;
     e->p->outcome = reply->status;
     if (reply->status == GRPC_UNAVAILABLE)
-        api_routes_forget(&e->p->gateway->routes, NULL, e->p->target.service);
+        api_routes_lost(&e->p->gateway->routes, e->p->target.service);
     if (reply->status != GRPC_OK) {
         api_error_of(reply->status, reply->message, &error);
         answer_error(x, &error);

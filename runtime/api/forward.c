@@ -1,7 +1,10 @@
 /* Handler http (and web): the request goes on to a node of the service as HTTP, and its answer comes back as it comes.
  * Nodes are taken in turn; where one refuses the connection the next is tried, for nothing was sent then. The node's
  * address is its metadata "http", else its address. Hop-by-hop headers stay here (RFC 9110, 7.6.1), the browser's
- * cookie and token go along: the service is the one the user talks to. */
+ * cookie and token go along: the service is the one the user talks to.
+ *
+ * A request for a WebSocket goes on as one; when the node agrees the two connections become a tunnel (tunnel.c), and
+ * any other answer is passed on like all answers. */
 #include "runtime/api/passage.h"
 
 #include <stdio.h>
@@ -19,6 +22,7 @@ struct forward {
     struct http1_header headers[HEADERS_MAX];
     size_t header_count;
     bool begun, paused, gone;
+    bool websocket; /* asked for */
 };
 
 static bool is_hop(const struct http1_head *head, const struct http1_header *h)
@@ -46,13 +50,11 @@ static bool is_hop(const struct http1_head *head, const struct http1_header *h)
 
 /* ---- the answer ---- */
 
-static void on_head(void *arg, const struct http1_head *head)
+/* The answer's headers, less those of this hop; the content type, if any. */
+static const char *pass_headers(struct forward *f, const struct http1_head *head)
 {
-    struct forward *f = arg;
     struct arena *arena = http_arena(f->p->x);
     const char *type = NULL;
-    if (f->gone)
-        return;
     for (size_t i = 0; i < head->header_count; i++) {
         const struct http1_header *h = &head->headers[i];
         const char *name = arena_string_n(arena, (const char *)h->name.data, h->name.len);
@@ -64,8 +66,29 @@ static void on_head(void *arg, const struct http1_head *head)
         else
             http_add_header(f->p->x, name, value);
     }
+    return type;
+}
+
+static void on_head(void *arg, const struct http1_head *head)
+{
+    struct forward *f = arg;
+    if (f->gone)
+        return;
+    const char *type = pass_headers(f, head);
     f->begun = true;
     http_begin(f->p->x, head->status, type);
+}
+
+static void on_upgraded(void *arg, const struct http_answer *answer, struct http_raw *raw)
+{
+    struct forward *f = arg;
+    const struct http1_head head = {.headers = answer->headers, .header_count = answer->header_count};
+    f->call = NULL;
+    (void)pass_headers(f, &head);
+    if (tunnel_start(f->p, raw))
+        return;
+    http_raw_close(raw);
+    answer_failure(f->p->x, 503, "the WebSocket cannot be passed on: out of memory");
 }
 
 static void on_piece(void *arg, struct bytes piece)
@@ -95,6 +118,7 @@ static void client_gone(void *arg)
     struct http_client_call *call = f->call;
     f->gone = true;
     f->call = NULL;
+    f->p->outcome = GRPC_CANCELLED; /* also when the answer had begun */
     http_fetch_cancel(call);
     http_finish(f->p->x);
 }
@@ -141,7 +165,9 @@ static void try_next(struct forward *f)
                                      .body = http_body(x),
                                      .timeout = f->p->timeout ? f->p->timeout : GATEWAY_TIMEOUT,
                                      .head = on_head,
-                                     .piece = on_piece};
+                                     .piece = on_piece,
+                                     .upgrade = f->websocket ? "websocket" : NULL,
+                                     .upgraded = on_upgraded};
     int rc = fetch.url ? http_fetch_start(http_world(x), &fetch, done, f, &f->call, &err) : ERROR_MEMORY;
     if (rc != 0)
         answer_failure(x, 502, err.message ? err.message : error_code_name(rc));
@@ -206,6 +232,11 @@ void forward_start(struct passage *p, const struct api_route *route)
     }
     if (f->count == 0) {
         answer_failure(p->x, 503, "the service has no node that speaks HTTP");
+        return;
+    }
+    f->websocket = tunnel_wanted(p);
+    if (f->websocket && p->gateway->tunnels >= GATEWAY_TUNNELS_MAX) {
+        answer_failure(p->x, 503, "too many WebSockets are open, try again later");
         return;
     }
     collect_headers(f);

@@ -27,11 +27,14 @@ static void route_found(void *arg, const struct api_route *route)
         answer_failure(p->x, route->code, detail);
         return;
     }
-    if (p->handler == API_HTTP)
+    bool socket = http_head(p->x)->upgrade && (route->streams || route->elsewhere);
+    if (p->handler == API_HTTP && route->elsewhere)
+        answer_failure(p->x, 404, "service not found: what peers have is reached by gRPC, not by handler http");
+    else if (p->handler == API_HTTP)
         forward_start(p, route);
     else if (p->handler == API_API)
         envelope_start(p, route);
-    else if (http_head(p->x)->upgrade && route->streams)
+    else if (socket)
         socket_start(p, route);
     else
         call_start(p, route); /* a server may pass over an upgrade it has no use for */

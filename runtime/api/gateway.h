@@ -24,7 +24,9 @@
 #define GATEWAY_BODY_MAX       ((size_t)10 << 20)
 #define GATEWAY_FORWARD_MAX    64 /* request headers passed on as metadata */
 #define GATEWAY_REQUEST_ID_MAX 128
-#define GATEWAY_SOCKET_FIRST   ((uint64_t)60 * (uint64_t)SECOND) /* a WebSocket's first message must have come */
+#define GATEWAY_SOCKET_FIRST   ((uint64_t)60 * (uint64_t)SECOND)  /* a WebSocket's first message must have come */
+#define GATEWAY_TUNNEL_IDLE    ((uint64_t)600 * (uint64_t)SECOND) /* of a WebSocket passed on to a service */
+#define GATEWAY_TUNNELS_MAX    4096                               /* of those, open at once */
 #define GATEWAY_HEALTH_PATH    "/_health" /* no service can have it: names begin with a letter or digit */
 #define GATEWAY_VERSION        "3.19.0"   /* the Micro version whose contracts are spoken */
 
@@ -39,7 +41,8 @@ struct gateway {
     struct api_follow follow;
     struct api_limiter limiter;
     struct api_blocklist blocklist;
-    uint32_t turn; /* of nodes, for the reverse proxy */
+    uint32_t turn;  /* of nodes, for the reverse proxy */
+    size_t tunnels; /* open */
 };
 
 void gateway_handle(void *gateway, struct http_exchange *x); /* for http_server_new() */

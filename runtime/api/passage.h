@@ -10,6 +10,7 @@
  *   socket.c    handler rpc over a WebSocket
  *   envelope.c  handlers api and event
  *   forward.c   handler http: a reverse proxy
+ *   tunnel.c    a WebSocket through it
  *
  * A passage is in its exchange's arena and lives until the exchange is finished. */
 #ifndef RUNTIME_API_PASSAGE_H
@@ -17,6 +18,7 @@
 
 #include "runtime/api/errors.h"
 #include "runtime/api/gateway.h"
+#include "wire/websocket_frames.h"
 
 #define GATEWAY_METADATA_MAX (GATEWAY_FORWARD_MAX + 12)
 
@@ -74,5 +76,11 @@ void socket_start(struct passage *p, const struct api_route *route);
 void envelope_start(struct passage *p, const struct api_route *route);
 void event_start(struct passage *p);
 void forward_start(struct passage *p, const struct api_route *route);
+
+/* tunnel.c */
+bool tunnel_wanted(const struct passage *p); /* the client asks for a WebSocket */
+/* The node agreed and the answer's headers are added: the exchange ends with 101. False: it is still to be answered,
+ * and `node` to be closed. */
+bool tunnel_start(struct passage *p, struct http_raw *node);
 
 #endif

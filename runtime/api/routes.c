@@ -7,7 +7,10 @@
 #include <string.h>
 
 #define KEY_MAX     (2 * API_NAME_MAX)
+#define NETWORK     "network" /* the service that knows the peers */
 #define ADDRESS_MAX 300
+/* Without a network: how long nobody asks for one, unless one comes. */
+#define ALONE ((uint64_t)5 * (uint64_t)SECOND)
 
 struct route {
     uint64_t asked;
@@ -19,6 +22,7 @@ struct lookup {
     struct api_routes *routes;
     struct api_target target;
     char domain[API_NAME_MAX]; /* asked now */
+    bool elsewhere;            /* asked now is whether there is a network */
     api_route_found *found;
     void *arg;
 };
@@ -26,6 +30,12 @@ struct lookup {
 static void key_of(char out[KEY_MAX], const char *domain, const char *service)
 {
     (void)snprintf(out, KEY_MAX, "%.*s/%s", API_NAME_MAX - 1, domain, service);
+}
+
+/* What the registry is asked about at the moment. */
+static const char *asked_for(const struct lookup *l)
+{
+    return l->elsewhere ? NETWORK : l->target.service;
 }
 
 static void route_free(struct route *route)
@@ -63,19 +73,23 @@ void api_routes_deinit(struct api_routes *r)
 void api_routes_forget(struct api_routes *r, const char *domain, const char *service)
 {
     char key[KEY_MAX];
-    if (domain && strlen(domain) < API_NAME_MAX && strlen(service) < API_NAME_MAX) {
-        key_of(key, domain, service);
-        struct route *route = map_get(&r->known, key);
-        if (route)
-            route->stale = true;
-        return;
-    }
+    key_of(key, domain, service);
+    struct route *route = map_get(&r->known, key);
+    if (route)
+        route->stale = true;
+    if (strcmp(service, NETWORK) == 0)
+        r->alone_until = 0;
+}
+
+void api_routes_lost(struct api_routes *r, const char *service)
+{
     for (struct map_entry *e = map_first(&r->known); e; e = map_next(e)) {
         const char *slash = strchr(map_key(e), '/');
         struct route *route = map_value(e);
         if (slash && strcmp(slash + 1, service) == 0)
             route->stale = true;
     }
+    api_routes_forget(r, MICRO_NAMESPACE, NETWORK); /* it may have been the way there */
 }
 
 /* ---- reaching it ---- */
@@ -105,6 +119,8 @@ int api_routes_channel(struct api_routes *r, const struct api_route *route, cons
 {
     const char *own = r->options->namespace ? r->options->namespace : MICRO_NAMESPACE;
     char key[KEY_MAX];
+    if (route->elsewhere)
+        return micro_service_channel(r->service, NETWORK, out, err);
     if (!route->found || strcmp(route->domain, MICRO_NAMESPACE) == 0 || strcmp(route->domain, own) == 0)
         return micro_service_channel(r->service, service, out, err);
     key_of(key, route->domain, service);
@@ -175,10 +191,10 @@ static const char *metadata_of(const Registry__Endpoint *e, const char *key)
     return "";
 }
 
-static void tell(const char *domain, const Registry__GetResponse *reply, const struct api_target *target,
-                 api_route_found *found, void *arg)
+static void tell_registered(struct lookup *l, const Registry__GetResponse *reply)
 {
-    struct api_route route = {.code = 200, .detail = "", .domain = domain, .found = reply};
+    const struct api_target *target = &l->target;
+    struct api_route route = {.code = 200, .detail = "", .domain = l->domain, .found = reply};
     char path[API_GRPC_MAX];
     bool said = false; /* which direction streams */
     api_path_grpc(target, path);
@@ -200,7 +216,34 @@ static void tell(const char *domain, const Registry__GetResponse *reply, const s
     const struct pb_method *method = pool ? pb_find_method(pool, path, true) : NULL;
     if (method)
         route.one_request = !method->client_streaming;
-    found(arg, &route);
+    l->found(l->arg, &route);
+}
+
+/* What the compiled-in contract says of an endpoint, if there is one. */
+static bool read_contract(const struct api_target *target, struct api_route *route)
+{
+    char path[API_GRPC_MAX];
+    api_path_grpc(target, path);
+    const struct pb_pool *pool = micro_pool();
+    const struct pb_method *method = pool ? pb_find_method(pool, path, true) : NULL;
+    if (!method)
+        return false;
+    route->streams = method->server_streaming || method->client_streaming;
+    route->one_request = !method->client_streaming;
+    route->schema.type = method->input;
+    return true;
+}
+
+/* With what the registry has of the service asked for. */
+static void tell(struct lookup *l, const Registry__GetResponse *reply)
+{
+    struct api_route route = {.code = 200, .detail = "", .domain = l->domain, .elsewhere = true, .one_request = true};
+    if (!l->elsewhere) {
+        tell_registered(l, reply);
+        return;
+    }
+    (void)read_contract(&l->target, &route);
+    l->found(l->arg, &route);
 }
 
 /* ---- asking ---- */
@@ -214,7 +257,7 @@ static void looked_up_in_vain(struct lookup *l, int status, const char *message)
     struct api_route route = {.domain = l->domain};
     struct micro_error e;
     char key[KEY_MAX];
-    key_of(key, l->domain, l->target.service);
+    key_of(key, l->domain, asked_for(l));
     micro_error_parse(status, bytes_of(message ? message : ""), &e);
     const struct route *old = map_get(&r->known, key);
     if (status == GRPC_OK || status == GRPC_NOT_FOUND || e.code == 404) {
@@ -224,11 +267,18 @@ static void looked_up_in_vain(struct lookup *l, int status, const char *message)
             ask(l);
             return;
         }
+        if (!l->elsewhere && strcmp(l->target.service, NETWORK) != 0 && world_now(r->world) >= r->alone_until) {
+            l->elsewhere = true;
+            ask(l);
+            return;
+        }
+        if (l->elsewhere)
+            r->alone_until = world_now(r->world) + ALONE;
         route.code = 404;
         route.detail = "service not found";
         l->found(l->arg, &route);
     } else if (old) {
-        tell(l->domain, (const Registry__GetResponse *)old->reply, &l->target, l->found, l->arg);
+        tell(l, (const Registry__GetResponse *)old->reply);
     } else {
         route.code = 503;
         route.detail = e.detail;
@@ -247,9 +297,9 @@ static void looked_up(void *arg, int status, const char *message, const Protobuf
         l->found(l->arg, &route);
     } else if (status == GRPC_OK && found->n_services > 0) {
         char key[KEY_MAX];
-        key_of(key, l->domain, l->target.service);
+        key_of(key, l->domain, asked_for(l));
         remember(r, key, reply);
-        tell(l->domain, found, &l->target, l->found, l->arg);
+        tell(l, found);
     } else {
         looked_up_in_vain(l, status, message);
         return;
@@ -262,19 +312,21 @@ static void ask(struct lookup *l)
 {
     struct api_routes *r = l->routes;
     char key[KEY_MAX];
-    key_of(key, l->domain, l->target.service);
+    key_of(key, l->domain, asked_for(l));
     const struct route *known = map_get(&r->known, key);
     if (known && !known->stale && world_now(r->world) - known->asked < ROUTE_FRESH) {
-        tell(l->domain, (const Registry__GetResponse *)known->reply, &l->target, l->found, l->arg);
+        tell(l, (const Registry__GetResponse *)known->reply);
         free(l);
         return;
     }
+    char service[API_NAME_MAX];
     Registry__Options options;
     Registry__GetRequest request;
+    (void)snprintf(service, sizeof service, "%s", asked_for(l));
     registry__options__init(&options);
     registry__get_request__init(&request);
     options.domain = l->domain;
-    request.service = l->target.service;
+    request.service = service;
     request.options = &options;
     int rc = r->stopping ? ERROR_CLOSED
                          : micro_call(r->service, "registry", "Registry.GetService", &request.base,
@@ -288,18 +340,10 @@ static void ask(struct lookup *l)
 
 static bool find_fixed(struct api_routes *r, const struct api_target *target, struct api_route *route)
 {
-    char path[API_GRPC_MAX];
     if (!micro_peer_fixed(r->options, target->service))
         return false;
-    api_path_grpc(target, path);
-    const struct pb_pool *pool = micro_pool();
-    const struct pb_method *method = pool ? pb_find_method(pool, path, true) : NULL;
     *route = (struct api_route){.code = 200, .detail = "", .domain = MICRO_NAMESPACE};
-    if (method) {
-        route->streams = method->server_streaming || method->client_streaming;
-        route->one_request = !method->client_streaming;
-        route->schema.type = method->input;
-    }
+    (void)read_contract(target, route);
     return true;
 }
 

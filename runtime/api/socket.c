@@ -88,9 +88,10 @@ static void stream_finished(void *arg, const struct rpc_reply *reply)
     struct socket *s = arg;
     struct micro_error e;
     s->stream = NULL;
-    s->outcome = reply->status;
+    if (s->outcome == GRPC_OK) /* else we ended it, and it ends as cancelled */
+        s->outcome = reply->status;
     if (reply->status == GRPC_UNAVAILABLE)
-        api_routes_forget(&s->gateway->routes, NULL, s->target.service);
+        api_routes_lost(&s->gateway->routes, s->target.service);
     if (s->web && reply->status == GRPC_OK) {
         close_web(s, WS_NORMAL, "");
     } else if (s->web) {

@@ -10,13 +10,13 @@
 #include "runtime/auth/auth.h"
 #include "runtime/auth/refresh.h"
 #include "runtime/auth/secret.h"
+#include "runtime/server/sim_keys.h"
 #include "world/sim.h"
 
 #include <string.h>
 
 static struct sim *sim;
 static struct world *world;
-static struct text root_private, root_public;
 
 static int set_up(void **state)
 {
@@ -25,14 +25,12 @@ static int set_up(void **state)
     sim = sim_new(&options);
     world = sim ? sim_node(sim, "a") : NULL;
     json_set_alloc_funcs(failing_malloc, failing_free);
-    return world ? micro_keys_generate(&root_private, &root_public, NULL) : -1;
+    return world ? 0 : -1;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    text_deinit(&root_private);
-    text_deinit(&root_public);
     sim_free(sim);
     return 0;
 }
@@ -58,7 +56,7 @@ static int ring_scenario(void)
     struct ring r = {0}, again = {0};
     struct text file = TEXT_INIT;
     bool changed = false;
-    int rc = ring_set_root(&r, text_string(&root_private), 100, &changed, NULL);
+    int rc = ring_set_root(&r, sim_private_key, 100, &changed, NULL);
     if (rc == 0)
         rc = ring_write(&r, &file, NULL);
     if (rc == 0) {
@@ -99,7 +97,7 @@ static int policy_scenario(void)
     if (rc == 0)
         rc = policy_load(&p, &content);
     if (rc == 0)
-        rc = policy_key(&p, "k", text_string(&root_public), 0);
+        rc = policy_key(&p, "k", sim_public_key, 0);
     if (rc == 0)
         rc = policy_rule(&p, "other", &rule);
     if (rc == 0)

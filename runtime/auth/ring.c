@@ -320,23 +320,25 @@ out:
     return rc;
 }
 
-int ring_generate(struct ring *r, int64_t now, struct error *err)
+int ring_add(struct ring *r, const char *private_pem, int64_t now, struct error *err)
 {
-    struct text private_pem = TEXT_INIT, public_pem = TEXT_INIT;
+    struct text public_pem = TEXT_INIT;
     char id[MICRO_KEY_ID_MAX + 1];
     if (r->count == RING_KEYS_MAX)
         return error_set(err, ERROR_LIMIT,
                          "the key ring has %d keys already: wait until tokens signed with the oldest "
                          "have expired",
                          RING_KEYS_MAX);
-    int rc = micro_keys_generate(&private_pem, &public_pem, err);
+    int rc = public_part(private_pem, &public_pem, err);
     if (rc == 0)
         rc = key_id(text_string(&public_pem), id, err);
+    if (rc == 0 && ring_find(r, id))
+        rc = error_set(err, ERROR_EXISTS, "the key is in the ring already");
     if (rc == 0) {
         struct ring_key *k = &r->keys[r->count];
         *k = (struct ring_key){.id = strdup(id),
                                .public_pem = text_take(&public_pem),
-                               .private_pem = text_take(&private_pem),
+                               .private_pem = strdup(private_pem),
                                .state = RING_WAITING,
                                .created = now};
         if (k->id && k->public_pem && k->private_pem)
@@ -346,9 +348,6 @@ int ring_generate(struct ring *r, int64_t now, struct error *err)
             rc = error_set(err, ERROR_MEMORY, "out of memory");
         }
     }
-    if (private_pem.data)
-        OPENSSL_cleanse(private_pem.data, private_pem.len);
-    text_deinit(&private_pem);
     text_deinit(&public_pem);
     return rc;
 }

@@ -52,8 +52,8 @@ int ring_write(const struct ring *r, struct text *out, struct error *err);
 /* Makes `private_pem` the root: completes the one in the ring or adds it, retiring another root. When no key signs, the
  * root does. `changed` tells whether the file should be written. */
 int ring_set_root(struct ring *r, const char *private_pem, int64_t now, bool *changed, struct error *err);
-/* A new key, waiting. Takes up to a second of CPU. ERROR_LIMIT when the ring is full. */
-int ring_generate(struct ring *r, int64_t now, struct error *err);
+/* A new key, waiting. ERROR_LIMIT when the ring is full, ERROR_EXISTS when it has the key. */
+int ring_add(struct ring *r, const char *private_pem, int64_t now, struct error *err);
 /* The waiting key becomes the signing one, that one is retired. False: nothing waits. */
 bool ring_activate(struct ring *r, int64_t now);
 /* Throws out what no token alive was signed with. */

@@ -6,27 +6,12 @@
 #include <cmocka.h>
 
 #include "runtime/auth/ring.h"
+#include "runtime/server/sim_keys.h"
 #include "runtime/service/key_cache.h"
 #include "runtime/service/service.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static struct text root_private, root_public;
-
-static int set_up(void **state)
-{
-    (void)state;
-    return micro_keys_generate(&root_private, &root_public, NULL);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    text_deinit(&root_private);
-    text_deinit(&root_public);
-    return 0;
-}
 
 static void written_and_read(struct ring *r, const char *without)
 {
@@ -56,21 +41,22 @@ static void test_life(void **state)
     bool changed;
     char id[MICRO_KEY_ID_MAX + 1];
     (void)state;
-    assert_int_equal(ring_set_root(&r, text_string(&root_private), 100, &changed, NULL), 0);
+    assert_int_equal(ring_set_root(&r, sim_private_key, 100, &changed, NULL), 0);
     assert_true(changed);
-    assert_int_equal(ring_set_root(&r, text_string(&root_private), 100, &changed, NULL), 0);
+    assert_int_equal(ring_set_root(&r, sim_private_key, 100, &changed, NULL), 0);
     assert_false(changed);
-    assert_int_equal(micro_key_id(text_string(&root_public), id, NULL), 0);
+    assert_int_equal(micro_key_id(sim_public_key, id, NULL), 0);
     assert_string_equal(ring_signing(&r)->id, id);
     assert_true(ring_signing(&r)->root);
     /* The root's private part is not on disk; a line of it would be. */
     char line[65] = "";
-    memcpy(line, text_string(&root_private) + 100, 40);
+    memcpy(line, sim_private_key + 100, 40);
     *strchrnul(line, '\n') = '\0';
     written_and_read(&r, line);
 
     assert_false(ring_activate(&r, 150));
-    assert_int_equal(ring_generate(&r, 200, NULL), 0);
+    assert_int_equal(ring_add(&r, sim_spare_keys[0].private_pem, 200, NULL), 0);
+    assert_int_equal(ring_add(&r, sim_spare_keys[0].private_pem, 200, NULL), ERROR_EXISTS);
     assert_true(ring_signing(&r)->root); /* the new one only waits */
     assert_non_null(ring_waiting(&r));
     written_and_read(&r, line);
@@ -82,7 +68,7 @@ static void test_life(void **state)
     written_and_read(&r, line);
 
     second->until = 1000;
-    assert_int_equal(ring_generate(&r, 300, NULL), 0);
+    assert_int_equal(ring_add(&r, sim_spare_keys[1].private_pem, 300, NULL), 0);
     assert_true(ring_activate(&r, 310));
     second = ring_find(&r, r.keys[1].id);
     assert_int_equal(second->state, RING_RETIRED);
@@ -99,26 +85,22 @@ static void test_life(void **state)
 static void test_new_root(void **state)
 {
     struct ring r = {0};
-    struct text other_private = TEXT_INIT, other_public = TEXT_INIT;
     bool changed;
     (void)state;
-    assert_int_equal(micro_keys_generate(&other_private, &other_public, NULL), 0);
-    assert_int_equal(ring_set_root(&r, text_string(&root_private), 100, &changed, NULL), 0);
+    assert_int_equal(ring_set_root(&r, sim_private_key, 100, &changed, NULL), 0);
     ring_signing(&r)->until = 500;
-    assert_int_equal(ring_set_root(&r, text_string(&other_private), 200, &changed, NULL), 0);
+    assert_int_equal(ring_set_root(&r, sim_spare_keys[5].private_pem, 200, &changed, NULL), 0);
     assert_true(changed);
     assert_int_equal(r.count, 2);
     assert_int_equal(r.keys[0].state, RING_RETIRED);
     assert_false(r.keys[0].root);
     assert_null(r.keys[0].private_pem);
-    assert_string_equal(ring_signing(&r)->public_pem, text_string(&other_public));
+    assert_string_equal(ring_signing(&r)->private_pem, sim_spare_keys[5].private_pem);
     written_and_read(&r, NULL);
     assert_true(ring_prune(&r, 500));
     assert_int_equal(r.count, 1);
     assert_int_equal(ring_set_root(&r, "no key", 200, &changed, NULL), ERROR_INVALID);
     ring_deinit(&r);
-    text_deinit(&other_private);
-    text_deinit(&other_public);
 }
 
 /* ---- kept keys ---- */
@@ -157,33 +139,31 @@ static void test_forgotten(void **state)
 {
     struct ring r = {0};
     struct kept root, second, third, fourth;
-    struct text other_private = TEXT_INIT, other_public = TEXT_INIT;
     bool changed;
     (void)state;
-    assert_int_equal(ring_set_root(&r, text_string(&root_private), 100, &changed, NULL), 0);
+    assert_int_equal(ring_set_root(&r, sim_private_key, 100, &changed, NULL), 0);
     keep(&root, ring_signing(&r)->private_pem);
-    assert_int_equal(ring_generate(&r, 200, NULL), 0);
+    assert_int_equal(ring_add(&r, sim_spare_keys[0].private_pem, 200, NULL), 0);
     keep(&second, ring_waiting(&r)->private_pem);
     assert_true(ring_activate(&r, 210));
     assert_true(is_kept(&root)); /* it is retired, and stays in the ring whole */
     assert_true(is_kept(&second));
     /* Retired by the next. */
-    assert_int_equal(ring_generate(&r, 300, NULL), 0);
+    assert_int_equal(ring_add(&r, sim_spare_keys[1].private_pem, 300, NULL), 0);
     keep(&third, ring_waiting(&r)->private_pem);
     assert_true(is_kept(&second));
     assert_true(ring_activate(&r, 310));
     assert_false(is_kept(&second));
     assert_true(is_kept(&third));
     /* Made and given up, as when it cannot be written to the disk. */
-    assert_int_equal(ring_generate(&r, 400, NULL), 0);
+    assert_int_equal(ring_add(&r, sim_spare_keys[2].private_pem, 400, NULL), 0);
     keep(&fourth, ring_waiting(&r)->private_pem);
     ring_waiting(&r)->state = RING_RETIRED;
     assert_true(ring_prune(&r, INT64_MAX));
     assert_false(is_kept(&fourth));
     assert_true(is_kept(&third));
     /* Another root. */
-    assert_int_equal(micro_keys_generate(&other_private, &other_public, NULL), 0);
-    assert_int_equal(ring_set_root(&r, text_string(&other_private), 500, &changed, NULL), 0);
+    assert_int_equal(ring_set_root(&r, sim_spare_keys[5].private_pem, 500, &changed, NULL), 0);
     assert_false(is_kept(&root));
     assert_true(is_kept(&third));
     ring_deinit(&r);
@@ -191,8 +171,6 @@ static void test_forgotten(void **state)
     kept_free(&second);
     kept_free(&third);
     kept_free(&fourth);
-    text_deinit(&other_private);
-    text_deinit(&other_public);
 }
 
 static void refused(const char *content, const char *words)
@@ -223,8 +201,8 @@ static void test_malformed(void **state)
             "\"since\":0,\"until\":0}]}",
             "key 1");
     /* A file whose id, key or parts were exchanged. */
-    assert_int_equal(ring_set_root(&r, text_string(&root_private), 100, &changed, NULL), 0);
-    assert_int_equal(ring_generate(&r, 200, NULL), 0);
+    assert_int_equal(ring_set_root(&r, sim_private_key, 100, &changed, NULL), 0);
+    assert_int_equal(ring_add(&r, sim_spare_keys[0].private_pem, 200, NULL), 0);
     assert_int_equal(ring_write(&r, &file, NULL), 0);
     char *at = strstr(file.data, r.keys[1].id);
     *at = *at == 'a' ? 'b' : 'a';
@@ -247,5 +225,5 @@ int main(void)
         cmocka_unit_test(test_forgotten),
         cmocka_unit_test(test_malformed),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

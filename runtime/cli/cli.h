@@ -58,7 +58,7 @@ struct cli {
 
 /* The global flags, filled by the option parser. */
 extern struct cli_flags {
-    const char *data_dir, *namespace, *token, *log_level, *env, *proxy;
+    const char *data_dir, *namespace, *token, *log_level, *env, *proxy, *config;
     const char *output;
     bool json;
 } cli_flags;
@@ -239,6 +239,10 @@ int command_health(const struct arguments *args);
 int command_login(const struct arguments *args);
 int command_logout(const struct arguments *args);
 int command_server(const struct arguments *args);
+int command_service(const struct arguments *args);
+int command_web(const struct arguments *args);
+int command_cli(const struct arguments *args);
+int command_init(const struct arguments *args);
 int command_shutdown(const struct arguments *args);
 int command_run(const struct arguments *args);
 int command_update(const struct arguments *args);
@@ -252,7 +256,7 @@ extern const struct command store_commands[], config_commands[], get_commands[],
     env_commands[], events_commands[], broker_commands[], network_commands[], debug_commands[];
 extern const struct option call_options[], stream_options[], services_options[], status_options[], login_options[],
     server_options_table[], run_options[], update_options[], kill_options[], logs_options[], sdk_options[],
-    gen_options[];
+    gen_options[], service_options[], web_options[], init_options[];
 extern const struct command cli_root;
 
 #endif

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "base/options_tree.h"
 #include "runtime/cli/cli.h"
 #include "runtime/component.h"
 
@@ -65,6 +66,20 @@ static void test_commands(void **state)
         {{"micro", "debug", "stats", "--all", "some"}, NULL},
         {{"micro", "store", "sync", "--to", "x", "--all"}, "sync"},
         {{"micro", "store", "restore", "--all"}, "restore"},
+        {{"micro", "service", "--name", "x", "--endpoint", "http://h:1", "-m", "a=b", "-m", "c=d"}, "service"},
+        {{"micro", "service", "--name", "x", "--endpoint", "http://h:1", "--", "python3", "-v"}, "service"},
+        {{"micro", "service", "--name", "x", "--timeout", "soon"}, NULL},
+        {{"micro", "web", "--api_address", "http://h:1", "--web_address", "h:2", "--login_url", "/x"}, "web"},
+        {{"micro", "web", "more"}, NULL},
+        {{"micro", "init", "--profile", "server,client", "--output", "x", "--package", "p"}, "init"},
+        {{"micro", "cli"}, "cli"},
+        {{"micro", "cli", "more"}, NULL},
+        {{"micro", "server", "--address", "h:8081", "--image", "i"}, "server"},
+        {{"micro", "-c", "file", "env"}, NULL},
+        {{"micro", "-c", "file", "env", "list"}, "list"},
+        {{"micro", "--c", "file", "env", "list"}, "list"},
+        {{"micro", "run", "--source", "x", "--watch_delay", "500"}, "run"},
+        {{"micro", "kill", "--name", "x"}, "kill"},
         {{"micro", "statsu"}, NULL},
     };
     (void)state;
@@ -118,6 +133,100 @@ static void help_of(const struct command *c, int depth)
         assert_non_null(child->summary);
         assert_true(child->run || child->children);
         help_of(child, depth + 1);
+    }
+}
+
+/* Micro v3's commands with every option they have there, and its letter. */
+static void test_v3_options(void **state)
+{
+    static const struct {
+        const char *command, *options; /* "name/letter" */
+    } rows[] = {
+        {"", "c/c env/e namespace proxy_address"},
+        {"server", "address image profile"},
+        {"service", "name address endpoint metadata"},
+        {"services", ""},
+        {"get service", ""},
+        {"call", "address output/o metadata request_timeout"},
+        {"stream", "output/o metadata"},
+        {"run", "name source image command args type env_vars instances/i metadata watch watch_delay force"},
+        {"update", "name source instances/i metadata watch watch_delay"},
+        {"kill", "name"},
+        {"status", "name type version"},
+        {"logs", "version output/o follow/f since lines/n"},
+        {"new", ""},
+        {"gen", ""},
+        {"init", "package profile output"},
+        {"shutdown", ""},
+        {"web", "api_address web_address login_url namespace"},
+        {"cli", ""},
+        {"auth list rules", ""},
+        {"auth list accounts", ""},
+        {"auth create rule", "scope resource access priority"},
+        {"auth create account", "secret scopes type namespace"},
+        {"auth create token", "id secret expiry namespace"},
+        {"auth delete rule", ""},
+        {"auth delete account", ""},
+        {"auth update secret", "id namespace old_secret new_secret"},
+        {"login", "username email password"},
+        {"logout", ""},
+        {"user token", ""},
+        {"user namespace set", ""},
+        {"user config set", ""},
+        {"user config get", ""},
+        {"user config delete", ""},
+        {"user set password", "email old-password new-password"},
+        {"config get", "secret/s all"},
+        {"config set", "secret/s"},
+        {"config del", ""},
+        {"store read", "database/d table/t prefix/p suffix/s limit/l offset/o order verbose/v output"},
+        {"store list", "database/d table/t prefix/p limit/l offset/o order output"},
+        {"store write", "expiry/e database/d table/t"},
+        {"store delete", "database table"},
+        {"store databases", ""},
+        {"store tables", "database/d"},
+        {"store snapshot", "destination"},
+        {"store sync", ""},
+        {"store restore", "source"},
+        {"network connect", ""},
+        {"network connections", ""},
+        {"network graph", ""},
+        {"network nodes", ""},
+        {"network routes", "service address gateway router network"},
+        {"network services", ""},
+        {"debug health", ""},
+        {"debug stats", "all"},
+        {"env get", ""},
+        {"env set", ""},
+        {"env add", ""},
+        {"env del", ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct command *path[4] = {&cli_root};
+        size_t depth = 1;
+        char words[200], *rest = NULL;
+        snprintf(words, sizeof words, "%s", rows[i].command);
+        for (char *w = strtok_r(words, " ", &rest); w; w = strtok_r(NULL, " ", &rest)) {
+            path[depth] = command_child(path[depth - 1], w);
+            if (!path[depth++])
+                fail_msg("there is no micro %s", rows[i].command);
+        }
+        assert_true(depth == 1 || path[depth - 1]->run);
+        snprintf(words, sizeof words, "%s", rows[i].options);
+        for (char *w = strtok_r(words, " ", &rest); w; w = strtok_r(NULL, " ", &rest)) {
+            char *slash = strchr(w, '/');
+            const struct option *found = NULL, *by_letter = NULL;
+            if (slash)
+                *slash = '\0';
+            for (size_t k = depth; k-- > 0;)
+                for (const struct option *o = path[k]->options; o && o->name; o++) {
+                    found = !found && strcmp(o->name, w) == 0 ? o : found;
+                    by_letter = !by_letter && slash && o->letter == slash[1] ? o : by_letter;
+                }
+            if (!found || (slash && by_letter != found))
+                fail_msg("micro %s lacks --%s%s%s", rows[i].command, w, slash ? " or -" : "", slash ? slash + 1 : "");
+        }
     }
 }
 
@@ -192,17 +301,21 @@ static void test_component_help(void **state)
             if (!strstr(text_string(&help), *o))
                 fail_msg("the help of %s says nothing of --%s", c->name, *o);
     }
+    text_clear(&help); /* one that is only started by name */
+    assert_true(cli_component_help("web", &help));
+    assert_non_null(strstr(text_string(&help), "--api-address"));
     text_clear(&help);
     assert_false(cli_component_help("nope", &help));
     assert_non_null(strstr(text_string(&help), "registry, store"));
+    assert_non_null(strstr(text_string(&help), ", web"));
     text_deinit(&help);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_commands),  cmocka_unit_test(test_nearest),        cmocka_unit_test(test_help),
-        cmocka_unit_test(test_addresses), cmocka_unit_test(test_component_help),
+        cmocka_unit_test(test_commands),   cmocka_unit_test(test_nearest),   cmocka_unit_test(test_help),
+        cmocka_unit_test(test_v3_options), cmocka_unit_test(test_addresses), cmocka_unit_test(test_component_help),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,6 +46,8 @@ bool cli_component_help(const char *name, struct text *out)
     if (!c) {
         for (const struct component *each = components; each->name; each++)
             text_printf(out, "%s%s", each == components ? "" : ", ", each->name);
+        for (const struct component *each = components_on_demand; each->name; each++)
+            text_printf(out, ", %s", each->name);
         return false;
     }
     text_printf(out, "Run the component %s in this process.\n\nUsage: micro service %s [OPTION VALUE]...\n\n", name,

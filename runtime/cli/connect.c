@@ -46,6 +46,8 @@ int cli_open(struct cli *c)
         return cli_fail(CLI_TIMEOUT, "the data directory's path must have 1 to %d bytes", CLI_PATH_MAX - 1);
     if (cli_flags.log_level && log_parse_level(cli_flags.log_level, &level))
         log_set_level(level);
+    if (cli_flags.config && strlen(cli_flags.config) >= CLI_PATH_MAX)
+        return cli_fail(EXIT_USAGE, "-c: the path has more than %d bytes", CLI_PATH_MAX - 1);
     c->data_dir = data_dir;
     c->home = home_dir;
     c->token = cli_flags.token && cli_flags.token[0] ? cli_flags.token : NULL;

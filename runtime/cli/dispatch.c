@@ -80,7 +80,8 @@ static const char *default_child(const struct command *group)
  * it) is refused when its environment is not known. These do not, or mend just that. */
 static bool needs_environment(const struct command *command)
 {
-    static int (*const free_ones[])(const struct arguments *) = {command_server, command_new, command_gen, command_sdk};
+    static int (*const free_ones[])(const struct arguments *) = {command_server, command_new, command_gen, command_sdk,
+                                                                 command_cli};
     for (size_t i = 0; i < sizeof free_ones / sizeof free_ones[0]; i++)
         if (command->run == free_ones[i])
             return false;

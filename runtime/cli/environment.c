@@ -1,4 +1,4 @@
-/* Environments: which micro is meant. <home>/config.json (or --config) keeps them:
+/* Environments: which micro is meant. <home>/config.json (or -c FILE) keeps them:
  *
  *     {"env": "staging",
  *      "envs": {"staging": {"proxy_address": "https://micro.example.com:8084",
@@ -36,7 +36,16 @@ static const struct {
 
 static void config_path(struct cli *c, char out[CLI_PATH_MAX + 16])
 {
-    snprintf(out, CLI_PATH_MAX + 16, "%s/config.json", c->home);
+    if (cli_flags.config && cli_flags.config[0])
+        snprintf(out, CLI_PATH_MAX + 16, "%s", cli_flags.config);
+    else
+        snprintf(out, CLI_PATH_MAX + 16, "%s/config.json", c->home);
+}
+
+/* Where the file is kept is made on the way; a folder somebody names is theirs to make. */
+static bool config_at_home(void)
+{
+    return !cli_flags.config || !cli_flags.config[0];
 }
 
 json_t *cli_config_load(struct cli *c)
@@ -70,7 +79,7 @@ int cli_config_save(struct cli *c, const json_t *config)
     if (!text)
         return cli_no_memory();
     config_path(c, path);
-    int rc = world_make_directory(c->world, c->home);
+    int rc = config_at_home() ? world_make_directory(c->world, c->home) : 0;
     if (rc < 0)
         error_set(&err, rc, "cannot make the directory %s: %s", c->home, error_code_name(rc));
     else

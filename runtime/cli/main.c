@@ -49,7 +49,7 @@ static int show_help(const char *component)
     struct text help = TEXT_INIT;
     int code = CLI_OK;
     if (!cli_component_help(component, &help))
-        code = cli_fail(CLI_TIMEOUT, "there is no component \"%.80s\"; there are: %s", component, text_string(&help));
+        code = cli_fail(EXIT_USAGE, "there is no component \"%.80s\"; there are: %s", component, text_string(&help));
     else if (!text_ok(&help))
         code = cli_no_memory();
     else
@@ -58,28 +58,36 @@ static int show_help(const char *component)
     return code;
 }
 
-/* v3 names what is run by an option: --name NAME and --name=NAME are NAME. */
-static int without_name_option(int argc, char **argv)
+/* `micro service NAME ...`, or as v3 names what is run, --name NAME and --name=NAME: the component's name moves to
+ * argv[2]. NULL: it is no component that is asked for; with --endpoint NAME is a service of the user's. */
+static const char *component_asked(int *argc, char **argv)
 {
-    if (argc > 3 && strcmp(argv[2], "--name") == 0) {
-        memmove(argv + 2, argv + 3, (size_t)(argc - 2) * sizeof *argv);
-        return argc - 1;
+    if (*argc < 3 || strcmp(argv[1], "service") != 0)
+        return NULL;
+    for (int i = 2; i < *argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--endpoint") == 0 || strncmp(argv[i], "--endpoint=", 11) == 0)
+            return NULL;
+    if (argv[2][0] != '-')
+        return argv[2];
+    if (*argc > 3 && strcmp(argv[2], "--name") == 0 && component_find(argv[3])) {
+        memmove(argv + 2, argv + 3, (size_t)(*argc - 2) * sizeof *argv);
+        --*argc;
+        return argv[2];
     }
-    if (argc > 2 && strncmp(argv[2], "--name=", 7) == 0)
+    if (strncmp(argv[2], "--name=", 7) == 0 && component_find(argv[2] + 7)) {
         argv[2] += 7;
-    return argc;
+        return argv[2];
+    }
+    return NULL;
 }
 
 int main(int argc, char **argv)
 {
     component_use_all();
-    bool service = argc > 2 && strcmp(argv[1], "service") == 0;
-    if (service)
-        argc = without_name_option(argc, argv);
-    bool component = service && argv[2][0] != '-';
-    int code = component && asks_help(argc, argv) ? show_help(argv[2])
-               : component                        ? run_component(argc, argv)
-                                                  : cli_main(argc, argv);
+    const char *component = component_asked(&argc, argv);
+    int code = !component                                            ? cli_main(argc, argv)
+               : asks_help(argc, argv) || !component_find(component) ? show_help(component)
+                                                                     : run_component(argc, argv);
     micro_pool_free();
     return cli_end_output(code);
 }

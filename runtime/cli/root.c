@@ -4,6 +4,13 @@
 #include <stdio.h>
 
 static const struct option global_options[] = {
+    {.name = "c",
+     .letter = 'c',
+     .kind = OPTION_TEXT,
+     .target = &cli_flags.config,
+     .argument = "FILE",
+     .help = "environments and settings; ~/.micro/config.json when absent",
+     .env = "MICRO_CONFIG_FILE"},
     {.name = "data-dir",
      .kind = OPTION_TEXT,
      .target = &cli_flags.data_dir,
@@ -45,14 +52,6 @@ static const struct option global_options[] = {
     {.name = NULL},
 };
 
-/* The program takes these words before the table does, since a component has options of its own. */
-static int run_service(const struct arguments *args)
-{
-    (void)args;
-    fprintf(stderr, "A component's name is needed: micro service NAME [--OPTION VALUE]...\n");
-    return EXIT_USAGE;
-}
-
 static const char *const shells[] = {"bash", "zsh", "fish", NULL};
 
 static int run_completion(const struct arguments *args)
@@ -80,15 +79,42 @@ static const struct command commands[] = {
      .examples = "micro server\nmicro server --data-dir /tmp/m --base-port 0"},
     {.name = "shutdown", .summary = "stop the server of the data directory", .run = command_shutdown},
     {.name = "service",
-     .summary = "run one component in this process",
-     .positional = "NAME [OPTION]...",
+     .summary = "run one component, or something of yours as a service",
+     .positional = "[COMMAND [ARGUMENT]...]",
      .positional_min = 0,
      .positional_max = -1,
-     .run = run_service,
+     .options = service_options,
+     .run = command_service,
      .description =
-         "What `micro server` starts for each component; --name NAME may stand for NAME. `micro service NAME --help`\n"
-         "lists its options; keys and tokens come from the environment.",
-     .examples = "micro service store --data-dir /tmp/m --base-port 9000\nmicro service proxy --help"},
+         "micro service NAME [--OPTION VALUE]... runs the component NAME in this process, as `micro server` does;\n"
+         "micro service NAME --help lists its options.\n"
+         "\n"
+         "With --name and --endpoint it makes what is no service of micro's into one, which is registered, called and\n"
+         "guarded like any other, until Ctrl-C:\n"
+         "\n"
+         "    http://HOST:PORT[/PATH]     each message is POSTed to /PATH/Type/Method, the answer is the reply\n"
+         "    grpc://HOST:PORT[/PACKAGE]  calls go on as they are, PACKAGE in place of the service's name\n"
+         "    file:///FOLDER              its files: BlobStore.Read, BlobStore.List, and the gateway's /NAME/...\n"
+         "    exec://PROGRAM [WORD]...    each message is a run: standard input to standard output\n"
+         "\n"
+         "COMMAND is started with it and ends with it: the server the endpoint is of. Log in first, for the service\n"
+         "gets an account while it runs; started by `micro run --command` it has one.",
+     .examples = "micro service store --data-dir /tmp/m --base-port 9000\nmicro service proxy --help\n"
+                 "micro service --name greeter --endpoint http://localhost:9090 -- python3 server.py\n"
+                 "micro service --name upper --endpoint 'exec://tr a-z A-Z'"},
+    {.name = "web",
+     .summary = "run the dashboard, on port 8082",
+     .options = web_options,
+     .run = command_web,
+     .description = "Pages that show the services and call their endpoints, through the gateway, as whoever logs in.",
+     .examples = "micro web\nmicro web --api_address http://api.example.com --web_address 127.0.0.1:9000"},
+    {.name = "init",
+     .summary = "write the environment that starts a profile",
+     .options = init_options,
+     .run = command_init,
+     .description = "For a shell (set -a; . FILE) or a unit of systemd (EnvironmentFile=FILE): what may be set for a\n"
+                    "server, a client, or a service that is run by hand, with the values in force.",
+     .examples = "micro init --profile server --output micro.env"},
     {.name = "health",
      .summary = "ask the components whether they can do their work",
      .positional = "[NAME]",
@@ -132,8 +158,8 @@ static const struct command commands[] = {
      .examples = "cc $(micro sdk --cflags) -c handler.c"},
     {.name = "run",
      .summary = "run a service from its source",
-     .positional = "SOURCE",
-     .positional_min = 1,
+     .positional = "[SOURCE]",
+     .positional_min = 0,
      .positional_max = 1,
      .options = run_options,
      .run = command_run,
@@ -142,16 +168,16 @@ static const struct command commands[] = {
      .examples = "micro run .\nmicro run ./greeter --watch\nmicro run github.com/joe/services/greeter@main"},
     {.name = "update",
      .summary = "build a running service anew from its source",
-     .positional = "SOURCE",
-     .positional_min = 1,
+     .positional = "[SOURCE]",
+     .positional_min = 0,
      .positional_max = 1,
      .options = update_options,
      .run = command_update,
      .examples = "micro update ./greeter\nmicro update greeter"},
     {.name = "kill",
      .summary = "stop a service for good",
-     .positional = "NAME",
-     .positional_min = 1,
+     .positional = "[NAME]",
+     .positional_min = 0,
      .positional_max = 1,
      .options = kill_options,
      .run = command_kill,
@@ -205,6 +231,14 @@ static const struct command commands[] = {
     {.name = "network", .summary = "peers and routes", .children = network_commands},
     {.name = "store", .summary = "read and write records", .children = store_commands},
 
+    {.name = "cli",
+     .summary = "a shell of these commands",
+     .run = command_cli,
+     .description =
+         "Lines from the terminal or from standard input, each a command without \"micro\"; quotes as in a\n"
+         "shell, # begins a comment, help, quit and exit. Options before `cli` hold for every line. Its exit\n"
+         "code is that of the last command.",
+     .examples = "micro cli\nmicro -n staging cli < commands.txt"},
     {.name = "completion",
      .summary = "print a completion script for a shell",
      .positional = "bash|zsh|fish",

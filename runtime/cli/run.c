@@ -14,7 +14,8 @@
 static struct {
     const char *name, *version, *source, *image, *command, *args, *type;
     struct option_list env, metadata;
-    int64_t instances, watch_delay;
+    const char *watch_delay;
+    int64_t instances, delay; /* of --watch, in ns */
     bool watch, force;
 } flags;
 
@@ -184,7 +185,7 @@ static int watch(struct cli *c, const struct source *s, const char *name, const 
     seen = running;
     while (code == CLI_OK) {
         struct text id = TEXT_INIT;
-        (void)world_sleep(c->world, (uint64_t)flags.watch_delay);
+        (void)world_sleep(c->world, (uint64_t)flags.delay);
         code = source_print(c, s, &now);
         bool still = now == seen;
         seen = now;
@@ -200,13 +201,44 @@ static int watch(struct cli *c, const struct source *s, const char *name, const 
     return code;
 }
 
+/* v3's is a number of milliseconds; a duration is taken as well. */
+static int read_delay(void)
+{
+    const char *text = flags.watch_delay;
+    struct error err = ERROR_INIT;
+    int64_t milliseconds = 0;
+    int rc = text[0] && text[strspn(text, "0123456789")] == '\0'
+                 ? units_parse_integer(text, 1, 24 * 3600 * 1000, &milliseconds, &err)
+                 : units_parse_duration(text, &flags.delay, &err);
+    if (rc == 0 && milliseconds > 0)
+        flags.delay = milliseconds * MILLISECOND;
+    if (rc == 0 && flags.delay <= 0)
+        rc = error_set(&err, ERROR_INVALID, "it must be more than 0");
+    if (rc < 0)
+        error_wrap(&err, "--watch_delay");
+    int code = rc < 0 ? cli_fail_error(EXIT_USAGE, &err) : CLI_OK;
+    error_clear(&err);
+    return code;
+}
+
+/* What is run or updated: --source, else the word. */
+static int read_source(const struct arguments *args, const char **out)
+{
+    bool option = flags.source && flags.source[0];
+    *out = option ? flags.source : args->argc > 0 ? args->argv[0] : NULL;
+    return *out ? read_delay() : cli_fail(EXIT_USAGE, "what is it? Expected SOURCE, or --source SOURCE");
+}
+
 int command_run(const struct arguments *args)
 {
     struct cli *c = cli_of(args);
     struct source s;
     struct text id = TEXT_INIT;
-    const char *name, *version;
-    int code = source_open(c, flags.source && flags.source[0] ? flags.source : args->argv[0], &s);
+    const char *name, *version, *what;
+    int code = read_source(args, &what);
+    if (code != CLI_OK)
+        return code;
+    code = source_open(c, what, &s);
     if (code != CLI_OK)
         return code;
     if (flags.watch && s.checkout[0])
@@ -228,12 +260,13 @@ int command_update(const struct arguments *args)
 {
     struct cli *c = cli_of(args);
     struct text id = TEXT_INIT;
-    const char *what = flags.source && flags.source[0] ? flags.source : args->argv[0], *name = NULL, *version = NULL;
+    const char *what, *name = NULL, *version = NULL;
     char own_name[SOURCE_NAME_MAX], own_version[SOURCE_NAME_MAX];
     struct source s = {.name = ""};
-    bool from_source = source_is(c, what);
-    int code;
-    if (from_source) {
+    int code = read_source(args, &what);
+    if (code != CLI_OK)
+        return code;
+    if (source_is(c, what)) {
         code = source_open(c, what, &s);
         if (code == CLI_OK && flags.watch && s.checkout[0])
             code = cli_fail(EXIT_USAGE, "--watch is for local folders");
@@ -261,7 +294,10 @@ int command_kill(const struct arguments *args)
     struct cli *c = cli_of(args);
     char name[SOURCE_NAME_MAX], version[SOURCE_NAME_MAX];
     json_t *reply = NULL;
-    int code = source_name(args->argv[0], name, version);
+    const char *what = args->argc > 0 ? args->argv[0] : flags.name;
+    if (!what || !what[0])
+        return cli_fail(EXIT_USAGE, "which one? Expected NAME, or --name NAME");
+    int code = source_name(what, name, version);
     if (code != CLI_OK)
         return code;
     json_t *request = resource(flags.name && flags.name[0] ? flags.name : name,
@@ -306,8 +342,8 @@ int command_kill(const struct arguments *args)
      .target = &flags.watch,                                                                                           \
      .help = "update it whenever a file changes"},                                                                     \
     {                                                                                                                  \
-        .name = "watch_delay", .kind = OPTION_DURATION, .target = &flags.watch_delay, .argument = "DURATION",          \
-        .help = "time between two looks at the files", .fallback = "1000ms"                                            \
+        .name = "watch_delay", .kind = OPTION_TEXT, .target = &flags.watch_delay, .argument = "DURATION",              \
+        .help = "time between two looks at the files; a bare number is milliseconds", .fallback = "1000"               \
     }
 
 const struct option run_options[] = {

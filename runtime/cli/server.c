@@ -4,13 +4,14 @@
 #include "base/units.h"
 #include "runtime/cli/cli.h"
 #include "runtime/component.h"
+#include "runtime/proxy/proxy.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static struct {
-    const char *host, *profile, *admin_secret;
+    const char *host, *profile, *admin_secret, *address, *image;
     int64_t base_port;
     bool json;
 } flags;
@@ -33,6 +34,18 @@ const struct option server_options_table[] = {
      .env = "MICRO_BASE_PORT",
      .min = 0,
      .max = 65535 - MICRO_OFFSET_MAX},
+    {.name = "address",
+     .letter = 'a',
+     .kind = OPTION_TEXT,
+     .target = &flags.address,
+     .argument = "HOST:PORT",
+     .help = "where the server is called: its proxy; the same as --host HOST --base-port PORT - 81",
+     .env = "MICRO_SERVER_ADDRESS"},
+    {.name = "image",
+     .kind = OPTION_TEXT,
+     .target = &flags.image,
+     .argument = "IMAGE",
+     .help = "refused: the components are this program, they are run from no image"},
     {.name = "profile",
      .kind = OPTION_CHOICE,
      .target = &flags.profile,
@@ -62,10 +75,48 @@ static bool extend_path(const char *program)
     return ok;
 }
 
+/* v3 calls a server by its proxy, and the ports of the others follow from that one. A blank host is ours. */
+static int use_address(void)
+{
+    static char host[256];
+    const char *colon = strrchr(flags.address, ':');
+    int64_t port = 0;
+    struct error err = ERROR_INIT;
+    size_t len = colon ? (size_t)(colon - flags.address) : 0;
+    if (!colon || len >= sizeof host || strcspn(flags.address, " /") < strlen(flags.address))
+        return cli_fail(EXIT_USAGE, "--address \"%.80s\" is not written HOST:PORT", flags.address);
+    int rc = units_parse_integer(colon + 1, 0, 65535 - MICRO_OFFSET_MAX + PROXY_PORT_OFFSET, &port, &err);
+    if (rc == 0 && port > 0 && port <= PROXY_PORT_OFFSET)
+        rc = error_set(&err, ERROR_INVALID, "the port must be above %d, which is the proxy's place in the block; or 0",
+                       PROXY_PORT_OFFSET);
+    int64_t base = port ? port - PROXY_PORT_OFFSET : 0;
+    if (rc == 0 && flags.base_port != MICRO_BASE_PORT && flags.base_port != base)
+        rc = error_set(&err, ERROR_INVALID, "it says base port %d, --base-port another", (int)base);
+    if (rc) {
+        error_wrap(&err, "--address %s", flags.address);
+        int code = cli_fail_error(EXIT_USAGE, &err);
+        error_clear(&err);
+        return code;
+    }
+    flags.base_port = base;
+    if (len > 0) {
+        snprintf(host, sizeof host, "%.*s", (int)len, flags.address);
+        flags.host = host;
+    }
+    return CLI_OK;
+}
+
 int command_server(const struct arguments *args)
 {
     struct cli *c = cli_of(args);
     char program[CLI_PATH_MAX];
+    if (flags.image && flags.image[0])
+        return cli_fail(EXIT_USAGE, "--image: the components are this program, and run from no image");
+    if (flags.address && flags.address[0]) {
+        int code = use_address();
+        if (code != CLI_OK)
+            return code;
+    }
     if (!cli_program(program) || !extend_path(program))
         return cli_fail(CLI_TIMEOUT, "cannot find out the path of this program");
     const struct server_options options = {

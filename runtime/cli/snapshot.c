@@ -537,6 +537,7 @@ const struct option snapshot_options[] = {
      .target = &flags.destination,
      .argument = "file:///FOLDER",
      .help = "the folder that gets " SNAPSHOT_FILE,
+     .env = "MICRO_SNAPSHOT_DESTINATION",
      .fallback = "file:///tmp/store-snapshot"},
     {.name = NULL},
 };

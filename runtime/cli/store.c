@@ -255,7 +255,14 @@ static const struct option list_options[] = {
      .argument = "TEXT",
      .help = "keys that end with it"},
     PAGE,
-    {.name = "json", .kind = OPTION_FLAG, .target = &cli_flags.json, .help = "as a JSON array"},
+    {.name = "output",
+     .kind = OPTION_CHOICE,
+     .target = &cli_flags.output,
+     .argument = "FORMAT",
+     .help = "table (one a line) or json",
+     .fallback = "table",
+     .choices = cli_outputs},
+    {.name = "json", .kind = OPTION_FLAG, .target = &cli_flags.json, .help = "the same as --output json"},
     {.name = NULL},
 };
 static const struct option where_options[] = {WHERE, {.name = NULL}};

@@ -154,19 +154,19 @@ static void watch_changes(struct rpc_call *call, const ProtobufCMessage *request
     const char *domain = domain_of(wanted->options);
     if (!micro_authorize(call, domain, id))
         return;
-    watch_add(&r->watch, call, wanted->service, domain, r->table.revision);
+    watchers_add(&r->watch, call, wanted->service, domain, r->table.revision);
 }
 
 static void on_watch_writable(struct rpc_call *call, void *context)
 {
     struct registry *r = context;
-    watch_writable(&r->watch, call);
+    watchers_writable(&r->watch, call);
 }
 
 static void on_watch_cancelled(struct rpc_call *call, void *context)
 {
     struct registry *r = context;
-    watch_cancelled(&r->watch, call);
+    watchers_cancelled(&r->watch, call);
 }
 
 static void on_change(void *arg, const char *action, const char *domain, Registry__Service *service)
@@ -179,7 +179,7 @@ static void on_change(void *arg, const char *action, const char *domain, Registr
     result.service = service;
     result.timestamp = world_wall(r->world) / SECOND;
     result.revision = r->table.revision;
-    watch_tell(&r->watch, domain, &result);
+    watchers_tell(&r->watch, domain, &result);
 }
 
 /* ---- the component ---------------------------------------------------------------------------------------------- */
@@ -215,7 +215,7 @@ static void registry_stop(void *state)
 {
     struct registry *r = state;
     world_timer_stop(&r->expiry);
-    watch_close(&r->watch);
+    watchers_close(&r->watch);
     micro_service_free(r->service);
     registry_table_deinit(&r->table);
     free(r);
@@ -230,7 +230,7 @@ static int registry_start(struct world *w, const struct micro_options *options, 
     world_timer_init(&r->expiry, w, look_for_expiry, r);
     registry_table_init(&r->table, on_change, r);
     r->table.revision = (uint64_t)(world_wall(w) / MICROSECOND);
-    watch_init(&r->watch);
+    watchers_init(&r->watch);
     struct micro_service_config config = {
         .name = "registry", .access = MICRO_OWN_RULES, .no_registration = true, .options = options};
     int rc = micro_service_new(w, &config, &r->service, err);
@@ -253,7 +253,7 @@ static int registry_start(struct world *w, const struct micro_options *options, 
 static void registry_drain(void *state, uint64_t grace, void (*done)(void *arg), void *arg)
 {
     struct registry *r = state;
-    watch_close(&r->watch);
+    watchers_close(&r->watch);
     micro_service_drain(r->service, grace, done, arg);
 }
 

@@ -24,7 +24,7 @@ struct watcher {
     struct watcher *next, **link;
 };
 
-void watch_init(struct watch *w)
+void watchers_init(struct watch *w)
 {
     *w = (struct watch){0};
     w->end = &w->first;
@@ -125,7 +125,7 @@ static int send_event(struct watcher *r, struct watch_event *e)
     return rpc_call_json(r->call) ? send_json(r->call, e) : rpc_call_send_bytes(r->call, BYTES(e->packed, e->len));
 }
 
-void watch_add(struct watch *w, struct rpc_call *call, const char *service, const char *domain, uint64_t revision)
+void watchers_add(struct watch *w, struct rpc_call *call, const char *service, const char *domain, uint64_t revision)
 {
     if (w->closed || w->watcher_count >= WATCHERS_MAX) {
         micro_fail(call, 503, id, w->closed ? "the registry is shutting down" : "too many watchers");
@@ -148,7 +148,7 @@ void watch_add(struct watch *w, struct rpc_call *call, const char *service, cons
     rpc_call_set_user(call, r);
 }
 
-void watch_tell(struct watch *w, const char *domain, const Registry__Result *result)
+void watchers_tell(struct watch *w, const char *domain, const Registry__Result *result)
 {
     if (!w->watchers)
         return;
@@ -177,7 +177,7 @@ void watch_tell(struct watch *w, const char *domain, const Registry__Result *res
     }
 }
 
-void watch_writable(struct watch *w, struct rpc_call *call)
+void watchers_writable(struct watch *w, struct rpc_call *call)
 {
     struct watcher *r = rpc_call_user(call);
     if (!r)
@@ -193,7 +193,7 @@ void watch_writable(struct watch *w, struct rpc_call *call)
     trim(w);
 }
 
-void watch_cancelled(struct watch *w, struct rpc_call *call)
+void watchers_cancelled(struct watch *w, struct rpc_call *call)
 {
     struct watcher *r = rpc_call_user(call);
     if (r)
@@ -202,7 +202,7 @@ void watch_cancelled(struct watch *w, struct rpc_call *call)
     rpc_call_finish(call, GRPC_CANCELLED, "");
 }
 
-void watch_close(struct watch *w)
+void watchers_close(struct watch *w)
 {
     w->closed = true;
     while (w->watchers) {

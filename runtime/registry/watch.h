@@ -23,13 +23,13 @@ struct watch {
     bool closed;
 };
 
-void watch_init(struct watch *w);
+void watchers_init(struct watch *w);
 /* Takes the call over: it is finished here. `service` "" is every one, `domain` "*" too; both live as long as it. */
-void watch_add(struct watch *w, struct rpc_call *call, const char *service, const char *domain, uint64_t revision);
-void watch_tell(struct watch *w, const char *domain, const Registry__Result *result);
+void watchers_add(struct watch *w, struct rpc_call *call, const char *service, const char *domain, uint64_t revision);
+void watchers_tell(struct watch *w, const char *domain, const Registry__Result *result);
 /* The call's callbacks. */
-void watch_writable(struct watch *w, struct rpc_call *call);
-void watch_cancelled(struct watch *w, struct rpc_call *call);
-void watch_close(struct watch *w); /* everybody is let go, nobody let in */
+void watchers_writable(struct watch *w, struct rpc_call *call);
+void watchers_cancelled(struct watch *w, struct rpc_call *call);
+void watchers_close(struct watch *w); /* everybody is let go, nobody let in */
 
 #endif

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#define HEADERS_OURS 6 /* added to the caller's at most */
+#define HEADERS_OURS 6                                        /* added to the caller's at most */
+#define JSON_FLAGS   (PB_JSON_PROTO_NAMES | PB_JSON_DEFAULTS) /* as the servers of services answer */
 
 struct relay_call {
     struct relay *relay;
@@ -22,6 +23,8 @@ struct relay_call {
     const char *content_type;
     struct text kept; /* messages so far, each behind its length, while the call may be made again */
     bool keeping, half_closed, probe, gone, failed;
+    const struct pb_method *method; /* the caller speaks JSON, the node binary; NULL: both the same */
+    const char *bad;                /* a request that is none: why; the call's arena. NULL: none was */
     bool gzip;
     unsigned hops;
 };
@@ -158,6 +161,15 @@ static void report(struct relay_call *c, enum relay_outcome outcome)
              relay_state_name(route->breaker.state));
 }
 
+/* "/greeter.Say/Hello" becomes "/helloworld.v1.Say/Hello"; NULL: no memory. */
+static const char *path_there(struct relay_call *c)
+{
+    const char *path = rpc_call_path(c->call), *package = c->relay->config.package;
+    if (!package)
+        return path;
+    return arena_printf(rpc_call_arena(c->call), "/%s%s", package, path + strlen("/") + strlen(c->service));
+}
+
 /* To the route that was taken. */
 static void begin(struct relay_call *c)
 {
@@ -166,10 +178,10 @@ static void begin(struct relay_call *c)
     uint64_t deadline = rpc_call_deadline(c->call), now = world_now(r->world);
     uint64_t left = deadline == UINT64_MAX ? 0 : deadline > now ? deadline - now : 1;
     struct rpc_request request = {
-        .path = rpc_call_path(c->call), .timeout = left, .content_type = c->content_type, .gzip = c->gzip};
+        .path = path_there(c), .timeout = left, .content_type = c->content_type, .gzip = c->gzip};
     struct error err = ERROR_INIT;
     c->probe = relay_breaker_begin(&c->route->breaker);
-    int rc = channel ? build_metadata(c, left, &request.metadata) : ERROR_MEMORY;
+    int rc = channel && request.path ? build_metadata(c, left, &request.metadata) : ERROR_MEMORY;
     if (rc == 0)
         rc = rpc_stream_open(channel, &request, &stream_events, c, &c->stream, &err);
     if (rc) {
@@ -361,6 +373,11 @@ static void open_call(struct rpc_call *call, struct relay *r, bool from_peer)
         micro_fail(call, 400, RELAY_ERROR_ID, "at most %d labels can be asked for", RELAY_LABELS_MAX);
         return;
     }
+    if (r->config.pool && rpc_call_json(call)) {
+        const char *path = path_there(c);
+        c->method = path ? pb_find_method(r->config.pool, path, true) : NULL;
+        c->content_type = c->method ? NULL : c->content_type;
+    }
     r->figures.under_way++;
     rpc_call_set_user(call, c);
     begin_first(c);
@@ -389,12 +406,9 @@ static void keep(struct relay_call *c, struct bytes message)
         stop_keeping(c);
 }
 
-static void call_message(struct rpc_call *call, struct bytes message, void *relay)
+static void pass_message(struct relay_call *c, struct bytes message)
 {
-    struct relay_call *c = rpc_call_user(call);
-    (void)relay;
-    if (!c || c->gone || c->failed)
-        return;
+    struct rpc_call *call = c->call;
     if (c->keeping)
         keep(c, message);
     int rc = rpc_stream_send(c->stream, message);
@@ -404,6 +418,31 @@ static void call_message(struct rpc_call *call, struct bytes message, void *rela
     } else if (rpc_stream_busy(c->stream)) {
         rpc_call_pause(call);
     }
+}
+
+static void call_message(struct rpc_call *call, struct bytes message, void *relay)
+{
+    struct relay_call *c = rpc_call_user(call);
+    struct text wire = TEXT_INIT;
+    struct error err = ERROR_INIT;
+    (void)relay;
+    if (!c || c->gone || c->failed)
+        return;
+    if (!c->method) {
+        pass_message(c, message);
+        return;
+    }
+    int rc = pb_json_to_wire(c->method->input, message, 0, &wire, &err);
+    if (rc == 0 && text_ok(&wire)) {
+        pass_message(c, wire.len ? text_bytes(&wire) : BYTES("", 0));
+    } else {
+        if (rc && rc != ERROR_MEMORY)
+            c->bad = arena_string(rpc_call_arena(call), err.message ? err.message : error_code_name(rc));
+        c->failed = true;
+        rpc_stream_cancel(c->stream);
+    }
+    error_clear(&err);
+    text_deinit(&wire);
 }
 
 static void call_half_closed(struct rpc_call *call, void *relay)
@@ -476,8 +515,12 @@ static void on_headers(void *arg, struct grpc_metadata headers)
 static void on_message(void *arg, struct bytes message)
 {
     struct relay_call *c = arg;
+    struct text json = TEXT_INIT;
     stop_keeping(c);
-    int rc = rpc_call_send_bytes(c->call, message);
+    int rc = c->method ? pb_wire_to_json(c->method->output, message, JSON_FLAGS, &json, NULL) : 0;
+    if (rc == 0)
+        rc = text_ok(&json) ? rpc_call_send_bytes(c->call, c->method ? text_bytes(&json) : message) : ERROR_MEMORY;
+    text_deinit(&json);
     if (rc && rc != ERROR_CANCELLED)
         give_up(c);
     else if (rpc_call_busy(c->call))
@@ -521,6 +564,10 @@ static void on_finished(void *arg, const struct rpc_reply *reply)
     if (c->gone) {
         let_go(c);
         rpc_call_finish(call, GRPC_CANCELLED, "");
+        return;
+    }
+    if (c->bad) {
+        fail(c, 400, c->bad);
         return;
     }
     if (c->failed) {

@@ -40,6 +40,10 @@ struct relay_config {
     const char *const *own;                 /* services that are never relayed; NULL-terminated */
     size_t calls_max;                       /* 0: RELAY_CALLS_MAX */
     const char *endpoint;                   /* every call goes to this address; NULL: by the path */
+    /* Contracts of nodes that speak binary only: a call in JSON to a method in here goes on as application/grpc+proto,
+     * and its answers come back as JSON. NULL: JSON goes on as JSON. Borrowed. */
+    const struct pb_pool *pool;
+    const char *package; /* what a path has there instead of the service's name; NULL: the path as it came */
     const char *elsewhere;                  /* the service asked for what nobody here answers, "network"; NULL: none */
     const char *network, *router, *gateway; /* what routes to our own nodes are called; NULL: "" */
     const char *peer_token;                 /* shown to peers */

@@ -111,7 +111,10 @@ static void operation_fail_answer(struct operation *o, const char *who, int stat
 
 static void operation_fail_error(struct operation *o, int rc, const struct error *err)
 {
-    int code = rc == ERROR_MEMORY ? 507 : rc == ERROR_LIMIT || rc == ERROR_INVALID || rc == ERROR_SYNTAX ? 400 : 500;
+    int code = rc == ERROR_MEMORY                                               ? 507
+               : rc == ERROR_NO_SPACE                                           ? 429
+               : rc == ERROR_LIMIT || rc == ERROR_INVALID || rc == ERROR_SYNTAX ? 400
+                                                                                : 500;
     struct text words = TEXT_INIT;
     error_format(err, &words);
     operation_fail(o, code, text_string(&words));
@@ -279,6 +282,8 @@ static void create_begin(void *arg)
     int rc = runner_spec_create(o->given, o->create, &o->spec, &err);
     if (rc == 0 && o->spec->source[0] == '/' && strcmp(r->options->profile ? r->options->profile : "local", "local"))
         rc = error_set(&err, ERROR_INVALID, "a local folder can only be run in the profile \"local\": upload it");
+    if (rc == 0)
+        rc = runner_quota_admit(s, o->spec, &err);
     if (rc == 0 && !s->exists)
         rc = make_secret(r, rpc_call_arena(o->call), &o->secret);
     if (rc < 0) {
@@ -336,6 +341,8 @@ static void update_begin(void *arg)
         return;
     }
     int rc = runner_spec_update(s->next ? s->next : s->current, o->given, o->update, &o->spec, &err);
+    if (rc == 0)
+        rc = runner_quota_admit(s, o->spec, &err);
     if (rc < 0) {
         operation_fail_error(o, rc, &err);
         error_clear(&err);

@@ -107,8 +107,8 @@ static void process_name(const struct runner_instance *i, char out[RUNNER_PATH_M
 void runner_instance_start(struct runner_instance *i)
 {
     static const struct world_process_events events = {.output = output, .exited = exited};
-    static const struct world_limits limits = {.open_files = OPEN_FILES};
     struct runner_release *r = i->release;
+    const struct world_limits limits = {.open_files = OPEN_FILES, .address_space = (uint64_t)r->memory << 20};
     struct runner *runner = runner_of(i);
     char name[RUNNER_PATH_MAX];
     struct error err = ERROR_INIT;

@@ -533,6 +533,24 @@ static void jobs_end(void **state)
     destroy("bad");
 }
 
+/* Metadata "memory" is what each process really has: one that takes more gets none. */
+static void memory_is_bound(void **state)
+{
+    (void)state;
+    struct text log = TEXT_INIT;
+    expect(CREATE,
+           "{\"resource\":{\"service\":{\"name\":\"greedy\",\"metadata\":{\"memory\":\"64\",\"retries\":\"0\"}}},"
+           "\"options\":{\"command\":[\"/bin/sh\",\"-c\",\"ulimit -v; dd if=/dev/zero of=/dev/null bs=16M count=1 && "
+           "echo small is fine; dd if=/dev/zero of=/dev/null bs=128M count=1\"]}}",
+           GRPC_OK, NULL);
+    eventually("greedy", "error", "exhausted");
+    logs("greedy", &log);
+    assert_non_null(strstr(text_string(&log), "\"message\":\"65536\"")); /* KiB */
+    assert_non_null(strstr(text_string(&log), "small is fine"));
+    text_deinit(&log);
+    destroy("greedy");
+}
+
 static void logs_of_components(void **state)
 {
     (void)state;
@@ -545,8 +563,10 @@ static void logs_of_components(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(process_truth), cmocka_unit_test(clean_environment), cmocka_unit_test(nothing_is_left),
-        cmocka_unit_test(builds),        cmocka_unit_test(jobs_end),          cmocka_unit_test(logs_of_components),
+        cmocka_unit_test(process_truth),      cmocka_unit_test(clean_environment),
+        cmocka_unit_test(nothing_is_left),    cmocka_unit_test(builds),
+        cmocka_unit_test(jobs_end),           cmocka_unit_test(memory_is_bound),
+        cmocka_unit_test(logs_of_components),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -229,6 +229,7 @@ void runner_release_prepared(struct runner_release *r, int code, const struct er
     }
     r->instance_count = (size_t)r->spec->instances;
     r->retries = r->spec->retries;
+    r->memory = r->spec->memory;
     r->spec = NULL;
     if (r->coming && s->active && s->active->instances)
         look(r); /* who is there before we start */

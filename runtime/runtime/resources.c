@@ -1,9 +1,11 @@
-/* Namespaces, network policies and quotas: kept in the store and told as events. The local profile acts on none of
- * them, as v3's local runtime did not.
+/* Namespaces, network policies and quotas: kept in the store and told as events. A quota is acted on (quota.c). A
+ * network policy is not, and nothing is kept that would be taken for a protection it is not: it is refused, and can be
+ * deleted where an earlier version kept one. Who may call what is said by auth.Rules.
  *
  *     namespace:<name>                        whoever is admin of "micro"
  *     networkpolicy:<namespace>:<name>        admins of the namespace
  *     resourcequota:<namespace>:<name>        admins of the namespace */
+#include "base/log.h"
 #include "runtime/runtime/runner.h"
 
 #include <stdlib.h>
@@ -22,17 +24,6 @@ static json_t *resources_json(const Runtime__Resources *r)
     return r ? json_pack("{si si si}", "Memory", (int)r->memory, "CPU", (int)r->cpu, "EphemeralStorage",
                          (int)r->ephemeralstorage)
              : json_null();
-}
-
-static json_t *labels_json(const Runtime__NetworkPolicy *p)
-{
-    json_t *out = json_object();
-    for (size_t i = 0; out && i < p->n_allowedlabels; i++)
-        if (json_object_set_new(out, p->allowedlabels[i]->key, json_string(p->allowedlabels[i]->value)) != 0) {
-            json_decref(out);
-            return NULL;
-        }
-    return out;
 }
 
 static void reply(const struct change *c, const char *revision)
@@ -72,6 +63,8 @@ static void done(void *arg, int status, const char *message, const char *revisio
 int runner_resource_load(struct runner *r, const char *key, json_t *value)
 {
     json_t *before = map_get(&r->resources, key);
+    if (value && !runner_quota_enforced(key, value))
+        log_warn("runtime", "%s is kept from an earlier version and not enforced: delete it", key);
     if (!value || !map_put(&r->resources, key, value)) {
         json_decref(value);
         return value ? ERROR_MEMORY : ERROR_SYNTAX;
@@ -85,13 +78,12 @@ static void start(struct runner *r, struct rpc_call *call, const char *error_id,
 {
     bool is_namespace = strcmp(kind, "namespace") == 0;
     struct change *c = NULL;
+    struct error err = ERROR_INIT;
     if (!runner_name_valid(name)) {
         micro_fail(call, 400, error_id, "invalid name of a %s: letters, digits, '-', '_' and '.', at most %d", kind,
                    RUNNER_NAME_MAX);
         goto out;
     }
-    if (!runner_admit(r, call, namespace, true, error_id))
-        goto out;
     struct arena *arena = rpc_call_arena(call);
     c = ARENA_NEW(arena, struct change);
     char *key = is_namespace ? arena_printf(arena, "namespace:%s", name)
@@ -103,6 +95,12 @@ static void start(struct runner *r, struct rpc_call *call, const char *error_id,
     bool there = map_get(&r->resources, key) != NULL;
     if (change == RUNNER_CREATED ? there : !there) {
         micro_fail(call, there ? 409 : 404, error_id, there ? "already exists" : "not found");
+        goto out;
+    }
+    if (change != RUNNER_DELETED && strcmp(kind, "resourcequota") == 0 &&
+        runner_quota_fits(r, namespace, value, &err) != 0) {
+        micro_fail(call, 409, error_id, "%s", err.message ? err.message : "out of memory");
+        error_clear(&err);
         goto out;
     }
     if (change == RUNNER_CREATED && map_count(&r->resources) >= RUNNER_RESOURCES_MAX) {
@@ -130,22 +128,31 @@ out:
 bool runner_resource_change(struct runner *r, struct rpc_call *call, const Runtime__Resource *resource,
                             enum runner_change change, const char *error_id)
 {
+    const Runtime__NetworkPolicy *p = resource->networkpolicy;
+    const Runtime__ResourceQuota *q = resource->resourcequota;
+    struct error err = ERROR_INIT;
+    if (!resource->namespace_ && !p && !q)
+        return false;
+    const char *namespace =
+        resource->namespace_ ? MICRO_NAMESPACE : runner_namespace(call, p ? p->namespace_ : q->namespace_);
+    if (!runner_admit(r, call, namespace, true, error_id))
+        return true;
     if (resource->namespace_) {
         const char *name = resource->namespace_->name;
-        start(r, call, error_id, "namespace", MICRO_NAMESPACE, name, change, json_pack("{ss?}", "name", name));
-    } else if (resource->networkpolicy) {
-        const Runtime__NetworkPolicy *p = resource->networkpolicy;
-        const char *namespace = runner_namespace(call, p->namespace_);
+        start(r, call, error_id, "namespace", namespace, name, change, json_pack("{ss?}", "name", name));
+    } else if (p && change != RUNNER_DELETED) {
+        micro_fail(call, 501, error_id,
+                   "network policies are not enforced here, so none is kept: say who may call what with auth.Rules");
+    } else if (p) {
         start(r, call, error_id, "networkpolicy", namespace, p->name, change,
-              json_pack("{ss? ss? so}", "name", p->name, "namespace", namespace, "allowedlabels", labels_json(p)));
-    } else if (resource->resourcequota) {
-        const Runtime__ResourceQuota *q = resource->resourcequota;
-        const char *namespace = runner_namespace(call, q->namespace_);
+              json_pack("{ss? ss?}", "name", p->name, "namespace", namespace));
+    } else if (change != RUNNER_DELETED && runner_quota_check(q, &err) != 0) {
+        micro_fail(call, err.code == ERROR_UNSUPPORTED ? 501 : 400, error_id, "%s", err.message);
+    } else {
         start(r, call, error_id, "resourcequota", namespace, q->name, change,
               json_pack("{ss? ss? so so}", "name", q->name, "namespace", namespace, "requests",
                         resources_json(q->requests), "limits", resources_json(q->limits)));
-    } else {
-        return false;
     }
+    error_clear(&err);
     return true;
 }

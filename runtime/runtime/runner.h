@@ -45,6 +45,8 @@
 #define RUNNER_WORDS_MAX     256  /* of a command with its arguments */
 #define RUNNER_ENV_MAX       128  /* variables, secrets included */
 #define RUNNER_METADATA_MAX  64
+#define RUNNER_MEMORY_MIN    16                  /* MiB of a process, when its service says how many */
+#define RUNNER_MEMORY_MAX    16777216            /* 16 TiB */
 #define RUNNER_TEXT_MAX      ((size_t)32 << 10)  /* bytes of one word, variable or metadata value */
 #define RUNNER_SPEC_MAX      ((size_t)256 << 10) /* bytes of all of a spec's texts */
 #define RUNNER_UPLOAD_MAX    ((size_t)64 << 20)  /* bytes of a packed source; option upload-max lowers it */
@@ -88,6 +90,7 @@ struct runner_spec {
     struct runner_pair *secrets, *metadata;
     size_t secret_count, metadata_count;
     int64_t instances;
+    int64_t memory;  /* MiB a process may have; 0: no bound */
     int64_t retries; /* starts after the first that may fail in a row; -1: without end */
 };
 
@@ -144,7 +147,7 @@ struct runner_release {
     struct runner_prepare *prepare;    /* while preparing */
     struct runner_instance *instances; /* NULL before they are started */
     size_t instance_count;
-    int64_t retries;
+    int64_t retries, memory;
     struct text error; /* why it failed */
     /* an update's look at the registry */
     struct world_timer poll;
@@ -178,7 +181,8 @@ struct runner_service {
     enum runner_status status;
     int64_t status_since, started; /* wall ns */
     struct logs_writer *log;
-    uint64_t slots; /* taken, a bit each */
+    uint64_t slots;   /* taken, a bit each */
+    int64_t reserved; /* MiB the change that has its turn asks for; see quota.c */
     struct runner_turn *turns, **turns_end;
     bool turn_begun;
     struct world_task turn_task, idle_task;
@@ -315,6 +319,14 @@ enum runner_change { RUNNER_CREATED, RUNNER_UPDATED, RUNNER_DELETED };
 bool runner_resource_change(struct runner *r, struct rpc_call *call, const Runtime__Resource *resource,
                             enum runner_change change, const char *error_id);
 int runner_resource_load(struct runner *r, const char *key, json_t *value);
+
+/* quota.c: the service may have what the spec asks for, which is its own until its turn ends. ERROR_INVALID: it does
+ * not say; ERROR_NO_SPACE: it is too much. */
+int runner_quota_admit(struct runner_service *s, const struct runner_spec *spec, struct error *err);
+int runner_quota_check(const Runtime__ResourceQuota *q, struct error *err); /* ERROR_INVALID, ERROR_UNSUPPORTED */
+/* What runs in the namespace stays within the quota (its JSON); else ERROR_EXISTS. */
+int runner_quota_fits(const struct runner *r, const char *namespace, const json_t *quota, struct error *err);
+bool runner_quota_enforced(const char *key, const json_t *value); /* false: a resource this version would refuse */
 
 /* The call may go on: loaded, and the caller may do this in the namespace. */
 bool runner_admit(struct runner *r, struct rpc_call *call, const char *namespace, bool admin, const char *error_id);

@@ -250,6 +250,7 @@ void runner_turn_begin(struct runner_service *s, struct runner_turn *turn)
 void runner_turn_end(struct runner_service *s)
 {
     s->turn_begun = false;
+    s->reserved = 0;
     s->turns = s->turns->next;
     if (!s->turns)
         s->turns_end = &s->turns;

@@ -118,14 +118,16 @@ static int check_environment(const struct runner_spec *s, struct error *err)
     return 0;
 }
 
-static int read_retries(struct runner_spec *s, struct error *err)
+/* *out stays when the metadata has no such entry. */
+static int read_number(const struct runner_spec *s, const char *name, int64_t min, int64_t max, int64_t *out,
+                       struct error *err)
 {
     for (size_t i = 0; i < s->metadata_count; i++) {
         struct error why = ERROR_INIT;
-        if (strcmp(s->metadata[i].name, "retries") != 0)
+        if (strcmp(s->metadata[i].name, name) != 0)
             continue;
-        if (units_parse_integer(s->metadata[i].value, -1, 1000000, &s->retries, &why) < 0) {
-            error_wrap(&why, "metadata \"retries\"");
+        if (units_parse_integer(s->metadata[i].value, min, max, out, &why) < 0) {
+            error_wrap(&why, "metadata \"%s\"", name);
             return error_move(err, &why);
         }
     }
@@ -175,7 +177,10 @@ static int copy_metadata(struct runner_spec *s, const Runtime__Service *service,
             rc = copy_text(s, service->metadata[i]->value, "metadata", &s->metadata[i].value, err);
         s->metadata_count = i + 1;
     }
-    return rc == 0 ? read_retries(s, err) : rc;
+    if (rc == 0)
+        rc = read_number(s, "retries", -1, 1000000, &s->retries, err);
+    s->memory = 0;
+    return rc == 0 ? read_number(s, "memory", RUNNER_MEMORY_MIN, RUNNER_MEMORY_MAX, &s->memory, err) : rc;
 }
 
 static int copy_secrets(struct runner_spec *s, const Runtime__CreateOptions *o, struct error *err)
@@ -313,11 +318,12 @@ static json_t *secrets_json(const struct runner_spec *s, const struct config_key
 json_t *runner_spec_json(const struct runner_spec *s, const struct config_key *key, const char *namespace)
 {
     /* "o" steals references, also when packing fails, and fails when one is NULL. */
-    return json_pack("{sI ss ss ss so so so so so sI sI}", "generation", (json_int_t)s->generation, "source", s->source,
-                     "entrypoint", s->entrypoint, "type", s->type, "command", list_json(s->command), "args",
+    return json_pack("{sI ss ss ss so so so so so sI sI sI}", "generation", (json_int_t)s->generation, "source",
+                     s->source, "entrypoint", s->entrypoint, "type", s->type, "command", list_json(s->command), "args",
                      list_json(s->args), "env", list_json(s->env), "metadata",
                      pairs_json(s->metadata, s->metadata_count), "secrets", secrets_json(s, key, namespace),
-                     "instances", (json_int_t)s->instances, "retries", (json_int_t)s->retries);
+                     "instances", (json_int_t)s->instances, "retries", (json_int_t)s->retries, "memory",
+                     (json_int_t)s->memory);
 }
 
 static int parse_text(struct runner_spec *s, const json_t *json, const char *key, const char **out)
@@ -389,6 +395,7 @@ int runner_spec_parse(const json_t *json, const struct config_key *key, const ch
         s->instances = json_integer_value(json_object_get(json, "instances"));
         const json_t *retries = json_object_get(json, "retries");
         s->retries = retries ? json_integer_value(retries) : -1;
+        s->memory = json_integer_value(json_object_get(json, "memory"));
         if (s->instances < 1 || s->instances > RUNNER_INSTANCES_MAX)
             s->instances = 1;
         s->arena.limit = 0; /* it was within limits when it was taken */

@@ -381,7 +381,7 @@ static void test_refused(void **state)
     const char *const unknown[] = {MICRO_PROGRAM, "service", "nosuch", NULL};
     spawn(&p, unknown);
     assert_int_equal(world_run_until(world, has_exited, &p, STEP_LIMIT), 0);
-    assert_int_equal(p.status.code, 1);
+    assert_int_equal(p.status.code, 2);
     assert_non_null(strstr(text_string(&p.err), "nosuch"));
     program_deinit(&p);
 }

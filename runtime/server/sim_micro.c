@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define ARGUMENTS_MAX 48
+#define RULES_POLL    ((uint64_t)20 * (uint64_t)MILLISECOND)
 #define TOKEN_SECONDS ((int64_t)365 * 24 * 3600)
 
 struct part {
@@ -27,7 +28,7 @@ struct sim_micro {
     struct world_timer look; /* for what died */
     struct part *parts;
     size_t count;
-    bool policy; /* auth was started, or is at once: who starts from now on lets nobody in before it told the rules */
+    bool policy; /* auth was started, or will be: who starts from now on lets nobody in before it told the rules */
 };
 
 /* The gateway's gRPC server is not at its table port. */
@@ -134,7 +135,7 @@ int sim_micro_start_one(struct sim_micro *m, const char *node, struct error *err
 int sim_micro_start_all(struct sim_micro *m, struct error *err)
 {
     int rc = 0;
-    m->policy = find_component(m, "auth") != NULL;
+    m->policy = m->policy || find_component(m, "auth") != NULL;
     for (size_t i = 0; rc == 0 && i < m->count; i++)
         if ((rc = start(m, &m->parts[i], err)) != 0)
             error_wrap(err, "component %s", m->parts[i].node);
@@ -189,10 +190,37 @@ static bool needs_are_up(struct sim_micro *m, const struct part *p, const bool *
     return true;
 }
 
+/* Until it has heard auth: who started before auth serves no call until then, although it is healthy. The call is one
+ * the rules judge and nobody answers. */
+static int wait_rules(struct sim_micro *m, const struct part *p, uint64_t timeout, struct error *err)
+{
+    char address[SIM_MICRO_ADDRESS_MAX], path[SIM_MICRO_ADDRESS_MAX];
+    struct rpc_channel *channel = NULL;
+    int status = GRPC_UNAVAILABLE;
+    uint64_t end = world_now(m->world) + timeout;
+    snprintf(address, sizeof address, "%s:%d", p->node, sim_micro_port(p->component));
+    snprintf(path, sizeof path, "/%s.Rules/Known", p->component->name);
+    const struct rpc_channel_options options = {.addresses = address};
+    const struct rpc_request request = {.path = path, .timeout = timeout, .has_message = true};
+    int rc = rpc_channel_new(m->world, &options, &channel, err);
+    while (rc == 0 && status == GRPC_UNAVAILABLE) {
+        struct rpc_answer answer = {0};
+        rc = rpc_unary_wait(m->world, channel, &request, &answer, err);
+        status = answer.reply.status;
+        rpc_answer_deinit(&answer);
+        if (rc == 0 && status == GRPC_UNAVAILABLE)
+            rc = world_now(m->world) < end ? world_sleep(m->world, RULES_POLL)
+                                           : error_set(err, ERROR_TIMEOUT, "%s does not hear auth", p->node);
+    }
+    rpc_channel_free(channel);
+    return rc;
+}
+
 int sim_micro_boot(struct sim_micro *m, uint64_t timeout, struct error *err)
 {
     bool *up = calloc(m->count, sizeof *up);
     int rc = up ? 0 : error_set(err, ERROR_MEMORY, "out of memory");
+    m->policy = m->policy || find_component(m, "auth") != NULL;
     for (size_t left = m->count; rc == 0 && left > 0;) {
         size_t before = left;
         for (size_t i = 0; rc == 0 && i < m->count; i++) {
@@ -211,6 +239,8 @@ int sim_micro_boot(struct sim_micro *m, uint64_t timeout, struct error *err)
         if (rc == 0 && left == before)
             rc = error_set(err, ERROR_INVALID, "the components' needs are a circle");
     }
+    for (size_t i = 0; rc == 0 && m->policy && i < m->count; i++)
+        rc = wait_rules(m, &m->parts[i], timeout, err);
     free(up);
     return rc;
 }

@@ -27,7 +27,8 @@ struct sim_micro_options {
 int sim_micro_new(struct sim *s, const char *node, const struct sim_micro_options *options, struct sim_micro **out,
                   struct error *err);
 void sim_micro_free(struct sim_micro *m); /* before the simulation; the components go on running */
-/* Starts what is not running, in order of need, each one after those before it answer SERVING. `timeout`: of each. */
+/* Starts what is not running, in order of need, each one after those before it answer SERVING; with auth among them, in
+ * the end all know the rules of access. `timeout`: of each. */
 int sim_micro_boot(struct sim_micro *m, uint64_t timeout, struct error *err);
 /* Without waiting. */
 int sim_micro_start_all(struct sim_micro *m, struct error *err);

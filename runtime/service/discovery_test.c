@@ -112,6 +112,7 @@ static void found_by_name(void **state)
     assert_int_equal(sim_start(f.system.sim, "elsewhere", "micro", 10, argv, NULL), 0);
     test_eventually(&f.system, "registry", "/registry.Registry/GetService", f.token, "{\"service\":\"helloworld\"}",
                     GRPC_OK, "elsewhere:9999", 5);
+    sim_run_for(f.system.sim, (uint64_t)(100 * MILLISECOND)); /* the watch tells us as well */
     a = hello(&f, service);
     assert_int_equal(a.status, GRPC_OK);
     /* the registry dies: what was known still works */

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/units.h"
+#include "runtime/server/sim_keys.h"
 #include "runtime/service/service.h"
 #include "runtime/service/test_auth.h"
 #include "runtime/service/test_probe.h"
@@ -159,7 +160,7 @@ static void keys(void **state)
                                   .key_id = "k3",
                                   .expires = world_wall(f.system.client) / SECOND + 100};
     struct text token = TEXT_INIT;
-    assert_int_equal(micro_token_sign(text_string(&f.auth.private_key), &claims, &token, NULL), 0);
+    assert_int_equal(micro_token_sign(sim_spare_keys[0].private_pem, &claims, &token, NULL), 0);
     expect(&f, text_string(&token), NULL, GRPC_UNAUTHENTICATED, "unknown key");
     /* the right name of the wrong key */
     text_clear(&token);
@@ -191,7 +192,7 @@ static void rotation(void **state)
     begin(&f, 27, "{}", NULL);
     expect(&f, f.user, NULL, GRPC_OK, HELLO);
     struct arena arena = ARENA_INIT;
-    json_t *key = json_pack("{s:[{ss ss sI}]}", "keys", "id", "k2", "public_key", text_string(&f.auth.public_key),
+    json_t *key = json_pack("{s:[{ss ss sI}]}", "keys", "id", "k2", "public_key", sim_spare_keys[0].public_pem,
                             "expires", (json_int_t)(world_wall(f.system.client) / SECOND + 60));
     char *text = json_dumps(key, 0);
     test_auth_change(&f.auth, text);

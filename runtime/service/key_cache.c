@@ -17,6 +17,7 @@ static struct slot {
     bool private_key;
     uint64_t used;
 } slots[KEY_CACHE_SIZE];
+static size_t kept; /* slots in use */
 static uint64_t turn;
 static bool at_exit;
 
@@ -45,6 +46,7 @@ static EVP_PKEY *read_key(const char *pem, bool private_key)
 
 static void slot_clear(struct slot *s)
 {
+    kept -= s->key != NULL;
     EVP_PKEY_free(s->key);
     OPENSSL_cleanse(s, sizeof *s);
 }
@@ -60,6 +62,7 @@ static void keep(const unsigned char digest[DIGEST_SIZE], bool private_key, EVP_
     if (!at_exit) /* behind OpenSSL's own handler, which is there by now, so this one runs before it */
         at_exit = atexit(key_cache_clear) == 0;
     slot_clear(s);
+    kept++;
     s->key = key;
     s->private_key = private_key;
     s->used = ++turn;
@@ -87,6 +90,8 @@ EVP_PKEY *key_cache_get(const char *pem, bool private_key)
 void key_cache_forget(const char *pem)
 {
     unsigned char digest[DIGEST_SIZE];
+    if (kept == 0)
+        return;
     if (!digest_of(pem, digest)) { /* rather none than this one */
         key_cache_clear();
         return;

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/units.h"
+#include "runtime/server/sim_keys.h"
 #include "runtime/service/service.h"
 #include "runtime/service/test_auth.h"
 #include "runtime/service/test_probe.h"
@@ -158,7 +159,7 @@ static void expired(void **state)
     rpc_channel_free(joe.channel);
     f.ann = test_auth_token(&f.auth, &f.arena, "ann", "user", "micro", "billing", "g1");
     open_call(&ann, &f.system, "Stream", f.ann);
-    json_t *key = json_pack("{s:[{ss ss sI}]}", "keys", "id", "k2", "public_key", text_string(&f.auth.public_key),
+    json_t *key = json_pack("{s:[{ss ss sI}]}", "keys", "id", "k2", "public_key", sim_spare_keys[0].public_pem,
                             "expires", (json_int_t)(world_wall(f.system.client) / SECOND - 1));
     char *text = json_dumps(key, 0);
     test_auth_change(&f.auth, text);

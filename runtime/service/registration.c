@@ -97,6 +97,26 @@ static bool add_metadata(struct arena *a, Registry__Node *n, const char *key, co
     return e->key && e->value;
 }
 
+static size_t metadata_count(const struct micro_service *s)
+{
+    size_t n = 0;
+    while (s->config.metadata && s->config.metadata[n])
+        n++;
+    return n;
+}
+
+/* "key=value" words. */
+static bool add_words(struct arena *a, Registry__Node *n, const char *const *words)
+{
+    for (; words && *words; words++) {
+        size_t len = strcspn(*words, "=");
+        const char *key = arena_string_n(a, *words, len);
+        if (!key || !add_metadata(a, n, key, (*words)[len] ? *words + len + 1 : ""))
+            return false;
+    }
+    return true;
+}
+
 int micro_discovery_init(struct micro_service *s, struct error *err)
 {
     world_timer_init(&s->heartbeat, s->world, on_heartbeat, s);
@@ -120,12 +140,13 @@ int micro_discovery_init(struct micro_service *s, struct error *err)
     options->domain = arena_string(a, s->namespace);
     node->id = arena_printf(a, "%s-%s", s->config.name, id);
     node->address = arena_string(a, s->advertised);
-    node->metadata = ARENA_NEW_N(a, Registry__Node__MetadataEntry *, NODE_METADATA);
+    node->metadata = ARENA_NEW_N(a, Registry__Node__MetadataEntry *, NODE_METADATA + metadata_count(s));
     r->nodes = ARENA_NEW_N(a, Registry__Node *, 1);
     if (!r->name || !r->version || !options->domain || !node->id || !node->address || !node->metadata || !r->nodes ||
         !add_metadata(a, node, "protocol", "grpc") || !add_metadata(a, node, "server", "grpc") ||
         !add_metadata(a, node, "transport", "grpc") || !add_metadata(a, node, "domain", s->namespace) ||
-        !add_metadata(a, node, "registry", "service") || !add_metadata(a, node, "broker", "service"))
+        !add_metadata(a, node, "registry", "service") || !add_metadata(a, node, "broker", "service") ||
+        !add_words(a, node, s->config.metadata))
         goto no_memory;
     r->nodes[0] = node;
     r->n_nodes = 1;

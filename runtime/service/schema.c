@@ -133,22 +133,53 @@ static Registry__Endpoint *endpoint_of(struct micro_service *s, const struct rpc
     return e;
 }
 
+/* What the gateway's handler "http" looks for. */
+static Registry__Endpoint *http_endpoint(struct micro_service *s)
+{
+    struct arena *a = &s->arena;
+    Registry__Endpoint *e = ARENA_NEW(a, Registry__Endpoint);
+    if (!e)
+        return NULL;
+    registry__endpoint__init(e);
+    e->name = arena_string(a, "Http.Serve");
+    e->metadata = ARENA_NEW_N(a, Registry__Endpoint__MetadataEntry *, 2);
+    bool ok = e->name && e->metadata && add_metadata(a, e, "path", s->config.http_path) &&
+              add_metadata(a, e, "handler", "http");
+    return ok ? e : NULL;
+}
+
+static int describe(struct micro_service *s, const struct rpc_service *service, struct error *err)
+{
+    for (size_t k = 0; k < service->method_count; k++) {
+        Registry__Endpoint *e = endpoint_of(s, service, &service->methods[k]);
+        if (!e)
+            return error_set(err, ERROR_MEMORY, "out of memory");
+        s->registration->endpoints[s->registration->n_endpoints++] = e;
+    }
+    return 0;
+}
+
 int micro_schema_describe(struct micro_service *s, struct error *err)
 {
-    size_t count = 0;
+    const struct micro_service_config *c = &s->config;
+    size_t count = c->http_path ? 1 : 0;
+    int rc = 0;
     for (size_t i = 0; i < s->added.count; i++)
         count += s->added.items[i]->method_count;
+    for (size_t i = 0; i < c->described_count; i++)
+        count += c->described[i].method_count;
     s->registration->endpoints = ARENA_NEW_N(&s->arena, Registry__Endpoint *, count + 1);
     if (!s->registration->endpoints)
         return error_set(err, ERROR_MEMORY, "out of memory");
-    count = 0;
-    for (size_t i = 0; i < s->added.count; i++)
-        for (size_t k = 0; k < s->added.items[i]->method_count; k++) {
-            Registry__Endpoint *e = endpoint_of(s, s->added.items[i], &s->added.items[i]->methods[k]);
-            if (!e)
-                return error_set(err, ERROR_MEMORY, "out of memory");
-            s->registration->endpoints[count++] = e;
-        }
-    s->registration->n_endpoints = count;
-    return 0;
+    for (size_t i = 0; rc == 0 && i < s->added.count; i++)
+        rc = describe(s, s->added.items[i], err);
+    for (size_t i = 0; rc == 0 && i < c->described_count; i++)
+        rc = describe(s, &c->described[i], err);
+    if (rc == 0 && c->http_path) {
+        Registry__Endpoint *e = http_endpoint(s);
+        if (!e)
+            return error_set(err, ERROR_MEMORY, "out of memory");
+        s->registration->endpoints[s->registration->n_endpoints++] = e;
+    }
+    return rc;
 }

@@ -40,6 +40,14 @@ struct micro_service_config {
     /* Services this one cannot do its work without, NULL-terminated, borrowed: it is unhealthy ("store: not serving")
      * while one of them is. Looked at once the service listens. What they depend on themselves does not count. */
     const char *const *depends;
+    /* What the registry is told of our node beside v3's own entries: "key=value" words, NULL-terminated. And a path the
+     * gateway answers by handing requests to the HTTP server in the node's metadata "http" ("/site/{path=**}"). Both
+     * borrowed, looked at by micro_service_start(); NULL: nothing. */
+    const char *const *metadata;
+    /* Endpoints that are registered beside those added: what a fallback of the server answers. The same. */
+    const struct rpc_service *described;
+    size_t described_count;
+    const char *http_path;
 };
 int micro_service_new(struct world *w, const struct micro_service_config *config, struct micro_service **out,
                       struct error *err);
@@ -170,7 +178,7 @@ int micro_token_key_id(const char *token, char out[MICRO_KEY_ID_MAX + 1], struct
 int micro_key_id(const char *public_key_pem, char out[MICRO_KEY_ID_MAX + 1], struct error *err);
 /* Keys are kept once they were read, private ones too: a process that lets go of a key before its end says so. */
 void micro_key_forget(const char *pem);
-int micro_keys_generate(struct text *private_pem, struct text *public_pem, struct error *err); /* RSA 3072 */
+int micro_keys_generate(struct text *private_pem, struct text *public_pem, struct error *err); /* RSA 2048 */
 
 /* The compiled-in descriptor set of everything in proto/. One pool per process, made on first use. */
 const struct pb_pool *micro_pool(void);

@@ -8,6 +8,7 @@
 
 #include "proto/errors/errors.pb-c.h"
 #include "proto/set.h"
+#include "runtime/server/sim_keys.h"
 #include "runtime/service/base64.h"
 #include "runtime/service/internal.h"
 #include "runtime/service/key_cache.h"
@@ -63,57 +64,33 @@ static void base64_refuses(void **state)
 
 /* ---- tokens ----------------------------------------------------------------------------------------------------- */
 
-struct keys {
-    struct text private_pem, public_pem, other_private, other_public;
-};
-
-static int make_keys(void **state)
-{
-    static struct keys k;
-    assert_int_equal(micro_keys_generate(&k.private_pem, &k.public_pem, NULL), 0);
-    assert_int_equal(micro_keys_generate(&k.other_private, &k.other_public, NULL), 0);
-    *state = &k;
-    return 0;
-}
-
-static int drop_keys(void **state)
-{
-    struct keys *k = *state;
-    text_deinit(&k->private_pem);
-    text_deinit(&k->public_pem);
-    text_deinit(&k->other_private);
-    text_deinit(&k->other_public);
-    return 0;
-}
-
 #define NOW INT64_C(1767225600)
 
-static void sign(const struct keys *k, int64_t expires, struct text *token)
+static void sign(int64_t expires, struct text *token)
 {
     static const char *const scopes[] = {"admin", "\"quoted\"", NULL};
     const struct micro_claims claims = {
         .subject = "jane", .type = "user", .issuer = "micro", .name = "Jane Dœ", .scopes = scopes, .expires = expires};
-    assert_int_equal(micro_token_sign(text_string(&k->private_pem), &claims, token, NULL), 0);
+    assert_int_equal(micro_token_sign(sim_private_key, &claims, token, NULL), 0);
 }
 
-static int verify(const struct text *pem, const char *token, struct error *err)
+static int verify(const char *pem, const char *token, struct error *err)
 {
     struct arena arena = ARENA_INIT;
     struct micro_claims claims;
-    int rc = micro_token_verify(text_string(pem), token, NOW, &arena, &claims, err);
+    int rc = micro_token_verify(pem, token, NOW, &arena, &claims, err);
     arena_deinit(&arena);
     return rc;
 }
 
 static void token_round_trip(void **state)
 {
-    const struct keys *k = *state;
+    (void)state;
     struct text token = TEXT_INIT, again = TEXT_INIT;
     struct arena arena = ARENA_INIT;
     struct micro_claims claims;
-    sign(k, NOW + 60, &token);
-    assert_int_equal(micro_token_verify(text_string(&k->public_pem), text_string(&token), NOW, &arena, &claims, NULL),
-                     0);
+    sign(NOW + 60, &token);
+    assert_int_equal(micro_token_verify(sim_public_key, text_string(&token), NOW, &arena, &claims, NULL), 0);
     assert_string_equal(claims.subject, "jane");
     assert_string_equal(claims.type, "user");
     assert_string_equal(claims.issuer, "micro");
@@ -122,7 +99,7 @@ static void token_round_trip(void **state)
     assert_string_equal(claims.scopes[1], "\"quoted\"");
     assert_null(claims.scopes[2]);
     assert_int_equal(claims.expires, NOW + 60);
-    sign(k, NOW + 60, &again); /* the same claims give the same token: a simulation depends on it */
+    sign(NOW + 60, &again); /* the same claims give the same token: a simulation depends on it */
     assert_string_equal(text_string(&token), text_string(&again));
     arena_deinit(&arena);
     text_deinit(&token);
@@ -131,11 +108,11 @@ static void token_round_trip(void **state)
 
 static void token_refusals(void **state)
 {
-    struct keys *k = *state;
+    (void)state;
     struct text token = TEXT_INIT, forged = TEXT_INIT;
     struct error err = ERROR_INIT;
-    sign(k, NOW + 60, &token);
-    assert_int_equal(verify(&k->other_public, text_string(&token), &err), ERROR_DENIED);
+    sign(NOW + 60, &token);
+    assert_int_equal(verify(sim_spare_keys[0].public_pem, text_string(&token), &err), ERROR_DENIED);
     assert_non_null(strstr(err.message, "signature"));
 
     text_clear(&forged); /* every single character counts */
@@ -143,45 +120,42 @@ static void token_refusals(void **state)
     for (size_t i = 0; i < forged.len; i += 7) {
         char kept = forged.data[i];
         forged.data[i] = kept == 'A' ? 'B' : 'A';
-        if (verify(&k->public_pem, text_string(&forged), &err) == 0)
+        if (verify(sim_public_key, text_string(&forged), &err) == 0)
             fail_msg("a token changed at %zu was accepted", i);
         forged.data[i] = kept;
     }
 
     text_clear(&token);
-    sign(k, NOW, &token);
-    assert_int_equal(verify(&k->public_pem, text_string(&token), &err), ERROR_DENIED);
+    sign(NOW, &token);
+    assert_int_equal(verify(sim_public_key, text_string(&token), &err), ERROR_DENIED);
     assert_non_null(strstr(err.message, "expired"));
 
     /* no algorithm, and a public key used as an HMAC secret, the two classics */
     text_clear(&forged);
     base64_encode_url(&forged, bytes_of("{\"alg\":\"none\"}"));
     text_puts(&forged, strchr(text_string(&token), '.'));
-    assert_int_equal(verify(&k->public_pem, text_string(&forged), &err), ERROR_DENIED);
+    assert_int_equal(verify(sim_public_key, text_string(&forged), &err), ERROR_DENIED);
     assert_non_null(strstr(err.message, "RS256"));
     text_clear(&forged);
     base64_encode_url(&forged, bytes_of("{\"alg\":\"HS256\"}"));
     text_puts(&forged, strchr(text_string(&token), '.'));
-    assert_int_equal(verify(&k->public_pem, text_string(&forged), &err), ERROR_DENIED);
+    assert_int_equal(verify(sim_public_key, text_string(&forged), &err), ERROR_DENIED);
 
     static const char *const shapes[] = {"", ".", "..", "a.b", "a.b.c.d", "...", "\xff\xfe.\x01.\x02"};
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
-        assert_int_equal(verify(&k->public_pem, shapes[i], &err), ERROR_DENIED);
-    struct text no_key = TEXT_INIT;
-    text_puts(&no_key, "no key");
-    assert_int_equal(verify(&no_key, text_string(&token), &err), ERROR_INVALID);
+        assert_int_equal(verify(sim_public_key, shapes[i], &err), ERROR_DENIED);
+    assert_int_equal(verify("no key", text_string(&token), &err), ERROR_INVALID);
     error_clear(&err);
-    text_deinit(&no_key);
     text_deinit(&token);
     text_deinit(&forged);
 }
 
 /* Signed by hand, for claims and headers micro_token_sign() never writes. */
-static void sign_text(const struct keys *k, const char *header, const char *claims, struct text *token)
+static void sign_text(const char *header, const char *claims, struct text *token)
 {
     unsigned char signature[1024];
     size_t len = sizeof signature;
-    BIO *bio = BIO_new_mem_buf(text_string(&k->private_pem), -1);
+    BIO *bio = BIO_new_mem_buf(sim_private_key, -1);
     EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     text_clear(token);
@@ -201,20 +175,19 @@ static void sign_text(const struct keys *k, const char *header, const char *clai
 /* RFC 7519, 4.1.5: not before; RFC 7515, 4.1.11: critical headers. */
 static void token_begins_and_is_understood(void **state)
 {
-    const struct keys *k = *state;
+    (void)state;
     static const char plain[] = "{\"alg\":\"RS256\"}";
     struct text token = TEXT_INIT;
     struct error err = ERROR_INIT;
-    sign_text(k, plain, "{\"sub\":\"jane\",\"exp\":1767225660,\"nbf\":1767225600}", &token); /* from now on */
-    assert_int_equal(verify(&k->public_pem, text_string(&token), &err), 0);
-    sign_text(k, plain, "{\"sub\":\"jane\",\"exp\":1767225660,\"nbf\":1767225601}", &token);
-    assert_int_equal(verify(&k->public_pem, text_string(&token), &err), ERROR_DENIED);
+    sign_text(plain, "{\"sub\":\"jane\",\"exp\":1767225660,\"nbf\":1767225600}", &token); /* from now on */
+    assert_int_equal(verify(sim_public_key, text_string(&token), &err), 0);
+    sign_text(plain, "{\"sub\":\"jane\",\"exp\":1767225660,\"nbf\":1767225601}", &token);
+    assert_int_equal(verify(sim_public_key, text_string(&token), &err), ERROR_DENIED);
     assert_non_null(strstr(err.message, "not valid yet"));
-    sign_text(k, plain, "{\"sub\":\"jane\",\"exp\":1767225660,\"nbf\":\"soon\"}", &token);
-    assert_int_equal(verify(&k->public_pem, text_string(&token), &err), ERROR_DENIED);
-    sign_text(k, "{\"alg\":\"RS256\",\"crit\":[\"b64\"],\"b64\":false}", "{\"sub\":\"jane\",\"exp\":1767225660}",
-              &token);
-    assert_int_equal(verify(&k->public_pem, text_string(&token), &err), ERROR_DENIED);
+    sign_text(plain, "{\"sub\":\"jane\",\"exp\":1767225660,\"nbf\":\"soon\"}", &token);
+    assert_int_equal(verify(sim_public_key, text_string(&token), &err), ERROR_DENIED);
+    sign_text("{\"alg\":\"RS256\",\"crit\":[\"b64\"],\"b64\":false}", "{\"sub\":\"jane\",\"exp\":1767225660}", &token);
+    assert_int_equal(verify(sim_public_key, text_string(&token), &err), ERROR_DENIED);
     assert_non_null(strstr(err.message, "critical"));
     error_clear(&err);
     text_deinit(&token);
@@ -421,10 +394,7 @@ static void key_ids_and_generations(void **state)
     assert_int_equal(strlen(id), 16);
     assert_int_equal(micro_key_id(text_string(&public_key), again, NULL), 0);
     assert_string_equal(id, again);
-    text_clear(&private_key);
-    text_clear(&public_key);
-    assert_int_equal(micro_keys_generate(&private_key, &public_key, NULL), 0);
-    assert_int_equal(micro_key_id(text_string(&public_key), again, NULL), 0);
+    assert_int_equal(micro_key_id(sim_public_key, again, NULL), 0);
     assert_string_not_equal(id, again);
     assert_int_equal(micro_key_id("rubbish", again, NULL), ERROR_INVALID);
     text_deinit(&private_key);
@@ -439,8 +409,8 @@ static void key_ids_and_generations(void **state)
 /* A key that was read is kept by what its PEM says, and as what it was asked for. */
 static void keys_once_read(void **state)
 {
-    const struct keys *k = *state;
-    const char *private_pem = text_string(&k->private_pem), *public_pem = text_string(&k->public_pem);
+    (void)state;
+    const char *private_pem = sim_private_key, *public_pem = sim_public_key;
     key_cache_clear();
     EVP_PKEY *first = key_cache_get(private_pem, true), *second = key_cache_get(private_pem, true);
     assert_non_null(first);
@@ -550,5 +520,5 @@ int main(void)
         cmocka_unit_test(key_ids_and_generations),
     };
     int failed = cmocka_run_group_tests_name("service", tests, NULL, NULL);
-    return failed + cmocka_run_group_tests_name("tokens", tokens, make_keys, drop_keys);
+    return failed + cmocka_run_group_tests_name("tokens", tokens, NULL, NULL);
 }

@@ -10,19 +10,12 @@
 #include "base/units.h"
 #include "proto/auth/auth.pb-c.h"
 #include "proto/auth/policy.pb-c.h"
+#include "runtime/server/sim_keys.h"
 #include "runtime/service/service.h"
 
 #include <jansson.h>
 
 #define ADDRESS "0.0.0.0:8010"
-
-static struct text kept_private, kept_public; /* made once per process: that takes long */
-
-static void drop_keys(void)
-{
-    text_deinit(&kept_private);
-    text_deinit(&kept_public);
-}
 
 static void watch(struct rpc_call *call, const ProtobufCMessage *request, void *context)
 {
@@ -90,12 +83,6 @@ void test_auth_restart(struct test_auth *a)
 void test_auth_start(struct test_auth *a, struct sim_system *s)
 {
     *a = (struct test_auth){.system = s, .token_life = 900};
-    if (!kept_private.len) {
-        assert_int_equal(micro_keys_generate(&kept_private, &kept_public, NULL), 0);
-        assert_int_equal(atexit(drop_keys), 0);
-    }
-    text_add(&a->private_key, kept_private.data, kept_private.len);
-    text_add(&a->public_key, kept_public.data, kept_public.len);
     test_auth_restart(a);
 }
 
@@ -111,11 +98,9 @@ void test_auth_deinit(struct test_auth *a)
     test_auth_stop(a);
     array_deinit(&a->watchers);
     text_deinit(&a->policy);
-    text_deinit(&a->private_key);
-    text_deinit(&a->public_key);
 }
 
-static void pack(struct test_auth *a, const char *json, bool snapshot, struct text *out)
+static void pack(const char *json, bool snapshot, struct text *out)
 {
     const struct pb_type *type = pb_find_type(micro_pool(), "auth.PolicyUpdate");
     struct error err = ERROR_INIT;
@@ -127,7 +112,7 @@ static void pack(struct test_auth *a, const char *json, bool snapshot, struct te
             keys = json_array();
             json_object_set_new(root, "keys", keys);
         }
-        json_array_append_new(keys, json_pack("{ss ss}", "id", "k2", "public_key", text_string(&a->public_key)));
+        json_array_append_new(keys, json_pack("{ss ss}", "id", "k2", "public_key", sim_spare_keys[0].public_pem));
         json_object_set_new(root, "snapshot", json_true());
     }
     if (pb_tree_to_wire(type, root, 0, out, &err) != 0)
@@ -145,14 +130,14 @@ static void tell(struct test_auth *a, struct bytes message)
 void test_auth_policy(struct test_auth *a, const char *json)
 {
     text_clear(&a->policy);
-    pack(a, json, true, &a->policy);
+    pack(json, true, &a->policy);
     tell(a, text_bytes(&a->policy));
 }
 
 void test_auth_change(struct test_auth *a, const char *json)
 {
     struct text change = TEXT_INIT;
-    pack(a, json, false, &change);
+    pack(json, false, &change);
     tell(a, text_bytes(&change));
     text_deinit(&change);
 }
@@ -160,7 +145,7 @@ void test_auth_change(struct test_auth *a, const char *json)
 void test_auth_part(struct test_auth *a, const char *json, bool begins, bool more)
 {
     struct text part = TEXT_INIT;
-    pack(a, json, begins, &part);
+    pack(json, begins, &part);
     if (more)
         text_add(&part, "\xa0\x06\x01", 3); /* field 100, true */
     tell(a, text_bytes(&part));
@@ -181,7 +166,7 @@ char *test_auth_token(struct test_auth *a, struct arena *arena, const char *id, 
                                         .expires =
                                             world_wall(sim_node(a->system->sim, "auth")) / SECOND + a->token_life};
     struct text signed_token = TEXT_INIT;
-    assert_int_equal(micro_token_sign(text_string(&a->private_key), &claims, &signed_token, NULL), 0);
+    assert_int_equal(micro_token_sign(sim_spare_keys[0].private_pem, &claims, &signed_token, NULL), 0);
     char *copy = arena_string(arena, text_string(&signed_token));
     text_deinit(&signed_token);
     assert_non_null(copy);

@@ -1,5 +1,6 @@
 /* For the framework's tests: an auth that says what the test wants. It stands on node "auth", serves Policy.Watch with
- * a policy given as JSON, and hands out tokens to whoever asks. */
+ * a policy given as JSON, and hands out tokens to whoever asks, signed by "k2", a key that is not the root (the first
+ * of sim_keys.h's spare ones). */
 #ifndef RUNTIME_SERVICE_TEST_AUTH_H
 #define RUNTIME_SERVICE_TEST_AUTH_H
 
@@ -11,10 +12,9 @@ struct test_auth {
     struct rpc_server *server;
     struct text policy; /* the last snapshot, packed */
     ARRAY(struct rpc_call *) watchers;
-    int64_t token_life;                  /* seconds */
-    unsigned tokens_given;               /* "gen" of the n-th token is its number */
-    bool refuse;                         /* Token answers 503 */
-    struct text private_key, public_key; /* of key "k2": not the root key */
+    int64_t token_life;    /* seconds */
+    unsigned tokens_given; /* "gen" of the n-th token is its number */
+    bool refuse;           /* Token answers 503 */
 };
 void test_auth_start(struct test_auth *a, struct sim_system *s);
 void test_auth_stop(struct test_auth *a); /* the server is gone; start again with test_auth_restart() */

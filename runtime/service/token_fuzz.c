@@ -1,6 +1,7 @@
 /* Tokens and trace ids as strangers send them. A token is made of the input three times over: as it is; as header,
  * claims and signature whose text is given, so that what stands behind base64 is reached; and with a claims part that
  * is really signed. */
+#include "runtime/server/sim_keys.h"
 #include "runtime/service/base64.h"
 #include "runtime/service/internal.h"
 
@@ -9,11 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct text private_key, public_key;
-
 static void sign(struct text *token)
 {
-    BIO *bio = BIO_new_mem_buf(private_key.data, (int)private_key.len);
+    BIO *bio = BIO_new_mem_buf(sim_private_key, -1);
     EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     unsigned char signature[1024];
@@ -35,7 +34,7 @@ static void verify(const char *token, bool right)
     struct error err = ERROR_INIT;
     struct micro_claims claims = {0};
     char id[MICRO_KEY_ID_MAX + 1];
-    int rc = micro_token_verify(text_string(&public_key), token, 1000, &arena, &claims, &err);
+    int rc = micro_token_verify(sim_public_key, token, 1000, &arena, &claims, &err);
     int named = micro_token_key_id(token, id, NULL);
     if (rc == 0 && (!right || named != 0 || claims.expires <= 1000 || !claims.subject[0] || !claims.scopes ||
                     strcmp(claims.key_id, id) != 0))
@@ -49,8 +48,6 @@ static void verify(const char *token, bool right)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    if (!private_key.len && micro_keys_generate(&private_key, &public_key, NULL) != 0)
-        abort();
     struct text raw = TEXT_INIT, built = TEXT_INIT;
     text_add(&raw, data, size);
     verify(text_string(&raw), false);

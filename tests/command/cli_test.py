@@ -2,14 +2,18 @@
 """micro's command line on a real server: what each command prints, and its exit code; a service made by `micro new`,
 built, run, updated and killed."""
 import base64
+import http.client
 import json
 import os
 import pty
 import re
 import shutil
 import signal
+import socket
 import subprocess
+import sys
 import time
+import urllib.parse
 
 from harness import BIN, Folder, check, finish, processes_of
 
@@ -108,8 +112,47 @@ def wrong_commands(m):
              rx(r"\ARun the component proxy(.|\n)*--base-port(.|\n)*MICRO_PROXY_OPTION:\n(.|\n)*--tls-cert-file\n"))
     m.expect("a component named as v3 does it", ["service", "--name", "store", "--help"], 0, rx(r"\ARun the component store"))
     m.expect("and so", ["service", "--name=store", "--base-port", "x"], 2, "", rx("base-port"))
-    m.expect("the help of no component", ["service", "nope", "--help"], 1, "", rx('There is no component "nope"; there are: registry, '))
+    m.expect("the help of no component", ["service", "nope", "--help"], 2, "", rx('There is no component "nope"; there are: registry, '))
+    m.expect("no component", ["service", "nope"], 2, "", rx('There is no component "nope"; there are: registry, .*, web'))
+    wrong_wrappers(m)
     m.expect("a folder that is none, as it was written", ["run", "nosuchdir"], 3, "", rx(r"^\W?nosuchdir\W? is neither"))
+
+
+def wrong_wrappers(m):
+    """What `micro service --endpoint`, `init`, `server` and `web` refuse, before anything is started."""
+    for words, message in ((["service"], "A component's name is needed"), (["service", "--name", "x"], 'There is no component "x"; to make something'),
+                           (["service", "--endpoint", "http://h:1"], "--name NAME is needed"),
+                           (["service", "--name", "store", "--endpoint", "http://h:1"], "is a component of micro"),
+                           (["service", "--name", "a b", "--endpoint", "http://h:1"], "is no name for a service"),
+                           (["service", "--name", "x", "--endpoint", "ftp://h:1"], "begins with none of http://"),
+                           (["service", "--name", "x", "--endpoint", "http://h:port"], "has a port that is no number"),
+                           (["service", "--name", "x", "--endpoint", "grpc://h"], "lacks the port"),
+                           (["service", "--name", "x", "--endpoint", "exec://"], "names no program"),
+                           (["service", "--name", "x", "--endpoint", "http://h:1", "--metadata", "a"], "is not written KEY=VALUE"),
+                           (["service", "--name", "x", "--endpoint", "http://h:1", "--address", "h"], "is not written HOST:PORT"),
+                           (["service", "--name", "x", "--endpoint", "http://h:1", "--timeout", "0"], "must be more than 0"),
+                           (["service", "--name", "x", "--endpoint", "http://h:1", "--descriptors", "/x"], "is for an endpoint grpc://"),
+                           (["service", "--name", "x", "--endpoint", "grpc://h:1", "--descriptors", "/nope"], "cannot open /nope"),
+                           (["init"], "Say which: --profile"), (["init", "--profile", "kubernetes"], 'There is no profile "kubernetes"'),
+                           (["init", "--package", "p"], "Go packages cannot"), (["server", "--image", "i"], "run from no image"),
+                           (["server", "--address", "h"], "is not written HOST:PORT"), (["server", "--address", "h:81"], "must be above 81"),
+                           (["server", "--address", "h:9081", "--base-port", "8500"], "it says base port 9000"),
+                           (["web", "--api_address", "ftp://x"], "api-address"), (["web", "--web_address", "nowhere"], "is not written HOST:PORT"),
+                           (["run"], "Expected SOURCE"), (["kill"], "Expected NAME"),
+                           (["run", "--watch_delay", "soon", "."], "--watch_delay"), (["run", "--watch_delay", "0", "."], "--watch_delay")):
+        m.expect(f"refused: micro {' '.join(words)}", words, 2, "", re.compile(re.escape(message), re.I))
+    m.expect("to be wrapped, and no server", ["service", "--name", "x", "--endpoint", "http://h:1"], 4, "", rx("No micro server runs"))
+    file = os.path.join(m.folder, "micro.env")
+    m.expect("micro init", ["init", "--profile", "server,service", "--output", file], 0, "")
+    read = subprocess.run(["sh", "-c", f'set -a; . "{file}"; echo "$MICRO_DATA_DIR $MICRO_PROFILE"'], stdout=subprocess.PIPE, text=True)
+    check(read.stdout == f"{m.data} service\n", "a shell reads what micro init wrote", read.stdout)
+    m.expect("it is not written over", ["init", "--profile", "client", "--output", file], 1, "", rx("already exists"))
+    m.expect("to standard output", ["init", "--profile", "client"], 0, rx(rf"^MICRO_DATA_DIR={re.escape(m.data)}$"))
+    other = os.path.join(m.folder, "other.json")
+    m.expect("another file of settings", ["-c", other, "env", "add", "far", "host:1"], 0, "")
+    m.expect("has what was put there", ["-c", other, "env"], 0, rx("^   far +host:1$"))
+    m.expect("the usual one has not", ["env"], 0, re.compile(r"\A((?!far)(.|\n))*\Z"))
+    m.expect("it may come from the environment", ["env"], 0, rx("^   far "), environment={"MICRO_CONFIG_FILE": other})
 
 
 # The shells' own functions are replaced by ones that print what is offered: no terminal is needed.
@@ -543,6 +586,184 @@ def sync(m, other):
     m.expect("and with that", ["store", "delete", "carried"], 0, "")
 
 
+SERVER = """
+import http.server, json, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.path.endswith("/Fail"):
+            self.send_response(404); self.end_headers(); self.wfile.write(b"no such thing"); return
+        out = json.dumps({"path": self.path, "got": json.loads(body)}).encode()
+        self.send_response(200); self.send_header("Content-Length", str(len(out))); self.end_headers(); self.wfile.write(out)
+    def log_message(self, *_): pass
+server = http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler)
+print("backend is up", flush=True)
+server.serve_forever()
+"""
+
+
+class Wrapper:
+    """`micro service --endpoint ...` until the block ends."""
+
+    def __init__(self, m, *words):
+        self.m, self.words = m, words
+
+    def __enter__(self):
+        self.process = subprocess.Popen([MICRO, "service", *self.words], env={**os.environ, **self.m.env}, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT, text=True)
+        self.said = ""
+        while "Serving " not in self.said and self.process.poll() is None:
+            self.said += self.process.stdout.readline()
+        return self
+
+    def end(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+        self.said += self.process.communicate(timeout=20)[0]
+        return self.process.returncode
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def fetch(address, path, headers=None, body=None, method=None):
+    """Status, headers and text; nothing is followed."""
+    connection = http.client.HTTPConnection(address, timeout=20)
+    try:
+        connection.request(method or ("POST" if body is not None else "GET"), path, body, headers or {})
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read().decode(errors="replace")
+    finally:
+        connection.close()
+
+
+def gateway(m):
+    with open(os.path.join(m.data, "run", "api.http")) as f:
+        return f.read().strip()
+
+
+def wrapped(m):
+    """Four kinds of things made into services, and nothing of them left behind."""
+    with open(os.path.join(m.folder, "server.py"), "w") as f:
+        f.write(SERVER)
+    port = free_port()
+    m.expect("nobody wraps without a login", ["service", "--name", "x", "--endpoint", "exec://cat"], 2, "", rx("Log in first"),
+             environment={"MICRO_HOME": os.path.join(m.folder, "home5")})
+    with Wrapper(m, "--name", "wrapped", "--endpoint", f"http://127.0.0.1:{port}/base", "--metadata", "owner=joe", "--",
+                 sys.executable, os.path.join(m.folder, "server.py"), str(port)) as w:
+        m.until("http: it answers", ["call", "-o", "raw", "wrapped", "Wrapped.Hello", '{"a":1}'],
+                lambda got: got[1] == '{"path": "/base/Wrapped/Hello", "got": {"a": 1}}\n')
+        m.expect("http: its error", ["call", "wrapped", "Wrapped.Fail"], 127, "", "No such thing\n")
+        m.expect("http: it is listed", ["services"], 0, rx("^wrapped$"))
+        m.expect("http: its metadata", ["get", "service", "wrapped"], 0, rx("owner=joe"))
+        got = fetch(gateway(m), "/wrapped/hello", body='{"b":2}')
+        check(got[0] == 200 and '"got": {"b": 2}' in got[2], "http: the gateway leads there", got)
+        m.expect("http: its account", ["auth", "list", "accounts"], 0, rx(r"^wrapped-wrapper-\w+ "))
+        check(w.end() == 0 and "backend is up" in w.said, "http: it ends when told, with what it started", w.said)
+        m.expect("http: nobody answers any more", ["call", "wrapped", "Wrapped.Hello"], 4, "", rx("not found"))
+    with Wrapper(m, "--name", "upper", "--endpoint", "exec://tr a-z A-Z") as w:
+        m.until("exec: it answers", ["call", "-o", "raw", "upper", "Upper.Run", '{"a":"b"}'], lambda got: got[1] == '{"A":"B"}\n')
+        check(w.end(signal.SIGINT) == 0, "exec: Ctrl-C ends it", w.said)
+    site = os.path.join(m.folder, "site")
+    os.makedirs(os.path.join(site, "sub"))
+    for name, text in (("index.html", "<h1>top</h1>"), ("sub/a.txt", "below")):
+        with open(os.path.join(site, name), "w") as f:
+            f.write(text)
+    os.symlink(os.path.join(m.data, "auth", "admin.secret"), os.path.join(site, "link"))
+    os.symlink(m.folder, os.path.join(site, "up"))
+    with Wrapper(m, "--name", "site", "--endpoint", "file://" + site) as w:
+        m.until("file: it is listed", ["services"], lambda got: "site" in got[1].split())
+        m.expect("file: its files", ["call", "-o", "raw", "site", "BlobStore.List"], 0, '{"keys":["index.html","sub/a.txt"]}\n')
+        m.expect("file: one of them", ["site", "BlobStore", "Read", "--key=sub/a.txt"], 0, rx(base64.b64encode(b"below").decode()))
+        m.expect("file: a link is none", ["call", "site", "BlobStore.Read", '{"key":"link"}'], 127, "", rx("There is no file"))
+        m.expect("file: nor is what is outside", ["call", "site", "BlobStore.Read", '{"key":"../micro.env"}'], 127, "", rx("no name of a file"))
+        end = time.monotonic() + 20
+        while fetch(gateway(m), "/site/")[0] != 200 and time.monotonic() < end:
+            time.sleep(0.05)
+        for path, status, text in (("/site/", 200, "<h1>top</h1>"), ("/site/sub/a.txt", 200, "below"), ("/site/link", 404, ""),
+                                   ("/site/up/micro.env", 404, ""), ("/site/%2e%2e/micro.env", 404, ""), ("/site/..%2fmicro.env", 404, "")):
+            got = fetch(gateway(m), path)
+            check(got[0] == status and text in got[2], f"file: {path} is {status}", got)
+        check(w.end() == 0, "file: it ends", w.said)
+    with open(os.path.join(m.data, "run", "helloworld.address")) as f:
+        address = f.read().strip()
+    with Wrapper(m, "--name", "hello", "--endpoint", f"grpc://{address}/helloworld") as w:
+        m.until("grpc: it answers", ["call", "-o", "raw", "hello", "Helloworld.Call", '{"name":"Joe"}'], lambda got: got[1] == '{"msg":"Hello Joe"}\n')
+        m.expect("grpc: a stream", ["stream", "-o", "raw", "hello", "Helloworld.Stream", '{"count":2}'], 0, '{"count":"0"}\n{"count":"1"}\n')
+        m.expect("grpc: its health", ["debug", "health", "hello"], 0, rx(" ok$"))
+    # Ended by force above: the account is what is left, and can be removed by its name.
+    left = re.findall(r"^(\S+-wrapper-\S+) ", m("auth", "list", "accounts")[1], re.M)
+    check(len(left) == 1 and left[0].startswith("hello-"), "accounts go with their wrappers", left)
+    m.expect("and what a kill left goes by hand", ["auth", "delete", "account", *left], 0, "Account deleted\n")
+    with Wrapper(m, "--name", "short", "--endpoint", "exec://cat", "--", "sh", "-c", "sleep 0.3; exit 7") as w:
+        w.said += w.process.communicate(timeout=20)[0]
+        check(w.process.returncode == 1 and "sh: exited with code 7" in w.said.lower(), "it ends with its command", w.said)
+
+
+def wrapped_by_runtime(m):
+    """The runtime keeps a wrapper running like any service; its account is the service's."""
+    source = os.path.join(m.folder, "kept")
+    os.mkdir(source)
+    with open(os.path.join(source, "reply.sh"), "w") as f:
+        f.write("#!/bin/sh\nread line\necho \"{\\\"got\\\":$line}\"\n")
+    os.chmod(f.name, 0o755)
+    m.expect("run a wrapper", ["run", source, "--command", f"{MICRO} service --name kept --endpoint exec://./reply.sh"], 0, "")
+    m.until("it answers", ["call", "-o", "raw", "kept", "Kept.Run", "{}"], lambda got: got[1] == '{"got":{}}\n')
+    m.expect("kill it", ["kill", "--name", "kept"], 0, "")
+
+
+def dashboard(m):
+    """micro web: pages for who is logged in, forms that only a page of its own may send."""
+    with subprocess.Popen([MICRO, "web", "--web_address", "127.0.0.1:0"], env={**os.environ, **m.env}, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True) as web:
+        try:
+            address = re.search(r"http://(\S+),", web.stdout.readline()).group(1)
+            got = fetch(address, "/services")
+            check(got[0] == 302 and got[1]["Location"] == "/login", "web: a login is needed", got)
+            got = fetch(address, "/login")
+            nonce = got[1]["Set-Cookie"].split(";")[0]
+            token = re.search('name="csrf" value="(\\w+)"', got[2]).group(1)
+            form = urllib.parse.urlencode({"csrf": token, "username": "admin", "password": m.secret()})
+            check(fetch(address, "/login", {}, form)[0] == 403, "web: a form without its cookie")
+            got = fetch(address, "/login", {"Cookie": nonce}, form)
+            check(got[0] == 302 and "HttpOnly" in got[1]["Set-Cookie"] and "SameSite=Strict" in got[1]["Set-Cookie"], "web: login", got)
+            cookies = {"Cookie": nonce + "; " + got[1]["Set-Cookie"].split(";")[0]}
+            check('href="/helloworld"' in fetch(address, "/", cookies)[2], "web: the services")
+            check("Helloworld.Call" in fetch(address, "/helloworld", cookies)[2], "web: a service")
+            page = fetch(address, "/helloworld/Helloworld/Call", cookies)[2]
+            token = re.search('name="csrf" value="(\\w+)"', page).group(1)
+            got = fetch(address, "/helloworld/Helloworld/Call", cookies, urllib.parse.urlencode({"csrf": token, "f:name": "<b>"}))
+            check("Hello &lt;b&gt;" in got[2] and "default-src 'none'" in got[1]["Content-Security-Policy"], "web: a call", got)
+            check(fetch(address, "/nosuch", cookies)[0] == 404 and fetch(address, "/assets/web.css")[0] == 200, "web: 404, and the style")
+        finally:
+            web.send_signal(signal.SIGINT)
+            web.wait(20)
+        check(web.returncode == 0, "web: Ctrl-C ends it", web.returncode)
+
+
+def shell(m):
+    """micro cli: the same commands, a line each."""
+    lines = '# a comment\n\nstore write shelled "two words"\nstore read shelled\nmicro store delete shelled\n-n nowhere config get x\nconfig get nothing\n'
+    m.expect("shell: lines, the last one's exit code", ["cli"], 127, "two words\n", "Not found\nNot found\n", input=lines)
+    m.expect("shell: quit", ["cli"], 0, "", "", input="quit\nnosuchcommand\n")
+    m.expect("shell: exit keeps the code", ["cli"], 2, "", rx("Unrecognized micro command: nosuch"), input="nosuch\nexit\n")
+    m.expect("shell: help", ["cli"], 0, rx("quit, exit or the end"), input="help\n")
+    m.expect("shell: options hold for every line", ["-n", "elsewhere", "cli"], 0, "elsewhere\n", input="user namespace\n")
+    m.expect("shell: not within itself", ["cli"], 2, "", rx("the shell already"), input="cli\n")
+    m.expect("shell: a quote without its end", ["cli"], 2, "", input='store read "x\n')
+    call = "call {} helloworld Helloworld.Call '{{\"name\":\"{}\"}}'\n"
+    m.expect("shell: options do not outlive their line", ["cli"], 0, '{"msg":"Hello a"}\n{\n\t"msg": "Hello b"\n}\n',
+             input=call.format("-o raw", "a") + call.format("", "b"))
+
+
 def own_service(m, known):
     m.expect("a name that is none", ["new", "A b"], 2, "", rx("is not a name for a service"))
     m.expect("micro new", ["new", "my-greeter"], 0,
@@ -626,7 +847,7 @@ def secret_on_a_terminal(folder):
 
     def first_lines():
         parent, child = pty.openpty()
-        server = subprocess.Popen([MICRO, "server", "--base-port", "0"], env=dict(os.environ, **m.env), stdout=child,
+        server = subprocess.Popen([MICRO, "server", "--address", "127.0.0.1:0"], env=dict(os.environ, **m.env), stdout=child,
                                   stderr=subprocess.DEVNULL)
         os.close(child)
         said = b""
@@ -669,6 +890,10 @@ def main():
             config(m)
             auth(m)
             topics(m, known)
+            wrapped(m)
+            wrapped_by_runtime(m)
+            dashboard(m)
+            shell(m)
             own_service(m, known)
             installed(m)
             m.expect("shutdown", ["shutdown"], 0, "")

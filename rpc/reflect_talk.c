@@ -1,0 +1,272 @@
+#include "rpc/reflect_talk.h"
+
+#include "wire/pb.h"
+
+#include "google/protobuf/descriptor.pb-c.h"
+#include "grpc/reflection/v1/reflection.pb-c.h"
+
+#include <string.h>
+
+#define NAME_SHOWN 200 /* bytes of a server's words in a message */
+
+typedef Grpc__Reflection__V1__ServerReflectionRequest reflection_request;
+typedef Grpc__Reflection__V1__ServerReflectionResponse reflection_response;
+typedef Google__Protobuf__FileDescriptorProto file_proto;
+
+struct reflect_file {
+    const char *name;
+    struct bytes proto;             /* data NULL: it has not come */
+    bool unusable;                  /* of proto2, with services */
+    const struct reflect_talk *met; /* the one in whose list of imports it is */
+};
+
+static int out_of_memory(struct error *err)
+{
+    return error_set(err, ERROR_MEMORY, "out of memory");
+}
+
+/* ---- files ------------------------------------------------------------------------------------------------------ */
+
+void reflect_files_deinit(struct reflect_files *f)
+{
+    map_deinit(&f->by_name);
+    arena_deinit(&f->arena);
+}
+
+static void put_length_field(struct text *out, uint8_t tag, struct bytes data)
+{
+    uint8_t length[10];
+    text_add(out, &tag, 1);
+    text_add(out, length, pb_varint_write(length, data.len));
+    text_add(out, data.data, data.len);
+}
+
+/* FileDescriptorSet.file is field 1; of a FileDescriptorProto, name is 1 and syntax 12. */
+int reflect_files_set(const struct reflect_files *f, struct text *out)
+{
+    for (const struct map_entry *e = map_first(&f->by_name); e; e = map_next(e)) {
+        const struct reflect_file *file = map_value(e);
+        struct text empty = TEXT_INIT;
+        bool whole = file->proto.data && !file->unusable;
+        if (!whole) {
+            put_length_field(&empty, 1 << 3 | 2, bytes_of(file->name));
+            put_length_field(&empty, 12 << 3 | 2, bytes_of("proto3"));
+        }
+        put_length_field(out, 1 << 3 | 2, whole ? file->proto : text_bytes(&empty));
+        bool ok = text_ok(&empty);
+        text_deinit(&empty);
+        if (!ok)
+            return ERROR_MEMORY;
+    }
+    return text_ok(out) ? 0 : ERROR_MEMORY;
+}
+
+static int file_entry(struct reflect_files *f, const char *name, struct reflect_file **out, struct error *err)
+{
+    struct reflect_file *file = *out = map_get(&f->by_name, name);
+    if (file)
+        return 0;
+    if (map_count(&f->by_name) >= REFLECT_FILES_MAX)
+        return error_set(err, ERROR_LIMIT, "the server names more than %d files", REFLECT_FILES_MAX);
+    file = ARENA_NEW(&f->arena, struct reflect_file);
+    if (!file || !(file->name = arena_string(&f->arena, name)) || !map_put(&f->by_name, file->name, file))
+        return out_of_memory(err);
+    *out = file;
+    return 0;
+}
+
+/* Files every server has a copy of, which compilers print a little differently. */
+static bool is_common(const char *name)
+{
+    return strncmp(name, "google/", 7) == 0 || strncmp(name, "grpc/", 5) == 0;
+}
+
+static int want_imports(struct reflect_talk *t, const file_proto *proto, struct error *err)
+{
+    for (size_t i = 0; i < proto->n_dependency; i++) {
+        struct reflect_file *import = NULL;
+        int rc = file_entry(t->files, proto->dependency[i], &import, err);
+        if (rc)
+            return rc;
+        if (import->met != t && !array_push(&t->wanted, import))
+            return out_of_memory(err);
+        import->met = t;
+    }
+    return 0;
+}
+
+static int add_file(struct reflect_talk *t, struct bytes bytes, struct error *err)
+{
+    struct reflect_files *f = t->files;
+    struct arena scratch = ARENA_INIT;
+    struct error cause = ERROR_INIT;
+    ProtobufCMessage *m;
+    const file_proto *proto = NULL;
+    struct reflect_file *file = NULL;
+    int rc = 0;
+    if (bytes.len > REFLECT_BYTES_MAX - f->bytes) {
+        rc = error_set(err, ERROR_LIMIT, "the server's files have more than %zu MiB", REFLECT_BYTES_MAX >> 20);
+        goto out;
+    }
+    rc = pb_unpack(&google__protobuf__file_descriptor_proto__descriptor, bytes, &scratch, &m, &cause);
+    if (rc) {
+        rc =
+            error_set(err, rc == ERROR_MEMORY ? rc : ERROR_PROTOCOL, "the server sent a file that is no descriptor: %s",
+                      cause.message ? cause.message : error_code_name(rc));
+        goto out;
+    }
+    proto = (const void *)m;
+    if (!proto->name || !*proto->name) {
+        rc = error_set(err, ERROR_PROTOCOL, "the server sent a file without a name");
+        goto out;
+    }
+    if ((rc = file_entry(f, proto->name, &file, err)) != 0)
+        goto out;
+    if (file->proto.data) {
+        if (!bytes_equal(file->proto, bytes) && !is_common(file->name))
+            rc = error_set(err, ERROR_EXISTS, "\"%.*s\" was described twice, with different content", NAME_SHOWN,
+                           file->name);
+        goto out;
+    }
+    file->proto = BYTES(arena_copy(&f->arena, bytes.data, bytes.len), bytes.len);
+    if (!file->proto.data) {
+        rc = out_of_memory(err);
+        goto out;
+    }
+    file->unusable = (!proto->syntax || strcmp(proto->syntax, "proto3") != 0) && proto->n_service > 0;
+    f->bytes += bytes.len;
+    rc = want_imports(t, proto, err);
+out:
+    error_clear(&cause);
+    arena_deinit(&scratch);
+    return rc;
+}
+
+/* ---- questions -------------------------------------------------------------------------------------------------- */
+
+void reflect_talk_deinit(struct reflect_talk *t)
+{
+    array_deinit(&t->services);
+    array_deinit(&t->wanted);
+}
+
+static char *without_const(const char *s)
+{
+    union {
+        const char *in;
+        char *out;
+    } u = {.in = s};
+    return u.out;
+}
+
+/* The import to ask for next: named by a file, and not here. NULL: none. */
+static const char *next_import(struct reflect_talk *t)
+{
+    while (t->wanted_next < t->wanted.count) {
+        const struct reflect_file *file = t->wanted.items[t->wanted_next++];
+        if (!file->proto.data)
+            return file->name;
+    }
+    return NULL;
+}
+
+int reflect_talk_ask(struct reflect_talk *t, struct text *out)
+{
+    reflection_request q;
+    grpc__reflection__v1__server_reflection_request__init(&q);
+    if (!t->listed) {
+        t->asked = NULL;
+        q.message_request_case = GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_LIST_SERVICES;
+        q.list_services = without_const("*");
+    } else if (t->service_next < t->services.count) {
+        t->asked = t->services.items[t->service_next].name;
+        q.message_request_case =
+            GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_FILE_CONTAINING_SYMBOL;
+        q.file_containing_symbol = without_const(t->asked);
+    } else {
+        if ((t->asked = next_import(t)) == NULL)
+            return 0;
+        q.message_request_case = GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_FILE_BY_FILENAME;
+        q.file_by_filename = without_const(t->asked);
+    }
+    text_clear(out);
+    int rc = pb_pack(&q.base, out);
+    return rc ? rc : text_ok(out) ? 1 : ERROR_MEMORY;
+}
+
+/* ---- answers ---------------------------------------------------------------------------------------------------- */
+
+static bool is_reflection(const char *name)
+{
+    return strcmp(name, "grpc.reflection.v1.ServerReflection") == 0 ||
+           strcmp(name, "grpc.reflection.v1alpha.ServerReflection") == 0;
+}
+
+static int take_services(struct reflect_talk *t, const Grpc__Reflection__V1__ListServiceResponse *list,
+                         struct error *err)
+{
+    if (list->n_service > REFLECT_SERVICES_MAX)
+        return error_set(err, ERROR_LIMIT, "the server lists %zu services; %d may be", list->n_service,
+                         REFLECT_SERVICES_MAX);
+    t->listed = true;
+    for (size_t i = 0; i < list->n_service; i++) {
+        const char *name = list->service[i]->name;
+        bool known = false;
+        for (size_t k = 0; k < t->services.count; k++)
+            known |= strcmp(t->services.items[k].name, name) == 0;
+        if (!*name || known || is_reflection(name))
+            continue;
+        struct reflect_service s = {.name = arena_string(&t->files->arena, name)};
+        if (!s.name || !array_push(&t->services, s))
+            return out_of_memory(err);
+    }
+    return 0;
+}
+
+/* Files came, or the server's words why not. */
+static int take_files(struct reflect_talk *t, const Grpc__Reflection__V1__FileDescriptorResponse *list,
+                      const char *refusal, struct error *err)
+{
+    for (size_t i = 0; list && i < list->n_file_descriptor_proto; i++) {
+        ProtobufCBinaryData d = list->file_descriptor_proto[i];
+        int rc = add_file(t, BYTES(d.data, d.len), err);
+        if (rc)
+            return rc;
+    }
+    if (t->service_next == t->services.count)
+        return 0; /* it was an import */
+    struct reflect_service *s = &t->services.items[t->service_next++];
+    if (refusal)
+        s->refusal = arena_printf(&t->files->arena, "%.*s", NAME_SHOWN, refusal);
+    return refusal && !s->refusal ? out_of_memory(err) : 0;
+}
+
+int reflect_talk_answer(struct reflect_talk *t, struct bytes message, struct error *err)
+{
+    struct arena scratch = ARENA_INIT;
+    struct error cause = ERROR_INIT;
+    ProtobufCMessage *m;
+    int rc = pb_unpack(&grpc__reflection__v1__server_reflection_response__descriptor, message, &scratch, &m, &cause);
+    const reflection_response *a = rc ? NULL : (const void *)m;
+    int kind = a ? (int)a->message_response_case : 0;
+    if (!a)
+        rc = error_set(err, rc == ERROR_MEMORY ? rc : ERROR_PROTOCOL, "the server's answer is no reflection: %s",
+                       cause.message ? cause.message : error_code_name(rc));
+    else if (!t->listed &&
+             kind == GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_LIST_SERVICES_RESPONSE)
+        rc = take_services(t, a->list_services_response, err);
+    else if (t->listed &&
+             kind == GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_FILE_DESCRIPTOR_RESPONSE)
+        rc = take_files(t, a->file_descriptor_response, NULL, err);
+    else if (t->listed && kind == GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_ERROR_RESPONSE)
+        rc = take_files(t, NULL, a->error_response->error_message, err);
+    else if (kind == GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_ERROR_RESPONSE)
+        rc = error_set(err, ERROR_PROTOCOL, "the server does not list its services: %.*s", NAME_SHOWN,
+                       a->error_response->error_message);
+    else
+        rc = error_set(err, ERROR_PROTOCOL, "the server answered another question than the one about %.*s", NAME_SHOWN,
+                       t->asked ? t->asked : "its services");
+    error_clear(&cause);
+    arena_deinit(&scratch);
+    return rc;
+}

@@ -1,0 +1,56 @@
+/* A client's side of server reflection (grpc/reflection/v1/reflection.proto, of which v1alpha differs in its package
+ * only), as bytes in and bytes out: which question comes next, and what the answers add up to.
+ *
+ * The server is asked for its services, then for the file of each one, then for every import that did not come along.
+ * What comes is collected once per file name and put together as a FileDescriptorSet. Nothing a server says is trusted:
+ * no name is asked for twice, and services, files and bytes are bounded. An import the server does not have, and a file
+ * of proto2 with services, become empty files, so that files which only take options from them can be used: then a
+ * service may be missing in the set, and whoever uses it says so. */
+#ifndef RPC_REFLECT_TALK_H
+#define RPC_REFLECT_TALK_H
+
+#include "base/arena.h"
+#include "base/array.h"
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/map.h"
+#include "base/text.h"
+
+#define REFLECT_SERVICES_MAX 1024
+#define REFLECT_FILES_MAX    4096
+#define REFLECT_BYTES_MAX    ((size_t)32 << 20) /* of all files */
+
+/* Files of one server or of several. */
+struct reflect_files {
+    struct arena arena;
+    struct map by_name; /* struct reflect_file */
+    size_t bytes;
+};
+
+struct reflect_service {
+    const char *name;
+    const char *refusal; /* why the server does not describe it; NULL: it did */
+};
+
+struct reflect_talk {
+    struct reflect_files *files;
+    ARRAY(struct reflect_service) services; /* reflection itself is not among them; names in the files' arena */
+    ARRAY(struct reflect_file *) wanted;    /* imports, in the order they were met */
+    size_t service_next, wanted_next;
+    const char *asked; /* what the question under way is about; NULL: the services */
+    bool listed;
+};
+
+void reflect_files_deinit(struct reflect_files *f);
+/* Appends a serialised FileDescriptorSet with every file. */
+int reflect_files_set(const struct reflect_files *f, struct text *out);
+
+/* A zeroed talk with `files` set is ready to begin. */
+void reflect_talk_deinit(struct reflect_talk *t);
+/* Replaces `out` with the next question, a serialised ServerReflectionRequest. 1: ask it; 0: nothing is left to ask;
+ * ERROR_MEMORY. */
+int reflect_talk_ask(struct reflect_talk *t, struct text *out);
+/* The answer to the question that was asked last. ERROR_PROTOCOL: it is none; ERROR_LIMIT, ERROR_EXISTS. */
+int reflect_talk_answer(struct reflect_talk *t, struct bytes message, struct error *err);
+
+#endif

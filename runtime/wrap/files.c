@@ -1,0 +1,359 @@
+/* A folder to be read. By gRPC it speaks store.BlobStore, whose clients there are: Read streams a file, List names
+ * them. Over HTTP it answers GET and HEAD below "/<service>/", which is where the gateway hands requests on; a folder
+ * is its index.html. Both judge the caller's token and the rules, the latter for the endpoint Http.Serve. */
+#include "proto/store/store.pb-c.h"
+#include "runtime/wrap/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#define PIECE     ((size_t)64 << 10)
+#define KEYS_MAX  10000 /* names one List gives */
+#define DEPTH_MAX 16    /* folders below the folder */
+#define INDEX     "index.html"
+
+/* ---- Read ------------------------------------------------------------------------------------------------------- */
+
+struct reading {
+    struct world_file *file;
+    uint64_t at;
+};
+
+static void read_end(struct rpc_call *call)
+{
+    struct reading *r = rpc_call_user(call);
+    if (r)
+        world_file_close(r->file);
+    rpc_call_set_user(call, NULL);
+}
+
+static void read_on(struct rpc_call *call, void *wrap)
+{
+    const struct wrap *s = wrap;
+    struct reading *r = rpc_call_user(call);
+    uint8_t piece[PIECE];
+    while (r && !rpc_call_busy(call)) {
+        int64_t n = world_file_pread(r->file, piece, sizeof piece, r->at);
+        if (n > 0) {
+            Store__BlobReadResponse part = STORE__BLOB_READ_RESPONSE__INIT;
+            part.blob = (ProtobufCBinaryData){.data = piece, .len = (size_t)n};
+            r->at += (uint64_t)n;
+            if (rpc_call_send(call, &part.base) == 0)
+                continue;
+            n = ERROR_MEMORY;
+        }
+        read_end(call);
+        if (n == 0)
+            rpc_call_finish(call, GRPC_OK, "");
+        else
+            micro_fail(call, n == ERROR_MEMORY ? 507 : 500, s->options->name, "the file cannot be read: %s",
+                       error_code_name((int)n));
+        return;
+    }
+}
+
+static void blob_read(struct rpc_call *call, const ProtobufCMessage *message, void *wrap)
+{
+    const struct wrap *s = wrap;
+    const Store__BlobReadRequest *request = (const Store__BlobReadRequest *)(const void *)message;
+    struct reading *r = ARENA_NEW(rpc_call_arena(call), struct reading);
+    struct world_stat stat = {0};
+    const char *path = NULL;
+    int rc =
+        r ? wrap_file_path(s->world, s->endpoint.path, request->key, rpc_call_arena(call), &path, &stat) : ERROR_MEMORY;
+    if (rc == 0 && stat.directory)
+        rc = ERROR_NOT_FOUND;
+    if (rc == 0)
+        rc = world_file_open(s->world, path, WORLD_READ, &r->file, NULL);
+    if (rc == ERROR_INVALID) {
+        micro_fail(call, 400, s->options->name, "\"%.80s\" is no name of a file: expected a path below the folder",
+                   request->key);
+    } else if (rc == ERROR_NOT_FOUND) {
+        micro_fail(call, 404, s->options->name, "there is no file \"%.80s\"", request->key);
+    } else if (rc) {
+        micro_fail(call,
+                   rc == ERROR_MEMORY   ? 507
+                   : rc == ERROR_DENIED ? 403
+                                        : 500,
+                   s->options->name, "\"%.80s\" cannot be read: %s", request->key, error_code_name(rc));
+    } else {
+        rpc_call_set_user(call, r);
+        read_on(call, wrap);
+    }
+}
+
+static void read_cancelled(struct rpc_call *call, void *wrap)
+{
+    (void)wrap;
+    read_end(call);
+    rpc_call_finish(call, GRPC_CANCELLED, "");
+}
+
+/* ---- List ------------------------------------------------------------------------------------------------------- */
+
+struct listing {
+    const struct wrap *wrap;
+    struct arena *arena;
+    const char *prefix, *below; /* what names must begin with; the folder we are in, "" at the top */
+    char **keys;
+    size_t count;
+    int depth, failed;
+};
+
+static void list_folder(struct listing *l, const char *below);
+
+static void list_one(void *arg, const char *entry)
+{
+    struct listing *l = arg;
+    const char *folder = l->wrap->endpoint.path;
+    struct world_stat stat;
+    if (l->failed || strcmp(entry, ".") == 0 || strcmp(entry, "..") == 0)
+        return;
+    char *name = arena_printf(l->arena, "%s%s%s", l->below, l->below[0] ? "/" : "", entry);
+    char *path = name ? arena_printf(l->arena, "%s/%s", folder, name) : NULL;
+    if (!path) {
+        l->failed = ERROR_MEMORY;
+        return;
+    }
+    if (!wrap_file_name(name) || world_stat(l->wrap->world, path, &stat) != 0 || !stat.exists || stat.link)
+        return;
+    size_t len = strlen(name), prefix = strlen(l->prefix);
+    bool may_match = strncmp(name, l->prefix, len < prefix ? len : prefix) == 0;
+    if (stat.directory && may_match)
+        list_folder(l, name);
+    else if (!stat.directory && len >= prefix && may_match) {
+        if (l->count < KEYS_MAX)
+            l->keys[l->count++] = name;
+        else
+            l->failed = ERROR_LIMIT;
+    }
+}
+
+static void list_folder(struct listing *l, const char *below)
+{
+    const char *before = l->below, *folder = l->wrap->endpoint.path;
+    const char *path = below[0] ? arena_printf(l->arena, "%s/%s", folder, below) : folder;
+    if (l->depth >= DEPTH_MAX)
+        return;
+    l->depth++;
+    l->below = below;
+    int rc = path ? world_list(l->wrap->world, path, list_one, l) : ERROR_MEMORY;
+    if (rc && !l->failed && (rc != ERROR_NOT_FOUND && rc != ERROR_DENIED))
+        l->failed = rc;
+    l->below = before;
+    l->depth--;
+}
+
+static void blob_list(struct rpc_call *call, const ProtobufCMessage *message, void *wrap)
+{
+    const struct wrap *s = wrap;
+    const Store__BlobListRequest *request = (const Store__BlobListRequest *)(const void *)message;
+    struct listing l = {.wrap = s, .arena = rpc_call_arena(call)};
+    Store__BlobListResponse reply = STORE__BLOB_LIST_RESPONSE__INIT;
+    l.prefix = request->options ? request->options->prefix : "";
+    l.keys = ARENA_NEW_N(l.arena, char *, KEYS_MAX);
+    if (l.keys)
+        list_folder(&l, "");
+    else
+        l.failed = ERROR_MEMORY;
+    if (l.failed == ERROR_LIMIT) {
+        micro_fail(call, 507, s->options->name, "there are more than %d files; ask for fewer by a prefix", KEYS_MAX);
+    } else if (l.failed) {
+        micro_fail(call, l.failed == ERROR_MEMORY ? 507 : 500, s->options->name, "the folder cannot be listed: %s",
+                   error_code_name(l.failed));
+    } else {
+        reply.keys = l.keys;
+        reply.n_keys = l.count;
+        rpc_call_reply(call, &reply.base);
+    }
+}
+
+static const struct rpc_method methods[] = {{.name = "Read",
+                                             .input = &store__blob_read_request__descriptor,
+                                             .output = &store__blob_read_response__descriptor,
+                                             .unary = blob_read,
+                                             .cancelled = read_cancelled,
+                                             .writable = read_on},
+                                            {.name = "List",
+                                             .input = &store__blob_list_request__descriptor,
+                                             .output = &store__blob_list_response__descriptor,
+                                             .unary = blob_list}};
+const struct rpc_service wrap_files_service = {"store.BlobStore", methods, sizeof methods / sizeof methods[0]};
+
+/* ---- HTTP ------------------------------------------------------------------------------------------------------- */
+
+static const char *type_of(const char *path)
+{
+    static const char *const types[][2] = {
+        {"html", "text/html; charset=utf-8"},
+        {"htm", "text/html; charset=utf-8"},
+        {"css", "text/css; charset=utf-8"},
+        {"js", "text/javascript; charset=utf-8"},
+        {"mjs", "text/javascript; charset=utf-8"},
+        {"json", "application/json"},
+        {"txt", "text/plain; charset=utf-8"},
+        {"md", "text/markdown; charset=utf-8"},
+        {"xml", "application/xml"},
+        {"svg", "image/svg+xml"},
+        {"png", "image/png"},
+        {"jpg", "image/jpeg"},
+        {"jpeg", "image/jpeg"},
+        {"gif", "image/gif"},
+        {"webp", "image/webp"},
+        {"ico", "image/x-icon"},
+        {"pdf", "application/pdf"},
+        {"wasm", "application/wasm"},
+        {"woff2", "font/woff2"},
+        {"zip", "application/zip"},
+    };
+    const char *dot = strrchr(path, '.');
+    for (size_t i = 0; dot && !strchr(dot, '/') && i < sizeof types / sizeof types[0]; i++)
+        if (strcasecmp(dot + 1, types[i][0]) == 0)
+            return types[i][1];
+    return "application/octet-stream";
+}
+
+static void say(struct http_exchange *x, int status)
+{
+    char line[80];
+    int n = snprintf(line, sizeof line, "%d %s\n", status, http1_reason(status));
+    http_respond(x, status, "text/plain; charset=utf-8", BYTES(line, (size_t)n));
+}
+
+/* Bearer, or the browser's cookie, both of which the gateway hands on. */
+static const char *token_of(struct http_exchange *x)
+{
+    static const char cookie[] = "micro-token=";
+    const char *header = http_request_header(x, "authorization"), *cookies = http_request_header(x, "cookie");
+    if (header && strncasecmp(header, "Bearer ", 7) == 0)
+        return header + 7;
+    for (const char *c = cookies; c && *c; c += strcspn(c, ";")) {
+        c += strspn(c, "; ");
+        if (strncmp(c, cookie, sizeof cookie - 1) == 0) {
+            c += sizeof cookie - 1;
+            return arena_string_n(http_arena(x), c, strcspn(c, ";"));
+        }
+    }
+    return NULL;
+}
+
+/* 0, or the status to answer with. */
+static int judge(const struct wrap *s, struct http_exchange *x)
+{
+    const struct micro_account *account = NULL;
+    const char *token = token_of(x), *namespace = s->options->namespace;
+    struct error err = ERROR_INIT;
+    int rc = micro_service_account(s->service, token, http_arena(x), &account, &err);
+    error_clear(&err);
+    if (rc)
+        return rc == ERROR_DENIED ? 401 : 503;
+    switch (micro_service_judge(s->service, namespace && namespace[0] ? namespace : MICRO_NAMESPACE, account, "service",
+                                s->options->name, "Http.Serve")) {
+    case MICRO_GRANTED:
+        return 0;
+    case MICRO_REFUSED:
+        return account ? 403 : 401;
+    case MICRO_NOT_KNOWN:
+        return 503;
+    }
+    return 503;
+}
+
+struct sending {
+    struct http_exchange *x;
+    struct world_file *file;
+    uint64_t at;
+};
+
+static void send_end(void *arg, int status)
+{
+    struct sending *g = arg;
+    (void)status;
+    world_file_close(g->file);
+}
+
+static void send_on(void *arg)
+{
+    struct sending *g = arg;
+    uint8_t piece[PIECE];
+    while (http_queued(g->x) <= WORLD_WRITE_HIGH) {
+        int64_t n = world_file_pread(g->file, piece, sizeof piece, g->at);
+        if (n <= 0) {
+            if (n == 0)
+                http_finish(g->x);
+            else
+                http_abort(g->x);
+            return;
+        }
+        g->at += (uint64_t)n;
+        http_write(g->x, BYTES(piece, (size_t)n));
+    }
+}
+
+static void send_gone(void *arg)
+{
+    struct sending *g = arg;
+    http_finish(g->x);
+}
+
+/* "/site/a/b" is "a/b" of the service "site"; a folder is its index. */
+static int find(const struct wrap *s, struct http_exchange *x, const char **path)
+{
+    const char *name = http_path(x);
+    size_t len = strlen(s->options->name), end;
+    struct world_stat stat = {0};
+    struct arena *a = http_arena(x);
+    if (name[0] != '/' || strncmp(name + 1, s->options->name, len) != 0 || (name[1 + len] && name[1 + len] != '/'))
+        return ERROR_NOT_FOUND;
+    name += 1 + len + (name[1 + len] == '/');
+    for (end = strlen(name); end > 0 && name[end - 1] == '/'; end--) {
+    }
+    const char *plain = arena_string_n(a, name, end);
+    if (!plain)
+        return ERROR_MEMORY;
+    int rc = end == 0 ? wrap_file_path(s->world, s->endpoint.path, INDEX, a, path, &stat)
+                      : wrap_file_path(s->world, s->endpoint.path, plain, a, path, &stat);
+    if (rc == 0 && stat.directory) {
+        const char *index = arena_printf(a, "%s/%s", plain, INDEX);
+        rc = index ? wrap_file_path(s->world, s->endpoint.path, index, a, path, &stat) : ERROR_MEMORY;
+    }
+    return rc == 0 && stat.directory ? ERROR_NOT_FOUND : rc;
+}
+
+void wrap_files_http(void *wrap, struct http_exchange *x)
+{
+    const struct wrap *s = wrap;
+    const char *path = NULL;
+    bool head = strcmp(http_method(x), "HEAD") == 0;
+    http_add_header(x, "X-Content-Type-Options", "nosniff");
+    if (!head && strcmp(http_method(x), "GET") != 0) {
+        http_add_header(x, "Allow", "GET, HEAD");
+        say(x, 405);
+        return;
+    }
+    int status = judge(s, x);
+    if (status) {
+        say(x, status);
+        return;
+    }
+    struct sending *g = ARENA_NEW(http_arena(x), struct sending);
+    int rc = g ? find(s, x, &path) : ERROR_MEMORY;
+    if (rc == 0)
+        rc = world_file_open(s->world, path, WORLD_READ, &g->file, NULL);
+    if (rc) {
+        say(x, rc == ERROR_MEMORY ? 503 : rc == ERROR_DENIED ? 403 : 404);
+        return;
+    }
+    g->x = x;
+    http_on_end(x, send_end, g);
+    http_add_header(x, "Cache-Control", "no-cache");
+    http_begin(x, 200, type_of(path));
+    if (head) {
+        http_finish(x);
+        return;
+    }
+    http_on_cancel(x, send_gone, g);
+    http_on_drained(x, send_on, g);
+    send_on(g);
+}
