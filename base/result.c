@@ -43,8 +43,10 @@ static bool put_integer(json_t *object, const char *key, int64_t value)
 
 static void count(struct result_stream *r, const char *type, const json_t *members)
 {
-    if (strcmp(type, "finding") == 0)
-        r->findings++;
+    if (strcmp(type, "finding") == 0) {
+        const char *severity = json_string_value(json_object_get(members, "severity"));
+        r->findings += !severity || strcmp(severity, "warning") != 0; /* of a warning no run fails */
+    }
     if (strcmp(type, "case") != 0)
         return;
     const char *status = json_string_value(json_object_get(members, "status"));

@@ -8,12 +8,15 @@
 #                        with HARROW_AFL the same source as an AFL++ persistent target, for afl-fuzz to run
 #   harrow_campaign(NAME SOURCES x_target.c LINK library ...)
 #                        a source that defines `const struct fuzz_target fuzz_target` (fuzz/loop/target.h), as a program
-#                        of the engine the build is for: our own loop (HARROW_COVER), libFuzzer (HARROW_FUZZ) or
-#                        AFL++ (HARROW_AFL), all over the same corpus files: bin/NAME, bin/NAME_libfuzzer, bin/NAME_afl;
-#                        nothing otherwise
+#                        of the engine the build is for: our own loop (HARROW_COVER, and its twin HARROW_COMPARES),
+#                        libFuzzer (HARROW_FUZZ) or AFL++ (HARROW_AFL), all over the same corpus files: bin/NAME,
+#                        bin/NAME_libfuzzer, bin/NAME_afl; nothing otherwise
 #
 # HARROW_COVER (clang) builds everything with edge counters and without the callbacks for comparisons that cost
 # libFuzzer's builds half their speed. Programs then count their coverage and can share it: fuzz/cover/shared.h.
+# HARROW_COMPARES (clang) builds everything with these callbacks as well: campaigns so built are the twin that the fast
+# build asks what is compared with what (--compares). With HARROW_SANITIZE and HARROW_COVER they are the twin that runs
+# again what is new or odd (--checks).
 
 set(CMAKE_C_STANDARD 17)
 set(CMAKE_C_STANDARD_REQUIRED ON)
@@ -55,6 +58,16 @@ if(HARROW_COVER)
   target_compile_options(harrow_hardening INTERFACE
     $<$<NOT:$<BOOL:$<TARGET_PROPERTY:HARROW_NO_COVER>>>:-fsanitize-coverage=inline-8bit-counters,pc-table>)
 endif()
+option(HARROW_COMPARES "Record comparisons in every program (clang only)" OFF)
+# trace-cmp alone does nothing: it goes with some way to count edges.
+set(HARROW_COMPARE_WRAPS "-Wl,--wrap=memcmp,--wrap=bcmp,--wrap=strcmp,--wrap=strncmp,--wrap=strcasecmp"
+  "-Wl,--wrap=strncasecmp,--wrap=strstr,--wrap=memmem")
+if(HARROW_COMPARES)
+  target_compile_options(harrow_hardening INTERFACE
+    $<$<NOT:$<BOOL:$<TARGET_PROPERTY:HARROW_NO_COVER>>>:-fsanitize-coverage=inline-8bit-counters,pc-table,trace-cmp>
+    -fno-builtin-memcmp -fno-builtin-bcmp -fno-builtin-strcmp -fno-builtin-strncmp -fno-builtin-strcasecmp
+    -fno-builtin-strncasecmp -fno-builtin-strstr)
+endif()
 target_link_libraries(harrow_flags INTERFACE harrow_hardening)
 
 function(harrow_library name)
@@ -64,11 +77,19 @@ function(harrow_library name)
   target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
 endfunction()
 
-# The callbacks of the edge counters, which the compiler expects of somebody (fuzz/cover/cover_hooks.c).
+# What the compiler's callbacks call (fuzz/cover/cover_hooks.c, compare_hooks.c).
 function(harrow_count name)
-  if(HARROW_COVER)
+  if(HARROW_COVER OR HARROW_COMPARES)
     target_sources(${name} PRIVATE $<TARGET_OBJECTS:cover_hooks>)
   endif()
+  if(HARROW_COMPARES)
+    harrow_compares(${name})
+  endif()
+endfunction()
+
+function(harrow_compares name)
+  target_sources(${name} PRIVATE $<TARGET_OBJECTS:compare_hooks>)
+  target_link_options(${name} PRIVATE ${HARROW_COMPARE_WRAPS})
 endfunction()
 
 function(harrow_program name)
@@ -139,7 +160,7 @@ function(harrow_campaign name)
   elseif(HARROW_AFL)
     set(name ${name}_afl)
     add_executable(${name} ${arg_SOURCES} ${loop}/afl_main.c)
-  elseif(HARROW_COVER)
+  elseif(HARROW_COVER OR HARROW_COMPARES)
     add_executable(${name} ${arg_SOURCES} ${loop}/campaign_main.c)
     harrow_count(${name})
   else()

@@ -1,4 +1,5 @@
 #include "base/units.h"
+#include "harrow/attach.h"
 #include "harrow/command_system.h"
 #include "harrow/commands.h"
 
@@ -118,7 +119,8 @@ static int run(const struct arguments *args)
         fputs("harrow: chaos: which MANIFEST? For example: harrow chaos systems/micro.yaml\n", stderr);
         return HARROW_USAGE;
     }
-    return command_on_system(args, work);
+    return attach_refuses("chaos", args->argv[0], "it is not ours to stop or kill") ? HARROW_USAGE
+                                                                                    : command_on_system(args, work);
 }
 
 const struct command command_chaos = {

@@ -1,3 +1,4 @@
+#include "harrow/attach.h"
 #include "harrow/commands.h"
 #include "harrow/pillars.h"
 
@@ -16,6 +17,8 @@ static const struct option options[] = {
 static int run(const struct arguments *args)
 {
     int exit_code = 0;
+    if (attach_refuses("contract", args->argv[0], "its parts cannot be run alone"))
+        return HARROW_USAGE;
     struct run *r = run_begin(args->argv[0], harrow_command_line, &exit_code);
     if (r == NULL)
         return exit_code;

@@ -1,3 +1,4 @@
+#include "harrow/attach.h"
 #include "harrow/command_system.h"
 #include "harrow/commands.h"
 
@@ -5,6 +6,7 @@ static const char *only;
 
 static const struct option options[] = {
     COMMON_OPTIONS,
+    ATTACH_OPTIONS,
     {.name = "only",
      .kind = OPTION_TEXT,
      .target = &only,
@@ -26,7 +28,7 @@ static int run(const struct arguments *args)
 const struct command command_e2e = {
     .name = "e2e",
     .summary = "run product flows",
-    .positional = "MANIFEST [FLOWS]",
+    .positional = "MANIFEST|ADDRESS [FLOWS]",
     .positional_min = 1,
     .positional_max = 2,
     .description =
@@ -34,7 +36,8 @@ const struct command command_e2e = {
         "in the file, what was sent, what came back, and the difference.",
     .examples = "  harrow e2e systems/micro.yaml\n"
                 "  harrow e2e systems/micro.yaml e2e/flows/notes.yaml --only lifecycle\n"
-                "  harrow e2e systems/micro.yaml --driver sim\n",
+                "  harrow e2e systems/micro.yaml --driver sim\n"
+                "  harrow e2e localhost:50051 flows/\n",
     .options = options,
     .run = run,
 };

@@ -1,20 +1,83 @@
 #include "base/units.h"
+#include "harrow/attach.h"
 #include "harrow/command_system.h"
 #include "harrow/commands.h"
 
-static int64_t budget, inputs, in_flight;
-static bool access_checked, stock;
-static const char *only, *input;
+#include <stdio.h>
+#include <string.h>
+
+#define BUDGET_DEFAULT (30 * SECOND)
+
+static int64_t budget, minutes, inputs, in_flight, jobs, plateau, invariant_every;
+static bool access_checked, stock, strict, until_plateau, list;
+static const char *only, *input, *corpus, *distil, *invariant;
 
 static const struct option options[] = {
     COMMON_OPTIONS,
+    ATTACH_OPTIONS,
     {.name = "budget",
      .letter = 'b',
      .kind = OPTION_DURATION,
      .target = &budget,
      .argument = "DURATION",
-     .fallback = "30s",
-     .help = "how long to go on; 0: until --inputs"},
+     .fallback = "0",
+     .help = "how long to go on (default: 30s, or without end with --until-plateau, --inputs or --distil)"},
+    {.name = "minutes",
+     .letter = 'm',
+     .kind = OPTION_INTEGER,
+     .target = &minutes,
+     .argument = "N",
+     .fallback = "0",
+     .min = 0,
+     .max = 100000,
+     .help = "the same in minutes"},
+    {.name = "until-plateau",
+     .kind = OPTION_FLAG,
+     .target = &until_plateau,
+     .help = "end when nothing new was learnt for as long as --plateau says"},
+    {.name = "plateau",
+     .kind = OPTION_DURATION,
+     .target = &plateau,
+     .argument = "DURATION",
+     .fallback = "60s",
+     .help = "how long that is"},
+    {.name = "jobs",
+     .letter = 'j',
+     .kind = OPTION_INTEGER,
+     .target = &jobs,
+     .argument = "N",
+     .fallback = "1",
+     .min = 1,
+     .max = FUZZ_JOBS_MAX,
+     .help = "processes side by side, each with a system of its own, on one corpus"},
+    {.name = "corpus",
+     .letter = 'c',
+     .kind = OPTION_TEXT,
+     .target = &corpus,
+     .argument = "FOLDER",
+     .help = "cases to begin with; what shows something new goes there, for other processes and campaigns"},
+    {.name = "distil",
+     .kind = OPTION_TEXT,
+     .target = &distil,
+     .argument = "FOLDER",
+     .help = "only run the corpus, and put there what of it shows something new"},
+    {.name = "list",
+     .kind = OPTION_FLAG,
+     .target = &list,
+     .help = "only print the corpus: where cases come from, and they"},
+    {.name = "invariant",
+     .kind = OPTION_TEXT,
+     .target = &invariant,
+     .argument = "FILE",
+     .help = "flows (*.yaml) or a program that must pass whatever was sent; it is told where everything is"},
+    {.name = "invariant-every",
+     .kind = OPTION_INTEGER,
+     .target = &invariant_every,
+     .argument = "N",
+     .fallback = "2000",
+     .min = 0,
+     .max = INT64_MAX,
+     .help = "cases between two looks at it; 0: at the end only"},
     {.name = "inputs",
      .letter = 'n',
      .kind = OPTION_INTEGER,
@@ -51,40 +114,89 @@ static const struct option options[] = {
      .kind = OPTION_FLAG,
      .target = &stock,
      .help = "the system uses gRPC's own libraries, which answer INTERNAL to what does not decode"},
+    {.name = "strict",
+     .kind = OPTION_FLAG,
+     .target = &strict,
+     .help = "attach: the system does not use gRPC's own libraries (--stock is taken for granted otherwise)"},
     {0},
 };
 
+static void fill(struct fuzz_request *q)
+{
+    bool bounded = until_plateau || inputs > 0 || distil != NULL;
+    int64_t given = minutes > 0 ? minutes * MINUTE : budget;
+    *q = (struct fuzz_request){.options = {.budget = (uint64_t)(given > 0 || bounded ? given : BUDGET_DEFAULT),
+                                           .plateau = until_plateau ? (uint64_t)plateau : 0,
+                                           .inputs_max = inputs,
+                                           .filter = only,
+                                           .in_flight = (int)in_flight,
+                                           .stock = stock || (strcmp(common.driver, "attach") == 0 && !strict),
+                                           .corpus = corpus,
+                                           .distil = distil,
+                                           .invariant_every = invariant != NULL ? invariant_every : 0,
+                                           .input = input},
+                               .invariant = invariant,
+                               .access = access_checked,
+                               .jobs = (int)jobs};
+}
+
 static int work(struct run *r, struct system *s, const struct arguments *args)
 {
+    struct fuzz_request request;
     (void)args;
-    struct fuzz_options fuzz = {.budget = (uint64_t)budget,
-                                .inputs_max = inputs,
-                                .filter = only,
-                                .in_flight = (int)in_flight,
-                                .access = access_checked,
-                                .stock = stock,
-                                .input = input};
-    return pillar_fuzz(r, s, &fuzz);
+    fill(&request);
+    return pillar_fuzz(r, s, &request);
+}
+
+/* Several campaigns need no system of this process's own. */
+static int run_jobs(const struct arguments *args)
+{
+    struct fuzz_request request;
+    int exit_code = 0;
+    struct run *r = run_begin(args->argv[0], harrow_command_line, &exit_code);
+    if (r == NULL)
+        return exit_code;
+    fill(&request);
+    return run_finish(r, fuzz_jobs(r, &request));
+}
+
+static int usage(const char *what)
+{
+    fprintf(stderr, "harrow: fuzz: %s\n", what);
+    return HARROW_USAGE;
 }
 
 static int run(const struct arguments *args)
 {
-    return command_on_system(args, work);
+    if (jobs > 1 && (input != NULL || distil != NULL))
+        return usage("--jobs goes with a campaign, not with --input or --distil");
+    if ((distil != NULL || list) && corpus == NULL)
+        return usage("--distil and --list need --corpus FOLDER");
+    if (jobs > 1 && attach_chosen(args->argv[0]))
+        return usage("--jobs starts a system for each process, and this one is not ours to start");
+    if (list)
+        return fuzz_list(args->argv[0], corpus);
+    return jobs > 1 ? run_jobs(args) : command_on_system(args, work);
 }
 
 const struct command command_fuzz = {
     .name = "fuzz",
     .summary = "send valid, nearly valid and broken calls, alone and in sequences, to every method",
-    .positional = "MANIFEST",
+    .positional = "MANIFEST|ADDRESS",
     .positional_min = 1,
     .positional_max = 1,
     .description =
         "Makes calls from the descriptors: valid messages, messages with exactly one named defect, and garbage;\n"
         "alone, side by side, and in sequences that feed what replies held into later requests. A crash, a hang,\n"
         "an internal error, an answer that breaks its own schema or is wrong for the defect, a deleted thing that\n"
-        "can be read, or a call that needs no token is a finding; it is run again alone, reduced, kept as a\n"
-        "script, and replayed by one command.",
-    .examples = "  harrow fuzz systems/micro.yaml --budget 10m\n"
+        "can be read, or a call that needs no token is a finding; it is run again alone, reduced, run on a fresh\n"
+        "system, kept as a script and as a test in C, and replayed by one command. Ctrl-C ends a campaign and\n"
+        "tells what was found by then.",
+    .examples = "  harrow fuzz systems/micro.yaml --minutes 10 --jobs 2 --corpus corpus/micro\n"
+                "  harrow fuzz systems/micro.yaml --until-plateau --plateau 2m\n"
+                "  harrow fuzz systems/micro.yaml --corpus corpus/micro --distil corpus/small\n"
+                "  harrow fuzz localhost:50051\n"
+                "  harrow fuzz grpcs://api.test:443 -H 'authorization: Bearer ${env.TOKEN}' --proto shop.proto\n"
                 "  harrow fuzz systems/micro.yaml --only store.Store/Write --driver sim\n"
                 "  harrow fuzz systems/micro.yaml --input harrow-out/RUN/findings/1.case\n",
     .options = options,

@@ -1,5 +1,6 @@
 #include "base/document.h"
 #include "base/units.h"
+#include "harrow/attach.h"
 #include "harrow/commands.h"
 #include "harrow/pillars.h"
 
@@ -17,6 +18,7 @@ static const char *const pillars[] = {"contract", "e2e", "chaos", "fuzz", NULL};
 
 static const struct option options[] = {
     COMMON_OPTIONS,
+    ATTACH_OPTIONS,
     {.name = "budget",
      .letter = 'b',
      .kind = OPTION_DURATION,
@@ -66,9 +68,22 @@ static bool skip_is_right(void)
     return true;
 }
 
+/* What cannot be done to an attached system is said, not passed over. */
+static bool possible(struct run *r, const char *pillar, const char *why)
+{
+    if (strcmp(common.driver, "attach") == 0)
+        result_case(
+            &r->results,
+            &(struct result_case){
+                .pillar = pillar, .suite = r->manifest->name, .name = pillar, .status = "skipped", .message = why});
+    return strcmp(common.driver, "attach") != 0;
+}
+
 static int run_pillars(struct run *r)
 {
-    int exit_code = wanted("contract") ? pillar_contract(r, NULL, NULL) : 0;
+    int exit_code = 0;
+    if (wanted("contract") && possible(r, "contract", "the parts of an attached system cannot be run alone"))
+        exit_code = pillar_contract(r, NULL, NULL);
     if (exit_code != 0 || r->interrupted)
         return exit_code;
     struct error err = ERROR_INIT;
@@ -84,10 +99,10 @@ static int run_pillars(struct run *r)
     struct chaos_options chaos = {.duration = (uint64_t)(budget / 100 * CHAOS_SHARE_PERCENT),
                                   .rate = CHAOS_RATE,
                                   .replay = run_replay(r, "chaos", NULL)};
-    if (exit_code == 0 && wanted("chaos"))
+    if (exit_code == 0 && wanted("chaos") && possible(r, "chaos", "an attached system is not ours to stop or kill"))
         exit_code = pillar_chaos(r, s, &chaos);
     /* Last, for it may leave anything behind: rules that let nobody in, accounts that are gone. */
-    struct fuzz_options fuzz = {.budget = (uint64_t)(budget / 100 * FUZZ_SHARE_PERCENT)};
+    struct fuzz_request fuzz = {.options.budget = (uint64_t)(budget / 100 * FUZZ_SHARE_PERCENT)};
     if (exit_code == 0 && wanted("fuzz"))
         exit_code = pillar_fuzz(r, s, &fuzz);
     system_stop(s);
@@ -108,7 +123,7 @@ static int run(const struct arguments *args)
 const struct command command_run = {
     .name = "run",
     .summary = "everything: contracts, flows, chaos, fuzzing, and a report",
-    .positional = "MANIFEST",
+    .positional = "MANIFEST|ADDRESS",
     .positional_min = 1,
     .positional_max = 1,
     .description =

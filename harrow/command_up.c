@@ -1,3 +1,4 @@
+#include "harrow/attach.h"
 #include "harrow/commands.h"
 #include "harrow/system.h"
 
@@ -49,6 +50,8 @@ static int run(const struct arguments *args)
         fputs("harrow: up: a simulated system lives only inside one command; use --driver processes\n", stderr);
         return HARROW_USAGE;
     }
+    if (attach_refuses("up", args->argv[0], "it runs already"))
+        return HARROW_USAGE;
     int exit_code = 0;
     struct run *r = run_begin(args->argv[0], harrow_command_line, &exit_code);
     if (r == NULL)

@@ -9,5 +9,7 @@ extern const char *harrow_command_line;
 
 extern const struct command command_run, command_up, command_e2e, command_contract, command_fuzz, command_chaos,
     command_replay, command_report;
+/* In the place of command_fuzz when its first word is "museum". */
+extern const struct command command_fuzz_museum;
 
 #endif

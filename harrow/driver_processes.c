@@ -4,6 +4,7 @@
 #include "base/array.h"
 #include "base/log.h"
 #include "base/units.h"
+#include "fuzz/cover/cover_hooks.h"
 #include "harrow/log_ring.h"
 #include "harrow/system.h"
 #include "world/foreign.h"
@@ -31,6 +32,7 @@ struct child {
 struct processes {
     struct system *system;
     struct log_ring log;
+    const char *environment[2]; /* added for all */
     struct child supervisor;
     struct child *children; /* one per component, when started one by one */
     size_t child_count;
@@ -63,7 +65,7 @@ static int child_start(struct child *c, struct error *err)
     world_process_close(c->process);
     c->process = NULL;
     c->exited = false;
-    struct world_spawn spawn = {.name = c->name, .argv = c->argv};
+    struct world_spawn spawn = {.name = c->name, .argv = c->argv, .environment = c->owner->environment};
     return world_process_spawn(c->owner->system->run->world, &spawn, &events, c, &c->process, err);
 }
 
@@ -120,8 +122,13 @@ static int processes_prepare(struct system *s, struct error *err)
         return error_set(err, code, "cannot make %s: %s", s->values.data, error_code_name(code));
     const char *log = arena_printf(&s->arena, "%s/system.log", s->run->folder);
     s->values.bin = world_program_folder(s->run->world);
-    if (log == NULL || s->values.bin == NULL)
+    /* Programs built to count their coverage share it there; others do not know the variable. */
+    s->cover = arena_printf(&s->arena, "%s/cover", system_absolute(s, s->run->folder));
+    p->environment[0] = s->cover != NULL ? arena_printf(&s->arena, COVER_VARIABLE "=%s", s->cover) : NULL;
+    if (log == NULL || s->values.bin == NULL || p->environment[0] == NULL)
         return error_set(err, ERROR_MEMORY, "out of memory");
+    if ((code = world_make_directory(s->run->world, s->cover)) != 0)
+        return error_set(err, code, "cannot make %s: %s", s->cover, error_code_name(code));
     code = world_file_open(s->run->world, log, WORLD_WRITE | WORLD_CREATE, &p->log.file, err);
     return code != 0 ? code : find_ports(s, err);
 }
@@ -242,6 +249,8 @@ static void processes_stop(struct system *s)
     free(p->stopped);
     free(p);
     s->state = NULL;
+    if (s->cover != NULL)
+        world_remove_tree(s->run->world, s->cover);
     if (!common.keep)
         world_remove_tree(s->run->world, s->values.data);
 }

@@ -12,9 +12,10 @@ const char *harrow_command_line;
 
 int main(int argc, char **argv)
 {
-    const struct command commands[] = {command_run,      command_up,     command_e2e,
-                                       command_contract, command_fuzz,   command_chaos,
-                                       command_replay,   command_report, {0}};
+    bool museum = argc > 2 && strcmp(argv[1], "fuzz") == 0 && strcmp(argv[2], "museum") == 0;
+    const struct command commands[] = {
+        command_run,   command_up,     command_e2e,    command_contract, museum ? command_fuzz_museum : command_fuzz,
+        command_chaos, command_replay, command_report, {0}};
     static const struct option no_options[] = {{0}};
     const struct command root = {
         .name = "harrow",

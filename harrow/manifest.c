@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define READY_WITHIN_DEFAULT (20 * SECOND)
+#define ENVIRONMENT_NAME_MAX 128
 /* A name stands in --peers lists, file names and host names of a simulation. */
 #define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 
@@ -60,24 +61,94 @@ static int read_ports(struct manifest *m, const struct node *map, struct error *
     return 0;
 }
 
-static int read_login(struct manifest *m, const struct node *map, struct error *err)
+static int read_call(struct manifest *m, const struct node *map, bool token, struct manifest_call *out,
+                     struct error *err)
 {
-    static const char *const keys[] = {"call", "request", "token", NULL};
-    const struct node *login = NULL, *request = NULL;
-    int code = node_may_map(map, "login", &login, err);
-    if (code != 0 || login == NULL)
-        return code;
-    if ((code = node_only_keys(login, keys, err)) != 0 ||
-        (code = node_need_text(login, "call", &m->login_call, err)) != 0 ||
-        (code = node_need_map(login, "request", &request, err)) != 0 ||
-        (code = node_need_text(login, "token", &m->login_token, err)) != 0)
+    const struct node *request = NULL;
+    int code;
+    if ((code = node_need_text(map, "call", &out->call, err)) != 0 ||
+        (code = node_need_map(map, "request", &request, err)) != 0 ||
+        (code = token ? node_need_text(map, "token", &out->token, err) : 0) != 0)
         return code;
     json_t *json = node_to_json(request);
     char *text = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
     json_decref(json);
-    m->login_request = text != NULL ? arena_string(&m->arena, text) : NULL;
+    out->request = text != NULL ? arena_string(&m->arena, text) : NULL;
     free(text);
-    return m->login_request != NULL ? 0 : out_of_memory(err);
+    return out->request != NULL ? 0 : out_of_memory(err);
+}
+
+/* A second account: how it is made, when it has to be, and how it logs in. */
+static int read_other(struct manifest *m, const struct node *login, struct error *err)
+{
+    static const char *const keys[] = {"make", "call", "request", "token", NULL};
+    static const char *const make_keys[] = {"call", "request", NULL};
+    const struct node *other = NULL, *make = NULL;
+    int code = node_may_map(login, "other", &other, err);
+    if (code != 0 || other == NULL)
+        return code;
+    if ((code = node_only_keys(other, keys, err)) != 0 || (code = node_may_map(other, "make", &make, err)) != 0 ||
+        (code = read_call(m, other, true, &m->other, err)) != 0)
+        return code;
+    if (make != NULL && (code = node_only_keys(make, make_keys, err)) == 0)
+        code = read_call(m, make, false, &m->other_make, err);
+    return code;
+}
+
+static int read_login(struct manifest *m, const struct node *map, struct error *err)
+{
+    static const char *const keys[] = {"call", "request", "token", "required", "open", "other", NULL};
+    const struct node *login = NULL;
+    struct manifest_call call = {0};
+    int code = node_may_map(map, "login", &login, err);
+    if (code != 0 || login == NULL)
+        return code;
+    if ((code = node_only_keys(login, keys, err)) != 0 || (code = read_call(m, login, true, &call, err)) != 0 ||
+        (code = node_may_bool(login, "required", &m->login_required, err)) != 0 ||
+        (code = read_list(m, login, "open", &m->login_open, err)) != 0)
+        return code;
+    m->login_call = call.call;
+    m->login_request = call.request;
+    m->login_token = call.token;
+    return read_other(m, login, err);
+}
+
+/* A map of texts as "name: value". */
+static int read_metadata(struct manifest *m, const struct node *map, struct error *err)
+{
+    const struct node *given = NULL;
+    int code = node_may_map(map, "metadata", &given, err);
+    if (code != 0 || given == NULL)
+        return code;
+    const char **items = ARENA_NEW_N(&m->arena, const char *, given->map.count + 1);
+    if (items == NULL)
+        return out_of_memory(err);
+    for (size_t i = 0; i < given->map.count; i++) {
+        const char *value = NULL;
+        if ((code = node_need_text(given, given->map.pairs[i].key, &value, err)) != 0)
+            return code;
+        items[i] = arena_printf(&m->arena, "%s: %s", given->map.pairs[i].key, value);
+        if (items[i] == NULL)
+            return out_of_memory(err);
+    }
+    m->attach.metadata = items;
+    return 0;
+}
+
+static int read_attach(struct manifest *m, const struct node *map, struct error *err)
+{
+    static const char *const keys[] = {"ca", "insecure", "metadata", "protos", "proto_paths", NULL};
+    const struct node *attach = NULL;
+    int code = node_may_map(map, "attach", &attach, err);
+    if (code != 0 || attach == NULL)
+        return code;
+    if ((code = node_only_keys(attach, keys, err)) != 0 ||
+        (code = node_may_text(attach, "ca", &m->attach.ca, err)) != 0 ||
+        (code = node_may_bool(attach, "insecure", &m->attach.insecure, err)) != 0 ||
+        (code = read_list(m, attach, "protos", &m->attach.protos, err)) != 0 ||
+        (code = read_list(m, attach, "proto_paths", &m->attach.proto_paths, err)) != 0)
+        return code;
+    return read_metadata(m, attach, err);
 }
 
 static int read_component(struct manifest *m, const struct node *node, struct manifest_component *c, struct error *err)
@@ -117,12 +188,12 @@ static int read_manifest(struct manifest *m, const struct node *root, struct err
 {
     static const char *const keys[] = {"system",    "about",        "namespace",   "gateway", "start",
                                        "ports",     "ready_within", "descriptors", "login",   "flows",
-                                       "contracts", "components",   NULL};
+                                       "contracts", "components",   "attach",      NULL};
     if (root->kind != NODE_MAP)
         return node_error(root, err, ERROR_INVALID, "a manifest is a map that begins with \"system: NAME\"");
     m->ready_within = READY_WITHIN_DEFAULT;
     static const char *const none[] = {NULL};
-    m->flows = m->contracts = none;
+    m->flows = m->contracts = m->login_open = m->attach.protos = m->attach.proto_paths = m->attach.metadata = none;
     int code;
     if ((code = node_only_keys(root, keys, err)) != 0 || (code = node_need_text(root, "system", &m->name, err)) != 0 ||
         (code = node_may_text(root, "about", &m->about, err)) != 0 ||
@@ -132,7 +203,7 @@ static int read_manifest(struct manifest *m, const struct node *root, struct err
         (code = node_may_duration(root, "ready_within", &m->ready_within, err)) != 0 ||
         (code = node_may_text(root, "descriptors", &m->descriptors, err)) != 0 ||
         (code = read_login(m, root, err)) != 0 || (code = read_list(m, root, "flows", &m->flows, err)) != 0 ||
-        (code = read_list(m, root, "contracts", &m->contracts, err)) != 0)
+        (code = read_list(m, root, "contracts", &m->contracts, err)) != 0 || (code = read_attach(m, root, err)) != 0)
         return code;
     if (m->start != NULL && m->start[0] == NULL)
         return node_error(node_get(root, "start"), err, ERROR_INVALID, "\"start\" names no program");
@@ -200,6 +271,46 @@ const struct manifest_component *manifest_find(const struct manifest *m, const c
     return NULL;
 }
 
+/* A value only a system that harrow starts has. */
+static int expand_own(const char *name, const char *value, struct text *out, struct error *err)
+{
+    if (value == NULL)
+        return error_set(err, ERROR_INVALID,
+                         "${%s} is of a system that harrow starts; this one was attached: write the value out, or name "
+                         "a variable of the environment, ${env.NAME}",
+                         name);
+    text_puts(out, value);
+    return 0;
+}
+
+static int expand_port(struct bytes name, const struct manifest_values *v, struct text *out, struct error *err)
+{
+    int64_t offset = 0;
+    char digits[16] = "";
+    if (name.len > 5 && name.len - 5 < sizeof digits)
+        memcpy(digits, name.data + 5, name.len - 5);
+    if (name.len > 4 && units_parse_integer(digits, 0, 1000, &offset, NULL) != 0)
+        return error_set(err, ERROR_INVALID, "${%.*s}: after \"port+\" comes a number from 0 to 1000", (int)name.len,
+                         (const char *)name.data);
+    if (v->port == 0)
+        return expand_own("port", NULL, out, err);
+    text_printf(out, "%d", v->port + (int)offset);
+    return 0;
+}
+
+static int expand_environment(struct bytes name, const struct manifest_values *v, struct text *out, struct error *err)
+{
+    char variable[ENVIRONMENT_NAME_MAX] = "";
+    if (name.len < sizeof variable)
+        memcpy(variable, name.data, name.len);
+    const char *value = v->world != NULL && variable[0] != '\0' ? world_environment(v->world, variable) : NULL;
+    if (value == NULL)
+        return error_set(err, ERROR_INVALID, "${env.%.*s}: the environment has no variable of that name", (int)name.len,
+                         (const char *)name.data);
+    text_puts(out, value);
+    return 0;
+}
+
 static int expand_name(struct bytes name, const struct manifest_values *v, struct text *out, struct error *err)
 {
     if (bytes_is(name, "bin"))
@@ -207,25 +318,17 @@ static int expand_name(struct bytes name, const struct manifest_values *v, struc
     else if (bytes_is(name, "here"))
         text_puts(out, v->here);
     else if (bytes_is(name, "data"))
-        text_puts(out, v->data);
+        return expand_own("data", v->data, out, err);
     else if (bytes_is(name, "secret"))
-        text_puts(out, v->secret);
-    else if (bytes_is(name, "port"))
-        text_printf(out, "%d", v->port);
-    else if (name.len > 5 && memcmp(name.data, "port+", 5) == 0) {
-        int64_t offset = 0;
-        char digits[16] = "";
-        if (name.len - 5 < sizeof digits)
-            memcpy(digits, name.data + 5, name.len - 5);
-        if (units_parse_integer(digits, 0, 1000, &offset, NULL) != 0)
-            return error_set(err, ERROR_INVALID, "${%.*s}: after \"port+\" comes a number from 0 to 1000",
-                             (int)name.len, (const char *)name.data);
-        text_printf(out, "%d", v->port + (int)offset);
-    } else {
+        return expand_own("secret", v->secret, out, err);
+    else if (bytes_is(name, "port") || (name.len > 5 && memcmp(name.data, "port+", 5) == 0))
+        return expand_port(name, v, out, err);
+    else if (name.len > 4 && memcmp(name.data, "env.", 4) == 0)
+        return expand_environment(BYTES(name.data + 4, name.len - 4), v, out, err);
+    else
         return error_set(err, ERROR_INVALID,
-                         "${%.*s} is not known here: expected bin, here, data, secret, port or port+N", (int)name.len,
-                         (const char *)name.data);
-    }
+                         "${%.*s} is not known here: expected bin, here, data, secret, port, port+N or env.NAME",
+                         (int)name.len, (const char *)name.data);
     return 0;
 }
 

@@ -1,8 +1,8 @@
 /* The manifest: one YAML file that says what a system is made of and how it is started. docs/manifest.md.
  *
  * Strings may hold ${names}: bin (the folder of this program), here (the folder of the manifest), data (the run's data
- * folder), port and port+N (a block of free ports), secret (drawn for each run). They are expanded once,
- * by manifest_expand(), when a driver knows them. */
+ * folder), port and port+N (a block of free ports), secret (drawn for each run), env.NAME (a variable of the
+ * environment). They are expanded once, by manifest_expand(), when a driver knows them. */
 #ifndef HARROW_MANIFEST_H
 #define HARROW_MANIFEST_H
 
@@ -30,6 +30,18 @@ struct manifest_component {
     int line, column;
 };
 
+/* What only --driver attach needs. */
+struct manifest_attach {
+    const char *ca; /* PEM file; NULL: the system's certificates */
+    bool insecure;
+    const char *const *protos, *const *proto_paths; /* NULL-terminated */
+    const char *const *metadata;                    /* "name: value", NULL-terminated */
+};
+
+struct manifest_call {
+    const char *call, *request, *token; /* "auth.Auth/Token", JSON, JSON path; call NULL: none */
+};
+
 struct manifest {
     struct arena arena;
     struct document *document;
@@ -40,7 +52,12 @@ struct manifest {
     int64_t ready_within;                                 /* ns */
     const char *descriptors;                              /* file with a FileDescriptorSet; NULL: the built-in one */
     const char *login_call, *login_request, *login_token; /* "auth.Auth/Token", JSON, JSON path; NULL: no login */
-    const char *const *flows;                             /* folders or files, relative to the manifest */
+    bool login_required;            /* every method needs a token, */
+    const char *const *login_open;  /* but these: "auth.Auth/Token"; NULL-terminated */
+    struct manifest_call other_make, other; /* a second account: making it, and its login */
+    struct manifest_attach attach;
+    bool address;             /* it stands for an address (harrow/attach.h): no file */
+    const char *const *flows; /* folders or files, relative to the manifest */
     const char *const *contracts;
     struct manifest_component *components;
     size_t component_count;
@@ -53,8 +70,10 @@ void manifest_free(struct manifest *m);
 const struct manifest_component *manifest_find(const struct manifest *m, const char *name);
 
 struct manifest_values {
-    const char *bin, *here, *data, *secret;
-    int port;
+    const char *bin, *here;
+    const char *data, *secret; /* NULL: there is none, since the system is not ours */
+    int port;                  /* 0: likewise */
+    struct world *world;       /* whose environment; NULL: ${env.NAME} is not known */
 };
 /* A new string in the arena with every ${name} replaced; ERROR_INVALID names one that is not known or has no end. */
 int manifest_expand(const char *text, const struct manifest_values *values, struct arena *arena, const char **out,

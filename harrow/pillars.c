@@ -1,11 +1,6 @@
 #include "harrow/pillars.h"
 
-#include "base/units.h"
-#include "base/words.h"
-
 #include <string.h>
-
-#define INPUT_FILE_MAX ((size_t)64 << 20)
 
 static void pillar_mark(struct run *r, const char *name, const char *state)
 {
@@ -136,62 +131,6 @@ static int write_file(void *arg, const char *path, struct bytes content, struct 
     if (code != 0)
         return error_set(err, code, "cannot make the folder of %s: %s", path, error_code_name(code));
     return world_write_file(r->world, path, content, false, err);
-}
-
-static int read_file(void *arg, const char *path, struct text *out, struct error *err)
-{
-    struct run *r = arg;
-    return world_read_file(r->world, path, INPUT_FILE_MAX, out, err);
-}
-
-static uint64_t real_now(void *arg)
-{
-    return world_now(arg);
-}
-
-/* What stands before "--input FILE". */
-static const char *fuzz_replay(struct run *r, const char *filter)
-{
-    struct text line = TEXT_INIT;
-    words_add(&line, harrow_program);
-    words_add(&line, "fuzz");
-    words_add(&line, r->manifest->path);
-    text_printf(&line, " --driver %s", common.driver);
-    if (filter != NULL) {
-        words_add(&line, "--only");
-        words_add(&line, filter);
-    }
-    const char *copy = text_ok(&line) ? arena_string(&r->arena, text_string(&line)) : NULL;
-    text_deinit(&line);
-    return copy;
-}
-
-int pillar_fuzz(struct run *r, struct system *s, struct fuzz_options *options)
-{
-    struct error err = ERROR_INIT;
-    struct fuzz_summary summary = {0};
-    int exit_code = 0;
-    if (r->interrupted)
-        return 0;
-    options->seed = r->seed;
-    options->write = write_file;
-    options->read = read_file;
-    options->now = real_now;
-    options->now_arg = r->world;
-    options->file_arg = r;
-    if (options->corpus == NULL)
-        options->corpus = arena_printf(&r->arena, "%s/findings", r->folder);
-    options->replay = fuzz_replay(r, options->filter);
-    pillar_mark(r, "fuzz", "start");
-    int code = fuzz_run(system_target(s), options, &summary, &err);
-    result_emit(&r->results, "pillar",
-                json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "name", "fuzz", "state", "end", "inputs",
-                          (json_int_t)summary.inputs, "answered", (json_int_t)summary.answered, "methods",
-                          (json_int_t)summary.methods, "findings", (json_int_t)summary.findings));
-    if (code != 0)
-        exit_code = run_failed(r, &err, "fuzz");
-    error_clear(&err);
-    return exit_code;
 }
 
 int pillar_chaos(struct run *r, struct system *s, struct chaos_options *options)

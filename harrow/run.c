@@ -1,5 +1,7 @@
 #include "harrow/run.h"
 
+#include "harrow/attach.h"
+
 #include "base/log.h"
 #include "base/units.h"
 #include "base/words.h"
@@ -15,7 +17,7 @@
 
 struct common_options common;
 const char *harrow_program = "harrow";
-const char *const driver_names[] = {"processes", "sim", NULL};
+const char *const driver_names[] = {"processes", "sim", "attach", NULL};
 const char *const log_level_names[] = {"debug", "info", "warn", "error", "off", NULL};
 
 int harrow_error(const struct error *err, const char *doing)
@@ -127,6 +129,12 @@ static void run_free(struct run *r)
     free(r);
 }
 
+static int load_manifest(struct run *r, const char *path, struct error *err)
+{
+    return attach_is_address(path) ? attach_manifest(path, &r->manifest, err)
+                                   : manifest_load(r->world, path, &r->manifest, err);
+}
+
 struct run *run_begin(const char *manifest_path, const char *command, int *exit_code)
 {
     struct error err = ERROR_INIT;
@@ -146,7 +154,9 @@ struct run *run_begin(const char *manifest_path, const char *command, int *exit_
         error_set(&err, code, "out of memory");
     if (code == 0)
         code = world_real_new(common.seed, &r->world, &err);
-    bool bad_manifest = code == 0 && (code = manifest_load(r->world, manifest_path, &r->manifest, &err)) != 0;
+    if (attach_is_address(manifest_path))
+        common.driver = "attach";
+    bool bad_manifest = code == 0 && (code = load_manifest(r, manifest_path, &err)) != 0;
     if (code == 0) {
         /* Small enough to be typed: seeds are drawn from 48 bits. */
         r->seed = common.seed != 0 ? common.seed : (world_seed(r->world) & UINT64_C(0xFFFFFFFFFFFF)) | 1;
@@ -266,7 +276,9 @@ const char *run_replay(struct run *r, const char *command, const char *const *ar
     words_add(&line, r->manifest->path);
     for (size_t i = 0; arguments != NULL && arguments[i] != NULL; i++)
         words_add(&line, arguments[i]);
-    text_printf(&line, " --driver %s --seed %llu", common.driver, (unsigned long long)r->seed);
+    text_printf(&line, " --driver %s", common.driver);
+    attach_words(&line);
+    text_printf(&line, " --seed %llu", (unsigned long long)r->seed);
     const char *copy = text_ok(&line) ? arena_string(&r->arena, text_string(&line)) : NULL;
     text_deinit(&line);
     return copy;

@@ -47,7 +47,7 @@ extern struct common_options common;
      .fallback = "processes",                                                                                          \
      .choices = driver_names,                                                                                          \
      .env = "HARROW_DRIVER",                                                                                           \
-     .help = "how the system is run: as processes, or simulated in virtual time"},                                     \
+     .help = "how the system is run: as processes, simulated in virtual time, or already (attach)"},                   \
         {.name = "seed",                                                                                               \
          .letter = 's',                                                                                                \
          .kind = OPTION_SEED,                                                                                          \

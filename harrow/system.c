@@ -19,6 +19,8 @@ static int out_of_memory(struct error *err)
 
 static int load_pool(struct system *s, struct error *err)
 {
+    if (s->driver->attached)
+        return 0; /* it may have to be asked for them */
     if (s->manifest->descriptors == NULL) {
         s->target.pool = micro_pool();
         return s->target.pool != NULL ? 0 : error_set(err, ERROR_INVALID, "the built-in descriptor set is unusable");
@@ -48,6 +50,15 @@ static const char *make_secret(struct system *s)
                         (unsigned long long)random_next(&own));
 }
 
+static const struct driver *chosen_driver(void)
+{
+    static const struct driver *const drivers[] = {&driver_processes, &driver_sim, &driver_attach};
+    for (size_t i = 1; i < sizeof drivers / sizeof drivers[0]; i++)
+        if (strcmp(common.driver, drivers[i]->name) == 0)
+            return drivers[i];
+    return drivers[0];
+}
+
 static int system_new(struct run *r, struct system **out, struct error *err)
 {
     struct system *s = calloc(1, sizeof *s);
@@ -55,7 +66,7 @@ static int system_new(struct run *r, struct system **out, struct error *err)
         return out_of_memory(err);
     s->run = r;
     s->manifest = r->manifest;
-    s->driver = strcmp(common.driver, "sim") == 0 ? &driver_sim : &driver_processes;
+    s->driver = chosen_driver();
     s->target.operations = s->driver->operations;
     s->target.world = r->world;
     s->target.system = r->manifest->name;
@@ -64,7 +75,8 @@ static int system_new(struct run *r, struct system **out, struct error *err)
     s->target.namespace = r->manifest->namespace;
     s->target.seed = r->seed;
     s->target.results = &r->results;
-    const char *slash = strrchr(r->manifest->path, '/');
+    const char *slash = r->manifest->address ? NULL : strrchr(r->manifest->path, '/');
+    s->values.world = r->world;
     s->values.here =
         slash != NULL ? arena_printf(&s->arena, "%.*s", (int)(slash - r->manifest->path), r->manifest->path) : ".";
     s->values.data = arena_printf(&s->arena, "%s/data", r->folder);
@@ -83,8 +95,7 @@ static int system_new(struct run *r, struct system **out, struct error *err)
     return 0;
 }
 
-/* Absolute, since a flow's commands may run elsewhere. */
-static const char *absolute(struct system *s, const char *path)
+const char *system_absolute(struct system *s, const char *path)
 {
     char *resolved = realpath(path, NULL);
     const char *copy = arena_string(&s->arena, resolved != NULL ? resolved : path);
@@ -95,12 +106,12 @@ static const char *absolute(struct system *s, const char *path)
 /* What flows may say: the manifest's own values. */
 static int set_variables(struct system *s, struct error *err)
 {
-    const char *folder = absolute(s, s->run->folder), *here = absolute(s, s->values.here);
+    const char *folder = system_absolute(s, s->run->folder), *here = system_absolute(s, s->values.here);
     if (folder == NULL || here == NULL)
         return out_of_memory(err);
     s->scratch = arena_printf(&s->arena, "%s/scratch", folder);
-    s->variables[0] = arena_printf(&s->arena, "admin_secret=%s", s->values.secret);
-    s->variables[1] = arena_printf(&s->arena, "bin=%s", absolute(s, s->values.bin));
+    s->variables[0] = arena_printf(&s->arena, "admin_secret=%s", s->values.secret != NULL ? s->values.secret : "");
+    s->variables[1] = arena_printf(&s->arena, "bin=%s", system_absolute(s, s->values.bin));
     s->variables[2] = arena_printf(&s->arena, "data=%s/data", folder);
     s->variables[3] = arena_printf(&s->arena, "here=%s", here);
     s->variables[4] = arena_printf(&s->arena, "port=%d", s->values.port);
@@ -190,29 +201,28 @@ static const char *json_path_text(const json_t *tree, const char *path)
     return *path == '\0' ? json_string_value(tree) : NULL;
 }
 
-static int login(struct system *s, struct error *err)
+/* One call as the manifest has it; `token`: the text its answer has at that path. */
+static int call_manifest(struct system *s, const struct manifest_call *c, const char **token, struct error *err)
 {
     const struct manifest *m = s->manifest;
-    if (m->login_call == NULL)
-        return 0;
-    const char *path = arena_printf(&s->arena, "/%s", m->login_call), *request_json;
+    const char *path = arena_printf(&s->arena, "/%s", c->call), *request_json;
     if (path == NULL)
         return out_of_memory(err);
     const struct pb_method *method = pb_find_method(s->target.pool, path, false);
     if (method == NULL)
-        return error_set(err, ERROR_NOT_FOUND, "%s: login: no method %s in the descriptor set", m->path, m->login_call);
-    const struct target_component *c = target_serving(&s->target, method->service->full_name);
-    if (c == NULL)
+        return error_set(err, ERROR_NOT_FOUND, "%s: login: no method %s in the descriptor set", m->path, c->call);
+    const struct target_component *component = target_serving(&s->target, method->service->full_name);
+    if (component == NULL)
         return error_set(err, ERROR_NOT_FOUND, "%s: login: no component serves %s", m->path,
                          method->service->full_name);
-    int code = manifest_expand(m->login_request, &s->values, &s->arena, &request_json, err);
+    int code = manifest_expand(c->request, &s->values, &s->arena, &request_json, err);
     struct text wire = TEXT_INIT;
     struct rpc_answer answer = {0};
     struct rpc_channel *channel;
     if (code == 0)
         code = pb_json_to_wire(method->input, bytes_of(request_json), 0, &wire, err);
     if (code == 0)
-        code = target_channel(&s->target, c, &channel, err);
+        code = target_channel(&s->target, component, &channel, err);
     if (code == 0) {
         struct rpc_request request = {.path = path,
                                       .metadata = target_metadata(&s->target),
@@ -223,20 +233,37 @@ static int login(struct system *s, struct error *err)
         code = rpc_unary_wait(s->target.world, channel, &request, &answer, err);
     }
     if (code == 0 && answer.reply.status != GRPC_OK)
-        code = error_set(err, ERROR_DENIED, "login by %s was answered %s: %.*s", m->login_call,
+        code = error_set(err, ERROR_DENIED, "login by %s was answered %s: %.*s", c->call,
                          grpc_status_name(answer.reply.status), (int)answer.reply.message.len,
                          (const char *)answer.reply.message.data);
-    if (code == 0) {
+    if (code == 0 && c->token != NULL) {
         json_t *tree = pb_wire_to_tree(method->output, answer.reply.body, PB_JSON_PROTO_NAMES, err);
-        const char *token = tree != NULL ? json_path_text(tree, m->login_token) : NULL;
-        s->target.token = token != NULL ? arena_string(&s->arena, token) : NULL;
+        const char *text = tree != NULL ? json_path_text(tree, c->token) : NULL;
+        *token = text != NULL ? arena_string(&s->arena, text) : NULL;
         json_decref(tree);
-        if (s->target.token == NULL)
-            code = error_set(err, ERROR_INVALID, "%s: login: the answer has no text at %s", m->path, m->login_token);
+        if (*token == NULL)
+            code = error_set(err, ERROR_INVALID, "%s: login: the answer has no text at %s", m->path, c->token);
     }
     rpc_answer_deinit(&answer);
     text_deinit(&wire);
     return code;
+}
+
+static int login(struct system *s, struct error *err)
+{
+    const struct manifest *m = s->manifest;
+    const struct manifest_call call = {m->login_call, m->login_request, m->login_token};
+    return m->login_call != NULL ? call_manifest(s, &call, &s->target.token, err) : 0;
+}
+
+int system_other_token(struct system *s, const char **out, struct error *err)
+{
+    const struct manifest *m = s->manifest;
+    *out = NULL;
+    int code = m->other_make.call != NULL ? call_manifest(s, &m->other_make, NULL, err) : 0;
+    if (code == 0 && m->other.call != NULL)
+        code = call_manifest(s, &m->other, out, err);
+    return code != 0 ? error_wrap(err, "%s: login: other", m->path) : 0;
 }
 
 int system_start(struct run *r, struct system **out, struct error *err)
@@ -245,7 +272,10 @@ int system_start(struct run *r, struct system **out, struct error *err)
     int code = system_new(r, &s, err);
     if (s == NULL)
         return code;
-    if ((code = s->driver->start(s, err)) == 0 && (code = wait_ready(s, err)) == 0)
+    code = s->driver->start(s, err);
+    if (code == 0 && !s->driver->attached)
+        code = wait_ready(s, err);
+    if (code == 0)
         code = login(s, err);
     if (code != 0) {
         struct text logs = TEXT_INIT;
@@ -312,7 +342,8 @@ const char *system_scratch(struct system *s)
 
 void system_describe(struct system *s, struct text *out)
 {
-    text_printf(out, "%s is up (%s): %zu components", s->manifest->name, s->driver->name, s->target.component_count);
+    text_printf(out, "%s is %s (%s): %zu component%s", s->manifest->name, s->driver->attached ? "attached" : "up",
+                s->driver->name, s->target.component_count, s->target.component_count == 1 ? "" : "s");
     if (s->target.gateway != NULL)
         text_printf(out, ", gateway %s", s->target.gateway);
 }

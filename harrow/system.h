@@ -13,6 +13,8 @@ int system_start(struct run *r, struct system **out, struct error *err);
 /* Orderly stop, at most 5 s, then by force. Heals first. NULL is fine. */
 void system_stop(struct system *s);
 struct target *system_target(struct system *s);
+/* A token of the manifest's second account, which is made when it has to be. *out NULL: the manifest has none. */
+int system_other_token(struct system *s, const char **out, struct error *err);
 /* NAME=value pairs for flows, NULL-terminated. */
 const char *const *system_variables(struct system *s);
 const char *system_scratch(struct system *s); /* folder for what flows' commands make; absolute */
@@ -30,6 +32,7 @@ int system_run_alone(struct system *s, const char *peers, struct error *err);
 
 struct driver {
     const char *name;
+    bool attached; /* nothing is started: `start` returns with the doors answering and the contracts known */
     const struct target_operations *operations;
     int (*prepare)(struct system *s, struct error *err); /* world, ports, folders; sets `state` */
     int (*start)(struct system *s, struct error *err);
@@ -37,7 +40,7 @@ struct driver {
     bool (*gone)(struct system *s); /* what was started ended by itself */
     void (*stop)(struct system *s);
 };
-extern const struct driver driver_processes, driver_sim;
+extern const struct driver driver_processes, driver_sim, driver_attach;
 
 struct system {
     struct target target; /* first: drivers get from it to here by a cast */
@@ -52,7 +55,11 @@ struct system {
     const char **variables;
     const char *scratch;
     const char *alone; /* the one component, or NULL */
+    const char *cover; /* folder programs share their counters in, by the driver; NULL: none */
 };
+
+/* In the arena; as it was when it cannot be told. Absolute, since a flow's commands may run elsewhere. */
+const char *system_absolute(struct system *s, const char *path);
 
 /* Fills target.components from the manifest with `values`, which the driver has completed. */
 int system_expand(struct system *s, struct error *err);

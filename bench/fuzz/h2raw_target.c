@@ -22,9 +22,8 @@ static int seed(size_t i, struct fuzz_case *out)
     for (size_t n = 0; rc == 0 && n < sizeof fields / sizeof fields[0]; n++)
         grpc_frames_field(&block, bytes_of(fields[n][0]), bytes_of(fields[n][1]));
     if (rc == 0) {
-        grpc_frames_head(&frames, block.len, FRAME_HEADERS, FRAME_END_HEADERS, 1);
-        text_add(&frames, block.data, block.len);
-        grpc_frames_message(&frames, 1, text_bytes(&sample), 0, true);
+        frame_put(&frames, FRAME_HEADERS, FRAME_END_HEADERS, 1, text_bytes(&block));
+        grpc_frames_message(&frames, 1, text_bytes(&sample), 0, true, &block);
         rc = fuzz_case_add(out, &(struct fuzz_event){.kind = EVENT_BYTES}, BYTES_NONE, text_bytes(&frames));
     }
     text_deinit(&block);

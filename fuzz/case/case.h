@@ -29,7 +29,8 @@ enum fuzz_event_kind {
     EVENT_LINK,     /* for the message that follows. call: source; number: its reply, from 0; name: FROM; value: TO,
                        as paths in bytes (path.h); flags: EVENT_LINK_METADATA */
     EVENT_MESSAGE,  /* to `call`. value: wire bytes; name: defect's name or empty; lane; flags: EVENT_COMPRESSED ... */
-    EVENT_HALF_CLOSE,  /* of `call`: no more messages from us. A call never half-closed is when the case ends */
+    EVENT_HALF_CLOSE,  /* of `call`: no more messages from us. A call never half-closed is when the case ends. In a case
+                          of connections: our direction of the present one */
     EVENT_CANCEL,      /* of `call`: RST_STREAM. number: code */
     EVENT_AWAIT,       /* until `call` ended (number 0) or gave `number` messages */
     EVENT_CONNECT,     /* a raw connection that frames and bytes go to. name: component; number: 0 gRPC door, 1 HTTP */
@@ -37,7 +38,8 @@ enum fuzz_event_kind {
     EVENT_HEADERS,     /* a header block by live HPACK state: value: lines "name: value\n"; call: stream id; number:
                           HTTP/2 flags; EVENT_... how it is encoded and cut */
     EVENT_BYTES,       /* value: bytes as they are */
-    EVENT_HTTP,        /* a request to the gateway. name: "POST /store/Read"; value: header lines, empty line, body */
+    EVENT_HTTP,        /* a request to the gateway. name: "POST /store/Read", and an operator's name behind it
+                          (fuzz/gateway/gateway.h); value: header lines, empty line, body. flags: EVENT_NO_TOKEN */
     EVENT_TIME,        /* number: ns that pass (virtual time; live: at most FUZZ_LIVE_PAUSE_MAX) */
     EVENT_FAULT,       /* name: component; number: enum target_action. Doors that cannot leave it out and count it */
     EVENT_ENVIRONMENT, /* name: "chunks", "schedule", "allocation", "write"; number: its seed, or the n-th that fails */

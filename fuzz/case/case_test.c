@@ -3,21 +3,6 @@
 
 #include "fuzz/case/test_kit.h"
 
-static struct kit kit;
-
-static int load(void **state)
-{
-    (void)state;
-    return kit_init(&kit) ? 0 : -1;
-}
-
-static int unload(void **state)
-{
-    (void)state;
-    kit_deinit(&kit);
-    return 0;
-}
-
 static const struct fuzz_event call_event = {.kind = EVENT_CALL}, message_event = {.kind = EVENT_MESSAGE};
 
 static void expect_bytes(const struct fuzz_case *c, size_t at, const char *value)
@@ -377,5 +362,5 @@ int main(void)
         cmocka_unit_test(test_both_forms),    cmocka_unit_test(test_script),      cmocka_unit_test(test_script_free),
         cmocka_unit_test(test_script_errors), cmocka_unit_test(test_file_errors), cmocka_unit_test(test_from_bytes),
     };
-    return cmocka_run_group_tests(tests, load, unload);
+    return cmocka_run_group_tests(tests, kit_load, kit_unload);
 }

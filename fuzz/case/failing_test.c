@@ -10,7 +10,6 @@
 
 #define WALKS_MAX 20000 /* allocations of a scenario */
 
-static struct kit kit;
 static struct fuzz_case sample;
 static struct text sample_file, sample_script;
 

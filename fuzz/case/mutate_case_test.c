@@ -12,21 +12,6 @@
 #define MUTATIONS 30000
 #define TALLY_MAX 300
 
-static struct kit kit;
-
-static int load(void **state)
-{
-    (void)state;
-    return kit_init(&kit) ? 0 : -1;
-}
-
-static int unload(void **state)
-{
-    (void)state;
-    kit_deinit(&kit);
-    return 0;
-}
-
 /* Spans lie in the data; what has a call's number has one that was opened, at least for generated cases. */
 static void expect_whole(const struct fuzz_case *c, bool generated)
 {
@@ -266,13 +251,6 @@ static void expect_script(const struct fuzz_case *c, const char *script)
     text_deinit(&text);
 }
 
-static void parse(const char *script, struct fuzz_case *out)
-{
-    struct error err = ERROR_INIT;
-    if (fuzz_case_parse(bytes_of(script), "case", kit.pool, out, &err))
-        fail_msg("%d:%d: %s", err.line, err.column, err.message);
-}
-
 /* Who refers to a call goes on referring to it, wherever it is. */
 static void test_moving(void **state)
 {
@@ -283,15 +261,15 @@ static void test_moving(void **state)
     struct fuzz_case c = FUZZ_CASE_INIT, other = FUZZ_CASE_INIT;
     struct random r;
     random_seed(&r, 5);
-    parse(script, &c);
+    kit_parse(script, &c);
     fuzz_case_cut(&c, 0);
     expect_script(&c, "call /b/B\nmessage 0 \"b\"\nframe data:0x1 1 \"\"\ncall /c/C\nlink 0.0 #1 -> #1\n"
                       "message 1 \"c\"\nawait 6\n");
-    parse(script, &c);
+    kit_parse(script, &c);
     fuzz_case_cut(&c, 3); /* and the link from it */
     expect_script(&c, "call /a/A\nmetadata x \"0\"\nmessage 0 \"a\"\nframe data:0x1 1 \"\"\ncall /c/C\n"
                       "message 1 \"c\"\nhalf-close 0\nawait 6\n");
-    parse(script, &c);
+    kit_parse(script, &c);
     fuzz_case_move(&c, 6, 0);
     expect_script(&c, "call /c/C\ncall /a/A\nmetadata x \"0\"\nmessage 1 \"a\"\ncall /b/B\nmessage 2 \"b\"\n"
                       "frame data:0x1 1 \"\"\nlink 2.0 #1 -> #1\nmessage 0 \"c\"\nhalf-close 1\nawait 7\n");
@@ -301,8 +279,8 @@ static void test_moving(void **state)
     fuzz_case_move(&c, 10, 0);
     expect_script(&c, script);
     /* The tail of a case behind another one: what belonged to the head is not there. */
-    parse(script, &other);
-    parse("call /d/D\nmessage 0 \"d\"\n", &c);
+    kit_parse(script, &other);
+    kit_parse("call /d/D\nmessage 0 \"d\"\n", &c);
     assert_int_equal(fuzz_case_append_tail(&r, &c, &other, 3), 0);
     expect_script(&c, "call /d/D\nmessage 0 \"d\"\ncall /b/B\nmessage 1 \"b\"\nframe data:0x1 1 \"\"\ncall /c/C\n"
                       "link 1.0 #1 -> #1\nmessage 2 \"c\"\nawait 7\n");
@@ -319,7 +297,7 @@ static void test_links(void **state)
     size_t links = 0, keys = 0;
     random_seed(&r, 6);
     for (int n = 0; n < 500; n++) {
-        parse("call /store.Store/List\ncall /store.Store/Read\nmessage 1 {}\n", &c);
+        kit_parse("call /store.Store/List\ncall /store.Store/Read\nmessage 1 {}\n", &c);
         if (fuzz_insert_link(&r, &kit.source, &c, 2) < 0)
             continue;
         links++;
@@ -339,5 +317,5 @@ int main(void)
         cmocka_unit_test(test_generate), cmocka_unit_test(test_oversize), cmocka_unit_test(test_mutate),
         cmocka_unit_test(test_steady),   cmocka_unit_test(test_moving),   cmocka_unit_test(test_links),
     };
-    return cmocka_run_group_tests(tests, load, unload);
+    return cmocka_run_group_tests(tests, kit_load, kit_unload);
 }

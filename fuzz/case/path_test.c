@@ -337,7 +337,6 @@ static void test_convert(void **state)
 static void test_links(void **state)
 {
     (void)state;
-    struct kit kit;
     struct fuzz_case c = FUZZ_CASE_INIT;
     struct fuzz_trace t = FUZZ_TRACE_INIT;
     struct text wire = TEXT_INIT, out = TEXT_INIT;

@@ -9,28 +9,6 @@
 
 #define TRIES 20000
 
-static struct kit kit;
-
-static int load(void **state)
-{
-    (void)state;
-    return kit_init(&kit) ? 0 : -1;
-}
-
-static int unload(void **state)
-{
-    (void)state;
-    kit_deinit(&kit);
-    return 0;
-}
-
-static void parse(const char *script, struct fuzz_case *out)
-{
-    struct error err = ERROR_INIT;
-    if (fuzz_case_parse(bytes_of(script), "case", kit.pool, out, &err))
-        fail_msg("%d:%d: %s", err.line, err.column, err.message);
-}
-
 struct question {
     bool (*holds)(const struct fuzz_case *c);
     size_t asked, limit;
@@ -79,7 +57,7 @@ static void make_large(struct random *r, struct fuzz_case *c, const char *middle
         assert_int_equal(fuzz_generate_case(r, &kit.source, &part), 0);
         assert_int_equal(fuzz_case_append_tail(r, c, &part, 0), 0);
         if (i == 2) {
-            parse(middle, &part);
+            kit_parse(middle, &part);
             assert_int_equal(fuzz_case_append_tail(r, c, &part, 0), 0);
         }
     }
@@ -232,9 +210,9 @@ static void test_broken(void **state)
 {
     (void)state;
     struct fuzz_case c = FUZZ_CASE_INIT;
-    parse("call /store.Store/Read\nmessage 0 x\"0a0461626364 120a0a0164 28ffff7f 12 0161 ff0102030405\"\n"
-          "half-close 0\n",
-          &c);
+    kit_parse("call /store.Store/Read\nmessage 0 x\"0a0461626364 120a0a0164 28ffff7f 12 0161 ff0102030405\"\n"
+              "half-close 0\n",
+              &c);
     expect_left(&c, broken_number, NULL);
     assert_int_equal(c.events.count, 2);
     /* options { limit: 1001 }, and one byte that cannot be read. */
@@ -291,9 +269,9 @@ static void test_raw(void **state)
 {
     (void)state;
     struct fuzz_case c = FUZZ_CASE_INIT;
-    parse("connect store grpc\nbytes \"PRI * HTTP/2.0\"\nframe settings:0x0 0 \"\"\nframe ping:0x1 0 \"12345678\"\n"
-          "frame data:0x0 1 \"0123456789\"\nheaders 1 0x4 \"a: one\\nb: two\\nc: three\\n\"\ntime 5ms\n",
-          &c);
+    kit_parse("connect store grpc\nbytes \"PRI * HTTP/2.0\"\nframe settings:0x0 0 \"\"\nframe ping:0x1 0 \"12345678\"\n"
+              "frame data:0x0 1 \"0123456789\"\nheaders 1 0x4 \"a: one\\nb: two\\nc: three\\n\"\ntime 5ms\n",
+              &c);
     expect_left(&c, raw, "frame ping:0x1 0 \"aaa\"\nheaders 1 0x4 \"b: two\\ne\\n\"\n");
     fuzz_case_deinit(&c);
 }
@@ -377,5 +355,5 @@ int main(void)
         cmocka_unit_test(test_metadata),    cmocka_unit_test(test_broken),       cmocka_unit_test(test_link),
         cmocka_unit_test(test_raw),         cmocka_unit_test(test_limits),       cmocka_unit_test(test_large_value),
     };
-    return cmocka_run_group_tests(tests, load, unload);
+    return cmocka_run_group_tests(tests, kit_load, kit_unload);
 }

@@ -2,6 +2,8 @@
 #ifndef FUZZ_CASE_TEST_KIT_H
 #define FUZZ_CASE_TEST_KIT_H
 
+#include "base/test.h"
+
 #include "fuzz/case/generate_case.h"
 #include "proto/set.h"
 
@@ -37,6 +39,29 @@ static inline void kit_deinit(struct kit *k)
     text_deinit(&k->scratch);
     text_deinit(&k->scratch_wire);
     pb_pool_free(k->pool);
+}
+
+/* Before and after a group of tests that share one. */
+static struct kit kit;
+
+static inline int kit_load(void **state)
+{
+    (void)state;
+    return kit_init(&kit) ? 0 : -1;
+}
+
+static inline int kit_unload(void **state)
+{
+    (void)state;
+    kit_deinit(&kit);
+    return 0;
+}
+
+static inline void kit_parse(const char *script, struct fuzz_case *out)
+{
+    struct error err = ERROR_INIT;
+    if (fuzz_case_parse(bytes_of(script), "case", kit.pool, out, &err))
+        fail_msg("%d:%d: %s", err.line, err.column, err.message);
 }
 
 /* The wire form of a message given as JSON. */

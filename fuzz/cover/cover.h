@@ -3,8 +3,8 @@
  *
  * A counter's value counts by its class (1, 2, 3, 4-7, 8-15, 16-31, 32-127, 128-255, as AFL++ does: Zalewski's
  * "technical details" note), one bit each. An input is new when it reaches an (edge, class) pair nobody reached.
- * Looking for one goes over 32 counters at a time (AVX2, where the processor has it, else 8) and over runs of zeros
- * faster; resetting writes only where something was set. Nothing allocates after the regions are in place.
+ * Looking for one goes over 32 counters at a time (AVX2, where the processor has it, else 8) and faster over what was
+ * never touched (region.h); resetting writes only what was. Nothing allocates after the regions are in place.
  *
  * An edge's index counts over all regions in the order they were added. A region may be exchanged for another of the
  * same length (a process that was started again): its edges keep their indices and what was seen of them.

@@ -23,11 +23,11 @@
 
 #include "base/bytes.h"
 #include "base/text.h"
+#include "wire/hpack.h"
 
-#define BLOCK_TABLE_MAX   4096 /* bytes, by the RFC's count */
-#define BLOCK_OVERHEAD    32   /* bytes of each entry, by the RFC's count */
+#define BLOCK_TABLE_MAX   HPACK_TABLE_MAX
+#define BLOCK_OVERHEAD    HPACK_ENTRY_OVERHEAD
 #define BLOCK_ENTRIES_MAX (BLOCK_TABLE_MAX / BLOCK_OVERHEAD)
-#define BLOCK_FIXED       61                /* entries of the static table */
 #define BLOCK_REPEAT_MAX  20000             /* of !repeat */
 #define BLOCK_SIZE_MAX    ((size_t)1 << 20) /* bytes of a block; what would pass it is left out */
 

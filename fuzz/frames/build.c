@@ -38,22 +38,27 @@ void frame_build_frame(struct frame_build *b, uint8_t type, uint8_t flags, uint3
 }
 
 /* Without the operator's name: pauses are nobody's, and a connection's name is the component it goes to. */
-static void unnamed(struct frame_build *b, const struct fuzz_event *e)
+static void unnamed(struct frame_build *b, const struct fuzz_event *e, const char *instead)
 {
     const char *name = b->name;
-    b->name = "";
+    b->name = instead;
     frame_build_event(b, e, BYTES_NONE);
     b->name = name;
 }
 
 void frame_build_pause(struct frame_build *b, uint64_t ns)
 {
-    unnamed(b, &(struct fuzz_event){.kind = EVENT_TIME, .number = ns});
+    unnamed(b, &(struct fuzz_event){.kind = EVENT_TIME, .number = ns}, "");
 }
 
 void frame_build_connect(struct frame_build *b)
 {
-    unnamed(b, &(struct fuzz_event){.kind = EVENT_CONNECT});
+    unnamed(b, &(struct fuzz_event){.kind = EVENT_CONNECT}, b->plan->component ? b->plan->component : "");
+}
+
+void frame_build_shut(struct frame_build *b)
+{
+    unnamed(b, &(struct fuzz_event){.kind = EVENT_HALF_CLOSE}, "");
 }
 
 void frame_build_settings(struct frame_build *b)
@@ -192,6 +197,11 @@ static int finish(struct frame_build *b)
     text_deinit(&b->text);
     text_deinit(&b->block);
     return b->rc;
+}
+
+bool frame_operator_fits(const struct frame_operator *op, const struct frames_plan *plan)
+{
+    return op->place != PLACE_HELD || plan->hold_path;
 }
 
 int frame_operator_build(const struct frame_operator *op, const struct frames_plan *plan, struct fuzz_case *out)

@@ -25,6 +25,7 @@ void frame_build_bytes(struct frame_build *b, struct bytes bytes);
 void frame_build_frame(struct frame_build *b, uint8_t type, uint8_t flags, uint32_t stream, struct bytes payload);
 void frame_build_pause(struct frame_build *b, uint64_t ns);
 void frame_build_connect(struct frame_build *b);
+void frame_build_shut(struct frame_build *b);     /* our direction ends */
 void frame_build_settings(struct frame_build *b); /* ours, a pause, and the ACK of theirs */
 void frame_build_hello(struct frame_build *b);    /* all of that */
 /* A call's HEADERS. `fields`: see struct frame_operator; NULL: as they should be. `flags`: END_HEADERS is added. */
@@ -53,6 +54,8 @@ BUILDER(op_tls_hello);
 BUILDER(op_settings_missing);
 BUILDER(op_settings_ack_unasked);
 BUILDER(op_settings_flood);
+BUILDER(op_slow_reader);
+BUILDER(op_half_open);
 BUILDER(op_settings_window_flips);
 BUILDER(op_settings_table_flips);
 BUILDER(op_settings_window_lowered);
@@ -86,6 +89,7 @@ BUILDER(op_continuation_unknown_between);
 BUILDER(op_continuation_endless);
 BUILDER(op_continuation_empty_run);
 BUILDER(op_continuation_pieces);
+BUILDER(op_headers_held);
 BUILDER(op_metadata_huge);
 
 /* operators_stream.c */

@@ -92,6 +92,8 @@ int exchange_start(struct exchange *x)
                            .note = kept.note,
                            .window_initial = FRAME_WINDOW,
                            .window_connection = FRAME_WINDOW,
+                           .stock = kept.stock,
+                           .peer_frame_max = FRAME_PAYLOAD_MAX,
                            .frame_max = FRAME_PAYLOAD_MAX};
     if (!x->slots || nghttp2_hd_inflate_new(&x->inflater) != 0)
         return ERROR_MEMORY;
@@ -112,12 +114,17 @@ void exchange_deinit(struct exchange *x)
 
 bool exchange_clean(const struct exchange *x)
 {
-    return x->preface_sent && !x->broken && x->sent.len == 0 && x->sent_run == 0;
+    return x->preface_sent && !x->broken && !x->shut && x->sent.len == 0 && x->sent_run == 0;
 }
 
 bool exchange_over(const struct exchange *x)
 {
     return x->closed || x->not_http2 || (x->goaway && x->goaway_code != H2_NO_ERROR);
+}
+
+void exchange_shut(struct exchange *x)
+{
+    x->shut = true;
 }
 
 void exchange_closed(struct exchange *x, int reason)
@@ -232,7 +239,7 @@ int exchange_sent(struct exchange *x, struct bytes data)
     int rc = 0;
     while (rc == 0 && !x->broken && left.len >= FRAME_HEAD_SIZE) {
         frame_head_read(left.data, &f);
-        if (f.length > FRAME_PAYLOAD_MAX) {
+        if (f.length > x->peer_frame_max) {
             x->broken = true; /* the peer may give up or skip it */
         } else if (!frame_take(&left, &f)) {
             rc = sent_head(x, &f, &begun);
@@ -281,12 +288,15 @@ static int16_t status_number(struct bytes value)
 
 struct fields {
     bool trailers, regular, status;
+    bool over; /* a block too many, as stock peers send it: only HPACK's state counts */
     int16_t http, grpc;
 };
 
 static void came_field(struct exchange *x, const struct frame *f, struct fields *seen, struct bytes name,
                        struct bytes value)
 {
+    if (seen->over)
+        return;
     if (name.len > 0 && name.data[0] == ':') {
         if (seen->trailers)
             violate(x, "a pseudo header in trailers (8.1)", f);
@@ -315,6 +325,7 @@ static int came_block(struct exchange *x, const struct frame *f, struct exchange
 {
     struct bytes in = text_bytes(&x->block);
     struct fields seen = {.trailers = s && s->answered, .http = EXCHANGE_NO_STATUS, .grpc = EXCHANGE_NO_STATUS};
+    seen.over = x->stock && s && (s->ended || s->reset);
     for (;;) {
         nghttp2_nv nv;
         int flags = 0;
@@ -332,7 +343,10 @@ static int came_block(struct exchange *x, const struct frame *f, struct exchange
             break;
     }
     nghttp2_hd_inflate_end_headers(x->inflater);
-    if (!seen.trailers && !seen.status)
+    if (seen.over)
+        return 0;
+    /* Of a stream nobody can tell which of its blocks this is. */
+    if (s && !seen.trailers && !seen.status)
         violate(x, "a response without :status (8.3.2)", f);
     if (seen.trailers && !x->run_end_stream)
         violate(x, "trailers without END_STREAM (8.1)", f);
@@ -354,7 +368,7 @@ static void check_open(struct exchange *x, const struct frame *f, const struct e
         return;
     if (!s || !s->opened)
         violate(x, "a frame on a stream we did not open (5.1)", f);
-    else if (s->ended || s->reset)
+    else if ((s->ended || s->reset) && !x->stock)
         violate(x, "a frame on a stream the peer itself ended (5.1)", f);
 }
 
@@ -402,6 +416,8 @@ static void came_settings(struct exchange *x, const struct frame *f)
             violate(x, "INITIAL_WINDOW_SIZE above 2^31-1 (6.5.2)", f);
         if (which == FRAME_SETTING_FRAME_SIZE && (value < FRAME_PAYLOAD_MAX || value > FRAME_LENGTH_MAX))
             violate(x, "MAX_FRAME_SIZE outside its range (6.5.2)", f);
+        else if (which == FRAME_SETTING_FRAME_SIZE && value > x->peer_frame_max)
+            x->peer_frame_max = value;
     }
 }
 

@@ -7,7 +7,7 @@
  * noted with the rule it breaks.
  *
  * Where our own bytes are broken, only what holds whatever they mean is checked. Limits are taken as the largest ever
- * granted, since it cannot be seen when the peer reads what. Reused from case to case, memory kept.
+ * granted, by either side, since it cannot be seen when the peer reads what. Reused from case to case, memory kept.
  *
  * Ownership: everything is the struct's; `violation` is a static string. */
 #ifndef FUZZ_FRAMES_EXCHANGE_H
@@ -44,6 +44,7 @@ struct exchange {
     /* what we said */
     uint64_t bytes_sent, bytes_received;
     bool preface_sent;
+    bool shut;          /* we ended our direction */
     bool broken;        /* our bytes cannot be read on */
     uint32_t sent_run;  /* stream whose header block we have not ended; 0: none */
     uint32_t sent_last; /* the highest stream we opened */
@@ -53,13 +54,15 @@ struct exchange {
     uint64_t sent_frames;
 
     /* what came */
+    bool stock; /* set by the user, kept: a peer of gRPC's own libraries, which speak on streams they have ended */
     uint64_t frames;
     bool greeted; /* its SETTINGS came, first */
     uint32_t run;
     bool run_end_stream;
     uint32_t settings_acks, ping_acks, resets;
-    uint32_t reset_codes; /* bit per code below 32 */
-    bool probe_acked;     /* PING with exchange_probe came back */
+    uint32_t reset_codes;    /* bit per code below 32 */
+    uint32_t peer_frame_max; /* the longest frame it takes */
+    bool probe_acked;        /* PING with exchange_probe came back */
     bool goaway;
     uint32_t goaway_code, goaway_last; /* of the first that was an error, else of the last */
     uint64_t data_received;
@@ -80,6 +83,7 @@ int exchange_start(struct exchange *x); /* a new connection; ERROR_MEMORY */
 void exchange_deinit(struct exchange *x);
 int exchange_sent(struct exchange *x, struct bytes data);     /* ERROR_MEMORY */
 int exchange_received(struct exchange *x, struct bytes data); /* ERROR_MEMORY */
+void exchange_shut(struct exchange *x);                       /* our direction was ended */
 void exchange_closed(struct exchange *x, int reason);
 
 /* NULL: we never spoke of it. */

@@ -177,6 +177,7 @@ static void on_readable(void *arg, struct bytes data)
     if (s->finishing)
         return;
     s->cost.received += data.len;
+    look(s);
     if (exchange_received(&s->exchange, data) != 0)
         end_soon(s, false);
     look_for_end(s);
@@ -233,6 +234,12 @@ static void go_on(struct slot *s)
         if (e->kind == EVENT_TIME) {
             arm(s, e->number < FRAMES_LIVE_PAUSE ? e->number : FRAMES_LIVE_PAUSE);
             return;
+        }
+        if (e->kind == EVENT_HALF_CLOSE) {
+            exchange_shut(&s->exchange);
+            if (s->stream)
+                world_stream_shutdown(s->stream);
+            continue;
         }
         text_clear(&s->out);
         if (frames_write(&s->writer, s->c, e, &s->out) != 0) {
@@ -390,6 +397,7 @@ int frames_live_new(const struct frames_live_options *options, struct frames_liv
     for (size_t i = 0; i < l->width; i++) {
         struct slot *s = &l->slots[i];
         s->live = l;
+        s->exchange.stock = options->stock;
         world_timer_init(&s->timer, l->world, on_timer, s);
         world_task_init(&s->task, l->world, finish, s);
     }

@@ -28,6 +28,7 @@ struct frames_live_options {
     const char *address;
     size_t width;                 /* 0: FRAMES_LIVE_WIDTH */
     uint64_t limit, limit_silent; /* 0: the above */
+    bool stock;                   /* as in struct exchange */
     struct frames_meter meter;    /* of the server; only with width 1 is what it says the case's own */
 };
 

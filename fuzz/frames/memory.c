@@ -165,6 +165,10 @@ static int event(struct frames_memory *m, const struct fuzz_case *c, const struc
         text_clear(&m->out);
         rc = frames_write(&m->writer, c, e, &m->out);
         return rc ? rc : give(m, text_bytes(&m->out));
+    case EVENT_HALF_CLOSE: /* rpc/link.c hangs up when the other side does */
+        if (m->conn)
+            hang_up(m, 0);
+        return 0;
     case EVENT_TIME:
         return pass_time(m, e->number);
     case EVENT_ENVIRONMENT:

@@ -7,7 +7,8 @@
  * what it must be held to; fuzz/frames/oracle.h does that.
  *
  * Answers. Where a stream error is right, ending the connection with the same code is right too (5.4.2), and closing
- * without a GOAWAY is right wherever a connection error is (5.4.1: it is a SHOULD). */
+ * without a GOAWAY is right wherever a connection error is (5.4.1: it is a SHOULD). So are the unspecific codes
+ * PROTOCOL_ERROR and INTERNAL_ERROR there: an endpoint may end a connection at any time (5.4.1). */
 #ifndef FUZZ_FRAMES_OPERATORS_H
 #define FUZZ_FRAMES_OPERATORS_H
 
@@ -33,7 +34,7 @@ struct frame_limits {
 enum frame_place {
     PLACE_START,  /* behind the greeting */
     PLACE_OPEN,   /* stream 1 is open: a call that waits for messages */
-    PLACE_HELD,   /* stream 1 is half-closed by us and not answered */
+    PLACE_HELD,   /* stream 1 is half-closed by us and not answered: needs frames_plan.hold_path */
     PLACE_CLOSED, /* stream 1's call was answered */
 };
 
@@ -42,7 +43,7 @@ struct frame_operator {
     const char *name, *summary;
     const char *rule; /* section of RFC 9113, or "7541:5.2", "grpc" */
     unsigned answers; /* enum frame_answer, or'ed */
-    uint32_t codes;   /* bit per enum h2_error that is right */
+    uint32_t codes;   /* bit per enum h2_error that is right; FRAMES_ANY_CODE */
     enum frame_place place;
     uint32_t stream; /* of the one frame */
     uint8_t type, flags;
@@ -53,9 +54,15 @@ struct frame_operator {
     struct frame_limits limits;
 };
 
+#define FRAMES_ANY_CODE UINT32_MAX
+
 extern const struct frame_operator frame_operators[];
 extern const size_t frame_operator_count;
 const struct frame_operator *frame_operator_find(struct bytes name); /* NULL: none of that name */
+
+/* What gRPC's own libraries answer where the RFC has it otherwise, each known of them and lived with. False: they
+ * answer as everybody. operators_stock.c. */
+bool frame_operator_stock(const struct frame_operator *op, unsigned *answers, uint32_t *codes);
 
 #define FRAMES_REPEAT ((uint32_t)2000)   /* frames of a flood */
 #define FRAMES_PAUSE  UINT64_C(20000000) /* ns: for the peer to say what a case waits for */
@@ -65,12 +72,15 @@ const struct frame_operator *frame_operator_find(struct bytes name); /* NULL: no
 struct frames_plan {
     const char *path;      /* a method that answers one message with OK at once */
     const char *hold_path; /* a method that takes messages and does not answer; NULL: `path`, which fits less well */
+    const char *component; /* who the connection goes to, in the case; NULL: it is not said */
     struct bytes message;  /* what `path` is called with */
     const char *authority; /* NULL: "localhost" */
     uint32_t repeat;       /* 0: FRAMES_REPEAT */
     uint32_t window;       /* bytes a stream of the target may be sent; 0: 1 MiB */
 };
 
+/* The plan has what the operator needs. */
+bool frame_operator_fits(const struct frame_operator *op, const struct frames_plan *plan);
 /* Clears `out` and builds. ERROR_MEMORY, ERROR_LIMIT (more than a case may hold). */
 int frame_operator_build(const struct frame_operator *op, const struct frames_plan *plan, struct fuzz_case *out);
 /* A case that breaks nothing: greeting, one call, the probe. For mutators to start from. */

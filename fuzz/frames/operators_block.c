@@ -163,6 +163,16 @@ int op_continuation_unknown_between(struct frame_build *b)
     return interrupted(b, 0xbe);
 }
 
+int op_headers_held(struct frame_build *b)
+{
+    frame_build_hello(b);
+    frame_build_here(b);
+    (void)half_a_call(b, 1);
+    frame_build_flush(b);
+    b->no_ping = true;
+    return 0;
+}
+
 static void one_continuation(struct frame_build *b, uint32_t i)
 {
     struct block_encoder encoder;

@@ -82,6 +82,40 @@ int op_settings_flood(struct frame_build *b)
     return 0;
 }
 
+/* What is answered has nowhere to go, and has to be kept until the client thinks better of it. */
+int op_slow_reader(struct frame_build *b)
+{
+    frame_build_connect(b);
+    frame_build_bytes(b, bytes_of(FRAME_PREFACE));
+    frame_put_setting(&b->text, FRAME_SETTING_WINDOW, 0);
+    frame_build_frame(b, FRAME_SETTINGS, 0, 0, text_bytes(&b->text));
+    text_clear(&b->text);
+    frame_build_pause(b, FRAMES_PAUSE);
+    frame_build_frame(b, FRAME_SETTINGS, FRAME_ACK, 0, BYTES_NONE);
+    frame_build_here(b);
+    for (uint32_t i = 0; i < b->repeat / 20 + (b->repeat < 20); i++) {
+        frame_put(&b->text, FRAME_HEADERS, FRAME_END_HEADERS, b->next, frame_build_plain_block(b, b->plan->path, ""));
+        frame_put_head(&b->text, (uint32_t)b->plan->message.len + 5, FRAME_DATA, FRAME_END_STREAM, b->next);
+        frame_put_message(&b->text, b->plan->message);
+        b->next += 2;
+    }
+    frame_build_flush(b);
+    frame_build_pause(b, FRAMES_PAUSE);
+    b->no_call = true; /* nobody could answer it */
+    return 0;
+}
+
+int op_half_open(struct frame_build *b)
+{
+    frame_build_hello(b);
+    frame_build_call(b, frame_build_hold_path(b), 1, false);
+    frame_build_here(b);
+    frame_build_frame(b, FRAME_DATA, 0, 1, BYTES_NONE);
+    frame_build_shut(b);
+    b->no_ping = true;
+    return 0;
+}
+
 static void one_window_flip(struct frame_build *b, uint32_t i)
 {
     frame_put_head(&b->text, 6, FRAME_SETTINGS, 0, 0);

@@ -1,5 +1,7 @@
 #include "fuzz/frames/oracle.h"
 
+#include "fuzz/frames/build.h"
+
 #define NO_CODE UINT32_MAX
 
 static const char *const findings[FRAMES_FINDING_COUNT] = {"", "rule", "answer", "hang", "reply", "memory", "cpu"};
@@ -32,9 +34,9 @@ void frames_recognise(const struct fuzz_case *c, struct frames_verdict *v)
 
 /* ---- what happened ---------------------------------------------------------------------------------------------- */
 
-static bool code_fits(const struct frame_operator *op, uint32_t code)
+static bool code_fits(uint32_t codes, uint32_t code)
 {
-    return code == NO_CODE || (code < 32 && (op->codes >> code & 1));
+    return code == NO_CODE || codes == FRAMES_ANY_CODE || (code < 32 && (codes >> code & 1));
 }
 
 /* An answer that is complete and then reset with NO_ERROR is an answer (8.1). */
@@ -49,16 +51,17 @@ static const struct exchange_stream *any_reset(const struct exchange *x, const s
 {
     for (size_t i = 0; i < x->slot_count; i++) {
         const struct exchange_stream *s = &x->slots[i];
-        if (s->id && s->id != v->probe && reset_of(x, s->id) && code_fits(v->op, s->reset_code))
+        if (s->id && s->id != v->probe && reset_of(x, s->id) && code_fits(v->op->codes, s->reset_code))
             return s;
     }
     return NULL;
 }
 
-/* HTTP errors and statuses that are not OK; also a whole answer without a status, which is one at least to HTTP. */
+/* HTTP errors, whole or not, and statuses that are not OK; also a whole answer without a status, which is one at least
+ * to HTTP. */
 static bool answered_badly(const struct exchange_stream *s)
 {
-    return s && s->ended && s->grpc_status != 0;
+    return s && (s->ended ? s->grpc_status != 0 : s->http_status >= 400);
 }
 
 static void classify(const struct exchange *x, struct frames_verdict *v)
@@ -69,34 +72,48 @@ static void classify(const struct exchange *x, struct frames_verdict *v)
         v->code = x->goaway_code;
     } else if (x->closed || x->not_http2) {
         v->answer = ANSWER_CONNECTION;
+    } else if ((v->op->answers & ANSWER_REFUSAL) && answered_badly(subject)) {
+        /* In front of the reset: a refusal may be told by an answer first, and what then still comes of the call falls
+         * upon a stream that is closed (8.1.1). */
+        v->answer = ANSWER_REFUSAL;
     } else if (reset_of(x, v->subject)) {
         v->answer = ANSWER_STREAM;
         v->code = subject->reset_code;
     } else if (v->subject == 0 && any_reset(x, v)) {
         v->answer = ANSWER_STREAM;
         v->code = any_reset(x, v)->reset_code;
-    } else if ((v->op->answers & ANSWER_REFUSAL) && answered_badly(subject)) {
-        v->answer = ANSWER_REFUSAL;
     } else if (x->probe_acked) {
         v->answer = ANSWER_FINE;
     }
 }
 
-static bool allowed(const struct frames_verdict *v)
+/* An endpoint may end a connection at any time (5.4.1), so where it has to, the unspecific codes are right as well. */
+#define UNSPECIFIC (UINT32_C(1) << H2_PROTOCOL_ERROR | UINT32_C(1) << H2_INTERNAL_ERROR)
+
+static bool fits(const struct frames_verdict *v, unsigned answers, uint32_t codes)
 {
-    unsigned answers = v->op->answers;
     switch (v->answer) {
     case ANSWER_CONNECTION:
-        return (answers & (ANSWER_CONNECTION | ANSWER_STREAM)) && code_fits(v->op, v->code);
+        return (answers & (ANSWER_CONNECTION | ANSWER_STREAM)) && code_fits(codes | UNSPECIFIC, v->code);
     case ANSWER_STREAM:
-        return (answers & ANSWER_STREAM) && code_fits(v->op, v->code);
+        return (answers & ANSWER_STREAM) && code_fits(codes, v->code);
     case ANSWER_REFUSAL:
-        return answers & ANSWER_REFUSAL;
     case ANSWER_FINE:
-        return answers & ANSWER_FINE;
+        return answers & v->answer;
     default:
         return true; /* judged as a hang, or not at all */
     }
+}
+
+static bool allowed(const struct frames_verdict *v, const struct exchange *x, bool stock)
+{
+    unsigned answers = v->op->answers;
+    uint32_t codes = v->op->codes;
+    /* A peer that takes longer frames has nothing to mind (4.2). */
+    if (v->op->build == op_frame_too_long && x->peer_frame_max > FRAME_PAYLOAD_MAX)
+        answers |= ANSWER_FINE;
+    return fits(v, answers, codes) ||
+           (stock && frame_operator_stock(v->op, &answers, &codes) && fits(v, answers, codes));
 }
 
 static bool hangs(const struct exchange *x, const struct frames_allowance *allow, const struct frames_verdict *v)
@@ -104,7 +121,7 @@ static bool hangs(const struct exchange *x, const struct frames_allowance *allow
     if (x->closed || !allow->settled)
         return false;
     if (x->goaway && x->goaway_code != H2_NO_ERROR)
-        return true;
+        return !allow->stock; /* 5.4.1 wants the connection closed; node leaves that to the client */
     if (x->not_http2)
         return false;
     if (exchange_clean(x) && !x->probe_acked)
@@ -112,11 +129,11 @@ static bool hangs(const struct exchange *x, const struct frames_allowance *allow
     if (!v->op)
         return false;
     if ((v->op->answers & ANSWER_SILENCE) && !exchange_clean(x))
-        return true;
+        return !allow->stock; /* they wait for ever */
     /* The connection lives: then its plain call is answered as well, and so is the subject if only that would do. */
     const struct exchange_stream *probe = exchange_find(x, v->probe);
     if (x->probe_acked && probe && probe->ended_by_us && !probe->ended && !probe->reset)
-        return true;
+        return !(allow->stock && v->op->limits.reply); /* streams without limit leave no thread for it */
     const struct exchange_stream *subject = exchange_find(x, v->subject);
     return v->op->answers == ANSWER_REFUSAL && subject && !subject->ended && !subject->reset;
 }
@@ -142,8 +159,10 @@ static void weigh(const struct frames_cost *cost, const struct frames_allowance 
 {
     struct frame_limits l = v->op ? v->op->limits : (struct frame_limits){0};
     uint64_t reply = FRAMES_REPLY_BASE + scaled(cost->sent, l.reply ? l.reply : FRAMES_REPLY_PERCENT);
-    uint64_t memory = FRAMES_MEMORY_BASE + scaled(cost->sent, l.memory ? l.memory : FRAMES_MEMORY_PERCENT);
-    uint64_t cpu = FRAMES_CPU_BASE + cost->sent * (l.cpu ? l.cpu : FRAMES_CPU_PER_BYTE);
+    uint64_t memory = (allow->memory_base ? allow->memory_base : FRAMES_MEMORY_BASE) +
+                      scaled(cost->sent, l.memory ? l.memory : FRAMES_MEMORY_PERCENT);
+    uint64_t cpu =
+        (allow->cpu_base ? allow->cpu_base : FRAMES_CPU_BASE) + cost->sent * (l.cpu ? l.cpu : FRAMES_CPU_PER_BYTE);
     if (dear(v, FRAMES_REPLY, cost->received, reply))
         return;
     if (dear(v, FRAMES_MEMORY, cost->memory, scaled(memory, allow->memory_scale)))
@@ -159,7 +178,7 @@ void frames_judge(const struct fuzz_case *c, const struct exchange *x, const str
         classify(x, v);
     if (x->violation)
         v->finding = FRAMES_RULE;
-    else if (v->op && !allowed(v))
+    else if (v->op && !allowed(v, x, allow->stock))
         v->finding = FRAMES_ANSWER;
     else if (hangs(x, allow, v))
         v->finding = FRAMES_HANG;
@@ -189,6 +208,10 @@ void frames_answers_print(const struct frame_operator *op, struct text *out)
         between = ", ";
     }
     between = ": ";
+    if (op->codes == FRAMES_ANY_CODE) {
+        text_puts(out, ": any code");
+        return;
+    }
     for (uint32_t code = 0; code < H2_ERROR_COUNT; code++) {
         if (!(op->codes >> code & 1))
             continue;

@@ -38,7 +38,9 @@ const char *frames_finding_name(enum frames_finding f); /* "rule", "answer", ...
 
 struct frames_allowance {
     uint32_t memory_scale, cpu_scale; /* percent of the limits: for builds that are slower; 0: 100 */
+    uint64_t memory_base, cpu_base;   /* what is free; 0: the above */
     bool settled;                     /* the runner waited as long as it would: what has not come will not come */
+    bool stock;                       /* frame_operator_stock()'s answers are right too */
 };
 
 struct frames_verdict {

@@ -20,10 +20,10 @@ const struct gateway_operator *gateway_operator_at(size_t i)
     return i < gateway_json_count ? &gateway_json_operators[i] : &gateway_http_operators[i - gateway_json_count];
 }
 
-const struct gateway_operator *gateway_operator_find(const char *name)
+const struct gateway_operator *gateway_operator_find(struct bytes name)
 {
     for (size_t i = 0; i < gateway_operator_count(); i++)
-        if (strcmp(gateway_operator_at(i)->name, name) == 0)
+        if (bytes_is(name, gateway_operator_at(i)->name))
             return gateway_operator_at(i);
     return NULL;
 }
@@ -64,8 +64,20 @@ int gateway_path(const char *style, const struct pb_method *m, struct text *out)
 
 /* ---- requests ---- */
 
+static void clear(struct gateway_request *r)
+{
+    text_clear(&r->line);
+    text_clear(&r->headers);
+    text_clear(&r->body);
+    text_clear(&r->raw);
+    r->op = NULL;
+    r->cut = r->no_token = false;
+}
+
 void gateway_request_deinit(struct gateway_request *r)
 {
+    text_deinit(&r->line);
+    text_deinit(&r->headers);
     text_deinit(&r->body);
     text_deinit(&r->raw);
     *r = (struct gateway_request){.op = NULL};
@@ -75,48 +87,125 @@ bool gateway_make(struct random *r, const struct gateway_base *base, const struc
                   struct gateway_request *out)
 {
     struct gateway_place place = {.depth = 0};
-    text_clear(&out->body);
-    text_clear(&out->raw);
+    clear(out);
     out->op = op;
-    out->cut = false;
+    if (op == NULL || !op->raw) {
+        text_printf(&out->line, "POST %s", base->path);
+        text_puts(&out->headers, "Content-Type: application/json\n");
+    }
     if (op == NULL) {
         text_puts(&out->body, base->json);
         return true;
     }
-    if (!gateway_find_place(r, base->method->input, (enum gateway_field)op->field, base->json, &place))
+    if (!gateway_find_place(r, base->method ? base->method->input : NULL, (enum gateway_field)op->field, base->json,
+                            &place))
         return false;
     gateway_expand(op->template, base, &place, op->raw ? &out->raw : &out->body, &out->cut);
     return true;
 }
 
-int gateway_case(const struct gateway_base *base, const struct gateway_request *r, const char *component,
-                 struct fuzz_case *out)
+/* ---- as cases ---- */
+
+int gateway_case(const struct gateway_request *r, const char *component, struct fuzz_case *out)
 {
     struct text name = TEXT_INIT, value = TEXT_INIT;
-    const struct gateway_operator *op = r->op;
-    struct fuzz_event e = {.kind = EVENT_HTTP, .lane = op != NULL ? LANE_NEAR_VALID : LANE_VALID};
-    int rc = 0;
-    if (op != NULL && op->raw) {
-        e.kind = EVENT_CONNECT;
-        e.number = 1;
+    const char *op = r->op != NULL ? r->op->name : "";
+    struct fuzz_event e = {.kind = EVENT_HTTP, .lane = r->op != NULL ? LANE_NEAR_VALID : LANE_VALID};
+    int rc;
+    if (r->op != NULL && r->op->raw) {
+        e = (struct fuzz_event){.kind = EVENT_CONNECT, .number = 1};
         rc = fuzz_case_add(out, &e, bytes_of(component), BYTES_NONE);
         e = (struct fuzz_event){.kind = EVENT_BYTES, .lane = LANE_NEAR_VALID};
         if (rc >= 0)
-            rc = fuzz_case_add(out, &e, BYTES_NONE, text_bytes(&r->raw));
+            rc = fuzz_case_add(out, &e, bytes_of(op), text_bytes(&r->raw));
+        e = (struct fuzz_event){.kind = EVENT_HALF_CLOSE};
+        if (rc >= 0 && r->cut)
+            rc = fuzz_case_add(out, &e, BYTES_NONE, BYTES_NONE);
         return rc < 0 ? rc : 0;
     }
-    text_printf(&name, "POST %s", base->path);
-    if (base->authorization != NULL)
-        text_printf(&value, "Authorization: %s\n", base->authorization);
-    text_puts(&value, "Content-Type: application/json\n\n");
-    text_add(&value, r->body.data, r->body.len);
-    if (!text_ok(&name) || !text_ok(&value))
-        rc = ERROR_MEMORY;
-    else
-        rc = fuzz_case_add(out, &e, text_bytes(&name), text_bytes(&value));
+    text_printf(&name, "%s%s%s", text_string(&r->line), op[0] ? " " : "", op);
+    text_add(&value, text_string(&r->headers), r->headers.len);
+    text_char(&value, '\n');
+    text_add(&value, text_string(&r->body), r->body.len);
+    rc = text_ok(&name) && text_ok(&value) ? fuzz_case_add(out, &e, text_bytes(&name), text_bytes(&value))
+                                           : ERROR_MEMORY;
     text_deinit(&name);
     text_deinit(&value);
     return rc < 0 ? rc : 0;
+}
+
+/* "POST /path", and the operator behind another blank; lines, an empty one, and the body. */
+static void read_http(const struct fuzz_case *c, const struct fuzz_event *e, struct gateway_request *out)
+{
+    struct bytes name = fuzz_case_bytes(c, e->name), value = fuzz_case_bytes(c, e->value);
+    const uint8_t *first = name.len > 0 ? memchr(name.data, ' ', name.len) : NULL;
+    size_t after = first != NULL ? (size_t)(first - name.data) + 1 : name.len;
+    const uint8_t *second = after < name.len ? memchr(name.data + after, ' ', name.len - after) : NULL;
+    size_t len = second != NULL ? (size_t)(second - name.data) : name.len;
+    text_add(&out->line, name.data, len);
+    if (second != NULL)
+        out->op = gateway_operator_find(BYTES(second + 1, name.len - len - 1));
+    out->no_token = (e->flags & EVENT_NO_TOKEN) != 0;
+    if (value.len > 0 && value.data[0] == '\n') {
+        text_add(&out->body, value.data + 1, value.len - 1);
+        return;
+    }
+    const uint8_t *empty = value.len > 0 ? memmem(value.data, value.len, "\n\n", 2) : NULL;
+    size_t head = empty != NULL ? (size_t)(empty - value.data) + 1 : value.len;
+    text_add(&out->headers, value.data, head);
+    if (head < value.len)
+        text_add(&out->body, value.data + head + 1, value.len - head - 1);
+}
+
+int gateway_of_case(const struct fuzz_case *c, size_t *at, struct gateway_request *out)
+{
+    bool open = false;
+    clear(out);
+    for (; *at < c->events.count; (*at)++) {
+        const struct fuzz_event *e = &c->events.items[*at];
+        if (open && (e->kind == EVENT_CONNECT || e->kind == EVENT_HTTP))
+            break;
+        if (e->kind == EVENT_HTTP) {
+            read_http(c, e, out);
+            (*at)++;
+            return text_ok(&out->line) && text_ok(&out->headers) && text_ok(&out->body) ? 1 : ERROR_MEMORY;
+        }
+        open = open || (e->kind == EVENT_CONNECT && e->number == 1);
+        if (open && e->kind == EVENT_BYTES) {
+            struct bytes value = fuzz_case_bytes(c, e->value);
+            text_add(&out->raw, value.data, value.len);
+            if (out->op == NULL)
+                out->op = gateway_operator_find(fuzz_case_bytes(c, e->name));
+        } else if (open && e->kind == EVENT_HALF_CLOSE) {
+            out->cut = true;
+        }
+    }
+    return !text_ok(&out->raw) ? ERROR_MEMORY : open;
+}
+
+static void put_for(struct text *raw, const char *word, const char *value)
+{
+    size_t len = strlen(word);
+    for (size_t at = 0; text_ok(raw) && raw->len >= len;) {
+        const char *found = memmem(raw->data + at, raw->len - at, word, len);
+        if (found == NULL)
+            return;
+        struct text rest = TEXT_INIT;
+        size_t before = (size_t)(found - raw->data);
+        text_add(&rest, found + len, raw->len - before - len);
+        text_truncate(raw, before);
+        text_puts(raw, value);
+        at = raw->len;
+        text_add(raw, text_string(&rest), rest.len);
+        raw->failed = raw->failed || rest.failed;
+        text_deinit(&rest);
+    }
+}
+
+void gateway_fill(struct text *raw, const char *host, const char *token)
+{
+    put_for(raw, GATEWAY_HOST, host != NULL ? host : "");
+    put_for(raw, GATEWAY_TOKEN, token != NULL ? token : "");
 }
 
 /* ---- answers ---- */

@@ -47,32 +47,42 @@ extern const struct gateway_operator gateway_json_operators[], gateway_http_oper
 extern const size_t gateway_json_count, gateway_http_count;
 size_t gateway_operator_count(void);
 const struct gateway_operator *gateway_operator_at(size_t i);
-const struct gateway_operator *gateway_operator_find(const char *name); /* NULL: none of that name */
+const struct gateway_operator *gateway_operator_find(struct bytes name); /* NULL: none of that name */
 
 /* A request that is right, and answered with 2xx: what the operators start from. */
 struct gateway_base {
     const struct pb_method *method;
     const char *path;          /* "/store/Store/Read" */
-    const char *host;          /* for the Host header */
-    const char *authorization; /* the header's value; NULL: none is sent */
+    const char *host;          /* for the Host header of whole requests; GATEWAY_HOST */
+    const char *authorization; /* the header's value there; NULL: none; GATEWAY_TOKEN */
     const char *json;          /* an object: "{\"key\":\"k\"}" */
 };
+/* Stand for what is another one in each run; gateway_fill() puts it in. */
+#define GATEWAY_HOST  "${host}"
+#define GATEWAY_TOKEN "${token}"
 
 /* Filled by gateway_make() in memory that is used again. */
 struct gateway_request {
     const struct gateway_operator *op; /* NULL: the base itself */
-    struct text body;                  /* JSON operators; sent as POST with the type application/json */
-    struct text raw;                   /* HTTP operators: all bytes */
+    struct text line;                  /* JSON operators: "POST /path" */
+    struct text headers, body;         /* lines "Name: value\n"; what the door sends by itself is not among them */
+    struct text raw;                   /* HTTP operators: all bytes; then the others are empty */
     bool cut;                          /* our direction ends behind the bytes */
+    bool no_token;                     /* without the door's own headers */
 };
 void gateway_request_deinit(struct gateway_request *r);
 /* The base itself with `op` NULL. False: the type has no field the operator wants, or the base says all of them
  * already. A text may have failed (text_ok). */
 bool gateway_make(struct random *r, const struct gateway_base *base, const struct gateway_operator *op,
                   struct gateway_request *out);
-/* As a case: EVENT_HTTP, or EVENT_CONNECT and EVENT_BYTES. `component` names the gateway. */
-int gateway_case(const struct gateway_base *base, const struct gateway_request *r, const char *component,
-                 struct fuzz_case *out);
+/* As a case, and back. A request of its own is EVENT_HTTP, called "POST /path" and then the operator; whole ones are
+ * EVENT_CONNECT (1: HTTP), EVENT_BYTES called by the operator, and EVENT_HALF_CLOSE where our direction ends. Added to
+ * what the case has. `component` names the gateway. */
+int gateway_case(const struct gateway_request *r, const char *component, struct fuzz_case *out);
+/* The case's next request from event *at on, which is left behind it. 1: there is one; 0: no more; ERROR_MEMORY. */
+int gateway_of_case(const struct fuzz_case *c, size_t *at, struct gateway_request *out);
+/* Host and token in place of the words that stand for them. NULL: nothing stands there. */
+void gateway_fill(struct text *raw, const char *host, const char *token);
 
 /* ---- answers ---- */
 
@@ -92,20 +102,24 @@ const char *gateway_judge(const struct gateway_operator *op, const struct gatewa
 
 /* ---- a gateway that runs ---- */
 
+#define GATEWAY_HEADERS_MAX 32 /* of a proper request, with the door's own */
+struct http1_header;
 struct gateway_door {
     struct world *world;
-    const char *address; /* "127.0.0.1:8080" */
-    uint64_t timeout;    /* ns for the answer; 0: 5 s */
+    const char *address;                /* "127.0.0.1:8080" */
+    uint64_t timeout;                   /* ns for the answer; 0: 5 s */
+    const struct http1_header *headers; /* of all proper requests: the token */
+    size_t header_count;
 };
 struct gateway_exchange;
 /* Proper requests go by the HTTP client, others over a connection of their own. `done` comes once, from the loop; the
  * answer is the callee's to keep. */
-int gateway_start(const struct gateway_door *d, const struct gateway_base *base, const struct gateway_request *r,
+int gateway_start(const struct gateway_door *d, const struct gateway_request *r,
                   void (*done)(void *arg, struct gateway_answer *a), void *arg, struct gateway_exchange **out,
                   struct error *err);
 void gateway_cancel(struct gateway_exchange *x); /* `done` is not called any more; NULL is fine */
 /* For outermost programs: by running the loop. */
-int gateway_wait(const struct gateway_door *d, const struct gateway_base *base, const struct gateway_request *r,
-                 struct gateway_answer *out, struct error *err);
+int gateway_wait(const struct gateway_door *d, const struct gateway_request *r, struct gateway_answer *out,
+                 struct error *err);
 
 #endif

@@ -63,11 +63,11 @@ static void table(void **state)
     assert_true(gateway_json_count >= 100 && gateway_http_count >= 90);
     for (size_t i = 0; i < gateway_operator_count(); i++) {
         const struct gateway_operator *op = gateway_operator_at(i);
-        assert_ptr_equal(gateway_operator_find(op->name), op); /* so each name is there once */
+        assert_ptr_equal(gateway_operator_find(bytes_of(op->name)), op); /* so each name is there once */
         assert_true(op->summary[0] != '\0' && op->template[0] != '\0');
         assert_true(op->raw == (i >= gateway_json_count));
     }
-    assert_null(gateway_operator_find("no such operator"));
+    assert_null(gateway_operator_find(bytes_of("no such operator")));
 }
 
 /* The rows on JSON against the one reader of JSON here, which keeps to the protobuf mapping: what it takes must not be
@@ -119,27 +119,41 @@ static void templates(void **state)
     random_seed(&r, 1);
     assert_true(gateway_make(&r, &base, NULL, &request));
     assert_string_equal(text_string(&request.body), base.json);
-    assert_true(gateway_make(&r, &base, gateway_operator_find("null-bool"), &request));
+    assert_true(gateway_make(&r, &base, gateway_operator_find(bytes_of("null-bool")), &request));
     assert_non_null(strstr(text_string(&request.body), "{\"key\":\"k\",\"options\":{\""));
-    assert_true(gateway_make(&r, &base, gateway_operator_find("plain"), &request));
+    assert_true(gateway_make(&r, &base, gateway_operator_find(bytes_of("plain")), &request));
     assert_string_equal(text_string(&request.raw), "POST /store/Store/Read HTTP/1.1\r\nHost: h\r\n"
                                                    "Authorization: Bearer x\r\nContent-Type: application/json\r\n"
                                                    "Content-Length: 13\r\n\r\n{ \"key\":\"k\" }");
-    assert_true(gateway_make(&r, &base, gateway_operator_find("nul-inside"), &request));
+    assert_true(gateway_make(&r, &base, gateway_operator_find(bytes_of("nul-inside")), &request));
     assert_true(strlen(text_string(&request.body)) < request.body.len);
     const struct gateway_base full = {
         .method = method("/store.Store/Databases"), .path = "/", .host = "h", .json = "{}"};
-    assert_false(gateway_make(&r, &full, gateway_operator_find("null-bool"), &request));
+    assert_false(gateway_make(&r, &full, gateway_operator_find(bytes_of("null-bool")), &request));
     /* As a case, and back from its file. */
     struct fuzz_case c = FUZZ_CASE_INIT, copy = FUZZ_CASE_INIT;
     struct text file = TEXT_INIT;
-    assert_true(gateway_make(&r, &base, gateway_operator_find("bom"), &request));
-    assert_int_equal(gateway_case(&base, &request, "api", &c), 0);
-    assert_true(gateway_make(&r, &base, gateway_operator_find("head-cut"), &request));
-    assert_int_equal(gateway_case(&base, &request, "api", &c), 0);
-    assert_int_equal(c.events.count, 3);
+    assert_true(gateway_make(&r, &base, gateway_operator_find(bytes_of("bom")), &request));
+    assert_int_equal(gateway_case(&request, "api", &c), 0);
+    assert_true(gateway_make(&r, &base, gateway_operator_find(bytes_of("head-cut")), &request));
+    assert_int_equal(gateway_case(&request, "api", &c), 0);
+    assert_int_equal(c.events.count, 4);
     assert_int_equal(c.events.items[0].kind, EVENT_HTTP);
     assert_int_equal(c.events.items[2].kind, EVENT_BYTES);
+    assert_int_equal(c.events.items[3].kind, EVENT_HALF_CLOSE);
+    size_t at = 0;
+    assert_int_equal(gateway_of_case(&c, &at, &request), 1);
+    assert_string_equal(request.op->name, "bom");
+    assert_string_equal(text_string(&request.line), "POST /store/Store/Read");
+    assert_string_equal(text_string(&request.headers), "Content-Type: application/json\n");
+    assert_string_equal(text_string(&request.body), "\xEF\xBB\xBF{ \"key\":\"k\" }");
+    assert_int_equal(gateway_of_case(&c, &at, &request), 1);
+    assert_string_equal(request.op->name, "head-cut");
+    assert_true(request.cut && request.line.len == 0 && request.raw.len > 20);
+    assert_int_equal(gateway_of_case(&c, &at, &request), 0);
+    text_puts(&request.raw, "Host: ${host}, ${token}${token}.");
+    gateway_fill(&request.raw, "h:1", "Bearer x");
+    assert_string_equal(text_string(&request.raw), "Host: h:1, Bearer xBearer x.");
     assert_int_equal(fuzz_case_write(&c, &file), 0);
     assert_int_equal(fuzz_case_read(text_bytes(&file), &copy, NULL), 0);
     assert_true(fuzz_case_equal(&c, &copy));
@@ -177,7 +191,7 @@ static void judging(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct text why = TEXT_INIT;
-        const struct gateway_operator *op = rows[i].name ? gateway_operator_find(rows[i].name) : NULL;
+        const struct gateway_operator *op = rows[i].name ? gateway_operator_find(bytes_of(rows[i].name)) : NULL;
         const char *oracle = gateway_judge(op, &rows[i].answer, &why);
         if ((oracle == NULL) != (rows[i].oracle == NULL) || (oracle && strcmp(oracle, rows[i].oracle) != 0))
             fail_msg("%zu: %s %s", i, oracle ? oracle : "right", text_string(&why));
@@ -235,7 +249,7 @@ static size_t run_all(bool careless)
             continue;
         if (!gateway_make(&r, &base, op, &request))
             continue;
-        assert_int_equal(gateway_wait(&door, &base, &request, &a, NULL), 0);
+        assert_int_equal(gateway_wait(&door, &request, &a, NULL), 0);
         if (gateway_judge(op, &a, &why)) {
             findings++;
             if (!careless)
@@ -284,12 +298,12 @@ static void cancelled_and_unreachable(void **state)
     (void)state;
     random_seed(&r, 1);
     for (size_t i = 0; i < 2; i++) {
-        const struct gateway_operator *op = operators[i] ? gateway_operator_find(operators[i]) : NULL;
+        const struct gateway_operator *op = operators[i] ? gateway_operator_find(bytes_of(operators[i])) : NULL;
         assert_true(gateway_make(&r, &base, op, &request));
-        assert_int_equal(gateway_wait(&door, &base, &request, &a, NULL), 0);
+        assert_int_equal(gateway_wait(&door, &request, &a, NULL), 0);
         assert_int_equal(a.status, 0);
         gateway_answer_deinit(&a);
-        assert_int_equal(gateway_start(&door, &base, &request, never, NULL, &x, NULL), 0);
+        assert_int_equal(gateway_start(&door, &request, never, NULL, &x, NULL), 0);
         gateway_cancel(x);
         assert_int_equal(world_sleep(client, (uint64_t)(10 * SECOND)), 0);
     }

@@ -22,10 +22,16 @@ static bool scenario(void)
     static const char *const names[] = {"null-bool", "multipart-many"};
     bool ok = true;
     for (size_t i = 0; i < 2; i++) {
-        ok = gateway_make(&r, &base, gateway_operator_find(names[i]), &request) && ok;
+        ok = gateway_make(&r, &base, gateway_operator_find(bytes_of(names[i])), &request) && ok;
         ok = text_ok(&request.body) && text_ok(&request.raw) && ok;
-        ok = ok && gateway_case(&base, &request, "api", &c) == 0;
+        ok = ok && gateway_case(&request, "api", &c) == 0;
     }
+    size_t at = 0;
+    for (int i = 0; ok && i < 2; i++)
+        ok = gateway_of_case(&c, &at, &request) == 1;
+    text_puts(&request.raw, "Host: ${host}, ${token}.");
+    gateway_fill(&request.raw, "h:1", "Bearer x");
+    ok = ok && text_ok(&request.raw);
     const struct gateway_rpc_answer a = {GRPC_OK, BYTES_NONE, BYTES("\x0a\x03\x0a\x01k", 5)};
     const struct gateway_http_answer h = {200, bytes_of("{\"records\":[{\"key\":\"k\"}]}")};
     assert_null(gateway_compare(m, &a, &h, &a, NULL, &why));

@@ -158,16 +158,44 @@ static void on_answer(void *arg, struct http_answer *answer, struct error *err)
     finish(x);
 }
 
-static int start_fetch(struct gateway_exchange *x, const struct gateway_door *d, const struct gateway_base *base,
-                       const struct gateway_request *r, struct error *err)
+static struct bytes trimmed(const char *from, const char *to)
 {
+    while (from < to && *from == ' ')
+        from++;
+    return BYTES(from, (size_t)(to - from));
+}
+
+/* Lines that are none, and those beyond the limit, are left out. */
+static size_t add_lines(struct bytes lines, struct http1_header *headers, size_t count)
+{
+    const char *at = (const char *)lines.data, *end = at + lines.len;
+    while (at < end && count < GATEWAY_HEADERS_MAX) {
+        const char *stop = memchr(at, '\n', (size_t)(end - at));
+        stop = stop != NULL ? stop : end;
+        const char *colon = memchr(at, ':', (size_t)(stop - at));
+        if (colon != NULL && colon > at)
+            headers[count++] = (struct http1_header){BYTES(at, (size_t)(colon - at)), trimmed(colon + 1, stop)};
+        at = stop + 1;
+    }
+    return count;
+}
+
+static int start_fetch(struct gateway_exchange *x, const struct gateway_door *d, const struct gateway_request *r,
+                       struct error *err)
+{
+    struct http1_header headers[GATEWAY_HEADERS_MAX];
+    size_t count = 0;
+    char method[16] = "";
+    const char *line = text_string(&r->line), *blank = strchr(line, ' ');
+    if (blank == NULL || (size_t)(blank - line) >= sizeof method)
+        return error_set(err, ERROR_INVALID, "\"%s\" is no request: expected \"POST /path\"", line);
+    memcpy(method, line, (size_t)(blank - line));
+    for (size_t i = 0; !r->no_token && i < d->header_count && count < GATEWAY_HEADERS_MAX; i++)
+        headers[count++] = d->headers[i];
+    count = add_lines(text_bytes(&r->headers), headers, count);
     struct text url = TEXT_INIT;
-    struct http1_header headers[2] = {{bytes_of("Content-Type"), bytes_of("application/json")}};
-    size_t count = 1;
-    if (base->authorization != NULL)
-        headers[count++] = (struct http1_header){bytes_of("Authorization"), bytes_of(base->authorization)};
-    text_printf(&url, "http://%s%s", d->address, base->path);
-    const struct http_fetch fetch = {.method = "POST",
+    text_printf(&url, "http://%s%s", d->address, blank + 1);
+    const struct http_fetch fetch = {.method = method,
                                      .url = text_string(&url),
                                      .headers = headers,
                                      .header_count = count,
@@ -179,13 +207,13 @@ static int start_fetch(struct gateway_exchange *x, const struct gateway_door *d,
     return rc;
 }
 
-int gateway_start(const struct gateway_door *d, const struct gateway_base *base, const struct gateway_request *r,
+int gateway_start(const struct gateway_door *d, const struct gateway_request *r,
                   void (*done)(void *arg, struct gateway_answer *a), void *arg, struct gateway_exchange **out,
                   struct error *err)
 {
     if (out != NULL)
         *out = NULL;
-    if (!text_ok(&r->body) || !text_ok(&r->raw))
+    if (!text_ok(&r->line) || !text_ok(&r->headers) || !text_ok(&r->body) || !text_ok(&r->raw))
         return error_set(err, ERROR_MEMORY, "out of memory");
     struct gateway_exchange *x = calloc(1, sizeof *x);
     if (x == NULL)
@@ -195,7 +223,7 @@ int gateway_start(const struct gateway_door *d, const struct gateway_base *base,
     x->arg = arg;
     x->started = world_now(d->world);
     world_timer_init(&x->limit, d->world, on_limit, x);
-    int rc = r->op != NULL && r->op->raw ? start_raw(x, d, r, err) : start_fetch(x, d, base, r, err);
+    int rc = r->line.len == 0 ? start_raw(x, d, r, err) : start_fetch(x, d, r, err);
     if (rc != 0) {
         release(x);
         return rc;
@@ -229,13 +257,13 @@ static bool is_over(void *arg)
     return w->over;
 }
 
-int gateway_wait(const struct gateway_door *d, const struct gateway_base *base, const struct gateway_request *r,
-                 struct gateway_answer *out, struct error *err)
+int gateway_wait(const struct gateway_door *d, const struct gateway_request *r, struct gateway_answer *out,
+                 struct error *err)
 {
     struct waiting w = {.answer = out};
     struct gateway_exchange *x;
     *out = (struct gateway_answer){.status = 0};
-    int rc = gateway_start(d, base, r, keep_answer, &w, &x, err);
+    int rc = gateway_start(d, r, keep_answer, &w, &x, err);
     if (rc != 0)
         return rc;
     rc = world_run_until(d->world, is_over, &w, 0);

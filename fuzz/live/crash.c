@@ -3,9 +3,11 @@
  */
 #include "fuzz/live/engine.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define LOG_LINES   20
 #define CRASHES_MAX 8                         /* looked into; the rest would mostly be the same */
 #define LOST_MAX    64                        /* cases remembered */
 #define LOST_RECENT ((uint64_t)(2 * SECOND))  /* before the process was seen to be gone */
@@ -29,12 +31,25 @@ bool engine_crashed(struct engine *e, const struct target_component *c)
     bool before = w->down, alive = o->alive(e->target, c->name);
     int64_t process = o->process(e->target, c->name);
     w->down = !alive;
+    /* One that no supervisor looks after is ours to start again; others say that it is not. In simulation the driver
+     * does it by itself. */
+    if (!alive && o->act != NULL && strcmp(e->target->driver, "processes") == 0)
+        (void)o->act(e->target, c->name, TARGET_START, NULL);
     if (!alive)
         return !before;
     bool other = process != 0 && process != w->process;
     w->process = process;
     /* The successor of one that was seen to be gone is no second crash. */
     return other && !before;
+}
+
+void engine_tell_crash(struct engine *e, const struct target_component *c, struct text *why)
+{
+    struct text logs = TEXT_INIT;
+    text_printf(why, "%s is gone", c->name);
+    if (e->target->operations->logs(e->target, c->name, LOG_LINES, &logs) == 0)
+        text_printf(why, "; its last lines:\n%s", text_string(&logs));
+    text_deinit(&logs);
 }
 
 void engine_answered(struct engine *e, const struct target_component *c)
@@ -58,9 +73,31 @@ static bool any_down(struct engine *e)
 void engine_await(struct engine *e)
 {
     uint64_t end = world_now(e->target->world) + BACK_WITHIN;
-    while (any_down(e) && !e->target->interrupted && world_now(e->target->world) < end)
+    while (!e->gone && any_down(e) && !engine_ends(e) && world_now(e->target->world) < end)
         if (world_sleep(e->target->world, LOOK_EVERY) != 0)
             return;
+    e->gone |= strcmp(e->target->driver, "attach") == 0 && !engine_ends(e) && any_down(e);
+}
+
+void engine_look_down(struct engine *e)
+{
+    uint64_t now = world_now(e->target->world);
+    for (size_t i = 0; i < e->watch_count; i++) {
+        struct component_watch *w = &e->watches[i];
+        bool before = w->down, crashed = engine_crashed(e, w->component);
+        w->down_at = before ? w->down_at : now;
+        e->gone |= w->down && now - w->down_at >= BACK_WITHIN;
+        struct engine_verdict v = {.oracle = "crash", .component = w->component};
+        for (size_t k = e->lost.count; crashed && !v.method && k-- > 0;)
+            if (e->lost.items[k].component == w->component)
+                v.method = fuzz_case_method(&e->lost.items[k].c, 0, e->target->pool);
+        if (!crashed || !v.method)
+            continue;
+        struct text why = TEXT_INIT;
+        engine_tell_crash(e, w->component, &why);
+        engine_keep_crash(e, NULL, &v, &why);
+        text_deinit(&why);
+    }
 }
 
 void engine_keep_lost(struct engine *e, const struct slot *s, const struct target_component *c)
@@ -95,7 +132,8 @@ void engine_keep_crash(struct engine *e, const struct slot *s, const struct engi
     uint64_t now = world_now(e->target->world);
     if (++e->crashes > CRASHES_MAX)
         return;
-    suspect(e, &s->made.c, v, why);
+    if (s != NULL)
+        suspect(e, &s->made.c, v, why);
     for (size_t i = 0; i < e->lost.count; i++) {
         struct lost_case *lost = &e->lost.items[i];
         if (lost->component == v->component && now - lost->at < LOST_RECENT)
@@ -135,11 +173,38 @@ static void confirm(struct engine *e, struct fuzz_finding *f)
         f->count = 1;
 }
 
+/* A system nobody starts again: its suspects are kept as scripts, to be tried by whoever does. */
+static void keep_suspects(struct engine *e, int64_t crash, struct text *why)
+{
+    size_t number = 0;
+    for (size_t i = 0; e->options.findings && i < e->findings.count; i++) {
+        const struct fuzz_finding *f = e->findings.items[i];
+        struct text path = TEXT_INIT, script = TEXT_INIT;
+        if (f->crash == crash) {
+            text_printf(&path, "%s/crash-%" PRId64 "-suspect-%zu.case", e->options.findings, crash, ++number);
+            if (fuzz_case_print(&f->c, e->target->pool, &script) == 0 &&
+                world_make_directory(engine_files(e), e->options.findings) == 0 &&
+                world_write_file(engine_files(e), text_string(&path), text_bytes(&script), false, NULL) == 0)
+                text_printf(why, "\n%s", text_string(&path));
+        }
+        text_deinit(&path);
+        text_deinit(&script);
+    }
+}
+
 /* Whoever did it, the component did crash: kept under the call that was seen to break off first. */
 static void confirm_unsolved(struct engine *e, struct fuzz_finding *f, size_t suspects)
 {
     struct text why = TEXT_INIT;
-    text_printf(&why, "%s\n%zu cases were under way; none of them alone brings it down again", f->why, suspects);
+    if (e->gone) {
+        text_printf(&why,
+                    "%s\nnobody started it again within 20 s, so the %zu cases that were under way could not be "
+                    "run alone; start it and try them with --input:",
+                    f->why, suspects);
+        keep_suspects(e, f->crash, &why);
+    } else {
+        text_printf(&why, "%s\n%zu cases were under way; none of them alone brings it down again", f->why, suspects);
+    }
     char *taken = text_take(&why);
     if (taken != NULL) {
         free(f->why);
@@ -155,7 +220,7 @@ void engine_settle_crashes(struct engine *e)
         struct fuzz_finding *first = NULL;
         size_t suspects = 0;
         bool solved = false;
-        for (size_t i = 0; i < count && !e->target->interrupted; i++) {
+        for (size_t i = 0; i < count && !engine_ends(e); i++) {
             struct fuzz_finding *f = e->findings.items[i];
             if (f->crash != crash)
                 continue;

@@ -1,17 +1,21 @@
 #include "fuzz/live/engine.h"
 
+#include "fuzz/live/below.h"
+
+#include "fuzz/sequence/refusal.h"
 #include "wire/grpc.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define IN_FLIGHT_DEFAULT 16
+#define IN_FLIGHT_GUIDED  4 /* with coverage: what is new is then sooner told apart */
+#define NEWS_WITHIN       ((uint64_t)(200 * MILLISECOND))
+#define NEWS_EVERY        ((uint64_t)(5 * MILLISECOND))
 #define TICK              ((uint64_t)SECOND)
-#define STATUSES          17
-#define LOG_LINES         20
 #define REFUSAL_SHOWN     200 /* bytes of the first refusal */
+#define INPUT_FILE_MAX    ((size_t)64 << 20)
 
 static void slot_next(struct slot *s);
 
@@ -65,11 +69,7 @@ bool engine_judge(struct engine *e, const struct fuzz_case *c, struct fuzz_trace
     struct fuzz_verdict v;
     *out = (struct engine_verdict){.oracle = NULL};
     if (saw_crash(e, c, t, out)) {
-        struct text logs = TEXT_INIT;
-        text_printf(why, "%s is gone", out->component->name);
-        if (e->target->operations->logs(e->target, out->component->name, LOG_LINES, &logs) == 0)
-            text_printf(why, "; its last lines:\n%s", text_string(&logs));
-        text_deinit(&logs);
+        engine_tell_crash(e, out->component, why);
         return true;
     }
     fuzz_judge(c, t, e->options.stock, &v, why);
@@ -86,28 +86,43 @@ bool engine_judge(struct engine *e, const struct fuzz_case *c, struct fuzz_trace
 
 /* ---- a case ----------------------------------------------------------------------------------------------------- */
 
+static void keep_refusal(struct engine *e, struct method_tally *m, const struct fuzz_trace *t,
+                         const struct trace_call *k)
+{
+    struct bytes text = fuzz_trace_bytes(t, k->text);
+    int method = sequence_graph_find(maker_graph(e->maker), m->method->path);
+    text_printf(&m->refusal, "%s: ", grpc_status_name(k->status));
+    text_printable(&m->refusal, text.data, text.len, REFUSAL_SHOWN);
+    if (method < 0)
+        return;
+    struct refusal r;
+    refusal_read(maker_graph(e->maker), (size_t)method, k->status, text, fuzz_trace_bytes(t, k->detail), &r);
+    if (r.leaf >= 0)
+        m->refusing = sequence_leaf_field(&sequence_input(maker_graph(e->maker), (size_t)method)->leaves[r.leaf])->name;
+}
+
 static void tally_call(struct engine *e, const struct fuzz_case *c, const struct fuzz_trace *t,
                        const struct trace_call *k)
 {
     struct method_tally *m = k->method ? engine_tally(e, k->method) : NULL;
-    int status = k->status >= 0 && k->status < STATUSES ? k->status : GRPC_UNAVAILABLE;
+    int status = k->status >= 0 && k->status < FUZZ_STATUSES ? k->status : GRPC_UNAVAILABLE;
     e->summary->inputs++;
     e->summary->statuses[status]++;
     if (k->status == TRACE_NO_STATUS && !k->ended_by_us)
         return;
     e->summary->answered++;
     const struct target_component *component = component_of(e, c, k);
-    if (component)
+    if (component) {
         engine_answered(e, component);
+        cost_call(&e->cost, e->target, component);
+    }
     if (!m)
         return;
     m->calls++;
+    e->methods_ok += status == GRPC_OK && m->statuses[GRPC_OK] == 0;
     m->statuses[status]++;
-    if (status != GRPC_OK && !k->ended_by_us && m->refusal.len == 0) {
-        struct bytes text = fuzz_trace_bytes(t, k->text);
-        text_printf(&m->refusal, "%s: ", grpc_status_name(status));
-        text_printable(&m->refusal, text.data, text.len, REFUSAL_SHOWN);
-    }
+    if (status != GRPC_OK && !k->ended_by_us && m->refusal.len == 0)
+        keep_refusal(e, m, t, k);
 }
 
 /* Calls that broke off although their component is there: should it be seen to be gone in a moment, they are
@@ -124,6 +139,20 @@ static void keep_lost(struct engine *e, const struct slot *s)
     }
 }
 
+/* A disk that refuses is told once; the campaign goes on without it. */
+static void store_case(struct engine *e, const struct slot *s, const char *why)
+{
+    struct error err = ERROR_INIT;
+    if (stored_keep(&e->store, &s->made, why, e->summary->cases, engine_now(e), &err) != 0) {
+        struct text line = TEXT_INIT;
+        text_puts(&line, "the corpus is not kept any more: ");
+        error_format(&err, &line);
+        result_emit(e->target->results, "note", json_pack("{s:s}", "text", text_string(&line)));
+        text_deinit(&line);
+    }
+    error_clear(&err);
+}
+
 static void on_done(void *arg, struct fuzz_trace *t)
 {
     struct slot *s = arg;
@@ -133,25 +162,42 @@ static void on_done(void *arg, struct fuzz_trace *t)
     for (size_t i = 0; i < t->calls.count; i++)
         tally_call(e, &s->made.c, t, &t->calls.items[i]);
     e->summary->cases++;
-    bool wrong = !e->target->interrupted && engine_judge(e, &s->made.c, t, &v, &why);
+    size_t known = e->findings.count;
+    bool wrong = !engine_ends(e) && engine_judge(e, &s->made.c, t, &v, &why);
     if (wrong && strcmp(v.oracle, "crash") == 0)
         engine_keep_crash(e, s, &v, &why);
     else if (wrong)
         engine_keep(e, &s->made.c, &v, &why);
     else
         keep_lost(e, s);
-    if (!t->crashed)
-        maker_learn(e->maker, &s->made, t);
+    bool novel = !t->crashed && maker_learn(e->maker, &s->made, t);
+    if (novel || e->findings.count > known) {
+        e->novel_at = engine_now(e);
+        store_case(e, s, wrong ? v.oracle : NULL);
+    }
+    if (!t->crashed) {
+        cost_case(&e->cost, &s->made.c, t);
+        e->pausing |= feedback_done(&e->feedback, &s->made, engine_now(e));
+    }
+    e->pausing |= e->options.invariant_every > 0 && !e->invariant_broken &&
+                  e->summary->cases - e->invariant_at >= e->options.invariant_every;
+    e->pausing |= below_due(e);
     text_deinit(&why);
     s->busy = false;
     e->busy--;
+    engine_look(e, false);
     slot_next(s);
 }
 
 /* A simulated target's time may run faster or slower than the user's. */
-static uint64_t budget_now(const struct engine *e)
+struct world *engine_files(const struct engine *e)
 {
-    return e->options.now != NULL ? e->options.now(e->options.now_arg) : world_now(e->target->world);
+    return e->options.files ? e->options.files : e->target->world;
+}
+
+uint64_t engine_now(const struct engine *e)
+{
+    return world_now(engine_files(e));
 }
 
 struct method_tally *engine_tally(struct engine *e, const struct pb_method *m)
@@ -162,23 +208,34 @@ struct method_tally *engine_tally(struct engine *e, const struct pb_method *m)
     return NULL;
 }
 
+/* Why no more cases are to be made; NULL: they are. */
+static const char *over(const struct engine *e)
+{
+    uint64_t now = engine_now(e);
+    bool stored = maker_stored(e->maker) > 0;
+    return engine_ends(e)                                                                 ? "interrupted"
+           : e->gone                                                                      ? "the system's end"
+           : e->deadline != 0 && now >= e->deadline                                       ? "budget"
+           : e->options.inputs_max > 0 && e->summary->inputs >= e->options.inputs_max     ? "calls"
+           : e->options.plateau > 0 && !stored && now - e->novel_at >= e->options.plateau ? "plateau"
+                                                                                          : NULL;
+}
+
 static void slot_next(struct slot *s)
 {
     struct engine *e = s->engine;
-    if (e->stopping || s->busy)
+    if (e->stopping || e->pausing || s->busy)
         return;
-    uint64_t now = budget_now(e);
-    if (e->target->interrupted || (e->deadline != 0 && now >= e->deadline) ||
-        (e->options.inputs_max > 0 && e->summary->inputs >= e->options.inputs_max)) {
-        e->stopping = true;
-        return;
+    const char *why = over(e);
+    if (!why) {
+        e->failed = maker_next(e->maker, &s->made);
+        if (e->failed == 0)
+            e->failed = e->door->begin(e->door, &s->made.c, &s->trace, on_done, s);
     }
-    e->failed = maker_next(e->maker, &s->made);
-    if (e->failed == 0)
-        e->failed = e->door->begin(e->door, &s->made.c, &s->trace, on_done, s);
     /* One that cannot be sent at all would leave the rest waiting for it. */
-    if (e->failed != 0) {
+    if (why || e->failed != 0) {
         e->stopping = true;
+        e->summary->ended = why;
         return;
     }
     s->busy = true;
@@ -198,23 +255,70 @@ static bool is_true(void *arg)
     return *(const bool *)arg;
 }
 
+int engine_run_alone(struct engine *e, const struct fuzz_case *c, struct fuzz_trace *t)
+{
+    bool done = false;
+    engine_await(e);
+    int code = engine_ends(e) ? ERROR_CANCELLED
+               : e->gone      ? ERROR_CLOSED
+                              : e->door->begin(e->door, c, t, on_trial_done, &done);
+    if (code != 0)
+        return code;
+    code = world_run_until(e->target->world, is_true, &done, 0);
+    if (code != 0 && !done)
+        e->door->cancel(e->door);
+    return done ? 0 : code;
+}
+
+static const struct target_component *first_component(const struct engine *e, const struct fuzz_case *c)
+{
+    for (size_t i = 0; i < c->events.count; i++)
+        if (c->events.items[i].kind == EVENT_CALL)
+            return live_component(e->target, fuzz_case_bytes(c, c->events.items[i].name));
+    return NULL;
+}
+
+/* Of an attached system is known that it is gone once it cannot be connected to again: a moment after a call was lost.
+ */
+static void await_news(struct engine *e, const struct fuzz_case *c, const struct fuzz_trace *t)
+{
+    const struct target_component *lost = NULL;
+    uint64_t end = world_now(e->target->world) + NEWS_WITHIN;
+    for (size_t i = 0; i < t->calls.count; i++) {
+        const struct trace_call *k = &t->calls.items[i];
+        if ((k->status == TRACE_NO_STATUS || k->status == GRPC_UNAVAILABLE) && !k->ended_by_us)
+            lost = component_of(e, c, k);
+    }
+    if (strcmp(e->target->driver, "attach") != 0 || !lost)
+        return;
+    while (e->target->operations->alive(e->target, lost->name) && world_now(e->target->world) < end)
+        if (world_sleep(e->target->world, NEWS_EVERY) != 0)
+            return;
+}
+
 bool engine_try(struct engine *e, const struct fuzz_case *c, struct engine_verdict *out, struct text *why)
 {
     struct fuzz_trace t = FUZZ_TRACE_INIT;
-    bool done = false, wrong = false;
+    const struct target_component *component = first_component(e, c);
     engine_await(e);
-    if (e->target->interrupted || e->door->begin(e->door, c, &t, on_trial_done, &done) != 0)
-        return false;
-    int code = world_run_until(e->target->world, is_true, &done, 0);
-    if (code != 0 && !done)
-        e->door->cancel(e->door);
-    else
+    if (below_takes(c))
+        return !engine_ends(e) && below_try(e, c, out, why);
+    struct cost_reading before = cost_read(e->target, component);
+    bool wrong = engine_run_alone(e, c, &t) == 0;
+    if (wrong) {
+        await_news(e, c, &t);
         wrong = engine_judge(e, c, &t, out, why);
+        const struct pb_method *method = t.calls.count > 0 ? t.calls.items[0].method : NULL;
+        if (!wrong && method && cost_excessive(before, cost_read(e->target, component), t.bytes_sent, why)) {
+            *out = (struct engine_verdict){.oracle = "amplification", .method = method, .component = component};
+            wrong = true;
+        }
+    }
     fuzz_trace_deinit(&t);
     return wrong;
 }
 
-/* ---- set-up and results ----------------------------------------------------------------------------------------- */
+/* ---- the campaign ----------------------------------------------------------------------------------------------- */
 
 static int find_methods(struct engine *e, struct error *err)
 {
@@ -258,6 +362,8 @@ static void on_tick(void *arg)
     struct engine *e = arg;
     result_sample(e->target->results, "fuzz_inputs", (double)(e->summary->inputs - e->calls_at_tick));
     e->calls_at_tick = e->summary->inputs;
+    if (strcmp(e->target->driver, "attach") == 0)
+        engine_look_down(e);
     if (!e->stopping)
         world_timer_start(&e->tick, TICK);
 }
@@ -265,20 +371,81 @@ static void on_tick(void *arg)
 static bool idle(void *arg)
 {
     const struct engine *e = arg;
-    return e->busy == 0 && e->stopping;
+    return e->busy == 0 && (e->stopping || e->pausing);
 }
 
-static int open_door(struct engine *e, struct error *err)
+static int open_parts(struct engine *e, struct error *err)
 {
+    const struct fuzz_options *o = &e->options;
     struct maker_options maker = {.pool = e->target->pool,
                                   .methods = e->methods,
                                   .method_count = e->method_count,
-                                  .seed = e->options.seed,
+                                  .seed = o->seed,
                                   .context = e->target->namespace,
-                                  .access = e->options.access && e->target->token != NULL};
-    struct live_options live = {.target = e->target, .width = e->slot_count, .hang_after = e->options.hang_after};
+                                  .access = o->access && e->target->token != NULL,
+                                  .tenants = o->other_token != NULL,
+                                  .open = o->open};
     int code = maker_new(&maker, &e->maker, err);
-    return code != 0 ? code : live_door_new(&live, &e->door, err);
+    if (code == 0)
+        code = cost_open(&e->cost, e->target, err);
+    if (code == 0 && !o->input && !o->script.data)
+        code = stored_open(&e->store, engine_files(e), o->corpus, o->seed, err);
+    if (code == 0 && !o->input && !o->script.data)
+        code = feedback_open(&e->feedback, engine_files(e), o->cover, err);
+    if (code != 0)
+        return code;
+    int in_flight = o->in_flight > 0 ? o->in_flight : e->feedback.cover ? IN_FLIGHT_GUIDED : IN_FLIGHT_DEFAULT;
+    e->slot_count = (size_t)in_flight * e->target->component_count;
+    struct live_options live = {
+        .target = e->target, .width = e->slot_count, .hang_after = o->hang_after, .other_token = o->other_token};
+    return live_door_new(&live, &e->door, err);
+}
+
+/* Twice in a row, so that what was under way in the system itself is not to blame. */
+static void ask_invariant(struct engine *e)
+{
+    struct text why = TEXT_INIT;
+    struct error err = ERROR_INIT;
+    e->invariant_at = e->summary->cases;
+    if (!e->options.hooks.invariant || e->invariant_broken || engine_ends(e))
+        return;
+    int code = e->options.hooks.invariant(e->options.hooks.arg, &why, &err);
+    if (code == 1) {
+        text_clear(&why);
+        code = e->options.hooks.invariant(e->options.hooks.arg, &why, &err);
+    }
+    if (code == 1) {
+        e->invariant_broken = true;
+        text_printf(&why, "\nbroken after %" PRId64 " cases, of which the last %" PRId64 " came behind the look before",
+                    e->summary->cases, e->options.invariant_every);
+        engine_report_plain(e, "the user's invariant does not hold", "bug", "invariant", NULL, text_string(&why));
+    } else if (code < 0) {
+        e->invariant_broken = true; /* not asked again */
+        text_clear(&why);
+        text_puts(&why, "the invariant cannot be asked: ");
+        error_format(&err, &why);
+        engine_report_plain(e, "the invariant cannot be asked", "warning", "invariant", NULL, text_string(&why));
+    }
+    text_deinit(&why);
+    error_clear(&err);
+}
+
+/* What needs the system for itself. */
+static int do_quietly(struct engine *e, struct error *err)
+{
+    int code = 0;
+    e->pausing = false;
+    /* Without a budget there is no time to spread them over; at its end the rest is made up for. */
+    while (code == 0 && below_due(e) && !engine_ends(e)) {
+        code = below_step(e, err);
+        if (e->deadline != 0 && !e->stopping)
+            break;
+    }
+    if (e->feedback.pending_count > 0)
+        feedback_attribute(e);
+    if (e->options.invariant_every > 0 && e->summary->cases - e->invariant_at >= e->options.invariant_every)
+        ask_invariant(e);
+    return code;
 }
 
 static int campaign(struct engine *e, struct error *err)
@@ -286,100 +453,121 @@ static int campaign(struct engine *e, struct error *err)
     e->slots = calloc(e->slot_count, sizeof *e->slots);
     if (e->slots == NULL)
         return error_set(err, ERROR_MEMORY, "out of memory");
-    e->started = world_now(e->target->world);
-    e->deadline = e->options.budget > 0 ? budget_now(e) + e->options.budget : 0;
-    world_timer_start(&e->tick, TICK);
-    for (size_t i = 0; i < e->slot_count; i++) {
+    for (size_t i = 0; i < e->slot_count; i++)
         e->slots[i].engine = e;
-        slot_next(&e->slots[i]);
+    int code = stored_import(&e->store, e->maker, err);
+    if (code != 0)
+        return code;
+    e->started = e->novel_at = e->next_word = engine_now(e);
+    e->next_point = e->started;
+    e->deadline = e->options.budget > 0 ? e->started + e->options.budget : 0;
+    world_timer_start(&e->tick, TICK);
+    engine_look(e, false);
+    if (!e->options.filter)
+        code = below_open(e, err);
+    /* Calls go first, so that an early interrupt has something to tell. */
+    if (code == 0 && e->deadline > 0)
+        e->below.next = e->started + (e->deadline - e->started) / (e->below.left + 1);
+    if (code == 0)
+        code = do_quietly(e, err);
+    while (code == 0 && !e->stopping) {
+        for (size_t i = 0; i < e->slot_count; i++)
+            slot_next(&e->slots[i]);
+        code = world_run_until(e->target->world, idle, e, 0);
+        if (code == 0)
+            code = do_quietly(e, err);
     }
-    int code = world_run_until(e->target->world, idle, e, 0);
     e->stopping = true;
     if (code != 0)
         e->door->cancel(e->door);
     world_timer_stop(&e->tick);
-    e->summary->duration = world_now(e->target->world) - e->started;
+    e->summary->duration = engine_now(e) - e->started;
+    if (engine_ends(e)) {
+        e->summary->ended = "interrupted";
+        return 0;
+    }
     if (code == 0)
         code = e->failed;
     return code != 0 ? error_set(err, code, "%s", error_code_name(code)) : 0;
 }
 
-static void report_methods(struct engine *e)
+/* ---- one case, and a corpus ------------------------------------------------------------------------------------- */
+
+static int read_input(struct engine *e, struct fuzz_case *c, struct error *err)
 {
-    for (size_t i = 0; i < e->method_count; i++) {
-        const struct method_tally *t = &e->tallies[i];
-        struct text detail = TEXT_INIT;
-        text_printf(&detail, "%" PRId64 " calls:", t->calls);
-        for (int s = 0; s < STATUSES; s++)
-            if (t->statuses[s] > 0)
-                text_printf(&detail, " %s %" PRId64, grpc_status_name(s), t->statuses[s]);
-        if (t->calls > 0 && t->statuses[GRPC_OK] == 0 && t->refusal.len > 0)
-            text_printf(&detail, "\nnever answered OK; the first refusal: %s", text_string(&t->refusal));
-        struct result_case c = {.pillar = "fuzz",
-                                .suite = t->component->name,
-                                .name = t->method->path + 1,
-                                .status = t->findings > 0 ? "failed"
-                                          : t->calls > 0  ? "passed"
-                                                          : "skipped",
-                                .message = t->findings > 0 ? "see the findings"
-                                           : t->calls == 0 ? "no call reached it within the budget"
-                                                           : NULL,
-                                .detail = text_string(&detail),
-                                .replay = e->options.replay};
-        result_case(e->target->results, &c);
-        text_deinit(&detail);
-    }
+    struct text file = TEXT_INIT;
+    const char *name = e->options.input ? e->options.input : "the case";
+    int code = 0;
+    if (e->options.input)
+        code = world_read_file(engine_files(e), name, INPUT_FILE_MAX, &file, err);
+    else
+        text_add(&file, e->options.script.data, e->options.script.len);
+    bool binary = file.len >= 4 && memcmp(file.data, "HFZ1", 4) == 0;
+    if (code == 0)
+        code = binary ? fuzz_case_read(text_bytes(&file), c, err)
+                      : fuzz_case_parse(text_bytes(&file), name, e->target->pool, c, err);
+    text_deinit(&file);
+    return code;
 }
 
-static void report_campaign(struct engine *e)
-{
-    struct maker_figures f;
-    struct text note = TEXT_INIT;
-    maker_figures(e->maker, &f);
-    text_printf(&note,
-                "fuzz: %" PRId64 " cases (%" PRIu64 " sequences, %" PRIu64 " drawn, %" PRIu64
-                " changed); %zu of %zu methods answered OK, the longest sequence that worked has %zu calls; %zu cases "
-                "showed something new",
-                e->summary->cases, f.cases[MAKER_SEQUENCE], f.cases[MAKER_DRAWN], f.cases[MAKER_CHANGED],
-                f.sequences.reached, e->method_count, f.sequences.longest, f.kept);
-    if (e->unrepeated > 0)
-        text_printf(&note,
-                    "; %" PRId64 " suspicions (silence, sequences) did not come again when run alone, and are not told",
-                    e->unrepeated);
-    result_emit(e->target->results, "note", json_pack("{s:s}", "text", text_string(&note)));
-    text_deinit(&note);
-}
-
-/* One case from a file: as bytes or as a script. */
+/* One case: as bytes or as a script. */
 static int run_one(struct engine *e, struct error *err)
 {
     struct fuzz_case c = FUZZ_CASE_INIT;
-    struct text file = TEXT_INIT, why = TEXT_INIT;
+    struct text why = TEXT_INIT;
     struct engine_verdict v;
-    int code = e->options.read != NULL ? e->options.read(e->options.file_arg, e->options.input, &file, err)
-                                       : error_set(err, ERROR_UNSUPPORTED, "files cannot be read here");
-    bool binary = file.len >= 4 && memcmp(file.data, "HFZ1", 4) == 0;
-    if (code == 0)
-        code = binary ? fuzz_case_read(text_bytes(&file), &c, err)
-                      : fuzz_case_parse(text_bytes(&file), e->options.input, e->target->pool, &c, err);
+    int code = read_input(e, &c, err);
     if (code == 0) {
         bool wrong = engine_try(e, &c, &v, &why);
         e->summary->cases++;
         e->summary->inputs += (int64_t)fuzz_case_calls(&c);
-        if (e->target->interrupted) {
-            code = error_set(err, ERROR_CANCELLED, "interrupted");
-        } else if (wrong) {
-            struct fuzz_finding *f = engine_finding_new(e, &c, &v, text_string(&why));
-            if (f != NULL) {
-                f->count = 1;
-                f->repeats = true;
-                engine_report(e, f, 1);
-            }
+        struct fuzz_finding *f = wrong && !engine_ends(e) ? engine_finding_new(e, &c, &v, text_string(&why)) : NULL;
+        if (f != NULL) {
+            f->count = 1;
+            f->repeats = f->settled = true;
+            f->confirmation = FUZZ_FRESH_SYSTEM;
+            e->options.findings = NULL;
+            engine_report(e, f);
         }
     }
     fuzz_case_deinit(&c);
-    text_deinit(&file);
     text_deinit(&why);
+    return code;
+}
+
+/* The corpus case by case, smallest first (the maker gives them in order of their names, so that the order is the same
+ * each time): what shows something new goes to the other folder, as what it was. */
+static int distil(struct engine *e, struct error *err)
+{
+    struct stored to;
+    struct slot s = {.engine = e};
+    int code = stored_import(&e->store, e->maker, err);
+    if (code == 0)
+        code = stored_open(&to, engine_files(e), e->options.distil, e->options.seed, err);
+    if (code != 0)
+        return code;
+    while (code == 0 && !engine_ends(e) && maker_stored(e->maker) > 0) {
+        code = maker_next(e->maker, &s.made);
+        if (e->feedback.cover)
+            cover_reset(e->feedback.cover);
+        if (code == 0 && engine_run_alone(e, &s.made.c, &s.trace) == 0) {
+            for (size_t i = 0; i < s.trace.calls.count; i++)
+                tally_call(e, &s.made.c, &s.trace, &s.trace.calls.items[i]);
+            e->summary->cases++;
+            bool novel = maker_learn(e->maker, &s.made, &s.trace);
+            if (e->feedback.cover)
+                novel |= cover_collect(e->feedback.cover, true) > 0;
+            s.made.source = MAKER_CHANGED;
+            if (novel)
+                code = stored_keep(&to, &s.made, "distil", e->summary->cases, engine_now(e), err);
+        }
+    }
+    e->summary->imported = e->store.imported;
+    e->summary->kept = to.kept;
+    e->summary->ended = "distilled";
+    stored_close(&to);
+    fuzz_case_deinit(&s.made.c);
+    fuzz_trace_deinit(&s.trace);
     return code;
 }
 
@@ -392,8 +580,12 @@ static void engine_deinit(struct engine *e)
     }
     for (size_t i = 0; i < e->method_count; i++)
         text_deinit(&e->tallies[i].refusal);
+    below_close(e);
     map_deinit(&e->known);
     live_door_free(e->door);
+    feedback_close(&e->feedback);
+    stored_close(&e->store);
+    cost_close(&e->cost);
     maker_free(e->maker);
     free(e->slots);
     free(e->methods);
@@ -401,33 +593,41 @@ static void engine_deinit(struct engine *e)
     free(e->watches);
 }
 
+/* Everything there is to a campaign but its telling. */
+static int run_campaign(struct engine *e, struct error *err)
+{
+    int code = campaign(e, err);
+    if (code != 0)
+        return code;
+    engine_settle_crashes(e);
+    cost_settle(e);
+    ask_invariant(e);
+    engine_settle_findings(e);
+    cost_tell_leaks(e);
+    return 0;
+}
+
 int fuzz_run(struct target *t, const struct fuzz_options *options, struct fuzz_summary *summary, struct error *err)
 {
     struct engine e = {.target = t, .options = *options, .summary = summary};
-    *summary = (struct fuzz_summary){0};
-    int in_flight = e.options.in_flight == 0 ? IN_FLIGHT_DEFAULT : e.options.in_flight;
+    *summary = (struct fuzz_summary){.edges = -1, .edges_all = -1};
     if (e.options.hang_after == 0)
         e.options.hang_after = LIVE_HANG_AFTER;
-    e.slot_count = (size_t)in_flight * t->component_count;
     world_timer_init(&e.tick, t->world, on_tick, &e);
+    bool one = options->input || options->script.data;
     int code = find_methods(&e, err);
     if (code == 0)
-        code = open_door(&e, err);
-    if (code == 0 && options->input != NULL) {
-        code = run_one(&e, err);
-    } else if (code == 0) {
-        code = campaign(&e, err);
-        if (code == 0) {
-            engine_settle_crashes(&e);
-            engine_settle_findings(&e);
-            report_campaign(&e);
-            code = t->interrupted ? error_set(err, ERROR_CANCELLED, "interrupted") : 0;
-        }
-        if (code == 0 && options->filter == NULL)
-            code = engine_break_connections(&e, err);
-    }
+        code = open_parts(&e, err);
     if (code == 0)
-        report_methods(&e);
+        code = one ? run_one(&e, err) : options->distil ? distil(&e, err) : run_campaign(&e, err);
+    if (code == 0) {
+        engine_look(&e, true);
+        engine_summarise(&e);
+        if (!one && !options->distil)
+            fuzz_summary_cases(summary, t->results, options->replay);
+        if (engine_ends(&e))
+            code = error_set(err, ERROR_CANCELLED, "interrupted");
+    }
     engine_deinit(&e);
     return code;
 }

@@ -1,20 +1,28 @@
-/* The live campaign's inside: slots that each have one case under way, what is kept about methods, and findings. */
+/* The live campaign's inside: slots that each have one case under way, what is kept about methods, and findings.
+ *
+ * The campaign goes in turns: cases run side by side until something has to be done while nothing else is under way
+ * (a case's edges told from others', the user's invariant asked), then that is done, then they go on. */
 #ifndef FUZZ_LIVE_ENGINE_H
 #define FUZZ_LIVE_ENGINE_H
 
 #include "base/array.h"
 #include "base/map.h"
+#include "base/random.h"
 #include "fuzz/fuzz.h"
+#include "fuzz/live/cost.h"
+#include "fuzz/live/feedback.h"
 #include "fuzz/live/judge.h"
 #include "fuzz/live/live_door.h"
 #include "fuzz/live/maker.h"
+#include "fuzz/live/stored.h"
 
 struct method_tally {
     const struct pb_method *method;
     const struct target_component *component;
     int64_t calls, findings;
-    int64_t statuses[17];
-    struct text refusal; /* what it said first, for "why nothing succeeded" */
+    int64_t statuses[FUZZ_STATUSES];
+    struct text refusal;  /* what it said first, for "why nothing succeeded" */
+    const char *refusing; /* the field that names; NULL: none. Borrowed from the graph */
 };
 
 struct fuzz_finding {
@@ -23,10 +31,19 @@ struct fuzz_finding {
     const struct target_component *component;
     const char *oracle, *defect; /* static */
     char *why;                   /* owned */
-    int64_t count;               /* 0: a suspect that was cleared */
+    struct text also;            /* methods or defects that show the same */
+    int64_t count;               /* 0: a suspect that was cleared, or it was told under another one */
     int64_t crash;               /* the crash this case is suspected of, from 1; 0: none */
     bool repeats;                /* it came again when it was run alone */
+    bool settled;                /* that was tried, and it was made smaller */
+    enum fuzz_confirmation confirmation;
 };
+
+/* What it is about: "store.Store/Read", or the component whose connections were broken. */
+static inline const char *finding_subject(const struct fuzz_finding *f)
+{
+    return f->method != NULL ? f->method->path + 1 : f->component->name;
+}
 
 /* A case some call of which broke off while its component still seemed well. */
 struct lost_case {
@@ -37,8 +54,9 @@ struct lost_case {
 
 struct component_watch {
     const struct target_component *component;
-    int64_t process; /* its number when last looked */
-    bool down;       /* it was seen to be gone and not seen since */
+    int64_t process;  /* its number when last looked */
+    bool down;        /* it was seen to be gone and not seen since */
+    uint64_t down_at; /* since when */
 };
 
 struct engine;
@@ -47,6 +65,19 @@ struct slot {
     struct made made;
     struct fuzz_trace trace;
     bool busy;
+};
+
+/* Doors that are still to be gone through below the calls, see below.h. */
+struct below_door {
+    const struct target_component *component;
+    const char *url; /* NULL: the gRPC door */
+    bool json;       /* the system's gateway */
+};
+struct below {
+    struct below_door *doors; /* owned; taken from the end */
+    size_t left;
+    uint64_t share, next; /* ns of each; when it is the next one's turn */
+    struct random random;
 };
 
 struct engine {
@@ -58,18 +89,26 @@ struct engine {
     size_t method_count;
     struct maker *maker;
     struct fuzz_door *door;
+    struct stored store;
+    struct feedback feedback;
+    struct cost cost;
+    struct below below;
     struct slot *slots;
     size_t slot_count;
     size_t busy;
-    bool stopping;
+    bool gone; /* a component was down for so long that nobody will start it again */
+    bool stopping, pausing;
     int failed; /* why no more cases could be made or sent; 0 */
-    uint64_t started, deadline;
+    uint64_t started, deadline, novel_at, next_point, point_step, next_word; /* by the budget's clock */
+    int64_t methods_ok, invariant_at;
+    bool invariant_broken;
     struct world_timer tick;
-    int64_t calls_at_tick;
+    int64_t calls_at_tick, calls_at_word, kept_at_word;
     struct map known; /* finding by its identity */
     ARRAY(struct fuzz_finding *) findings;
     ARRAY(struct lost_case) lost; /* the latest */
-    int64_t crashes, unrepeated;
+    int64_t crashes;
+    size_t told; /* findings with a number */
     struct component_watch *watches;
     size_t watch_count;
 };
@@ -77,14 +116,29 @@ struct engine {
 /* A finding by the gravest oracle: of a call, or of the sequence. False: nothing is wrong. `why` is appended to. */
 struct engine_verdict {
     const char *oracle, *defect;
-    const struct pb_method *method;
+    const struct pb_method *method; /* NULL: of connections, see below.h */
     const struct target_component *component;
 };
 bool engine_judge(struct engine *e, const struct fuzz_case *c, struct fuzz_trace *t, struct engine_verdict *out,
                   struct text *why);
-/* Runs the case alone and waits for the verdict: for replays and for the minimiser. False: nothing was wrong. */
+/* Runs the case alone and waits for the verdict: for replays and for the minimiser. What it cost the component is
+ * judged as well. False: nothing was wrong. */
 bool engine_try(struct engine *e, const struct fuzz_case *c, struct engine_verdict *out, struct text *why);
+/* Runs the case alone: 0, or why it did not come to its end. The trace is the caller's. */
+int engine_run_alone(struct engine *e, const struct fuzz_case *c, struct fuzz_trace *t);
 struct method_tally *engine_tally(struct engine *e, const struct pb_method *m); /* NULL: not taking part */
+uint64_t engine_now(const struct engine *e);                                    /* the budget's clock */
+struct world *engine_files(const struct engine *e);
+/* Nothing more is to be started: an interrupt. */
+static inline bool engine_ends(const struct engine *e)
+{
+    return e->target->interrupted;
+}
+
+/* progress.c. A look at everything, when it is time for one. */
+void engine_look(struct engine *e, bool last);
+/* Fills the summary with what is known at the end. */
+void engine_summarise(struct engine *e);
 
 /* findings.c */
 void engine_keep(struct engine *e, const struct fuzz_case *c, const struct engine_verdict *v, struct text *why);
@@ -92,25 +146,42 @@ void engine_keep(struct engine *e, const struct fuzz_case *c, const struct engin
 bool engine_is_new(struct engine *e, struct fuzz_finding *f);
 struct fuzz_finding *engine_finding_new(struct engine *e, const struct fuzz_case *c, const struct engine_verdict *v,
                                         const char *why); /* in the list; NULL: no memory */
-/* Runs each alone, makes those that come again smaller, tells them all. */
+/* Runs each alone, makes those that come again smaller, puts those that are the same together, runs each on a fresh
+ * system, and tells them all. */
 void engine_settle_findings(struct engine *e);
-void engine_report(struct engine *e, struct fuzz_finding *f, size_t number);
 void engine_findings_free(struct engine *e);
+
+/* report.c */
+void engine_report(struct engine *e, struct fuzz_finding *f);
+/* Something found that is no case's doing as far as one can tell. `severity` "bug" or "warning". */
+void engine_report_plain(struct engine *e, const char *title, const char *severity, const char *oracle,
+                         const struct target_component *c, const char *detail);
+
+/* identity.c. What two findings have in common when they are one bug, before and after they were made smaller. */
+void finding_identity(const struct fuzz_finding *f, struct text *out);
+void finding_identity_settled(const struct fuzz_finding *f, const struct pb_pool *pool, struct text *out);
+/* The family of a defect: "utf8" of "utf8-overlong". */
+struct bytes finding_family(const char *defect);
+/* Text with what differs from time to time (numbers, quoted and hexadecimal words) replaced. Appends. */
+void finding_normalise(const char *text, struct text *out);
+/* The functions on top of the stack of a sanitizer's report in a log, innermost first, "a < b < c". False: none. */
+bool finding_stack(const char *log, struct text *out);
 
 /* crash.c. Has the component's process gone, or been replaced, since last asked? */
 bool engine_crashed(struct engine *e, const struct target_component *c);
+/* For people: it is gone, and what it said last. */
+void engine_tell_crash(struct engine *e, const struct target_component *c, struct text *why);
 /* It answered: what is there now is the process to watch. */
 void engine_answered(struct engine *e, const struct target_component *c);
 /* Waits until the components that were seen to be gone are back. */
 void engine_await(struct engine *e);
+/* For systems whose processes are not known: has one gone whose calls are only waiting? Asked now and then. */
+void engine_look_down(struct engine *e);
 /* A call of the slot's case broke off, with its component still there as far as one can see. */
 void engine_keep_lost(struct engine *e, const struct slot *s, const struct target_component *c);
 /* The component is gone: every case with calls to it that was under way is suspected. */
 void engine_keep_crash(struct engine *e, const struct slot *s, const struct engine_verdict *v, const struct text *why);
 /* Tries the suspects one by one; those that do it again stay findings. */
 void engine_settle_crashes(struct engine *e);
-
-/* connections.c: connections that do not speak the protocol at all, to every door of the target. */
-int engine_break_connections(struct engine *e, struct error *err);
 
 #endif

@@ -1,34 +1,50 @@
-/* Findings: kept once per identity while the campaign runs, then run alone, made smaller and told. */
-#include "fuzz/live/engine.h"
+/* Findings: kept once per identity while the campaign runs, then run alone, made smaller, put together where they are
+ * one bug, run on a fresh system, and told. */
+#include "fuzz/live/below.h"
 
-#include "base/words.h"
 #include "fuzz/case/shrink.h"
 #include "fuzz/message/defect.h"
+#include "world/sim.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define TRIES_MAX   400
-#define TRIES_CRASH 60 /* each costs a start of the component */
-#define TRIES_HANG  40 /* each costs the time that makes a hang */
+#define TRIES_MAX    400
+#define TRIES_CRASH  60                        /* each costs a start of the component */
+#define TRIES_HANG   40                        /* each costs the time that makes a hang */
+#define SMALLER_TIME ((uint64_t)(30 * SECOND)) /* for one finding, where silence takes real time */
+#define TRIES_FRESH  24                        /* each costs a start of the whole system */
+#define VARIANTS_MAX 6 /* identities of one oracle at one method, before they are made smaller */
+#define ALIKE        3 /* so many families at a method, or methods of a component, have one cause */
 
 bool engine_is_new(struct engine *e, struct fuzz_finding *f)
 {
     struct text identity = TEXT_INIT;
-    text_printf(&identity, "%s %s %s", f->method->path, f->oracle, f->defect != NULL ? f->defect : "");
-    struct fuzz_finding *known = map_get(&e->known, text_string(&identity));
-    if (known != NULL)
+    size_t variants = 0;
+    finding_identity(f, &identity);
+    struct fuzz_finding *known = map_get(&e->known, text_string(&identity)), *first = NULL;
+    for (size_t i = 0; !known && i < e->findings.count; i++) {
+        struct fuzz_finding *other = e->findings.items[i];
+        if (other == f || other->count == 0 || other->method != f->method || other->component != f->component ||
+            strcmp(other->oracle, f->oracle) != 0)
+            continue;
+        first = first ? first : other;
+        variants++;
+    }
+    if (!known && variants >= VARIANTS_MAX)
+        known = first;
+    if (known)
         known->count++;
     else
         map_put(&e->known, text_string(&identity), f);
     text_deinit(&identity);
-    return known == NULL;
+    return !known;
 }
 
 static void finding_free(struct fuzz_finding *f)
 {
     fuzz_case_deinit(&f->c);
+    text_deinit(&f->also);
     free(f->why);
     free(f);
 }
@@ -67,25 +83,87 @@ void engine_keep(struct engine *e, const struct fuzz_case *c, const struct engin
         finding_free(array_pop(&e->findings));
 }
 
+/* ---- alike ------------------------------------------------------------------------------------------------------ */
+
+static bool is(const struct fuzz_finding *f, const char *oracle)
+{
+    return strcmp(f->oracle, oracle) == 0;
+}
+
+/* `f` is told under `under`. */
+static void put_under(struct fuzz_finding *under, struct fuzz_finding *f)
+{
+    under->count += f->count;
+    f->count = 0;
+    const char *what = f->method != under->method ? finding_subject(f) : f->defect;
+    if (what && !strstr(text_string(&under->also), what))
+        text_printf(&under->also, "%s%s", under->also.len > 0 ? ", " : "", what);
+}
+
+static bool by_decoder(const struct fuzz_finding *f)
+{
+    return f->count > 0 && f->defect && f->method && (is(f, "accepted") || is(f, "status"));
+}
+
+static bool same_family(const struct fuzz_finding *a, const struct fuzz_finding *b)
+{
+    return bytes_equal(finding_family(a->defect), finding_family(b->defect));
+}
+
+typedef bool alike(const struct fuzz_finding *a, const struct fuzz_finding *b);
+
+static bool at_method(const struct fuzz_finding *a, const struct fuzz_finding *b)
+{
+    return a->method == b->method;
+}
+
+static bool at_component(const struct fuzz_finding *a, const struct fuzz_finding *b)
+{
+    return a->component == b->component && same_family(a, b);
+}
+
+/* A decoder that takes anything shows with every family; one that all methods of a component share, at every method. */
+static void put_together(struct engine *e, alike *same)
+{
+    for (size_t i = 0; i < e->findings.count; i++) {
+        struct fuzz_finding *f = e->findings.items[i];
+        size_t others = 0;
+        for (size_t pass = 0; pass < 2 && by_decoder(f) && (pass == 0 || others + 1 >= ALIKE); pass++)
+            for (size_t k = i + 1; k < e->findings.count; k++) {
+                struct fuzz_finding *other = e->findings.items[k];
+                if (!by_decoder(other) || !same(f, other))
+                    continue;
+                others += pass == 0;
+                if (pass == 1)
+                    put_under(f, other);
+            }
+    }
+}
+
 /* ---- smaller ---------------------------------------------------------------------------------------------------- */
 
 struct shrinking {
     struct engine *engine;
     struct fuzz_finding *finding;
+    const char *file;              /* of the candidate, for a fresh system */
+    const struct pb_method *shown; /* where it showed last */
+    uint64_t until;                /* ns of the target's world, when tries take real time; 0: no matter */
 };
 
 /* A defect that shrinking mended, or made another one, is not this finding: the name on the message stays, so what is
  * in it is looked at. */
 static bool keeps_defect(const struct engine *e, const struct fuzz_finding *f, const struct fuzz_case *c)
 {
-    if (strcmp(f->oracle, "accepted") != 0)
+    if (below_takes(c))
+        return below_keeps(f, c);
+    if (!is(f, "accepted"))
         return true;
     for (size_t i = 0; i < c->events.count; i++) {
         const struct fuzz_event *event = &c->events.items[i];
         if (event->kind != EVENT_MESSAGE || !bytes_is(fuzz_case_bytes(c, event->name), f->defect))
             continue;
         const struct pb_method *m = fuzz_case_method(c, event->call, e->target->pool);
-        if (m != NULL && pb_scan(m->input->descriptor, fuzz_case_bytes(c, event->value), NULL) != 0)
+        if (m != NULL && pb_refused_by_all(m->input->descriptor, fuzz_case_bytes(c, event->value)))
             return true;
     }
     return false;
@@ -93,99 +171,144 @@ static bool keeps_defect(const struct engine *e, const struct fuzz_finding *f, c
 
 static bool still(void *arg, const struct fuzz_case *c)
 {
-    const struct shrinking *s = arg;
+    struct shrinking *s = arg;
     const struct fuzz_finding *f = s->finding;
     struct engine_verdict v;
     struct text why = TEXT_INIT;
+    if (s->until != 0 && world_now(s->engine->target->world) > s->until)
+        return false; /* as small as it got */
+    /* All calls break off when a component goes: which one is seen first says nothing. */
     bool same = keeps_defect(s->engine, f, c) && engine_try(s->engine, c, &v, &why) &&
-                strcmp(v.oracle, f->oracle) == 0 && v.method == f->method;
+                strcmp(v.oracle, f->oracle) == 0 && (v.method == f->method || is(f, "crash")) &&
+                (f->method || !f->defect || (v.defect && strcmp(v.defect, f->defect) == 0));
+    if (same)
+        s->shown = v.method;
     text_deinit(&why);
     return same;
 }
 
 static size_t tries_for(const struct fuzz_finding *f)
 {
-    return strcmp(f->oracle, "crash") == 0 ? TRIES_CRASH : strcmp(f->oracle, "hang") == 0 ? TRIES_HANG : TRIES_MAX;
+    return is(f, "crash") ? TRIES_CRASH : is(f, "hang") || is(f, "amplification") ? TRIES_HANG : TRIES_MAX;
 }
 
-/* What sequences are suspected of may be another case's doing, and silence the load of all: only what comes again alone
- * is told. */
+/* ---- a fresh system --------------------------------------------------------------------------------------------- */
+
+static int write_case(struct engine *e, const struct fuzz_finding *f, const struct fuzz_case *c, const char *file)
+{
+    struct text script = TEXT_INIT;
+    text_printf(&script, "# %s: %s, not yet told\n", finding_subject(f), f->oracle);
+    int rc = fuzz_case_print(c, e->target->pool, &script);
+    if (rc == 0)
+        rc = text_ok(&script) ? world_make_directory(engine_files(e), e->options.findings) : ERROR_MEMORY;
+    if (rc == 0)
+        rc = world_write_file(engine_files(e), file, text_bytes(&script), false, NULL);
+    text_deinit(&script);
+    return rc;
+}
+
+enum fresh { FRESH_SAME, FRESH_OTHER, FRESH_UNKNOWN };
+
+/* Does the oracle fire on a system nobody touched? Unknown: none could be had. */
+static enum fresh try_fresh(struct engine *e, const struct fuzz_finding *f, const struct fuzz_case *c, const char *file)
+{
+    struct text oracles = TEXT_INIT;
+    enum fresh answer = FRESH_UNKNOWN;
+    if (e->options.hooks.fresh && e->options.findings && !engine_ends(e) && write_case(e, f, c, file) == 0 &&
+        e->options.hooks.fresh(e->options.hooks.arg, file, &oracles, NULL) == 0) {
+        answer = FRESH_OTHER;
+        size_t len = strlen(f->oracle);
+        for (const char *line = text_string(&oracles); *line;) {
+            size_t n = strcspn(line, "\n");
+            if (n == len && memcmp(line, f->oracle, n) == 0)
+                answer = FRESH_SAME;
+            line += n + (line[n] == '\n');
+        }
+    }
+    text_deinit(&oracles);
+    return answer;
+}
+
+static bool still_fresh(void *arg, const struct fuzz_case *c)
+{
+    const struct shrinking *s = arg;
+    return keeps_defect(s->engine, s->finding, c) && try_fresh(s->engine, s->finding, c, s->file) == FRESH_SAME;
+}
+
+/* What needs what the campaign left in the system loses, when it is made smaller there, the calls that would make it:
+ * then the whole case is tried on a fresh system, and made smaller on fresh ones. */
+static void confirm(struct engine *e, struct fuzz_finding *f, struct fuzz_case *whole)
+{
+    if (!f->repeats && is(f, "hang"))
+        return; /* the load of all */
+    struct text file = TEXT_INIT;
+    text_printf(&file, "%s/.candidate", e->options.findings ? e->options.findings : "");
+    struct shrinking s = {.engine = e, .finding = f, .file = text_string(&file)};
+    enum fresh answer = f->repeats ? try_fresh(e, f, &f->c, s.file) : FRESH_OTHER;
+    if (answer == FRESH_OTHER && e->options.hooks.fresh && e->options.findings &&
+        fuzz_shrink(whole, e->target->pool, still_fresh, &s, TRIES_FRESH, NULL) != ERROR_NOT_FOUND) {
+        struct fuzz_case other = f->c;
+        f->c = *whole;
+        *whole = other;
+        answer = FRESH_SAME;
+    }
+    (void)world_remove(engine_files(e), s.file);
+    text_deinit(&file);
+    f->confirmation = answer == FRESH_SAME ? FUZZ_FRESH_SYSTEM : f->repeats ? FUZZ_SAME_SYSTEM : FUZZ_UNCONFIRMED;
+}
+
+/* ---- all of them ------------------------------------------------------------------------------------------------ */
+
+/* What sequences are suspected of may be another case's doing, and silence or processor time the load of all: only
+ * what comes again is told. */
 static bool needs_proof(const struct fuzz_finding *f)
 {
-    return strcmp(f->oracle, "hang") == 0 || sequence_checker_find(f->oracle) != NULL;
+    return is(f, "hang") || is(f, "amplification") || (below_takes(&f->c) && !is(f, "crash")) ||
+           sequence_checker_find(f->oracle) != NULL;
+}
+
+static void settle(struct engine *e, struct fuzz_finding *f)
+{
+    struct shrinking s = {.engine = e, .finding = f};
+    if (!world_is_simulated(e->target->world))
+        s.until = world_now(e->target->world) + SMALLER_TIME;
+    struct fuzz_case whole = FUZZ_CASE_INIT;
+    if (fuzz_case_copy(&whole, &f->c) == 0 && !engine_ends(e)) {
+        f->repeats = fuzz_shrink(&f->c, e->target->pool, still, &s, tries_for(f), NULL) != ERROR_NOT_FOUND;
+        f->settled = !engine_ends(e);
+        f->method = s.shown ? s.shown : f->method;
+        if (f->settled)
+            confirm(e, f, &whole);
+    }
+    fuzz_case_deinit(&whole);
 }
 
 void engine_settle_findings(struct engine *e)
 {
-    for (size_t i = 0, number = 1; i < e->findings.count && !e->target->interrupted; i++) {
+    struct map settled = MAP_INIT;
+    put_together(e, at_method);
+    put_together(e, at_component);
+    for (size_t i = 0; i < e->findings.count; i++) {
         struct fuzz_finding *f = e->findings.items[i];
         if (f->count == 0)
             continue;
-        struct shrinking s = {.engine = e, .finding = f};
-        int code = fuzz_shrink(&f->c, e->target->pool, still, &s, tries_for(f), NULL);
-        f->repeats = code != ERROR_NOT_FOUND;
-        if (e->target->interrupted)
-            return;
-        if (!f->repeats && needs_proof(f)) {
-            e->unrepeated += f->count;
+        settle(e, f);
+        if (f->confirmation == FUZZ_UNCONFIRMED && needs_proof(f)) {
+            e->summary->unrepeated += f->count;
+            f->count = 0;
             continue;
         }
-        struct method_tally *tally = engine_tally(e, f->method);
-        if (tally != NULL)
-            tally->findings++;
-        engine_report(e, f, number++);
+        struct text identity = TEXT_INIT;
+        finding_identity_settled(f, e->target->pool, &identity);
+        struct fuzz_finding *known = map_get(&settled, text_string(&identity));
+        if (known)
+            put_under(known, f);
+        else
+            map_put(&settled, text_string(&identity), f);
+        text_deinit(&identity);
     }
-}
-
-/* ---- telling ---------------------------------------------------------------------------------------------------- */
-
-static void write_case(struct engine *e, const struct fuzz_finding *f, const char *replay, struct text *out)
-{
-    text_printf(out, "# %s: %s%s%s\n# replay: %s\n# seed: %" PRIu64 "\n", f->method->path, f->oracle,
-                f->defect != NULL ? " " : "", f->defect != NULL ? f->defect : "", replay, e->options.seed);
-    (void)fuzz_case_print(&f->c, e->target->pool, out);
-}
-
-void engine_report(struct engine *e, struct fuzz_finding *f, size_t number)
-{
-    struct text file = TEXT_INIT, path = TEXT_INIT, replay = TEXT_INIT, title = TEXT_INIT, detail = TEXT_INIT;
-    text_printf(&title, "%s: %s", f->method->path + 1, f->oracle);
-    if (f->defect != NULL)
-        text_printf(&title, " (%s)", f->defect);
-    text_puts(&replay, e->options.replay != NULL ? e->options.replay : "");
-    if (e->options.corpus != NULL && e->options.write != NULL) {
-        text_printf(&path, "%s/%zu.case", e->options.corpus, number);
-        words_add(&replay, "--input");
-        words_add(&replay, text_string(&path));
-        write_case(e, f, text_string(&replay), &file);
-        struct error own = ERROR_INIT;
-        if (e->options.write(e->options.file_arg, text_string(&path), text_bytes(&file), &own) != 0) {
-            text_puts(&detail, "the case could not be kept: ");
-            error_format(&own, &detail);
-            text_char(&detail, '\n');
-        }
-        error_clear(&own);
-    } else {
-        if (e->options.input != NULL) {
-            words_add(&replay, "--input");
-            words_add(&replay, e->options.input);
-        }
-        write_case(e, f, text_string(&replay), &file);
-    }
-    text_printf(&detail, "%s\nseen %" PRId64 " times%s\n%s", f->why, f->count,
-                f->repeats ? "" : "; run alone it did not come again, so it is kept as it was", text_string(&file));
-    result_finding(e->target->results, &(struct result_finding){.pillar = "fuzz",
-                                                                .title = text_string(&title),
-                                                                .severity = "bug",
-                                                                .oracle = f->oracle,
-                                                                .target = f->component->name,
-                                                                .seed = e->options.seed,
-                                                                .replay = text_string(&replay),
-                                                                .detail = text_string(&detail)});
-    e->summary->findings++;
-    text_deinit(&file);
-    text_deinit(&path);
-    text_deinit(&replay);
-    text_deinit(&title);
-    text_deinit(&detail);
+    map_deinit(&settled);
+    for (size_t i = 0; i < e->findings.count; i++)
+        if (e->findings.items[i]->count > 0)
+            engine_report(e, e->findings.items[i]);
 }

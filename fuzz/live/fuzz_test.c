@@ -1,7 +1,6 @@
 /* The engine in the simulated world, against a server that is right or has one planted bug. */
 #include "base/test.h"
 
-#include "base/array.h"
 #include "base/units.h"
 #include "fuzz/fuzz.h"
 #include "fuzz/case/case.h"
@@ -25,10 +24,6 @@ enum planted {
     PLANTED_CRASH,       /* "gamma" kills the process; another takes its place at once */
 };
 
-struct file {
-    char path[64];
-    struct text content;
-};
 struct bed {
     struct sim *sim;
     struct pb_pool *pool;
@@ -37,7 +32,6 @@ struct bed {
     struct target_component component;
     struct result_stream results;
     struct text lines, seen; /* the result stream; every message received with its path */
-    ARRAY(struct file) files;
     enum planted planted;
     int64_t process;
 };
@@ -65,7 +59,10 @@ static void on_message(struct rpc_call *call, struct bytes message, void *servic
         void *out;
     } hang = {.in = &hanging};
     const struct pb_method *m = pb_find_method(b->pool, rpc_call_path(call), false);
-    assert_non_null(m);
+    if (!m) { /* frames come with paths of their own */
+        rpc_call_fail(call, GRPC_UNIMPLEMENTED, "no such method");
+        return;
+    }
     text_puts(&b->seen, m->path);
     text_add(&b->seen, message.data, message.len);
     if (b->planted != PLANTED_ACCEPTS && pb_scan(m->input->descriptor, message, NULL) != 0) {
@@ -140,28 +137,6 @@ static uint64_t virtual_now(void *arg)
     return world_now(arg);
 }
 
-static int write_file(void *arg, const char *path, struct bytes content, struct error *err)
-{
-    struct bed *b = arg;
-    struct file f = {.content = TEXT_INIT};
-    (void)err;
-    snprintf(f.path, sizeof f.path, "%s", path);
-    text_add(&f.content, content.data, content.len);
-    return array_push(&b->files, f) ? 0 : ERROR_MEMORY;
-}
-
-static int read_file(void *arg, const char *path, struct text *out, struct error *err)
-{
-    const struct bed *b = arg;
-    for (size_t i = 0; i < b->files.count; i++) {
-        if (strcmp(b->files.items[i].path, path) == 0) {
-            text_add(out, text_string(&b->files.items[i].content), b->files.items[i].content.len);
-            return 0;
-        }
-    }
-    return error_set(err, ERROR_NOT_FOUND, "no file %s", path);
-}
-
 static void bed_init(struct bed *b, enum planted planted)
 {
     static const char *const services[] = {"helloworld.Helloworld", "store.Store", NULL};
@@ -196,30 +171,40 @@ static void bed_deinit(struct bed *b)
     rpc_server_free(b->server);
     sim_free(b->sim);
     pb_pool_free(b->pool);
-    for (size_t i = 0; i < b->files.count; i++)
-        text_deinit(&b->files.items[i].content);
-    array_deinit(&b->files);
     text_deinit(&b->lines);
     text_deinit(&b->seen);
 }
 
-static struct fuzz_options options_of(struct bed *b, uint64_t seed)
+static struct fuzz_options options_of(uint64_t seed)
 {
     return (struct fuzz_options){.seed = seed,
                                  .inputs_max = INPUTS,
                                  .hang_after = (uint64_t)SECOND,
-                                 .corpus = "found",
-                                 .write = write_file,
-                                 .read = read_file,
-                                 .file_arg = b,
+                                 .findings = "found",
                                  .replay = "harrow fuzz"};
 }
 
+/* Leaves a summary that holds numbers only. */
 static void run(struct bed *b, const struct fuzz_options *o, struct fuzz_summary *s)
 {
     struct error err = ERROR_INIT;
     if (fuzz_run(&b->target, o, s, &err) != 0)
         fail_msg("%s\n%s", err.message, text_string(&b->lines));
+    struct fuzz_summary numbers = *s;
+    fuzz_summary_deinit(s);
+    *s = numbers;
+}
+
+static void count_name(void *arg, const char *name)
+{
+    *(size_t *)arg += strstr(name, ".case") != NULL;
+}
+
+static size_t cases_in(struct bed *b, const char *folder)
+{
+    size_t count = 0;
+    (void)world_list(b->target.world, folder, count_name, &count);
+    return count;
 }
 
 /* ---- tests ---- */
@@ -230,7 +215,7 @@ static void test_clean(void **state)
     struct bed b;
     struct fuzz_summary s;
     bed_init(&b, PLANTED_NOTHING);
-    struct fuzz_options o = options_of(&b, 3);
+    struct fuzz_options o = options_of(3);
     run(&b, &o, &s);
     if (s.findings != 0)
         fail_msg("%s", text_string(&b.lines));
@@ -241,16 +226,16 @@ static void test_clean(void **state)
     assert_true(s.statuses[GRPC_OK] > INPUTS / 4 && s.statuses[GRPC_INVALID_ARGUMENT] > INPUTS / 20);
     assert_int_equal(b.results.passed, 9 + 1); /* every method, and the connections */
     assert_int_equal(b.results.failed + b.results.skipped + b.results.findings, 0);
-    assert_int_equal(b.files.count, 0);
+    assert_int_equal(cases_in(&b, "found"), 0);
     bed_deinit(&b);
 }
 
 /* All bytes of a case's messages, and how many calls it has. */
-static size_t size_of(const struct bed *b, const struct file *f, size_t *calls)
+static size_t size_of(const struct bed *b, const char *path, struct bytes content, size_t *calls)
 {
     struct fuzz_case c = FUZZ_CASE_INIT;
     struct error err = ERROR_INIT;
-    if (fuzz_case_parse(text_bytes(&f->content), f->path, b->pool, &c, &err) != 0)
+    if (fuzz_case_parse(content, path, b->pool, &c, &err) != 0)
         fail_msg("%d:%d: %s", err.line, err.column, err.message);
     size_t len = 0;
     for (size_t i = 0; i < c.events.count; i++)
@@ -270,33 +255,38 @@ static void found(enum planted planted, const char *oracle, size_t longest)
     char member[64];
     bed_init(&b, planted);
     bed_init(&clean, PLANTED_NOTHING);
-    struct fuzz_options o = options_of(&b, 5);
+    struct fuzz_options o = options_of(7);
     run(&b, &o, &s);
     assert_true(s.findings > 0);
     assert_int_equal(b.results.findings, s.findings);
-    assert_int_equal(b.files.count, s.findings);
+    assert_int_equal(cases_in(&b, "found"), s.findings);
     assert_true(b.results.failed > 0);
     snprintf(member, sizeof member, "\"oracle\":\"%s\"", oracle);
     assert_non_null(strstr(text_string(&b.lines), member));
     size_t smallest = SIZE_MAX;
-    for (size_t i = 0; i < (size_t)s.findings; i++) {
-        struct file *f = &b.files.items[i];
-        size_t calls, len = size_of(&b, f, &calls);
+    for (size_t i = 1; i <= (size_t)s.findings; i++) {
+        struct text content = TEXT_INIT;
+        char path[64];
+        snprintf(path, sizeof path, "found/%zu.case", i);
+        assert_int_equal(world_read_file(b.target.world, path, 1 << 20, &content, NULL), 0);
+        size_t calls, len = size_of(&b, path, text_bytes(&content), &calls);
         if (len < smallest)
             smallest = len;
         if (calls != 1)
-            fail_msg("%s", text_string(&f->content));
-        struct fuzz_options again = options_of(&b, 77);
+            fail_msg("%s", text_string(&content));
+        struct fuzz_options again = options_of(77);
         struct fuzz_summary one;
-        again.input = f->path;
-        again.corpus = NULL;
+        again.input = path;
+        again.findings = NULL;
         run(&b, &again, &one);
         if (one.findings != 1)
-            fail_msg("%s does not come back:\n%s", f->path, text_string(&f->content));
+            fail_msg("%s does not come back:\n%s", path, text_string(&content));
         assert_int_equal(one.cases, 1);
-        again.file_arg = &b;
+        again.input = NULL;
+        again.script = text_bytes(&content);
         run(&clean, &again, &one);
         assert_int_equal(one.findings, 0);
+        text_deinit(&content);
     }
     if (smallest > longest)
         fail_msg("reduced to %zu bytes only", smallest);
@@ -355,7 +345,7 @@ static void test_crash_by_nobody(void **state)
     struct fuzz_summary s;
     bed_init(&b, PLANTED_NOTHING);
     struct interruption i = {.bed = &b};
-    struct fuzz_options o = options_of(&b, 5);
+    struct fuzz_options o = options_of(5);
     world_timer_init(&i.timer, b.target.world, shoot, &i);
     world_timer_start(&i.timer, (uint64_t)(10 * MILLISECOND));
     run(&b, &o, &s);
@@ -373,7 +363,7 @@ static void test_same_seed(void **state)
         struct bed b;
         struct fuzz_summary s;
         bed_init(&b, PLANTED_NOTHING);
-        struct fuzz_options o = options_of(&b, seeds[i]);
+        struct fuzz_options o = options_of(seeds[i]);
         o.inputs_max = 300;
         run(&b, &o, &s);
         seen[i] = b.seen;
@@ -403,12 +393,13 @@ static void test_interrupt(void **state)
         struct fuzz_summary s;
         bed_init(&b, PLANTED_HANG);
         struct interruption i = {.bed = &b};
-        struct fuzz_options o = options_of(&b, 5);
+        struct fuzz_options o = options_of(5);
         o.inputs_max = 0;
         o.budget = (uint64_t)(2 * SECOND);
         world_timer_init(&i.timer, b.target.world, interrupt, &i);
         world_timer_start(&i.timer, at * (uint64_t)MILLISECOND);
         assert_int_equal(fuzz_run(&b.target, &o, &s, NULL), ERROR_CANCELLED);
+        fuzz_summary_deinit(&s);
         world_timer_stop(&i.timer);
         bed_deinit(&b);
     }
@@ -420,15 +411,18 @@ static void test_bad_options(void **state)
     struct bed b;
     struct fuzz_summary s;
     bed_init(&b, PLANTED_NOTHING);
-    struct fuzz_options o = options_of(&b, 1);
+    struct fuzz_options o = options_of(1);
     o.filter = "nothing";
     assert_int_equal(fuzz_run(&b.target, &o, &s, NULL), ERROR_NOT_FOUND);
+    fuzz_summary_deinit(&s);
     o.filter = NULL;
     o.input = "missing.json";
     assert_int_equal(fuzz_run(&b.target, &o, &s, NULL), ERROR_NOT_FOUND);
+    fuzz_summary_deinit(&s);
     o.input = NULL;
     b.component.services = (const char *const[]){"no.Service", NULL};
     assert_int_equal(fuzz_run(&b.target, &o, &s, NULL), ERROR_INVALID);
+    fuzz_summary_deinit(&s);
     bed_deinit(&b);
 }
 

@@ -49,7 +49,7 @@ static struct sent look(const struct fuzz_case *c, const struct trace_call *k, u
         s.garbage |= e->lane == LANE_GARBAGE;
         if (e->lane != LANE_NEAR_VALID || s.defect)
             continue;
-        bool refused = k->method && pb_scan(k->method->input->descriptor, fuzz_case_bytes(c, e->value), NULL) != 0;
+        bool refused = k->method && pb_refused_by_all(k->method->input->descriptor, fuzz_case_bytes(c, e->value));
         s.defect = defect_of(c, e);
         if (s.defect && s.defect->decoders == DECODERS_REFUSE && !refused)
             s.defect = NULL; /* changed since: no longer what its name says */
@@ -77,8 +77,26 @@ static void tell_status(const struct fuzz_trace *t, const struct trace_call *k, 
     text_printable(why, text.data, text.len, TEXT_SHOWN);
 }
 
-static const char *judge_call(const struct fuzz_trace *t, uint32_t number, bool stock, const struct sent *s,
-                              struct text *why)
+/* Whether a decoder may have refused what went out: any of it, or that nothing did where a message belongs. */
+static bool may_not_decode(const struct fuzz_case *c, const struct trace_call *k, uint32_t number, const struct sent *s)
+{
+    bool undecodable = s->garbage || (s->defect && s->defect->decoders != DECODERS_ACCEPT);
+    uint32_t seen = 0;
+    if (!k->method)
+        return undecodable;
+    for (size_t i = k->event; !undecodable && i < c->events.count; i++) {
+        const struct fuzz_event *e = &c->events.items[i];
+        if (e->kind != EVENT_MESSAGE || e->call != number || seen++ >= k->sent)
+            continue;
+        const struct defect *defect = e->lane == LANE_NEAR_VALID ? defect_of(c, e) : NULL;
+        undecodable = e->lane == LANE_GARBAGE || (defect && defect->decoders != DECODERS_ACCEPT) ||
+                      pb_scan(k->method->input->descriptor, fuzz_case_bytes(c, e->value), NULL) != 0;
+    }
+    return undecodable || (k->sent == 0 && !k->method->client_streaming);
+}
+
+static const char *judge_call(const struct fuzz_case *c, const struct fuzz_trace *t, uint32_t number, bool stock,
+                              const struct sent *s, struct text *why)
 {
     const struct trace_call *k = &t->calls.items[number];
     if (k->timed_out) {
@@ -87,8 +105,10 @@ static const char *judge_call(const struct fuzz_trace *t, uint32_t number, bool 
         text_printf(why, "no answer within %s", duration);
         return "hang";
     }
-    bool undecodable = s->garbage || (s->defect && s->defect->decoders != DECODERS_ACCEPT);
-    if (is_internal(k->status) && !s->lies && !(stock && k->status == GRPC_INTERNAL && undecodable)) {
+    /* grpc-go says UNKNOWN "EOF" when the request never came. */
+    bool none = stock && k->status == GRPC_UNKNOWN && k->sent == 0 && k->method && !k->method->client_streaming;
+    if (is_internal(k->status) && !s->lies && !none &&
+        !(stock && k->status == GRPC_INTERNAL && may_not_decode(c, k, number, s))) {
         tell_status(t, k, s->defect ? s->defect->name : s->garbage ? "garbage" : "a valid message", why);
         return "internal";
     }
@@ -98,11 +118,14 @@ static const char *judge_call(const struct fuzz_trace *t, uint32_t number, bool 
     }
     if (!s->defect || s->lies || k->status == TRACE_NO_STATUS || k->ended_by_us)
         return NULL;
-    if (k->status == GRPC_OK && s->defect->decoders == DECODERS_REFUSE) {
+    /* gRPC C++ takes what does not decode in a client's stream for its end. */
+    bool ended = stock && k->method && k->method->client_streaming;
+    if (k->status == GRPC_OK && s->defect->decoders == DECODERS_REFUSE && !ended) {
         text_printf(why, "accepted a message with the defect %s (%s)", s->defect->name, s->defect->summary);
         return "accepted";
     }
-    if (defect_status_wrong(s->defect, k->status) && !(stock && (STATUSES_STOCK_RUNTIME >> k->status & 1))) {
+    if (defect_status_wrong(s->defect, k->status) && !(ended && k->status == GRPC_OK) &&
+        !(stock && (STATUSES_STOCK_RUNTIME >> k->status & 1))) {
         tell_status(t, k, s->defect->name, why);
         return "status";
     }
@@ -121,7 +144,7 @@ void fuzz_judge(const struct fuzz_case *c, const struct fuzz_trace *t, bool stoc
     }
     for (uint32_t i = 0; i < t->calls.count; i++) {
         struct sent s = look(c, &t->calls.items[i], i);
-        out->oracle = judge_call(t, i, stock, &s, why);
+        out->oracle = judge_call(c, t, i, stock, &s, why);
         if (!out->oracle)
             continue;
         out->call = i;

@@ -56,10 +56,10 @@ static void expect(struct bed *b, bool stock, const char *oracle, uint32_t call)
 
 #define CALL    "call /helloworld.Helloworld/Call\n"
 #define VALID   CALL "message 0 x\"\"\nhalf-close 0\nawait 0\n"
-#define REFUSED CALL "message 0 near-valid defect=field-number-zero x\"0000\"\nhalf-close 0\nawait 0\n"
-#define EARLY   "message 0 near-valid defect=field-number-zero x\"0000\"\n" VALID
+#define REFUSED CALL "message 0 near-valid defect=field-number-zero x\"020161\"\nhalf-close 0\nawait 0\n"
+#define EARLY   "message 0 near-valid defect=field-number-zero x\"020161\"\n" VALID
 #define HEADER  CALL "metadata a \" \"\nmessage 0 x\"\"\nhalf-close 0\nawait 0\n"
-#define LATE    CALL "message 0 x\"\"\nmessage 0 near-valid defect=field-number-zero x\"0000\"\nhalf-close 0\n"
+#define LATE    CALL "message 0 x\"\"\nmessage 0 near-valid defect=field-number-zero x\"020161\"\nhalf-close 0\n"
 #define MENDED  CALL "message 0 near-valid defect=field-number-zero x\"\"\nhalf-close 0\nawait 0\n"
 #define LIES    CALL "message 0 flag-lie x\"\"\nhalf-close 0\nawait 0\n"
 

@@ -75,7 +75,7 @@ static void on_message(void *arg, struct bytes message)
     struct fuzz_trace *t = k->run->t;
     struct trace_call *c = traced(k);
     struct trace_reply reply = {.call = (uint32_t)k->number};
-    reply.broken = c->method && pb_scan(c->method->output->descriptor, message, NULL) != 0;
+    reply.broken = c->method && pb_refused_by_all(c->method->output->descriptor, message);
     reply.body = fuzz_trace_keep(t, BYTES(message.data, message.len < LIVE_REPLY_MAX ? message.len : LIVE_REPLY_MAX));
     t->bytes_received += message.len;
     if (c->replies == 0)
@@ -119,7 +119,7 @@ static bool is(struct bytes name, const char *word)
 }
 
 struct headers {
-    struct grpc_header items[METADATA_MAX + 4];
+    struct grpc_header items[METADATA_MAX + TARGET_HEADERS_MAX];
     size_t count;
 };
 
@@ -128,7 +128,7 @@ static void gather(struct run *r, size_t at, const struct fuzz_event *call, stru
 {
     const struct live_options *o = &r->live->options;
     struct grpc_metadata own = target_metadata(o->target);
-    for (size_t i = 0; i < own.count && out->count < 4; i++) {
+    for (size_t i = 0; i < own.count && i < TARGET_HEADERS_MAX; i++) {
         bool token = is(own.items[i].name, "authorization");
         if (token && (call->flags & (EVENT_NO_TOKEN | EVENT_OTHER_TENANT)))
             continue;

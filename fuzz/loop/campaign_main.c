@@ -3,6 +3,7 @@
 #include "fuzz/loop/corpus.h"
 #include "fuzz/loop/loop.h"
 #include "fuzz/loop/mutator.h"
+#include "fuzz/loop/twin.h"
 #include "world/real.h"
 
 #include <signal.h>
@@ -15,8 +16,11 @@
 
 static struct {
     const char *findings, *import, *distil, *schedule;
+    const char *compares, *checks; /* programs */
+    const char *solve, *follow;    /* files: this program is the twin */
     int64_t runs, duration, plateau, hang;
     uint64_t seed, max, memory;
+    int64_t snapshots;
     bool merge, json, quiet;
 } given;
 
@@ -69,11 +73,26 @@ static void on_found(void *arg, const struct fuzz_found *f)
     text_deinit(&text);
 }
 
+/* What was compared is the business of another build: this is it. */
+static int serve(void)
+{
+    struct twin twin;
+    struct error err = ERROR_INIT;
+    int rc = twin_attach(&twin, given.solve, &err);
+    if (rc == 0)
+        rc = twin_solve(&twin, &fuzz_target, &err);
+    if (rc)
+        fprintf(stderr, "%s: %s\n", fuzz_target.name, err.message ? err.message : error_code_name(rc));
+    error_clear(&err);
+    twin_close(&twin);
+    return rc ? EXIT_FAILED : 0;
+}
+
 static void print_operators(const struct fuzz_loop_stats *s)
 {
     for (size_t i = 0; i < LANE_COUNT; i++)
-        printf("lane %-24s %12llu runs %8llu new\n", fuzz_lane_name((enum fuzz_lane)i),
-               (unsigned long long)s->lanes[i].runs, (unsigned long long)s->lanes[i].found);
+        printf("lane %-24s %12llu runs %8llu new  %5.1f %% of late\n", fuzz_lane_name((enum fuzz_lane)i),
+               (unsigned long long)s->lanes[i].runs, (unsigned long long)s->lanes[i].found, 100 * s->lane_shares[i]);
     for (size_t i = 0; i < WORKER_OPERATORS; i++)
         if (s->operators[i].what)
             printf("     %-24s %12llu runs %8llu new\n", s->operators[i].what,
@@ -86,9 +105,12 @@ static void print_end(const struct fuzz_loop_stats *s)
     if (given.json) {
         printf(
             "{\"runs\":%llu,\"cpu_ns\":%llu,\"wall_ns\":%llu,\"runs_per_cpu_s\":%.0f,\"edges\":%zu,\"edges_all\":%zu,"
-            "\"pairs\":%zu,\"cases\":%zu,\"findings\":%zu,\"workers_lost\":%zu}\n",
+            "\"pairs\":%zu,\"cases\":%zu,\"findings\":%zu,\"workers_lost\":%zu,\"solved\":%llu,\"patched\":%llu,"
+            "\"checked\":%llu,\"unchecked\":%llu,\"findings_checked\":%llu,\"lanes\":[%.3f,%.3f,%.3f]}\n",
             (unsigned long long)s->executions, (unsigned long long)s->cpu, (unsigned long long)s->wall, per_cpu,
-            s->edges, s->edges_all, s->pairs, s->cases, s->findings, s->workers_lost);
+            s->edges, s->edges_all, s->pairs, s->cases, s->findings, s->workers_lost, (unsigned long long)s->asked,
+            (unsigned long long)s->patched, (unsigned long long)s->checked, (unsigned long long)s->unchecked,
+            (unsigned long long)s->findings_checked, s->lane_shares[0], s->lane_shares[1], s->lane_shares[2]);
         return;
     }
     print_operators(s);
@@ -96,6 +118,16 @@ static void print_end(const struct fuzz_loop_stats *s)
            "%zu findings (%zu more of the same)\n",
            (unsigned long long)s->executions, (double)s->cpu / 1e9, per_cpu, s->edges, s->edges_all, s->cases,
            s->case_bytes, (unsigned long long)s->imported, s->findings, s->findings_same);
+    if (given.snapshots)
+        printf("snapshots: %llu runs began from one\n", (unsigned long long)s->suffixes);
+    if (given.compares)
+        printf("comparisons: asked about %llu cases, %llu made of them\n", (unsigned long long)s->asked,
+               (unsigned long long)s->patched);
+    if (given.checks)
+        printf("sanitizers: %llu cases run again, %llu left out, %llu findings\n", (unsigned long long)s->checked,
+               (unsigned long long)s->unchecked, (unsigned long long)s->findings_checked);
+    if (s->twin_lost)
+        printf("a second build was lost on the way: what came after was not shown to it\n");
 }
 
 static int seeds(struct fuzz_case *out, size_t *count)
@@ -114,12 +146,16 @@ static int run(const struct arguments *args)
 {
     static struct fuzz_case first[SEEDS_MAX];
     static const char *const schedules[] = {"rare", "uniform", "newest"};
+    static struct twin_process compares, checks;
+    static struct twin followed;
     struct message_mutator messages = {0};
     struct fuzz_loop_stats stats;
     struct error err = ERROR_INIT;
     void *state = NULL;
     const struct pb_pool *pool = NULL;
     size_t count = 0;
+    if (given.solve)
+        return serve();
     /* Another state than the workers': only the contracts are needed here. */
     int rc = fuzz_target.setup ? fuzz_target.setup(&state, &pool, &err) : 0;
     if (rc == 0)
@@ -128,6 +164,12 @@ static int run(const struct arguments *args)
         rc = world_make_directory(world, given.findings);
     if (rc == 0)
         rc = seeds(first, &count);
+    if (rc == 0 && given.follow)
+        rc = twin_attach(&followed, given.follow, &err);
+    if (rc == 0 && given.compares)
+        rc = twin_start(&compares, world, given.compares, "--solve", NULL, &err);
+    if (rc == 0 && given.checks)
+        rc = twin_start(&checks, world, given.checks, "--follow", given.findings, &err);
     if (rc == 0)
         rc = message_mutator_init(&messages, pool, fuzz_target.calls);
     if (rc == 0) {
@@ -146,6 +188,10 @@ static int run(const struct arguments *args)
                                           .corpus = args->argc ? args->argv[0] : NULL,
                                           .import = given.import,
                                           .only_import = given.merge,
+                                          .snapshots = (size_t)given.snapshots,
+                                          .compares = given.compares ? &compares.twin : NULL,
+                                          .checks = given.checks ? &checks.twin : NULL,
+                                          .follow = given.follow ? &followed : NULL,
                                           .seeds = first,
                                           .seed_count = count,
                                           .found = on_found,
@@ -159,9 +205,18 @@ static int run(const struct arguments *args)
             fprintf(stderr, "%s, seed %llu\n", fuzz_target.name, (unsigned long long)config.seed);
         rc = given.distil && config.corpus ? fuzz_loop_distil(&config, config.corpus, given.distil, &stats, &err)
                                            : fuzz_loop_run(&config, &stop, &stats, &err);
-        if (rc == 0)
+        if (given.checks) { /* it still has some cases */
+            twin_wait(&checks);
+            stats.checked = atomic_load(&checks.twin.shared->taken);
+            stats.findings_checked = atomic_load(&checks.twin.shared->findings);
+            told += (size_t)stats.findings_checked;
+        }
+        if (rc == 0 && !given.follow)
             print_end(&stats);
     }
+    twin_stop(&compares);
+    twin_stop(&checks);
+    twin_close(&followed);
     if (rc) {
         struct text text = TEXT_INIT;
         error_format(&err, &text);
@@ -200,6 +255,14 @@ int main(int argc, char **argv)
          NULL, 0, 0},
         {"schedule", 0, OPTION_CHOICE, &given.schedule, "NAME", "how the next case is chosen", "rare", NULL, schedules,
          0, 0},
+        {"snapshots", 0, OPTION_INTEGER, &given.snapshots, "N",
+         "mutants run from one snapshot, where targets have parts", "0", NULL, NULL, 0, 100000},
+        {"compares", 0, OPTION_TEXT, &given.compares, "PROGRAM", "this target built with HARROW_COMPARES", NULL, NULL,
+         NULL, 0, 0},
+        {"checks", 0, OPTION_TEXT, &given.checks, "PROGRAM", "this target built with sanitizers", NULL, NULL, NULL, 0,
+         0},
+        {"solve", 0, OPTION_TEXT, &given.solve, "FILE", "be the program of --compares", NULL, NULL, NULL, 0, 0},
+        {"follow", 0, OPTION_TEXT, &given.follow, "FILE", "be the program of --checks", NULL, NULL, NULL, 0, 0},
         {"json", 0, OPTION_FLAG, &given.json, NULL, "the result as one line of JSON", NULL, NULL, NULL, 0, 0},
         {"quiet", 'q', OPTION_FLAG, &given.quiet, NULL, "no progress", NULL, NULL, NULL, 0, 0},
         {0}};

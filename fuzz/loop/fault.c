@@ -53,6 +53,13 @@ static void on_fault(int number, siginfo_t *info, void *context)
     raise(number);
 }
 
+void worker_die(int number)
+{
+    signal(number, SIG_DFL);
+    raise(number);
+    raise(SIGKILL); /* it was one that ends nobody */
+}
+
 void worker_watch_faults(struct worker_shared *s, const void *stack_top)
 {
     static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP};

@@ -1,48 +1,22 @@
 #include "fuzz/loop/grpc_frames.h"
 
+#include "fuzz/live/framing.h"
 #include "wire/grpc.h"
 
 #include <nghttp2/nghttp2.h>
 #include <string.h>
 
-#define HEAD_SIZE      9
-#define PREFIX_SIZE    5
-#define LENGTH_LIE     3 /* bytes more or less than there are */
-#define WINDOW_LARGE   ((uint32_t)0x7fffffff)
-#define SETTING_WINDOW 4
-#define SETTINGS_ENTRY 6
-#define CONTINUATION   9
-
-static void put_u32(uint8_t *at, uint32_t value)
-{
-    for (unsigned i = 0; i < 4; i++)
-        at[i] = (uint8_t)(value >> (24 - 8 * i));
-}
-
-static uint32_t get_u32(const uint8_t *at)
-{
-    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
-}
-
-void grpc_frames_head(struct text *out, size_t len, unsigned type, unsigned flags, uint32_t stream)
-{
-    uint8_t head[HEAD_SIZE] = {(uint8_t)(len >> 16), (uint8_t)(len >> 8), (uint8_t)len, (uint8_t)type, (uint8_t)flags};
-    put_u32(head + 5, stream);
-    text_add(out, head, sizeof head);
-}
+#define PREFIX_SIZE 5
 
 /* Replies never wait for window: nobody would open it. */
 void grpc_frames_hello(struct text *out)
 {
-    uint8_t window[SETTINGS_ENTRY] = {0, SETTING_WINDOW}, more[4];
-    text_puts(out, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-    put_u32(window + 2, WINDOW_LARGE);
-    grpc_frames_head(out, sizeof window, FRAME_SETTINGS, 0, 0);
-    text_add(out, window, sizeof window);
-    put_u32(more, WINDOW_LARGE - 65535);
-    grpc_frames_head(out, sizeof more, 8, 0, 0); /* WINDOW_UPDATE of the connection */
-    text_add(out, more, sizeof more);
-    grpc_frames_head(out, 0, FRAME_SETTINGS, 1, 0); /* ACK: from here the server's own windows count */
+    text_add(out, FRAME_PREFACE, FRAME_PREFACE_LEN);
+    frame_put_head(out, 6, FRAME_SETTINGS, 0, 0);
+    frame_put_setting(out, FRAME_SETTING_WINDOW, FRAME_WINDOW_MAX);
+    frame_put_head(out, 4, FRAME_WINDOW_UPDATE, 0, 0);
+    frame_put_number(out, FRAME_WINDOW_MAX - FRAME_WINDOW);
+    frame_put_head(out, 0, FRAME_SETTINGS, FRAME_ACK, 0); /* from here the server's own windows count */
 }
 
 /* RFC 7541, section 5.1: an integer behind a prefix of 7 bits. */
@@ -68,29 +42,31 @@ void grpc_frames_field(struct text *out, struct bytes name, struct bytes value)
         text_add(out, value.data, value.len);
 }
 
-void grpc_frames_message(struct text *out, uint32_t stream, struct bytes message, unsigned flags, bool end)
+void grpc_frames_message(struct text *out, uint32_t stream, struct bytes message, unsigned flags, bool end,
+                         struct text *scratch)
 {
-    uint8_t prefix[PREFIX_SIZE];
-    size_t said = message.len, first, rest = message.len;
-    if (flags & EVENT_LENGTH_LONG)
-        said += LENGTH_LIE;
-    if (flags & EVENT_LENGTH_SHORT)
-        said -= said < LENGTH_LIE ? said : LENGTH_LIE;
-    prefix[0] = (flags & EVENT_COMPRESSED ? 1 : 0) ^ (flags & EVENT_FLAG_LIE ? 1 : 0);
-    put_u32(prefix + 1, (uint32_t)said);
-    first = rest < GRPC_FRAME_MAX - PREFIX_SIZE ? rest : GRPC_FRAME_MAX - PREFIX_SIZE;
-    rest -= first;
-    grpc_frames_head(out, PREFIX_SIZE + first, FRAME_DATA, end && !rest ? FRAME_END_STREAM : 0, stream);
-    text_add(out, prefix, sizeof prefix);
-    if (first)
-        text_add(out, message.data, first);
-    for (const uint8_t *at = rest ? message.data + first : NULL; rest > 0;) {
-        size_t piece = rest < GRPC_FRAME_MAX ? rest : GRPC_FRAME_MAX;
-        rest -= piece;
-        grpc_frames_head(out, piece, FRAME_DATA, end && !rest ? FRAME_END_STREAM : 0, stream);
-        text_add(out, at, piece);
-        at += piece;
+    size_t prefix = PREFIX_SIZE, at = 0, all;
+    if (!framing_is_plain((uint16_t)flags)) {
+        text_clear(scratch);
+        framing_put((uint16_t)flags, message, scratch);
+        message = text_bytes(scratch);
+        prefix = 0; /* it is in there */
     }
+    all = prefix + message.len;
+    do {
+        size_t piece = all < FRAME_PAYLOAD_MAX ? all : FRAME_PAYLOAD_MAX;
+        all -= piece;
+        frame_put_head(out, (uint32_t)piece, FRAME_DATA, end && !all ? FRAME_END_STREAM : 0, stream);
+        if (prefix) {
+            text_char(out, 0);
+            frame_put_number(out, (uint32_t)message.len);
+            piece -= prefix;
+            prefix = 0;
+        }
+        if (piece)
+            text_add(out, message.data + at, piece);
+        at += piece;
+    } while (all > 0);
 }
 
 #define NO_BLOCKS (-2) /* they cannot be decoded */
@@ -185,40 +161,32 @@ void grpc_reader_start(struct grpc_reader *r)
 
 bool grpc_reader_feed(struct grpc_reader *r, struct bytes data, struct grpc_answer *answers, size_t count)
 {
-    while (data.len > 0) {
-        size_t len;
-        if (data.len < HEAD_SIZE ||
-            data.len - HEAD_SIZE < (len = (size_t)data.data[0] << 16 | (size_t)data.data[1] << 8 | data.data[2]))
-            return false;
-        unsigned type = data.data[3], flags = data.data[4];
-        uint32_t stream = get_u32(data.data + 5) & 0x7fffffff;
-        struct bytes payload = BYTES(data.data + HEAD_SIZE, len);
-        struct grpc_answer *a = stream % 2 && stream / 2 < count ? &answers[stream / 2] : NULL;
-        data.data += HEAD_SIZE + len;
-        data.len -= HEAD_SIZE + len;
-        if (type == FRAME_GOAWAY)
+    struct frame f;
+    while (frame_take(&data, &f)) {
+        struct grpc_answer *a = f.stream % 2 && f.stream / 2 < count ? &answers[f.stream / 2] : NULL;
+        if (f.type == FRAME_GOAWAY)
             r->going_away = true;
         /* Our server neither pads nor continues its blocks, nor gives priorities. */
-        if (type == CONTINUATION ||
-            (type == FRAME_HEADERS && (flags & ~(unsigned)(FRAME_END_STREAM | FRAME_END_HEADERS))))
+        if (f.type == FRAME_CONTINUATION ||
+            (f.type == FRAME_HEADERS && (f.flags & ~(unsigned)(FRAME_END_STREAM | FRAME_END_HEADERS))))
             return false;
-        int status = type == FRAME_HEADERS ? read_block(r, payload) : TRACE_NO_STATUS;
+        int status = f.type == FRAME_HEADERS ? read_block(r, f.payload) : TRACE_NO_STATUS;
         if (status == NO_BLOCKS)
             return false;
         if (!a)
             continue;
         if (status != TRACE_NO_STATUS)
             a->status = status;
-        if (type == FRAME_DATA)
-            text_add(&a->body, payload.data, payload.len);
-        a->headers |= type == FRAME_HEADERS;
-        a->ended |= (type == FRAME_DATA || type == FRAME_HEADERS) && flags & FRAME_END_STREAM;
-        if (type == FRAME_RESET && payload.len == 4) {
+        if (f.type == FRAME_DATA)
+            text_add(&a->body, f.payload.data, f.payload.len);
+        a->headers |= f.type == FRAME_HEADERS;
+        a->ended |= (f.type == FRAME_DATA || f.type == FRAME_HEADERS) && f.flags & FRAME_END_STREAM;
+        if (f.type == FRAME_RST_STREAM && f.payload.len == 4) {
             a->reset = true;
-            a->reset_code = get_u32(payload.data);
+            a->reset_code = frame_number(f.payload.data);
         }
     }
-    return true;
+    return data.len == 0;
 }
 
 void grpc_reader_deinit(struct grpc_reader *r)

@@ -1,21 +1,18 @@
-/* A client's bytes for the calls of a case, and what a server's bytes say: HTTP/2 frames without a session. Inside of
- * grpc_target.c. */
+/* A client's bytes for the calls of a case, and what a server's bytes say: gRPC in HTTP/2 frames (fuzz/frames/frame.h)
+ * without a session. */
 #ifndef FUZZ_LOOP_GRPC_FRAMES_H
 #define FUZZ_LOOP_GRPC_FRAMES_H
 
 #include "fuzz/case/trace.h"
-
-#define GRPC_FRAME_MAX ((size_t)16384) /* bytes of a payload: what every peer takes */
-
-enum grpc_frame { FRAME_DATA = 0, FRAME_HEADERS = 1, FRAME_RESET = 3, FRAME_SETTINGS = 4, FRAME_GOAWAY = 7 };
-enum grpc_frame_flags { FRAME_END_STREAM = 1, FRAME_END_HEADERS = 4 };
+#include "fuzz/frames/frame.h"
 
 void grpc_frames_hello(struct text *out);
-void grpc_frames_head(struct text *out, size_t len, unsigned type, unsigned flags, uint32_t stream);
 /* A field of a header block, as a literal that is not indexed. */
 void grpc_frames_field(struct text *out, struct bytes name, struct bytes value);
-/* One gRPC message in as many DATA frames as it needs. `flags`: of the EVENT_MESSAGE. */
-void grpc_frames_message(struct text *out, uint32_t stream, struct bytes message, unsigned flags, bool end);
+/* One gRPC message in as many DATA frames as it needs. `flags`: of the EVENT_MESSAGE; what lies or is compressed is
+ * made in `scratch` first. */
+void grpc_frames_message(struct text *out, uint32_t stream, struct bytes message, unsigned flags, bool end,
+                         struct text *scratch);
 
 /* Reading: what came for one stream. */
 struct grpc_answer {

@@ -2,11 +2,13 @@
 
 #include "fuzz/loop/grpc_frames.h"
 #include "wire/grpc.h"
+#include "wire/pb_base64.h"
 
 #include <stdlib.h>
 
-#define PATHS          16 /* header blocks kept */
-#define REFUSED_STREAM 7  /* RFC 9113, section 7 */
+#define PATHS    16                        /* header blocks kept */
+#define TIME_MAX ((uint64_t)3600000000000) /* ns one event lets pass at the most */
+#define SEND_MAX ((size_t)1 << 20)         /* bytes taken from the server at a time */
 
 struct path_block {
     struct text path, block;
@@ -16,8 +18,10 @@ struct path_block {
 /* A call as the server sees it, and the answer as the client does. */
 struct call {
     const struct pb_method *method;
-    struct text reply; /* of a call that does not stream replies: the last one */
-    int status;        /* of the handler */
+    struct grpc_stream *stream; /* NULL: none, or it is closed */
+    uint64_t deadline;          /* in the connection's time; 0: none */
+    struct text reply;          /* of a call that does not stream replies: the last one */
+    int status;                 /* of the handler */
     uint32_t messages;
     bool finished;
 };
@@ -25,13 +29,18 @@ struct call {
 struct fuzz_grpc {
     const struct fuzz_grpc_service *service;
     struct grpc_settings settings;
-    struct text hello, frames, out, block;
+    struct text hello, frames, out, block, binary;
     struct path_block paths[PATHS];
     size_t path_count, path_next;
     struct grpc_reader reader;
     struct call calls[FUZZ_GRPC_CALLS_MAX];
     struct grpc_answer answers[FUZZ_GRPC_CALLS_MAX];
     bool half_closed[FUZZ_GRPC_CALLS_MAX];
+    /* The connection under way. */
+    struct grpc_conn *conn;
+    uint64_t now;
+    size_t opened;
+    bool readable, compressed; /* compressed: some message of the case is */
 };
 
 static void finish(struct grpc_stream *s, struct call *c, int status)
@@ -51,13 +60,14 @@ static void on_request(void *arg, struct grpc_stream *s, struct bytes path, stru
     char name[256];
     uint32_t number = grpc_stream_id(s) / 2;
     (void)metadata;
-    (void)timeout;
     if (number >= FUZZ_GRPC_CALLS_MAX || path.len >= sizeof name) {
-        grpc_stream_reset(s, REFUSED_STREAM);
+        grpc_stream_reset(s, H2_REFUSED_STREAM);
         return;
     }
     struct call *c = &g->calls[number];
     grpc_stream_set_user(s, c);
+    c->stream = s;
+    c->deadline = timeout ? g->now + (timeout < UINT64_MAX - g->now ? timeout : UINT64_MAX - g->now) : 0;
     c->method = NULL;
     for (size_t i = 0; i < g->path_count; i++)
         if (bytes_equal(text_bytes(&g->paths[i].path), path))
@@ -102,14 +112,17 @@ static void on_half_closed(void *arg, struct grpc_stream *s)
         finish(s, c, GRPC_INTERNAL);
         return;
     }
-    if (!c->method->server_streaming && c->messages > 0)
+    if (!c->method->server_streaming) /* an empty one where nothing came */
         grpc_stream_send_message(s, text_bytes(&c->reply));
     finish(s, c, GRPC_OK);
 }
 
 static void on_closed(void *arg, struct grpc_stream *s)
 {
+    struct call *c = grpc_stream_user(s);
     (void)arg;
+    if (c)
+        c->stream = NULL;
     grpc_stream_set_user(s, NULL);
 }
 
@@ -134,6 +147,8 @@ int fuzz_grpc_new(const struct fuzz_grpc_service *service, struct fuzz_grpc **ou
         return ERROR_MEMORY;
     g->service = service;
     grpc_settings_init(&g->settings, true);
+    g->settings.message_max = FUZZ_GRPC_MESSAGE_MAX;
+    g->settings.window = 2 * FUZZ_CASE_BYTES_MAX; /* our client does not wait for window */
     grpc_frames_hello(&g->hello);
     if (!text_ok(&g->hello)) {
         fuzz_grpc_free(g);
@@ -147,6 +162,7 @@ void fuzz_grpc_free(struct fuzz_grpc *g)
 {
     if (!g)
         return;
+    grpc_conn_free(g->conn);
     for (size_t i = 0; i < PATHS; i++) {
         text_deinit(&g->paths[i].path);
         text_deinit(&g->paths[i].block);
@@ -160,6 +176,7 @@ void fuzz_grpc_free(struct fuzz_grpc *g)
     text_deinit(&g->frames);
     text_deinit(&g->out);
     text_deinit(&g->block);
+    text_deinit(&g->binary);
     free(g);
 }
 
@@ -189,22 +206,51 @@ static const struct path_block *block_of(struct fuzz_grpc *g, struct bytes path)
     return NULL;
 }
 
+static bool is_compressed(const struct fuzz_case *c, uint32_t call)
+{
+    for (size_t i = 0; i < c->events.count; i++)
+        if (c->events.items[i].kind == EVENT_MESSAGE && c->events.items[i].call == call &&
+            c->events.items[i].flags & EVENT_COMPRESSED)
+            return true;
+    return false;
+}
+
+static void put_metadata(struct fuzz_grpc *g, struct bytes name, struct bytes value)
+{
+    if (name.len <= 4 || memcmp(name.data + name.len - 4, "-bin", 4) != 0) {
+        grpc_frames_field(&g->block, name, value);
+        return;
+    }
+    text_clear(&g->binary);
+    pb_base64_encode(&g->binary, value);
+    grpc_frames_field(&g->block, name, text_bytes(&g->binary));
+}
+
 /* Metadata goes with the call opened before it, so the header block reaches as far as its entries do. */
 static size_t put_call(struct fuzz_grpc *g, const struct fuzz_case *c, size_t at, uint32_t number)
 {
-    struct bytes path = fuzz_case_bytes(c, c->events.items[at].name);
+    const struct fuzz_event *e = &c->events.items[at];
+    struct bytes path = fuzz_case_bytes(c, e->name);
     const struct path_block *b = path.len ? block_of(g, path) : NULL;
     size_t next = at + 1;
     if (!b)
         return next;
     text_clear(&g->block);
+    if (e->number) {
+        char timeout[16];
+        size_t len = grpc_timeout_format(e->number, timeout);
+        grpc_frames_field(&g->block, bytes_of("grpc-timeout"), BYTES(timeout, len));
+    }
+    if (g->compressed && is_compressed(c, number))
+        grpc_frames_field(&g->block, bytes_of("grpc-encoding"), bytes_of("gzip"));
     for (; next < c->events.count && c->events.items[next].kind == EVENT_METADATA; next++) {
         struct bytes name = fuzz_case_bytes(c, c->events.items[next].name);
         struct bytes value = fuzz_case_bytes(c, c->events.items[next].value);
-        if (name.len && b->block.len + g->block.len + name.len + value.len + 16 < GRPC_FRAME_MAX)
-            grpc_frames_field(&g->block, name, value);
+        if (name.len && b->block.len + g->block.len + name.len + 2 * value.len + 16 < FRAME_PAYLOAD_MAX)
+            put_metadata(g, name, value);
     }
-    grpc_frames_head(&g->frames, b->block.len + g->block.len, FRAME_HEADERS, FRAME_END_HEADERS, 2 * number + 1);
+    frame_put_head(&g->frames, (uint32_t)(b->block.len + g->block.len), FRAME_HEADERS, FRAME_END_HEADERS,
+                   2 * number + 1);
     text_add(&g->frames, b->block.data, b->block.len);
     if (g->block.len)
         text_add(&g->frames, g->block.data, g->block.len);
@@ -221,48 +267,73 @@ static bool ends_with(const struct fuzz_case *c, size_t at, uint32_t call)
 static void put_end(struct fuzz_grpc *g, const struct fuzz_event *e, uint32_t stream)
 {
     if (!(e->flags & EVENT_TRAILERS)) {
-        grpc_frames_head(&g->frames, 0, FRAME_DATA, FRAME_END_STREAM, stream);
+        frame_put_head(&g->frames, 0, FRAME_DATA, FRAME_END_STREAM, stream);
         return;
     }
     text_clear(&g->block);
     grpc_frames_field(&g->block, bytes_of("x-early"), bytes_of("trailer"));
-    grpc_frames_head(&g->frames, g->block.len, FRAME_HEADERS, FRAME_END_HEADERS | FRAME_END_STREAM, stream);
-    text_add(&g->frames, g->block.data, g->block.len);
+    frame_put(&g->frames, FRAME_HEADERS, FRAME_END_HEADERS | FRAME_END_STREAM, stream, text_bytes(&g->block));
 }
 
-/* The case as a client's bytes. How many calls it opens. */
-static size_t put_case(struct fuzz_grpc *g, const struct fuzz_case *c)
+/* What is written so far goes to the server, and what it says to the reader. */
+static void flush(struct fuzz_grpc *g, struct fuzz_trace *t)
 {
-    size_t opened = 0;
-    for (size_t i = 0; i < c->events.count;) {
+    if (g->conn && g->frames.len && text_ok(&g->frames)) {
+        t->bytes_sent += g->frames.len;
+        grpc_conn_receive(g->conn, text_bytes(&g->frames), g->now, NULL);
+    }
+    text_clear(&g->frames);
+    while (g->conn && grpc_conn_wants_send(g->conn)) {
+        text_clear(&g->out);
+        if (grpc_conn_send(g->conn, &g->out, SEND_MAX) == 0)
+            break;
+        t->bytes_received += g->out.len;
+        g->readable = g->readable && grpc_reader_feed(&g->reader, text_bytes(&g->out), g->answers, g->opened);
+    }
+}
+
+/* Time passes; calls whose deadline came are ended as a server's call would be. */
+static void pass_time(struct fuzz_grpc *g, uint64_t ns, struct fuzz_trace *t)
+{
+    flush(g, t);
+    g->now += ns < TIME_MAX ? ns : TIME_MAX;
+    for (size_t i = 0; i < g->opened; i++)
+        if (g->calls[i].stream && g->calls[i].deadline && g->calls[i].deadline <= g->now)
+            finish(g->calls[i].stream, &g->calls[i], GRPC_DEADLINE_EXCEEDED);
+}
+
+static void play(struct fuzz_grpc *g, const struct fuzz_case *c, size_t from, size_t to, struct fuzz_trace *t)
+{
+    for (size_t i = from; i < to;) {
         const struct fuzz_event *e = &c->events.items[i];
         uint32_t stream = 2 * e->call + 1;
-        bool known = e->call < opened;
+        bool known = e->call < g->opened;
         size_t next = i + 1;
-        if (e->kind == EVENT_CALL && opened < FUZZ_GRPC_CALLS_MAX) {
-            next = put_call(g, c, i, (uint32_t)opened);
-            g->half_closed[opened++] = false;
+        if (e->kind == EVENT_CALL && g->opened < FUZZ_GRPC_CALLS_MAX) {
+            next = put_call(g, c, i, (uint32_t)g->opened);
+            g->half_closed[g->opened++] = false;
         } else if (e->kind == EVENT_MESSAGE && known && !g->half_closed[e->call]) {
-            bool end = ends_with(c, i, e->call);
-            grpc_frames_message(&g->frames, stream, fuzz_case_bytes(c, e->value), e->flags, end);
+            bool end = next < to && ends_with(c, i, e->call);
+            grpc_frames_message(&g->frames, stream, fuzz_case_bytes(c, e->value), e->flags, end, &g->block);
             g->half_closed[e->call] = end;
             next += end;
         } else if (e->kind == EVENT_HALF_CLOSE && known && !g->half_closed[e->call]) {
             put_end(g, e, stream);
             g->half_closed[e->call] = true;
         } else if (e->kind == EVENT_CANCEL && known) {
-            uint8_t code[4] = {(uint8_t)(e->number >> 24), (uint8_t)(e->number >> 16), (uint8_t)(e->number >> 8),
-                               (uint8_t)e->number};
-            grpc_frames_head(&g->frames, sizeof code, FRAME_RESET, 0, stream);
-            text_add(&g->frames, code, sizeof code);
+            frame_put_head(&g->frames, 4, FRAME_RST_STREAM, 0, stream);
+            frame_put_number(&g->frames, (uint32_t)e->number);
             g->half_closed[e->call] = true;
         } else if (e->kind == EVENT_BYTES && e->value.len) {
             struct bytes raw = fuzz_case_bytes(c, e->value);
             text_add(&g->frames, raw.data, raw.len);
+        } else if (e->kind == EVENT_AWAIT) {
+            flush(g, t);
+        } else if (e->kind == EVENT_TIME) {
+            pass_time(g, e->number, t);
         }
         i = next;
     }
-    return opened;
 }
 
 /* Replies of one call, as messages in the trace. */
@@ -301,26 +372,6 @@ static void fill_trace(struct fuzz_grpc *g, const struct fuzz_case *c, size_t op
     }
 }
 
-/* A connection from its first byte to its last; what the server says goes to the reader. */
-static void converse(struct fuzz_grpc *g, size_t opened, struct fuzz_trace *t)
-{
-    struct grpc_conn *conn;
-    if (g->frames.failed || grpc_conn_new(&g->settings, &events, g, 1, &conn))
-        return;
-    grpc_conn_receive(conn, text_bytes(&g->frames), 1, NULL);
-    bool readable = true;
-    grpc_reader_start(&g->reader);
-    t->bytes_sent = g->frames.len;
-    while (grpc_conn_wants_send(conn)) {
-        text_clear(&g->out);
-        if (grpc_conn_send(conn, &g->out, 1 << 20) == 0)
-            break;
-        t->bytes_received += g->out.len;
-        readable = readable && grpc_reader_feed(&g->reader, text_bytes(&g->out), g->answers, opened);
-    }
-    grpc_conn_free(conn);
-}
-
 static void forget(struct fuzz_grpc *g, size_t opened)
 {
     for (size_t i = 0; i < opened; i++) {
@@ -334,26 +385,59 @@ static void forget(struct fuzz_grpc *g, size_t opened)
     }
 }
 
-void fuzz_grpc_run(struct fuzz_grpc *g, const struct fuzz_case *c, struct fuzz_trace *t)
+/* A new connection that is about to make so many calls. */
+static void start(struct fuzz_grpc *g, size_t calls)
 {
+    grpc_conn_free(g->conn);
+    g->conn = NULL;
+    g->now = 1;
+    g->opened = 0;
+    g->readable = true;
+    forget(g, calls < FUZZ_GRPC_CALLS_MAX ? calls : FUZZ_GRPC_CALLS_MAX);
+    grpc_reader_start(&g->reader);
     text_clear(&g->frames);
     text_add(&g->frames, g->hello.data, g->hello.len);
-    size_t opened = put_case(g, c);
-    /* Raw bytes in a case may open what the case does not. */
-    bool raw = false;
-    for (size_t i = 0; i < c->events.count; i++)
-        raw |= c->events.items[i].kind == EVENT_BYTES;
-    forget(g, raw ? FUZZ_GRPC_CALLS_MAX : opened);
-    converse(g, opened, t);
-    fill_trace(g, c, opened, t);
+    if (grpc_conn_new(&g->settings, &events, g, g->now, &g->conn))
+        g->conn = NULL; /* the calls stay unanswered */
+}
+
+static void end(struct fuzz_grpc *g, struct fuzz_trace *t)
+{
+    flush(g, t);
+    grpc_conn_free(g->conn);
+    g->conn = NULL;
+}
+
+void fuzz_grpc_part(struct fuzz_grpc *g, const struct fuzz_case *c, size_t from, size_t to, struct fuzz_trace *t)
+{
+    if (from == 0) {
+        size_t calls = 0;
+        bool raw = false; /* bytes in a case may open what the case does not */
+        g->compressed = false;
+        for (size_t i = 0; i < c->events.count; i++) {
+            const struct fuzz_event *e = &c->events.items[i];
+            calls += e->kind == EVENT_CALL;
+            raw |= e->kind == EVENT_BYTES;
+            g->compressed |= e->kind == EVENT_MESSAGE && e->flags & EVENT_COMPRESSED;
+        }
+        start(g, raw ? FUZZ_GRPC_CALLS_MAX : calls);
+    }
+    play(g, c, from, to, t);
+    if (to < c->events.count)
+        return;
+    end(g, t);
+    fill_trace(g, c, g->opened, t);
+}
+
+void fuzz_grpc_run(struct fuzz_grpc *g, const struct fuzz_case *c, struct fuzz_trace *t)
+{
+    fuzz_grpc_part(g, c, 0, c->events.count, t);
 }
 
 void fuzz_grpc_raw(struct fuzz_grpc *g, struct bytes data, struct fuzz_trace *t)
 {
-    text_clear(&g->frames);
-    text_add(&g->frames, g->hello.data, g->hello.len);
+    start(g, FUZZ_GRPC_CALLS_MAX);
     if (data.len)
         text_add(&g->frames, data.data, data.len);
-    forget(g, FUZZ_GRPC_CALLS_MAX);
-    converse(g, 0, t);
+    end(g, t);
 }

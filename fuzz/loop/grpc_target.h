@@ -3,8 +3,8 @@
  *
  * Client frames are made here: preface, SETTINGS, and for each call a header block of literals that need no HPACK
  * state, so that it is made once per path and copied from then on. Messages are cut into DATA frames; flags of the
- * case's events lie about compression and length as they say. What EVENT_AWAIT and EVENT_TIME mean to a live system
- * means nothing here: every frame is answered before the next.
+ * case's events lie about compression and length as they say. The server hears the client up to each EVENT_AWAIT and
+ * EVENT_TIME at once; time passes by the latter alone, and ends calls whose deadline comes.
  *
  * Each message goes to the handler; its reply goes out at once, or at the client's half-close where the method does not
  * stream replies. The handler is where a user's code is: it must answer from the request and `arg` alone. */
@@ -13,7 +13,8 @@
 
 #include "fuzz/case/trace.h"
 
-#define FUZZ_GRPC_CALLS_MAX 64 /* of one case; later ones are not made */
+#define FUZZ_GRPC_CALLS_MAX   64                /* of one case; later ones are not made */
+#define FUZZ_GRPC_MESSAGE_MAX ((size_t)4 << 20) /* bytes the server takes, as gRPC's own do by default */
 
 struct fuzz_grpc_service {
     const struct pb_pool *pool;
@@ -27,7 +28,10 @@ struct fuzz_grpc;
 /* ERROR_MEMORY. The service is borrowed. */
 int fuzz_grpc_new(const struct fuzz_grpc_service *service, struct fuzz_grpc **out);
 void fuzz_grpc_free(struct fuzz_grpc *g);
-/* One connection, from its preface to its end. Fills `t`. */
+/* The events [from, to) of a case on one connection: from 0 on it is a new one, at the last event it ends and `t` is
+ * filled. For targets that are run in parts (target.h). */
+void fuzz_grpc_part(struct fuzz_grpc *g, const struct fuzz_case *c, size_t from, size_t to, struct fuzz_trace *t);
+/* All of it. */
 void fuzz_grpc_run(struct fuzz_grpc *g, const struct fuzz_case *c, struct fuzz_trace *t);
 /* The same with bytes behind the preface in place of frames: HTTP/2 itself is what is fuzzed. */
 void fuzz_grpc_raw(struct fuzz_grpc *g, struct bytes data, struct fuzz_trace *t);

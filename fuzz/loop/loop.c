@@ -46,7 +46,19 @@ static void count_up(struct loop *l)
     s->features = cover_features_seen(cover);
     s->imported = shared->imported;
     s->duplicates = shared->duplicates;
+    s->suffixes = shared->suffixes;
+    s->asked = shared->solved;
+    s->patched = shared->patched;
+    if (l->config->checks) {
+        s->checked = atomic_load(&l->config->checks->shared->taken);
+        s->unchecked = atomic_load(&l->config->checks->shared->dropped);
+        s->findings_checked = atomic_load(&l->config->checks->shared->findings);
+        s->twin_lost |= atomic_load(&l->config->checks->shared->lost);
+    }
+    if (l->config->compares)
+        s->twin_lost |= atomic_load(&l->config->compares->shared->lost);
     memcpy(s->lanes, shared->lanes, sizeof s->lanes);
+    worker_lane_shares(shared, s->lane_shares);
     memcpy(s->operators, shared->operators, sizeof s->operators);
 }
 
@@ -177,6 +189,8 @@ static int lost(struct loop *l, const struct watch_event *e)
         return rc;
     f.text = text_string(&l->text);
     l->signatures[l->stats->findings++] = f.signature;
+    if (l->config->follow)
+        atomic_fetch_add(&l->config->follow->shared->findings, 1);
     if (l->config->found)
         l->config->found(l->config->arg, &f);
     return 0;
@@ -212,6 +226,12 @@ static int supervise(struct loop *l, enum worker_work work, const bool *stop)
         while (rc == 0 && e.news == WATCH_RUNS) {
             e = watch_look(&l->watch, LOOK_EVERY);
             rc = harvest(l);
+            if (e.news == WATCH_RUNS)
+                world_run_until(l->config->world, NULL, NULL, 1); /* signals, and processes that ended */
+            if (l->config->compares)
+                atomic_fetch_add(&l->config->compares->shared->beat, 1);
+            if (l->config->checks)
+                atomic_fetch_add(&l->config->checks->shared->beat, 1);
             if (rc == 0 && e.news == WATCH_RUNS && is_over(l, stop))
                 atomic_store(&l->watch.worker.shared->stop, true);
             else if (rc == 0 && e.news == WATCH_RUNS && world_worker_now() >= l->scan_at)
@@ -231,6 +251,29 @@ static int supervise(struct loop *l, enum worker_work work, const bool *stop)
             return 0;
     }
     watch_kill(&l->watch);
+    return rc;
+}
+
+/* The build with sanitizers: runs what it is given, for as long as somebody gives. */
+static int follow(struct loop *l, const bool *stop)
+{
+    struct twin *t = l->config->follow;
+    int rc = 0;
+    atomic_store(&t->shared->ready, true);
+    while (rc == 0 && !twin_is_over(t) && !(stop && *stop) && l->stats->findings < FUZZ_FINDINGS_MAX) {
+        struct fuzz_case c;
+        size_t count = 0;
+        bool never = false;
+        while (twin_waiting(t, &c) && (watch_give(&l->watch, &c, "check", 0, &never) || never)) {
+            twin_took(t);
+            count++;
+        }
+        if (count)
+            rc = supervise(l, WORKER_IMPORT, stop);
+        else
+            world_sleep(l->config->world, LOOK_EVERY / 2);
+        tell_progress(l);
+    }
     return rc;
 }
 
@@ -267,8 +310,8 @@ int fuzz_loop_run(const struct fuzz_loop_config *config, const bool *stop, struc
     int rc = begin(l);
     /* First what there is, so that fuzzing begins from all of it. */
     if (rc == 0)
-        rc = supervise(l, WORKER_IMPORT, stop);
-    if (rc == 0 && !config->only_import && !is_over(l, stop))
+        rc = config->follow ? follow(l, stop) : supervise(l, WORKER_IMPORT, stop);
+    if (rc == 0 && !config->only_import && !config->follow && !is_over(l, stop))
         rc = supervise(l, WORKER_FUZZ, stop);
     if (l->watch.worker.shared)
         count_up(l);

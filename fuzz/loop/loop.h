@@ -40,9 +40,15 @@ struct fuzz_loop_stats {
     size_t edges, edges_all, pairs, features;
     size_t cases, case_bytes;
     size_t findings, findings_same, workers_lost;
+    uint64_t suffixes;       /* executions that began from a snapshot */
+    uint64_t asked, patched; /* of the twin that solves: cases it was asked about, cases it made */
+    uint64_t checked, unchecked,
+        findings_checked; /* of the twin that checks: cases it ran, had no time for, findings */
+    bool twin_lost;
     uint64_t imported, duplicates;
     uint64_t last_find; /* ns since the start, of the last new case */
     struct worker_tally lanes[LANE_COUNT];
+    double lane_shares[LANE_COUNT];                     /* of what is drawn now */
     struct worker_operator operators[WORKER_OPERATORS]; /* those with a name */
 };
 
@@ -60,6 +66,10 @@ struct fuzz_loop_config {
     const char *corpus;            /* folder; NULL: in memory only */
     const char *import;            /* a folder whose cases are taken in where they are new; NULL: none */
     bool only_import;              /* no mutation: corpora are merged */
+    size_t snapshots;              /* mutants run from one snapshot of targets that have parts; 0: none are made */
+    struct twin *compares;         /* a build that records comparisons, started by the caller; NULL: none */
+    struct twin *checks;           /* a build with sanitizers, started by the caller; NULL: none */
+    struct twin *follow;           /* this is that build: nothing is kept, cases come from there until it is over */
     const struct fuzz_case *seeds; /* borrowed; run first */
     size_t seed_count;
     void *arg;

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define EDGES     64
-#define RUNS      ((uint64_t)60000)
+#define RUNS      ((uint64_t)100000)
 #define FOUND_MAX 16
 
 static struct world *world;

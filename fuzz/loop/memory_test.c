@@ -52,7 +52,7 @@ static void test_pool(void **state)
         for (int i = 0; i < added; i++)
             assert_true(fuzz_case_equal(&pool_find(&p, (uint64_t)i + 1)->c, &cases[i]));
         assert_null(pool_find(&p, (uint64_t)added + 1));
-        assert_true((pool_draw(&p, &r) != NULL) == (added > 0));
+        assert_true((pool_draw(&p, &r, 1) != NULL) == (added > 0));
         pool_deinit(&p);
         if (!hit)
             break;

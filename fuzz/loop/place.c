@@ -63,11 +63,11 @@ uint64_t place_of_report(struct bytes report)
             if (!head)
                 continue;
             begun = true;
+            if (i == 1) /* one line is all there is: its place; the words behind it hold values */
+                sum = mix(sum, line.data, (size_t)(head - line.data));
             head += strlen(heads[i]);
             struct bytes kind = word_at(BYTES(head, (size_t)(line.data + line.len - head)));
             sum = mix(sum, kind.data, kind.len);
-            if (i == 1) /* one line is all there is: the place before it, without columns' noise */
-                sum = mix(sum, line.data, line.len);
         }
         struct bytes function = begun ? frame_function(line) : BYTES_NONE;
         if (function.len && !is_machinery(function)) {

@@ -48,6 +48,9 @@ static void test_report(void **state)
     assert_int_equal(place_of_report(BYTES_NONE), 0);
     assert_int_not_equal(place_of_report(bytes_of("a.c:1:2: runtime error: signed integer overflow\n")),
                          place_of_report(bytes_of("a.c:7:2: runtime error: signed integer overflow\n")));
+    /* The values in the line are the case's, not the place's. */
+    assert_int_equal(place_of_report(bytes_of("a.c:1:2: runtime error: left shift of 127 by 25 places\n")),
+                     place_of_report(bytes_of("a.c:1:2: runtime error: left shift of 91 by 24 places\n")));
 }
 
 /* Cut anywhere and with wrong bytes it is still read within its bounds. */

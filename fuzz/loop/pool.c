@@ -90,7 +90,7 @@ static double weight_of(const struct pool *p, const struct pool_entry *e, size_t
     return weight / (1.0 + size * size) / (1.0 + (double)e->deaths);
 }
 
-struct pool_entry *pool_draw(struct pool *p, struct random *r)
+struct pool_entry *pool_draw(struct pool *p, struct random *r, uint32_t mutants)
 {
     size_t count = p->entries.count;
     if (!count)
@@ -103,7 +103,7 @@ struct pool_entry *pool_draw(struct pool *p, struct random *r)
     for (size_t i = p->sums.count; i < count; i++)
         p->sums.items[i] = (i ? p->sums.items[i - 1] : 0) + weight_of(p, p->entries.items[i], count - 1 - i);
     p->sums.count = count;
-    p->draws_left--;
+    p->draws_left -= p->draws_left < mutants ? p->draws_left : mutants;
     double at = random_unit(r) * p->sums.items[count - 1];
     size_t low = 0, high = count - 1;
     while (low < high) {
@@ -113,7 +113,7 @@ struct pool_entry *pool_draw(struct pool *p, struct random *r)
         else
             high = middle;
     }
-    p->entries.items[low]->draws++;
+    p->entries.items[low]->draws += mutants;
     return p->entries.items[low];
 }
 

@@ -15,7 +15,7 @@
 
 #define POOL_OWN_EDGES 64
 #define POOL_CASES_MAX ((size_t)1 << 20)
-#define POOL_RENEW     2048 /* draws between two countings of the weights */
+#define POOL_RENEW     4096 /* mutants between two countings of the weights */
 
 /* How the next case is chosen; POOL_RARE is the one to use, the others are there to be measured against: after 300,000
  * runs of the benchmark's targets they reach the same (edge, class) pairs within 4 %, for 1.2 to 15 times the processor
@@ -35,7 +35,7 @@ struct pool {
     enum pool_schedule schedule;
     ARRAY(struct pool_entry *) entries;
     ARRAY(double) sums;
-    size_t draws_left; /* until the weights are counted again */
+    uint32_t draws_left; /* until the weights are counted again */
     /* How often each edge was reached in sampled runs; borrowed, edge_count long. Shared by worker and parent. */
     uint32_t *hits;
     size_t edge_count;
@@ -46,8 +46,8 @@ void pool_deinit(struct pool *p);
 /* A case and what it newly reached. 0, ERROR_EXISTS, ERROR_MEMORY, ERROR_LIMIT. */
 int pool_add(struct pool *p, const struct record *r);
 struct pool_entry *pool_find(const struct pool *p, uint64_t hash);
-/* NULL: the pool is empty. */
-struct pool_entry *pool_draw(struct pool *p, struct random *r);
+/* For about so many mutants. NULL: the pool is empty. */
+struct pool_entry *pool_draw(struct pool *p, struct random *r, uint32_t mutants);
 struct pool_entry *pool_any(const struct pool *p, struct random *r);
 /* A case made of it killed a worker, which cost about so many runs. */
 void pool_killed(struct pool *p, uint64_t parent, uint32_t cost);

@@ -21,6 +21,12 @@ void ring_init(struct ring *r, size_t size)
     r->capacity = (size - sizeof *r) / UNIT * UNIT;
 }
 
+bool ring_is_empty(const struct ring *r)
+{
+    return atomic_load_explicit(&r->written, memory_order_acquire) ==
+           atomic_load_explicit(&r->read, memory_order_acquire);
+}
+
 bool ring_fits(const struct ring *r, size_t len)
 {
     /* Wherever the last one ended: the skipped rest and the record are less than all. */

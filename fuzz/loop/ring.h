@@ -26,5 +26,6 @@ void ring_commit(struct ring *r); /* what was reserved last */
 /* The oldest record, or NULL. A broken ring is emptied. Stays until ring_consume(). */
 const void *ring_peek(struct ring *r, size_t *len);
 void ring_consume(struct ring *r);
+bool ring_is_empty(const struct ring *r); /* for either side */
 
 #endif

@@ -12,10 +12,16 @@
 
 /* Makes one case of another, or of two. `parent` is never empty of events; `other` is another case of the corpus, or
  * the same. `out` is empty. ERROR_MEMORY, or ERROR_NOT_FOUND when this case has nothing that lane could change. */
+struct solved;
 struct fuzz_mutator {
+    /* Many mutants of this case are made next; it stays as it is until the next such call, or until NULL. May be NULL,
+     * and mutate() may be called with other parents in between. */
+    void (*hold)(void *arg, const struct fuzz_case *parent);
     int (*mutate)(void *arg, struct random *r, const struct fuzz_case *parent, const struct fuzz_case *other,
                   enum fuzz_lane lane, size_t max, struct fuzz_case *out, struct mutated *did);
     /* What running the mutant led to: something new or nothing. NULL: nothing is learnt from it. */
+    /* What a build that records comparisons told of some case (fuzz/loop/solve.h). NULL: nothing is taken up. */
+    void (*learn)(void *arg, const struct solved *s);
     void (*credit)(void *arg, struct random *r, const struct mutated *did, bool novel);
     void *arg;
 };
@@ -30,6 +36,9 @@ struct fuzz_target {
     void (*teardown)(void *state);
     /* The trace is empty at first; what run() puts into it (statuses, replies) is feedback beside the edges. */
     void (*run)(void *state, const struct fuzz_case *c, struct fuzz_trace *t);
+    /* The events [from, to) alone: from 0 on as run() begins, else as the part before it left the state; at the last
+     * event as run() ends. NULL: it can only be run whole, and there are no snapshots of it (config.snapshots). */
+    void (*part)(void *state, const struct fuzz_case *c, size_t from, size_t to, struct fuzz_trace *t);
     bool calls; /* cases may be changed beyond their messages: calls, order, metadata, cancellation */
     const struct fuzz_mutator *mutator; /* NULL: one message of a case is changed at a time, fuzz/loop/mutator.h */
     /* Cases to begin with when there is no corpus, by number. ERROR_NOT_FOUND: there are no more. NULL: one empty

@@ -11,11 +11,16 @@ int watch_init(struct watch *w, const struct fuzz_loop_config *config, struct er
     k->seed = config->seed;
     k->max = config->max ? config->max : FUZZ_MAX_DEFAULT;
     k->pool.schedule = config->schedule;
+    k->suffixes = config->snapshots;
+    k->hang = config->hang ? config->hang : FUZZ_HANG_DEFAULT;
+    k->compares = config->compares;
+    k->checks = config->checks;
     k->cover = config->cover;
     if (!k->cover) {
         w->own_cover = true;
         k->cover = cover_new();
-        int rc = k->cover ? cover_add_own(k->cover) : ERROR_MEMORY;
+        /* What only checks has no use for what is reached. */
+        int rc = !k->cover ? ERROR_MEMORY : config->follow ? 0 : cover_add_own(k->cover);
         if (rc) {
             watch_deinit(w);
             return rc == ERROR_NOT_FOUND
@@ -26,13 +31,16 @@ int watch_init(struct watch *w, const struct fuzz_loop_config *config, struct er
     size_t edges = cover_edges_all(k->cover);
     if (world_mapping_anonymous(sizeof *k->shared, &w->shared) || world_mapping_anonymous(WORKER_FOUND, &w->found) ||
         world_mapping_anonymous(WORKER_GIVEN, &w->given) ||
-        world_mapping_anonymous(edges ? edges * sizeof(uint32_t) : 1, &w->hits)) {
+        world_mapping_anonymous(edges ? edges * sizeof(uint32_t) : 1, &w->hits) ||
+        world_mapping_anonymous(WORKER_SUFFIX, &w->suffixes)) {
         watch_deinit(w);
         return error_set(err, ERROR_MEMORY, "no shared memory for a worker");
     }
     k->shared = w->shared.data;
     k->found = w->found.data;
     k->given = w->given.data;
+    k->suffix_found = w->suffixes.data;
+    ring_init(k->suffix_found, WORKER_SUFFIX);
     ring_init(k->found, WORKER_FOUND);
     ring_init(k->given, WORKER_GIVEN);
     k->pool.hits = w->hits.data;
@@ -63,6 +71,7 @@ void watch_deinit(struct watch *w)
     world_mapping_close(&w->found);
     world_mapping_close(&w->given);
     world_mapping_close(&w->hits);
+    world_mapping_close(&w->suffixes);
     text_deinit(&w->errors);
     text_deinit(&w->text);
     *w = (struct watch){0};
@@ -137,6 +146,10 @@ struct watch_event watch_look(struct watch *w, uint64_t wait)
         bool by_itself = !e.status.signalled && (e.status.code == WORKER_DONE || e.status.code == WORKER_NO_MEMORY ||
                                                  e.status.code == WORKER_NOTHING);
         /* A target may call exit(): that ends the worker in the middle of a run. */
+        if (!e.status.signalled && e.status.code == WORKER_HUNG && atomic_load(&s->phase) == WORKER_RUNNING) {
+            e.end = END_HANG;
+            e.status = (struct world_exit){true, 9}; /* as when it is stopped from here */
+        }
         e.news = by_itself && atomic_load(&s->phase) == WORKER_BETWEEN ? WATCH_ENDED : WATCH_LOST;
     }
     e.between = e.news == WATCH_LOST && atomic_load(&s->phase) != WORKER_RUNNING;

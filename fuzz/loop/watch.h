@@ -10,7 +10,7 @@ struct watch {
     const struct fuzz_loop_config *config;
     struct worker worker; /* what every worker begins as */
     struct world_worker *process;
-    struct world_mapping shared, found, given, hits;
+    struct world_mapping shared, found, given, hits, suffixes;
     bool setup, own_cover;
     uint64_t cpu_before; /* of workers that ended */
     /* To see a hang: when the count of executions last moved. */

@@ -1,4 +1,4 @@
-#include "fuzz/loop/worker.h"
+#include "fuzz/loop/worker_internal.h"
 
 #include "world/worker.h"
 
@@ -7,8 +7,13 @@
 #define LANE_HALVED       65536 /* runs after which what the lanes found of late counts half */
 #define LANE_LEAST        0.1   /* share no lane falls below */
 #define MUTATION_TRY      8     /* draws until a mutant differs; then the run is given up */
-#define MUTATION_ONE_MORE 8     /* one mutant in so many is mutated once more */
-#define CHECK_EVERY       64    /* runs between two looks at what is given */
+#define MUTATION_ONE_MORE 16    /* one mutant in so many is mutated once more */
+#define BATCH             32    /* mutants of one parent, one after the other */
+#define LANE_DRAWS        256   /* drawn by the same shares */
+#define CHECK_EVERY       2     /* batches between two looks at what is given */
+#define SNAPSHOT_SHARE    2     /* one batch in so many is run from a snapshot, where there can be one */
+#define SAMPLE_CHECKED    8192  /* one mutant in so many is given to the build with sanitizers, whatever it led to */
+#define SLOW_FACTOR       16    /* so are those that take so many times what runs take */
 
 struct fuzz_case worker_running(const struct worker_shared *s)
 {
@@ -33,8 +38,14 @@ static bool fits(const struct fuzz_case *c)
     return c->events.count <= FUZZ_CASE_EVENTS_MAX && c->data.len <= FUZZ_CASE_BYTES_MAX;
 }
 
+bool worker_is_over(const struct worker_shared *s)
+{
+    return atomic_load_explicit(&s->stop, memory_order_relaxed) ||
+           (s->limit && atomic_load_explicit(&s->executions, memory_order_relaxed) >= s->limit);
+}
+
 /* How each call ended, and how many replies it gave (by class), is feedback like an edge. */
-static void add_features(struct cover *cover, const struct fuzz_trace *t)
+void worker_add_features(struct cover *cover, const struct fuzz_trace *t)
 {
     for (size_t i = 0; i < t->calls.count; i++) {
         const struct trace_call *call = &t->calls.items[i];
@@ -51,7 +62,7 @@ static void run(struct worker *w, const struct fuzz_case *c)
     atomic_store_explicit(&s->phase, WORKER_RUNNING, memory_order_release);
     cover_reset(w->cover);
     w->target->run(w->state, c, &w->trace);
-    add_features(w->cover, &w->trace);
+    worker_add_features(w->cover, &w->trace);
     atomic_store_explicit(&s->phase, WORKER_BETWEEN, memory_order_release);
     atomic_store_explicit(&s->executions, atomic_load_explicit(&s->executions, memory_order_relaxed) + 1,
                           memory_order_release);
@@ -73,7 +84,7 @@ static bool hand_over(struct worker *w, const struct record *r)
 
 /* What the run reached: every edge, or those it was the first to reach. At once after it: what the loop itself calls
  * (base/, world/) is counted too, and a counter that moved on would never be marked with the class it had. */
-static bool look(struct worker *w, struct record *r, bool all)
+bool worker_look(struct worker *w, struct record *r, bool all)
 {
     if (!all && cover_collect(w->cover, false) == 0)
         return false;
@@ -84,7 +95,7 @@ static bool look(struct worker *w, struct record *r, bool all)
 }
 
 /* Tells the parent of a case; `keep`: and takes it up. */
-static int report(struct worker *w, const struct fuzz_case *c, struct record *r, bool keep)
+int worker_report(struct worker *w, const struct fuzz_case *c, struct record *r, bool keep)
 {
     r->head.hash = fuzz_case_hash(c);
     r->head.execution = atomic_load_explicit(&w->shared->executions, memory_order_relaxed);
@@ -93,6 +104,8 @@ static int report(struct worker *w, const struct fuzz_case *c, struct record *r,
     bool told = hand_over(w, r);
     if (!keep)
         return 0;
+    if (w->checks)
+        twin_give(w->checks, c);
     int rc = told ? pool_add(&w->pool, r) : 0;
     cover_mark(w->cover, r->edges, r->classes, r->head.edge_count);
     cover_mark_features(w->cover, r->features, r->head.feature_count);
@@ -121,8 +134,8 @@ static int take_in(struct worker *w)
         run(w, &w->scratch[0]);
         bool all = w->work == WORKER_MEASURE;
         struct record seen = {.head = {.what = r.head.what, .lane = r.head.lane, .number = r.head.number}};
-        if (look(w, &seen, all))
-            rc = report(w, &w->scratch[0], &seen, !all);
+        if (worker_look(w, &seen, all))
+            rc = worker_report(w, &w->scratch[0], &seen, !all);
         w->shared->imported++;
         if (rc)
             return rc;
@@ -132,18 +145,23 @@ static int take_in(struct worker *w)
 
 /* A lane's share follows what it found per run of late; none is given up, since what is fruitless now may be the only
  * way later. */
+void worker_lane_shares(const struct worker_shared *s, double out[LANE_COUNT])
+{
+    double sum = 0;
+    for (size_t i = 0; i < LANE_COUNT; i++)
+        sum += out[i] = (s->lane_finds[i] + 1) / (s->lane_runs[i] + 1000);
+    for (size_t i = 0; i < LANE_COUNT; i++)
+        out[i] = LANE_LEAST + (1 - LANE_LEAST * LANE_COUNT) * out[i] / sum;
+}
+
 static enum fuzz_lane draw_lane(struct worker *w)
 {
-    double yield[LANE_COUNT], sum = 0;
-    const struct worker_shared *s = w->shared;
-    for (size_t i = 0; i < LANE_COUNT; i++)
-        sum += yield[i] = (s->lane_finds[i] + 1) / (s->lane_runs[i] + 1000);
     double at = random_unit(&w->random);
-    for (size_t i = 0; i + 1 < LANE_COUNT; i++) {
-        at -= LANE_LEAST + (1 - LANE_LEAST * LANE_COUNT) * yield[i] / sum;
-        if (at < 0)
+    if (w->lane_draws++ % LANE_DRAWS == 0)
+        worker_lane_shares(w->shared, w->lane_shares);
+    for (size_t i = 0; i + 1 < LANE_COUNT; i++)
+        if ((at -= w->lane_shares[i]) < 0)
             return (enum fuzz_lane)i;
-    }
     return (enum fuzz_lane)(LANE_COUNT - 1);
 }
 
@@ -175,7 +193,8 @@ static void tally_operator(struct worker_shared *s, const char *what, bool found
 }
 
 /* The mutant is in `scratch[*at]`. ERROR_NOT_FOUND: none was made. */
-static int mutate(struct worker *w, const struct fuzz_case *parent, size_t *at, struct mutated *did)
+int worker_mutate(struct worker *w, const struct fuzz_case *parent, const struct fuzz_case *other, size_t *at,
+                  struct mutated *did)
 {
     struct fuzz_mutator *m = &w->mutator;
     const struct fuzz_case *from = parent;
@@ -186,16 +205,12 @@ static int mutate(struct worker *w, const struct fuzz_case *parent, size_t *at, 
         struct fuzz_case *to = &w->scratch[from == &w->scratch[0]];
         struct mutated one = {.lane = LANE_VALID, .what = ""};
         fuzz_case_clear(to);
-        int did_rc =
-            m->mutate(m->arg, &w->random, from, &pool_any(&w->pool, &w->random)->c, draw_lane(w), w->max, to, &one);
+        int did_rc = m->mutate(m->arg, &w->random, from, other, draw_lane(w), w->max, to, &one);
         if (did_rc == ERROR_MEMORY)
             return did_rc;
         if (did_rc || !fits(to))
             continue;
-        /* The name is the last change's; the lane the worst, for what broke it once stays broken. */
-        enum fuzz_lane worst = rc == 0 && did->lane > one.lane ? did->lane : one.lane;
-        *did = one;
-        did->lane = worst;
+        *did = one; /* the last change is what is learnt of */
         rc = 0;
         from = to;
         *at = (size_t)(to - w->scratch);
@@ -205,13 +220,62 @@ static int mutate(struct worker *w, const struct fuzz_case *parent, size_t *at, 
     return rc;
 }
 
-static int step(struct worker *w)
+/* What the build that records comparisons makes of cases that are new. In the order of the pool, each once, before
+ * anything else is drawn: so the campaign goes the same way again. */
+static int solve(struct worker *w)
 {
     struct worker_shared *s = w->shared;
-    struct pool_entry *parent = pool_draw(&w->pool, &w->random);
+    while (w->compares && s->solved < w->pool.entries.count && !worker_is_over(s)) {
+        const struct pool_entry *e = w->pool.entries.items[s->solved++];
+        struct twin_answer a;
+        if (!twin_ask(w->compares, &e->c))
+            continue;
+        while (twin_next(w->compares, &a)) {
+            if (a.kind == TWIN_LEARNT && w->mutator.learn)
+                w->mutator.learn(w->mutator.arg, &a.solved);
+            int rc = a.kind == TWIN_MADE ? fuzz_case_copy(&w->scratch[0], &a.c) : 0;
+            twin_taken(w->compares);
+            if (rc)
+                return rc;
+            if (a.kind != TWIN_MADE || !fits(&w->scratch[0]) || worker_is_over(s))
+                continue;
+            s->running_parent = e->hash;
+            s->running_how =
+                (struct mutated){.lane = LANE_VALID, .what = "compared", .arm = MUTATE_NO_ARM, .source = MUTATE_NO_ARM};
+            run(w, &w->scratch[0]);
+            s->patched++;
+            struct record seen = {.head = {.what = "compared", .lane = LANE_VALID, .parent = e->hash}};
+            if (worker_look(w, &seen, false) && (rc = worker_report(w, &w->scratch[0], &seen, true)))
+                return rc;
+        }
+    }
+    return 0;
+}
+
+/* For the build with sanitizers, besides what is new: what takes long, and a sample of the rest. */
+static void check(struct worker *w, const struct fuzz_case *c, uint64_t took)
+{
+    bool slow = took > SLOW_FACTOR * w->run_time && w->run_time > 0;
+    w->run_time += (took > w->run_time ? took - w->run_time : 0) / 64;
+    w->run_time -= (took < w->run_time ? w->run_time - took : 0) / 64;
+    if (slow || atomic_load_explicit(&w->shared->executions, memory_order_relaxed) % SAMPLE_CHECKED == 0)
+        twin_give(w->checks, c);
+}
+
+void worker_credit(struct worker *w, const struct mutated *did, bool found)
+{
+    tally_lane(w->shared, did->lane, found);
+    tally_operator(w->shared, did->what, found);
+    if (w->mutator.credit)
+        w->mutator.credit(w->mutator.arg, &w->random, did, found);
+}
+
+static int step(struct worker *w, const struct pool_entry *parent, const struct fuzz_case *other)
+{
+    struct worker_shared *s = w->shared;
     struct mutated did = {.lane = LANE_VALID, .what = ""};
     size_t at;
-    int rc = mutate(w, &parent->c, &at, &did);
+    int rc = worker_mutate(w, &parent->c, other, &at, &did);
     if (rc == ERROR_NOT_FOUND) {
         s->duplicates++;
         return 0;
@@ -221,26 +285,35 @@ static int step(struct worker *w)
     const struct fuzz_case *c = &w->scratch[at];
     s->running_parent = parent->hash;
     s->running_how = did;
+    uint64_t start = w->checks ? world_worker_now() : 0;
     run(w, c);
     struct record seen = {.head = {.what = did.what, .lane = did.lane, .parent = parent->hash}};
-    bool found = look(w, &seen, false);
+    bool found = worker_look(w, &seen, false);
     if (!found && atomic_load_explicit(&s->executions, memory_order_relaxed) % WORKER_SAMPLE == 0) {
         const uint32_t *edges;
         const uint8_t *classes;
         size_t count = cover_last(w->cover, &edges, &classes);
         pool_count(&w->pool, edges, count);
     }
-    tally_lane(s, did.lane, found);
-    tally_operator(s, did.what, found);
-    if (w->mutator.credit)
-        w->mutator.credit(w->mutator.arg, &w->random, &did, found);
-    return found ? report(w, c, &seen, true) : 0;
+    if (w->checks)
+        check(w, c, world_worker_now() - start);
+    worker_credit(w, &did, found);
+    return found ? worker_report(w, c, &seen, true) : 0;
 }
 
-static bool is_over(const struct worker_shared *s)
+/* Mutants of one case, which is read once for all of them. */
+static int batch(struct worker *w)
 {
-    return atomic_load_explicit(&s->stop, memory_order_relaxed) ||
-           (s->limit && atomic_load_explicit(&s->executions, memory_order_relaxed) >= s->limit);
+    const struct pool_entry *parent = pool_draw(&w->pool, &w->random, BATCH);
+    const struct pool_entry *other = pool_any(&w->pool, &w->random);
+    int rc = solve(w);
+    if (w->mutator.hold)
+        w->mutator.hold(w->mutator.arg, &parent->c);
+    if (rc == 0 && w->suffixes && w->target->part && random_below(&w->random, SNAPSHOT_SHARE) == 0)
+        return snapshot_batch(w, parent, &other->c);
+    for (size_t i = 0; rc == 0 && i < BATCH && !worker_is_over(w->shared); i++)
+        rc = step(w, parent, &other->c);
+    return rc;
 }
 
 static int work(struct worker *w)
@@ -260,11 +333,11 @@ static int work(struct worker *w)
         return ERROR_NOT_FOUND;
     /* A case no mutator can change leaves the loop spinning without a run: bounded by what is refused in a row. */
     uint64_t refused = 0, before;
-    while (rc == 0 && !is_over(w->shared) && refused < 100000) {
+    while (rc == 0 && !worker_is_over(w->shared) && refused < 100000) {
         before = w->shared->duplicates;
-        for (size_t i = 0; rc == 0 && i < CHECK_EVERY && !is_over(w->shared); i++)
-            rc = step(w);
-        refused = w->shared->duplicates - before >= CHECK_EVERY ? refused + CHECK_EVERY : 0;
+        for (size_t i = 0; rc == 0 && i < CHECK_EVERY && !worker_is_over(w->shared); i++)
+            rc = batch(w);
+        refused = w->shared->duplicates - before >= CHECK_EVERY * BATCH ? refused + CHECK_EVERY * BATCH : 0;
         if (rc == 0)
             rc = take_in(w);
     }

@@ -11,16 +11,23 @@
 #include "fuzz/loop/pool.h"
 #include "fuzz/loop/ring.h"
 #include "fuzz/loop/target.h"
+#include "fuzz/loop/twin.h"
 #include "world/mapping.h"
 
 #define WORKER_FRAMES    32  /* of a crash's stack */
 #define WORKER_OPERATORS 256 /* distinct names that are tallied; a power of two */
 #define WORKER_FOUND     ((size_t)64 << 20)
 #define WORKER_GIVEN     ((size_t)64 << 20) /* taken from the system only as far as used */
-#define WORKER_SAMPLE    64                 /* one run in so many has its edges counted */
+#define WORKER_SUFFIX    ((size_t)16 << 20)
+#define WORKER_SAMPLE    64 /* one run in so many has its edges counted */
 
 enum worker_phase { WORKER_BETWEEN, WORKER_RUNNING };
-enum worker_exit { WORKER_DONE = 0, WORKER_NO_MEMORY = 3, WORKER_NOTHING = 4 /* an empty corpus: nothing to mutate */ };
+enum worker_exit {
+    WORKER_DONE = 0,
+    WORKER_NO_MEMORY = 3,
+    WORKER_NOTHING = 4, /* an empty corpus: nothing to mutate */
+    WORKER_HUNG = 5     /* a copy of the worker did, in the case that is in the block */
+};
 enum worker_work {
     WORKER_FUZZ,    /* take in what is given, then mutate until told to stop */
     WORKER_IMPORT,  /* take in what is given, keep what is new */
@@ -45,6 +52,9 @@ struct worker_shared {
     _Atomic uint64_t executions, phase; /* enum worker_phase */
     uint64_t duplicates;                /* of mutants that were the case they were made of */
     uint64_t imported;
+    uint64_t solved;   /* cases of the pool the twin was asked about, the first ones */
+    uint64_t patched;  /* cases it made that were run */
+    uint64_t suffixes; /* executions from snapshots */
     struct worker_tally lanes[LANE_COUNT];
     /* Of late, for the shares of the lanes: halved now and then. */
     double lane_runs[LANE_COUNT], lane_finds[LANE_COUNT];
@@ -74,17 +84,28 @@ struct worker {
     struct pool pool;
     struct worker_shared *shared;
     struct ring *found, *given;
+    struct twin *compares, *checks; /* second builds; NULL: none */
+    size_t suffixes;                /* mutants run from one snapshot; 0: none are made */
+    uint64_t hang;                  /* ns of processor time a run may take */
+    struct ring *suffix_found;      /* from the copies of the worker */
+    uint64_t run_time;              /* ns: what a run takes, about; with `checks` */
     struct fuzz_case scratch[2];
     struct fuzz_trace trace;
     struct random random;
+    double lane_shares[LANE_COUNT]; /* as of `lane_draws` draws, a little while ago */
+    uint32_t lane_draws;
 };
 
 int worker_main(void *arg); /* struct worker; for world_worker_start(). enum worker_exit */
 /* The case in the block, as one to read from. */
 struct fuzz_case worker_running(const struct worker_shared *s);
 void worker_set_running(struct worker_shared *s, const struct fuzz_case *c);
+/* How often each lane is drawn now. */
+void worker_lane_shares(const struct worker_shared *s, double out[LANE_COUNT]);
 /* fault.c: signals that mean a crash leave their stack in the block before they kill. Nothing where a sanitizer does
  * this better. */
 void worker_watch_faults(struct worker_shared *s, const void *stack_top);
+/* Ends this process by that signal, leaving the stack in the block as it is. */
+void worker_die(int signal);
 
 #endif

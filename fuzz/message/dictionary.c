@@ -250,6 +250,11 @@ struct dictionary *dictionary_new(void)
     return calloc(1, sizeof(struct dictionary));
 }
 
+size_t dictionary_bytes(void)
+{
+    return sizeof(struct dictionary);
+}
+
 void dictionary_free(struct dictionary *d)
 {
     free(d);
@@ -307,12 +312,10 @@ void dictionary_learn(struct dictionary *d, const struct pb_type *type, struct b
     }
 }
 
-void dictionary_compared(struct dictionary *d, const struct pb_type *type, const struct pb_field *field,
-                         struct bytes wanted)
+void dictionary_compared(struct dictionary *d, const struct pb_field *field, struct bytes wanted)
 {
     struct value v;
     uint64_t number = 0;
-    (void)type;
     for (size_t i = wanted.len < 8 ? wanted.len : 8; i > 0; i--)
         number = number << 8 | wanted.data[i - 1];
     if (field != NULL && dictionary_class(field) == CLASS_NONE)

@@ -37,13 +37,14 @@ struct dictionary_value {
 
 struct dictionary *dictionary_new(void); /* NULL: out of memory */
 void dictionary_free(struct dictionary *d);
+/* For one in memory that is shared: so many zeros are an empty dictionary. */
+size_t dictionary_bytes(void);
 
 /* What came back: every text and number of the message. What cannot be read is left out. */
 void dictionary_learn(struct dictionary *d, const struct pb_type *type, struct bytes reply);
-/* The target compared something with these bytes. `field` is which of `type` it was, as far as is known, else NULL:
- * then it is kept for its class. For numbers the bytes are little-endian, 8 at the most. */
-void dictionary_compared(struct dictionary *d, const struct pb_type *type, const struct pb_field *field,
-                         struct bytes wanted);
+/* The target compared something with these bytes. `field` is what it was, as far as is known, else NULL: then it is
+ * kept for its class. For numbers the bytes are little-endian, 8 at the most. */
+void dictionary_compared(struct dictionary *d, const struct pb_field *field, struct bytes wanted);
 /* The user's file, by fields of this pool. Errors say line:column. */
 int dictionary_read(struct dictionary *d, struct bytes file, const char *name, const struct pb_pool *pool,
                     struct error *err);

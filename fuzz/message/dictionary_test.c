@@ -93,23 +93,23 @@ static void test_compared(void **state)
     struct dictionary_value v;
     random_seed(&r, 3);
     const struct pb_field *big = field("test.all.Scalars", "f_uint64"), *name = field("test.all.Tree", "name");
-    dictionary_compared(d, big->owner, big, BYTES("\x78\x56\x34\x12", 4));
+    dictionary_compared(d, big, BYTES("\x78\x56\x34\x12", 4));
     assert_true(dictionary_draw(d, &r, big, SOURCE_COMPARED, &v));
     assert_int_equal(v.number, 0x12345678);
     /* Bytes no string can hold are for bytes only. */
-    dictionary_compared(d, name->owner, name, BYTES("\xFF\xFE", 2));
+    dictionary_compared(d, name, BYTES("\xFF\xFE", 2));
     assert_false(dictionary_draw(d, &r, name, SOURCE_COMPARED, &v));
     assert_true(dictionary_draw(d, &r, field("test.all.Scalars", "f_bytes"), SOURCE_COMPARED, &v));
     /* Of an unknown field: for its class, as text and as number. */
-    dictionary_compared(d, NULL, NULL, bytes_of("secret"));
+    dictionary_compared(d, NULL, bytes_of("secret"));
     assert_true(draws_of(d, name, SOURCE_COMPARED, "secret") == 1000);
     const struct pb_field *wide = field("test.all.Scalars", "f_fixed64");
     bool found = false;
     for (int i = 0; i < 100 && !found; i++)
         found = dictionary_draw(d, &r, wide, SOURCE_COMPARED, &v) && v.number == UINT64_C(0x746572636573);
     assert_true(found);
-    dictionary_compared(d, NULL, NULL, BYTES_NONE);
-    dictionary_compared(d, NULL, field("test.all.Tree", "left"), bytes_of("aVeryLongText"));
+    dictionary_compared(d, NULL, BYTES_NONE);
+    dictionary_compared(d, field("test.all.Tree", "left"), bytes_of("aVeryLongText"));
     dictionary_free(d);
 }
 
@@ -125,7 +125,7 @@ static void test_success(void **state)
     for (int i = 0; i < 10; i++) {
         char text[16];
         snprintf(text, sizeof text, "value-%d", i);
-        dictionary_compared(d, name->owner, name, bytes_of(text));
+        dictionary_compared(d, name, bytes_of(text));
     }
     for (int i = 0; i < 2000; i++) {
         assert_true(dictionary_draw(d, &r, name, SOURCE_COMPARED, &v));
@@ -135,7 +135,7 @@ static void test_success(void **state)
     for (int i = 0; i < 3 * DICTIONARY_VALUES; i++) {
         char text[24];
         snprintf(text, sizeof text, "other-%d", i);
-        dictionary_compared(d, name->owner, name, bytes_of(text));
+        dictionary_compared(d, name, bytes_of(text));
     }
     assert_true(draws_of(d, name, SOURCE_COMPARED, "value-7") > 50);
     assert_int_equal(draws_of(d, name, SOURCE_COMPARED, "value-2"), 0);
@@ -180,7 +180,7 @@ static void test_file(void **state)
     for (int i = 0; i < 3 * DICTIONARY_VALUES; i++) {
         char text[24];
         snprintf(text, sizeof text, "reply-%d", i);
-        dictionary_compared(d, NULL, field("test.shared.Place", "name"), bytes_of(text));
+        dictionary_compared(d, field("test.shared.Place", "name"), bytes_of(text));
     }
     assert_int_equal(dictionary_count(d, SOURCE_USER), 9);
     assert_true(draws_of(d, field("test.shared.Place", "name"), SOURCE_USER, "Oslo") > 300);
@@ -228,7 +228,7 @@ static void test_mutants(void **state)
     int from[VALUE_SOURCE_COUNT] = {0}, secret_early = 0, secret_late = 0;
     random_seed(&r, 6);
     mutate_learning_init(&learning);
-    dictionary_compared(d, t, pb_field_by_name(t, "name"), bytes_of("secret"));
+    dictionary_compared(d, pb_field_by_name(t, "name"), bytes_of("secret"));
     fuzz_put_bytes(&in, 1, bytes_of("from a reply"));
     dictionary_learn(d, t, text_bytes(&in));
     assert_int_equal(dictionary_read(d, bytes_of("text: [theirs]"), "v.yaml", pool, NULL), 0);

@@ -159,7 +159,7 @@ static bool same_context(struct sequence *s, const struct sequence_leaf *l, stru
 /* The LINK that puts a value to the leaf's path in that call's message; 0: none. */
 static uint32_t link_to(const struct sequence_view *v, size_t call, const struct sequence_leaf *l)
 {
-    uint8_t path[SEQUENCE_PATH_BYTES];
+    uint8_t path[FUZZ_PATH_BYTES_MAX];
     size_t len = sequence_link_path(l, l->depth, path);
     for (uint32_t i = v->calls[call].message; i > 0 && v->test->events.items[i - 1].kind == EVENT_LINK; i--)
         if (bytes_equal(fuzz_case_bytes(v->test, v->test->events.items[i - 1].value), BYTES(path, len)))
@@ -251,7 +251,7 @@ static void put_level(struct text *out, const struct sequence_shape *shape, cons
 
 static int add_link(struct fuzz_case *c, const struct sequence_leaf *to, const struct part *p)
 {
-    uint8_t from[SEQUENCE_PATH_BYTES], target[SEQUENCE_PATH_BYTES];
+    uint8_t from[FUZZ_PATH_BYTES_MAX], target[FUZZ_PATH_BYTES_MAX];
     size_t len = sequence_link_path(to, to->depth, target);
     if (p->link_event > 0) {
         struct fuzz_event same = c->events.items[p->link_event];

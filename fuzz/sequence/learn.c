@@ -6,10 +6,11 @@
 
 #define COUNT_MAX 400 /* an arm's counts are halved there, so that what was learnt last weighs more */
 
+/* A stream that was listened to and left worked; any other call we ended may have done nothing, or never been sent. */
 bool sequence_call_worked(const struct trace_call *c)
 {
-    return c->status == GRPC_OK ||
-           (c->ended_by_us && !c->timed_out && (c->status == TRACE_NO_STATUS || c->status == GRPC_CANCELLED));
+    return c->status == GRPC_OK || (c->method && c->method->server_streaming && c->ended_by_us && !c->timed_out &&
+                                    (c->status == TRACE_NO_STATUS || c->status == GRPC_CANCELLED));
 }
 
 void arm_credit(struct sequence_slot *slot, size_t source, unsigned good, unsigned bad)

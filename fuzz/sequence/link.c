@@ -2,14 +2,12 @@
 
 #include "fuzz/case/links.h"
 
-size_t sequence_link_path(const struct sequence_leaf *l, size_t depth, uint8_t out[SEQUENCE_PATH_BYTES])
+size_t sequence_link_path(const struct sequence_leaf *l, size_t depth, uint8_t out[FUZZ_PATH_BYTES_MAX])
 {
-    size_t n = 0;
-    for (size_t i = 0; i < depth; i++) {
-        n += pb_varint_write(out + n, l->fields[i]->number);
-        out[n++] = l->fields[i]->repeated; /* 0: no index; 1: the first */
-    }
-    return n;
+    struct fuzz_path path = {.count = 0};
+    for (size_t i = 0; i < depth; i++)
+        (void)fuzz_path_push(&path, l->fields[i]->number, l->fields[i]->repeated ? 0 : FUZZ_PATH_NO_INDEX);
+    return fuzz_path_write(&path, out);
 }
 
 struct bytes sequence_reply(const struct fuzz_trace *t, uint32_t call, uint64_t n)

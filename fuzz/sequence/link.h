@@ -1,17 +1,15 @@
-/* Links from leaf to leaf, and requests as they went out: with what the links put into them.
- *
- * A path is written as EVENT_LINK has it: pairs of varints, a field's number and which one of that number it is. */
+/* Links from leaf to leaf, by paths as fuzz/case/path.h writes them, and requests as they went out: with what the links
+ * put into them. */
 #ifndef FUZZ_SEQUENCE_LINK_H
 #define FUZZ_SEQUENCE_LINK_H
 
 #include "fuzz/case/case.h"
+#include "fuzz/case/path.h"
 #include "fuzz/case/trace.h"
 #include "fuzz/sequence/shape.h"
 
-#define SEQUENCE_PATH_BYTES (SEQUENCE_DEPTH_MAX * 6) /* at most, of a leaf's path */
-
 /* The path of the leaf's first `depth` fields, the first one of everything repeated. Returns its bytes. */
-size_t sequence_link_path(const struct sequence_leaf *l, size_t depth, uint8_t out[SEQUENCE_PATH_BYTES]);
+size_t sequence_link_path(const struct sequence_leaf *l, size_t depth, uint8_t out[FUZZ_PATH_BYTES_MAX]);
 /* Appends the message of event `message` with the links before it carried out by what `t` holds; `t` NULL: as it is.
  * False: a reply a link wanted did not come. A reply that came without the field leaves the message as it was. */
 bool sequence_link_resolve(const struct fuzz_case *c, size_t message, const struct fuzz_trace *t, struct text *out);

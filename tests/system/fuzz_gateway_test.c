@@ -10,8 +10,9 @@
 #include "rpc/rpc.h"
 #include "runtime/api/api.h"
 #include "runtime/service/service.h"
-#include "tests/system/fuzz_door.h"
+#include "tests/whole/whole.h"
 #include "wire/grpc.h"
+#include "wire/http1.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,7 +21,8 @@
 #define HTTP_LIMIT ((uint64_t)(90 * SECOND)) /* above the gateway's own for a slow head */
 #define MESSAGES   12                        /* of each method */
 
-static struct fuzz_micro micro;
+static struct whole *micro;
+static char authorization[1024]; /* of an admin */
 static struct pb_pool *pool;
 static char address[64];
 
@@ -28,7 +30,9 @@ static int set_up(void **state)
 {
     (void)state;
     assert_int_equal(pb_pool_new(proto_set(), "set", &pool, NULL), 0);
-    fuzz_micro_init(&micro, pool, 1);
+    assert_int_equal(whole_new(&(struct whole_options){.pool = pool, .seed = 1}, &micro, NULL), 0);
+    struct bytes bearer = simulated_bearer(micro->door, false);
+    snprintf(authorization, sizeof authorization, "%.*s", (int)bearer.len, (const char *)bearer.data);
     snprintf(address, sizeof address, "api:%d", MICRO_BASE_PORT + API_PORT_OFFSET);
     return 0;
 }
@@ -36,16 +40,18 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    fuzz_micro_deinit(&micro);
+    whole_free(micro);
     pb_pool_free(pool);
     return 0;
 }
 
 static void http(const struct gateway_base *base, const struct gateway_request *request, struct gateway_answer *a)
 {
-    const struct gateway_door door = {.world = micro.world, .address = address, .timeout = HTTP_LIMIT};
+    const struct http1_header token = {bytes_of("Authorization"), bytes_of(authorization)};
+    const struct gateway_door door = {
+        .world = micro->world, .address = address, .timeout = HTTP_LIMIT, .headers = &token, .header_count = 1};
     struct error err = ERROR_INIT;
-    if (gateway_wait(&door, base, request, a, &err) != 0)
+    if (gateway_wait(&door, request, a, &err) != 0)
         fail_msg("%s: %s", base->path, err.message ? err.message : "?");
 }
 
@@ -84,7 +90,7 @@ static void operators(void **state)
         const struct gateway_base base = {.method = m,
                                           .path = text_string(&path),
                                           .host = address,
-                                          .authorization = micro.token,
+                                          .authorization = authorization,
                                           .json = doors[d].json};
         for (size_t i = 0; i <= gateway_operator_count(); i++) {
             const struct gateway_operator *op = i == 0 ? NULL : gateway_operator_at(i - 1);
@@ -111,8 +117,8 @@ static void operators(void **state)
     }
     printf("%zu requests, %zu of %zu operators, %zu findings\n", run, used, gateway_operator_count(), findings);
     assert_true(used >= 200);
-    for (size_t i = 0; i < sim_micro_count(micro.micro); i++)
-        assert_true(sim_running(micro.sim, sim_micro_name(micro.micro, i)));
+    for (size_t i = 0; i < sim_micro_count(micro->micro); i++)
+        assert_true(sim_running(micro->sim, sim_micro_name(micro->micro, i)));
     gateway_request_deinit(&request);
     assert_int_equal(findings, 0);
 }
@@ -121,15 +127,19 @@ static void operators(void **state)
 
 static void ask_rpc(const struct pb_method *m, struct bytes message, struct rpc_answer *out)
 {
-    const struct grpc_header header = {bytes_of("authorization"), bytes_of(micro.token)};
+    const struct grpc_header header = {bytes_of("authorization"), bytes_of(authorization)};
     const struct rpc_request request = {.path = m->path,
                                         .metadata = {&header, 1},
                                         .timeout = CALL_LIMIT,
                                         .wait_for_ready = true,
                                         .message = message,
                                         .has_message = true};
+    struct rpc_channel *channel;
+    const struct target_component *c = target_serving(&micro->target, m->service->full_name);
+    assert_non_null(c);
     *out = (struct rpc_answer){0};
-    assert_int_equal(rpc_unary_wait(micro.world, fuzz_micro_channel(&micro, m), &request, out, NULL), 0);
+    assert_int_equal(target_channel(&micro->target, c, &channel, NULL), 0);
+    assert_int_equal(rpc_unary_wait(micro->world, channel, &request, out, NULL), 0);
 }
 
 /* Asked again it says the same: it changes nothing, and answers once. */
@@ -159,12 +169,12 @@ static const char *compare_once(const struct pb_method *m, struct bytes message,
         char style[96];
         random_seed(&unused, 0);
         /* Some components serve more than the package of their own name. */
-        snprintf(style, sizeof style, "/%s/{Service}/{Method}", fuzz_micro_component(m));
+        snprintf(style, sizeof style, "/%s/{Service}/{Method}", whole_component(m));
         assert_int_equal(gateway_path(style, m, &path), 0);
         const struct gateway_base base = {.method = m,
                                           .path = text_string(&path),
                                           .host = address,
-                                          .authorization = micro.token,
+                                          .authorization = authorization,
                                           .json = text_string(&json)};
         assert_true(gateway_make(&unused, &base, NULL, &request));
         ask_rpc(m, message, &one);
@@ -198,7 +208,7 @@ static void agreement(void **state)
         const struct pb_service *s = pb_service_at(pool, i);
         for (size_t k = 0; k < s->method_count; k++) {
             const struct pb_method *m = &s->methods[k];
-            if (fuzz_micro_component(m) == NULL || !only_reads(m))
+            if (whole_component(m) == NULL || !only_reads(m))
                 continue;
             methods++;
             for (int n = 0; n < MESSAGES; n++) {

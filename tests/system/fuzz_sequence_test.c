@@ -6,7 +6,7 @@
 #include "fuzz/sequence/check.h"
 #include "fuzz/sequence/sequence.h"
 #include "proto/set.h"
-#include "tests/system/fuzz_door.h"
+#include "tests/whole/whole.h"
 #include "wire/grpc.h"
 
 #include <stdio.h>
@@ -17,22 +17,8 @@
 #define CASES_OF_A_SYSTEM 40
 #define REACHED_AT_LEAST  60 /* per cent of the methods */
 
-static struct fuzz_micro micro;
-
-/* What needs no account by its contract, or answers everybody: nothing is wrong with an answer without a token. */
-static const char *const open_methods[] = {"/auth.Auth/Token",
-                                           "/auth.Auth/Inspect",
-                                           "/helloworld.",
-                                           "/notes.",
-                                           "/debug.Debug/Health",
-                                           "/debug.Debug/Stats",
-                                           NULL};
-
-static bool is_served(void *arg, const struct pb_method *m)
-{
-    (void)arg;
-    return fuzz_micro_component(m) != NULL && strncmp(m->service->full_name, "grpc.", 5) != 0;
-}
+static struct whole *micro;
+static struct pb_pool *pool; /* outlives each system, as what is learnt does */
 
 static int findings;
 
@@ -40,7 +26,7 @@ static void on_finding(void *arg, const struct sequence_checker *checker, const 
 {
     const struct fuzz_case *c = arg;
     struct text view = TEXT_INIT;
-    (void)fuzz_case_print(c, micro.pool, &view);
+    (void)fuzz_case_print(c, pool, &view);
     printf("%s: %s\n%s\n", checker->name, text_string(&f->why), text_string(&view));
     text_deinit(&view);
     findings++;
@@ -61,14 +47,14 @@ static void report(const struct sequence_graph *g, const struct sequence *s)
 /* A component that is gone took a case with it. */
 static void all_run(const struct fuzz_case *c)
 {
-    for (size_t i = 0; i < sim_micro_count(micro.micro); i++) {
+    for (size_t i = 0; i < sim_micro_count(micro->micro); i++) {
         struct text view = TEXT_INIT;
-        if (sim_running(micro.sim, sim_micro_name(micro.micro, i)))
+        if (sim_running(micro->sim, sim_micro_name(micro->micro, i)))
             continue;
-        (void)fuzz_case_print(c, micro.pool, &view);
-        printf("%s is gone after\n%s\n", sim_micro_name(micro.micro, i), text_string(&view));
+        (void)fuzz_case_print(c, pool, &view);
+        printf("%s is gone after\n%s\n", sim_micro_name(micro->micro, i), text_string(&view));
         text_deinit(&view);
-        fail_msg("%s is gone", sim_micro_name(micro.micro, i));
+        fail_msg("%s is gone", sim_micro_name(micro->micro, i));
     }
 }
 
@@ -82,16 +68,22 @@ static void tell(const struct fuzz_case *c, const struct fuzz_trace *t)
         struct bytes words = fuzz_trace_bytes(t, call->text);
         if (!call->method || !strstr(call->method->path, wanted))
             continue;
-        (void)fuzz_case_print(c, micro.pool, &view);
+        (void)fuzz_case_print(c, pool, &view);
         printf("%s: %d %.*s\n%s\n", call->method->path, call->status, (int)words.len, (const char *)words.data,
                text_string(&view));
         text_deinit(&view);
     }
 }
 
+static void boot(uint64_t seed)
+{
+    struct error err = ERROR_INIT;
+    if (whole_new(&(struct whole_options){.pool = pool, .seed = seed}, &micro, &err) != 0)
+        fail_msg("micro does not boot: %s", err.message ? err.message : "?");
+}
+
 static void sequences(void **state)
 {
-    struct pb_pool *pool = NULL; /* the graph's own, which outlives each system */
     struct sequence_graph *g = NULL;
     struct sequence *s = NULL;
     struct fuzz_case c = FUZZ_CASE_INIT;
@@ -103,22 +95,18 @@ static void sequences(void **state)
     long count = cases ? strtol(cases, NULL, 10) : CASES;
     (void)state;
     assert_int_equal(pb_pool_new(proto_set(), "set", &pool, NULL), 0);
-    fuzz_micro_init(&micro, pool, 1);
-    assert_int_equal(sequence_graph_new(pool, &(struct sequence_graph_options){.wanted = is_served}, &g, NULL), 0);
-    for (size_t i = 0; i < g->method_count; i++)
-        for (const char *const *o = open_methods; *o; o++)
-            if (strncmp(g->methods[i].method->path, *o, strlen(*o)) == 0)
-                g->methods[i].open = true;
-    assert_int_equal(sequence_new(g, &(struct sequence_options){.seed = 1, .context = "micro"}, &s, NULL), 0);
+    boot(1);
+    assert_int_equal(whole_graph(pool, &g, NULL), 0);
+    assert_int_equal(sequence_new(g, &(struct sequence_options){.seed = 1, .context = WHOLE_CONTEXT}, &s, NULL), 0);
     findings = 0;
     for (long i = 0; i < count; i++) {
         assert_int_equal(sequence_next(s, &c, &plan), 0);
         /* Sequences may lock everybody out by a rule, as they should be able to: now and then all begins anew. */
         if (i > 0 && i % CASES_OF_A_SYSTEM == 0) {
-            fuzz_micro_deinit(&micro);
-            fuzz_micro_init(&micro, pool, (uint64_t)i);
+            whole_free(micro);
+            boot((uint64_t)i);
         }
-        fuzz_micro_run(&micro, &c, &t);
+        simulated_run(micro->door, &c, &t);
         all_run(&c);
         tell(&c, &t);
         sequence_learn(s, &c, &t, &plan);
@@ -142,8 +130,8 @@ static void sequences(void **state)
     fuzz_case_deinit(&c);
     sequence_free(s);
     sequence_graph_free(g);
+    whole_free(micro);
     pb_pool_free(pool);
-    fuzz_micro_deinit(&micro);
 }
 
 int main(void)

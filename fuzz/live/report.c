@@ -1,0 +1,133 @@
+/* Findings told: a line of the result stream, a script that replays it, and what the caller makes of that. */
+#include "fuzz/live/engine.h"
+
+#include "base/words.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void write_script(struct engine *e, const struct fuzz_finding *f, const char *replay, struct text *out)
+{
+    text_printf(out, "# %s: %s%s%s\n# replay: %s\n# seed: %" PRIu64 "\n# confirmed: %s\n", finding_subject(f),
+                f->oracle, f->defect != NULL ? " " : "", f->defect != NULL ? f->defect : "", replay, e->options.seed,
+                fuzz_confirmation_name(f->confirmation));
+    (void)fuzz_case_print(&f->c, e->target->pool, out);
+}
+
+/* What happened is told for sure; what was only seen once is a warning. So is a freed name that only works where the
+ * campaign left things: somebody else's of that name may be among them. */
+static bool is_sure(const struct fuzz_finding *f)
+{
+    bool left_over = f->confirmation == FUZZ_SAME_SYSTEM && strcmp(f->oracle, "freed-id") == 0;
+    return (f->confirmation != FUZZ_UNCONFIRMED && !left_over) || strcmp(f->oracle, "crash") == 0;
+}
+
+static void keep_figures(struct engine *e, const struct fuzz_finding *f, const char *title, const char *file)
+{
+    struct fuzz_finding_figures figures = {.title = strdup(title),
+                                           .oracle = strdup(f->oracle),
+                                           .component = strdup(f->component->name),
+                                           .confirmed = strdup(fuzz_confirmation_name(f->confirmation)),
+                                           .file = *file ? strdup(file) : NULL,
+                                           .count = f->count,
+                                           .warning = !is_sure(f)};
+    if (figures.title && figures.oracle && figures.component && figures.confirmed &&
+        array_push(&e->summary->finding_figures, figures))
+        return;
+    free(figures.title);
+    free(figures.oracle);
+    free(figures.component);
+    free(figures.confirmed);
+    free(figures.file);
+}
+
+/* The script to its file, and what is made of that. What goes wrong is told in the detail. */
+static void write_finding(struct engine *e, const char *path, const char *title, struct text *script,
+                          struct text *detail)
+{
+    struct error own = ERROR_INIT;
+    int rc = world_make_directory(engine_files(e), e->options.findings);
+    if (rc == 0)
+        rc = world_write_file(engine_files(e), path, text_bytes(script), false, &own);
+    if (rc != 0) {
+        text_printf(detail, "the case could not be kept in %s: ", path);
+        error_format(&own, detail);
+        text_char(detail, '\n');
+    } else if (e->options.hooks.written) {
+        e->options.hooks.written(e->options.hooks.arg, path, title, text_bytes(script), detail);
+    }
+    error_clear(&own);
+}
+
+void engine_report(struct engine *e, struct fuzz_finding *f)
+{
+    struct text file = TEXT_INIT, path = TEXT_INIT, replay = TEXT_INIT, title = TEXT_INIT, detail = TEXT_INIT;
+    bool sure = is_sure(f);
+    struct method_tally *tally = engine_tally(e, f->method);
+    if (tally != NULL)
+        tally->findings += sure;
+    text_printf(&title, "%s: %s", finding_subject(f), f->oracle);
+    if (f->defect != NULL)
+        text_printf(&title, " (%s)", f->defect);
+    text_puts(&replay, e->options.replay != NULL ? e->options.replay : "");
+    text_printf(&detail, "%s\nseen %" PRId64 " times; confirmed: %s", f->why, f->count,
+                fuzz_confirmation_name(f->confirmation));
+    if (!f->settled)
+        text_puts(&detail, " (interrupted before it could be run again)");
+    text_char(&detail, '\n');
+    if (f->also.len > 0)
+        text_printf(&detail, "the same: %s\n", text_string(&f->also));
+    if (e->options.findings != NULL)
+        text_printf(&path, "%s/%zu.case", e->options.findings, ++e->told);
+    if (path.len > 0 || e->options.input != NULL) {
+        words_add(&replay, "--input");
+        words_add(&replay, path.len > 0 ? text_string(&path) : e->options.input);
+    }
+    write_script(e, f, text_string(&replay), &file);
+    if (path.len > 0)
+        write_finding(e, text_string(&path), text_string(&title), &file, &detail);
+    text_add(&detail, file.data, file.len);
+    result_finding(e->target->results, &(struct result_finding){.pillar = "fuzz",
+                                                                .title = text_string(&title),
+                                                                .severity = sure ? "bug" : "warning",
+                                                                .oracle = f->oracle,
+                                                                .target = f->component->name,
+                                                                .seed = e->options.seed,
+                                                                .replay = text_string(&replay),
+                                                                .detail = text_string(&detail)});
+    e->summary->findings += sure;
+    e->summary->warnings += !sure;
+    keep_figures(e, f, text_string(&title), text_string(&path));
+    text_deinit(&file);
+    text_deinit(&path);
+    text_deinit(&replay);
+    text_deinit(&title);
+    text_deinit(&detail);
+}
+
+void engine_report_plain(struct engine *e, const char *title, const char *severity, const char *oracle,
+                         const struct target_component *c, const char *detail)
+{
+    bool bug = strcmp(severity, "bug") == 0;
+    result_finding(e->target->results, &(struct result_finding){.pillar = "fuzz",
+                                                                .title = title,
+                                                                .severity = severity,
+                                                                .oracle = oracle,
+                                                                .target = c ? c->name : e->target->system,
+                                                                .seed = e->options.seed,
+                                                                .replay = e->options.replay,
+                                                                .detail = detail});
+    e->summary->findings += bug;
+    e->summary->warnings += !bug;
+    struct fuzz_finding_figures figures = {.title = strdup(title),
+                                           .oracle = strdup(oracle),
+                                           .component = c ? strdup(c->name) : NULL,
+                                           .count = 1,
+                                           .warning = !bug};
+    if (figures.title && figures.oracle && array_push(&e->summary->finding_figures, figures))
+        return;
+    free(figures.title);
+    free(figures.oracle);
+    free(figures.component);
+}

@@ -1,0 +1,123 @@
+/* The runner of the museum over campaigns that a shell plays. */
+#include "harrow/museum.h"
+
+#include "fuzz/museum/canary.h"
+#include "base/test.h"
+#include "world/real.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LIMIT ((uint64_t)(1 * SECOND))
+
+/* Bug 1 is reached, or triggered as well. */
+#define REACH   "printf '\\001' | dd of=$MICRO_MUSEUM_CANARY bs=1 seek=10 conv=notrunc 2>/dev/null; "
+#define TRIGGER REACH "printf '\\001' | dd of=$MICRO_MUSEUM_CANARY bs=1 seek=11 conv=notrunc 2>/dev/null; "
+#define FINDING                                                                                                        \
+    "printf '%s\\n' '{\"type\":\"finding\",\"oracle\":\"accepted\","                                                   \
+    "\"detail\":\"why\\n# seed: 1\\ncall /a.B/C\\n# note\\nawait 0\\n\"}'; "
+
+struct outcome {
+    struct museum_result result;
+    int count;
+};
+
+static void on_done(void *arg, const struct museum_result *r)
+{
+    struct outcome *o = arg;
+    o->result = *r;
+    o->count++;
+}
+
+static int run(const char *script, struct outcome *o)
+{
+    static const bool interrupted = false;
+    static const struct museum_bug bug = {"decode-first", "decode", 1};
+    const char *const program[] = {"/bin/sh", "-c", script, "campaign", NULL};
+    const struct museum_options options = {.program = program,
+                                           .manifest = "m.yaml",
+                                           .out = "/tmp/harrow-museum-test",
+                                           .seed = 5,
+                                           .limit = LIMIT,
+                                           .jobs = 1};
+    struct world *w;
+    *o = (struct outcome){0};
+    assert_int_equal(world_real_new(1, &w, NULL), 0);
+    int rc = museum_run(w, &options, &bug, 1, &interrupted, on_done, o, NULL);
+    (void)world_remove_tree(w, options.out);
+    world_real_free(w);
+    assert_int_equal(o->count, 1);
+    return rc;
+}
+
+static void test_finding(void **state)
+{
+    (void)state;
+    struct outcome o;
+    assert_int_equal(offsetof(struct museum_canary, bugs) + sizeof(((struct museum_canary *)0)->bugs[0]), 10);
+    assert_int_equal(run(TRIGGER FINDING "exit 1", &o), 0);
+    assert_true(o.result.reached != MUSEUM_NEVER && o.result.triggered != MUSEUM_NEVER);
+    assert_true(o.result.found != MUSEUM_NEVER);
+    assert_string_equal(o.result.oracle, "accepted");
+    assert_int_equal(o.result.size, strlen("call /a.B/C\nawait 0\n"));
+    assert_int_equal(o.result.false_reports, 0);
+    assert_int_equal(o.result.slices, 1);
+}
+
+/* What is told while the canary is silent is counted, and not as found. */
+static void test_false_report(void **state)
+{
+    (void)state;
+    struct outcome o;
+    assert_int_equal(run(REACH FINDING "exit 1", &o), 0);
+    assert_true(o.result.reached != MUSEUM_NEVER && o.result.triggered == MUSEUM_NEVER);
+    assert_true(o.result.found == MUSEUM_NEVER);
+    assert_true(o.result.false_reports >= 1);
+}
+
+static void test_crash(void **state)
+{
+    (void)state;
+    struct outcome o;
+    assert_int_equal(run(TRIGGER "echo '==1==ERROR: AddressSanitizer: heap-use-after-free on address' >&2; exit 1", &o),
+                     0);
+    assert_string_equal(o.result.oracle, "crash: heap-use-after-free");
+    assert_int_equal(run(TRIGGER "echo 'a.c:1:2: runtime error: shift exponent 99, too large' >&2; exit 1", &o), 0);
+    assert_string_equal(o.result.oracle, "crash: shift exponent 99");
+    assert_int_equal(run(TRIGGER "kill -SEGV $$", &o), 0);
+    assert_string_equal(o.result.oracle, "crash: a signal");
+    assert_int_equal(run(TRIGGER "echo '==1==ERROR: LeakSanitizer: detected memory leaks' >&2; exit 1", &o), 0);
+    assert_string_equal(o.result.oracle, "leak");
+}
+
+/* The bug is switched on by its name, the campaign gets its seed and how much it may do. */
+static void test_arguments(void **state)
+{
+    (void)state;
+    struct outcome o;
+    assert_int_equal(
+        run("test \"$MICRO_MUSEUM $1 $2 $4 $6\" = 'decode-first fuzz m.yaml sim 5' || exit 0; " TRIGGER FINDING, &o),
+        0);
+    assert_true(o.result.found != MUSEUM_NEVER);
+}
+
+static void test_no_campaign(void **state)
+{
+    (void)state;
+    struct outcome o;
+    assert_int_equal(run("exit 3", &o), 0);
+    assert_true(o.result.failed);
+    assert_true(o.result.found == MUSEUM_NEVER);
+    assert_int_equal(run(TRIGGER "exit 3", &o), 0); /* the bug's doing */
+    assert_true(!o.result.failed);
+    assert_true(o.result.found != MUSEUM_NEVER);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_finding), cmocka_unit_test(test_false_report),
+                                       cmocka_unit_test(test_crash), cmocka_unit_test(test_arguments),
+                                       cmocka_unit_test(test_no_campaign)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+"""The fuzz command as its users meet it, over the toy of this folder as a process: what a campaign leaves, the corpus,
+several workers of which one is lost, an interrupt, the user's invariant, and a finding's test in C."""
+import glob
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "command"))
+from harness import BIN, SOURCE, Folder, check, finish, harrow, processes_of  # noqa: E402
+
+COUNTED = sys.argv[3] == "1"
+MANIFEST = os.path.join(SOURCE, "tests", "fuzz", "toy.yaml")
+ALL, NONE = {"TOY_BUGS": "0xfff"}, {"TOY_BUGS": "0"}
+ACCEPTS, TENANT = {"TOY_BUGS": "0x20"}, {"TOY_BUGS": "0x400"}
+
+
+def fuzz(folder, *arguments, bugs=ALL, out="out"):
+    return harrow("fuzz", MANIFEST, "--out", out, "--in-flight", "4", *arguments, folder=folder, environment=bugs)
+
+
+def runs(folder, out="out"):
+    return sorted(glob.glob(os.path.join(folder, out, "2*")))
+
+
+def summary(run):
+    with open(os.path.join(run, "fuzz.json")) as f:
+        return json.load(f)
+
+
+def lines(run, kind):
+    with open(os.path.join(run, "results.jsonl")) as f:
+        return [line for line in map(json.loads, f) if line["type"] == kind]
+
+
+def campaign(folder):
+    code, output = fuzz(folder, "--inputs", "600", "--seed", "3", "--only", "/", "--corpus", "kept", bugs=ACCEPTS)
+    run = runs(folder)[-1]
+    figures = summary(run)
+    check(code == 1 and figures["findings"], "the bug is found", f"exit {code}\n{output}")
+    check(all(f["oracle"] == "accepted" for f in figures["findings"]), "and nothing else", json.dumps(figures["findings"]))
+    check(figures["findings"][0]["confirmed"] == "fresh system", "it came again on a fresh system", output)
+    case, test = os.path.join(run, "findings", "1.case"), os.path.join(run, "findings", "1_test.c")
+    check(os.path.exists(case) and os.path.exists(test), "a script and a test are there")
+    check(figures["ended"] == "calls" and figures["points"] and figures["operators"], "the summary is whole")
+    check(len(lines(run, "table")) >= 4, "tables for the report")
+    check((figures["edges"] > 0) == COUNTED, "coverage is read where there is some", str(figures["edges"]))
+    code, output = harrow("replay", case, folder=folder, environment=ACCEPTS)
+    check(code == 1 and "accepted" in output, "harrow replay shows it again", f"exit {code}\n{output}")
+    code, output = harrow("replay", case, folder=folder, environment=NONE)
+    check(code == 0, "and not on a toy that was mended", f"exit {code}\n{output}")
+
+
+def corpus(folder):
+    code, output = fuzz(folder, "--inputs", "150", "--only", "/", "--corpus", "kept", bugs=NONE)
+    figures = summary(runs(folder)[-1])
+    check(code == 0 and figures["imported"] > 50, "a later campaign continues the corpus", f"exit {code}\n{output}")
+    code, output = harrow("fuzz", MANIFEST, "--corpus", "kept", "--list", folder=folder, environment=NONE)
+    check(code == 0 and "# made by" in output and "call /notes.Notes/" in output, "it can be read", output[-2000:])
+    code, output = fuzz(folder, "--corpus", "kept", "--distil", "small", bugs=NONE)
+    many, few = len(os.listdir(os.path.join(folder, "kept"))), len(os.listdir(os.path.join(folder, "small")))
+    check(code == 0 and 0 < few <= many, "and be distilled", f"exit {code}, {few} of {many}\n{output}")
+
+
+def jobs(folder):
+    command = [os.path.join(BIN, "harrow"), "fuzz", MANIFEST, "--out", "many", "--jobs", "2", "--budget", "8s", "--only", "/"]
+    with subprocess.Popen(command, cwd=folder, env=dict(os.environ, CI="1", **NONE), stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True) as p:
+        workers = []
+        for _ in range(200):
+            workers = [pid for pid, line in processes_of(folder) if " --json " in line and "/jobs/" in line]
+            if len(workers) == 2 and glob.glob(os.path.join(folder, "many", "2*", "corpus", "*")):
+                break
+            time.sleep(0.05)
+        check(len(workers) == 2, "two workers run", str(workers))
+        if workers:
+            os.kill(workers[0], signal.SIGKILL)
+        output = p.communicate()[0]
+    run = runs(folder, "many")[-1]
+    check(p.returncode == 0 and "was lost" in json.dumps(lines(run, "note")), "a lost worker is replaced",
+          f"exit {p.returncode}\n{output}")
+    figures = summary(run)
+    check(figures["calls"] > 0 and figures["methods"], "what workers did is put together", json.dumps(figures)[:500])
+    check(not processes_of(folder), "nothing is left running", str(processes_of(folder)))
+
+
+def interrupt(folder):
+    command = [os.path.join(BIN, "harrow"), "fuzz", MANIFEST, "--out", "cut", "--until-plateau", "--seed", "3", "--only", "/"]
+    with subprocess.Popen(command, cwd=folder, env=dict(os.environ, CI="1", **TENANT), stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True) as p:
+        time.sleep(5)
+        p.send_signal(signal.SIGINT)
+        output = p.communicate()[0]
+    figures = summary(runs(folder, "cut")[-1])
+    check(p.returncode == 130 and figures["ended"] == "interrupted" and figures["calls"] > 0,
+          "an interrupt keeps what was learnt", f"exit {p.returncode}\n{output}")
+
+
+def invariant(folder):
+    path = os.path.join(folder, "check.sh")
+    with open(path, "w") as f:
+        f.write('#!/bin/sh\n[ -n "$HARROW_ADDRESS_TOY" ] && [ "$HARROW_TOKEN" = one ] || exit 0\necho the sum is wrong\nexit 3\n')
+    os.chmod(path, 0o755)
+    code, output = fuzz(folder, "--inputs", "60", "--only", "/", "--invariant", path, bugs=NONE)
+    found = lines(runs(folder)[-1], "finding")
+    check(code == 1 and [f["oracle"] for f in found] == ["invariant"] and "the sum is wrong" in found[0]["detail"],
+          "the user's invariant is asked", f"exit {code}\n{output}")
+    code, output = fuzz(folder, "--inputs", "60", "--only", "/", "--invariant", os.path.join(folder, "none"), bugs=NONE)
+    check(code == 4, "one that is not there is told", f"exit {code}\n{output}")
+
+
+def test_in_c():
+    for bugs, right in ((ALL, 1), (NONE, 0)):
+        with Folder() as folder:
+            env = dict(os.environ, HARROW_MANIFEST=MANIFEST, **bugs)
+            done = subprocess.run([os.path.join(BIN, "fuzz_finding_sample")], cwd=folder, env=env, timeout=60,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        check((done.returncode != 0) == bool(right), f"a finding's test {'fails' if right else 'passes'}", done.stdout)
+
+
+def main():
+    with Folder() as folder:
+        campaign(folder)
+        corpus(folder)
+        jobs(folder)
+        interrupt(folder)
+        invariant(folder)
+    test_in_c()
+    finish()
+
+
+main()
