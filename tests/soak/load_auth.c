@@ -10,7 +10,7 @@
 
 #define CLIENTS     3
 #define PAUSE_MAX   ((int64_t)(400 * MILLISECOND))
-#define PER_RUN     200                      /* accounts; the rest of the run works with them */
+#define PER_RUN     1000                     /* accounts: more than a run has time for */
 #define SETTLE      ((uint64_t)(2 * SECOND)) /* after the last removal was acknowledged, nobody may let it in */
 #define FINAL_TRIES 20
 #define CHECKED     12 /* removed accounts tried in the end, the newest */
