@@ -30,6 +30,9 @@ static void commands(void **state)
               "  - run: [sh, -c, 'echo \"$GREETING $NAME\"; echo two; echo bad >&2']\n"
               "    environment: {NAME: Mary}\n"
               "    expect: {stdout: \"Hello Mary\\ntwo\", stderr: bad, exit: 0, duration: {$max: 10}, body: null}\n"
+              "  - run: [sh, -c, 'echo \"$GREETING\"']\n"
+              "    environment: {GREETING: Good morning}\n"
+              "    expect: {stdout: Good morning}\n"
               "  - run: [sh, -c, 'exit 3']\n"
               "    expect: {exit: 3}\n"
               "  - run: [sh, -c, 'kill -9 $$']\n"
@@ -42,7 +45,7 @@ static void commands(void **state)
               "  - run: [pwd]\n"
               "    directory: /\n"
               "    expect: {stdout: /}\n");
-    assert_string_equal(json_string_value(json_object_get(test_last(s, "step"), "name")), "6 run pwd");
+    assert_string_equal(json_string_value(json_object_get(test_last(s, "step"), "name")), "7 run pwd");
 }
 
 static void commands_fail(void **state)

@@ -67,6 +67,17 @@ static int add_argument(struct flow_context *x, const struct node *n, struct str
     return 0;
 }
 
+/* Where a variable of that name stands, or would be put. */
+static size_t place_of(const struct strings *environment, const char *name)
+{
+    size_t len = strlen(name), i = 0;
+    while (i < environment->count &&
+           (strncmp(environment->items[i], name, len) != 0 || environment->items[i][len] != '='))
+        i++;
+    return i;
+}
+
+/* What is added later wins: a step's variables over the flow's. */
 static int add_variables(struct flow_context *x, const struct node *map, struct strings *environment)
 {
     for (size_t i = 0; map != NULL && i < map->map.count; i++) {
@@ -76,14 +87,19 @@ static int add_variables(struct flow_context *x, const struct node *map, struct 
             return x->error.code;
         text_printf(&pair, "%s=%s", map->map.pairs[i].key, value);
         free(value);
-        if (environment->count == VARIABLES_MAX) {
+        size_t place = place_of(environment, map->map.pairs[i].key);
+        if (place == VARIABLES_MAX) {
             text_deinit(&pair);
             return flow_wrong(x, map, ERROR_LIMIT, "more than %d variables", VARIABLES_MAX);
         }
         char *taken = text_take(&pair);
         if (taken == NULL)
             return flow_memory(x);
-        environment->items[environment->count++] = taken;
+        if (place == environment->count)
+            environment->count++;
+        else
+            free(environment->items[place]);
+        environment->items[place] = taken;
     }
     return 0;
 }
