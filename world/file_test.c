@@ -55,6 +55,10 @@ static void test_file(void **state)
     assert_true(world_file_pwrite(file, "x", 1, 0) < 0);
     world_file_close(file);
     assert_int_equal(world_file_open(w, f->directory, WORLD_READ, &file, NULL), ERROR_INVALID);
+    if (!f->sim) { /* a pipe nobody writes to must not hold us */
+        assert_int_equal(mkfifo(fixture_path(f, "pipe"), 0600), 0);
+        assert_int_equal(world_file_open(w, fixture_path(f, "pipe"), WORLD_READ, &file, NULL), ERROR_INVALID);
+    }
     assert_int_equal(world_file_open(w, fixture_path(f, "no/such"), WORLD_WRITE | WORLD_CREATE, &file, NULL),
                      ERROR_NOT_FOUND);
 }

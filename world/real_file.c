@@ -29,7 +29,7 @@ static int last_error(void)
 
 int real_file_open(struct world *w, const char *path, int flags, struct world_file **out)
 {
-    int how = O_CLOEXEC;
+    int how = O_CLOEXEC | (flags & WORLD_WRITE ? 0 : O_NONBLOCK); /* a pipe nobody writes to would hold us for ever */
     if ((flags & WORLD_READ) && (flags & WORLD_WRITE))
         how |= O_RDWR;
     else
@@ -45,8 +45,9 @@ int real_file_open(struct world *w, const char *path, int flags, struct world_fi
         f->fd = open(path, how, mode);
     while (f->fd < 0 && errno == EINTR);
     struct stat stat;
-    if (f->fd < 0 || fstat(f->fd, &stat) < 0 || S_ISDIR(stat.st_mode)) {
-        int code = f->fd < 0 ? last_error() : ERROR_INVALID; /* a directory opened for reading is no file */
+    if (f->fd < 0 || fstat(f->fd, &stat) < 0 || S_ISDIR(stat.st_mode) ||
+        (S_ISFIFO(stat.st_mode) && !(flags & WORLD_WRITE))) {
+        int code = f->fd < 0 ? last_error() : ERROR_INVALID; /* neither has bytes at a place */
         if (f->fd >= 0)
             close(f->fd);
         free(f);

@@ -194,11 +194,22 @@ bool access_caller(struct passage *p)
     return true;
 }
 
+/* The service's own rules hold whatever namespace the caller names, since nobody may choose the rules they are judged
+ * by. Services that speak gRPC judge by them themselves; behind handlers http and event nobody else does. */
+enum micro_verdict access_verdict(const struct gateway *g, const char *namespace, const char *domain,
+                                  const struct micro_account *account, const struct api_target *target)
+{
+    enum micro_verdict v =
+        micro_service_judge(g->service, namespace, account, "service", target->service, target->endpoint);
+    if (v == MICRO_GRANTED && domain[0] && strcmp(domain, namespace) != 0)
+        v = micro_service_judge(g->service, domain, account, "service", target->service, target->endpoint);
+    return v;
+}
+
 /* Micro v3's words, which are plain text. The service judges again, for the gateway is not the only way to it. */
 bool access_granted(struct passage *p)
 {
-    switch (micro_service_judge(p->gateway->service, p->namespace, p->account, "service", p->target.service,
-                                p->target.endpoint)) {
+    switch (access_verdict(p->gateway, p->namespace, p->domain, p->account, &p->target)) {
     case MICRO_GRANTED:
         return true;
     case MICRO_REFUSED:

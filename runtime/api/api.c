@@ -101,6 +101,7 @@ static int api_start(struct world *w, const struct micro_options *options, void 
         free(a);
         return rc;
     }
+    micro_service_on_policy(g->service, tunnels_judge, g);
     const struct http_server_options http = {.body_max = GATEWAY_BODY_MAX,
                                              .tls = a->settings.tls,
                                              .refusal_type = "application/json",

@@ -14,6 +14,15 @@ static const char *request_id(struct passage *p)
                         (unsigned long long)random_next(r));
 }
 
+/* Where the service was found its rules are. False: the exchange was answered. */
+static bool own_rules_grant(struct passage *p, const char *domain)
+{
+    if (p->domain[0] || strcmp(domain, p->namespace) == 0)
+        return true;
+    (void)snprintf(p->domain, sizeof p->domain, "%s", domain);
+    return access_granted(p);
+}
+
 static void route_found(void *arg, const struct api_route *route)
 {
     struct passage *p = arg;
@@ -30,7 +39,9 @@ static void route_found(void *arg, const struct api_route *route)
     bool socket = http_head(p->x)->upgrade && (route->streams || route->elsewhere);
     if (p->handler == API_HTTP && route->elsewhere)
         answer_failure(p->x, 404, "service not found: what peers have is reached by gRPC, not by handler http");
-    else if (p->handler == API_HTTP)
+    else if (p->handler == API_HTTP && !own_rules_grant(p, route->domain)) {
+        /* it was answered */
+    } else if (p->handler == API_HTTP)
         forward_start(p, route);
     else if (p->handler == API_API)
         envelope_start(p, route);
@@ -55,6 +66,7 @@ static bool find_declared(struct passage *p)
     p->declared = true;
     p->handler = match.handler == API_META ? API_RPC : match.handler;
     p->topic = match.topic[0] ? arena_string(arena, match.topic) : NULL;
+    (void)snprintf(p->domain, sizeof p->domain, "%s", match.namespace);
     (void)snprintf(p->target.service, sizeof p->target.service, "%s", match.service);
     (void)snprintf(p->target.endpoint, sizeof p->target.endpoint, "%s", match.endpoint);
     for (size_t i = 0; i < match.value_count; i++) {

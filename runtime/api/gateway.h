@@ -43,6 +43,7 @@ struct gateway {
     struct api_blocklist blocklist;
     uint32_t turn;  /* of nodes, for the reverse proxy */
     size_t tunnels; /* open */
+    struct tunnel *first_tunnel;
 };
 
 void gateway_handle(void *gateway, struct http_exchange *x); /* for http_server_new() */

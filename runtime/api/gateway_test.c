@@ -819,6 +819,19 @@ static void test_rules(void **state)
     expect(&f, "GET", "/helloworld", as_joe, NULL, 403, "Forbidden request\n");
     expect(&f, "GET", "/helloworld", f.bearer, NULL, 200, "msg");
     expect(&f, "GET", "/helloworld/stream", f.bearer, NULL, 403, "Forbidden");
+    /* Behind handlers http and event only the gateway judges: by the service's rules, whatever namespace is named. */
+    register_service(&f,
+                     "{\"name\":\"webapp\",\"version\":\"1\",\"nodes\":[{\"id\":\"w\",\"address\":\"helloworld:1\"}],"
+                     "\"endpoints\":[{\"name\":\"Webapp.All\",\"metadata\":{\"path\":\"/app\",\"handler\":\"http\"}},"
+                     "{\"name\":\"Webapp.Hook\",\"metadata\":{\"path\":\"/hook\",\"handler\":\"event\"}}]}");
+    eventually(&f, "GET", "/app", NULL, 503, "webapp");
+    test_expect(&f.s, "auth", "/auth.Rules/Create", f.admin,
+                "{\"rule\":{\"id\":\"no-web\",\"scope\":\"\",\"access\":\"DENIED\",\"priority\":9,\"resource\":"
+                "{\"type\":\"service\",\"name\":\"webapp\",\"endpoint\":\"*\"}}}",
+                GRPC_OK, "");
+    eventually(&f, "GET", "/app", NULL, 401, "unauthorized request\n");
+    expect(&f, "GET", "/app", "Micro-Namespace: elsewhere", NULL, 401, "unauthorized request\n");
+    expect(&f, "POST", "/hook", "Micro-Namespace: elsewhere", "{}", 401, "unauthorized request\n");
     struct client c;
     client_open(&f, &c, "/helloworld/stream", joe);
     assert_int_equal(c.status, 403);

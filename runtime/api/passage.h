@@ -29,6 +29,7 @@ struct passage {
     const char *token;                /* NULL: none */
     const struct micro_account *account;
     const char *namespace;
+    char domain[API_NAME_MAX]; /* the service's, once it is known; "" before */
     struct api_target target;
     enum api_handler handler;
     const char *topic;                                       /* handler event: NULL: from the path */
@@ -56,8 +57,11 @@ bool cors_trusts(const struct passage *p); /* the page that asks may use the bro
 /* access.c: an address without its port, of IPv6 the /64; in the arena. */
 const char *access_address(struct arena *arena, const char *text, size_t len);
 /* False: the exchange was answered. */
-bool access_caller(struct passage *p);  /* address, token, account, namespace, rate, block list */
-bool access_granted(struct passage *p); /* by the rules of the namespace, once the target is known */
+bool access_caller(struct passage *p); /* address, token, account, namespace, rate, block list */
+/* By the rules of the request's namespace and of the service's, once the target is known. */
+bool access_granted(struct passage *p);
+enum micro_verdict access_verdict(const struct gateway *g, const char *namespace, const char *domain,
+                                  const struct micro_account *account, const struct api_target *target);
 
 /* span.c: from when it is known where the request goes until its exchange ends. */
 void span_begin(struct passage *p);
@@ -82,5 +86,6 @@ bool tunnel_wanted(const struct passage *p); /* the client asks for a WebSocket 
 /* The node agreed and the answer's headers are added: the exchange ends with 101. False: it is still to be answered,
  * and `node` to be closed. */
 bool tunnel_start(struct passage *p, struct http_raw *node);
+void tunnels_judge(void *gateway); /* ends those the policy does not allow any more */
 
 #endif

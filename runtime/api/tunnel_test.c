@@ -12,6 +12,7 @@
 #include "rpc/websocket.h"
 #include "runtime/api/gateway.h"
 #include "runtime/server/sim_system.h"
+#include "runtime/service/test_auth.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -35,6 +36,8 @@ struct fixture {
     struct http_exchange *held; /* the request to /webapp/hold */
     struct end browser, service;
     char asked[200]; /* what the service was shown of the request */
+    struct test_auth auth;
+    const char *bearer; /* shown by the browser; NULL: nothing */
 };
 
 static void end_opened(void *arg)
@@ -87,7 +90,7 @@ static void handle(void *arg, struct http_exchange *x)
         http_respond(x, status, "text/plain", bytes_of(why));
 }
 
-static void setup(struct fixture *f, uint64_t seed)
+static void begin(struct fixture *f, uint64_t seed, bool with_auth)
 {
     static const char *const started[] = {"registry", "api", NULL};
     static const char *const api[] = {"api", "--handler", "http", NULL};
@@ -96,6 +99,10 @@ static void setup(struct fixture *f, uint64_t seed)
     struct arena arena = ARENA_INIT;
     *f = (struct fixture){0};
     sim_system_init(&f->s, seed);
+    if (with_auth) {
+        test_auth_start(&f->auth, &f->s);
+        test_auth_policy(&f->auth, "{}");
+    }
     f->s.arguments = arguments;
     sim_system_start_all(&f->s, started);
     struct world *node = sim_node(f->s.sim, "webapp");
@@ -110,6 +117,11 @@ static void setup(struct fixture *f, uint64_t seed)
     assert_int_equal(a.status, GRPC_OK);
     sim_answer_deinit(&a);
     arena_deinit(&arena);
+}
+
+static void setup(struct fixture *f, uint64_t seed)
+{
+    begin(f, seed, false);
 }
 
 static void teardown(struct fixture *f)
@@ -150,11 +162,15 @@ static void wait_for(struct fixture *f, bool (*until)(void *arg), struct end *e)
 
 static void dial(struct fixture *f, const char *path)
 {
-    const struct http1_header headers[] = {{bytes_of("Sec-WebSocket-Protocol"), bytes_of("chat, other")}};
+    const struct http1_header headers[] = {
+        {bytes_of("Sec-WebSocket-Protocol"), bytes_of("chat, other")},
+        {bytes_of("Authorization"), bytes_of(f->bearer ? f->bearer : "")},
+    };
     char url[100];
     (void)snprintf(url, sizeof url, "ws://api:8080%s", path);
-    assert_int_equal(
-        websocket_connect(f->s.client, url, headers, 1, &silent, &events, &f->browser, &f->browser.web, NULL), 0);
+    assert_int_equal(websocket_connect(f->s.client, url, headers, f->bearer ? 2 : 1, &silent, &events, &f->browser,
+                                       &f->browser.web, NULL),
+                     0);
     wait_for(f, known, &f->browser);
 }
 
@@ -409,6 +425,42 @@ static void a_gateway_that_stops(void **state)
     teardown(&f);
 }
 
+/* What would not be opened any more is ended; nobody else's is touched, and a token that ran out ends nothing. */
+static void the_policy_holds(void **state)
+{
+    struct fixture f;
+    struct arena arena = ARENA_INIT;
+    (void)state;
+    begin(&f, 9, true);
+    f.bearer =
+        arena_printf(&arena, "Bearer %s", test_auth_token(&f.auth, &arena, "joe", "user", "micro", "notes", "g1"));
+    open_both(&f);
+    assert_int_equal(sim_run_for(f.s.sim, (uint64_t)(9 * MINUTE)), 0);
+    assert_int_equal(websocket_send(f.browser.web, true, bytes_of("still here")), 0);
+    expect_last(&f, &f.service, "text still here");
+    assert_int_equal(sim_run_for(f.s.sim, (uint64_t)(9 * MINUTE)), 0); /* a token lives 15 */
+    test_auth_change(&f.auth,
+                     "{\"revocations\":[{\"namespace\":\"micro\",\"account\":\"ann\",\"generation\":\"g1\"}]}");
+    assert_false(f.browser.closed || f.service.closed);
+    test_auth_change(&f.auth,
+                     "{\"revocations\":[{\"namespace\":\"micro\",\"account\":\"joe\",\"generation\":\"g1\"}]}");
+    assert_int_equal(sim_run_for(f.s.sim, (uint64_t)SECOND), 0);
+    assert_true(f.browser.closed && f.service.closed);
+    /* A rule against everybody, for one who shows nothing. */
+    f.browser = (struct end){.last = f.browser.last};
+    f.service = (struct end){.last = f.service.last};
+    f.bearer = NULL;
+    open_both(&f);
+    test_auth_change(
+        &f.auth, "{\"rules\":[{\"namespace\":\"micro\",\"rules\":[{\"id\":\"r\",\"scope\":\"\",\"access\":\"DENIED\","
+                 "\"resource\":{\"type\":\"*\",\"name\":\"webapp\",\"endpoint\":\"*\"}}]}]}");
+    assert_int_equal(sim_run_for(f.s.sim, (uint64_t)SECOND), 0);
+    assert_true(f.browser.closed && f.service.closed);
+    test_auth_deinit(&f.auth);
+    arena_deinit(&arena);
+    teardown(&f);
+}
+
 int main(void)
 {
     log_set_level(LOG_OFF);
@@ -417,6 +469,7 @@ int main(void)
         cmocka_unit_test(refusals_pass),         cmocka_unit_test(a_slow_browser),
         cmocka_unit_test(a_slow_service),        cmocka_unit_test(silence_ends_it),
         cmocka_unit_test(ends_with_either_end),  cmocka_unit_test(a_gateway_that_stops),
+        cmocka_unit_test(the_policy_holds),
     };
     int failed = cmocka_run_group_tests_name("tunnel", tests, NULL, NULL);
     micro_pool_free();

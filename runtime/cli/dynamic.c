@@ -206,6 +206,23 @@ static bool is_at_peer(struct cli *c, const char *service)
     return found;
 }
 
+/* What the runtime says of a service of that name that has not registered: "building". "": it runs none. */
+static void find_status(struct cli *c, const char *service, char *out, size_t size)
+{
+    json_t *reply = NULL, *found;
+    size_t i;
+    out[0] = '\0';
+    (void)cli_call_json(c, "runtime", "Runtime.Read",
+                        json_pack("{s{ssss}}", "options", "service", service, "namespace", c->namespace), &reply);
+    json_array_foreach(json_object_get(reply, "services"), i, found)
+    {
+        const char *status = cli_text(json_object_get(found, "metadata"), "status");
+        if (strcmp(cli_text(found, "name"), service) == 0)
+            snprintf(out, size, "%s", status[0] ? status : "not up");
+    }
+    json_decref(reply);
+}
+
 int command_dynamic(struct cli *c, int argc, char **argv, bool *known)
 {
     const char *service = argv[0];
@@ -213,14 +230,20 @@ int command_dynamic(struct cli *c, int argc, char **argv, bool *known)
     *known = false;
     int code = cli_find_service(c, service, &reply);
     if (code == CLI_NOT_FOUND && !cli_quiet_words()[0]) {
+        char status[60];
         cli_quiet(true);
-        *known = is_at_peer(c, service);
+        bool at_peer = is_at_peer(c, service);
+        find_status(c, service, status, sizeof status);
         cli_quiet(false);
-        return *known ? cli_fail(CLI_NO_METHOD,
-                                 "%s runs at a peer of the network, and only the peer's registry knows its flags; "
-                                 "call it by: micro call %s ENDPOINT JSON",
-                                 service, service)
-                      : code;
+        *known = at_peer || status[0];
+        if (!at_peer && status[0])
+            return cli_fail(CLI_NOT_FOUND, "%s is not registered, it is %s; see: micro status %s, micro logs %s",
+                            service, status, service, service);
+        return at_peer ? cli_fail(CLI_NO_METHOD,
+                                  "%s runs at a peer of the network, and only the peer's registry knows its flags; "
+                                  "call it by: micro call %s ENDPOINT JSON",
+                                  service, service)
+                       : code;
     }
     if (code == CLI_NOT_FOUND || code == CLI_UNAUTHORIZED) /* the word is more likely mistyped */
         return code;

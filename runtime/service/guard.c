@@ -221,6 +221,16 @@ int micro_service_account(struct micro_service *s, const char *token, struct are
     return rc;
 }
 
+bool micro_service_account_ended(struct micro_service *s, const struct micro_account *a)
+{
+    struct text why = TEXT_INIT;
+    const struct micro_bearer *bearer =
+        a ? (const void *)((const char *)a - offsetof(struct micro_bearer, account)) : NULL;
+    bool ended = bearer && micro_bearer_ended(s, bearer, &why);
+    text_deinit(&why);
+    return ended;
+}
+
 enum micro_verdict micro_service_judge(struct micro_service *s, const char *namespace, const struct micro_account *a,
                                        const char *type, const char *name, const char *endpoint)
 {

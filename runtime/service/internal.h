@@ -199,6 +199,8 @@ struct micro_service {
     struct world_timer policy_retry;
     uint64_t policy_backoff;
     bool policy_warned;
+    void (*policy_changed)(void *arg); /* NULL: nobody listens */
+    void *policy_changed_arg;
     /* what happened lately */
     struct micro_span *spans; /* MICRO_SPANS of them, made with the first; span_count ever put in */
     uint64_t span_count;

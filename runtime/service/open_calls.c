@@ -6,7 +6,8 @@
  * minutes. What ends them is what ends the account.
  *
  * The server's own list of calls is walked, so that a call costs nothing while the policy stays as it is. What a relay
- * passes on is judged by the service it goes to. */
+ * passes on is judged by the service it goes to; where there is none behind it (config.fallback_ends_here) every such
+ * call is ended, for nobody knows which of them stream. */
 #include "runtime/service/internal.h"
 
 /* The full proto name of the service the call was routed to; NULL: not one with a contract. */
@@ -26,7 +27,7 @@ static bool is_stream(const struct micro_service *s, const struct rpc_call *call
 {
     const char *service = contract_of(s, call);
     if (!service)
-        return false;
+        return s->config.fallback_ends_here && !rpc_call_route(call);
     struct micro_streams streams = micro_schema_streams(s, service, rpc_call_route(call)->name);
     return streams.client || streams.server;
 }

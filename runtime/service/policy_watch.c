@@ -24,8 +24,11 @@ static void on_update(void *arg, struct bytes message)
         s->policy_warned = false;
         if (!before && s->policy.synced)
             micro_log(s, LOG_DEBUG, "auth's policy is known");
-        if (s->policy.epoch != epoch)
+        if (s->policy.epoch != epoch) {
             micro_open_calls_judge(s);
+            if (s->policy_changed)
+                s->policy_changed(s->policy_changed_arg);
+        }
     }
     error_clear(&err);
     arena_deinit(&arena);
@@ -98,6 +101,12 @@ void micro_policy_start(struct micro_service *s)
 {
     if (s->config.options->public_key)
         follow(s);
+}
+
+void micro_service_on_policy(struct micro_service *s, void (*changed)(void *arg), void *arg)
+{
+    s->policy_changed = changed;
+    s->policy_changed_arg = arg;
 }
 
 void micro_policy_stop(struct micro_service *s)

@@ -48,6 +48,8 @@ struct micro_service_config {
     const struct rpc_service *described;
     size_t described_count;
     const char *http_path;
+    /* What the server's fallback answers ends here: nobody behind it judges an open call again, so the service does. */
+    bool fallback_ends_here;
 };
 int micro_service_new(struct world *w, const struct micro_service_config *config, struct micro_service **out,
                       struct error *err);
@@ -138,6 +140,11 @@ enum micro_verdict {
     MICRO_REFUSED,  /* 403 with an account, 401 without */
     MICRO_NOT_KNOWN /* nothing was heard from auth yet: 503 */
 };
+/* Whether the account's token was revoked since, or the key withdrawn that signed it. An account of
+ * micro_service_account(), or NULL. */
+bool micro_service_account_ended(struct micro_service *s, const struct micro_account *a);
+/* For who keeps something open on an account's behalf: told after every change of auth's policy. One listener. */
+void micro_service_on_policy(struct micro_service *s, void (*changed)(void *arg), void *arg);
 /* By the rules of `namespace`, for resource {type, name, endpoint}: {"service", "store", "Store.Read"}. */
 enum micro_verdict micro_service_judge(struct micro_service *s, const char *namespace, const struct micro_account *a,
                                        const char *type, const char *name, const char *endpoint);

@@ -17,8 +17,14 @@ static bool failed(struct web_visit *v, int status, const json_t *answer, struct
 {
     const char *detail = member(answer, "detail");
     char shown[300];
-    if (status == 200)
+    if (status == 200 && answer && !v->cut)
         return false;
+    if (status == 200) { /* half a list is none */
+        web_problem(v, 502, "The answer cannot be shown",
+                    v->cut ? "It was larger than the dashboard reads, or did not end in time."
+                           : "The gateway's answer is no JSON.");
+        return true;
+    }
     snprintf(shown, sizeof shown, "%.*s", (int)text.len, text.data ? (const char *)text.data : "");
     if (status == 0)
         web_problem(v, 502, "No answer from the gateway", shown);
@@ -74,7 +80,7 @@ void web_services_page(struct web_visit *v)
 {
     const char *path = arena_printf(http_arena(v->x), "/registry/listServices?options.domain=%s", v->web->namespace);
     if (path)
-        web_ask(v, "GET", path, NULL, BYTES_NONE, show_services);
+        web_read(v, path, show_services);
     else
         web_problem(v, 503, "Service Unavailable", "out of memory");
 }
@@ -87,7 +93,7 @@ static void find_service(struct web_visit *v,
     const char *path = arena_printf(http_arena(v->x), "/registry/getService?service=%s&options.domain=%s", v->parts[0],
                                     v->web->namespace);
     if (path)
-        web_ask(v, "GET", path, NULL, BYTES_NONE, show);
+        web_read(v, path, show);
     else
         web_problem(v, 503, "Service Unavailable", "out of memory");
 }
@@ -323,8 +329,8 @@ void web_endpoint_call(struct web_visit *v)
     } else if (form.bad)
         web_problem(v, 400, "Bad Request", "A line of a map is written KEY=VALUE.");
     else if (whole)
-        web_ask(v, "POST", path, "application/json", text_bytes(&form.json), show_answer);
+        web_ask(v, path, "application/json", text_bytes(&form.json), show_answer);
     else
-        web_ask(v, "POST", path, "application/x-www-form-urlencoded", text_bytes(&form.fields), show_answer);
+        web_ask(v, path, "application/x-www-form-urlencoded", text_bytes(&form.fields), show_answer);
     web_form_deinit(&form);
 }

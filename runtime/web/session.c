@@ -150,7 +150,7 @@ void web_login(struct web_visit *v)
         char *json = request ? json_dumps(request, JSON_COMPACT) : NULL;
         json_decref(request);
         if (json)
-            web_ask(v, "POST", "/auth/Auth/Token", "application/json", bytes_of(json), logged_in);
+            web_ask(v, "/auth/Auth/Token", "application/json", bytes_of(json), logged_in);
         else
             web_login_page(v, 400, "The account and the secret must be UTF-8.");
         if (json)

@@ -61,7 +61,7 @@ static void on_head(void *arg, const struct http1_head *head)
 static void on_piece(void *arg, struct bytes piece)
 {
     struct web_visit *v = arg;
-    size_t room = WEB_ANSWER_MAX > v->answer.len ? WEB_ANSWER_MAX - v->answer.len : 0;
+    size_t room = v->answer_max > v->answer.len ? v->answer_max - v->answer.len : 0;
     if (v->cut)
         return;
     text_add(&v->answer, piece.data, piece.len < room ? piece.len : room);
@@ -79,8 +79,8 @@ static void on_done(void *arg, struct http_answer *answer, struct error *err)
     hand_over(v, status, bytes_of(err->message ? err->message : "no answer"));
 }
 
-void web_ask(struct web_visit *v, const char *method, const char *path, const char *type, struct bytes body,
-             void (*done)(struct web_visit *v, int status, json_t *answer, struct bytes text))
+static void ask(struct web_visit *v, const char *method, const char *path, const char *type, struct bytes body,
+                void (*done)(struct web_visit *v, int status, json_t *answer, struct bytes text))
 {
     struct arena *a = http_arena(v->x);
     struct http1_header headers[3];
@@ -109,6 +109,20 @@ void web_ask(struct web_visit *v, const char *method, const char *path, const ch
     if (rc != 0)
         web_problem(v, 502, "No gateway", err.message ? err.message : error_code_name(rc));
     error_clear(&err);
+}
+
+void web_ask(struct web_visit *v, const char *path, const char *type, struct bytes body,
+             void (*done)(struct web_visit *v, int status, json_t *answer, struct bytes text))
+{
+    v->answer_max = WEB_ANSWER_MAX;
+    ask(v, "POST", path, type, body, done);
+}
+
+void web_read(struct web_visit *v, const char *path,
+              void (*done)(struct web_visit *v, int status, json_t *answer, struct bytes text))
+{
+    v->answer_max = WEB_LIST_MAX;
+    ask(v, "GET", path, NULL, BYTES_NONE, done);
 }
 
 /* ---- routes ----------------------------------------------------------------------------------------------------- */

@@ -28,6 +28,7 @@
 #define WEB_PORT_OFFSET  82
 #define WEB_BODY_MAX     ((size_t)1 << 20)
 #define WEB_ANSWER_MAX   ((size_t)256 << 10) /* bytes of an answer that are shown */
+#define WEB_LIST_MAX     ((size_t)32 << 20)  /* of what the registry tells, which is read as a whole */
 #define WEB_CALL_LIMIT   (10 * SECOND)       /* for a call; of a stream what came by then is shown */
 #define WEB_LOGIN_LIFE   (8 * 3600)          /* seconds */
 #define WEB_TOKEN_MAX    ((size_t)16 << 10)  /* bytes of an access token */
@@ -61,6 +62,7 @@ struct web_visit {
     struct http_client_call *call; /* to the gateway; NULL: none under way */
     void (*done)(struct web_visit *v, int status, json_t *body, struct bytes text);
     struct text answer;
+    size_t answer_max; /* bytes */
     int status;
     bool cut;                 /* the answer was longer than is shown, or took longer */
     struct world_timer timer; /* of a call */
@@ -84,9 +86,13 @@ void web_service_page(struct web_visit *v);
 void web_endpoint_page(struct web_visit *v);
 void web_endpoint_call(struct web_visit *v);
 
-/* web.c: asks the gateway; `done` gets its status (0: no answer, `text` says why), the JSON (borrowed; NULL: none). */
-void web_ask(struct web_visit *v, const char *method, const char *path, const char *type, struct bytes body,
+/* web.c: calls through the gateway; `done` gets its status (0: no answer, `text` says why), the JSON (borrowed; NULL:
+ * none), of which WEB_ANSWER_MAX at most. */
+void web_ask(struct web_visit *v, const char *path, const char *type, struct bytes body,
              void (*done)(struct web_visit *v, int status, json_t *answer, struct bytes text));
+/* The same for what must be whole: GET, up to WEB_LIST_MAX. */
+void web_read(struct web_visit *v, const char *path,
+              void (*done)(struct web_visit *v, int status, json_t *answer, struct bytes text));
 void web_redirect(struct web_visit *v, const char *to);
 
 /* page.c */

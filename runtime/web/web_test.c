@@ -181,6 +181,37 @@ static void test_pages(void **state)
     end(&b);
 }
 
+/* More services than are shown of an answer to a call: all are there. */
+static void test_many(void **state)
+{
+    struct browser b;
+    struct arena arena = ARENA_INIT;
+    struct text service = TEXT_INIT;
+    (void)state;
+    begin(&b, 7);
+    const char *token = sim_system_token(&b.s, &arena, "root", "user", "micro", "admin");
+    for (int i = 0; i < 40; i++) {
+        struct sim_answer a = {0};
+        text_clear(&service);
+        text_printf(&service,
+                    "{\"name\":\"many%02d\",\"version\":\"1\",\"nodes\":[{\"id\":\"n\",\"address\":\"far:1\"}]", i);
+        text_puts(&service, ",\"endpoints\":[");
+        for (int k = 0; k < 100; k++)
+            text_printf(&service, "%s{\"name\":\"Type.Method%d\",\"metadata\":{\"description\":\"%080d\"}}",
+                        k ? "," : "", k, k);
+        text_puts(&service, "]}");
+        sim_system_call(&b.s, "registry", "/registry.Registry/Register", token, text_string(&service), &a);
+        assert_int_equal(a.status, GRPC_OK);
+        sim_answer_deinit(&a);
+    }
+    log_in(&b);
+    expect(&b, "/services", 200, "href=\"/many00\"");
+    expect(&b, "/services", 200, "href=\"/many39\"");
+    text_deinit(&service);
+    arena_deinit(&arena);
+    end(&b);
+}
+
 static void test_calls(void **state)
 {
     struct browser b;
@@ -288,8 +319,9 @@ static void test_options(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_login),   cmocka_unit_test(test_pages),        cmocka_unit_test(test_calls),
-        cmocka_unit_test(test_forgery), cmocka_unit_test(test_gateway_away), cmocka_unit_test(test_options),
+        cmocka_unit_test(test_login),   cmocka_unit_test(test_pages),   cmocka_unit_test(test_calls),
+        cmocka_unit_test(test_many),    cmocka_unit_test(test_forgery), cmocka_unit_test(test_gateway_away),
+        cmocka_unit_test(test_options),
     };
     log_set_level(LOG_OFF);
     int rc = cmocka_run_group_tests(tests, NULL, NULL);

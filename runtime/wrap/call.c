@@ -56,6 +56,21 @@ const char *wrap_method(const struct wrap_call *c)
     return arena_printf(rpc_call_arena(c->call), "%s.%s", dot ? dot + 1 : service, rpc_call_method(c->call));
 }
 
+int wrap_judge(const struct wrap *s, const struct micro_account *account, const char *endpoint)
+{
+    const char *namespace = s->options->namespace;
+    switch (micro_service_judge(s->service, namespace && namespace[0] ? namespace : MICRO_NAMESPACE, account, "service",
+                                s->options->name, endpoint)) {
+    case MICRO_GRANTED:
+        return 0;
+    case MICRO_REFUSED:
+        return account ? 403 : 401;
+    case MICRO_NOT_KNOWN:
+        return 503;
+    }
+    return 503;
+}
+
 static void on_open(struct rpc_call *call, void *arg)
 {
     struct wrap *s = arg;

@@ -242,22 +242,13 @@ static const char *token_of(struct http_exchange *x)
 static int judge(const struct wrap *s, struct http_exchange *x)
 {
     const struct micro_account *account = NULL;
-    const char *token = token_of(x), *namespace = s->options->namespace;
+    const char *token = token_of(x);
     struct error err = ERROR_INIT;
     int rc = micro_service_account(s->service, token, http_arena(x), &account, &err);
     error_clear(&err);
     if (rc)
         return rc == ERROR_DENIED ? 401 : 503;
-    switch (micro_service_judge(s->service, namespace && namespace[0] ? namespace : MICRO_NAMESPACE, account, "service",
-                                s->options->name, "Http.Serve")) {
-    case MICRO_GRANTED:
-        return 0;
-    case MICRO_REFUSED:
-        return account ? 403 : 401;
-    case MICRO_NOT_KNOWN:
-        return 503;
-    }
-    return 503;
+    return wrap_judge(s, account, "Http.Serve");
 }
 
 struct sending {

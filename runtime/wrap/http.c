@@ -1,7 +1,10 @@
 /* Messages as HTTP requests. What v3's http proxy does, made sound: POST (or the metadata micro-method), to
  * <endpoint>/<Type>/<Method> (or <endpoint> and the metadata micro-endpoint when that begins with "/"), the message as
  * the body, the caller's metadata as headers. An answer below 300 is the message, its headers are the reply's metadata.
- * Any other is an error with the HTTP status as its code: v3 takes it for a reply. */
+ * Any other is an error with the HTTP status as its code: v3 takes it for a reply.
+ *
+ * Who chooses the path must be let there by the rules as well: they are asked for the path, decoded and without its
+ * query, as an endpoint ("/admin/list"), and for the Type.Method it is the path of ("Admin.Delete"). */
 #include "runtime/wrap/internal.h"
 
 #include <jansson.h>
@@ -39,6 +42,37 @@ static const char *verb(const struct rpc_call *call)
         if (strcmp(verbs[i], wanted) == 0)
             return verbs[i];
     return "POST";
+}
+
+/* The rules on a path the caller chose: 0, or the status to answer with. What two readers may take for two paths is
+ * refused, or the rules would be asked about another than the endpoint serves. */
+static int judge_path(const struct wrap_call *c, const char *path)
+{
+    struct arena *a = rpc_call_arena(c->call);
+    const struct micro_account *caller = micro_caller(c->call);
+    struct text plain = TEXT_INIT;
+    bool decoded = http1_url_decode(BYTES(path, strcspn(path, "?")), false, &plain);
+    char *whole = text_ok(&plain) ? arena_string_n(a, plain.data, plain.len) : NULL;
+    bool cut = whole && strlen(whole) != plain.len; /* by a zero byte */
+    text_deinit(&plain);
+    if (!decoded || cut)
+        return 400;
+    if (!whole)
+        return 507;
+    for (const char *p = whole; *p;) {
+        size_t len = strcspn(++p, "/");
+        if ((len == 0 && p[0]) || (len == 1 && p[0] == '.') || (len == 2 && p[0] == '.' && p[1] == '.') ||
+            strcspn(p, "\\;") < len)
+            return 400;
+        p += len;
+    }
+    int status = wrap_judge(c->wrap, caller, whole);
+    char *slash = strchr(whole + 1, '/');
+    if (status || !slash)
+        return status;
+    *slash = '.';
+    slash[1 + strcspn(slash + 1, "/")] = '\0';
+    return wrap_judge(c->wrap, caller, whole + 1);
 }
 
 /* "/Greeter/Hello", or what the caller asks for. NULL: no memory, or no path. */
@@ -141,6 +175,16 @@ static void begin(struct wrap_call *c, struct bytes message)
         url = arena_printf(a, "%s://%s%s%s", e->tls ? "https" : "http", e->address, e->path, where);
     if (!r || !url) {
         wrap_fail(c, method && !where ? 400 : 507, method && !where ? "micro-endpoint is no path" : "out of memory");
+        return;
+    }
+    const char *chosen = rpc_call_header(c->call, "micro-endpoint");
+    int refused = chosen && chosen[0] == '/' ? judge_path(c, chosen) : 0;
+    if (refused) {
+        wrap_fail(c, refused,
+                  refused == 400   ? "micro-endpoint is no plain path"
+                  : refused == 503 ? "access rules are not known yet: auth was not heard"
+                  : refused == 507 ? "out of memory"
+                                   : "micro-endpoint is a path the caller may not choose");
         return;
     }
     r->call = c;

@@ -54,6 +54,8 @@ extern const struct rpc_handler wrap_handler; /* its context is the struct wrap 
 void wrap_answer(struct wrap_call *c, struct bytes message);
 void wrap_fail(struct wrap_call *c, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 uint64_t wrap_time_left(const struct wrap_call *c); /* ns for the message that begins now */
+/* By the rules of the wrapper's namespace: 0, or the status to answer with. */
+int wrap_judge(const struct wrap *s, const struct micro_account *account, const char *endpoint);
 const char *wrap_method(const struct wrap_call *c); /* "Greeter.Hello" of "/x.Greeter/Hello"; NULL: no memory */
 
 /* path.c: the path of a file below the folder, in the arena. ERROR_INVALID: no name of a file (blank, "..", a control

@@ -240,7 +240,8 @@ int wrap_start(struct world *w, const struct wrap_config *config, struct wrap **
                                                  .described = s->described,
                                                  .described_count = s->described_count,
                                                  .metadata = s->metadata,
-                                                 .http_path = http_path};
+                                                 .http_path = http_path,
+                                                 .fallback_ends_here = true};
     if (rc == 0)
         rc = micro_service_new(w, &service, &s->service, err);
     if (rc == 0)

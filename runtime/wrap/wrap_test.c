@@ -245,6 +245,90 @@ static void test_http(void **state)
     end(&f);
 }
 
+/* ---- who may --- */
+
+struct held {
+    struct rpc_stream *stream;
+    int messages, status;
+    bool ended;
+};
+
+static void held_message(void *arg, struct bytes message)
+{
+    (void)message;
+    ((struct held *)arg)->messages++;
+}
+
+static void held_finished(void *arg, const struct rpc_reply *reply)
+{
+    struct held *h = arg;
+    h->ended = true;
+    h->status = reply->status;
+}
+
+static int choose(struct fixture *f, const char *endpoint)
+{
+    struct rpc_answer a;
+    const struct grpc_header sent = {bytes_of("micro-endpoint"), bytes_of(endpoint)};
+    const struct rpc_request r = {.path = "/greeter.Greeter/Hello",
+                                  .metadata = {&sent, 1},
+                                  .content_type = "application/grpc+json",
+                                  .message = bytes_of("{}"),
+                                  .has_message = true};
+    assert_int_equal(rpc_unary_wait(f->system.client, f->proxy, &r, &a, NULL), 0);
+    int status = a.reply.status;
+    rpc_answer_deinit(&a);
+    return status;
+}
+
+static void deny(struct fixture *f, const char *id, const char *endpoint)
+{
+    const char *rule = arena_printf(&f->arena,
+                                    "{\"rule\":{\"id\":\"%s\",\"scope\":\"\",\"resource\":{\"type\":\"service\","
+                                    "\"name\":\"greeter\",\"endpoint\":\"%s\"},\"access\":\"DENIED\",\"priority\":5}}",
+                                    id, endpoint);
+    test_expect(&f->system, "auth", "/auth.Rules/Create",
+                sim_system_token(&f->system, &f->arena, "root", "user", "micro", "admin"), rule, GRPC_OK, NULL);
+    sim_run_for(f->system.sim, (uint64_t)(2 * SECOND));
+}
+
+/* Rules hold for a path the caller chooses, and for streams that are open when they change. */
+static void test_http_rules(void **state)
+{
+    static const char *const started[] = {"registry", "store", "auth", "proxy", NULL};
+    static const struct rpc_stream_events events = {.message = held_message, .finished = held_finished};
+    struct fixture f;
+    struct held held = {0};
+    (void)state;
+    begin(&f, 5, started);
+    run_program(&f, "backend", "web");
+    wrap_up(&f, "greeter", "http://backend:9090/base", text_string(&f.system.public_key));
+    sim_run_for(f.system.sim, (uint64_t)(5 * SECOND));
+    assert_int_equal(choose(&f, "/Admin/Delete?x=/../y"), GRPC_OK);
+    assert_int_equal(choose(&f, "/admin/all"), GRPC_OK);
+    deny(&f, "paths", "/admin/*");
+    deny(&f, "endpoint", "Admin.Delete");
+    assert_int_equal(choose(&f, "/other"), GRPC_OK);
+    assert_int_equal(choose(&f, "/admin/all"), GRPC_UNAUTHENTICATED);
+    assert_int_equal(choose(&f, "/%61dmin/all"), GRPC_UNAUTHENTICATED);
+    assert_int_equal(choose(&f, "/Admin/Delete"), GRPC_UNAUTHENTICATED);
+    assert_int_equal(choose(&f, "/Admin/Delete/"), GRPC_UNAUTHENTICATED);
+    assert_int_equal(choose(&f, "/x/../admin/all"), GRPC_INVALID_ARGUMENT);
+    assert_int_equal(choose(&f, "/x/%2e%2e/admin/all"), GRPC_INVALID_ARGUMENT);
+    assert_int_equal(choose(&f, "//admin/all"), GRPC_INVALID_ARGUMENT);
+    assert_int_equal(choose(&f, "/other%00/x"), GRPC_INVALID_ARGUMENT);
+    const struct rpc_request r = {.path = "/greeter.Greeter/Hello", .content_type = "application/grpc+json"};
+    assert_int_equal(rpc_stream_open(f.proxy, &r, &events, &held, &held.stream, NULL), 0);
+    assert_int_equal(rpc_stream_send(held.stream, bytes_of("{}")), 0);
+    sim_run_for(f.system.sim, (uint64_t)SECOND);
+    assert_int_equal(held.messages, 1);
+    assert_false(held.ended);
+    deny(&f, "all", "*");
+    assert_true(held.ended);
+    assert_int_equal(held.status, GRPC_UNAUTHENTICATED);
+    end(&f);
+}
+
 static int ask(struct fixture *f, const char *path, struct rpc_answer *a)
 {
     const struct grpc_header sent[] = {{bytes_of("x-mine-bin"), BYTES("\x01\x02", 2)}};
@@ -447,7 +531,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_http),      cmocka_unit_test(test_grpc),  cmocka_unit_test(test_package),
-        cmocka_unit_test(test_contracts), cmocka_unit_test(test_files),
+        cmocka_unit_test(test_contracts), cmocka_unit_test(test_files), cmocka_unit_test(test_http_rules),
     };
     log_set_level(LOG_OFF);
     int rc = cmocka_run_group_tests(tests, NULL, NULL);

@@ -777,6 +777,8 @@ def own_service(m, known):
     if "runtime" not in known:
         return
     m.expect("micro run", ["run", "."], 0, "", folder=source)
+    m.expect("as a command it tells how far it is", ["my-greeter", "--name=Joe"], 4, "",
+             rx(r"^my-greeter is not registered, it is (pending|building|starting|running); see: micro status my-greeter"))
     m.until("it is running", ["status", "my-greeter"],
             lambda got: re.search(r"\ANAME +VERSION +SOURCE +STATUS +BUILD +UPDATED +METADATA\nmy-greeter +latest +\S+ +running +\S{7} +\d+s ago +owner=admin, group=micro", got[1]))
     m.until("it answers", ["my-greeter", "--name=Joe"], lambda got: got[1] == '{\n\t"msg": "Hello Joe"\n}\n')
