@@ -175,7 +175,7 @@ static void job_words(struct job *job, struct text *line)
         words_add(line, o->filter);
     }
     text_puts(line, q->access ? " --access" : "");
-    text_puts(line, o->stock ? " --stock" : "");
+    fuzz_stock_words(o, line);
 }
 
 static int job_start(struct job *job, struct error *err)

@@ -17,6 +17,8 @@ struct fuzz_request {
 
 /* "harrow fuzz MANIFEST --driver D --seed S", and what else decides what is right. */
 void fuzz_replay_words(struct run *r, const struct fuzz_request *q, struct text *line);
+/* --stock or --strict, where it is not what the driver takes for granted. */
+void fuzz_stock_words(const struct fuzz_options *o, struct text *line);
 /* The pillar's end line, fuzz.json, and the tables. */
 void fuzz_end(struct run *r, const struct fuzz_summary *s);
 

@@ -249,6 +249,13 @@ static int load_invariant(struct fuzzing *f, struct error *err)
     return 0;
 }
 
+void fuzz_stock_words(const struct fuzz_options *o, struct text *line)
+{
+    bool implied = strcmp(common.driver, "attach") == 0;
+    if (o->stock != implied)
+        words_add(line, o->stock ? "--stock" : "--strict");
+}
+
 void fuzz_replay_words(struct run *r, const struct fuzz_request *q, struct text *line)
 {
     words_add(line, harrow_program);
@@ -257,8 +264,7 @@ void fuzz_replay_words(struct run *r, const struct fuzz_request *q, struct text 
     text_printf(line, " --driver %s", common.driver);
     attach_words(line);
     text_printf(line, " --seed %llu", (unsigned long long)r->seed);
-    if (q->options.stock)
-        words_add(line, "--stock");
+    fuzz_stock_words(&q->options, line);
     if (q->access)
         words_add(line, "--access");
 }

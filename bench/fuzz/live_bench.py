@@ -5,7 +5,8 @@
     live_bench.py BIN [--rounds N] [--seconds S] [--boofuzz CALLS_A_SECOND]
 
 BIN is the folder of the programs of a build with the benchmarks (cmake --preset bench). Two servers: the echo service of
-bench/rpc, and micro's store. Needs h2load (Debian package nghttp2-client).
+bench/rpc, and micro's store, of which both sides only read: what is written goes to the disk, and would measure that.
+Needs h2load (Debian package nghttp2-client).
 
 Calls a second depend on what else the machine does, and on two processes having a core each; so the ratio of calls a
 CPU-second (of the client alone) is told as well. Ratios under 1 are losses. boofuzz is measured by hand on the echo server
@@ -73,7 +74,7 @@ class Store(Server):
         self.address = next(c["address"] for c in said["components"] if c["name"] == "store")
         os.environ["LIVE_BENCH_TOKEN"] = said["token"]
         self.headers = ["-H", f"authorization: Bearer {said['token']}", "-H", "micro-namespace: micro"]
-        self.arguments = ["--strict", "--only", "store.Store/", "-H", "authorization: Bearer ${env.LIVE_BENCH_TOKEN}", "-H",
+        self.arguments = ["--strict", "--only", "store.Store/Read", "-H", "authorization: Bearer ${env.LIVE_BENCH_TOKEN}", "-H",
                           "micro-namespace: micro"]
 
 

@@ -42,6 +42,10 @@ struct fuzz_trace {
     uint32_t resets;                     /* HTTP/2: bit per error code of the RST_STREAMs that came */
     struct fuzz_span rule;               /* the rule the system itself broke (fuzz/frames/exchange.h); else empty */
     struct fuzz_span crash;              /* what is known of it: signal, sanitizer's report, stack */
+    /* The verdict of a target that judges its own runs (fuzz/loop/target.h). */
+    const char *oracle;      /* a static name; NULL: nothing is wrong */
+    struct fuzz_span blamed; /* the method or component; with the oracle what tells findings apart */
+    struct fuzz_span why;
 };
 
 #define FUZZ_TRACE_INIT ((struct fuzz_trace){0})

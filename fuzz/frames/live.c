@@ -71,6 +71,7 @@ static void finish(void *arg)
 {
     struct slot *s = arg;
     look(s);
+    s->cost.data += s->exchange.data_received;
     struct frames_live_result r = {
         .c = s->c, .exchange = &s->exchange, .cost = &s->cost, .settled = s->settled, .connected = s->reached};
     if (s->done)
@@ -206,6 +207,7 @@ static bool begin_connection(struct slot *s)
     if (s->stream)
         disconnect(s);
     frames_writer_start(&s->writer);
+    s->cost.data += s->exchange.data_received;
     if (exchange_start(&s->exchange) != 0) {
         end_soon(s, false);
         return true;

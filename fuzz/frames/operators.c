@@ -54,6 +54,10 @@ const struct frame_operator frame_operators[] = {
           "the preface again, behind the greeting"),
     BUILT("http1-upgrade", "3.4", op_http1_upgrade, CONN, C(PROTOCOL_ERROR) | C(HTTP_1_1_REQUIRED),
           "an HTTP/1.1 request that asks for h2c"),
+    BUILT("http1-two-lengths", "3.4", op_http1_two_lengths, CONN, C(PROTOCOL_ERROR) | C(HTTP_1_1_REQUIRED),
+          "an HTTP/1.1 request of two lengths"),
+    BUILT("http1-chunk-endless", "3.4", op_http1_chunk_endless, CONN, C(PROTOCOL_ERROR) | C(HTTP_1_1_REQUIRED),
+          "an HTTP/1.1 request in a chunk of 4 GiB"),
     BUILT("tls-hello", "3.4", op_tls_hello, CONN, C(PROTOCOL_ERROR), "a TLS handshake where there is none"),
     BUILT("settings-missing", "3.4", op_settings_missing, CONN, C(PROTOCOL_ERROR),
           "HEADERS right behind the preface, no SETTINGS"),
@@ -116,8 +120,9 @@ const struct frame_operator frame_operators[] = {
         "DATA on an idle stream"),
     ONE("data-half-closed", "5.1", PLACE_HELD, FRAME_DATA, 0, 1, "hello", STREAM, C(STREAM_CLOSED),
         "DATA behind END_STREAM, the call not yet answered"),
-    /* 6.1 has it answered, 5.1 lets what comes on a closed stream be ignored. */
-    ONE("data-closed", "6.1", PLACE_CLOSED, FRAME_DATA, 0, 1, "hello", STREAM | FINE, C(STREAM_CLOSED),
+    /* 5.1 lets what comes on a closed stream be ignored where its end was a reset; of DATA behind END_STREAM 6.1 has it
+     * answered. */
+    ONE("data-closed", "6.1", PLACE_CLOSED, FRAME_DATA, 0, 1, "hello", STREAM, C(STREAM_CLOSED),
         "DATA on a stream both sides ended"),
     ONE("data-stream-zero", "6.1", PLACE_START, FRAME_DATA, 0, 0, "hello", CONN, C(PROTOCOL_ERROR),
         "DATA on the connection"),
@@ -286,6 +291,8 @@ const struct frame_operator frame_operators[] = {
         "the reserved bit of the stream id"),
     ONE("frame-flags-undefined", "4.1", PLACE_START, FRAME_PING, 0xf6, 0, EIGHT, FINE, 0, "flags PING does not have"),
     BUILT("frame-too-long", "4.2", op_frame_too_long, STREAM, C(FRAME_SIZE_ERROR), "DATA of 16,385 bytes"),
+    BUILT("frame-head-huge", "4.2", op_frame_head_huge, CONN | SILENCE, C(FRAME_SIZE_ERROR),
+          "HEADERS that say 16 MiB, and a few bytes of them"),
     BUILT("frame-cut", "4.1", op_frame_cut, FINE | SILENCE | CONN, C(PROTOCOL_ERROR), "half a PING, then nothing"),
     FLOOD("frame-unknown-flood", "10.5", op_frame_unknown_flood, FINE | CONN, 10, 50, 0,
           "frames of unknown types, endless"),

@@ -28,14 +28,31 @@ int op_preface_twice(struct frame_build *b)
     return 0;
 }
 
-int op_http1_upgrade(struct frame_build *b)
+static int http1(struct frame_build *b, const char *request)
 {
     frame_build_here(b);
     frame_build_connect(b);
-    frame_build_bytes(b, bytes_of("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\n"
-                                  "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n"));
+    frame_build_bytes(b, bytes_of(request));
     b->no_ping = true;
     return 0;
+}
+
+int op_http1_upgrade(struct frame_build *b)
+{
+    return http1(b, "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\n"
+                    "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n");
+}
+
+int op_http1_two_lengths(struct frame_build *b)
+{
+    return http1(b, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/grpc\r\nContent-Length: 5\r\n"
+                    "Content-Length: 6\r\n\r\n12345");
+}
+
+int op_http1_chunk_endless(struct frame_build *b)
+{
+    return http1(b, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/grpc\r\n"
+                    "Transfer-Encoding: chunked\r\n\r\nffffffff\r\n12345");
 }
 
 int op_tls_hello(struct frame_build *b)
@@ -198,6 +215,17 @@ int op_frame_too_long(struct frame_build *b)
     zeros(&b->text, FRAME_PAYLOAD_MAX + 1);
     frame_build_frame(b, FRAME_DATA, 0, 1, text_bytes(&b->text));
     text_clear(&b->text);
+    return 0;
+}
+
+int op_frame_head_huge(struct frame_build *b)
+{
+    frame_build_hello(b);
+    frame_build_here(b);
+    frame_put_head(&b->text, FRAME_LENGTH_MAX, FRAME_HEADERS, FRAME_END_HEADERS, 1);
+    text_puts(&b->text, "a few bytes of it");
+    frame_build_flush(b);
+    b->no_ping = true;
     return 0;
 }
 

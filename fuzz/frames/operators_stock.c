@@ -18,6 +18,7 @@ static const struct {
     {"window-overflow-stream", ANSWER_FINE, 0},
     {"data-idle", ANSWER_FINE, 0},
     {"data-half-closed", ANSWER_FINE, 0},
+    {"data-closed", ANSWER_FINE, 0},
     {"data-stream-zero", ANSWER_FINE, 0},
     {"headers-even-stream", ANSWER_FINE, 0},
     {"headers-decreasing", ANSWER_FINE, 0},

@@ -163,7 +163,8 @@ static void weigh(const struct frames_cost *cost, const struct frames_allowance 
                       scaled(cost->sent, l.memory ? l.memory : FRAMES_MEMORY_PERCENT);
     uint64_t cpu =
         (allow->cpu_base ? allow->cpu_base : FRAMES_CPU_BASE) + cost->sent * (l.cpu ? l.cpu : FRAMES_CPU_PER_BYTE);
-    if (dear(v, FRAMES_REPLY, cost->received, reply))
+    /* What methods answer is no amplification: it comes as DATA, and only as far as we asked for it by our windows. */
+    if (dear(v, FRAMES_REPLY, cost->received > cost->data ? cost->received - cost->data : 0, reply))
         return;
     if (dear(v, FRAMES_MEMORY, cost->memory, scaled(memory, allow->memory_scale)))
         return;

@@ -195,7 +195,12 @@ int below_open(struct engine *e, struct error *err)
         b->doors[i - 1] = b->doors[k];
         b->doors[k] = was;
     }
-    b->share = b->left > 0 ? e->options.budget / 100 * BELOW_PERCENT / (b->left + GATEWAY_SHARES - 1) : 0;
+    /* The gateway comes before all calls: those may forbid, block or limit its clients. Else calls go first, so that an
+     * early interrupt has something to tell. */
+    bool gateway = b->left > 0 && b->doors[b->left - 1].json;
+    b->next = e->deadline == 0 || gateway ? e->started : e->started + (e->deadline - e->started) / (b->left + 1);
+    size_t shares = b->left + (gateway ? GATEWAY_SHARES - 1 : 0);
+    b->share = shares > 0 ? e->options.budget / 100 * BELOW_PERCENT / shares : 0;
     return 0;
 }
 

@@ -11,36 +11,61 @@
 
 #define IN_FLIGHT_DEFAULT 16
 #define IN_FLIGHT_GUIDED  4 /* with coverage: what is new is then sooner told apart */
+#define RESTING_MORE      4 /* times as many cases may be under way as are at work */
 #define NEWS_WITHIN       ((uint64_t)(200 * MILLISECOND))
 #define NEWS_EVERY        ((uint64_t)(5 * MILLISECOND))
 #define TICK              ((uint64_t)SECOND)
 #define REFUSAL_SHOWN     200 /* bytes of the first refusal */
 #define INPUT_FILE_MAX    ((size_t)64 << 20)
 
-static void slot_next(struct slot *s);
+/* Those that only the method itself gives: the others come from decoders, deadlines and whoever stands in front. */
+#define STATUSES_OF_METHODS                                                                                            \
+    (1u << GRPC_OK | 1u << GRPC_NOT_FOUND | 1u << GRPC_ALREADY_EXISTS | 1u << GRPC_FAILED_PRECONDITION |               \
+     1u << GRPC_ABORTED | 1u << GRPC_OUT_OF_RANGE)
+
+static void fill(void *arg);
 
 /* ---- judging ---------------------------------------------------------------------------------------------------- */
 
-static const struct target_component *component_of(const struct engine *e, const struct fuzz_case *c,
+static const struct target_component *component_of(struct engine *e, const struct fuzz_case *c,
                                                    const struct trace_call *k)
 {
-    return live_component(e->target, fuzz_case_bytes(c, c->events.items[k->event].name));
+    const struct method_tally *m = k->method ? engine_tally(e, k->method) : NULL;
+    return m ? m->component : live_component(e->target, fuzz_case_bytes(c, c->events.items[k->event].name));
 }
 
-/* A call nobody answered is looked at from outside: is the process still the same? */
+/* The last event of a call: what it said last. */
+static size_t last_word(const struct fuzz_case *c, uint32_t call)
+{
+    size_t at = c->events.count;
+    while (at > 0 && fuzz_event_call(c, at - 1) != call)
+        at--;
+    return at;
+}
+
+static bool is_lost(const struct trace_call *k)
+{
+    return (k->status == TRACE_NO_STATUS || k->status == GRPC_UNAVAILABLE) && !k->ended_by_us;
+}
+
+/* A call nobody answered is looked at from outside: is the process still the same? All calls under way break off
+ * together; of a case that lacks nothing any more, the one that spoke last did it, and the others prepared it. */
 static bool saw_crash(struct engine *e, const struct fuzz_case *c, struct fuzz_trace *t, struct engine_verdict *out)
 {
-    for (size_t i = 0; i < t->calls.count; i++) {
+    size_t latest = 0;
+    for (uint32_t i = 0; i < t->calls.count; i++) {
         const struct trace_call *k = &t->calls.items[i];
-        bool lost = (k->status == TRACE_NO_STATUS || k->status == GRPC_UNAVAILABLE) && !k->ended_by_us;
-        const struct target_component *component = component_of(e, c, k);
-        if (!lost || !component || !engine_crashed(e, component))
+        const struct target_component *component = is_lost(k) ? component_of(e, c, k) : NULL;
+        if (!component || (out->oracle ? component != out->component : !engine_crashed(e, component)))
             continue;
-        *out = (struct engine_verdict){.oracle = "crash", .method = k->method, .component = component};
+        size_t word = last_word(c, i);
+        if (word < latest)
+            continue;
+        latest = word;
         t->crashed = true;
-        return true;
+        *out = (struct engine_verdict){.oracle = "crash", .method = k->method, .component = component};
     }
-    return false;
+    return out->oracle != NULL;
 }
 
 struct first_finding {
@@ -119,6 +144,7 @@ static void tally_call(struct engine *e, const struct fuzz_case *c, const struct
     if (!m)
         return;
     m->calls++;
+    m->answered += !k->ended_by_us && (STATUSES_OF_METHODS >> status & 1);
     e->methods_ok += status == GRPC_OK && m->statuses[GRPC_OK] == 0;
     m->statuses[status]++;
     if (status != GRPC_OK && !k->ended_by_us && m->refusal.len == 0)
@@ -184,9 +210,9 @@ static void on_done(void *arg, struct fuzz_trace *t)
     e->pausing |= below_due(e);
     text_deinit(&why);
     s->busy = false;
-    e->busy--;
+    e->idle[e->idle_count++] = s;
     engine_look(e, false);
-    slot_next(s);
+    fill(e);
 }
 
 /* A simulated target's time may run faster or slower than the user's. */
@@ -221,11 +247,10 @@ static const char *over(const struct engine *e)
                                                                                           : NULL;
 }
 
-static void slot_next(struct slot *s)
+/* False: nothing more is to be begun. */
+static bool begin_next(struct engine *e)
 {
-    struct engine *e = s->engine;
-    if (e->stopping || e->pausing || s->busy)
-        return;
+    struct slot *s = e->idle[e->idle_count - 1];
     const char *why = over(e);
     if (!why) {
         e->failed = maker_next(e->maker, &s->made);
@@ -236,10 +261,19 @@ static void slot_next(struct slot *s)
     if (why || e->failed != 0) {
         e->stopping = true;
         e->summary->ended = why;
-        return;
+        return false;
     }
     s->busy = true;
-    e->busy++;
+    e->idle_count--;
+    return true;
+}
+
+static void fill(void *arg)
+{
+    struct engine *e = arg;
+    while (!e->stopping && !e->pausing && e->idle_count > 0 &&
+           e->slot_count - e->idle_count - live_resting(e->door) < e->in_flight && begin_next(e))
+        ;
 }
 
 /* ---- one at a time ---------------------------------------------------------------------------------------------- */
@@ -286,7 +320,7 @@ static void await_news(struct engine *e, const struct fuzz_case *c, const struct
     uint64_t end = world_now(e->target->world) + NEWS_WITHIN;
     for (size_t i = 0; i < t->calls.count; i++) {
         const struct trace_call *k = &t->calls.items[i];
-        if ((k->status == TRACE_NO_STATUS || k->status == GRPC_UNAVAILABLE) && !k->ended_by_us)
+        if (is_lost(k))
             lost = component_of(e, c, k);
     }
     if (strcmp(e->target->driver, "attach") != 0 || !lost)
@@ -371,7 +405,7 @@ static void on_tick(void *arg)
 static bool idle(void *arg)
 {
     const struct engine *e = arg;
-    return e->busy == 0 && (e->stopping || e->pausing);
+    return e->idle_count == e->slot_count && (e->stopping || e->pausing);
 }
 
 static int open_parts(struct engine *e, struct error *err)
@@ -395,9 +429,14 @@ static int open_parts(struct engine *e, struct error *err)
     if (code != 0)
         return code;
     int in_flight = o->in_flight > 0 ? o->in_flight : e->feedback.cover ? IN_FLIGHT_GUIDED : IN_FLIGHT_DEFAULT;
-    e->slot_count = (size_t)in_flight * e->target->component_count;
-    struct live_options live = {
-        .target = e->target, .width = e->slot_count, .hang_after = o->hang_after, .other_token = o->other_token};
+    e->in_flight = (size_t)in_flight * e->target->component_count;
+    e->slot_count = RESTING_MORE * e->in_flight;
+    struct live_options live = {.target = e->target,
+                                .width = e->slot_count,
+                                .hang_after = o->hang_after,
+                                .other_token = o->other_token,
+                                .rest = fill,
+                                .arg = e};
     return live_door_new(&live, &e->door, err);
 }
 
@@ -434,7 +473,6 @@ static void ask_invariant(struct engine *e)
 static int do_quietly(struct engine *e, struct error *err)
 {
     int code = 0;
-    e->pausing = false;
     /* Without a budget there is no time to spread them over; at its end the rest is made up for. */
     while (code == 0 && below_due(e) && !engine_ends(e)) {
         code = below_step(e, err);
@@ -451,10 +489,13 @@ static int do_quietly(struct engine *e, struct error *err)
 static int campaign(struct engine *e, struct error *err)
 {
     e->slots = calloc(e->slot_count, sizeof *e->slots);
-    if (e->slots == NULL)
+    e->idle = calloc(e->slot_count, sizeof *e->idle);
+    if (e->slots == NULL || e->idle == NULL)
         return error_set(err, ERROR_MEMORY, "out of memory");
-    for (size_t i = 0; i < e->slot_count; i++)
+    for (size_t i = e->slot_count; i-- > 0;) {
         e->slots[i].engine = e;
+        e->idle[e->idle_count++] = &e->slots[i];
+    }
     int code = stored_import(&e->store, e->maker, err);
     if (code != 0)
         return code;
@@ -465,15 +506,14 @@ static int campaign(struct engine *e, struct error *err)
     engine_look(e, false);
     if (!e->options.filter)
         code = below_open(e, err);
-    /* Calls go first, so that an early interrupt has something to tell. */
-    if (code == 0 && e->deadline > 0)
-        e->below.next = e->started + (e->deadline - e->started) / (e->below.left + 1);
+    e->pausing = true; /* cases that are run alone rest as well: nothing is begun meanwhile */
     if (code == 0)
         code = do_quietly(e, err);
     while (code == 0 && !e->stopping) {
-        for (size_t i = 0; i < e->slot_count; i++)
-            slot_next(&e->slots[i]);
+        e->pausing = false;
+        fill(e);
         code = world_run_until(e->target->world, idle, e, 0);
+        e->pausing = true;
         if (code == 0)
             code = do_quietly(e, err);
     }
@@ -587,6 +627,7 @@ static void engine_deinit(struct engine *e)
     stored_close(&e->store);
     cost_close(&e->cost);
     maker_free(e->maker);
+    free(e->idle);
     free(e->slots);
     free(e->methods);
     free(e->tallies);

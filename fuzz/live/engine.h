@@ -1,5 +1,8 @@
 /* The live campaign's inside: slots that each have one case under way, what is kept about methods, and findings.
  *
+ * As many cases are at work as the user says. One that only pauses or listens does not count (live_door.h): others are
+ * begun meanwhile, up to RESTING_MORE times as many in all, so that the wire is always full.
+ *
  * The campaign goes in turns: cases run side by side until something has to be done while nothing else is under way
  * (a case's edges told from others', the user's invariant asked), then that is done, then they go on. */
 #ifndef FUZZ_LIVE_ENGINE_H
@@ -19,7 +22,7 @@
 struct method_tally {
     const struct pb_method *method;
     const struct target_component *component;
-    int64_t calls, findings;
+    int64_t calls, answered, findings; /* `answered`: by the method itself */
     int64_t statuses[FUZZ_STATUSES];
     struct text refusal;  /* what it said first, for "why nothing succeeded" */
     const char *refusing; /* the field that names; NULL: none. Borrowed from the graph */
@@ -93,10 +96,10 @@ struct engine {
     struct feedback feedback;
     struct cost cost;
     struct below below;
-    struct slot *slots;
-    size_t slot_count;
-    size_t busy;
-    bool gone; /* a component was down for so long that nobody will start it again */
+    struct slot *slots, **idle; /* `idle`: those without a case, taken from the end */
+    size_t slot_count, idle_count;
+    size_t in_flight; /* cases at work at a time; those that rest come on top */
+    bool gone;        /* a component was down for so long that nobody will start it again */
     bool stopping, pausing;
     int failed; /* why no more cases could be made or sent; 0 */
     uint64_t started, deadline, novel_at, next_point, point_step, next_word; /* by the budget's clock */

@@ -95,7 +95,8 @@ static void put_under(struct fuzz_finding *under, struct fuzz_finding *f)
 {
     under->count += f->count;
     f->count = 0;
-    const char *what = f->method != under->method ? finding_subject(f) : f->defect;
+    bool elsewhere = f->method != under->method || f->component != under->component;
+    const char *what = elsewhere ? finding_subject(f) : f->defect;
     if (what && !strstr(text_string(&under->also), what))
         text_printf(&under->also, "%s%s", under->also.len > 0 ? ", " : "", what);
 }
@@ -275,6 +276,9 @@ static void settle(struct engine *e, struct fuzz_finding *f)
     struct fuzz_case whole = FUZZ_CASE_INIT;
     if (fuzz_case_copy(&whole, &f->c) == 0 && !engine_ends(e)) {
         f->repeats = fuzz_shrink(&f->c, e->target->pool, still, &s, tries_for(f), NULL) != ERROR_NOT_FOUND;
+        s.until = 0;
+        if (is(f, "hang") && f->repeats && !engine_ends(e))
+            f->repeats = still(&s, &f->c); /* once more: silence may have other reasons once */
         f->settled = !engine_ends(e);
         f->method = s.shown ? s.shown : f->method;
         if (f->settled)

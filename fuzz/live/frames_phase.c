@@ -15,11 +15,14 @@
 #define ASK_TIME       ((uint64_t)SECOND)              /* for an answer when looking for methods */
 #define HOLD_TIME      ((uint64_t)(200 * MILLISECOND)) /* without an answer that makes a method one that holds */
 #define SILENT_SHARE   ((uint64_t)(60 * SECOND))       /* from which on half a minute of silence can be waited for */
-#define STEPS_MAX      6                               /* changes made to one case */
-#define GARBAGE_MAX    2000                            /* bytes */
-#define GARBAGE_ONE_IN 16                              /* changed cases */
-#define SCALE          300                             /* percent: the limits are for optimised builds */
-#define SCALE_STOCK    2000                            /* and for libraries that call into an interpreter */
+#define LIMIT_MIN      ((uint64_t)SECOND)              /* the least an answer is waited for */
+#define HOLD_TIME_MIN  ((uint64_t)(20 * MILLISECOND))
+#define ASKING_PARTS   4    /* of the time, the part that looking for methods may take */
+#define STEPS_MAX      6    /* changes made to one case */
+#define GARBAGE_MAX    2000 /* bytes */
+#define GARBAGE_ONE_IN 16   /* changed cases */
+#define SCALE          300  /* percent: the limits are for optimised builds */
+#define SCALE_STOCK    2000 /* and for libraries that call into an interpreter */
 
 struct job {
     struct phase *phase;
@@ -34,7 +37,10 @@ struct phase {
     struct frames_plan plan;
     struct random *random;
     struct job jobs[BELOW_WIDTH];
-    bool crashed; /* seen in the present batch */
+    uint64_t until; /* by engine_now(); 0: no limit */
+    uint64_t limit; /* ns an answer is waited for; 0: as long as it takes. What is not answered is tried again alone */
+    bool patient;   /* there is time for half a minute's silence */
+    bool crashed;   /* seen in the present batch */
     size_t operators, left_out;
     uint64_t cases, frames;
 };
@@ -104,6 +110,7 @@ struct trial {
     const struct target_component *component;
     struct engine_verdict *out;
     struct text *why;
+    uint64_t limit, limit_silent; /* ns; 0: as long as it takes */
     bool wrong;
     uint64_t frames;
 };
@@ -121,6 +128,8 @@ static int run_alone(struct trial *t, const struct fuzz_case *c, struct error *e
     struct frames_live_options options = {.world = t->engine->target->world,
                                           .address = t->component->address,
                                           .width = 1,
+                                          .limit = t->limit,
+                                          .limit_silent = t->limit_silent,
                                           .stock = t->engine->options.stock,
                                           .meter = {.memory = memory_of, .cpu = cpu_of, .arg = &measured}};
     struct frames_live *live = NULL;
@@ -135,6 +144,11 @@ static int run_alone(struct trial *t, const struct fuzz_case *c, struct error *e
 bool frames_try(struct engine *e, const struct fuzz_case *c, struct engine_verdict *out, struct text *why)
 {
     struct trial t = {.engine = e, .component = below_component(e, c), .out = out, .why = why};
+    struct frames_verdict of;
+    frames_recognise(c, &of);
+    /* Smaller cases often end in the middle of something: half a minute's silence means something to few. */
+    if (!of.op || !(of.op->answers & ANSWER_SILENCE))
+        t.limit_silent = FRAMES_LIVE_LIMIT;
     if (t.component == NULL || t.component->address == NULL || t.component->tls != NULL)
         return false;
     return run_alone(&t, c, NULL) == 0 && t.wrong;
@@ -162,7 +176,7 @@ static bool is_set(void *arg)
     return *(const bool *)arg;
 }
 
-static bool holds(struct engine *e, struct rpc_channel *channel, const char *path)
+static bool holds(struct engine *e, struct rpc_channel *channel, const char *path, uint64_t hold_time)
 {
     static const struct rpc_stream_events events = {.finished = on_held};
     struct rpc_stream *stream = NULL;
@@ -172,7 +186,7 @@ static bool holds(struct engine *e, struct rpc_channel *channel, const char *pat
         return false;
     (void)rpc_stream_send(stream, BYTES_NONE);
     (void)rpc_stream_half_close(stream);
-    (void)world_run_until(e->target->world, is_set, &over, HOLD_TIME);
+    (void)world_run_until(e->target->world, is_set, &over, hold_time);
     bool held = !over;
     if (held) {
         rpc_stream_cancel(stream);
@@ -186,13 +200,17 @@ static void find_methods(struct phase *p)
 {
     struct engine *e = p->engine;
     struct rpc_channel *channel;
+    uint64_t now = engine_now(e), part = p->until > now ? (p->until - now) / ASKING_PARTS : 0;
+    uint64_t until = part > 0 ? now + part : p->until, hold_time = HOLD_TIME;
+    if (!world_is_simulated(e->target->world) && part > 0 && part / 2 < HOLD_TIME)
+        hold_time = part / 2 > HOLD_TIME_MIN ? part / 2 : HOLD_TIME_MIN;
     p->plan.path = "/grpc.health.v1.Health/Check";
     if (target_channel(e->target, p->component, &channel, NULL) != 0)
         return;
     bool found = answers_ok(e, channel, p->plan.path);
-    if (holds(e, channel, "/grpc.health.v1.Health/Watch"))
+    if (holds(e, channel, "/grpc.health.v1.Health/Watch", hold_time))
         p->plan.hold_path = "/grpc.health.v1.Health/Watch";
-    for (size_t i = 0; i < e->method_count && !engine_ends(e); i++) {
+    for (size_t i = 0; i < e->method_count && !below_stopped(e, until); i++) {
         const struct pb_method *m = e->methods[i];
         if (e->tallies[i].component != p->component)
             continue;
@@ -200,7 +218,8 @@ static void find_methods(struct phase *p)
             p->plan.path = m->path;
             found = true;
         }
-        if (p->plan.hold_path == NULL && (m->server_streaming || m->client_streaming) && holds(e, channel, m->path))
+        if (p->plan.hold_path == NULL && (m->server_streaming || m->client_streaming) &&
+            holds(e, channel, m->path, hold_time))
             p->plan.hold_path = m->path;
     }
 }
@@ -286,14 +305,14 @@ static void shuffle(struct random *r, size_t *order, size_t count)
 
 /* Those that do not flood, side by side. What is only answered by half a minute's silence is for longer campaigns, and
  * for simulated time. */
-static int run_quiet(struct phase *p, const size_t *order, uint64_t until, bool patient)
+static int run_quiet(struct phase *p, const size_t *order)
 {
     int code = 0;
     for (size_t i = 0; i < frame_operator_count && code == 0 && !p->crashed; i++) {
         const struct frame_operator *op = &frame_operators[order[i]];
         if (is_flood(op) || !frame_operator_fits(op, &p->plan))
             continue;
-        if (below_stopped(p->engine, until) || ((op->answers & ANSWER_SILENCE) && !patient)) {
+        if (below_stopped(p->engine, p->until) || ((op->answers & ANSWER_SILENCE) && !p->patient)) {
             p->left_out++;
             continue;
         }
@@ -310,7 +329,7 @@ static int run_quiet(struct phase *p, const size_t *order, uint64_t until, bool 
 }
 
 /* One at a time, so that what the component spends is spent on it. */
-static int run_floods(struct phase *p, const size_t *order, uint64_t until, bool patient, struct error *err)
+static int run_floods(struct phase *p, const size_t *order, struct error *err)
 {
     struct fuzz_case *c = &p->jobs[0].c;
     int code = 0;
@@ -318,10 +337,15 @@ static int run_floods(struct phase *p, const size_t *order, uint64_t until, bool
         const struct frame_operator *op = &frame_operators[order[i]];
         struct engine_verdict v = {.oracle = NULL};
         struct text why = TEXT_INIT;
-        struct trial t = {.engine = p->engine, .component = p->component, .out = &v, .why = &why};
+        struct trial t = {.engine = p->engine,
+                          .component = p->component,
+                          .out = &v,
+                          .why = &why,
+                          .limit = p->limit,
+                          .limit_silent = p->limit};
         if (!is_flood(op) || !frame_operator_fits(op, &p->plan))
             continue;
-        if (below_stopped(p->engine, until) || ((op->answers & ANSWER_SILENCE) && !patient)) {
+        if (below_stopped(p->engine, p->until) || ((op->answers & ANSWER_SILENCE) && !p->patient)) {
             p->left_out++;
             continue;
         }
@@ -367,10 +391,10 @@ static int make_changed(struct phase *p, struct fuzz_case *out)
     return code;
 }
 
-static int run_changed(struct phase *p, uint64_t until)
+static int run_changed(struct phase *p)
 {
     int code = 0;
-    while (code == 0 && until != 0 && !below_stopped(p->engine, until) && !p->crashed) {
+    while (code == 0 && p->until != 0 && !below_stopped(p->engine, p->until) && !p->crashed) {
         struct job *j = next_job(p, &code);
         if (j == NULL)
             break;
@@ -406,14 +430,24 @@ static void tell(const struct phase *p, uint64_t took)
 int frames_phase(struct engine *e, const struct target_component *c, struct random *r, uint64_t until,
                  struct error *err)
 {
-    struct frames_live_options options = {
-        .world = e->target->world, .address = c->address, .width = BELOW_WIDTH, .stock = e->options.stock};
     struct phase *p = calloc(1, sizeof *p);
     size_t *order = calloc(frame_operator_count, sizeof *order);
     uint64_t started = engine_now(e);
     int code = p != NULL && order != NULL ? 0 : error_set(err, ERROR_MEMORY, "out of memory");
     if (code == 0) {
-        *p = (struct phase){.engine = e, .component = c, .random = r, .plan = {.component = c->name}};
+        uint64_t share = until > started ? until - started : 0;
+        *p = (struct phase){.engine = e, .component = c, .random = r, .plan = {.component = c->name}, .until = until};
+        p->patient = world_is_simulated(e->target->world) || share > SILENT_SHARE; /* waiting takes no time there */
+        if (share > 0 && !p->patient)
+            p->limit = share / 2 < LIMIT_MIN           ? LIMIT_MIN
+                       : share / 2 < FRAMES_LIVE_LIMIT ? share / 2
+                                                       : FRAMES_LIVE_LIMIT;
+        const struct frames_live_options options = {.world = e->target->world,
+                                                    .address = c->address,
+                                                    .width = BELOW_WIDTH,
+                                                    .limit = p->limit,
+                                                    .limit_silent = p->limit,
+                                                    .stock = e->options.stock};
         for (size_t i = 0; i < BELOW_WIDTH; i++)
             p->jobs[i].phase = p;
         for (size_t i = 0; i < frame_operator_count; i++)
@@ -422,13 +456,12 @@ int frames_phase(struct engine *e, const struct target_component *c, struct rand
         code = frames_live_new(&options, &p->live, err);
     }
     if (code == 0) {
-        bool patient = world_is_simulated(e->target->world) || (until != 0 && until - started > SILENT_SHARE);
         find_methods(p);
-        code = run_quiet(p, order, until, patient);
+        code = run_quiet(p, order);
         if (code == 0)
-            code = run_floods(p, order, until, patient, err);
+            code = run_floods(p, order, err);
         if (code == 0)
-            code = run_changed(p, until);
+            code = run_changed(p);
         tell(p, engine_now(e) - started);
         if (code != 0)
             error_set(err, code, "frames to %s: %s", c->name, error_code_name(code));

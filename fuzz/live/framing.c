@@ -4,16 +4,17 @@
 #include <limits.h>
 #include <zlib.h>
 
-#define PREFIX      5
-#define GZIP_WINDOW (15 + 16) /* zlib: the largest window, gzip framing */
-#define GZIP_MEMORY 8
+#define PREFIX       5
+#define GZIP_FRAMING 16   /* zlib: beside the window's bits */
+#define SMALL        1024 /* bytes of a message that does with a small window, which costs less to set up */
 
 /* Sets `failed` when memory is out. */
 static void gzip_put(struct bytes data, struct text *out)
 {
     z_stream z = {.next_in = data.data, .avail_in = (unsigned)data.len};
+    int window = GZIP_FRAMING + (data.len <= SMALL ? 10 : 15), memory = data.len <= SMALL ? 1 : 8;
     if (data.len > UINT_MAX / 2 ||
-        deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, GZIP_WINDOW, GZIP_MEMORY, Z_DEFAULT_STRATEGY) != Z_OK) {
+        deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, window, memory, Z_DEFAULT_STRATEGY) != Z_OK) {
         out->failed = true;
         return;
     }

@@ -20,6 +20,7 @@
 #define PATIENCE_SIM  ((uint64_t)(90 * SECOND)) /* above what a gateway gives a slow head */
 #define BASE_TRIES    3                         /* messages a method is asked with until one is answered with 2xx */
 #define COMPARED      8                         /* messages of each reading method asked both ways */
+#define ASKING_TIME   ((uint64_t)SECOND)        /* for an answer when looking for them */
 #define WHOLE_BASES   2                         /* bases that get the operators on HTTP itself: they are of no method */
 #define ADDRESS_MAX   256                       /* bytes */
 #define AUTHORIZATION "authorization"
@@ -223,14 +224,25 @@ bool gateway_try(struct engine *e, const struct fuzz_case *c, struct engine_verd
 
 /* ---- where a gateway has its methods ---------------------------------------------------------------------------- */
 
+/* What the operators start from: a method, its path, and a message that was answered with 2xx. */
+struct base {
+    const struct pb_method *method;
+    struct text path, json;
+};
+
 struct phase {
     struct http_door door;
     struct random *random;
+    uint64_t until; /* by engine_now(); 0: no limit */
     struct run runs[BELOW_WIDTH];
-    const char *style; /* of paths; NULL: not known yet */
-    bool seen[512];    /* operators */
-    size_t operators, bases, compared, methods;
+    const char *style;  /* of paths; NULL: not known yet */
+    struct base *bases; /* of methods that only read, then one more for the others */
+    size_t reading;     /* of the bases */
+    bool seen[512];     /* operators */
+    size_t operators, ran, compared, methods;
     uint64_t requests;
+    int refusal;         /* the last status other than 2xx for what might have been a base */
+    const char *shut_by; /* the method behind whose operators bases are no longer answered; NULL: they are */
     int failed;
     bool crashed;
 };
@@ -239,11 +251,9 @@ struct phase {
     "/{component}/{Service}/{Method}" /* Micro's, where a component serves more than one package                       \
                                        */
 
-static bool path_of(const struct phase *p, const char *style, const struct pb_method *m, const char *component,
-                    struct text *out)
+static bool path_of(const char *style, const struct pb_method *m, const char *component, struct text *out)
 {
     char own[ADDRESS_MAX];
-    (void)p;
     text_clear(out);
     if (strcmp(style, STYLE_COMPONENT) == 0) {
         if (snprintf(own, sizeof own, "/%s/{Service}/{Method}", component) >= (int)sizeof own)
@@ -259,34 +269,44 @@ static int status_of(struct phase *p, const char *path, const char *json)
     struct gateway_answer a = {.status = 0};
     const struct gateway_base base = {.path = path, .json = json};
     p->requests++;
+    struct gateway_door door = p->door.gateway;
+    if (door.timeout == PATIENCE)
+        door.timeout = ASKING_TIME;
     (void)gateway_make(p->random, &base, NULL, &request);
-    (void)gateway_wait(&p->door.gateway, &request, &a, NULL);
+    (void)gateway_wait(&door, &request, &a, NULL);
     int status = a.status;
+    if (status < 200 || status > 299)
+        p->refusal = status;
     gateway_answer_deinit(&a);
     gateway_request_deinit(&request);
     return status;
 }
 
+static bool is_answered(struct phase *p, const struct base *b)
+{
+    int status = status_of(p, text_string(&b->path), text_string(&b->json));
+    return status >= 200 && status < 300;
+}
+
 /* A message of the method that the gateway answers with 2xx. */
-static bool find_base(struct phase *p, const struct pb_method *m, const char *component, struct text *path,
-                      struct text *json)
+static bool find_base(struct phase *p, const struct pb_method *m, const char *component, struct base *b)
 {
     static const char *const styles[] = {STYLE_COMPONENT, GATEWAY_PATH_MICRO, GATEWAY_PATH_FULL};
     for (size_t s = 0; s < sizeof styles / sizeof styles[0]; s++) {
-        if ((p->style != NULL && styles[s] != p->style) || !path_of(p, styles[s], m, component, path))
+        if ((p->style != NULL && styles[s] != p->style) || !path_of(styles[s], m, component, &b->path))
             continue;
-        for (int n = 0; n < BASE_TRIES; n++) {
+        for (int n = 0; n < BASE_TRIES && !below_stopped(p->door.engine, p->until); n++) {
             struct text message = TEXT_INIT;
-            text_clear(json);
+            text_clear(&b->json);
             if (n > 0)
                 fuzz_generate(p->random, m->input, &message);
-            bool sayable = n == 0 || gateway_json_of(m->input, text_bytes(&message), json);
+            bool sayable = n == 0 || gateway_json_of(m->input, text_bytes(&message), &b->json);
             if (n == 0)
-                text_puts(json, "{}");
+                text_puts(&b->json, "{}");
             text_deinit(&message);
-            int status = sayable && text_ok(json) ? status_of(p, text_string(path), text_string(json)) : 0;
-            if (status >= 200 && status < 300) {
+            if (sayable && text_ok(&b->json) && is_answered(p, b)) {
                 p->style = styles[s];
+                b->method = m;
                 return true;
             }
         }
@@ -381,10 +401,15 @@ static void try_operator(struct phase *p, const struct gateway_base *base, size_
     begin(r);
 }
 
-static void run_operators(struct phase *p, const struct gateway_base *base, bool json, bool whole, uint64_t until)
+static bool goes_on(const struct phase *p)
+{
+    return p->failed == 0 && !below_stopped(p->door.engine, p->until);
+}
+
+static void run_operators(struct phase *p, const struct gateway_base *base, bool json, bool whole)
 {
     size_t count = gateway_operator_count(), first = (size_t)random_below(p->random, count);
-    for (size_t i = 0; i < count && p->failed == 0 && !p->crashed && !below_stopped(p->door.engine, until); i++) {
+    for (size_t i = 0; i < count && !p->crashed && goes_on(p); i++) {
         size_t index = (first + i) % count;
         if (gateway_operator_at(index)->raw ? whole : json)
             try_operator(p, base, index);
@@ -423,11 +448,11 @@ static int comparison(const struct pb_method *m, const char *path, struct bytes 
     return at < 0 ? at : 0;
 }
 
-static void run_comparisons(struct phase *p, const struct pb_method *m, const char *path, uint64_t until)
+static void run_comparisons(struct phase *p, const struct pb_method *m, const char *path)
 {
     struct fuzz_case c = FUZZ_CASE_INIT;
     p->methods++;
-    for (int n = 0; n < COMPARED && p->failed == 0 && !below_stopped(p->door.engine, until); n++) {
+    for (int n = 0; n < COMPARED && goes_on(p); n++) {
         struct text message = TEXT_INIT, why = TEXT_INIT;
         struct engine_verdict v = {.oracle = NULL};
         if (n > 0)
@@ -445,28 +470,53 @@ static void run_comparisons(struct phase *p, const struct pb_method *m, const ch
 
 /* ---- all of it -------------------------------------------------------------------------------------------------- */
 
-static void run_methods(struct phase *p, uint64_t until)
+static void run_json(struct phase *p, const struct base *b)
 {
-    struct engine *e = p->door.engine;
-    struct text path = TEXT_INIT, json = TEXT_INIT;
-    size_t first = (size_t)random_below(p->random, e->method_count);
-    for (size_t i = 0; i < e->method_count && p->failed == 0 && !below_stopped(e, until); i++) {
-        size_t at = (first + i) % e->method_count;
-        const struct pb_method *m = e->methods[at];
-        if (m->client_streaming || m->server_streaming ||
-            !find_base(p, m, e->tallies[at].component->name, &path, &json))
+    const struct gateway_base base = {.method = b->method,
+                                      .path = text_string(&b->path),
+                                      .host = GATEWAY_HOST,
+                                      .authorization = p->door.token != NULL ? GATEWAY_TOKEN : NULL,
+                                      .json = text_string(&b->json)};
+    run_operators(p, &base, true, p->ran++ < WHOLE_BASES);
+}
+
+/* One of the methods, in an order of the seed's. NULL: it is of the other kind, or no single call. */
+static const struct pb_method *method_at(const struct phase *p, size_t i, size_t first, bool reads,
+                                         const char **component)
+{
+    const struct engine *e = p->door.engine;
+    size_t at = (first + i) % e->method_count;
+    const struct pb_method *m = e->methods[at];
+    *component = e->tallies[at].component->name;
+    return m->client_streaming || m->server_streaming || only_reads(m) != reads ? NULL : m;
+}
+
+/* Methods that only read go first, and half of the time both ways before anything else: what others do may shut the
+ * gateway's door, by a rule or a limit that somebody's operator set up. */
+static void run_methods(struct phase *p)
+{
+    size_t count = p->door.engine->method_count, first = (size_t)random_below(p->random, count);
+    const char *component;
+    uint64_t until = p->until, now = engine_now(p->door.engine);
+    p->until = until > now ? now + (until - now) / 2 : until;
+    for (size_t i = 0; i < count && goes_on(p); i++) {
+        const struct pb_method *m = method_at(p, i, first, true, &component);
+        if (m == NULL || !find_base(p, m, component, &p->bases[p->reading]))
             continue;
-        const struct gateway_base base = {.method = m,
-                                          .path = text_string(&path),
-                                          .host = GATEWAY_HOST,
-                                          .authorization = p->door.token != NULL ? GATEWAY_TOKEN : NULL,
-                                          .json = text_string(&json)};
-        run_operators(p, &base, true, p->bases++ < WHOLE_BASES, until);
-        if (only_reads(m))
-            run_comparisons(p, m, text_string(&path), until);
+        run_comparisons(p, m, text_string(&p->bases[p->reading++].path));
     }
-    text_deinit(&path);
-    text_deinit(&json);
+    p->until = until;
+    for (size_t i = 0; i < p->reading && goes_on(p); i++)
+        run_json(p, &p->bases[i]);
+    struct base *other = &p->bases[p->reading];
+    for (size_t i = 0; i < count && !p->shut_by && goes_on(p); i++) {
+        const struct pb_method *m = method_at(p, i, first, false, &component);
+        if (m != NULL && find_base(p, m, component, other))
+            run_json(p, other);
+        if (m != NULL && p->reading > 0 && goes_on(p) && !is_answered(p, &p->bases[0]) &&
+            !is_answered(p, &p->bases[p->reading - 1]))
+            p->shut_by = m->path;
+    }
 }
 
 static void tell(const struct phase *p)
@@ -475,8 +525,11 @@ static void tell(const struct phase *p)
     text_printf(&note, "HTTP to %s: %" PRIu64 " requests, %zu of %zu operators", p->door.component->name, p->requests,
                 p->operators, gateway_operator_count());
     if (p->door.json)
-        text_printf(&note, " on %zu methods; %zu messages of %zu methods asked both ways", p->bases, p->compared,
+        text_printf(&note, " on %zu methods; %zu messages of %zu methods asked both ways", p->ran, p->compared,
                     p->methods);
+    if (p->door.json && ((p->reading == 0 && p->ran == 0 && p->refusal != 0) || p->shut_by != NULL))
+        text_printf(&note, "; it answers %d to everything%s%s", p->refusal, p->shut_by != NULL ? " since " : "",
+                    p->shut_by != NULL ? p->shut_by : "");
     result_emit(p->door.engine->target->results, "note", json_pack("{s:s}", "text", text_string(&note)));
     text_deinit(&note);
 }
@@ -485,20 +538,26 @@ int gateway_phase(struct engine *e, const struct target_component *c, const char
                   uint64_t until, struct error *err)
 {
     struct phase *p = calloc(1, sizeof *p);
-    if (p == NULL)
+    if (p != NULL)
+        p->bases = calloc(e->method_count + 1, sizeof *p->bases);
+    if (p == NULL || p->bases == NULL) {
+        free(p);
         return error_set(err, ERROR_MEMORY, "out of memory");
+    }
     p->random = r;
+    p->until = until;
     if (!door_init(&p->door, e, c, url, json)) {
+        free(p->bases);
         free(p);
         return 0; /* https://, which nobody here speaks */
     }
     for (size_t i = 0; i < BELOW_WIDTH; i++)
         p->runs[i].door = &p->door;
     if (json) {
-        run_methods(p, until);
+        run_methods(p);
     } else {
         const struct gateway_base base = {.path = "/", .host = GATEWAY_HOST, .json = "{}"};
-        run_operators(p, &base, false, true, until);
+        run_operators(p, &base, false, true);
     }
     struct engine_verdict v = {.oracle = NULL};
     struct text why = TEXT_INIT;
@@ -509,6 +568,11 @@ int gateway_phase(struct engine *e, const struct target_component *c, const char
     int code = p->failed != 0 ? error_set(err, p->failed, "HTTP to %s: %s", c->name, error_code_name(p->failed)) : 0;
     for (size_t i = 0; i < BELOW_WIDTH; i++)
         run_deinit(&p->runs[i]);
+    for (size_t i = 0; i <= p->reading; i++) {
+        text_deinit(&p->bases[i].path);
+        text_deinit(&p->bases[i].json);
+    }
+    free(p->bases);
     free(p);
     return code;
 }

@@ -3,8 +3,8 @@
  * A crash is known by the functions on top of its sanitizer's stack, where the component logged one. An internal error
  * is known by its method and text, less what differs from time to time. What decoders do wrong goes by the family of
  * the defect. What sequences show goes by the service whose things they are about; silence, cost and replies that do
- * not decode by their method. The rest goes by what is left of the case when it was made smaller: its calls, and which
- * fields its messages set. */
+ * not decode by their method; what is answered wrongly below gRPC by its operator, whoever answers. The rest goes by
+ * what is left of the case when it was made smaller: its calls, and which fields its messages set. */
 #include "fuzz/live/engine.h"
 
 #include "fuzz/sequence/wire.h"
@@ -182,11 +182,11 @@ void finding_identity_settled(const struct fuzz_finding *f, const struct pb_pool
         text_puts(out, f->method->service->full_name);
         return;
     }
-    text_printf(out, "%s ", finding_subject(f));
-    if (!f->method && f->defect) {
+    if (!f->method && f->defect) { /* below gRPC components share a library */
         text_puts(out, f->defect);
         return;
     }
+    text_printf(out, "%s ", finding_subject(f));
     if (is(f, "schema") || is(f, "amplification") || is(f, "hang") || is(f, "crash"))
         return;
     if (decoder) {

@@ -14,7 +14,7 @@ struct call {
     struct run *run;
     struct rpc_stream *stream; /* NULL: not begun, or over */
     size_t number;
-    bool finished, half_closed;
+    bool half_closed;
     bool gzip; /* compression was announced: rpc/ would then compress what it is given */
 };
 
@@ -28,7 +28,11 @@ struct run {
     ARRAY(struct call *) calls; /* kept for the next case */
     size_t open;                /* calls of this case */
     bool leaving;               /* no more events: what is open is waited for */
-    struct world_timer wait;    /* bounds what is waited for */
+    bool resting;
+    bool owed;               /* an answer is, by the present wait */
+    uint64_t since;          /* when the present wait began; 0: nothing is waited for */
+    struct world_timer wait; /* looks again at `wakes`; not stopped when the wait is over, for most are short */
+    uint64_t wakes;
     struct world_task step;
     struct text message, raw;
 };
@@ -36,7 +40,8 @@ struct run {
 struct live {
     struct fuzz_door door; /* first */
     struct live_options options;
-    struct run *runs;
+    struct run *runs, **free; /* `free`: those without a case, taken from the end */
+    size_t free_count, resting;
 };
 
 static struct live *live_of(struct fuzz_door *d)
@@ -69,6 +74,11 @@ static struct trace_call *traced(const struct call *k)
     return &k->run->t->calls.items[k->number];
 }
 
+static bool streams(const struct trace_call *c)
+{
+    return !c->method || c->method->server_streaming;
+}
+
 static void on_message(void *arg, struct bytes message)
 {
     struct call *k = arg;
@@ -83,8 +93,7 @@ static void on_message(void *arg, struct bytes message)
     if (!array_push(&t->replies, reply))
         t->data.failed = true;
     c->replies++;
-    bool streams = !c->method || c->method->server_streaming;
-    if (streams && c->replies >= LIVE_STREAM_REPLIES && k->stream) {
+    if (streams(c) && c->replies >= LIVE_STREAM_REPLIES && k->stream) {
         c->ended_by_us = true;
         rpc_stream_cancel(k->stream);
     }
@@ -98,7 +107,6 @@ static void on_finished(void *arg, const struct rpc_reply *reply)
     if (reply->body.data && c->replies == 0)
         on_message(k, reply->body);
     k->stream = NULL;
-    k->finished = true;
     /* A status nobody sent is none, unless it is ours. A request that cannot be said at all is nobody's fault. */
     bool reached = reply->peer[0] != '\0';
     bool unsayable = !reached && reply->status == GRPC_INTERNAL;
@@ -198,7 +206,6 @@ static void open_call(struct run *r, size_t at)
             r->open--;
         return;
     }
-    k->finished = true; /* until it is really begun */
     traced(k)->method = fuzz_case_method(r->c, (uint32_t)k->number, target->pool);
     struct headers headers = {.count = 0};
     gather(r, at, e, &headers);
@@ -223,7 +230,6 @@ static void open_call(struct run *r, size_t at)
         traced(k)->ended_by_us = true; /* what could not be sent at all is nobody's fault */
         return;
     }
-    k->finished = false;
 }
 
 static struct call *call_of(const struct run *r, const struct fuzz_event *e)
@@ -283,60 +289,74 @@ static void inject(struct run *r, const struct fuzz_event *e)
 
 /* ---- waiting ---------------------------------------------------------------------------------------------------- */
 
-static void wait_for(struct run *r, uint64_t ns)
+static void rest(struct run *r, bool resting)
 {
-    if (!world_timer_active(&r->wait) && world_timer_start(&r->wait, ns) != 0)
-        r->t->data.failed = true;
+    struct live *l = r->live;
+    if (r->resting == resting)
+        return;
+    r->resting = resting;
+    l->resting += resting ? 1 : (size_t)-1;
+    if (resting && l->options.rest)
+        l->options.rest(l->options.arg);
 }
 
-static bool listens(const struct call *k)
+/* ns that are left of `whole` since the present wait began, which is now unless it did before. */
+static uint64_t left_of(struct run *r, uint64_t whole)
 {
-    const struct trace_call *c = traced(k);
-    return !c->method || c->method->server_streaming;
+    uint64_t now = world_now(r->live->options.target->world);
+    r->since = r->since ? r->since : now;
+    return now - r->since < whole ? whole - (now - r->since) : 0;
+}
+
+/* False: there is no memory for it. */
+static bool wait_for(struct run *r, uint64_t ns)
+{
+    uint64_t wakes = world_now(r->live->options.target->world) + ns;
+    if (world_timer_active(&r->wait) && wakes >= r->wakes)
+        return true;
+    world_timer_stop(&r->wait);
+    r->wakes = wakes;
+    bool started = world_timer_start(&r->wait, ns) == 0;
+    r->t->data.failed |= !started;
+    return started;
+}
+
+static void on_wait(void *arg)
+{
+    world_task_post(&((struct run *)arg)->step);
 }
 
 /* A server may be silent on a stream, and has to be as long as the request is not complete. */
 static bool owes_answer(const struct call *k)
 {
-    return k->half_closed && !listens(k);
+    return k->half_closed && !streams(traced(k));
 }
 
-/* Whether the call has given what is waited for; else the clock runs. */
-static bool settled(struct run *r, const struct call *k, uint64_t replies)
+static uint64_t patience(const struct call *k)
 {
-    if (k->finished || (replies > 0 && traced(k)->replies >= replies))
-        return true;
-    wait_for(r, owes_answer(k) ? r->live->options.hang_after : LIVE_STREAM_TIME);
-    return false;
+    return owes_answer(k)       ? k->run->live->options.hang_after
+           : streams(traced(k)) ? LIVE_STREAM_TIME
+                                : LIVE_INCOMPLETE_TIME;
 }
 
 static void give_up(struct call *k)
 {
-    struct trace_call *c = traced(k);
-    if (!k->stream)
-        return;
-    c->timed_out = owes_answer(k);
-    c->ended_by_us = true;
+    traced(k)->timed_out = owes_answer(k);
+    traced(k)->ended_by_us = true;
     rpc_stream_cancel(k->stream);
 }
 
-/* The present wait is over, with or without what it was for. */
-static void on_wait(void *arg)
+/* Nothing more is waited for of the call, which has had its time if it is still open; else the clock runs. */
+static bool settled(struct call *k, uint64_t replies)
 {
-    struct run *r = arg;
-    const struct fuzz_event *e = r->at < r->c->events.count ? &r->c->events.items[r->at] : NULL;
-    if (e && e->kind == EVENT_TIME) {
-        r->at++;
-    } else if (e && e->kind == EVENT_AWAIT) {
-        struct call *k = call_of(r, e);
-        if (k)
-            give_up(k);
-        r->at++;
-    } else {
-        for (size_t i = 0; i < r->open; i++)
-            give_up(r->calls.items[i]);
-    }
-    world_task_post(&r->step);
+    if (!k->stream || (replies > 0 && traced(k)->replies >= replies))
+        return true;
+    uint64_t left = left_of(k->run, patience(k));
+    k->run->owed |= owes_answer(k);
+    if (left > 0 && wait_for(k->run, left))
+        return false;
+    give_up(k);
+    return true;
 }
 
 /* Does the event; false: it is waited for. */
@@ -344,6 +364,7 @@ static bool perform(struct run *r)
 {
     const struct fuzz_event *e = &r->c->events.items[r->at];
     struct call *k = call_of(r, e);
+    uint64_t left;
     switch (e->kind) {
     case EVENT_CALL:
         open_call(r, r->at);
@@ -364,12 +385,10 @@ static bool perform(struct run *r)
         if (!k)
             return true;
         half_close(e->number == 0 && !traced(k)->method ? k : NULL);
-        return settled(r, k, e->number);
+        return settled(k, e->number);
     case EVENT_TIME:
-        if (e->number == 0)
-            return true;
-        wait_for(r, e->number < LIVE_PAUSE_MAX ? e->number : LIVE_PAUSE_MAX);
-        return false;
+        left = left_of(r, e->number < LIVE_PAUSE_MAX ? e->number : LIVE_PAUSE_MAX);
+        return left == 0 || !wait_for(r, left);
     case EVENT_FAULT:
         inject(r, e);
         return true;
@@ -380,12 +399,15 @@ static bool perform(struct run *r)
 
 static void finish(struct run *r)
 {
-    void (*done)(void *, struct fuzz_trace *) = r->done;
+    struct live *l = r->live;
+    struct fuzz_trace *t = r->t;
     r->c = NULL;
-    world_timer_stop(&r->wait);
-    for (size_t i = 0; i < r->t->calls.count; i++)
-        r->t->hung |= r->t->calls.items[i].timed_out;
-    done(r->arg, r->t);
+    r->since = 0;
+    rest(r, false);
+    l->free[l->free_count++] = r;
+    for (size_t i = 0; i < t->calls.count; i++)
+        t->hung |= t->calls.items[i].timed_out;
+    r->done(r->arg, t);
 }
 
 static void on_step(void *arg)
@@ -393,25 +415,33 @@ static void on_step(void *arg)
     struct run *r = arg;
     if (!r->c)
         return;
-    while (r->at < r->c->events.count) {
-        bool timed = world_timer_active(&r->wait);
-        if (timed && r->c->events.items[r->at].kind == EVENT_TIME)
+    for (; r->at < r->c->events.count; r->at++) {
+        r->owed = false;
+        if (!perform(r)) {
+            rest(r, !r->owed);
             return;
-        if (!perform(r))
-            return;
-        world_timer_stop(&r->wait);
-        r->at++;
+        }
+        r->since = 0;
     }
-    if (!r->leaving) {
-        r->leaving = true;
-        for (size_t i = 0; i < r->open; i++)
-            if (r->calls.items[i]->stream)
-                half_close(r->calls.items[i]);
+    for (size_t i = 0; !r->leaving && i < r->open; i++)
+        if (r->calls.items[i]->stream)
+            half_close(r->calls.items[i]);
+    r->leaving = true;
+    r->owed = false;
+    bool open = false;
+    for (size_t i = 0; i < r->open; i++) {
+        (void)settled(r->calls.items[i], 0); /* one that was given up still says that it ended */
+        open |= r->calls.items[i]->stream != NULL;
     }
-    for (size_t i = 0; i < r->open; i++)
-        if (!r->calls.items[i]->finished && !settled(r, r->calls.items[i], 0))
-            return;
-    finish(r);
+    if (open)
+        rest(r, !r->owed);
+    else
+        finish(r);
+}
+
+size_t live_resting(const struct fuzz_door *d)
+{
+    return ((const struct live *)d)->resting;
 }
 
 /* ---- the door --------------------------------------------------------------------------------------------------- */
@@ -420,21 +450,18 @@ static int begin(struct fuzz_door *d, const struct fuzz_case *c, struct fuzz_tra
                  void (*done)(void *arg, struct fuzz_trace *t), void *arg)
 {
     struct live *l = live_of(d);
-    for (size_t i = 0; i < d->width; i++) {
-        struct run *r = &l->runs[i];
-        if (r->c)
-            continue;
-        fuzz_trace_clear(t);
-        r->c = c;
-        r->t = t;
-        r->done = done;
-        r->arg = arg;
-        r->at = r->open = 0;
-        r->leaving = false;
-        world_task_post(&r->step);
-        return 0;
-    }
-    return ERROR_LIMIT;
+    if (l->free_count == 0)
+        return ERROR_LIMIT;
+    struct run *r = l->free[--l->free_count];
+    fuzz_trace_clear(t);
+    r->c = c;
+    r->t = t;
+    r->done = done;
+    r->arg = arg;
+    r->at = r->open = 0;
+    r->leaving = false;
+    world_task_post(&r->step);
+    return 0;
 }
 
 static void cancel(struct fuzz_door *d)
@@ -446,7 +473,12 @@ static void cancel(struct fuzz_door *d)
         world_timer_stop(&r->wait);
         world_task_cancel(&r->step);
         r->c = NULL;
+        r->since = 0;
+        r->resting = false;
+        l->free[i] = r;
     }
+    l->resting = 0;
+    l->free_count = d->width;
 }
 
 static int reset(struct fuzz_door *d, struct error *err)
@@ -470,6 +502,7 @@ void live_door_free(struct fuzz_door *d)
         text_deinit(&r->message);
         text_deinit(&r->raw);
     }
+    free(l->free);
     free(l->runs);
     free(l);
 }
@@ -478,9 +511,15 @@ int live_door_new(const struct live_options *options, struct fuzz_door **out, st
 {
     struct live *l = calloc(1, sizeof *l);
     size_t width = options->width ? options->width : LIVE_WIDTH;
-    if (l)
+    if (l) {
         l->runs = calloc(width, sizeof *l->runs);
-    if (!l || !l->runs) {
+        l->free = calloc(width, sizeof *l->free);
+    }
+    if (!l || !l->runs || !l->free) {
+        if (l) {
+            free(l->free);
+            free(l->runs);
+        }
         free(l);
         return error_set(err, ERROR_MEMORY, "out of memory");
     }
@@ -498,6 +537,7 @@ int live_door_new(const struct live_options *options, struct fuzz_door **out, st
         r->live = l;
         world_timer_init(&r->wait, options->target->world, on_wait, r);
         world_task_init(&r->step, options->target->world, on_step, r);
+        l->free[l->free_count++] = r;
     }
     *out = &l->door;
     return 0;

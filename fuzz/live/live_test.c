@@ -1,6 +1,7 @@
 /* Cases played against a server in the simulated world. */
 #include "base/test.h"
 
+#include "base/failing.h"
 #include "fuzz/live/framing.h"
 #include "fuzz/live/live_door.h"
 #include "proto/set.h"
@@ -18,7 +19,7 @@ struct bed {
     struct target_component component;
     struct fuzz_door *door;
     struct text seen; /* "path token|" of each call, "<bytes>" of each message */
-    int killed;
+    int killed, rested;
     bool done;
 };
 
@@ -71,6 +72,11 @@ static int act(struct target *t, const char *component, enum target_action actio
     return action == TARGET_KILL ? 0 : ERROR_UNSUPPORTED;
 }
 
+static void on_rest(void *arg)
+{
+    ((struct bed *)arg)->rested++;
+}
+
 static void bed_init(struct bed *b)
 {
     static const char *const services[] = {"helloworld.Helloworld", NULL};
@@ -91,7 +97,8 @@ static void bed_init(struct bed *b)
                                 .components = &b->component,
                                 .component_count = 1,
                                 .token = "mine"};
-    struct live_options options = {.target = &b->target, .hang_after = (uint64_t)SECOND, .other_token = "theirs"};
+    struct live_options options = {
+        .target = &b->target, .hang_after = (uint64_t)SECOND, .other_token = "theirs", .rest = on_rest, .arg = b};
     assert_int_equal(live_door_new(&options, &b->door, NULL), 0);
 }
 
@@ -218,6 +225,59 @@ static void silence_is_told_from_a_stream(void **state)
     bed_deinit(&b);
 }
 
+/* That a stream had its time says nothing about the call beside it. */
+static void each_call_has_its_own_time(void **state)
+{
+    (void)state;
+    struct bed b;
+    struct fuzz_trace t = FUZZ_TRACE_INIT;
+    bed_init(&b);
+    play(&b,
+         "call /helloworld.Helloworld/Stream\nmessage 0 x\"0801\"\n"
+         "call /helloworld.Helloworld/Call\nmessage 1 x\"0A0673696C656E74\"\n",
+         &t);
+    assert_true(t.calls.items[0].ended_by_us && !t.calls.items[0].timed_out);
+    assert_in_range(t.calls.items[0].duration, LIVE_STREAM_TIME, 2 * LIVE_STREAM_TIME);
+    assert_true(t.calls.items[1].timed_out);
+    assert_in_range(t.calls.items[1].duration, SECOND, 2 * SECOND);
+    /* one that lacks its end can only be refused */
+    play(&b, "call /helloworld.Helloworld/Call\nmessage 0 x\"0A0673696C656E74\"\nawait 0\n", &t);
+    assert_false(t.calls.items[0].timed_out);
+    assert_in_range(t.calls.items[0].duration, LIVE_INCOMPLETE_TIME, LIVE_STREAM_TIME);
+    fuzz_trace_deinit(&t);
+    bed_deinit(&b);
+}
+
+static void what_only_waits_rests(void **state)
+{
+    static const struct {
+        const char *script;
+        bool rests; /* 20 ms after it began */
+    } cases[] = {{"time 40ms\ncall /helloworld.Helloworld/Call\nmessage 0 x\"\"\n", true},
+                 {"call /helloworld.Helloworld/Stream\nhalf-close 0\nawait 0\n", true},
+                 {"call /helloworld.Helloworld/Call\nmessage 0 x\"0A0673696C656E74\"\nawait 0\n", true},
+                 {"call /helloworld.Helloworld/Call\nmessage 0 x\"0A0673696C656E74\"\nhalf-close 0\n", false}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct bed b;
+        struct fuzz_trace t = FUZZ_TRACE_INIT;
+        struct fuzz_case c = FUZZ_CASE_INIT;
+        bed_init(&b);
+        assert_int_equal(fuzz_case_parse(bytes_of(cases[i].script), "script", b.pool, &c, NULL), 0);
+        assert_int_equal(b.door->begin(b.door, &c, &t, on_done, &b), 0);
+        assert_int_equal(live_resting(b.door), 0);
+        assert_int_equal(world_sleep(b.target.world, 20 * (uint64_t)MILLISECOND), 0);
+        assert_false(b.done);
+        assert_int_equal(live_resting(b.door), cases[i].rests);
+        assert_int_equal(b.rested > 0, cases[i].rests);
+        assert_int_equal(world_run_until(b.target.world, is_done, &b, (uint64_t)(60 * SECOND)), 0);
+        assert_int_equal(live_resting(b.door), 0);
+        fuzz_case_deinit(&c);
+        fuzz_trace_deinit(&t);
+        bed_deinit(&b);
+    }
+}
+
 static void tokens_and_faults(void **state)
 {
     (void)state;
@@ -282,6 +342,36 @@ static void lies_go_out(void **state)
     bed_deinit(&b);
 }
 
+/* Any one allocation of a case fails, in the door or in the server: the case comes to its end all the same. */
+static void without_memory(void **state)
+{
+    static const char script[] = "call /helloworld.Helloworld/Call\nmetadata x-id \"abc\"\nmessage 0 gzip x\"0A0161\"\n"
+                                 "half-close 0\nawait 0\ncall /helloworld.Helloworld/Call other-tenant\n"
+                                 "link 0.0 msg -> name\nmessage 1 flag-lie x\"\"\nhalf-close 1\nawait 1\n";
+    (void)state;
+    bool hit = true;
+    size_t n = 1;
+    for (; hit && n < 5000; n++) {
+        struct bed b;
+        struct fuzz_trace t = FUZZ_TRACE_INIT;
+        struct fuzz_case c = FUZZ_CASE_INIT;
+        bed_init(&b);
+        assert_int_equal(fuzz_case_parse(bytes_of(script), "script", b.pool, &c, NULL), 0);
+        failing_arm(n);
+        int code = b.door->begin(b.door, &c, &t, on_done, &b);
+        if (code == 0)
+            code = world_run_until(b.target.world, is_done, &b, (uint64_t)(60 * SECOND));
+        hit = failing_hit();
+        failing_disarm();
+        if (code == 0 && !b.done)
+            fail_msg("allocation %zu: the case has no end", n);
+        fuzz_case_deinit(&c);
+        bed_deinit(&b);
+        fuzz_trace_deinit(&t);
+    }
+    assert_true(!hit && n > 20);
+}
+
 /* Whatever is under way when the door is shut, nothing calls back. */
 static void shut_in_the_middle(void **state)
 {
@@ -336,11 +426,14 @@ int main(void)
         cmocka_unit_test(values_are_fed_forward),
         cmocka_unit_test(calls_run_side_by_side),
         cmocka_unit_test(silence_is_told_from_a_stream),
+        cmocka_unit_test(each_call_has_its_own_time),
+        cmocka_unit_test(what_only_waits_rests),
         cmocka_unit_test(tokens_and_faults),
         cmocka_unit_test(what_cannot_be_sent),
         cmocka_unit_test(lies_go_out),
         cmocka_unit_test(framing),
         cmocka_unit_test(shut_in_the_middle),
+        cmocka_unit_test(without_memory),
     };
     return cmocka_run_group_tests_name("fuzz/live", tests, NULL, NULL);
 }

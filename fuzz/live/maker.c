@@ -11,6 +11,8 @@
 #define KEPT_MAX      512 /* cases; the oldest makes room */
 #define MESSAGE_MAX   ((size_t)8 << 10)
 #define OVERSIZE      ((size_t)5 << 20) /* bytes: above the 4 MiB most servers take */
+#define OVERSIZE_IN   16                /* one drawn case in so many may have one: they would fill the wire */
+#define BUFFER_KEPT   ((size_t)1 << 20) /* bytes of a slot's case that are kept for the next one */
 #define OPERATORS_MAX 512
 #define LANE_PARTS    1000 /* shares as the generator takes them */
 
@@ -60,6 +62,13 @@ static bool is_open(const struct maker_options *o, const struct pb_method *metho
     return !o->access;
 }
 
+/* As the generator takes them. They change with the bandit's rounds. */
+static void share_lanes(struct maker *m)
+{
+    for (size_t i = 0; i < LANE_COUNT; i++)
+        m->source.lanes[i] = 1 + (uint32_t)(bandit_share(&m->lanes, i) * LANE_PARTS);
+}
+
 int maker_new(const struct maker_options *options, struct maker **out, struct error *err)
 {
     struct maker_options own = *options;
@@ -91,9 +100,9 @@ int maker_new(const struct maker_options *options, struct maker **out, struct er
                                      .method_count = options->method_count,
                                      .dictionary = m->dictionary,
                                      .max = MESSAGE_MAX,
-                                     .oversize = OVERSIZE,
                                      .scratch = &m->scratch,
                                      .scratch_wire = &m->scratch_wire};
+    share_lanes(m);
     *out = m;
     return 0;
 }
@@ -160,6 +169,8 @@ static int change(struct maker *m, struct made *out)
 
 static int make(struct maker *m, struct made *out)
 {
+    if (out->c.data.capacity > BUFFER_KEPT)
+        fuzz_case_deinit(&out->c);
     fuzz_case_clear(&out->c);
     out->parent = 0;
     out->did_count = 0;
@@ -172,6 +183,7 @@ static int make(struct maker *m, struct made *out)
     }
     array_clear(&m->stored);
     m->stored_next = 0;
+    m->source.oversize = random_below(&m->random, OVERSIZE_IN) == 0 ? OVERSIZE : 0;
     size_t drawn = bandit_draw(&m->sources, &m->random);
     if (drawn == MAKER_CHANGED && m->kept_count == 0)
         drawn = MAKER_DRAWN;
@@ -180,8 +192,6 @@ static int make(struct maker *m, struct made *out)
         return sequence_next(m->sequence, &out->c, &out->plan);
     if (out->source == MAKER_CHANGED)
         return change(m, out);
-    for (size_t i = 0; i < LANE_COUNT; i++)
-        m->source.lanes[i] = 1 + (uint32_t)(bandit_share(&m->lanes, i) * LANE_PARTS);
     return fuzz_generate_case(&m->random, &m->source, &out->c);
 }
 
@@ -304,6 +314,8 @@ bool maker_learn(struct maker *m, const struct made *made, const struct fuzz_tra
         bandit_result(&m->sources, &m->random, made->source, novel);
     if (made->source == MAKER_DRAWN || made->source == MAKER_CHANGED)
         bandit_result(&m->lanes, &m->random, made_lane(&made->c), novel);
+    if (m->lanes.results == 0)
+        share_lanes(m);
     count_operators(m, made, novel);
     m->figures.cases[made->source]++;
     m->figures.novel[made->source] += novel;

@@ -15,15 +15,25 @@ static void write_script(struct engine *e, const struct fuzz_finding *f, const c
     (void)fuzz_case_print(&f->c, e->target->pool, out);
 }
 
+/* A method that answered nothing all campaign may wait by design, as one that takes a lock or watches something does.
+ * Of a single case that is not known. */
+static bool waits_by_design(struct engine *e, const struct fuzz_finding *f)
+{
+    const struct method_tally *tally = f->method ? engine_tally(e, f->method) : NULL;
+    return tally && strcmp(f->oracle, "hang") == 0 && tally->calls > 0 && tally->answered == 0;
+}
+
 /* What happened is told for sure; what was only seen once is a warning. So is a freed name that only works where the
  * campaign left things: somebody else's of that name may be among them. */
-static bool is_sure(const struct fuzz_finding *f)
+static bool is_sure(struct engine *e, const struct fuzz_finding *f)
 {
+    if (waits_by_design(e, f))
+        return false;
     bool left_over = f->confirmation == FUZZ_SAME_SYSTEM && strcmp(f->oracle, "freed-id") == 0;
     return (f->confirmation != FUZZ_UNCONFIRMED && !left_over) || strcmp(f->oracle, "crash") == 0;
 }
 
-static void keep_figures(struct engine *e, const struct fuzz_finding *f, const char *title, const char *file)
+static void keep_figures(struct engine *e, const struct fuzz_finding *f, bool sure, const char *title, const char *file)
 {
     struct fuzz_finding_figures figures = {.title = strdup(title),
                                            .oracle = strdup(f->oracle),
@@ -31,7 +41,7 @@ static void keep_figures(struct engine *e, const struct fuzz_finding *f, const c
                                            .confirmed = strdup(fuzz_confirmation_name(f->confirmation)),
                                            .file = *file ? strdup(file) : NULL,
                                            .count = f->count,
-                                           .warning = !is_sure(f)};
+                                           .warning = !sure};
     if (figures.title && figures.oracle && figures.component && figures.confirmed &&
         array_push(&e->summary->finding_figures, figures))
         return;
@@ -63,7 +73,7 @@ static void write_finding(struct engine *e, const char *path, const char *title,
 void engine_report(struct engine *e, struct fuzz_finding *f)
 {
     struct text file = TEXT_INIT, path = TEXT_INIT, replay = TEXT_INIT, title = TEXT_INIT, detail = TEXT_INIT;
-    bool sure = is_sure(f);
+    bool sure = is_sure(e, f);
     struct method_tally *tally = engine_tally(e, f->method);
     if (tally != NULL)
         tally->findings += sure;
@@ -75,6 +85,8 @@ void engine_report(struct engine *e, struct fuzz_finding *f)
                 fuzz_confirmation_name(f->confirmation));
     if (!f->settled)
         text_puts(&detail, " (interrupted before it could be run again)");
+    if (waits_by_design(e, f))
+        text_puts(&detail, "\nthe method never answered a valid call in time: it may be meant to wait");
     text_char(&detail, '\n');
     if (f->also.len > 0)
         text_printf(&detail, "the same: %s\n", text_string(&f->also));
@@ -98,7 +110,7 @@ void engine_report(struct engine *e, struct fuzz_finding *f)
                                                                 .detail = text_string(&detail)});
     e->summary->findings += sure;
     e->summary->warnings += !sure;
-    keep_figures(e, f, text_string(&title), text_string(&path));
+    keep_figures(e, f, sure, text_string(&title), text_string(&path));
     text_deinit(&file);
     text_deinit(&path);
     text_deinit(&replay);

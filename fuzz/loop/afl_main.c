@@ -1,6 +1,7 @@
 /* The program around a target in a build with HARROW_AFL: AFL++'s persistent loop, test cases through its shared
  * memory. Given files instead, it runs each once and says so: for what afl-fuzz found, and to check a corpus. */
 #include "fuzz/loop/corpus.h"
+#include "fuzz/loop/verdict.h"
 #include "world/real.h"
 
 #include <limits.h>
@@ -29,6 +30,12 @@ static int run(struct bytes any)
         return rc;
     fuzz_trace_clear(&trace);
     fuzz_target.run(state, &input, &trace);
+    if (trace.oracle) {
+        struct text report = TEXT_INIT;
+        verdict_print(&trace, &report);
+        fprintf(stderr, "%s", text_string(&report));
+        abort();
+    }
     return 0;
 }
 

@@ -3,6 +3,7 @@
 #include "fuzz/loop/corpus.h"
 #include "fuzz/loop/loop.h"
 #include "fuzz/loop/mutator.h"
+#include "fuzz/loop/replay.h"
 #include "fuzz/loop/twin.h"
 #include "world/real.h"
 
@@ -15,12 +16,13 @@
 #define SEEDS_MAX   256
 
 static struct {
-    const char *findings, *import, *distil, *schedule;
+    const char *findings, *import, *distil, *schedule, *replay;
+    const char *program;
     const char *compares, *checks; /* programs */
     const char *solve, *follow;    /* files: this program is the twin */
     int64_t runs, duration, plateau, hang;
     uint64_t seed, max, memory;
-    int64_t snapshots;
+    int64_t snapshots, shrink;
     bool merge, json, quiet;
 } given;
 
@@ -54,22 +56,42 @@ static void save(const char *name, const char *ending, struct bytes content)
     error_clear(&err);
 }
 
+/* NAME: the case; NAME.script: for people; NAME.txt: what is known, and how to see it again; NAME_test.c: to keep. */
+static void save_finding(const struct fuzz_found *f, const char *name, struct text *text)
+{
+    struct text file = TEXT_INIT, script = TEXT_INIT, test = TEXT_INIT, title = TEXT_INIT;
+    if (fuzz_case_write(f->c, &file) == 0)
+        save(name, "", text_bytes(&file));
+    if (fuzz_case_print(f->c, f->pool, &script) == 0) {
+        save(name, ".script", text_bytes(&script));
+        text_printf(text, "again: %s --replay %s/%s.script\n", given.program, given.findings, name);
+        text_printf(&title, "%s, found by a campaign against %s", name, fuzz_target.name);
+        replay_test_source(&fuzz_target, text_string(&title), text_bytes(&script), &test);
+        if (text_ok(&title) && text_ok(&test))
+            save(name, "_test.c", text_bytes(&test));
+    }
+    save(name, ".txt", text_bytes(text));
+    text_deinit(&file);
+    text_deinit(&script);
+    text_deinit(&test);
+    text_deinit(&title);
+}
+
 static void on_found(void *arg, const struct fuzz_found *f)
 {
     char name[64];
-    struct text file = TEXT_INIT, text = TEXT_INIT;
+    struct text text = TEXT_INIT;
     (void)arg;
     told++;
     snprintf(name, sizeof name, "%s-%016llx", fuzz_end_name(f->end), (unsigned long long)f->signature);
     text_printf(&text, "%s, after %llu runs, by %s (%s)\n%s\n", f->confirmed ? "confirmed" : "could not be repeated",
                 (unsigned long long)f->execution, f->how.what && *f->how.what ? f->how.what : "a seed",
                 fuzz_lane_name(f->how.lane), f->text);
+    if (f->tries)
+        text_printf(&text, "the case was made smaller in %zu of %zu tries\n", f->steps, f->tries);
     fprintf(stderr, "%s: %s", name, text_string(&text));
-    if (given.findings && fuzz_case_write(f->c, &file) == 0) {
-        save(name, "", text_bytes(&file));
-        save(name, ".txt", text_bytes(&text));
-    }
-    text_deinit(&file);
+    if (given.findings)
+        save_finding(f, name, &text);
     text_deinit(&text);
 }
 
@@ -86,6 +108,31 @@ static int serve(void)
     error_clear(&err);
     twin_close(&twin);
     return rc ? EXIT_FAILED : 0;
+}
+
+/* A finding again, alone and in this process. */
+static int replay(void)
+{
+    struct text file = TEXT_INIT, why = TEXT_INIT, text = TEXT_INIT;
+    struct error err = ERROR_INIT;
+    int rc = world_real_new(1, &world, &err);
+    if (rc == 0)
+        rc = world_read_file(world, given.replay, CORPUS_FILE_MAX, &file, &err);
+    if (rc == 0)
+        rc = replay_run(&fuzz_target, text_bytes(&file), &why, &err);
+    if (rc < 0) {
+        error_format(&err, &text);
+        fprintf(stderr, "%s: %s\n", given.replay, text.len ? text_string(&text) : error_code_name(rc));
+    } else {
+        printf("%s: %s%s", given.replay, rc ? "found\n" : "nothing is wrong\n", text_string(&why));
+    }
+    error_clear(&err);
+    text_deinit(&file);
+    text_deinit(&why);
+    text_deinit(&text);
+    if (world)
+        world_real_free(world);
+    return rc < 0 ? EXIT_FAILED : rc ? EXIT_FOUND : 0;
 }
 
 static void print_operators(const struct fuzz_loop_stats *s)
@@ -115,9 +162,10 @@ static void print_end(const struct fuzz_loop_stats *s)
     }
     print_operators(s);
     printf("%llu runs in %.2f CPU-s: %.0f per CPU-second; %zu of %zu edges, %zu cases (%zu bytes, %llu taken in), "
-           "%zu findings (%zu more of the same)\n",
+           "%zu findings (%llu more of the same)\n",
            (unsigned long long)s->executions, (double)s->cpu / 1e9, per_cpu, s->edges, s->edges_all, s->cases,
-           s->case_bytes, (unsigned long long)s->imported, s->findings, s->findings_same);
+           s->case_bytes, (unsigned long long)s->imported, s->findings,
+           (unsigned long long)(s->findings_same + s->verdicts_same));
     if (given.snapshots)
         printf("snapshots: %llu runs began from one\n", (unsigned long long)s->suffixes);
     if (given.compares)
@@ -156,6 +204,8 @@ static int run(const struct arguments *args)
     size_t count = 0;
     if (given.solve)
         return serve();
+    if (given.replay)
+        return replay();
     /* Another state than the workers': only the contracts are needed here. */
     int rc = fuzz_target.setup ? fuzz_target.setup(&state, &pool, &err) : 0;
     if (rc == 0)
@@ -188,6 +238,7 @@ static int run(const struct arguments *args)
                                           .corpus = args->argc ? args->argv[0] : NULL,
                                           .import = given.import,
                                           .only_import = given.merge,
+                                          .shrink = (size_t)given.shrink,
                                           .snapshots = (size_t)given.snapshots,
                                           .compares = given.compares ? &compares.twin : NULL,
                                           .checks = given.checks ? &checks.twin : NULL,
@@ -255,6 +306,10 @@ int main(int argc, char **argv)
          NULL, 0, 0},
         {"schedule", 0, OPTION_CHOICE, &given.schedule, "NAME", "how the next case is chosen", "rare", NULL, schedules,
          0, 0},
+        {"shrink", 0, OPTION_INTEGER, &given.shrink, "N", "runs to make the case of a finding smaller", "500", NULL,
+         NULL, 0, 1000000},
+        {"replay", 0, OPTION_TEXT, &given.replay, "FILE", "run this case alone, in this process", NULL, NULL, NULL, 0,
+         0},
         {"snapshots", 0, OPTION_INTEGER, &given.snapshots, "N",
          "mutants run from one snapshot, where targets have parts", "0", NULL, NULL, 0, 100000},
         {"compares", 0, OPTION_TEXT, &given.compares, "PROGRAM", "this target built with HARROW_COMPARES", NULL, NULL,
@@ -275,5 +330,6 @@ int main(int argc, char **argv)
         .run = run,
         .exit_codes = "  0  nothing found\n  1  findings\n  2  wrong use\n  3  it could not be done\n",
     };
+    given.program = argv[0];
     return command_main(&root, argc, argv, NULL);
 }

@@ -8,10 +8,14 @@
 
 #define PREFIX_SIZE 5
 
-/* Replies never wait for window: nobody would open it. */
 void grpc_frames_hello(struct text *out)
 {
     text_add(out, FRAME_PREFACE, FRAME_PREFACE_LEN);
+    frame_put_head(out, 0, FRAME_SETTINGS, 0, 0);
+}
+
+void grpc_frames_windows(struct text *out)
+{
     frame_put_head(out, 6, FRAME_SETTINGS, 0, 0);
     frame_put_setting(out, FRAME_SETTING_WINDOW, FRAME_WINDOW_MAX);
     frame_put_head(out, 4, FRAME_WINDOW_UPDATE, 0, 0);

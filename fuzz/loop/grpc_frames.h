@@ -7,6 +7,9 @@
 #include "fuzz/frames/frame.h"
 
 void grpc_frames_hello(struct text *out);
+/* Once on a connection: the windows of both sides as wide as they go (the server's are its settings'). Most cases need
+ * no more than the 64 KiB that every connection begins with, and widening costs a server more than a small call. */
+void grpc_frames_windows(struct text *out);
 /* A field of a header block, as a literal that is not indexed. */
 void grpc_frames_field(struct text *out, struct bytes name, struct bytes value);
 /* One gRPC message in as many DATA frames as it needs. `flags`: of the EVENT_MESSAGE; what lies or is compressed is

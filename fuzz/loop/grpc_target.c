@@ -40,7 +40,8 @@ struct fuzz_grpc {
     struct grpc_conn *conn;
     uint64_t now;
     size_t opened;
-    bool readable, compressed; /* compressed: some message of the case is */
+    bool readable, wide; /* wide: grpc_frames_windows() are out */
+    bool compressed;     /* some message of the case is */
 };
 
 static void finish(struct grpc_stream *s, struct call *c, int status)
@@ -275,21 +276,39 @@ static void put_end(struct fuzz_grpc *g, const struct fuzz_event *e, uint32_t st
     frame_put(&g->frames, FRAME_HEADERS, FRAME_END_HEADERS | FRAME_END_STREAM, stream, text_bytes(&g->block));
 }
 
-/* What is written so far goes to the server, and what it says to the reader. */
+static void widen(struct fuzz_grpc *g)
+{
+    g->wide = true;
+    grpc_frames_windows(&g->frames);
+}
+
+static bool waits_for_window(const struct fuzz_grpc *g)
+{
+    for (size_t i = 0; i < g->opened; i++)
+        if (g->calls[i].stream && grpc_stream_queued(g->calls[i].stream))
+            return true;
+    return false;
+}
+
+/* What is written so far goes to the server, and what it says to the reader. No reply waits for window. */
 static void flush(struct fuzz_grpc *g, struct fuzz_trace *t)
 {
-    if (g->conn && g->frames.len && text_ok(&g->frames)) {
-        t->bytes_sent += g->frames.len;
-        grpc_conn_receive(g->conn, text_bytes(&g->frames), g->now, NULL);
-    }
-    text_clear(&g->frames);
-    while (g->conn && grpc_conn_wants_send(g->conn)) {
-        text_clear(&g->out);
-        if (grpc_conn_send(g->conn, &g->out, SEND_MAX) == 0)
-            break;
-        t->bytes_received += g->out.len;
-        g->readable = g->readable && grpc_reader_feed(&g->reader, text_bytes(&g->out), g->answers, g->opened);
-    }
+    do {
+        if (g->conn && g->frames.len && text_ok(&g->frames)) {
+            t->bytes_sent += g->frames.len;
+            grpc_conn_receive(g->conn, text_bytes(&g->frames), g->now, NULL);
+        }
+        text_clear(&g->frames);
+        while (g->conn && grpc_conn_wants_send(g->conn)) {
+            text_clear(&g->out);
+            if (grpc_conn_send(g->conn, &g->out, SEND_MAX) == 0)
+                break;
+            t->bytes_received += g->out.len;
+            g->readable = g->readable && grpc_reader_feed(&g->reader, text_bytes(&g->out), g->answers, g->opened);
+        }
+        if (!g->wide && waits_for_window(g))
+            widen(g);
+    } while (g->frames.len);
 }
 
 /* Time passes; calls whose deadline came are ended as a server's call would be. */
@@ -385,11 +404,12 @@ static void forget(struct fuzz_grpc *g, size_t opened)
     }
 }
 
-/* A new connection that is about to make so many calls. */
-static void start(struct fuzz_grpc *g, size_t calls)
+/* A new connection that is about to make so many calls; `large`: they may need more than the first windows. */
+static void start(struct fuzz_grpc *g, size_t calls, bool large)
 {
     grpc_conn_free(g->conn);
     g->conn = NULL;
+    g->wide = false;
     g->now = 1;
     g->opened = 0;
     g->readable = true;
@@ -397,6 +417,8 @@ static void start(struct fuzz_grpc *g, size_t calls)
     grpc_reader_start(&g->reader);
     text_clear(&g->frames);
     text_add(&g->frames, g->hello.data, g->hello.len);
+    if (large)
+        widen(g);
     if (grpc_conn_new(&g->settings, &events, g, g->now, &g->conn))
         g->conn = NULL; /* the calls stay unanswered */
 }
@@ -411,16 +433,18 @@ static void end(struct fuzz_grpc *g, struct fuzz_trace *t)
 void fuzz_grpc_part(struct fuzz_grpc *g, const struct fuzz_case *c, size_t from, size_t to, struct fuzz_trace *t)
 {
     if (from == 0) {
-        size_t calls = 0;
+        size_t calls = 0, size = 0;
         bool raw = false; /* bytes in a case may open what the case does not */
         g->compressed = false;
         for (size_t i = 0; i < c->events.count; i++) {
             const struct fuzz_event *e = &c->events.items[i];
             calls += e->kind == EVENT_CALL;
+            size += e->value.len;
             raw |= e->kind == EVENT_BYTES;
             g->compressed |= e->kind == EVENT_MESSAGE && e->flags & EVENT_COMPRESSED;
         }
-        start(g, raw ? FUZZ_GRPC_CALLS_MAX : calls);
+        /* What is compressed or lies may be more than it was. */
+        start(g, raw ? FUZZ_GRPC_CALLS_MAX : calls, raw || g->compressed || size > FRAME_WINDOW / 2);
     }
     play(g, c, from, to, t);
     if (to < c->events.count)
@@ -436,7 +460,7 @@ void fuzz_grpc_run(struct fuzz_grpc *g, const struct fuzz_case *c, struct fuzz_t
 
 void fuzz_grpc_raw(struct fuzz_grpc *g, struct bytes data, struct fuzz_trace *t)
 {
-    start(g, FUZZ_GRPC_CALLS_MAX);
+    start(g, FUZZ_GRPC_CALLS_MAX, true);
     if (data.len)
         text_add(&g->frames, data.data, data.len);
     end(g, t);

@@ -1,6 +1,7 @@
 /* The program around a target in a build with HARROW_FUZZ: libFuzzer over the same corpus files, with our mutator as
  * its own. Inputs are case files; plain bytes are the message or the raw bytes they stand for. */
 #include "fuzz/loop/mutator.h"
+#include "fuzz/loop/verdict.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,6 +46,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must(fuzz_target_case(&fuzz_target, BYTES(data, size), &input), "no memory for a case");
     fuzz_trace_clear(&trace);
     fuzz_target.run(state, &input, &trace);
+    if (trace.oracle) {
+        struct text report = TEXT_INIT;
+        verdict_print(&trace, &report);
+        fprintf(stderr, "%s", text_string(&report));
+        abort();
+    }
     return 0;
 }
 

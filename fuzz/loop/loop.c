@@ -1,5 +1,6 @@
 #include "fuzz/loop/loop.h"
 
+#include "fuzz/case/shrink.h"
 #include "fuzz/loop/corpus.h"
 #include "fuzz/loop/place.h"
 #include "fuzz/loop/watch.h"
@@ -11,11 +12,12 @@
 #define SCAN_EVERY   ((uint64_t)2000000000) /* ns; between two looks for other processes' files */
 #define CRASH_COST   1                      /* what a lost worker weighs against its case's parent */
 #define HANG_COST    16
-#define BROKEN_LIMIT 3 /* workers in a row that died without running a case */
+#define SHRINK_TIME  ((uint64_t)10000000000) /* ns of wall time to make the case of a crash smaller */
+#define BROKEN_LIMIT 3                       /* workers in a row that died without running a case */
 
 const char *fuzz_end_name(enum fuzz_end end)
 {
-    static const char *const names[] = {"crash", "hang", "memory"};
+    static const char *const names[] = {"crash", "hang", "memory", "verdict"};
     return names[end];
 }
 
@@ -46,6 +48,7 @@ static void count_up(struct loop *l)
     s->features = cover_features_seen(cover);
     s->imported = shared->imported;
     s->duplicates = shared->duplicates;
+    s->verdicts_same = shared->verdicts_same;
     s->suffixes = shared->suffixes;
     s->asked = shared->solved;
     s->patched = shared->patched;
@@ -138,23 +141,110 @@ static bool is_known(const struct loop *l, uint64_t signature)
     return false;
 }
 
-/* The case once more, alone, in a fresh worker: does it end the same way? */
-static int confirm(struct loop *l, const struct watch_event *e, bool *same)
+static void beat(struct loop *l)
 {
-    struct watch_event again;
+    if (l->config->compares)
+        atomic_fetch_add(&l->config->compares->shared->beat, 1);
+    if (l->config->checks)
+        atomic_fetch_add(&l->config->checks->shared->beat, 1);
+}
+
+static int run_alone(struct loop *l, const struct fuzz_case *c, struct watch_event *out)
+{
     struct worker_shared *s = l->watch.worker.shared;
     uint64_t executions = atomic_load(&s->executions);
-    worker_set_running(s, &l->lost);
+    worker_set_running(s, c);
     int rc = watch_start(&l->watch, WORKER_CONFIRM, l->err);
     if (rc)
         return rc;
     do
-        again = watch_look(&l->watch, LOOK_EVERY);
-    while (again.news == WATCH_RUNS);
+        *out = watch_look(&l->watch, LOOK_EVERY);
+    while (out->news == WATCH_RUNS);
     atomic_store(&s->executions, executions);
+    beat(l);
+    return 0;
+}
+
+/* The case once more, alone, in a fresh worker: does it end the same way? */
+static int confirm(struct loop *l, const struct watch_event *e, bool *same)
+{
+    struct watch_event again;
+    int rc = run_alone(l, &l->lost, &again);
+    if (rc)
+        return rc;
     *same = again.news == WATCH_LOST && !again.between && again.end == e->end &&
             again.status.signalled == e->status.signalled && again.status.code == e->status.code;
     return 0;
+}
+
+static int tell(struct loop *l, struct fuzz_found *f)
+{
+    f->pool = l->watch.worker.contracts;
+    f->text = text_string(&l->text);
+    l->signatures[l->stats->findings++] = f->signature;
+    if (l->config->follow)
+        atomic_fetch_add(&l->config->follow->shared->findings, 1);
+    if (l->config->found)
+        l->config->found(l->config->arg, f);
+    return 0;
+}
+
+struct shrinking {
+    struct loop *l;
+    uint64_t signature, until;
+};
+
+/* The same place again, in a worker of its own. */
+static bool dies_there(void *arg, const struct fuzz_case *c)
+{
+    struct shrinking *s = arg;
+    struct loop *l = s->l;
+    struct watch_event e;
+    if (world_worker_now() >= s->until || run_alone(l, c, &e))
+        return false;
+    text_clear(&l->text);
+    return e.news == WATCH_LOST && !e.between && e.end == END_CRASH &&
+           place_describe(e.end, e.status, l->watch.worker.shared, text_bytes(&l->watch.errors), &l->text) ==
+               s->signature;
+}
+
+static int make_smaller(struct loop *l, struct fuzz_found *f)
+{
+    struct shrinking s = {.l = l, .signature = f->signature, .until = world_worker_now() + SHRINK_TIME};
+    struct fuzz_shrunk did = {0};
+    int rc = fuzz_shrink(&l->lost, l->watch.worker.contracts, dies_there, &s, l->config->shrink, &did);
+    if (rc && rc != ERROR_NOT_FOUND)
+        return error_set(l->err, rc, "no memory to make a finding smaller");
+    f->tries = did.tries;
+    f->steps = did.steps;
+    return 0;
+}
+
+/* The verdict in the block, if there is one. */
+static int take_verdict(struct loop *l)
+{
+    struct worker_verdict *v = &l->watch.worker.shared->verdict;
+    if (!atomic_load_explicit(&v->full, memory_order_acquire))
+        return 0;
+    struct record r = {
+        .head = {.event_count = v->event_count, .data_len = v->data_len}, .events = v->events, .data = v->data};
+    struct fuzz_case view = record_case(&r);
+    struct fuzz_found f = {.end = END_VERDICT,
+                           .c = &l->lost,
+                           .signature = v->signature,
+                           .confirmed = v->confirmed,
+                           .how = v->how,
+                           .parent = v->parent,
+                           .execution = v->execution,
+                           .tries = v->tries,
+                           .steps = v->steps};
+    text_clear(&l->text);
+    text_printf(&l->text, "%s: %s\n%s\n", v->oracle, v->blamed, v->why);
+    int rc = fuzz_case_copy(&l->lost, &view);
+    atomic_store_explicit(&v->full, false, memory_order_release);
+    if (rc || !text_ok(&l->text))
+        return error_set(l->err, ERROR_MEMORY, "no memory for a finding");
+    return l->stats->findings < FUZZ_FINDINGS_MAX && !is_known(l, f.signature) ? tell(l, &f) : 0;
 }
 
 static int lost(struct loop *l, const struct watch_event *e)
@@ -187,13 +277,15 @@ static int lost(struct loop *l, const struct watch_event *e)
     int rc = confirm(l, e, &f.confirmed);
     if (rc)
         return rc;
-    f.text = text_string(&l->text);
-    l->signatures[l->stats->findings++] = f.signature;
-    if (l->config->follow)
-        atomic_fetch_add(&l->config->follow->shared->findings, 1);
-    if (l->config->found)
-        l->config->found(l->config->arg, &f);
-    return 0;
+    if (f.confirmed && f.end == END_CRASH && l->config->shrink) {
+        text_truncate(&l->text, 0);
+        if ((rc = make_smaller(l, &f)))
+            return rc;
+        /* Its own words, whatever was tried last. */
+        struct shrinking last = {.l = l, .signature = f.signature, .until = UINT64_MAX};
+        dies_there(&last, &l->lost);
+    }
+    return tell(l, &f);
 }
 
 static bool is_over(struct loop *l, const bool *stop)
@@ -228,10 +320,9 @@ static int supervise(struct loop *l, enum worker_work work, const bool *stop)
             rc = harvest(l);
             if (e.news == WATCH_RUNS)
                 world_run_until(l->config->world, NULL, NULL, 1); /* signals, and processes that ended */
-            if (l->config->compares)
-                atomic_fetch_add(&l->config->compares->shared->beat, 1);
-            if (l->config->checks)
-                atomic_fetch_add(&l->config->checks->shared->beat, 1);
+            beat(l);
+            if (rc == 0)
+                rc = take_verdict(l);
             if (rc == 0 && e.news == WATCH_RUNS && is_over(l, stop))
                 atomic_store(&l->watch.worker.shared->stop, true);
             else if (rc == 0 && e.news == WATCH_RUNS && world_worker_now() >= l->scan_at)

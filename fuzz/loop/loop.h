@@ -2,6 +2,10 @@
  * the next worker when the target killed one. "A lost worker costs nothing": the case that killed it stands in shared
  * memory, what it had found has been handed over, and the next one is a fork that knows all of it.
  *
+ * Findings are crashes, hangs, memory eaten, and verdicts: what a target that judges its own runs says in its trace,
+ * which costs no worker (verdict.h). The case of a crash or verdict is made smaller for as long as it stays the same
+ * finding (`shrink`), crashes with a worker for each candidate.
+ *
  * A crash or hang is run once more in a fresh worker before it is told (`confirmed`); what cannot be repeated is told
  * as such. Findings of one place (the frames of the fault, or of a sanitizer's report) are counted, not told again.
  *
@@ -22,8 +26,8 @@
 #define FUZZ_FINDINGS_MAX   256                     /* distinct ones; then the loop ends */
 #define FUZZ_DETAIL_MAX     ((size_t)64 << 10)      /* bytes kept of what a worker wrote to standard error */
 
-enum fuzz_end { END_CRASH, END_HANG, END_MEMORY };
-const char *fuzz_end_name(enum fuzz_end end); /* "crash", "hang", "memory" */
+enum fuzz_end { END_CRASH, END_HANG, END_MEMORY, END_VERDICT };
+const char *fuzz_end_name(enum fuzz_end end); /* "crash", "hang", "memory", "verdict" */
 
 struct fuzz_found {
     enum fuzz_end end;
@@ -32,7 +36,9 @@ struct fuzz_found {
     bool confirmed;            /* it came again when run alone */
     struct mutated how;        /* the change that made the case */
     uint64_t parent, execution;
-    const char *text; /* what is known: signal, frames, sanitizer's report */
+    size_t tries, steps;        /* runs it took to make the case smaller, and how often that went */
+    const struct pb_pool *pool; /* of the target's contracts; NULL: none */
+    const char *text;           /* what is known: signal, frames, sanitizer's report */
 };
 
 struct fuzz_loop_stats {
@@ -40,6 +46,7 @@ struct fuzz_loop_stats {
     size_t edges, edges_all, pairs, features;
     size_t cases, case_bytes;
     size_t findings, findings_same, workers_lost;
+    uint64_t verdicts_same;  /* runs whose verdict was known */
     uint64_t suffixes;       /* executions that began from a snapshot */
     uint64_t asked, patched; /* of the twin that solves: cases it was asked about, cases it made */
     uint64_t checked, unchecked,
@@ -66,6 +73,7 @@ struct fuzz_loop_config {
     const char *corpus;            /* folder; NULL: in memory only */
     const char *import;            /* a folder whose cases are taken in where they are new; NULL: none */
     bool only_import;              /* no mutation: corpora are merged */
+    size_t shrink;                 /* runs to make the case of a finding smaller; 0: it stays as it is */
     size_t snapshots;              /* mutants run from one snapshot of targets that have parts; 0: none are made */
     struct twin *compares;         /* a build that records comparisons, started by the caller; NULL: none */
     struct twin *checks;           /* a build with sanitizers, started by the caller; NULL: none */

@@ -5,6 +5,7 @@
  * The fork has its counters to itself. What it reached it leaves in a ring both see; when it dies, this process dies
  * the same way, with the case in the block, for the parent that watches to judge. */
 #include "fuzz/loop/worker_internal.h"
+#include "fuzz/loop/verdict.h"
 #include "world/worker.h"
 
 #include <stdio.h>
@@ -60,6 +61,14 @@ static int run_suffix(void *arg)
     cover_reset(w->cover);
     w->target->part(w->state, s->c, s->from, s->c->events.count, &w->trace);
     worker_add_features(w->cover, &w->trace);
+    if (w->trace.oracle) { /* a copy of the worker has only its end to tell by */
+        struct text report = TEXT_INIT;
+        verdict_print(&w->trace, &report);
+        fputs(text_string(&report), stderr);
+        text_deinit(&report);
+        fflush(NULL);
+        _exit(WORKER_FOUND_WRONG);
+    }
     if (worker_look(w, &s->seen, false)) {
         record_set_case(&s->seen, s->c);
         size_t size = record_size(&s->seen);

@@ -34,7 +34,8 @@ struct fuzz_target {
      * messages are mutated by, and stays the target's; NULL: there are none. */
     int (*setup)(void **state, const struct pb_pool **pool, struct error *err);
     void (*teardown)(void *state);
-    /* The trace is empty at first; what run() puts into it (statuses, replies) is feedback beside the edges. */
+    /* The trace is empty at first; what run() puts into it (statuses, replies) is feedback beside the edges, and its
+     * `oracle` makes the case a finding. */
     void (*run)(void *state, const struct fuzz_case *c, struct fuzz_trace *t);
     /* The events [from, to) alone: from 0 on as run() begins, else as the part before it left the state; at the last
      * event as run() ends. NULL: it can only be run whole, and there are no snapshots of it (config.snapshots). */

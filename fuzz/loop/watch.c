@@ -12,6 +12,7 @@ int watch_init(struct watch *w, const struct fuzz_loop_config *config, struct er
     k->max = config->max ? config->max : FUZZ_MAX_DEFAULT;
     k->pool.schedule = config->schedule;
     k->suffixes = config->snapshots;
+    k->shrink = config->shrink;
     k->hang = config->hang ? config->hang : FUZZ_HANG_DEFAULT;
     k->compares = config->compares;
     k->checks = config->checks;
@@ -47,8 +48,7 @@ int watch_init(struct watch *w, const struct fuzz_loop_config *config, struct er
     k->pool.edge_count = edges;
     k->shared->limit = config->executions;
     k->shared->epoch = world_now(config->world);
-    const struct pb_pool *pool;
-    int rc = config->target->setup ? config->target->setup(&k->state, &pool, err) : 0;
+    int rc = config->target->setup ? config->target->setup(&k->state, &k->contracts, err) : 0;
     w->setup = rc == 0;
     if (rc)
         watch_deinit(w);
@@ -66,6 +66,7 @@ void watch_deinit(struct watch *w)
         cover_free(k->cover);
     fuzz_case_deinit(&k->scratch[0]);
     fuzz_case_deinit(&k->scratch[1]);
+    fuzz_case_deinit(&k->judged);
     fuzz_trace_deinit(&k->trace);
     world_mapping_close(&w->shared);
     world_mapping_close(&w->found);

@@ -1,5 +1,7 @@
 #include "fuzz/loop/worker_internal.h"
 
+#include "fuzz/loop/verdict.h"
+#include "fuzz/sequence/check.h"
 #include "world/worker.h"
 
 #include <string.h>
@@ -44,17 +46,20 @@ bool worker_is_over(const struct worker_shared *s)
            (s->limit && atomic_load_explicit(&s->executions, memory_order_relaxed) >= s->limit);
 }
 
-/* How each call ended, and how many replies it gave (by class), is feedback like an edge. */
+/* What came back is feedback like an edge: how each call ended and behind what, the shape of its replies, the states
+ * they tell of; of methods that no contract knows, how the call ended. */
 void worker_add_features(struct cover *cover, const struct fuzz_trace *t)
 {
     for (size_t i = 0; i < t->calls.count; i++) {
         const struct trace_call *call = &t->calls.items[i];
         unsigned replies = call->replies ? 32U - (unsigned)__builtin_clz(call->replies) : 0;
-        cover_feature(cover, (uint64_t)(uintptr_t)call->method << 12 ^ (uint64_t)(call->status + 1) << 6 ^ replies);
+        if (!call->method)
+            cover_feature(cover, (uint64_t)(call->status + 1) << 6 ^ replies);
     }
+    sequence_features_to_cover(t, cover);
 }
 
-static void run(struct worker *w, const struct fuzz_case *c)
+void worker_run(struct worker *w, const struct fuzz_case *c)
 {
     struct worker_shared *s = w->shared;
     worker_set_running(s, c);
@@ -131,12 +136,14 @@ static int take_in(struct worker *w)
             continue;
         w->shared->running_parent = 0;
         w->shared->running_how = (struct mutated){.lane = (enum fuzz_lane)r.head.lane, .what = r.head.what};
-        run(w, &w->scratch[0]);
+        worker_run(w, &w->scratch[0]);
         bool all = w->work == WORKER_MEASURE;
         struct record seen = {.head = {.what = r.head.what, .lane = r.head.lane, .number = r.head.number}};
         if (worker_look(w, &seen, all))
             rc = worker_report(w, &w->scratch[0], &seen, !all);
         w->shared->imported++;
+        if (rc == 0 && !all)
+            rc = verdict_judge(w, &w->scratch[0]);
         if (rc)
             return rc;
     }
@@ -242,10 +249,12 @@ static int solve(struct worker *w)
             s->running_parent = e->hash;
             s->running_how =
                 (struct mutated){.lane = LANE_VALID, .what = "compared", .arm = MUTATE_NO_ARM, .source = MUTATE_NO_ARM};
-            run(w, &w->scratch[0]);
+            worker_run(w, &w->scratch[0]);
             s->patched++;
             struct record seen = {.head = {.what = "compared", .lane = LANE_VALID, .parent = e->hash}};
             if (worker_look(w, &seen, false) && (rc = worker_report(w, &w->scratch[0], &seen, true)))
+                return rc;
+            if ((rc = verdict_judge(w, &w->scratch[0])))
                 return rc;
         }
     }
@@ -286,7 +295,7 @@ static int step(struct worker *w, const struct pool_entry *parent, const struct 
     s->running_parent = parent->hash;
     s->running_how = did;
     uint64_t start = w->checks ? world_worker_now() : 0;
-    run(w, c);
+    worker_run(w, c);
     struct record seen = {.head = {.what = did.what, .lane = did.lane, .parent = parent->hash}};
     bool found = worker_look(w, &seen, false);
     if (!found && atomic_load_explicit(&s->executions, memory_order_relaxed) % WORKER_SAMPLE == 0) {
@@ -298,7 +307,8 @@ static int step(struct worker *w, const struct pool_entry *parent, const struct 
     if (w->checks)
         check(w, c, world_worker_now() - start);
     worker_credit(w, &did, found);
-    return found ? worker_report(w, c, &seen, true) : 0;
+    rc = found ? worker_report(w, c, &seen, true) : 0;
+    return rc ? rc : verdict_judge(w, c);
 }
 
 /* Mutants of one case, which is read once for all of them. */
@@ -323,7 +333,7 @@ static int work(struct worker *w)
         struct fuzz_case view = worker_running(w->shared);
         rc = fuzz_case_copy(&w->scratch[0], &view);
         if (rc == 0)
-            run(w, &w->scratch[0]);
+            worker_run(w, &w->scratch[0]);
         return rc;
     }
     rc = take_in(w);

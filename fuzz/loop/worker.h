@@ -19,14 +19,16 @@
 #define WORKER_FOUND     ((size_t)64 << 20)
 #define WORKER_GIVEN     ((size_t)64 << 20) /* taken from the system only as far as used */
 #define WORKER_SUFFIX    ((size_t)16 << 20)
-#define WORKER_SAMPLE    64 /* one run in so many has its edges counted */
+#define WORKER_VERDICTS  256 /* distinct ones that are told */
+#define WORKER_SAMPLE    64  /* one run in so many has its edges counted */
 
 enum worker_phase { WORKER_BETWEEN, WORKER_RUNNING };
 enum worker_exit {
     WORKER_DONE = 0,
     WORKER_NO_MEMORY = 3,
-    WORKER_NOTHING = 4, /* an empty corpus: nothing to mutate */
-    WORKER_HUNG = 5     /* a copy of the worker did, in the case that is in the block */
+    WORKER_NOTHING = 4,     /* an empty corpus: nothing to mutate */
+    WORKER_HUNG = 5,        /* a copy of the worker did, in the case that is in the block */
+    WORKER_FOUND_WRONG = 77 /* a copy of the worker did: its verdict is on standard error */
 };
 enum worker_work {
     WORKER_FUZZ,    /* take in what is given, then mutate until told to stop */
@@ -41,6 +43,20 @@ struct worker_tally {
 struct worker_operator {
     const char *what; /* NULL: free */
     struct worker_tally tally;
+};
+
+/* One on its way to the parent (verdict.h). */
+struct worker_verdict {
+    _Atomic bool full; /* by the worker; the parent empties it */
+    bool confirmed;
+    const char *oracle;
+    char blamed[128], why[2048];
+    uint64_t signature, parent, execution;
+    struct mutated how;
+    size_t tries, steps; /* of making it smaller */
+    uint32_t event_count, data_len;
+    struct fuzz_event events[FUZZ_CASE_EVENTS_MAX];
+    char data[FUZZ_CASE_BYTES_MAX];
 };
 
 /* What the processes share. The parent writes `stop`, `limit`, `epoch`; the worker the rest. */
@@ -67,6 +83,11 @@ struct worker_shared {
     struct fuzz_event events[FUZZ_CASE_EVENTS_MAX];
     char bytes[FUZZ_CASE_BYTES_MAX];
 
+    struct worker_verdict verdict;
+    uint64_t verdicts[WORKER_VERDICTS], verdicts_same;
+    uint64_t verdict_tried; /* the one that was being made smaller last, by so many workers */
+    uint32_t verdict_count, verdict_tries;
+
     /* Of the fault, by the worker's signal handler; not where a sanitizer has its own. */
     int fault_signal;
     uint32_t fault_frames;
@@ -84,11 +105,14 @@ struct worker {
     struct pool pool;
     struct worker_shared *shared;
     struct ring *found, *given;
-    struct twin *compares, *checks; /* second builds; NULL: none */
-    size_t suffixes;                /* mutants run from one snapshot; 0: none are made */
-    uint64_t hang;                  /* ns of processor time a run may take */
-    struct ring *suffix_found;      /* from the copies of the worker */
-    uint64_t run_time;              /* ns: what a run takes, about; with `checks` */
+    struct twin *compares, *checks;  /* second builds; NULL: none */
+    size_t suffixes;                 /* mutants run from one snapshot; 0: none are made */
+    uint64_t hang;                   /* ns of processor time a run may take */
+    struct ring *suffix_found;       /* from the copies of the worker */
+    const struct pb_pool *contracts; /* the target's; NULL: none */
+    size_t shrink;                   /* runs it may take to make the case of a verdict smaller */
+    struct fuzz_case judged;
+    uint64_t run_time; /* ns: what a run takes, about; with `checks` */
     struct fuzz_case scratch[2];
     struct fuzz_trace trace;
     struct random random;

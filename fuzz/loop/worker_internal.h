@@ -4,6 +4,7 @@
 
 #include "fuzz/loop/worker.h"
 
+void worker_run(struct worker *w, const struct fuzz_case *c);
 bool worker_is_over(const struct worker_shared *s);
 /* The mutant is in `scratch[*at]`. ERROR_NOT_FOUND: none was made. */
 int worker_mutate(struct worker *w, const struct fuzz_case *parent, const struct fuzz_case *other, size_t *at,

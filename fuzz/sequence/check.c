@@ -1,5 +1,8 @@
 #include "fuzz/sequence/check_internal.h"
 
+#include "fuzz/case/path.h"
+#include "fuzz/sequence/wire.h"
+
 #include <stdarg.h>
 #include <string.h>
 
@@ -13,6 +16,12 @@ const struct sequence_checker sequence_checkers[] = {
     {"unknown-lost", "an update loses fields the system had kept although it does not know them", check_unknown_probe,
      check_unknown_judge},
     {"list-omits", "a list does not show what was created and can be read", check_list_probe, check_list_judge},
+    {"limit-ignored", "more comes back than the request's limit allows", check_limit_probe, check_limit_judge},
+    {"filter-broken", "what comes back does not begin or end as was asked for", check_filter_probe, check_filter_judge},
+    {"lost-update", "a write is OK, and what was there before it is still read", check_update_probe,
+     check_update_judge},
+    {"condition-ignored", "a change on condition of a revision is made although it is another", check_condition_probe,
+     check_condition_judge},
 };
 const size_t sequence_checker_count = sizeof sequence_checkers / sizeof sequence_checkers[0];
 
@@ -75,9 +84,14 @@ struct bytes check_shown(const struct sequence_view *v, size_t call, struct byte
 
 bool check_alone(const struct sequence_view *v, size_t maker, size_t other, size_t until, struct bytes name)
 {
+    return check_quiet(v, 1U << maker | 1U << other, 0, until, name);
+}
+
+bool check_quiet(const struct sequence_view *v, uint32_t mask, size_t from, size_t until, struct bytes name)
+{
     for (size_t i = 0; i < until; i++) {
         enum sequence_role role = check_role(v, i);
-        if (i == maker || i == other ||
+        if ((mask >> i & 1) != 0 || (i < from && check_behind(v, i, from)) ||
             (role != ROLE_CREATE && role != ROLE_UPDATE && role != ROLE_OTHER && role != ROLE_END))
             continue;
         const struct trace_call *r = view_result(v, i);
@@ -90,6 +104,96 @@ bool check_alone(const struct sequence_view *v, size_t maker, size_t other, size
             return false;
     }
     return true;
+}
+
+bool check_reads(const struct sequence_view *v, size_t call)
+{
+    enum sequence_role role = check_role(v, call);
+    return (role == ROLE_READ || role == ROLE_LIST) && view_worked(v, call) && check_own(v, call);
+}
+
+bool check_lists_for(const struct sequence_graph *g, size_t list, size_t method, size_t made_by)
+{
+    int naming = view_naming_leaf(g, made_by, method);
+    if (naming < 0 || g->methods[list].role != ROLE_LIST ||
+        g->methods[list].method->service != g->methods[method].method->service)
+        return false;
+    const struct sequence_slot *slot = &g->methods[method].slots[naming];
+    for (size_t i = 0; i < slot->edge_count; i++)
+        if (slot->edges[i].from == list && slot->edges[i].kind == EDGE_REPLY && slot->edges[i].score >= 40)
+            return true;
+    return false;
+}
+
+int check_list_of(const struct sequence *s, size_t method, size_t made_by)
+{
+    for (size_t m = 0; m < s->graph->method_count; m++)
+        if (check_lists_for(s->graph, m, method, made_by))
+            return (int)m;
+    return -1;
+}
+
+struct once {
+    struct bytes value;
+    size_t count;
+};
+
+static bool count_once(void *arg, struct bytes value)
+{
+    struct once *o = arg;
+    o->value = value;
+    o->count++;
+    return false;
+}
+
+bool check_said(const struct sequence_view *v, size_t call, const struct sequence_leaf *l, struct bytes *out)
+{
+    struct once o = {.count = 0};
+    (void)sequence_leaf_each(l, view_request(v, call), count_once, &o);
+    *out = o.value;
+    return o.count == 1 && v->calls[call].resolved &&
+           !v->graph->methods[v->calls[call].method].method->client_streaming;
+}
+
+uint64_t check_number(const struct sequence_leaf *l, struct bytes value)
+{
+    enum pb_kind kind = sequence_leaf_field(l)->kind;
+    uint64_t n = 0;
+    bool whole = kind == PB_INT32 || kind == PB_INT64 || kind == PB_UINT32 || kind == PB_UINT64;
+    if (!whole || value.len == 0 || pb_varint_read(value, &n) != value.len || n > INT64_MAX)
+        return UINT64_MAX;
+    return kind == PB_UINT32 ? (uint32_t)n : n;
+}
+
+int check_told(int rc)
+{
+    return rc >= 0 ? 1 : rc == ERROR_MEMORY ? rc : 0;
+}
+
+int check_pause(struct fuzz_case *c)
+{
+    return fuzz_case_add(c, &(struct fuzz_event){.kind = EVENT_TIME, .number = CHECK_PAUSE}, BYTES_NONE, BYTES_NONE);
+}
+
+int check_put(struct sequence *s, struct fuzz_case *c, size_t call, const struct sequence_leaf *l, struct bytes value)
+{
+    struct text changed = TEXT_INIT;
+    struct fuzz_path path = {.count = 0};
+    const struct pb_field *f = sequence_leaf_field(l);
+    const struct fuzz_value raw = {.kind = f->kind, .wire = (uint8_t)fuzz_wire_type(f), .bytes = value};
+    if (sequence_view_of(&s->view, s->graph, c, NULL) != 0)
+        return ERROR_MEMORY;
+    size_t event = s->view.calls[call].message;
+    bool said = event > 0;
+    for (size_t i = 0; i < l->depth; i++)
+        said = said && fuzz_path_push(&path, l->fields[i]->number, l->fields[i]->repeated ? 0 : FUZZ_PATH_NO_INDEX);
+    int rc = said ? fuzz_path_put(&path, s->graph->methods[s->view.calls[call].method].method->input,
+                                  fuzz_case_bytes(c, c->events.items[event].value), &raw, &changed)
+                  : ERROR_LIMIT;
+    if (rc == 0)
+        rc = fuzz_case_set_value(c, event, text_bytes(&changed));
+    text_deinit(&changed);
+    return rc;
 }
 
 /* The maker made something of that name, and did not take one up that was there: nobody said the name before, and it
@@ -111,10 +215,8 @@ static bool is_new_name(const struct sequence_view *v, size_t maker, struct byte
 }
 
 /* Of one service, or about one resource: "Accounts.Delete" takes away the Account that "Auth.Generate" gave. */
-static bool is_kin(const struct sequence_view *v, size_t maker, size_t call)
+static bool is_kin(const struct sequence_graph *g, size_t m, size_t c)
 {
-    const struct sequence_graph *g = v->graph;
-    size_t m = (size_t)v->calls[maker].method, c = (size_t)v->calls[call].method;
     const struct sequence_method *x = &g->methods[m], *y = &g->methods[c];
     if (x->method->service == y->method->service || sequence_words_equal(&x->resource, &y->resource))
         return true;
@@ -136,7 +238,8 @@ bool check_next_pair(const struct sequence_view *v, struct check_pair *p)
         if (check_role(v, p->maker) != ROLE_CREATE || !view_worked(v, p->maker) || !check_own(v, p->maker))
             continue;
         while (++p->call < v->count)
-            if (v->calls[p->call].method >= 0 && check_behind(v, p->maker, p->call) && is_kin(v, p->maker, p->call) &&
+            if (v->calls[p->call].method >= 0 && check_behind(v, p->maker, p->call) &&
+                is_kin(v->graph, (size_t)v->calls[p->maker].method, (size_t)v->calls[p->call].method) &&
                 view_about(v, p->maker, p->call, &p->name) && is_new_name(v, p->maker, p->name))
                 return true;
     }
@@ -156,15 +259,26 @@ int check_maker(struct sequence *s, const struct fuzz_case *c)
 int check_method(const struct sequence *s, size_t made_by, enum sequence_role role, size_t n)
 {
     const struct sequence_graph *g = s->graph;
-    /* Those of the same service first. */
-    for (int same = 1; same >= 0; same--)
+    /* Those of the same service first, then of the same resource, then what takes the message it gives. */
+    for (int near = 2; near >= 0; near--)
         for (size_t m = 0; m < g->method_count; m++) {
-            bool here = g->methods[m].method->service == g->methods[made_by].method->service;
-            if (g->methods[m].role == role && here == (same == 1) && (here || sequence_same_resource(g, made_by, m)) &&
-                !g->methods[m].method->client_streaming && view_naming_leaf(g, made_by, m) >= 0 && n-- == 0)
+            int how = g->methods[m].role != role || g->methods[m].method->client_streaming   ? -1
+                      : g->methods[m].method->service == g->methods[made_by].method->service ? 2
+                      : sequence_same_resource(g, made_by, m)                                ? 1
+                      : !is_kin(g, made_by, m)                                               ? -1
+                                                                                             : 0;
+            if (how == near && view_naming_leaf(g, made_by, m) >= 0 && n-- == 0)
                 return (int)m;
         }
     return -1;
+}
+
+int check_draw_method(struct sequence *s, size_t made_by, enum sequence_role role)
+{
+    const struct sequence_graph *g = s->graph;
+    int best = check_method(s, made_by, role, 0), other = check_method(s, made_by, role, 1);
+    bool alike = other >= 0 && g->methods[other].method->service == g->methods[best].method->service;
+    return alike && random_below(&s->random, 2) == 0 ? other : best;
 }
 
 const char *check_path(const struct sequence_view *v, size_t call)

@@ -3,11 +3,6 @@
 
 #include "wire/grpc.h"
 
-static int told(int rc)
-{
-    return rc >= 0 ? 1 : rc == ERROR_MEMORY ? rc : 0;
-}
-
 static bool is_open(const struct sequence_view *v, size_t call)
 {
     return v->calls[call].method < 0 || v->graph->methods[v->calls[call].method].open;
@@ -23,7 +18,7 @@ int check_tenant_probe(struct sequence *s, struct fuzz_case *c)
 {
     int maker = check_maker(s, c);
     if (maker < 0)
-        return told(maker);
+        return check_told(maker);
     size_t made_by = (size_t)s->view.calls[maker].method;
     int read = check_method(s, made_by, ROLE_READ, 0), end = check_method(s, made_by, ROLE_END, 0);
     if (read < 0)
@@ -32,12 +27,12 @@ int check_tenant_probe(struct sequence *s, struct fuzz_case *c)
         return 0;
     int first = build_about(s, c, (size_t)maker, (size_t)read, NAME_MADE, 0), rc = first;
     if (rc >= 0 && (end < 0 || random_below(&s->random, 2) == 0))
-        return told(build_again(s, c, (size_t)first, EVENT_OTHER_TENANT));
+        return check_told(build_again(s, c, (size_t)first, EVENT_OTHER_TENANT));
     if (rc >= 0)
         rc = build_about(s, c, (size_t)maker, (size_t)end, NAME_MADE, EVENT_OTHER_TENANT);
     if (rc >= 0)
         rc = build_again(s, c, (size_t)first, 0);
-    return told(rc);
+    return check_told(rc);
 }
 
 static bool judge_reading(const struct sequence_view *v, const struct check_pair *p, struct sequence_finding *out)
@@ -98,7 +93,7 @@ int check_token_probe(struct sequence *s, struct fuzz_case *c)
         return ERROR_MEMORY;
     if (s->view.count == 0)
         return 0;
-    return told(build_again(s, c, s->view.count - 1, EVENT_NO_TOKEN));
+    return check_told(build_again(s, c, s->view.count - 1, EVENT_NO_TOKEN));
 }
 
 bool check_token_judge(const struct sequence_view *v, struct sequence_finding *out)

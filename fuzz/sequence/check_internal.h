@@ -2,10 +2,12 @@
 #ifndef FUZZ_SEQUENCE_CHECK_INTERNAL_H
 #define FUZZ_SEQUENCE_CHECK_INTERNAL_H
 
+#include "base/units.h"
 #include "fuzz/sequence/check.h"
 #include "fuzz/sequence/sequence_internal.h"
 
-#define CHECK_NAME_MIN 6 /* bytes of a name that is no accident */
+#define CHECK_NAME_MIN 6                  /* bytes of a name that is no accident */
+#define CHECK_PAUSE    ((uint64_t)SECOND) /* between two looks at a list; doors may shorten it */
 
 int check_deleted_probe(struct sequence *s, struct fuzz_case *c);
 bool check_deleted_judge(const struct sequence_view *v, struct sequence_finding *out);
@@ -22,6 +24,17 @@ bool check_unknown_judge(const struct sequence_view *v, struct sequence_finding 
 int check_list_probe(struct sequence *s, struct fuzz_case *c);
 bool check_list_judge(const struct sequence_view *v, struct sequence_finding *out);
 
+int check_limit_probe(struct sequence *s, struct fuzz_case *c);
+bool check_limit_judge(const struct sequence_view *v, struct sequence_finding *out);
+int check_filter_probe(struct sequence *s, struct fuzz_case *c);
+bool check_filter_judge(const struct sequence_view *v, struct sequence_finding *out);
+int check_update_probe(struct sequence *s, struct fuzz_case *c);
+bool check_update_judge(const struct sequence_view *v, struct sequence_finding *out);
+int check_condition_probe(struct sequence *s, struct fuzz_case *c);
+bool check_condition_judge(const struct sequence_view *v, struct sequence_finding *out);
+
+/* A probe's result: 1: all appended, 0: one of them cannot be said. */
+int check_told(int rc);
 enum sequence_role check_role(const struct sequence_view *v, size_t call);
 /* Of our own account and with its token. */
 bool check_own(const struct sequence_view *v, size_t call);
@@ -29,6 +42,21 @@ bool check_own(const struct sequence_view *v, size_t call);
 bool check_behind(const struct sequence_view *v, size_t earlier, size_t later);
 /* Of the calls before `until` only these two made, changed or ended the thing called `name`. */
 bool check_alone(const struct sequence_view *v, size_t maker, size_t other, size_t until, struct bytes name);
+/* Of the calls before `until` only those of `mask` (a bit each) may have. Those answered before call `from` was sent
+ * are left out. */
+bool check_quiet(const struct sequence_view *v, uint32_t mask, size_t from, size_t until, struct bytes name);
+/* Works, of our own account, and reads. */
+bool check_reads(const struct sequence_view *v, size_t call);
+/* The elements of `list`'s reply name what `method` is about, of what `made_by` makes. */
+bool check_lists_for(const struct sequence_graph *g, size_t list, size_t method, size_t made_by);
+int check_list_of(const struct sequence *s, size_t method, size_t made_by); /* such a one; -1: none */
+int check_pause(struct fuzz_case *c);                                       /* CHECK_PAUSE of time pass */
+/* Puts a value into the first message of the call, of a leaf's path. ERROR_LIMIT when the path cannot be said. */
+int check_put(struct sequence *s, struct fuzz_case *c, size_t call, const struct sequence_leaf *l, struct bytes value);
+/* The value of the request's leaf, when the message says it once and only once. */
+bool check_said(const struct sequence_view *v, size_t call, const struct sequence_leaf *l, struct bytes *out);
+uint64_t check_number(const struct sequence_leaf *l,
+                      struct bytes value); /* of integers; UINT64_MAX: negative, or none */
 /* The same method, asked the same. */
 bool check_same(const struct sequence_view *v, size_t a, size_t b);
 /* What the call's reply says of the thing called `name`, when that is more than the name. */
@@ -37,6 +65,8 @@ struct bytes check_shown(const struct sequence_view *v, size_t call, struct byte
 int check_maker(struct sequence *s, const struct fuzz_case *c);
 /* Methods of that role about what the maker made, best known first: the n-th, or -1. */
 int check_method(const struct sequence *s, size_t made_by, enum sequence_role role, size_t n);
+/* One of the first two of one service, so that both get their turn; -1. */
+int check_draw_method(struct sequence *s, size_t made_by, enum sequence_role role);
 void check_say(const struct sequence_view *v, struct sequence_finding *out, size_t call, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 const char *check_path(const struct sequence_view *v, size_t call);

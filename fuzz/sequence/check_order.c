@@ -1,20 +1,17 @@
 /* read-after-delete and freed-id. */
 #include "fuzz/sequence/check_internal.h"
 
+#include "fuzz/case/links.h"
+#include "fuzz/sequence/link.h"
 #include "wire/grpc.h"
 
 #include <string.h>
 
+#define CHECK_LOOKS 2 /* at a list behind a deletion, with a pause before each */
+
 static size_t few(struct sequence *s)
 {
     return (size_t)random_below(&s->random, 2);
-}
-
-/* One of the first two of that role, so that both get their turn. */
-static int draw_method(struct sequence *s, size_t made_by, enum sequence_role role)
-{
-    int m = check_method(s, made_by, role, few(s));
-    return m >= 0 ? m : check_method(s, made_by, role, 0);
 }
 
 static bool refused_as_not_there(const struct trace_call *r)
@@ -51,29 +48,74 @@ static bool is_control(const struct sequence_view *v, size_t use, size_t control
     return unknown.len > 0;
 }
 
-/* 1: all appended, 0: one of them cannot be said. */
-static int told(int rc)
+/* A deletion on condition of a revision gets that of the reading, now and then. */
+static int condition(struct sequence *s, struct fuzz_case *c, size_t end, size_t reading)
 {
-    return rc >= 0 ? 1 : rc == ERROR_MEMORY ? rc : 0;
+    struct fuzz_path from = {.count = 0}, to = {.count = 0};
+    if (sequence_view_of(&s->view, s->graph, c, NULL) != 0)
+        return ERROR_MEMORY;
+    size_t method = (size_t)s->view.calls[end].method, read = (size_t)s->view.calls[reading].method;
+    const struct sequence_shape *shape = sequence_input(s->graph, method), *reply = sequence_output(s->graph, read);
+    const struct sequence_leaf *said = NULL, *shown = NULL;
+    for (size_t i = 0; i < shape->count; i++)
+        if (view_is_condition(&shape->leaves[i]))
+            said = &shape->leaves[i];
+    for (size_t i = 0; i < reply->count; i++)
+        if (reply->leaves[i].class == CLASS_REVISION) /* the deepest is the thing's own */
+            shown = &reply->leaves[i];
+    if (said == NULL || shown == NULL || few(s) == 0)
+        return 0;
+    for (size_t i = 0; i < shown->depth; i++)
+        if (!fuzz_path_push(&from, shown->fields[i]->number, shown->fields[i]->repeated ? 0 : FUZZ_PATH_NO_INDEX))
+            return 0;
+    for (size_t i = 0; i < said->depth; i++)
+        if (!fuzz_path_push(&to, said->fields[i]->number, FUZZ_PATH_NO_INDEX))
+            return 0;
+    return fuzz_links_add(c, s->view.calls[end].message, (uint32_t)reading, 0, &from, &to);
 }
 
+/* The list that names what the deletion takes, before it and twice behind it. */
+static int list_probe(struct sequence *s, struct fuzz_case *c, size_t maker, size_t list, size_t end)
+{
+    uint8_t blank[SEQUENCE_LEAVES_MAX] = {SOURCE_EMPTY};
+    int first = sequence_append(s, c, list, blank, 0);
+    int rc = first < 0 ? first : build_about(s, c, maker, end, NAME_MADE, 0);
+    for (int i = 0; rc >= 0 && i < CHECK_LOOKS; i++) {
+        rc = check_pause(c);
+        if (rc >= 0)
+            rc = build_again(s, c, (size_t)first, 0);
+    }
+    return check_told(rc);
+}
+
+/* Made, changed as well now and then (a second later, for those who go by time), read, deleted, read again; and the
+ * same reading about what nobody made. */
 int check_deleted_probe(struct sequence *s, struct fuzz_case *c)
 {
     int maker = check_maker(s, c);
     if (maker < 0)
-        return told(maker);
+        return check_told(maker);
     size_t made_by = (size_t)s->view.calls[maker].method;
-    int read = draw_method(s, made_by, ROLE_READ), end = draw_method(s, made_by, ROLE_END);
-    if (read < 0 || end < 0)
+    int read = check_draw_method(s, made_by, ROLE_READ), end = check_draw_method(s, made_by, ROLE_END);
+    int update = check_draw_method(s, made_by, ROLE_UPDATE), rc = 0;
+    int list = end >= 0 ? check_list_of(s, (size_t)end, made_by) : -1;
+    if ((read < 0 && list < 0) || end < 0)
         return 0;
-    int rc = build_about(s, c, (size_t)maker, (size_t)read, NAME_MADE, 0);
+    if (update >= 0 && few(s) == 0) {
+        rc = check_pause(c);
+        if (rc >= 0)
+            rc = build_about(s, c, (size_t)maker, (size_t)update, NAME_MADE, 0);
+    }
+    if (rc >= 0 && list >= 0 && (read < 0 || few(s) == 0))
+        return list_probe(s, c, (size_t)maker, (size_t)list, (size_t)end);
+    int reading = rc < 0 ? rc : build_about(s, c, (size_t)maker, (size_t)read, NAME_MADE, 0);
+    int ending = reading < 0 ? reading : build_about(s, c, (size_t)maker, (size_t)end, NAME_MADE, 0);
+    rc = ending < 0 ? ending : condition(s, c, (size_t)ending, (size_t)reading);
     if (rc >= 0)
-        rc = build_about(s, c, (size_t)maker, (size_t)end, NAME_MADE, 0);
-    if (rc >= 0)
-        rc = build_about(s, c, (size_t)maker, (size_t)read, NAME_MADE, 0);
+        rc = build_again(s, c, (size_t)reading, 0);
     if (rc >= 0)
         rc = build_about(s, c, (size_t)maker, (size_t)read, NAME_FRESH, 0);
-    return told(rc);
+    return check_told(rc);
 }
 
 /* It is all the call shows of anything, there or not: the same but for the name. */
@@ -107,27 +149,94 @@ static bool is_refuted(const struct sequence_view *v, size_t read, size_t maker,
     return false;
 }
 
+/* Of something nobody made the same call says that it is not there. */
+static bool is_known(const struct sequence_view *v, size_t read, size_t maker)
+{
+    int naming = view_naming_leaf(v->graph, (size_t)v->calls[maker].method, (size_t)v->calls[read].method);
+    struct bytes unknown;
+    for (size_t control = 0; naming >= 0 && control < v->count; control++)
+        if (is_control(v, read, control, naming, &unknown) && view_result(v, control) != NULL &&
+            view_result(v, control)->status == GRPC_NOT_FOUND)
+            return true;
+    return false;
+}
+
+/* Both answered the same. */
+static bool same_answer(const struct sequence_view *v, size_t a, size_t b)
+{
+    const struct trace_call *x = view_result(v, a), *y = view_result(v, b);
+    if (x == NULL || y == NULL || x->replies != y->replies || x->status != y->status || x->ended_by_us ||
+        y->ended_by_us)
+        return false;
+    for (uint32_t i = 0; i < x->replies; i++)
+        if (!bytes_equal(sequence_reply(v->trace, (uint32_t)a, i), sequence_reply(v->trace, (uint32_t)b, i)))
+            return false;
+    return true;
+}
+
+/* Something that cannot be read back by another meaning of "to end": cancelled orders are still listed. */
+static bool takes_away(const struct sequence_view *v, size_t call)
+{
+    static const char *const verbs[] = {"delete", "remove", "destroy", "drop", "purge", "unregister", "deregister"};
+    struct sequence_words w;
+    sequence_words_of(v->graph->methods[v->calls[call].method].method->name, &w);
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
+        if (sequence_words_have(&w, verbs[i]))
+            return true;
+    return false;
+}
+
+/* The list showed it before, and shows it unchanged at every look from there on. */
+static bool still_listed(const struct sequence_view *v, const struct check_pair *p, size_t before, size_t *last)
+{
+    struct bytes shown = view_first_holder(v, before, p->name);
+    size_t looks = 0;
+    if (check_role(v, before) != ROLE_LIST || shown.len == 0 || !takes_away(v, p->call) ||
+        !check_lists_for(v->graph, (size_t)v->calls[before].method, (size_t)v->calls[p->call].method,
+                         (size_t)v->calls[p->maker].method))
+        return false;
+    for (size_t i = p->call + 1; i < v->count; i++) {
+        if (!check_reads(v, i) || !check_same(v, before, i) || !check_behind(v, p->call, i))
+            continue;
+        /* The whole reply is what holds a plain name in a list of names: others may come and go. */
+        struct bytes now = view_first_holder(v, i, p->name);
+        if (now.len == 0 || (!view_is_top(v, i, now) && !bytes_equal(now, shown)))
+            return false;
+        looks++;
+        *last = i;
+    }
+    return looks >= CHECK_LOOKS && check_quiet(v, 1U << p->maker | 1U << p->call, p->call, *last, p->name);
+}
+
+/* The reading after the deletion shows what the one before it did. */
+static bool still_read(const struct sequence_view *v, const struct check_pair *p, size_t before, size_t after)
+{
+    if (!check_reads(v, after) || !check_same(v, before, after) || !check_behind(v, p->call, after) ||
+        !check_quiet(v, 1U << p->maker | 1U << p->call, p->call, after, p->name))
+        return false;
+    struct bytes shown = check_shown(v, before, p->name);
+    if (shown.len > 0)
+        return view_reply_has(v, after, shown) && is_refuted(v, after, p->maker, shown, p->name);
+    return check_role(v, before) == ROLE_READ && same_answer(v, before, after) && is_known(v, after, p->maker);
+}
+
 bool check_deleted_judge(const struct sequence_view *v, struct sequence_finding *out)
 {
     for (struct check_pair p = {0}; check_next_pair(v, &p);) {
         if (check_role(v, p.call) != ROLE_END || !view_worked(v, p.call) || !check_own(v, p.call))
             continue;
-        for (size_t after = p.call + 1; after < v->count; after++) {
-            if (!view_worked(v, after) || !check_own(v, after) || !check_behind(v, p.call, after) ||
-                !check_alone(v, p.maker, p.call, after, p.name))
+        for (size_t before = p.maker + 1; before < p.call; before++) {
+            if (!check_reads(v, before) || !check_behind(v, p.maker, before) || !check_behind(v, before, p.call))
                 continue;
-            for (size_t before = p.maker + 1; before < p.call; before++) {
-                enum sequence_role role = check_role(v, before);
-                struct bytes shown = BYTES_NONE;
-                if ((role == ROLE_READ || role == ROLE_LIST) && check_same(v, before, after) &&
-                    view_worked(v, before) && check_behind(v, p.maker, before) && check_behind(v, before, p.call))
-                    shown = check_shown(v, before, p.name);
-                if (shown.len == 0 || !view_reply_has(v, after, shown) || !is_refuted(v, after, p.maker, shown, p.name))
-                    continue;
-                check_say(v, out, after, "%s still shows \"%.*s\" after %s of it was OK", check_path(v, after),
-                          (int)p.name.len, (const char *)p.name.data, check_path(v, p.call));
-                return true;
-            }
+            size_t shows = 0;
+            if (!still_listed(v, &p, before, &shows))
+                for (size_t after = p.call + 1; after < v->count && shows == 0; after++)
+                    shows = still_read(v, &p, before, after) ? after : 0;
+            if (shows == 0)
+                continue;
+            check_say(v, out, shows, "%s still shows \"%.*s\" after %s of it was OK", check_path(v, shows),
+                      (int)p.name.len, (const char *)p.name.data, check_path(v, p.call));
+            return true;
         }
     }
     return false;
@@ -139,9 +248,9 @@ int check_freed_probe(struct sequence *s, struct fuzz_case *c)
 {
     int maker = check_maker(s, c);
     if (maker < 0)
-        return told(maker);
+        return check_told(maker);
     size_t made_by = (size_t)s->view.calls[maker].method;
-    int end = draw_method(s, made_by, ROLE_END), use = draw_method(s, made_by, ROLE_UPDATE);
+    int end = check_draw_method(s, made_by, ROLE_END), use = check_draw_method(s, made_by, ROLE_UPDATE);
     if (use < 0 || few(s) == 0) {
         int credential = check_method(s, made_by, ROLE_CREDENTIAL, 0);
         use = credential >= 0 ? credential : use;
@@ -153,7 +262,7 @@ int check_freed_probe(struct sequence *s, struct fuzz_case *c)
         rc = build_about(s, c, (size_t)maker, (size_t)use, NAME_MADE, 0);
     if (rc >= 0)
         rc = build_about(s, c, (size_t)maker, (size_t)use, NAME_FRESH, 0);
-    return told(rc);
+    return check_told(rc);
 }
 
 bool check_freed_judge(const struct sequence_view *v, struct sequence_finding *out)

@@ -1,7 +1,6 @@
 /* retry, unknown-lost and list-omits. */
 #include "fuzz/sequence/check_internal.h"
 
-#include "base/units.h"
 #include "fuzz/case/links.h"
 #include "wire/grpc.h"
 
@@ -9,19 +8,7 @@
 
 #define UNKNOWN_NUMBER 20011 /* of a field no contract has */
 #define UNKNOWN_VALUE  "kept although not known"
-#define LIST_PAUSE     ((uint64_t)SECOND) /* between two looks at a list */
 #define LIST_BYTES_MAX ((size_t)32 << 10) /* a longer list may be cut by a limit of its own */
-
-static int told(int rc)
-{
-    return rc >= 0 ? 1 : rc == ERROR_MEMORY ? rc : 0;
-}
-
-static bool reads(const struct sequence_view *v, size_t call)
-{
-    enum sequence_role role = check_role(v, call);
-    return (role == ROLE_READ || role == ROLE_LIST) && view_worked(v, call) && check_own(v, call);
-}
 
 /* ---- retry ---- */
 
@@ -29,7 +16,7 @@ int check_retry_probe(struct sequence *s, struct fuzz_case *c)
 {
     int maker = check_maker(s, c);
     if (maker < 0)
-        return told(maker);
+        return check_told(maker);
     size_t made_by = (size_t)s->view.calls[maker].method;
     int read = check_method(s, made_by, ROLE_LIST, 0);
     if (read < 0)
@@ -41,7 +28,7 @@ int check_retry_probe(struct sequence *s, struct fuzz_case *c)
         rc = build_again(s, c, (size_t)maker, 0);
     if (rc >= 0)
         rc = build_again(s, c, (size_t)first, 0);
-    return told(rc);
+    return check_told(rc);
 }
 
 /* The id stands in the request: who sends it twice means one thing. */
@@ -60,14 +47,14 @@ static bool names_by_id(const struct sequence_view *v, size_t maker, struct byte
 bool check_retry_judge(const struct sequence_view *v, struct sequence_finding *out)
 {
     for (struct check_pair p = {0}; check_next_pair(v, &p);) {
-        if (!reads(v, p.call) || !names_by_id(v, p.maker, p.name))
+        if (!check_reads(v, p.call) || !names_by_id(v, p.maker, p.name))
             continue;
         for (size_t again = p.call + 1; again < v->count; again++) {
             if (!check_same(v, p.maker, again) || !view_worked(v, again) || !check_own(v, again) ||
                 !check_behind(v, p.call, again))
                 continue;
             for (size_t after = again + 1; after < v->count; after++) {
-                if (!reads(v, after) || !check_same(v, p.call, after) || !check_behind(v, again, after) ||
+                if (!check_reads(v, after) || !check_same(v, p.call, after) || !check_behind(v, again, after) ||
                     !check_alone(v, p.maker, again, after, p.name))
                     continue;
                 size_t one = view_reply_count(v, p.call, p.name), two = view_reply_count(v, after, p.name);
@@ -156,7 +143,7 @@ int check_unknown_probe(struct sequence *s, struct fuzz_case *c)
 {
     int maker = check_maker(s, c);
     if (maker < 0)
-        return told(maker);
+        return check_told(maker);
     size_t made_by = (size_t)s->view.calls[maker].method, depth = 0;
     int naming = view_naming_leaf(s->graph, made_by, made_by);
     const struct sequence_leaf *l = naming >= 0 ? &sequence_input(s->graph, made_by)->leaves[naming] : NULL;
@@ -172,7 +159,7 @@ int check_unknown_probe(struct sequence *s, struct fuzz_case *c)
     rc = updating < 0 ? updating : feed_whole(s, c, (size_t)updating, (size_t)reading, type);
     if (rc >= 0)
         rc = build_again(s, c, (size_t)reading, 0);
-    return told(rc);
+    return check_told(rc);
 }
 
 static bool has_mark(struct bytes b)
@@ -183,7 +170,7 @@ static bool has_mark(struct bytes b)
 bool check_unknown_judge(const struct sequence_view *v, struct sequence_finding *out)
 {
     for (struct check_pair p = {0}; check_next_pair(v, &p);) {
-        if (!reads(v, p.call) || !has_mark(view_request(v, p.maker)) || !has_mark(check_shown(v, p.call, p.name)))
+        if (!check_reads(v, p.call) || !has_mark(view_request(v, p.maker)) || !has_mark(check_shown(v, p.call, p.name)))
             continue;
         for (size_t update = p.call + 1; update < v->count; update++) {
             struct bytes sent = view_request(v, update);
@@ -193,7 +180,7 @@ bool check_unknown_judge(const struct sequence_view *v, struct sequence_finding 
                 memmem(sent.data, sent.len, p.name.data, p.name.len) == NULL)
                 continue;
             for (size_t after = update + 1; after < v->count; after++) {
-                if (!reads(v, after) || !check_same(v, p.call, after) || !check_behind(v, update, after) ||
+                if (!check_reads(v, after) || !check_same(v, p.call, after) || !check_behind(v, update, after) ||
                     !check_alone(v, p.maker, update, after, p.name))
                     continue;
                 struct bytes shown = view_first_holder(v, after, p.name);
@@ -210,30 +197,15 @@ bool check_unknown_judge(const struct sequence_view *v, struct sequence_finding 
 
 /* ---- list-omits ---- */
 
-/* A list whose elements name what the reader reads. */
-static bool lists_for(const struct sequence_graph *g, size_t list, size_t reader, size_t made_by)
-{
-    int naming = view_naming_leaf(g, made_by, reader);
-    if (naming < 0 || g->methods[list].role != ROLE_LIST ||
-        g->methods[list].method->service != g->methods[reader].method->service)
-        return false;
-    const struct sequence_slot *slot = &g->methods[reader].slots[naming];
-    for (size_t i = 0; i < slot->edge_count; i++)
-        if (slot->edges[i].from == list && slot->edges[i].kind == EDGE_REPLY && slot->edges[i].score >= 40)
-            return true;
-    return false;
-}
-
 int check_list_probe(struct sequence *s, struct fuzz_case *c)
 {
     int maker = check_maker(s, c), list = -1;
     if (maker < 0)
-        return told(maker);
+        return check_told(maker);
     size_t made_by = (size_t)s->view.calls[maker].method;
     int read = check_method(s, made_by, ROLE_READ, 0);
-    for (size_t m = 0; read >= 0 && list < 0 && m < s->graph->method_count; m++)
-        if (lists_for(s->graph, m, (size_t)read, made_by))
-            list = (int)m;
+    if (read >= 0)
+        list = check_list_of(s, (size_t)read, made_by);
     if (list < 0)
         return 0;
     uint8_t blank[SEQUENCE_LEAVES_MAX] = {SOURCE_EMPTY};
@@ -241,13 +213,13 @@ int check_list_probe(struct sequence *s, struct fuzz_case *c)
     if (rc >= 0)
         rc = sequence_append(s, c, (size_t)list, blank, 0);
     if (rc >= 0)
-        rc = fuzz_case_add(c, &(struct fuzz_event){.kind = EVENT_TIME, .number = LIST_PAUSE}, BYTES_NONE, BYTES_NONE);
+        rc = check_pause(c);
     memset(blank, SOURCE_EMPTY, sizeof blank);
     if (rc >= 0)
         rc = sequence_append(s, c, (size_t)list, blank, 0);
     if (rc >= 0)
         rc = build_again(s, c, (size_t)first, 0);
-    return told(rc);
+    return check_told(rc);
 }
 
 /* It asks for all there is where the thing was made: nothing but that place is said. */
@@ -305,7 +277,7 @@ static bool omits(const struct sequence_view *v, size_t list, struct bytes name)
 bool check_list_judge(const struct sequence_view *v, struct sequence_finding *out)
 {
     for (struct check_pair p = {0}; check_next_pair(v, &p);) {
-        if (!reads(v, p.call) || !view_reply_names(v, p.call, p.name))
+        if (!check_reads(v, p.call) || !view_reply_names(v, p.call, p.name))
             continue;
         for (size_t after = p.call + 1; after < v->count; after++) {
             size_t looks = 0, shows = 0, last = 0;
@@ -314,8 +286,8 @@ bool check_list_judge(const struct sequence_view *v, struct sequence_finding *ou
                 continue;
             for (size_t list = p.call + 1; list < after; list++) {
                 if (v->calls[list].method < 0 || !check_own(v, list) ||
-                    !lists_for(v->graph, (size_t)v->calls[list].method, (size_t)v->calls[p.call].method,
-                               (size_t)v->calls[p.maker].method) ||
+                    !check_lists_for(v->graph, (size_t)v->calls[list].method, (size_t)v->calls[p.call].method,
+                                     (size_t)v->calls[p.maker].method) ||
                     !asks_for_all(v, p.maker, list) || !check_behind(v, p.call, list) || !check_behind(v, list, after))
                     continue;
                 looks++;

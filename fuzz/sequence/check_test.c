@@ -24,6 +24,12 @@ enum bug {
     BUG_TWICE,     /* the same creation again adds another one */
     BUG_FORGETFUL, /* an update keeps only the fields it knows */
     BUG_HIDDEN,    /* lists do not show what is there */
+    BUG_LISTED,    /* lists show what is gone */
+    BUG_MORE,      /* gives one more than the limit */
+    BUG_MISFIT,    /* a prefix is looked for anywhere */
+    BUG_STALE,     /* what is there already is not written over */
+    BUG_NEWER,     /* a condition holds on every older revision as well */
+    BUG_CHECKS,    /* a deletion on condition only checks it */
 };
 
 static struct pb_pool *pool;
@@ -36,9 +42,11 @@ struct system {
     struct {
         char key[40];
         struct text resource;
+        uint64_t revision;
         bool gone, twice;
     } things[NOTES_MAX];
     size_t count;
+    uint64_t revision;
 };
 
 static int find(const struct system *s, struct bytes key)
@@ -62,6 +70,20 @@ static struct bytes field(struct bytes message, uint32_t number)
     struct fuzz_path path = {1, {{number, FUZZ_PATH_NO_INDEX}}};
     struct fuzz_value v;
     return fuzz_path_get(&path, NULL, message, &v, 1) == 1 ? v.bytes : BYTES_NONE;
+}
+
+static uint64_t number(struct bytes message, uint32_t field_number)
+{
+    struct bytes value = field(message, field_number);
+    uint64_t n = 0;
+    return pb_varint_read(value, &n) > 0 ? n : 0;
+}
+
+static void put_number(struct text *out, unsigned field_number, uint64_t value)
+{
+    uint8_t head[10];
+    text_add(out, head, pb_varint_write(head, field_number << 3));
+    text_add(out, head, pb_varint_write(head, value));
 }
 
 static void put(struct text *out, unsigned number, struct bytes value)
@@ -90,6 +112,9 @@ static void keep(struct system *s, struct bytes key, struct bytes resource)
     if (at < 0)
         at = (int)s->count++;
     assert_true(s->count < NOTES_MAX && key.len < 40);
+    s->things[at].revision = ++s->revision;
+    if (again && s->bug == BUG_STALE)
+        return;
     memcpy(s->things[at].key, key.data, key.len);
     s->things[at].key[key.len] = '\0';
     s->things[at].twice = again && s->bug == BUG_TWICE;
@@ -102,6 +127,27 @@ static void keep(struct system *s, struct bytes key, struct bytes resource)
     s->things[at].resource = copy;
 }
 
+static bool fits(const struct system *s, struct bytes key, struct bytes prefix, struct bytes suffix)
+{
+    if (s->bug == BUG_MISFIT && prefix.len > 0)
+        return memmem(key.data, key.len, prefix.data, prefix.len) != NULL;
+    return key.len >= prefix.len && key.len >= suffix.len && bytes_equal(BYTES(key.data, prefix.len), prefix) &&
+           bytes_equal(BYTES(key.data + key.len - suffix.len, suffix.len), suffix);
+}
+
+/* Keys or records, as the options of store.Store say. */
+static void list(const struct system *s, bool records, struct bytes prefix, struct bytes suffix, uint64_t limit,
+                 struct text *reply)
+{
+    uint64_t left = limit == 0 ? UINT64_MAX : limit + (s->bug == BUG_MORE && limit < UINT64_MAX);
+    for (size_t i = 0; i < s->count && left > 0; i++) {
+        if ((s->things[i].gone && s->bug != BUG_LISTED) || !fits(s, bytes_of(s->things[i].key), prefix, suffix))
+            continue;
+        put(reply, records ? 1 : 2, records ? text_bytes(&s->things[i].resource) : bytes_of(s->things[i].key));
+        left--;
+    }
+}
+
 /* store.Store, with api.Api's list beside it to change nothing. Notes are for updates. */
 static int answer(struct system *s, const struct pb_method *m, struct bytes request, bool token, bool own,
                   struct text *reply)
@@ -110,14 +156,30 @@ static int answer(struct system *s, const struct pb_method *m, struct bytes requ
     struct bytes id = field(request, 1);
     if (!token && s->bug != BUG_OPEN)
         return GRPC_UNAUTHENTICATED;
+    struct bytes options = field(request, 2);
+    uint64_t wanted = store ? number(options, 100) : 0;
+    if (store && (strcmp(m->name, "Write") == 0 || strcmp(m->name, "Delete") == 0) && wanted > 0) {
+        int there = find(s, strcmp(m->name, "Write") == 0 ? field(id, 1) : id);
+        uint64_t is = there < 0 ? 0 : s->things[there].revision;
+        if (is != wanted && (s->bug != BUG_NEWER || is > wanted))
+            return GRPC_FAILED_PRECONDITION;
+        if (s->bug == BUG_CHECKS && strcmp(m->name, "Delete") == 0)
+            return GRPC_OK;
+    }
     if (store && strcmp(m->name, "Write") == 0) {
         keep(s, field(id, 1), id);
         return field(id, 1).len > 0 ? GRPC_OK : GRPC_INVALID_ARGUMENT;
     }
     if (store && strcmp(m->name, "List") == 0) {
-        for (size_t i = 0; i < s->count; i++)
-            if (!s->things[i].gone && s->bug != BUG_HIDDEN && own)
-                put(reply, 2, bytes_of(s->things[i].key));
+        struct bytes inner = field(request, 1);
+        if (s->bug != BUG_HIDDEN && own)
+            list(s, false, field(inner, 3), field(inner, 4), number(inner, 5), reply);
+        return GRPC_OK;
+    }
+    if (store && strcmp(m->name, "Read") == 0 && (number(options, 3) || number(options, 4))) {
+        if (own)
+            list(s, true, number(options, 3) ? id : BYTES_NONE, number(options, 4) ? id : BYTES_NONE,
+                 number(options, 5), reply);
         return GRPC_OK;
     }
     if (strcmp(m->name, "Create") == 0) { /* of notes: the id is drawn here */
@@ -142,8 +204,13 @@ static int answer(struct system *s, const struct pb_method *m, struct bytes requ
         return GRPC_OK;
     }
     if (strcmp(m->name, "Read") == 0 && (own || s->bug == BUG_SHARED)) {
+        struct text shown = TEXT_INIT;
+        text_add(&shown, s->things[at].resource.data, s->things[at].resource.len);
+        if (store)
+            put_number(&shown, 100, s->things[at].revision);
         for (int i = 0; i <= s->things[at].twice; i++)
-            put(reply, 1, text_bytes(&s->things[at].resource));
+            put(reply, 1, text_bytes(&shown));
+        text_deinit(&shown);
         return GRPC_OK;
     }
     return update && own ? GRPC_OK : GRPC_NOT_FOUND;
@@ -252,7 +319,13 @@ static void each_bug_by_its_checker(void **state)
                 {BUG_OPEN, "no-token"},
                 {BUG_TWICE, "retry"},
                 {BUG_FORGETFUL, "unknown-lost"},
-                {BUG_HIDDEN, "list-omits"}};
+                {BUG_HIDDEN, "list-omits"},
+                {BUG_LISTED, "read-after-delete"},
+                {BUG_MORE, "limit-ignored"},
+                {BUG_MISFIT, "filter-broken"},
+                {BUG_STALE, "lost-update"},
+                {BUG_NEWER, "condition-ignored"},
+                {BUG_CHECKS, "read-after-delete"}};
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         /* What is not deleted can still be changed as well. */

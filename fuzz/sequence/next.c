@@ -6,11 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ALONE_TRIES    3 /* cases of a method alone: blank, filled, drawn */
-#define EDGE_RANKS     2 /* edges of a field that are tried as pairs in the breadth */
-#define BREADTH_ROUNDS 1 /* cases per method and level, from the third on */
-#define PROBE_EVERY    5 /* cases, behind the breadth */
-#define CANDIDATES     8 /* methods drawn from which the best is taken */
+#define ALONE_TRIES    3  /* cases of a method alone: blank, filled, drawn */
+#define EDGE_RANKS     2  /* edges of a field that are tried as pairs in the breadth */
+#define BREADTH_ROUNDS 1  /* cases per method and level, from the third on */
+#define PROBE_EVERY    2  /* cases, behind the breadth */
+#define CANDIDATES     8  /* methods drawn from which the best is taken */
+#define MAKERS_TRIED   96 /* methods drawn for a checker */
 
 int sequence_new(struct sequence_graph *g, const struct sequence_options *options, struct sequence **out,
                  struct error *err)
@@ -181,15 +182,36 @@ static int longer(struct sequence *s, struct fuzz_case *out, struct sequence_pla
 
 /* ---- behind it ---- */
 
-/* Checkers in turn; of each a sequence is looked for that it applies to. */
+/* A sequence that worked and whose last call of those that make things is of that method; NULL: there is none. */
+static const struct kept *draw_made(struct sequence *s, size_t maker)
+{
+    const struct kept *drawn = NULL;
+    size_t seen = 0;
+    for (size_t i = 0; i < s->kept_count; i++) {
+        const struct sequence_plan *p = &s->kept[i].plan;
+        size_t last = p->calls;
+        while (last > 0 && s->graph->methods[p->call[last - 1].method].role != ROLE_CREATE)
+            last--;
+        if (last > 0 && p->call[last - 1].method == maker && random_below(&s->random, ++seen) == 0)
+            drawn = &s->kept[i];
+    }
+    return drawn;
+}
+
+/* Checkers in turn. What makes things is drawn evenly, not as often as there are sequences of it; a maker is looked for
+ * that the checker has something to say to. */
 static int probe(struct sequence *s, struct fuzz_case *out, struct sequence_plan *plan)
 {
     const struct sequence_checker *checker = &sequence_checkers[s->next_probe++ % sequence_checker_count];
-    for (int i = 0; s->kept_count > 0 && i < CANDIDATES; i++) {
-        const struct kept *k = &s->kept[random_below(&s->random, s->kept_count)];
+    for (int i = 0; i < MAKERS_TRIED; i++) {
+        size_t maker = (size_t)random_below(&s->random, s->graph->method_count);
+        if (s->graph->methods[maker].role != ROLE_CREATE)
+            continue;
+        const struct kept *k = draw_made(s, maker);
         fuzz_case_clear(out);
         plan->calls = 0;
-        int rc = build_plan(s, out, &k->plan, plan);
+        int rc =
+            k != NULL ? build_plan(s, out, &k->plan, plan) : build_call(s, out, plan, maker, NULL, SEQUENCE_CALLS_MAX);
         if (rc >= 0)
             rc = checker->probe(s, out);
         if (rc < 0)

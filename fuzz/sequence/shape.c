@@ -100,7 +100,7 @@ void sequence_leaf_print(const struct sequence_leaf *l, struct text *out)
 
 /* ---- values ---- */
 
-/* `each` gets every value at the path, until it returns true. The depth is the leaf's. */
+/* The depth is the leaf's. */
 static bool walk(const struct sequence_leaf *l, size_t level, struct bytes message,
                  bool (*each)(void *arg, struct bytes value), void *arg)
 {
@@ -122,6 +122,12 @@ static bool walk(const struct sequence_leaf *l, size_t level, struct bytes messa
         }
     }
     return false;
+}
+
+bool sequence_leaf_each(const struct sequence_leaf *l, struct bytes message,
+                        bool (*each)(void *arg, struct bytes value), void *arg)
+{
+    return walk(l, 0, message, each, arg);
 }
 
 static bool keep_first(void *arg, struct bytes value)

@@ -39,6 +39,9 @@ uint32_t sequence_hash_words(const struct sequence_words *w, size_t from); /* of
 /* "record.key", "notes[].id". */
 void sequence_leaf_print(const struct sequence_leaf *l, struct text *out);
 
+/* `each` gets every value at the leaf's path, until it returns true. Whether it did. */
+bool sequence_leaf_each(const struct sequence_leaf *l, struct bytes message,
+                        bool (*each)(void *arg, struct bytes value), void *arg);
 /* The first value at the leaf's path that is not the default, as it stands on the wire (without tag and length). False:
  * there is none, or the bytes are broken before it. */
 bool sequence_leaf_get(const struct sequence_leaf *l, struct bytes message, struct bytes *out);

@@ -255,6 +255,8 @@ void sequence_fresh(const struct sequence_leaf *l, struct random *r, struct sequ
     else if (sequence_words_have(&name, "uuid") || sequence_words_have(&name, "guid"))
         snprintf(text, sizeof text, "%08llx-%04llx-4%03llx-8%03llx-%012llx", bits >> 32, bits >> 16 & 0xFFFF,
                  bits & 0xFFF, bits >> 4 & 0xFFF, bits >> 8 & 0xFFFFFFFFFFFF);
+    else if (l->class == CLASS_KEY && bits % 2 == 0) /* keys may be paths, and longer than names */
+        snprintf(text, sizeof text, "f%06llx/%08llx", bits >> 40, bits >> 8 & 0xFFFFFFFF);
     else
         /* A letter, then letters and digits: what names, keys, topics and ids of most systems may be. */
         snprintf(text, sizeof text, "f%010llx", bits >> 24);

@@ -132,6 +132,15 @@ int view_naming_leaf(const struct sequence_graph *g, size_t maker, size_t method
     return best;
 }
 
+bool view_is_condition(const struct sequence_leaf *l)
+{
+    struct sequence_words w;
+    if (l->class != CLASS_REVISION)
+        return false;
+    sequence_words_of(sequence_leaf_field(l)->name, &w);
+    return sequence_words_have(&w, "if") || sequence_words_have(&w, "expected") || sequence_words_have(&w, "match");
+}
+
 static bool value_of(const struct sequence_view *v, size_t call, struct view_match m, struct bytes *out)
 {
     const struct sequence_graph *g = v->graph;
@@ -160,6 +169,8 @@ bool view_about(const struct sequence_view *v, size_t maker, size_t call, struct
         if (match.leaf >= 0)
             value_of(v, maker, match, &theirs);
         /* What it changes may differ; what it says of which thing may not. */
+        if (g->methods[c].role == ROLE_END && view_is_condition(&s->leaves[i]))
+            continue;
         bool says_which = m == c || g->methods[c].role != ROLE_UPDATE || names(&s->leaves[i]) ||
                           s->leaves[i].class == CLASS_CONTEXT || (int)i == naming;
         if (says_which && !bytes_equal(mine, theirs))
@@ -213,6 +224,16 @@ struct bytes view_first_holder(const struct sequence_view *v, size_t call, struc
             return held;
     }
     return BYTES_NONE;
+}
+
+bool view_is_top(const struct sequence_view *v, size_t call, struct bytes held)
+{
+    for (size_t i = 0; v->trace != NULL && i < v->trace->replies.count; i++) {
+        const struct trace_reply *r = &v->trace->replies.items[i];
+        if (r->call == call && fuzz_trace_bytes(v->trace, r->body).data == held.data)
+            return true;
+    }
+    return false;
 }
 
 bool view_reply_names(const struct sequence_view *v, size_t call, struct bytes value)

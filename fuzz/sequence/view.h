@@ -58,6 +58,10 @@ struct view_match view_match_leaf(const struct sequence_graph *g, size_t maker, 
 /* The leaf of `method`'s request that says which of the things `maker` makes is meant; -1: none does. */
 int view_naming_leaf(const struct sequence_graph *g, size_t maker, size_t method);
 
+/* "if_revision", "expected_version": the call is made only when the thing is still of that revision. An OK to a
+ * deletion says that it was. */
+bool view_is_condition(const struct sequence_leaf *l);
+
 /* The request of `call` is about just what call `maker` made: what both say is the same, what only it says is blank,
  * and the thing is named. `name` gets the name's bytes (borrowed from the view or the trace). Needs a trace. */
 bool view_about(const struct sequence_view *v, size_t maker, size_t call, struct bytes *name);
@@ -68,6 +72,8 @@ struct bytes view_holder(const struct pb_type *type, struct bytes reply, struct 
 bool view_reply_has(const struct sequence_view *v, size_t call, struct bytes part);
 bool view_reply_names(const struct sequence_view *v, size_t call, struct bytes value);
 struct bytes view_first_holder(const struct sequence_view *v, size_t call, struct bytes value);
+/* The bytes are one of the call's replies as a whole. */
+bool view_is_top(const struct sequence_view *v, size_t call, struct bytes held);
 /* How often the value stands in a field of the class that names things, over all replies. */
 size_t view_reply_count(const struct sequence_view *v, size_t call, struct bytes value);
 

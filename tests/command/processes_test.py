@@ -149,6 +149,7 @@ def main():
     interrupted(["run", MANIFEST, "--budget", "60s"], "Ctrl-C in a run")
     interrupted(["chaos", MANIFEST, "--duration", "60s", "--fault", "stop"], "Ctrl-C while something is stopped")
     interrupted(["fuzz", MANIFEST, "--budget", "60s"], "SIGTERM in a run", signal.SIGTERM)
+    interrupted(["fuzz", MANIFEST, "--budget", "60s", "--jobs", "2"], "Ctrl-C in a campaign of two jobs")
     interrupted_simulation("chaos", ["--duration", "1h"], signal.SIGINT)
     interrupted_simulation("fuzz", ["--budget", "1h"], signal.SIGINT)
     interrupted_simulation("chaos", ["--duration", "1h"], signal.SIGTERM)

@@ -1,17 +1,12 @@
 /* All of micro in one simulation as a fuzz target: calls, faults, partitions, time, disks, memory and schedules come
- * from the case, every case finds the same freshly booted world (fresh.h), and a finding ends the process with the
- * oracle's name, the method and the case as a script. */
+ * from the case, every case finds the same freshly booted world (fresh.h), and a finding is the trace's verdict. */
 #include "fuzz/loop/target.h"
 
 #include "fuzz/sequence/check.h"
 #include "tests/whole/mutator.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#define FOUND 77 /* exit code */
 
 static struct whole_mutator *mutator;
 static struct fuzz_mutator vtable;
@@ -49,19 +44,11 @@ static void teardown(void *state)
     fresh_free(fresh);
 }
 
-/* In the form of a sanitizer's report, by which the loop tells findings apart. */
-static void report(const struct fuzz_case *c)
+static void tell(struct fuzz_trace *t)
 {
-    struct text script = TEXT_INIT;
-    (void)fuzz_case_print(c, fresh_pool(fresh), &script);
-    fprintf(stderr, "OracleSanitizer: %s\n    #0 0x0 in %s\n\n%s\n%s\n", verdict->oracle,
-            verdict->method[0] ? verdict->method : "micro", text_string(&verdict->why), text_string(&script));
-    fflush(stderr);
-#ifdef HARROW_OWN_LOOP
-    _exit(FOUND);
-#else
-    abort();
-#endif
+    t->blamed = fuzz_trace_keep(t, bytes_of(verdict->method[0] ? verdict->method : "micro"));
+    t->why = fuzz_trace_keep(t, text_bytes(&verdict->why));
+    t->oracle = verdict->oracle;
 }
 
 static void run(void *state, const struct fuzz_case *c, struct fuzz_trace *t)
@@ -70,7 +57,7 @@ static void run(void *state, const struct fuzz_case *c, struct fuzz_trace *t)
     if (fresh_run(fresh, c, t, verdict) != 0)
         return; /* no memory to run it */
     if (verdict->oracle)
-        report(c);
+        tell(t);
     whole_mutator_learn(mutator, c, t);
 }
 
