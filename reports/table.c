@@ -6,8 +6,9 @@
 #include <jansson.h>
 #include <math.h>
 
-#define ROWS_SHOWN 5000 /* of one table in the page; the rest is in the stream */
-#define HUES       5    /* as in report.css */
+#define ROWS_SHOWN  5000 /* of one table in the page; the rest is in the stream */
+#define HUES        5    /* as in report.css */
+#define SHARE_NAMED 1.0  /* percent: smaller parts are in the bar, and together in words */
 
 /* ---- from the line --------------------------------------------------------------------------------------------- */
 
@@ -136,7 +137,7 @@ static unsigned hue(const char *name)
     return sum % HUES;
 }
 
-/* A bar of parts, and what they are in words, the largest first as the writer ordered them. */
+/* A bar of parts, and what they are in words, as the writer ordered them. */
 static void put_shares(const struct report_cell *cell, struct text *out)
 {
     text_puts(out, "<div class=\"shares\" aria-hidden=\"true\">");
@@ -148,12 +149,18 @@ static void put_shares(const struct report_cell *cell, struct text *out)
                     s->part / cell->value);
     }
     text_puts(out, "</div><div class=\"legend\">");
+    double others = 0;
     for (const struct report_share *s = cell->shares; s != NULL; s = s->next) {
-        if (!(s->part > 0))
+        double share = 100 * s->part / cell->value;
+        if (share < SHARE_NAMED) {
+            others += share;
             continue;
+        }
         put(out, s->name);
-        text_printf(out, " <b>%.3g %%</b> ", 100 * s->part / cell->value);
+        text_printf(out, " <b>%.3g %%</b> ", share);
     }
+    if (others > 0)
+        text_printf(out, "others <b>%.2g %%</b>", others);
     text_puts(out, "</div>");
 }
 
