@@ -36,6 +36,7 @@ struct fuzz_options {
                             even when the target is simulated. NULL: the target's */
     int64_t inputs_max;  /* calls; 0: no limit */
     const char *filter;  /* methods whose path contains this; NULL: all */
+    const char *skip;    /* but not those whose path contains this; NULL: none */
     int in_flight;       /* cases, per component; 0: 16 */
     bool access;         /* every method is meant to need a token: one that works without is a finding */
     const char *const *open; /* but these ("auth.Auth/Token"), NULL-terminated; NULL: none */

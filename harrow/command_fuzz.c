@@ -10,7 +10,7 @@
 
 static int64_t budget, minutes, inputs, in_flight, jobs, plateau, invariant_every;
 static bool access_checked, stock, strict, until_plateau, list;
-static const char *only, *input, *corpus, *distil, *invariant;
+static const char *only, *skip, *input, *corpus, *distil, *invariant;
 
 static const struct option options[] = {
     COMMON_OPTIONS,
@@ -92,6 +92,11 @@ static const struct option options[] = {
      .target = &only,
      .argument = "TEXT",
      .help = "methods whose path contains TEXT"},
+    {.name = "skip",
+     .kind = OPTION_TEXT,
+     .target = &skip,
+     .argument = "TEXT",
+     .help = "no methods whose path contains TEXT: such as lock the campaign itself out"},
     {.name = "in-flight",
      .kind = OPTION_INTEGER,
      .target = &in_flight,
@@ -129,6 +134,7 @@ static void fill(struct fuzz_request *q)
                                            .plateau = until_plateau ? (uint64_t)plateau : 0,
                                            .inputs_max = inputs,
                                            .filter = only,
+                                           .skip = skip,
                                            .in_flight = (int)in_flight,
                                            .stock = stock || (strcmp(common.driver, "attach") == 0 && !strict),
                                            .corpus = corpus,

@@ -174,6 +174,10 @@ static void job_words(struct job *job, struct text *line)
         words_add(line, "--only");
         words_add(line, o->filter);
     }
+    if (o->skip) {
+        words_add(line, "--skip");
+        words_add(line, o->skip);
+    }
     text_puts(line, q->access ? " --access" : "");
     fuzz_stock_words(o, line);
 }

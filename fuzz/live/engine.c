@@ -377,7 +377,8 @@ static int find_methods(struct engine *e, struct error *err)
             for (size_t m = 0; m < service->method_count; m++) {
                 const struct pb_method *method = &service->methods[m];
                 bool known = engine_tally(e, method) != NULL; /* served by two components: the first one is called */
-                if (known || (e->options.filter != NULL && strstr(method->path, e->options.filter) == NULL))
+                if (known || (e->options.filter != NULL && strstr(method->path, e->options.filter) == NULL) ||
+                    (e->options.skip != NULL && strstr(method->path, e->options.skip) != NULL))
                     continue;
                 e->methods[e->method_count] = method;
                 e->tallies[e->method_count++] = (struct method_tally){.method = method, .component = c};
@@ -385,8 +386,10 @@ static int find_methods(struct engine *e, struct error *err)
         }
     }
     if (e->method_count == 0)
-        return error_set(err, ERROR_NOT_FOUND, "no method's path contains \"%s\"",
-                         e->options.filter != NULL ? e->options.filter : "");
+        return error_set(err, ERROR_NOT_FOUND, "no method's path contains \"%s\"%s%s",
+                         e->options.filter != NULL ? e->options.filter : "",
+                         e->options.skip != NULL ? " and not what is skipped: " : "",
+                         e->options.skip != NULL ? e->options.skip : "");
     e->summary->methods = (int64_t)e->method_count;
     return 0;
 }

@@ -498,6 +498,10 @@ static void test_bad_options(void **state)
     assert_int_equal(fuzz_run(&b.target, &o, &s, NULL), ERROR_NOT_FOUND);
     fuzz_summary_deinit(&s);
     o.filter = NULL;
+    o.skip = "/"; /* every path has one */
+    assert_int_equal(fuzz_run(&b.target, &o, &s, NULL), ERROR_NOT_FOUND);
+    fuzz_summary_deinit(&s);
+    o.skip = NULL;
     o.input = "missing.json";
     assert_int_equal(fuzz_run(&b.target, &o, &s, NULL), ERROR_NOT_FOUND);
     fuzz_summary_deinit(&s);

@@ -11,6 +11,8 @@
 #define POINTS_MAX  240 /* then every second one goes, and they come half as often */
 #define WORD_EVERY  ((uint64_t)(10 * SECOND))
 
+#define SHUT_OUT_CALLS 1000 /* fewer say nothing about access */
+
 static void add_point(struct engine *e, uint64_t now)
 {
     struct fuzz_summary *s = e->summary;
@@ -119,6 +121,20 @@ static void add_operators(struct fuzz_summary *s, const struct maker_figures *f)
     }
 }
 
+/* A campaign that makes rules, accounts and block lists can shut itself out; then it looks at little else. */
+static void tell_shut_out(const struct engine *e)
+{
+    const struct fuzz_summary *s = e->summary;
+    int64_t refused = s->statuses[GRPC_PERMISSION_DENIED] + s->statuses[GRPC_UNAUTHENTICATED];
+    if (s->inputs < SHUT_OUT_CALLS || refused < s->inputs / 2)
+        return;
+    json_t *note =
+        json_sprintf("fuzz: %.0f %% of the calls were refused by the system's access rules: what the campaign "
+                     "itself made of rules and accounts may have shut it out; --skip leaves methods out",
+                     100.0 * (double)refused / (double)s->inputs);
+    result_emit(e->target->results, "note", json_pack("{s:o}", "text", note));
+}
+
 static void tell_campaign(struct engine *e, const struct maker_figures *f)
 {
     struct text note = TEXT_INIT;
@@ -142,6 +158,7 @@ static void tell_campaign(struct engine *e, const struct maker_figures *f)
     text_printf(&note, "; ended by %s", e->summary->ended ? e->summary->ended : "itself");
     result_emit(e->target->results, "note", json_pack("{s:s}", "text", text_string(&note)));
     text_deinit(&note);
+    tell_shut_out(e);
 }
 
 void engine_summarise(struct engine *e)
