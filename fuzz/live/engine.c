@@ -386,10 +386,9 @@ static int find_methods(struct engine *e, struct error *err)
         }
     }
     if (e->method_count == 0)
-        return error_set(err, ERROR_NOT_FOUND, "no method's path contains \"%s\"%s%s",
-                         e->options.filter != NULL ? e->options.filter : "",
-                         e->options.skip != NULL ? " and not what is skipped: " : "",
-                         e->options.skip != NULL ? e->options.skip : "");
+        return error_set(err, ERROR_NOT_FOUND, "no method is left: none contains \"%s\"%s%s",
+                         e->options.filter != NULL ? e->options.filter : "/",
+                         e->options.skip != NULL ? " without " : "", e->options.skip != NULL ? e->options.skip : "");
     e->summary->methods = (int64_t)e->method_count;
     return 0;
 }
