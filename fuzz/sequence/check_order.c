@@ -220,13 +220,23 @@ static bool still_read(const struct sequence_view *v, const struct check_pair *p
     return check_role(v, before) == ROLE_READ && same_answer(v, before, after) && is_known(v, after, p->maker);
 }
 
+/* Another service may well have something of the same name, which nobody deleted: a blob beside a record. */
+static bool knows_of_it(const struct sequence_view *v, const struct check_pair *p, size_t call)
+{
+    const struct sequence_method *m = v->graph->methods;
+    const struct pb_service *service = m[v->calls[call].method].method->service;
+    return service == m[v->calls[p->maker].method].method->service ||
+           service == m[v->calls[p->call].method].method->service;
+}
+
 bool check_deleted_judge(const struct sequence_view *v, struct sequence_finding *out)
 {
     for (struct check_pair p = {0}; check_next_pair(v, &p);) {
         if (check_role(v, p.call) != ROLE_END || !view_worked(v, p.call) || !check_own(v, p.call))
             continue;
         for (size_t before = p.maker + 1; before < p.call; before++) {
-            if (!check_reads(v, before) || !check_behind(v, p.maker, before) || !check_behind(v, before, p.call))
+            if (!check_reads(v, before) || !knows_of_it(v, &p, before) || !check_behind(v, p.maker, before) ||
+                !check_behind(v, before, p.call))
                 continue;
             size_t shows = 0;
             if (!still_listed(v, &p, before, &shows))
