@@ -37,9 +37,13 @@ def lines(run, kind):
 
 
 def campaign(folder):
-    code, output = fuzz(folder, "--inputs", "600", "--seed", "3", "--only", "/", "--corpus", "kept", bugs=ACCEPTS)
-    run = runs(folder)[-1]
-    figures = summary(run)
+    # Real processes answer in another order each time, so that a seed does not say how many calls a bug takes.
+    for inputs in ("600", "4000", "30000"):
+        code, output = fuzz(folder, "--inputs", inputs, "--seed", "3", "--only", "/", "--corpus", "kept", bugs=ACCEPTS)
+        run = runs(folder)[-1]
+        figures = summary(run)
+        if figures["findings"]:
+            break
     check(code == 1 and figures["findings"], "the bug is found", f"exit {code}\n{output}")
     check(all(f["oracle"] == "accepted" for f in figures["findings"]), "and nothing else", json.dumps(figures["findings"]))
     check(figures["findings"][0]["confirmed"] == "fresh system", "it came again on a fresh system", output)
