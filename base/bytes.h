@@ -30,4 +30,13 @@ static inline bool bytes_is(struct bytes a, const char *text)
     return bytes_equal(a, bytes_of(text));
 }
 
+/* A hexadecimal digit's value, of either case; -1: it is none. */
+static inline int bytes_hex_value(uint8_t c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 #endif

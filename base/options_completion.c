@@ -130,6 +130,21 @@ static void add_helper(const struct command *root, const char *name, const char 
     text_printf(out, "_%s() %s\n", name, body);
 }
 
+/* Both shells': from the end of "case $at WORD in", which follows the words typed to the command they name, to what is
+ * offered there. */
+static void add_cases(const struct command *root, visit *words, struct text *out)
+{
+    walk_tree(root, add_steps, out);
+    text_puts(out, "        esac\n"
+                   "    done\n"
+                   "    case \"$at:$prev\" in\n");
+    walk_tree(root, add_values, out);
+    text_puts(out, "    esac\n"
+                   "    case \"$at\" in\n");
+    walk_tree(root, words, out);
+    text_puts(out, "    esac\n");
+}
+
 static void completion_bash(const struct command *root, struct text *out)
 {
     text_printf(out, "# bash completion for %s; load it with: source <(%s completion bash)\n", root->name, root->name);
@@ -143,16 +158,8 @@ static void completion_bash(const struct command *root, struct text *out)
     text_puts(out, "    COMPREPLY=()\n"
                    "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
                    "        case \"$at ${COMP_WORDS[i]}\" in\n");
-    walk_tree(root, add_steps, out);
-    text_puts(out, "        esac\n"
-                   "    done\n"
-                   "    case \"$at:$prev\" in\n");
-    walk_tree(root, add_values, out);
-    text_puts(out, "    esac\n"
-                   "    case \"$at\" in\n");
-    walk_tree(root, bash_words, out);
-    text_puts(out, "    esac\n"
-                   "    if [ ${#COMPREPLY[@]} -eq 0 ]; then _");
+    add_cases(root, bash_words, out);
+    text_puts(out, "    if [ ${#COMPREPLY[@]} -eq 0 ]; then _");
     add_identifier(out, root->name);
     text_puts(out, "_offer_files; fi\n"
                    "}\n"
@@ -200,16 +207,8 @@ static void completion_zsh(const struct command *root, struct text *out)
     text_puts(out, "    local -a commands options\n"
                    "    for word in \"${(@)words[2,CURRENT-1]}\"; do\n"
                    "        case \"$at $word\" in\n");
-    walk_tree(root, add_steps, out);
-    text_puts(out, "        esac\n"
-                   "    done\n"
-                   "    case \"$at:$prev\" in\n");
-    walk_tree(root, add_values, out);
-    text_puts(out, "    esac\n"
-                   "    case \"$at\" in\n");
-    walk_tree(root, zsh_words, out);
-    text_puts(out, "    esac\n"
-                   "    if [[ \"${words[CURRENT]}\" == -* ]]; then\n"
+    add_cases(root, zsh_words, out);
+    text_puts(out, "    if [[ \"${words[CURRENT]}\" == -* ]]; then\n"
                    "        _describe -o option options\n"
                    "    elif (( ${#commands} )); then\n"
                    "        _describe command commands\n"

@@ -85,6 +85,10 @@ function(harrow_count name)
   if(HARROW_COMPARES)
     harrow_compares(${name})
   endif()
+  # Such callbacks come with a sanitizer's runtime or with libFuzzer's: without either they come from us.
+  if(HARROW_FUZZ AND HARROW_SANITIZE STREQUAL "")
+    target_sources(${name} PRIVATE $<TARGET_OBJECTS:unused_hooks>)
+  endif()
 endfunction()
 
 function(harrow_compares name)
@@ -98,10 +102,6 @@ function(harrow_program name)
   target_link_libraries(${name} PRIVATE harrow_flags ${arg_LINK})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
   harrow_count(${name})
-  # Coverage callbacks come with a sanitizer's runtime or with libFuzzer's: without either only the targets can link.
-  if(HARROW_FUZZ AND HARROW_SANITIZE STREQUAL "")
-    set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL TRUE)
-  endif()
 endfunction()
 
 function(harrow_test name)

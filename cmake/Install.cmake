@@ -76,6 +76,13 @@ foreach(archive ${micro_archives})
   list(APPEND built_files "$<TARGET_FILE:${archive}>")
   list(APPEND installed_files "\${libdir}/micro/$<TARGET_FILE_NAME:${archive}>")
 endforeach()
+# What the compiler's callbacks call, for programs built beside the tree as for its own.
+if(HARROW_COVER OR HARROW_COMPARES)
+  list(APPEND built_files "$<JOIN:$<TARGET_OBJECTS:cover_hooks>, >")
+endif()
+if(HARROW_FUZZ AND HARROW_SANITIZE STREQUAL "")
+  list(APPEND built_files "$<JOIN:$<TARGET_OBJECTS:unused_hooks>, >")
+endif()
 list(JOIN built_files " " built_files)
 list(JOIN installed_files " " installed_files)
 set(description "Name: micro

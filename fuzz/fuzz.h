@@ -11,7 +11,8 @@
 #include "base/text.h"
 #include "rpc/target.h"
 
-#define FUZZ_STATUSES 17
+#define FUZZ_STATUSES   17
+#define FUZZ_SETTLE_MIN ((uint64_t)120000000000) /* ns */
 
 /* What a campaign asks of who started it. All may be NULL; all are called from the outermost loop only. */
 struct fuzz_hooks {
@@ -19,6 +20,9 @@ struct fuzz_hooks {
     /* Runs the case in `file` on a system that was started for it alone. `oracles` gets the names of those that
      * fired, a line each. Not 0: no fresh system could be had, or it was lost to a fault of the harness. */
     int (*fresh)(void *arg, const char *file, struct text *oracles, struct error *err);
+    /* Ends the target's system and starts it again with nothing in it: the same components at the same addresses.
+     * *other_token: the second tenant's new one, or NULL. NULL: it is not ours to start. */
+    int (*anew)(void *arg, const char **other_token, struct error *err);
     /* Asks the user's invariant. 0: it holds, 1: it does not, and `why` says what it said; negative: it could not be
      * asked. */
     int (*invariant)(void *arg, struct text *why, struct error *err);
@@ -31,6 +35,8 @@ struct fuzz_hooks {
 struct fuzz_options {
     uint64_t seed;
     uint64_t budget;     /* ns; 0: no limit */
+    uint64_t settle;     /* ns for findings to be run again and made smaller in; 0: as long as the campaign took, but at
+                            least FUZZ_SETTLE_MIN. The rest is told without */
     uint64_t plateau;    /* ns without anything new, after which the campaign ends; 0: it does not */
     struct world *files; /* whose disk has the folders below, and whose clock the budget is counted by: the real world
                             even when the target is simulated. NULL: the target's */
@@ -48,14 +54,18 @@ struct fuzz_options {
     const char *distil;      /* folder: the corpus is run case by case, and what adds something goes there; NULL: no */
     const char *cover;       /* folder in which the target's programs share their counters; NULL: blind */
     int64_t invariant_every; /* cases between two looks at the invariant; 0: at the end only */
+    const char *program;     /* the target's program file, for the words in it; NULL: it is not known */
+    const char *journal;     /* file for the cases under way, for who outlives this process; NULL: none */
+    const char *suspects;    /* such a file: only find which of them brings the (simulated) target down; NULL: no */
     const char *replay;      /* command before " --input FILE": "harrow replay" */
     const char *input;       /* run only the case in this file, a script or a case as bytes */
     struct bytes script;     /* run only this case; NULL data: no */
     struct fuzz_hooks hooks;
 };
 
-/* How sure a finding is: it came again on a system started for it; only on the one it was found on; not at all. */
-enum fuzz_confirmation { FUZZ_UNCONFIRMED, FUZZ_SAME_SYSTEM, FUZZ_FRESH_SYSTEM };
+/* How sure a finding is: it was not run again, for want of time; it did not come again; it came again only on the
+ * system it was found on; on one started for it. */
+enum fuzz_confirmation { FUZZ_NOT_TRIED, FUZZ_UNCONFIRMED, FUZZ_SAME_SYSTEM, FUZZ_FRESH_SYSTEM };
 const char *fuzz_confirmation_name(enum fuzz_confirmation c); /* "fresh system" ... */
 
 /* ---- what a campaign was, for its report: one JSON object, see docs/fuzzing.md ---- */
@@ -64,7 +74,8 @@ struct fuzz_method_figures {
     char *path, *component; /* "store.Store/Read" */
     int64_t calls, findings;
     int64_t statuses[FUZZ_STATUSES];
-    char *refusal; /* the first one, with the field it names when it names one; NULL: none was refused */
+    int64_t shut_out; /* times what it did made the system refuse what it had answered, and it was started anew */
+    char *refusal;    /* the first one, with the field it names when it names one; NULL: none was refused */
     char *refusing_field;
 };
 struct fuzz_operator_figures {
@@ -95,6 +106,8 @@ struct fuzz_summary {
     int64_t statuses[FUZZ_STATUSES];
     uint64_t duration;
     int64_t imported, kept, unrepeated, warnings;
+    int64_t not_tried;        /* findings that were told without having been run again */
+    int64_t anew;             /* times the system was started anew */
     int64_t edges, edges_all; /* -1: blind */
     const char *ended;        /* static: "budget", "plateau", "calls", "interrupted" */
     ARRAY(struct fuzz_method_figures) method_figures;

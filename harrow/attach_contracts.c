@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DESCRIPTORS_MAX   ((size_t)32 << 20)
 #define REFLECTION_WITHIN ((uint64_t)(15 * SECOND))
 #define PROTOC_WITHIN     ((uint64_t)(30 * SECOND))
 #define PROTOC_TOLD       4096 /* bytes of its messages in ours */
@@ -161,18 +160,6 @@ static int find_file(struct system *s, const char **out, struct error *err)
     return *out != NULL ? 0 : err != NULL ? err->code : ERROR_INVALID;
 }
 
-static int read_set(struct system *s, const char *path, struct error *err)
-{
-    struct text content = TEXT_INIT;
-    int code = world_read_file(s->run->world, path, DESCRIPTORS_MAX, &content, err);
-    if (code == 0)
-        code = pb_pool_new(text_bytes(&content), path, &s->own_pool, err);
-    if (code != 0 && code != ERROR_MEMORY && err != NULL)
-        err->code = code = ERROR_INVALID; /* whatever is wrong with it, it is the file that is wrong */
-    text_deinit(&content);
-    return code;
-}
-
 /* ---- reflection ---- */
 
 /* The names that are in the pool; of the others a note says why they are not fuzzed. */
@@ -278,7 +265,7 @@ int attach_contracts(struct system *s, struct error *err)
     size_t doors = 0;
     int code = find_file(s, &file, err);
     if (code == 0)
-        code = file != NULL ? read_set(s, file, err) : ask_servers(s, err);
+        code = file != NULL ? system_read_descriptors(s->run->world, file, &s->own_pool, err) : ask_servers(s, err);
     s->target.pool = s->own_pool;
     for (size_t i = 0; i < s->target.component_count; i++)
         doors += s->components[i].address != NULL;

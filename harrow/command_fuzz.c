@@ -2,15 +2,16 @@
 #include "harrow/attach.h"
 #include "harrow/command_system.h"
 #include "harrow/commands.h"
+#include "harrow/fuzz_options.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define BUDGET_DEFAULT (30 * SECOND)
 
-static int64_t budget, minutes, inputs, in_flight, jobs, plateau, invariant_every;
+static int64_t budget, minutes, inputs, in_flight, jobs, plateau, settle, invariant_every;
 static bool access_checked, stock, strict, until_plateau, list;
-static const char *only, *skip, *input, *corpus, *distil, *invariant;
+static const char *only, *skip, *input, *corpus, *distil, *invariant, *journal, *suspects;
 
 static const struct option options[] = {
     COMMON_OPTIONS,
@@ -22,15 +23,7 @@ static const struct option options[] = {
      .argument = "DURATION",
      .fallback = "0",
      .help = "how long to go on (default: 30s, or without end with --until-plateau, --inputs or --distil)"},
-    {.name = "minutes",
-     .letter = 'm',
-     .kind = OPTION_INTEGER,
-     .target = &minutes,
-     .argument = "N",
-     .fallback = "0",
-     .min = 0,
-     .max = 100000,
-     .help = "the same in minutes"},
+    FUZZ_OPTION_MINUTES(&minutes, "0", "the same in minutes"),
     {.name = "until-plateau",
      .kind = OPTION_FLAG,
      .target = &until_plateau,
@@ -41,15 +34,13 @@ static const struct option options[] = {
      .argument = "DURATION",
      .fallback = "60s",
      .help = "how long that is"},
-    {.name = "jobs",
-     .letter = 'j',
-     .kind = OPTION_INTEGER,
-     .target = &jobs,
-     .argument = "N",
-     .fallback = "1",
-     .min = 1,
-     .max = FUZZ_JOBS_MAX,
-     .help = "processes side by side, each with a system of its own, on one corpus"},
+    {.name = "settle",
+     .kind = OPTION_DURATION,
+     .target = &settle,
+     .argument = "DURATION",
+     .fallback = "0",
+     .help = "how long findings are run again and made smaller (default: as long as the campaign, at least 2m)"},
+    FUZZ_OPTION_JOBS(&jobs, "processes side by side, each with a system of its own, on one corpus"),
     {.name = "corpus",
      .letter = 'c',
      .kind = OPTION_TEXT,
@@ -87,16 +78,12 @@ static const struct option options[] = {
      .min = 0,
      .max = INT64_MAX,
      .help = "stop after N calls; 0: no limit"},
-    {.name = "only",
-     .kind = OPTION_TEXT,
-     .target = &only,
-     .argument = "TEXT",
-     .help = "methods whose path contains TEXT"},
+    FUZZ_OPTION_ONLY(&only, "methods whose path contains TEXT"),
     {.name = "skip",
      .kind = OPTION_TEXT,
      .target = &skip,
      .argument = "TEXT",
-     .help = "no methods whose path contains TEXT: such as lock the campaign itself out"},
+     .help = "no methods whose path contains TEXT"},
     {.name = "in-flight",
      .kind = OPTION_INTEGER,
      .target = &in_flight,
@@ -111,6 +98,16 @@ static const struct option options[] = {
      .target = &input,
      .argument = "FILE",
      .help = "run this one case (a script of a run's findings folder, or a corpus file)"},
+    {.name = "journal",
+     .kind = OPTION_TEXT,
+     .target = &journal,
+     .argument = "FILE",
+     .help = "where the cases under way are written while they are (with --driver sim: the run's folder)"},
+    {.name = "suspects",
+     .kind = OPTION_TEXT,
+     .target = &suspects,
+     .argument = "FILE",
+     .help = "--driver sim: find which case of a journal brought the system and this program down"},
     {.name = "access",
      .kind = OPTION_FLAG,
      .target = &access_checked,
@@ -128,10 +125,11 @@ static const struct option options[] = {
 
 static void fill(struct fuzz_request *q)
 {
-    bool bounded = until_plateau || inputs > 0 || distil != NULL;
+    bool bounded = until_plateau || inputs > 0 || distil != NULL || suspects != NULL;
     int64_t given = minutes > 0 ? minutes * MINUTE : budget;
     *q = (struct fuzz_request){.options = {.budget = (uint64_t)(given > 0 || bounded ? given : BUDGET_DEFAULT),
                                            .plateau = until_plateau ? (uint64_t)plateau : 0,
+                                           .settle = (uint64_t)settle,
                                            .inputs_max = inputs,
                                            .filter = only,
                                            .skip = skip,
@@ -140,6 +138,8 @@ static void fill(struct fuzz_request *q)
                                            .corpus = corpus,
                                            .distil = distil,
                                            .invariant_every = invariant != NULL ? invariant_every : 0,
+                                           .journal = journal,
+                                           .suspects = suspects,
                                            .input = input},
                                .invariant = invariant,
                                .access = access_checked,

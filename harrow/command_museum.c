@@ -1,6 +1,7 @@
 /* harrow fuzz museum: what the fuzzer finds of the bugs planted in a build with HARROW_MUSEUM, and how soon. */
 #include "base/array.h"
 #include "harrow/commands.h"
+#include "harrow/fuzz_options.h"
 #include "harrow/museum.h"
 #include "harrow/run.h"
 #include "world/foreign.h"
@@ -21,7 +22,7 @@ static bool json, interrupted;
 static const char *const kinds[] = {"decode", "framing", "logic", "state", "resource", NULL};
 
 static const struct option options[] = {
-    {.name = "only", .kind = OPTION_TEXT, .target = &only, .argument = "TEXT", .help = "bugs whose name contains TEXT"},
+    FUZZ_OPTION_ONLY(&only, "bugs whose name contains TEXT"),
     {.name = "class",
      .letter = 'c',
      .kind = OPTION_CHOICE,
@@ -29,15 +30,7 @@ static const struct option options[] = {
      .argument = "CLASS",
      .choices = kinds,
      .help = "bugs of one class"},
-    {.name = "minutes",
-     .letter = 'm',
-     .kind = OPTION_INTEGER,
-     .target = &minutes,
-     .argument = "N",
-     .fallback = "10",
-     .min = 0,
-     .max = 10000,
-     .help = "minutes of processor time for each bug"},
+    FUZZ_OPTION_MINUTES(&minutes, "10", "minutes of processor time for each bug"),
     {.name = "seconds",
      .kind = OPTION_INTEGER,
      .target = &seconds,
@@ -46,15 +39,7 @@ static const struct option options[] = {
      .min = 0,
      .max = 100000,
      .help = "seconds more, or alone with --minutes 0"},
-    {.name = "jobs",
-     .letter = 'j',
-     .kind = OPTION_INTEGER,
-     .target = &jobs,
-     .argument = "N",
-     .fallback = "1",
-     .min = 1,
-     .max = 64,
-     .help = "bugs at a time"},
+    FUZZ_OPTION_JOBS(&jobs, "bugs at a time"),
     {.name = "seed",
      .letter = 's',
      .kind = OPTION_SEED,

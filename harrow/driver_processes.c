@@ -230,20 +230,45 @@ static void continue_stopped(struct processes *p)
     p->stopped_count = 0;
 }
 
-static void processes_stop(struct system *s)
+/* In good order, or by force. */
+static void end_all(struct processes *p)
 {
-    struct processes *p = s->state;
     continue_stopped(p);
     if (p->supervisor.process != NULL && !p->supervisor.exited)
         world_process_signal(p->supervisor.process, SIGTERM);
     for (size_t i = 0; i < p->child_count; i++)
         if (p->children[i].process != NULL && !p->children[i].exited)
             world_process_signal(p->children[i].process, SIGTERM);
-    world_run_until(s->run->world, all_exited, p, STOP_WITHIN);
+    world_run_until(p->system->run->world, all_exited, p, STOP_WITHIN);
     /* Closing kills what did not go. */
     world_process_close(p->supervisor.process);
-    for (size_t i = 0; i < p->child_count; i++)
+    p->supervisor.process = NULL;
+    for (size_t i = 0; i < p->child_count; i++) {
         world_process_close(p->children[i].process);
+        p->children[i].process = NULL;
+    }
+}
+
+/* On the ports it had. */
+static int processes_start_anew(struct system *s, struct error *err)
+{
+    struct processes *p = s->state;
+    end_all(p);
+    world_remove_tree(s->run->world, s->values.data);
+    int code = world_make_directory(s->run->world, s->values.data);
+    if (code != 0)
+        return error_set(err, code, "cannot make %s: %s", s->values.data, error_code_name(code));
+    if (p->supervisor.argv != NULL)
+        code = child_start(&p->supervisor, err);
+    for (size_t i = 0; code == 0 && i < p->child_count; i++)
+        code = child_start(&p->children[i], err);
+    return code;
+}
+
+static void processes_stop(struct system *s)
+{
+    struct processes *p = s->state;
+    end_all(p);
     log_ring_deinit(&p->log);
     free(p->children);
     free(p->stopped);
@@ -406,6 +431,7 @@ const struct driver driver_processes = {
     .prepare = processes_prepare,
     .start = processes_start,
     .start_alone = processes_start_alone,
+    .start_anew = processes_start_anew,
     .gone = processes_gone,
     .stop = processes_stop,
 };

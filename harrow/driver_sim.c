@@ -178,6 +178,33 @@ static int start_nodes(struct system *s, const char *peers, struct error *err)
     return code == 0 ? sim_micro_start_all(p->micro, err) : code;
 }
 
+static void part_cut(struct part *n, bool cut);
+
+/* The machines stay, with nothing on their disks. */
+static int sim_driver_start_anew(struct system *s, struct error *err)
+{
+    struct simulated *p = s->state;
+    int code = 0;
+    sim_micro_set_restart(p->micro, 0);
+    for (size_t i = 0; i < p->node_count; i++) {
+        struct part *n = &p->nodes[i];
+        if (n->paused)
+            sim_resume(p->sim, n->name);
+        if (n->cut)
+            part_cut(n, false);
+        n->paused = false;
+        if (sim_running(p->sim, n->name))
+            (void)sim_kill(p->sim, n->name);
+    }
+    for (size_t i = 0; code == 0 && i < p->node_count; i++)
+        code = world_remove_tree(sim_node(p->sim, p->nodes[i].name), SIM_MICRO_DATA);
+    if (code != 0)
+        return error_set(err, code, "the disks cannot be cleared: %s", error_code_name(code));
+    code = sim_micro_start_all(p->micro, err);
+    sim_micro_set_restart(p->micro, RESTART_AFTER);
+    return code;
+}
+
 static int sim_driver_start(struct system *s, struct error *err)
 {
     return start_nodes(s, NULL, err);
@@ -348,6 +375,7 @@ const struct driver driver_sim = {
     .prepare = sim_prepare,
     .start = sim_driver_start,
     .start_alone = sim_start_alone,
+    .start_anew = sim_driver_start_anew,
     .gone = sim_gone,
     .stop = sim_stop,
 };

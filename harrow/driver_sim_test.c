@@ -146,6 +146,37 @@ static void what_is_cut_off_is_silent_until_healed(void **state)
     assert_int_equal(test_run_end(r), HARROW_PASSED);
 }
 
+/* Whatever state its parts were in, nothing of what was kept is there any more, and it is let in as at first. */
+static void a_system_started_anew_is_empty(void **state)
+{
+    static const char record[] = "{\"record\": {\"key\": \"milk\", \"value\": \"MQ==\"}}",
+                      *reading = "{\"key\": \"milk\"}";
+    (void)state;
+    struct run *r = test_run_begin(9);
+    struct system *s = test_system_start(r);
+    struct target *t = system_target(s);
+    struct error err = ERROR_INIT;
+    const struct target_component *parts = t->components;
+    assert_int_equal(test_call(s, "store.Store", "Write", record), GRPC_OK);
+    assert_int_equal(test_call(s, "store.Store", "Read", reading), GRPC_OK);
+    act(t, "config", TARGET_STOP);
+    act(t, "broker", TARGET_PARTITION);
+    act(t, "notes", TARGET_KILL);
+    if (system_start_anew(s, &err) != 0)
+        fail_msg("not started anew: %s", err.message);
+    assert_ptr_equal(t->components, parts);
+    assert_non_null(t->token);
+    for (size_t i = 0; i < t->component_count; i++)
+        assert_true(answers(t, t->components[i].name, ANSWERS_WITHIN));
+    assert_int_equal(world_sleep(t->world, MINUTE), 0); /* until all have heard of the rules */
+    assert_int_equal(test_call(s, "store.Store", "Read", reading), GRPC_NOT_FOUND);
+    assert_int_equal(test_call(s, "store.Store", "Write", record), GRPC_OK);
+    act(t, "store", TARGET_KILL);
+    assert_true(answers(t, "store", ANSWERS_WITHIN)); /* it is looked after as before */
+    system_stop(s);
+    assert_int_equal(test_run_end(r), HARROW_PASSED);
+}
+
 static void unknown_components_and_levers_are_refused(void **state)
 {
     (void)state;
@@ -196,6 +227,7 @@ int main(void)
         cmocka_unit_test(what_is_down_can_be_started_by_hand_once),
         cmocka_unit_test(what_is_stopped_is_silent_until_continued),
         cmocka_unit_test(what_is_cut_off_is_silent_until_healed),
+        cmocka_unit_test(a_system_started_anew_is_empty),
         cmocka_unit_test(unknown_components_and_levers_are_refused),
         cmocka_unit_test(one_seed_gives_one_start),
     };

@@ -83,13 +83,19 @@ void finding_test_source(const char *manifest, const char *driver, uint64_t seed
               "#include \"base/test.h\"\n\n#include \"harrow/finding.h\"\n\nstatic const char script[] =\n");
     put_literal(without_head(script), out);
     put_literal(bytes_of(manifest), &path);
+    if (!text_ok(&path)) {
+        out->failed = true;
+        text_deinit(&path);
+        return;
+    }
     text_printf(out,
                 ";\n\nstatic void the_finding_is_gone(void **state)\n{\n    struct text why = TEXT_INIT;\n"
                 "    struct error err = ERROR_INIT;\n    (void)state;\n"
                 "    int found = finding_replay(%s, \"%s\", UINT64_C(%llu), script, &why, &err);\n"
-                "    if (found < 0)\n        fail_msg(\"it could not be run: %%s\", err.message);\n"
-                "    if (found > 0)\n        fail_msg(\"%%s\", text_string(&why));\n"
-                "    text_deinit(&why);\n}\n\nint main(void)\n{\n"
+                "    if (found < 0)\n        print_error(\"it could not be run: %%s\\n\", err.message);\n"
+                "    if (found > 0)\n        print_error(\"%%s\\n\", text_string(&why));\n"
+                "    text_deinit(&why);\n    error_clear(&err);\n    assert_int_equal(found, 0);\n}\n\n"
+                "int main(void)\n{\n"
                 "    const struct CMUnitTest tests[] = {cmocka_unit_test(the_finding_is_gone)};\n"
                 "    return cmocka_run_group_tests(tests, NULL, NULL);\n}\n",
                 text_string(&path) + 4, driver, (unsigned long long)seed);

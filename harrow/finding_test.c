@@ -1,6 +1,7 @@
 /* A finding's test is the same to the byte as the one that tests/fuzz builds and runs. */
 #include "base/test.h"
 
+#include "base/failing.h"
 #include "harrow/fuzz_run.h"
 #include "world/real.h"
 
@@ -35,9 +36,26 @@ static void odd_texts_stay_texts(void **state)
     text_deinit(&made);
 }
 
+/* Without memory it says so, and is never half a source that looks whole. */
+static void no_memory_is_told(void **state)
+{
+    static const char script[] = "# seed: 1\ncall /a.B/C\nmessage 0 {}\n";
+    bool hit = true;
+    (void)state;
+    for (size_t n = 1; hit; n++) {
+        struct text made = TEXT_INIT;
+        failing_arm(n);
+        finding_test_source("systems/micro.yaml", "sim", 1, "a.B/C: crash", bytes_of(script), &made);
+        hit = failing_hit();
+        failing_disarm();
+        assert_int_equal(text_ok(&made), !hit);
+        text_deinit(&made);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(the_source_is_the_one_that_is_built),
-                                       cmocka_unit_test(odd_texts_stay_texts)};
+                                       cmocka_unit_test(odd_texts_stay_texts), cmocka_unit_test(no_memory_is_told)};
     return cmocka_run_group_tests_name("harrow/finding", tests, NULL, NULL);
 }

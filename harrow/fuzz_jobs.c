@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SELF          "/proc/self/exe"
 #define STARTS_MAX    5                         /* of one worker */
 #define WORTH_IT      (3 * SECOND)              /* less time than this is not started again for */
 #define OVERTIME      ((uint64_t)(30 * MINUTE)) /* for findings to be made smaller, before workers are killed */
@@ -59,8 +58,9 @@ static int job_start(struct job *job, struct error *err);
 static void take_finding(struct jobs *j, json_t *line)
 {
     const char *title = json_string_value(json_object_get(line, "title"));
-    if (!title || map_get(&j->titles, title) || !map_put(&j->titles, title, j))
+    if (!title || map_get(&j->titles, title))
         return;
+    (void)map_put(&j->titles, title, j); /* without memory it may be told twice: better than never */
     json_object_del(line, "type");
     json_object_del(line, "t");
     result_emit(&j->run->results, "finding", json_incref(line));
@@ -92,6 +92,12 @@ static void on_output(void *arg, int fd, struct bytes line)
         run_say(job->jobs->run, "worker %d: %.*s", job->number, (int)line.len, (const char *)line.data);
 }
 
+static void without_figures(struct jobs *j, const char *path, int code)
+{
+    result_emit(&j->run->results, "note",
+                json_pack("{s:s+++}", "text", "the figures leave out those in ", path, ": ", error_code_name(code)));
+}
+
 /* Its figures, from the folder of its run. A worker that was lost left none. */
 static void each_run(void *arg, const char *name)
 {
@@ -101,13 +107,20 @@ static void each_run(void *arg, const char *name)
     char path[4096];
     int n = snprintf(path, sizeof path, "%s/jobs/%d/%s/fuzz.json", j->run->folder, job->number, name);
     struct world_stat stat = {0};
-    if (n < 0 || (size_t)n >= sizeof path || world_stat(j->run->world, path, &stat) != 0 || !stat.exists)
+    if (n < 0 || (size_t)n >= sizeof path)
         return;
-    if (world_read_file(j->run->world, path, SUMMARY_MAX, &content, NULL) == 0) {
+    int code = world_stat(j->run->world, path, &stat);
+    if (code == 0 && !stat.exists)
+        return;
+    if (code == 0)
+        code = world_read_file(j->run->world, path, SUMMARY_MAX, &content, NULL);
+    if (code == 0) {
         json_t *json = json_loadb(text_string(&content), content.len, 0, NULL);
-        (void)fuzz_summary_merge(&j->summary, json, NULL);
+        code = fuzz_summary_merge(&j->summary, json, NULL);
         json_decref(json);
     }
+    if (code != 0)
+        without_figures(j, path, code);
     text_deinit(&content);
 }
 
@@ -146,23 +159,25 @@ static void job_words(struct job *job, struct text *line)
     const struct fuzz_request *q = j->request;
     const struct fuzz_options *o = &q->options;
     uint64_t seed = j->run->seed + SEED_DISTANCE * (uint64_t)(job->number - 1) + (uint64_t)(job->starts - 1);
-    words_add(line, SELF);
+    words_add(line, HARROW_SELF);
     words_add(line, "fuzz");
     words_add(line, j->run->manifest->path);
     text_printf(line, " --driver %s", common.driver);
     attach_words(line);
-    text_printf(line, " --seed %llu --json --corpus ", (unsigned long long)seed);
+    text_printf(line, " --seed %llu --json", (unsigned long long)seed);
+    words_add(line, "--corpus");
+    words_add(line, j->corpus);
     struct text word = TEXT_INIT;
-    words_add(&word, j->corpus);
-    text_printf(line, "%s", text_string(&word));
-    text_clear(&word);
     text_printf(&word, "%s/jobs/%d", j->run->folder, job->number);
     words_add(line, "--out");
     words_add(line, text_string(&word));
+    line->failed |= !text_ok(&word);
     text_deinit(&word);
     text_printf(line, " --budget %lldms", o->budget > 0 ? (long long)(time_left(j) / MILLISECOND) : 0LL);
     if (o->plateau > 0)
         text_printf(line, " --until-plateau --plateau %lldms", (long long)(o->plateau / (uint64_t)MILLISECOND));
+    if (o->settle > 0)
+        text_printf(line, " --settle %lldms", (long long)(o->settle / (uint64_t)MILLISECOND));
     add_number(line, "--inputs", o->inputs_max > 0 ? 1 + o->inputs_max / j->count : 0);
     add_number(line, "--in-flight", o->in_flight);
     add_number(line, "--invariant-every", o->invariant_every);
@@ -196,10 +211,11 @@ static int job_start(struct job *job, struct error *err)
     const char **argv = code == 0 ? ARENA_NEW_N(&arena, const char *, count + 1) : NULL;
     for (size_t i = 0; argv && i < count; i++)
         argv[i] = words[i];
-    if (code == 0 && !argv)
+    const char *environment[] = {arena_printf(&arena, HARROW_PROGRAM_VARIABLE "=%s", harrow_program), NULL};
+    if (code == 0 && (!argv || !environment[0]))
         code = error_set(err, ERROR_MEMORY, "out of memory");
     if (code == 0) {
-        struct world_spawn spawn = {.name = "worker", .argv = argv};
+        struct world_spawn spawn = {.name = "worker", .argv = argv, .environment = environment};
         world_process_close(job->process);
         job->process = NULL;
         code = world_process_spawn(job->jobs->run->world, &spawn, &events, job, &job->process, err);
@@ -246,8 +262,10 @@ static void merge_all(struct jobs *j)
     for (int i = 0; i < j->count; i++) {
         char path[4096];
         int n = snprintf(path, sizeof path, "%s/jobs/%d", j->run->folder, j->items[i].number);
-        if (n > 0 && (size_t)n < sizeof path)
-            (void)world_list(j->run->world, path, each_run, &j->items[i]);
+        int code =
+            n > 0 && (size_t)n < sizeof path ? world_list(j->run->world, path, each_run, &j->items[i]) : ERROR_LIMIT;
+        if (code != 0 && code != ERROR_NOT_FOUND)
+            without_figures(j, path, code);
     }
 }
 

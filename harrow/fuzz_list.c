@@ -1,5 +1,6 @@
 /* A corpus for people: each case's provenance, from the lines beside the folder, and its script. */
 #include "harrow/fuzz_run.h"
+#include "harrow/system.h"
 
 #include "base/map.h"
 #include "fuzz/loop/corpus.h"
@@ -10,8 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ORIGINS_MAX     ((size_t)256 << 20)
-#define DESCRIPTORS_MAX ((size_t)64 << 20)
+#define ORIGINS_MAX ((size_t)256 << 20)
 
 struct listing {
     struct world *world;
@@ -27,8 +27,10 @@ static void each_process(void *arg, const char *name)
     struct listing *l = arg;
     char path[4096];
     int n = snprintf(path, sizeof path, "%s.origin/%s", l->folder, name);
-    if (n > 0 && (size_t)n < sizeof path)
-        (void)world_read_file(l->world, path, ORIGINS_MAX, &l->origins, NULL);
+    /* What is no file, or is gone, tells nothing; but what memory was lacking for is not "nobody wrote it down". */
+    if (n > 0 && (size_t)n < sizeof path &&
+        world_read_file(l->world, path, ORIGINS_MAX, &l->origins, NULL) == ERROR_MEMORY)
+        l->origins.failed = true;
 }
 
 static bool index_origins(struct listing *l)
@@ -72,17 +74,13 @@ static int each_case(void *arg, const struct fuzz_case *c, const char *name)
 static int load_pool(struct world *w, const struct manifest *m, struct arena *arena, struct pb_pool **own,
                      const struct pb_pool **out, struct error *err)
 {
-    struct text content = TEXT_INIT;
     if (m->descriptors == NULL) {
         *out = micro_pool();
         return *out ? 0 : error_set(err, ERROR_INVALID, "the built-in descriptor set is unusable");
     }
     const char *path = manifest_path(m, m->descriptors, arena);
-    int code = path ? world_read_file(w, path, DESCRIPTORS_MAX, &content, err) : ERROR_MEMORY;
-    if (code == 0)
-        code = pb_pool_new(text_bytes(&content), path, own, err);
+    int code = path ? system_read_descriptors(w, path, own, err) : ERROR_MEMORY;
     *out = *own;
-    text_deinit(&content);
     return code;
 }
 
@@ -107,9 +105,9 @@ int fuzz_list(const char *manifest, const char *corpus)
         char path[4096];
         int n = snprintf(path, sizeof path, "%s.origin", corpus);
         if (n > 0 && (size_t)n < sizeof path)
-            (void)world_list(l.world, path, each_process, &l);
-        code = index_origins(&l) ? fuzz_corpus_open(&c, l.world, corpus, &any, 0, &err)
-                                 : error_set(&err, ERROR_MEMORY, "out of memory");
+            l.origins.failed |= world_list(l.world, path, each_process, &l) == ERROR_MEMORY;
+        code = text_ok(&l.origins) && index_origins(&l) ? fuzz_corpus_open(&c, l.world, corpus, &any, 0, &err)
+                                                        : error_set(&err, ERROR_MEMORY, "out of memory");
     }
     if (code == 0) {
         code = fuzz_corpus_scan(&c, each_case, &l, &err);

@@ -6,6 +6,7 @@
 #include "runtime/service/service.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char *harrow_command_line;
@@ -13,9 +14,15 @@ const char *harrow_command_line;
 int main(int argc, char **argv)
 {
     bool museum = argc > 2 && strcmp(argv[1], "fuzz") == 0 && strcmp(argv[2], "museum") == 0;
-    const struct command commands[] = {
-        command_run,   command_up,     command_e2e,    command_contract, museum ? command_fuzz_museum : command_fuzz,
-        command_chaos, command_replay, command_report, {0}};
+    const struct command commands[] = {command_run,
+                                       command_up,
+                                       command_e2e,
+                                       command_contract,
+                                       museum ? command_fuzz_museum : command_fuzz,
+                                       command_chaos,
+                                       command_replay,
+                                       command_report,
+                                       {0}};
     static const struct option no_options[] = {{0}};
     const struct command root = {
         .name = "harrow",
@@ -37,7 +44,10 @@ int main(int argc, char **argv)
         return 0;
     }
     /* As it was called when that was by a path: a printed command works where it was printed. */
-    if (strchr(argv[0], '/') != NULL)
+    const char *starter = strcmp(argv[0], HARROW_SELF) == 0 ? getenv(HARROW_PROGRAM_VARIABLE) : NULL;
+    if (starter != NULL)
+        harrow_program = starter;
+    else if (strchr(argv[0], '/') != NULL)
         harrow_program = argv[0];
     struct text line = TEXT_INIT;
     words_add(&line, "harrow");

@@ -24,6 +24,7 @@ struct job {
     struct world_mapping canary;
     struct world_process *process;
     bool exited, stuck, killed; /* killed: by us */
+    bool solving;               /* it looks for the case that ended the one before */
     struct world_exit status;
     int64_t inputs;     /* of the slice */
     uint64_t before;    /* processor time of the slices that are over */
@@ -67,7 +68,7 @@ static void look_at(struct job *j)
 {
     const struct museum_canary *c = j->canary.data;
     uint64_t resident, cpu;
-    if (!j->exited && world_process_usage(j->process, &resident, &cpu) == 0)
+    if (!j->exited && j->process && world_process_usage(j->process, &resident, &cpu) == 0)
         j->now = j->before + cpu;
     if (j->result.reached == MUSEUM_NEVER && __atomic_load_n(&c->bugs[j->bug->number].reached, __ATOMIC_RELAXED))
         j->result.reached = j->now;
@@ -80,6 +81,8 @@ static void tell(struct job *j, const char *oracle, size_t size)
     look_at(j);
     if (j->result.triggered == MUSEUM_NEVER) {
         j->result.false_reports++;
+    } else if (j->solving) {
+        j->result.size = size;
     } else if (j->result.found == MUSEUM_NEVER) {
         j->result.found = j->now;
         j->result.size = size;
@@ -164,17 +167,24 @@ static int start_slice(struct job *j)
     size_t n = 0;
     for (size_t i = 0; r->options.program[i] && n < ARGUMENTS / 2; i++)
         argv[n++] = r->options.program[i];
-    const char *seed = arena_printf(&j->arena, "%" PRIu64, r->options.seed + (uint64_t)j->result.slices);
-    j->inputs = next_inputs(j);
+    const char *seed = arena_printf(&j->arena, "%" PRIu64, r->options.seed + (uint64_t)(j->result.slices - j->solving));
+    j->inputs = j->solving ? j->inputs : next_inputs(j);
     const char *inputs = arena_printf(&j->arena, "%" PRId64, j->inputs);
     const char *environment[] = {arena_printf(&j->arena, "%s=%s", MUSEUM_VARIABLE, j->bug->name),
                                  arena_printf(&j->arena, "%s=%s/canary", MUSEUM_CANARY_VARIABLE, j->folder), NULL};
-    const char *const more[] = {"fuzz", r->options.manifest, "--driver", "sim",   "--seed",  seed, "--json", "--budget",
-                                "0",    "--inputs",          inputs,     "--out", j->folder, NULL};
-    if (!seed || !inputs || !environment[0] || !environment[1])
+    const char *journal = arena_printf(&j->arena, "%s/journal", j->folder);
+    const char *const more[] = {"fuzz",     r->options.manifest,
+                                "--driver", "sim",
+                                "--seed",   seed,
+                                "--json",   "--budget",
+                                "0",        "--out",
+                                j->folder,  j->solving ? "--suspects" : "--journal",
+                                journal,    j->solving ? NULL : "--inputs",
+                                inputs,     NULL};
+    if (!seed || !inputs || !journal || !environment[0] || !environment[1])
         return fail(j, ERROR_MEMORY, "a campaign cannot be started");
     memcpy(argv + n, more, sizeof more);
-    j->result.slices++;
+    j->result.slices += !j->solving;
     j->exited = j->stuck = j->killed = false;
     j->last = j->now = j->slice_began = j->before;
     text_clear(&j->words);
@@ -188,6 +198,7 @@ static int start_bug(struct job *j, const struct museum_bug *bug)
     struct runner *r = j->runner;
     struct museum_canary fresh = {.magic = MUSEUM_CANARY_MAGIC};
     j->bug = bug;
+    j->solving = false;
     j->before = 0;
     j->result = (struct museum_result){.name = bug->name,
                                        .kind = bug->kind,
@@ -230,7 +241,9 @@ static void slice_over(struct job *j)
     j->before = j->now;
     crash_word(j, crash);
     bool died = j->status.signalled && !j->killed;
-    if (j->stuck)
+    if (j->solving)
+        crash[0] = '\0';
+    else if (j->stuck)
         tell(j, "hang: the campaign stands still", 0);
     else if (crash[0] || died)
         tell(j, crash[0] ? crash : "crash: a signal", 0);
@@ -238,6 +251,15 @@ static void slice_over(struct job *j)
         tell(j, "start: the system does not come up", 0);
     else if (j->status.code > 1 && !j->killed) /* 1: something was told */
         j->result.failed = true;
+    /* What ended with the bug left a journal: which of its cases was it? */
+    bool ended =
+        !j->solving && j->result.found != MUSEUM_NEVER && j->result.size == 0 &&
+        (j->stuck || died || (crash[0] && strcmp(crash, "leak") != 0)); /* leaks are told behind an orderly end */
+    if (ended && !*j->runner->interrupted) {
+        j->solving = true;
+        if (start_slice(j) == 0)
+            return;
+    }
     bool late = j->killed || j->result.slices == SLICES_MAX || next_inputs(j) == 0;
     if (j->result.found != MUSEUM_NEVER || j->result.failed || late || *j->runner->interrupted || start_slice(j) != 0)
         end_bug(j);

@@ -4,8 +4,9 @@
  *
  * A bug counts as found when a finding is made, the process dies of a sanitizer's report or of a signal, it goes on
  * without a word for MUSEUM_STUCK of processor time, or the system does not even start, and the canary says that the
- * bug was triggered. A finding without that is a false report. All times are processor time of the campaigns, as they
- * were when it was seen; reached and triggered are looked for every 50 ms. */
+ * bug was triggered. A finding without that is a false report. What ended with its process is looked for in the
+ * journal it left (fuzz/live/suspects.c), for the size of its case; that time is not its campaigns'. All times are
+ * processor time of the campaigns, as they were when it was seen; reached and triggered are looked for every 50 ms. */
 #ifndef HARROW_MUSEUM_RUNNER_H
 #define HARROW_MUSEUM_RUNNER_H
 

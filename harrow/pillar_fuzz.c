@@ -7,6 +7,7 @@
 #include "base/words.h"
 #include "harrow/attach.h"
 #include "harrow/fuzz_run.h"
+#include "world/foreign.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -15,7 +16,6 @@
 #define FRESH_WITHIN     ((uint64_t)(2 * MINUTE)) /* a start, one case, a stop */
 #define INVARIANT_WITHIN ((uint64_t)MINUTE)
 #define SAID_MAX         ((size_t)16 << 10) /* bytes kept of what a command says */
-#define SELF             "/proc/self/exe"   /* in the child it is still this program */
 
 struct fuzzing {
     struct run *run;
@@ -106,7 +106,7 @@ static int on_fresh(void *arg, const char *file, struct text *oracles, struct er
     if (code == 0) {
         const char **argv = ARENA_NEW_N(&arena, const char *, count + 1);
         for (size_t i = 0; argv && i < count; i++)
-            argv[i] = i == 0 ? SELF : words[i];
+            argv[i] = i == 0 ? HARROW_SELF : words[i];
         code = argv ? run_command(r, argv, NULL, FRESH_WITHIN, &c, err) : error_set(err, ERROR_MEMORY, "out of memory");
     }
     if (code == 0 && (c.status.signalled || (c.status.code != HARROW_PASSED && c.status.code != HARROW_FAILED)))
@@ -117,6 +117,13 @@ static int on_fresh(void *arg, const char *file, struct text *oracles, struct er
     text_deinit(&line);
     text_deinit(&said);
     return code;
+}
+
+static int on_anew(void *arg, const char **other_token, struct error *err)
+{
+    struct fuzzing *f = arg;
+    int code = system_start_anew(f->system, err);
+    return code == 0 ? system_other_token(f->system, other_token, err) : code;
 }
 
 static const char *variable(struct arena *arena, const char *prefix, const char *name, const char *value)
@@ -275,8 +282,10 @@ static void leave_summary(struct run *r, const struct fuzz_summary *s)
     json_t *json = fuzz_summary_json(s);
     char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
     const char *path = arena_printf(&r->arena, "%s/fuzz.json", r->folder);
-    if (text && path)
-        (void)world_write_file(r->world, path, bytes_of(text), false, NULL);
+    int code = text && path ? world_write_file(r->world, path, bytes_of(text), false, NULL) : ERROR_MEMORY;
+    if (code != 0)
+        result_emit(&r->results, "note",
+                    json_pack("{s:s+}", "text", "fuzz.json could not be written: ", error_code_name(code)));
     free(text);
     json_decref(json);
     fuzz_summary_tables(s, &r->results);
@@ -294,6 +303,19 @@ void fuzz_end(struct run *r, const struct fuzz_summary *s)
     if (totals && s->ended)
         json_object_set_new(totals, "ended", json_string(s->ended));
     result_emit(&r->results, "pillar", totals);
+}
+
+/* What the system is started by, in simulation as well: the same components are in it. NULL: it is not said. */
+static const char *program_of(struct run *r, struct system *s)
+{
+    struct manifest_values values = s->values;
+    const char *path = NULL;
+    if (values.bin[0] == '\0') /* nothing is started there */
+        values.bin = world_program_folder(r->world);
+    if (values.bin == NULL || r->manifest->start == NULL || r->manifest->start[0] == NULL ||
+        manifest_expand(r->manifest->start[0], &values, &r->arena, &path, NULL) != 0)
+        return NULL;
+    return path;
 }
 
 int pillar_fuzz(struct run *r, struct system *s, const struct fuzz_request *request)
@@ -314,10 +336,15 @@ int pillar_fuzz(struct run *r, struct system *s, const struct fuzz_request *requ
     options.access = request->access || r->manifest->login_required;
     options.open = r->manifest->login_open;
     options.cover = s->cover;
+    options.program = program_of(r, s);
+    if (!options.journal && !options.input && !options.suspects && strcmp(common.driver, "sim") == 0)
+        options.journal = arena_printf(&r->arena, "%s/journal", r->folder);
     options.hooks = (struct fuzz_hooks){
         .arg = &f, .written = on_written, .say = on_say, .invariant = request->invariant ? on_invariant : NULL};
-    if (strcmp(common.driver, "attach") != 0)
+    if (strcmp(common.driver, "attach") != 0) {
         options.hooks.fresh = on_fresh;
+        options.hooks.anew = on_anew;
+    }
     result_emit(&r->results, "pillar", json_pack("{s:s, s:s}", "name", "fuzz", "state", "start"));
     int code = load_invariant(&f, &err);
     if (code == 0)

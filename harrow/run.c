@@ -24,7 +24,8 @@ int harrow_error(const struct error *err, const char *doing)
 {
     struct text line = TEXT_INIT;
     error_format(err, &line);
-    fprintf(stderr, "harrow: %s%s%s\n", doing != NULL ? doing : "", doing != NULL ? ": " : "", text_string(&line));
+    fprintf(stderr, "harrow: %s%s%s\n", doing != NULL ? doing : "", doing != NULL ? ": " : "",
+            line.len > 0 ? text_string(&line) : error_code_name(err->code)); /* no memory for its words either */
     text_deinit(&line);
     switch (err->code) {
     case ERROR_SYNTAX:

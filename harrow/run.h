@@ -79,6 +79,10 @@ extern struct common_options common;
     }
 /* How printed commands call this program: as it was called itself, when that was by a path; else "harrow". */
 extern const char *harrow_program;
+/* This program, for children that run it, whatever it was called by and whatever became of its file. They are told by
+ * the variable how their starter was called, for the commands they print. */
+#define HARROW_SELF             "/proc/self/exe"
+#define HARROW_PROGRAM_VARIABLE "HARROW_PROGRAM"
 extern const char *const driver_names[];
 extern const char *const log_level_names[];
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DESCRIPTORS_MAX ((size_t)64 << 20)
+#define DESCRIPTORS_MAX ((size_t)32 << 20) /* bytes; what a pool takes */
 #define LOGIN_TIMEOUT   (10 * SECOND)
 #define VARIABLES       5 /* for flows */
 #define READY_SLICE     ((uint64_t)(250 * MILLISECOND))
@@ -15,6 +15,18 @@
 static int out_of_memory(struct error *err)
 {
     return error_set(err, ERROR_MEMORY, "out of memory");
+}
+
+int system_read_descriptors(struct world *w, const char *path, struct pb_pool **out, struct error *err)
+{
+    struct text content = TEXT_INIT;
+    int code = world_read_file(w, path, DESCRIPTORS_MAX, &content, err);
+    if (code == 0)
+        code = pb_pool_new(text_bytes(&content), path, out, err);
+    if (code != 0 && code != ERROR_MEMORY && err != NULL)
+        err->code = code = ERROR_INVALID; /* whatever is wrong with it, it is the file that is wrong */
+    text_deinit(&content);
+    return code;
 }
 
 static int load_pool(struct system *s, struct error *err)
@@ -28,13 +40,7 @@ static int load_pool(struct system *s, struct error *err)
     const char *path = manifest_path(s->manifest, s->manifest->descriptors, &s->arena);
     if (path == NULL)
         return out_of_memory(err);
-    struct text content = TEXT_INIT;
-    int code = world_read_file(s->run->world, path, DESCRIPTORS_MAX, &content, err);
-    if (code == 0)
-        code = pb_pool_new(text_bytes(&content), path, &s->own_pool, err);
-    if (code != 0 && code != ERROR_MEMORY && err != NULL)
-        err->code = code = ERROR_INVALID; /* whatever is wrong with it, it is the file that is wrong */
-    text_deinit(&content);
+    int code = system_read_descriptors(s->run->world, path, &s->own_pool, err);
     s->target.pool = s->own_pool;
     return code;
 }
@@ -287,6 +293,18 @@ int system_start(struct run *r, struct system **out, struct error *err)
     }
     *out = s;
     return 0;
+}
+
+int system_start_anew(struct system *s, struct error *err)
+{
+    if (s->driver->start_anew == NULL)
+        return error_set(err, ERROR_UNSUPPORTED, "the driver %s cannot start the system anew", s->driver->name);
+    target_close_channels(&s->target);
+    s->target.token = NULL;
+    int code = s->driver->start_anew(s, err);
+    if (code == 0)
+        code = wait_ready(s, err);
+    return code == 0 ? login(s, err) : code;
 }
 
 int system_start_alone(struct run *r, const char *component, struct system **out, struct error *err)

@@ -10,6 +10,9 @@ struct system;
 /* Starts everything, waits until every component answers, logs in. On failure the driver's last log lines are part of
  * the error. */
 int system_start(struct run *r, struct system **out, struct error *err);
+/* Ends the system and starts it again without anything it had kept, and logs in. Components, their addresses and the
+ * world stay what they were; tokens, processes and channels do not. ERROR_UNSUPPORTED when it is not ours to start. */
+int system_start_anew(struct system *s, struct error *err);
 /* Orderly stop, at most 5 s, then by force. Heals first. NULL is fine. */
 void system_stop(struct system *s);
 struct target *system_target(struct system *s);
@@ -28,6 +31,9 @@ int system_start_alone(struct run *r, const char *component, struct system **out
 struct world *system_world(struct system *s);
 int system_run_alone(struct system *s, const char *peers, struct error *err);
 
+/* The contracts in a descriptor set. ERROR_INVALID: the file cannot be read, or is none. */
+int system_read_descriptors(struct world *w, const char *path, struct pb_pool **out, struct error *err);
+
 /* ---- what a driver provides ---- */
 
 struct driver {
@@ -37,7 +43,8 @@ struct driver {
     int (*prepare)(struct system *s, struct error *err); /* world, ports, folders; sets `state` */
     int (*start)(struct system *s, struct error *err);
     int (*start_alone)(struct system *s, const struct manifest_component *c, const char *peers, struct error *err);
-    bool (*gone)(struct system *s); /* what was started ended by itself */
+    int (*start_anew)(struct system *s, struct error *err); /* NULL: cannot */
+    bool (*gone)(struct system *s);                         /* what was started ended by itself */
     void (*stop)(struct system *s);
 };
 extern const struct driver driver_processes, driver_sim, driver_attach;

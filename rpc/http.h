@@ -69,8 +69,8 @@ void http_respond(struct http_exchange *x, int status, const char *content_type,
 void http_begin(struct http_exchange *x, int status, const char *content_type);
 void http_write(struct http_exchange *x, struct bytes piece);
 void http_finish(struct http_exchange *x);
-/* Instead of http_finish(), when the answer cannot be made whole: the connection is cut, so that nobody takes what was
- * written for all of it. */
+/* Instead of http_finish(), when the answer cannot be made whole: the connection is reset, so that nobody takes what
+ * was written for all of it, not even of an HTTP/1.0 answer, which ends where its connection does. */
 void http_abort(struct http_exchange *x);
 
 /* ---- another protocol on the same connection (RFC 9110, 7.8) ---- */

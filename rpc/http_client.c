@@ -371,8 +371,11 @@ void http_fetch_resume(struct http_client_call *call)
 
 void http_fetch_cancel(struct http_client_call *call)
 {
-    if (call != NULL && !call->over)
-        call_free(call);
+    if (call == NULL || call->over)
+        return;
+    world_stream_abort(call->stream); /* the server must not take half an upload for all there is */
+    call->stream = NULL;
+    call_free(call);
 }
 
 /* ---- waiting --------------------------------------------------------------------------------------------------- */

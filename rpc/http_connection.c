@@ -20,7 +20,10 @@ void http_connection_free(struct http_connection *c)
     s->connection_count--;
     world_timer_stop(&c->timer);
     world_task_cancel(&c->task);
-    world_stream_close(c->stream);
+    if (c->cut)
+        world_stream_abort(c->stream);
+    else
+        world_stream_close(c->stream);
     struct http_exchange *x = c->exchange;
     struct http_raw *raw = c->raw;
     tls_session_free(c->tls);

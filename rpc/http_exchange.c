@@ -290,7 +290,7 @@ void http_finish(struct http_exchange *x)
 void http_abort(struct http_exchange *x)
 {
     if (x->connection != NULL)
-        x->connection->dead = true; /* its task frees it */
+        x->connection->dead = x->connection->cut = true; /* its task frees it */
     x->begun = true;
     x->chunked = false;
     http_finish(x);

@@ -48,6 +48,7 @@ struct http_connection {
     bool high;                           /* more was queued than a writer should; who waits for less is to be told */
     bool last;                           /* nothing more is read as a request */
     bool lingering, dead;
+    bool cut; /* dead, and the peer is to see a reset: an HTTP/1.0 answer ends with its connection */
 };
 
 struct http_server {

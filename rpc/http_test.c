@@ -63,6 +63,12 @@ static struct later *later_new(struct http_exchange *x, void (*fire)(void *arg))
     return l;
 }
 
+static void cut_off(void *arg)
+{
+    struct later *l = arg;
+    http_abort(l->x);
+}
+
 static void on_cancelled(void *arg)
 {
     ((struct app *)arg)->cancels++;
@@ -84,6 +90,10 @@ static void handle(void *arg, struct http_exchange *x)
     } else if (strcmp(path, "/stream") == 0) {
         http_begin(x, 200, "text/plain");
         (void)later_new(x, stream_more);
+    } else if (strcmp(path, "/cut") == 0) {
+        http_begin(x, 200, "text/plain");
+        http_write(x, bytes_of("half of it"));
+        (void)later_new(x, cut_off);
     } else if (strcmp(path, "/hold") == 0) {
         app->held = x;
         http_on_cancel(x, on_cancelled, app);
@@ -407,6 +417,28 @@ static void test_pipeline(void **state)
 {
     (void)state;
     both(scenario_pipeline, NULL);
+}
+
+/* An HTTP/1.0 answer ends where its connection does: a cut one must not look like that. */
+static void scenario_cut(struct fixture *f)
+{
+    static const char *const requests[] = {"GET /cut HTTP/1.0\r\n\r\n", "GET /cut HTTP/1.1\r\nHost: a\r\n\r\n"};
+    for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
+        struct raw r;
+        raw_open(f, &r);
+        raw_send(&r, requests[i]);
+        raw_expect_end(&r);
+        assert_int_not_equal(r.reason, 0);
+        assert_non_null(strstr(text_string(&r.in), "half of it"));
+        assert_null(strstr(text_string(&r.in), "\r\n0\r\n"));
+        raw_close(&r);
+    }
+}
+
+static void test_cut(void **state)
+{
+    (void)state;
+    both(scenario_cut, NULL);
 }
 
 static void scenario_bytewise(struct fixture *f)
@@ -765,6 +797,7 @@ int main(void)
         cmocka_unit_test(test_fetch_errors),
         cmocka_unit_test(test_timeout_and_cancel),
         cmocka_unit_test(test_pipeline),
+        cmocka_unit_test(test_cut),
         cmocka_unit_test(test_bytewise),
         cmocka_unit_test(test_versions),
         cmocka_unit_test(test_refusals),

@@ -1,66 +1,27 @@
 /* HTTPS: the server behind TLS, called by curl, and what happens to clients that do not get through a handshake. */
 #include "base/log.h"
+#include "base/test.h"
 #include "base/units.h"
 #include "rpc/http.h"
+#include "wire/tls_kit.h"
 #include "world/real.h"
 #include "world/sim.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <openssl/ec.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-/* A certificate for localhost that nobody signed but itself. */
-static void make_certificate(struct text *certificate, struct text *key)
-{
-    EVP_PKEY *pair = EVP_EC_gen("P-256");
-    X509 *x = X509_new();
-    BIO *bio = BIO_new(BIO_s_mem());
-    char *data = NULL;
-    assert_true(pair != NULL && x != NULL && bio != NULL);
-    assert_int_equal(X509_set_version(x, 2), 1);
-    assert_int_equal(ASN1_INTEGER_set(X509_get_serialNumber(x), 1), 1);
-    assert_non_null(X509_gmtime_adj(X509_getm_notBefore(x), -3600));
-    assert_non_null(X509_gmtime_adj(X509_getm_notAfter(x), 3600));
-    assert_int_equal(X509_set_pubkey(x, pair), 1);
-    X509_NAME *name = X509_get_subject_name(x);
-    assert_int_equal(
-        X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"localhost", -1, -1, 0), 1);
-    assert_int_equal(X509_set_issuer_name(x, name), 1);
-    assert_true(X509_sign(x, pair, EVP_sha256()) > 0);
-    assert_int_equal(PEM_write_bio_X509(bio, x), 1);
-    long len = BIO_get_mem_data(bio, &data);
-    text_add(certificate, data, (size_t)len);
-    assert_int_equal(BIO_reset(bio), 1);
-    assert_int_equal(PEM_write_bio_PrivateKey(bio, pair, NULL, NULL, 0, NULL, NULL), 1);
-    len = BIO_get_mem_data(bio, &data);
-    text_add(key, data, (size_t)len);
-    BIO_free(bio);
-    X509_free(x);
-    EVP_PKEY_free(pair);
-}
 
 static struct tls_context *make_context(void)
 {
     static const char *const alpn[] = {"http/1.1", NULL};
-    struct text certificate = TEXT_INIT, key = TEXT_INIT;
+    struct tls_kit_cert cert;
     struct tls_context *context = NULL;
     struct error err = ERROR_INIT;
-    make_certificate(&certificate, &key);
+    assert_true(tls_kit_make(&cert, "localhost", "DNS:localhost", NULL, false));
     struct tls_options options = {
-        .server = true, .certificate_pem = text_string(&certificate), .key_pem = text_string(&key), .alpn = alpn};
+        .server = true, .certificate_pem = cert.cert_pem, .key_pem = cert.key_pem, .alpn = alpn};
     if (tls_context_new(&options, &context, &err) != 0)
         fail_msg("%s", err.message);
-    text_deinit(&certificate);
-    text_deinit(&key);
+    tls_kit_free(&cert);
     return context;
 }
 

@@ -1,79 +1,24 @@
 /* Calls over TLS, and the ways a handshake ends badly. */
 #include "rpc/test_fixture.h"
 
-#include <openssl/ec.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
-#include <openssl/x509v3.h>
+#include "wire/tls_kit.h"
 
 #define MS ((uint64_t)MILLISECOND)
 
 static const char *const h2[] = {"h2", NULL};
 static const char *const http1[] = {"http/1.1", NULL};
 
-struct identity {
-    struct text certificate, key;
-};
-
-static void take_pem(BIO *bio, struct text *out)
+static struct tls_context *server_context(const struct tls_kit_cert *i, const char *const *alpn)
 {
-    char *data = NULL;
-    long len = BIO_get_mem_data(bio, &data);
-    text_add(out, data, (size_t)len);
-    assert_int_equal(BIO_reset(bio), 1);
-}
-
-/* Self-signed, for the name; good for an hour either way. */
-static void make_identity(const char *name, struct identity *out)
-{
-    memset(out, 0, sizeof *out);
-    EVP_PKEY *pair = EVP_EC_gen("P-256");
-    X509 *x = X509_new();
-    BIO *bio = BIO_new(BIO_s_mem());
-    assert_true(pair && x && bio);
-    X509_set_version(x, 2);
-    ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
-    X509_gmtime_adj(X509_getm_notBefore(x), -3600);
-    X509_gmtime_adj(X509_getm_notAfter(x), 3600);
-    X509_set_pubkey(x, pair);
-    X509_NAME *subject = X509_get_subject_name(x);
-    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0);
-    X509_set_issuer_name(x, subject);
-    struct text alternative = TEXT_INIT;
-    text_printf(&alternative, "DNS:%s", name);
-    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, text_string(&alternative));
-    assert_non_null(extension);
-    X509_add_ext(x, extension, -1);
-    X509_EXTENSION_free(extension);
-    text_deinit(&alternative);
-    assert_true(X509_sign(x, pair, EVP_sha256()) > 0);
-    assert_int_equal(PEM_write_bio_X509(bio, x), 1);
-    take_pem(bio, &out->certificate);
-    assert_int_equal(PEM_write_bio_PrivateKey(bio, pair, NULL, NULL, 0, NULL, NULL), 1);
-    take_pem(bio, &out->key);
-    BIO_free(bio);
-    X509_free(x);
-    EVP_PKEY_free(pair);
-}
-
-static void free_identity(struct identity *i)
-{
-    text_deinit(&i->certificate);
-    text_deinit(&i->key);
-}
-
-static struct tls_context *server_context(const struct identity *i, const char *const *alpn)
-{
-    struct tls_options o = {
-        .server = true, .certificate_pem = text_string(&i->certificate), .key_pem = text_string(&i->key), .alpn = alpn};
+    struct tls_options o = {.server = true, .certificate_pem = i->cert_pem, .key_pem = i->key_pem, .alpn = alpn};
     struct tls_context *c = NULL;
     assert_int_equal(tls_context_new(&o, &c, NULL), 0);
     return c;
 }
 
-static struct tls_context *client_context(const struct identity *trusted)
+static struct tls_context *client_context(const struct tls_kit_cert *trusted)
 {
-    struct tls_options o = {.ca_pem = text_string(&trusted->certificate), .alpn = h2};
+    struct tls_options o = {.ca_pem = trusted->cert_pem, .alpn = h2, .time = TLS_KIT_NOW};
     struct tls_context *c = NULL;
     assert_int_equal(tls_context_new(&o, &c, NULL), 0);
     return c;
@@ -99,10 +44,10 @@ static int status_with(struct fixture *f, struct tls_context *tls, const char *a
 static void calls_over_tls(void **state)
 {
     struct fixture *f = *state;
-    struct identity good, other;
+    struct tls_kit_cert good, other;
     struct text why = TEXT_INIT;
-    make_identity("server.example", &good);
-    make_identity("server.example", &other);
+    assert_true(tls_kit_make(&good, "server.example", "DNS:server.example", NULL, false));
+    assert_true(tls_kit_make(&other, "server.example", "DNS:server.example", NULL, false));
     struct tls_context *server = server_context(&good, h2), *trusts = client_context(&good),
                        *distrusts = client_context(&other);
     struct rpc_server_options options = {.tls = server};
@@ -148,8 +93,8 @@ static void calls_over_tls(void **state)
     tls_context_free(server);
     tls_context_free(trusts);
     tls_context_free(distrusts);
-    free_identity(&good);
-    free_identity(&other);
+    tls_kit_free(&good);
+    tls_kit_free(&other);
     text_deinit(&why);
 }
 

@@ -1,15 +1,9 @@
 /* WebSockets over the simulated network: an echo server behind rpc/http, our client, and strangers on a bare stream. */
 #include "base/log.h"
+#include "base/test.h"
 #include "base/units.h"
-#include "rpc/websocket.h"
+#include "rpc/websocket_kit.h"
 #include "world/sim.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,126 +76,58 @@ static void teardown(struct fixture *f)
     sim_free(f->sim);
 }
 
-/* ---- a client ---- */
-
-struct client {
-    struct websocket *socket;
-    struct text got;
-    bool opened, closed;
-    int code, status;
-};
-
-static void client_opened(void *arg)
-{
-    ((struct client *)arg)->opened = true;
-}
-
-static void client_message(void *arg, bool text, struct bytes message)
-{
-    struct client *c = arg;
-    text_char(&c->got, text ? 't' : 'b');
-    text_add(&c->got, message.data, message.len);
-}
-
-static void client_closed(void *arg, int code, struct bytes reason)
-{
-    struct client *c = arg;
-    c->closed = true;
-    c->code = code;
-    c->status = websocket_status(c->socket);
-    c->socket = NULL;
-    text_printf(&c->got, "closed:%.*s", (int)reason.len, reason.len ? (const char *)reason.data : "");
-}
-
-static void client_open(struct fixture *f, struct client *c, const char *url)
-{
-    static const struct websocket_events events = {
-        .opened = client_opened, .message = client_message, .closed = client_closed};
-    struct error err = ERROR_INIT;
-    *c = (struct client){0};
-    if (websocket_connect(f->user, url, NULL, 0, NULL, &events, c, &c->socket, &err) != 0)
-        fail_msg("%s", err.message);
-}
-
-static bool is_open(void *arg)
-{
-    struct client *c = arg;
-    return c->opened || c->closed;
-}
-
-static bool is_closed(void *arg)
-{
-    return ((struct client *)arg)->closed;
-}
-
-static bool has_answer(void *arg)
-{
-    struct client *c = arg;
-    return c->got.len != 0 || c->closed;
-}
-
 static void test_echo(void **state)
 {
     struct fixture f;
-    struct client c;
+    struct websocket_kit c;
     (void)state;
     setup(&f);
-    client_open(&f, &c, "ws://web:80/chat?x=1");
-    assert_int_equal(world_run_until(f.user, is_open, &c, WAIT), 0);
+    websocket_kit_open(&c, f.user, "ws://web:80/chat?x=1", NULL, 0);
     assert_true(c.opened);
-    assert_int_equal(websocket_send(c.socket, true, bytes_of("hello")), 0);
-    assert_int_equal(world_run_until(f.user, has_answer, &c, WAIT), 0);
-    assert_string_equal(text_string(&c.got), "thello");
+    websocket_kit_send(&c, "hello");
+    websocket_kit_wait_message(&c);
+    assert_string_equal(text_string(&c.got), "hello\n");
+    assert_int_equal(c.binary, 0);
     text_clear(&c.got);
     /* Quiet for ten minutes: the pings keep it. */
     assert_int_equal(world_sleep(f.user, 600 * (uint64_t)SECOND), 0);
     assert_false(c.closed);
     assert_int_equal(websocket_send(c.socket, false, bytes_of("bye")), 0);
-    assert_int_equal(world_run_until(f.user, is_closed, &c, WAIT), 0);
-    assert_int_equal(c.code, WS_NORMAL);
-    assert_string_equal(text_string(&c.got), "closed:as you wish");
-    text_deinit(&c.got);
+    websocket_kit_wait_closed(&c);
+    assert_string_equal(text_string(&c.reason), "as you wish");
+    websocket_kit_end(&c, WS_NORMAL);
 
-    client_open(&f, &c, "ws://web:80/"); /* the client says goodbye */
-    assert_int_equal(world_run_until(f.user, is_open, &c, WAIT), 0);
+    websocket_kit_open(&c, f.user, "ws://web:80/", NULL, 0); /* the client says goodbye */
     websocket_close(c.socket, WS_GOING_AWAY, "enough");
     assert_int_equal(world_sleep(f.user, (uint64_t)SECOND), 0);
     assert_int_equal(f.code, WS_GOING_AWAY);
 
-    client_open(&f, &c, "ws://web:80/"); /* and one that only goes */
-    assert_int_equal(world_run_until(f.user, is_open, &c, WAIT), 0);
+    websocket_kit_open(&c, f.user, "ws://web:80/", NULL, 0); /* and one that only goes */
     websocket_abort(c.socket);
     assert_int_equal(world_sleep(f.user, (uint64_t)SECOND), 0);
     assert_int_equal(f.code, WS_ABNORMAL);
 
-    client_open(&f, &c, "ws://web:80/"); /* too much at once */
-    assert_int_equal(world_run_until(f.user, is_open, &c, WAIT), 0);
+    websocket_kit_open(&c, f.user, "ws://web:80/", NULL, 0); /* too much at once */
     char big[1001];
     memset(big, 'x', sizeof big);
     assert_int_equal(websocket_send(c.socket, true, BYTES(big, sizeof big)), 0);
-    assert_int_equal(world_run_until(f.user, is_closed, &c, WAIT), 0);
-    assert_int_equal(c.code, WS_TOO_BIG);
-    text_deinit(&c.got);
+    websocket_kit_end(&c, WS_TOO_BIG);
     teardown(&f);
 }
 
 static void test_drain(void **state)
 {
     struct fixture f;
-    struct client c;
+    struct websocket_kit c;
     (void)state;
     setup(&f);
-    client_open(&f, &c, "ws://web:80/chat");
-    assert_int_equal(world_run_until(f.user, is_open, &c, WAIT), 0);
+    websocket_kit_open(&c, f.user, "ws://web:80/chat", NULL, 0);
     http_server_drain(f.server, 10 * (uint64_t)SECOND, NULL, NULL);
-    assert_int_equal(world_run_until(f.user, is_closed, &c, WAIT), 0);
-    assert_int_equal(c.code, WS_GOING_AWAY);
-    assert_string_equal(text_string(&c.got), "closed:the server stops");
-    text_deinit(&c.got);
-    client_open(&f, &c, "ws://web:80/chat");
-    assert_int_equal(world_run_until(f.user, is_closed, &c, WAIT), 0);
-    assert_int_equal(c.code, WS_ABNORMAL);
-    text_deinit(&c.got);
+    websocket_kit_wait_closed(&c);
+    assert_string_equal(text_string(&c.reason), "the server stops");
+    websocket_kit_end(&c, WS_GOING_AWAY);
+    websocket_kit_open(&c, f.user, "ws://web:80/chat", NULL, 0);
+    websocket_kit_end(&c, WS_ABNORMAL);
     teardown(&f);
 }
 
@@ -275,16 +201,13 @@ static void test_strangers(void **state)
 static void test_freed(void **state)
 {
     struct fixture f;
-    struct client c;
+    struct websocket_kit c;
     (void)state;
     setup(&f);
-    client_open(&f, &c, "ws://web:80/chat");
-    assert_int_equal(world_run_until(f.user, is_open, &c, WAIT), 0);
+    websocket_kit_open(&c, f.user, "ws://web:80/chat", NULL, 0);
     http_server_free(f.server);
     f.server = NULL;
-    assert_int_equal(world_run_until(f.user, is_closed, &c, WAIT), 0);
-    assert_int_equal(c.code, WS_ABNORMAL);
-    text_deinit(&c.got);
+    websocket_kit_end(&c, WS_ABNORMAL);
     teardown(&f);
 }
 

@@ -3,10 +3,10 @@
 #include "runtime/component.h"
 
 #include "base/arena.h"
+#include "base/base64.h"
 #include "base/document.h"
 #include "base/text.h"
 #include "base/units.h"
-#include "runtime/service/base64.h"
 
 #include <ctype.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* Lines become the arguments of a component; the last one also a token and a list of peers. */
+#include "base/base64.h"
 #include "runtime/component.h"
-#include "runtime/service/base64.h"
 
 #include <stdlib.h>
 #include <string.h>

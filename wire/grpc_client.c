@@ -218,7 +218,7 @@ static void finish_from_block(struct grpc_stream *s)
     text_clear(&c->message);
     text_clear(&c->details);
     grpc_percent_decode(grpc_block_get(b, GRPC_KNOWN_MESSAGE), &c->message);
-    if (!grpc_base64_decode(grpc_block_get(b, GRPC_KNOWN_DETAILS), &c->details))
+    if (!base64_read(&c->details, grpc_block_get(b, GRPC_KNOWN_DETAILS), 0))
         text_clear(&c->details); /* the status counts, broken details do not */
     if (!text_ok(&c->message) || !text_ok(&c->details)) {
         grpc_client_fail(s, GRPC_RESOURCE_EXHAUSTED, bytes_of("out of memory"));

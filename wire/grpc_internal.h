@@ -1,6 +1,6 @@
 /* What the files of the gRPC engine share. Not for other folders.
  *
- *   grpc_syntax.c    wire syntax: timeouts, percent-encoding, base64, names of statuses
+ *   grpc_syntax.c    wire syntax: timeouts, percent-encoding, names of statuses
  *   grpc_metadata.c  header blocks: received ones collected and sorted, outgoing ones checked
  *   grpc_block.c     outgoing ones encoded and framed, in the place of nghttp2's
  *   grpc_gzip.c      one message in, one message out
@@ -18,6 +18,7 @@
 #define WIRE_GRPC_INTERNAL_H
 
 #include "base/array.h"
+#include "base/base64.h"
 #include "wire/grpc.h"
 #include "wire/hpack.h"
 
@@ -44,8 +45,6 @@
 #define GRPC_SKIPS             4  /* runs of streams remembered that the client skipped */
 
 /* ---- syntax ---- */
-void grpc_base64_encode(struct bytes data, struct text *out);    /* unpadded */
-bool grpc_base64_decode(struct bytes encoded, struct text *out); /* padded or not; false: not base64 */
 bool grpc_name_is_binary(struct bytes name);
 /* True when `name` may be sent by the owner of a call; a header gRPC itself writes may not. */
 bool grpc_name_allowed(struct bytes name);

@@ -113,7 +113,7 @@ static int decode_binary(struct grpc_block *b, size_t index)
         /* Reserved first: the input lies in the same buffer and must not move under the decoder. */
         if (!text_reserve(&b->text, to - from + 4))
             return ERROR_MEMORY;
-        if (!grpc_base64_decode(BYTES(b->text.data + from, to - from), &b->text))
+        if (!base64_read(&b->text, BYTES(b->text.data + from, to - from), 0))
             return ERROR_SYNTAX;
         decoded.len = b->text.len - decoded.at;
         if (first) {
@@ -174,13 +174,21 @@ int grpc_records_add(struct text *records, struct bytes name, struct bytes value
     return text_ok(records) ? 0 : ERROR_MEMORY;
 }
 
+/* Eight bytes at a time: tokens are long, and every call sends one. */
 static bool value_printable(struct bytes value)
 {
-    for (size_t i = 0; i < value.len; i++) {
-        if (value.data[i] < 0x20 || value.data[i] > 0x7e)
-            return false;
+    const uint64_t ones = UINT64_C(0x0101010101010101), highs = ones << 7;
+    uint64_t bad = 0;
+    size_t i = 0;
+    for (; i + 8 <= value.len; i += 8) {
+        uint64_t v;
+        memcpy(&v, value.data + i, 8);
+        /* A high bit of what is below 0x20 (it borrows), of what is 0x7f (it carries), and those that were there. */
+        bad |= (v - 0x20 * ones) | (v + ones) | v;
     }
-    return true;
+    for (; i < value.len; i++)
+        bad |= value.data[i] < 0x20 || value.data[i] > 0x7e ? highs : 0;
+    return (bad & highs) == 0;
 }
 
 static int add_binary(struct text *records, struct bytes name, struct bytes value)
@@ -190,7 +198,7 @@ static int add_binary(struct text *records, struct bytes name, struct bytes valu
     if (rc)
         return rc;
     size_t from = records->len;
-    grpc_base64_encode(value, records);
+    base64_encode_bare(records, value);
     if (!text_ok(records))
         return ERROR_MEMORY;
     uint32_t len = (uint32_t)(records->len - from);

@@ -385,7 +385,7 @@ static int build_tail(struct grpc_stream *s, struct bytes message, struct bytes 
         if (details.len > s->conn->settings.metadata_max)
             return ERROR_LIMIT;
         text_clear(scratch);
-        grpc_base64_encode(details, scratch);
+        base64_encode_bare(scratch, details);
         rc = text_ok(scratch) ? grpc_records_add(&s->tail, bytes_of("grpc-status-details-bin"), text_bytes(scratch))
                               : ERROR_MEMORY;
     }

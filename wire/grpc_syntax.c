@@ -122,17 +122,6 @@ void grpc_percent_encode(struct bytes message, struct text *out)
         text_add(out, message.data + from, message.len - from);
 }
 
-static int hex_value(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 /* An escape that is none stays as it came: a broken message is still better read than lost. */
 void grpc_percent_decode(struct bytes encoded, struct text *out)
 {
@@ -140,7 +129,7 @@ void grpc_percent_decode(struct bytes encoded, struct text *out)
     for (size_t i = 0; i < encoded.len; i++) {
         if (encoded.data[i] != '%' || encoded.len - i < 3)
             continue;
-        int high = hex_value(encoded.data[i + 1]), low = hex_value(encoded.data[i + 2]);
+        int high = bytes_hex_value(encoded.data[i + 1]), low = bytes_hex_value(encoded.data[i + 2]);
         if (high < 0 || low < 0)
             continue;
         if (i > from)
@@ -151,72 +140,6 @@ void grpc_percent_decode(struct bytes encoded, struct text *out)
     }
     if (encoded.len > from)
         text_add(out, encoded.data + from, encoded.len - from);
-}
-
-/* ---- base64 (RFC 4648, section 4) ---- */
-
-static const char base64_letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-void grpc_base64_encode(struct bytes data, struct text *out)
-{
-    size_t i = 0;
-    if (!text_reserve(out, data.len / 3 * 4 + 4))
-        return;
-    for (; i + 3 <= data.len; i += 3) {
-        uint32_t v = (uint32_t)data.data[i] << 16 | (uint32_t)data.data[i + 1] << 8 | data.data[i + 2];
-        char four[4] = {base64_letters[v >> 18], base64_letters[v >> 12 & 63], base64_letters[v >> 6 & 63],
-                        base64_letters[v & 63]};
-        text_add(out, four, 4);
-    }
-    if (data.len - i == 1) {
-        uint32_t v = (uint32_t)data.data[i] << 4;
-        char two[2] = {base64_letters[v >> 6], base64_letters[v & 63]};
-        text_add(out, two, 2);
-    } else if (data.len - i == 2) {
-        uint32_t v = (uint32_t)data.data[i] << 10 | (uint32_t)data.data[i + 1] << 2;
-        char three[3] = {base64_letters[v >> 12], base64_letters[v >> 6 & 63], base64_letters[v & 63]};
-        text_add(out, three, 3);
-    }
-}
-
-static int base64_value(uint8_t c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    if (c == '+')
-        return 62;
-    return c == '/' ? 63 : -1;
-}
-
-bool grpc_base64_decode(struct bytes encoded, struct text *out)
-{
-    size_t len = encoded.len;
-    if (len % 4 == 0) {
-        for (int i = 0; i < 2 && len > 0 && encoded.data[len - 1] == '='; i++)
-            len--;
-    }
-    if (len % 4 == 1)
-        return false;
-    if (!text_reserve(out, len / 4 * 3 + 3))
-        return true; /* out of memory is `out`'s to tell */
-    uint32_t v = 0;
-    int bits = 0;
-    for (size_t i = 0; i < len; i++) {
-        int six = base64_value(encoded.data[i]);
-        if (six < 0)
-            return false;
-        v = (v << 6 | (uint32_t)six) & 0xffffff;
-        bits += 6;
-        if (bits >= 8) {
-            bits -= 8;
-            text_char(out, (char)(uint8_t)(v >> bits & 0xff));
-        }
-    }
-    return true;
 }
 
 /* ---- names ---- */

@@ -105,44 +105,6 @@ static void percent(void **state)
     }
 }
 
-static void base64(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *plain, *encoded, *padded;
-    } table[] = {
-        /* RFC 4648, section 10 */
-        {"", "", ""},
-        {"f", "Zg", "Zg=="},
-        {"fo", "Zm8", "Zm8="},
-        {"foo", "Zm9v", "Zm9v"},
-        {"foob", "Zm9vYg", "Zm9vYg=="},
-        {"fooba", "Zm9vYmE", "Zm9vYmE="},
-        {"foobar", "Zm9vYmFy", "Zm9vYmFy"},
-        {"\xff\xfe\xfd", "//79", "//79"},
-        {"\xfb\xef\xbe", "++++", "++++"},
-    };
-    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-        struct text t = TEXT_INIT;
-        grpc_base64_encode(bytes_of(table[i].plain), &t);
-        assert_string_equal(text_string(&t), table[i].encoded);
-        text_clear(&t);
-        assert_true(grpc_base64_decode(bytes_of(table[i].encoded), &t));
-        assert_string_equal(text_string(&t), table[i].plain);
-        text_clear(&t);
-        assert_true(grpc_base64_decode(bytes_of(table[i].padded), &t));
-        assert_string_equal(text_string(&t), table[i].plain);
-        text_deinit(&t);
-    }
-    static const char *const bad[] = {"Z",    "Zg=",  "Zg===", "====",   "Z===", "Zm9v Zm9v",
-                                      "Zm9-", "Zm9_", "Z=9v",  "Zm\n9v", "="};
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        struct text t = TEXT_INIT;
-        assert_false(grpc_base64_decode(bytes_of(bad[i]), &t));
-        text_deinit(&t);
-    }
-}
-
 static void names(void **state)
 {
     (void)state;
@@ -249,8 +211,8 @@ static void gzip_members(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(timeouts), cmocka_unit_test(percent),      cmocka_unit_test(base64),
-        cmocka_unit_test(names),    cmocka_unit_test(binary_block), cmocka_unit_test(gzip_members),
+        cmocka_unit_test(timeouts),     cmocka_unit_test(percent),      cmocka_unit_test(names),
+        cmocka_unit_test(binary_block), cmocka_unit_test(gzip_members),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

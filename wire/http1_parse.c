@@ -382,14 +382,6 @@ static int pass_body(struct http1_parser *p, struct bytes piece, struct error *e
     return 0;
 }
 
-static int hex_digit(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* One byte of what stands between chunks (RFC 9112, 7.1). */
 static int chunk_byte(struct http1_parser *p, uint8_t c, struct error *err)
 {
@@ -397,7 +389,7 @@ static int chunk_byte(struct http1_parser *p, uint8_t c, struct error *err)
         return TOO_MUCH(400, "a chunk's size line is too long");
     switch ((int)p->state) {
     case CHUNK_SIZE: {
-        int digit = hex_digit(c);
+        int digit = bytes_hex_value(c);
         if (digit >= 0) {
             if (++p->digits > 15)
                 return BAD("a chunk size out of range");

@@ -103,21 +103,13 @@ const char *http1_reason(int status)
     return "Status"; /* the phrase carries no meaning, but some readers choke on an empty one */
 }
 
-static int hex_digit(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 bool http1_url_decode(struct bytes in, bool plus, struct text *out)
 {
     for (size_t i = 0; i < in.len; i++) {
         uint8_t c = in.data[i];
         if (c == '%') {
-            int high = i + 2 < in.len ? hex_digit(in.data[i + 1]) : -1;
-            int low = i + 2 < in.len ? hex_digit(in.data[i + 2]) : -1;
+            int high = i + 2 < in.len ? bytes_hex_value(in.data[i + 1]) : -1;
+            int low = i + 2 < in.len ? bytes_hex_value(in.data[i + 2]) : -1;
             if (high < 0 || low < 0)
                 return false;
             c = (uint8_t)(high << 4 | low);

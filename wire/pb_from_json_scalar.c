@@ -1,6 +1,6 @@
 #include "wire/pb_from_json.h"
 
-#include "wire/pb_base64.h"
+#include "base/base64.h"
 #include "wire/pb_number.h"
 
 #include <limits.h>
@@ -149,7 +149,7 @@ static int read_bytes(struct pb_from_json *c, struct bytes *out)
     if (rc)
         return rc;
     text_clear(&c->scratch);
-    if (!pb_base64_decode(&c->scratch, text))
+    if (!base64_read(&c->scratch, text, BASE64_URL))
         return pb_json_fail(&c->in, at, ERROR_INVALID, "bytes are given as Base64, which this is not");
     if (!text_ok(&c->scratch))
         return pb_json_no_memory(&c->in);

@@ -110,25 +110,25 @@ enum pb_number_result pb_number_integer(struct bytes token, bool *negative, uint
     return PB_NUMBER_OK;
 }
 
-/* A NUL-terminated copy, in `stack` when it fits. */
-static char *terminated(struct bytes token, char stack[TOKEN_ON_STACK])
+/* A NUL-terminated copy of what is a number, in `stack` when it fits. */
+static enum pb_number_result terminated(struct bytes token, char stack[TOKEN_ON_STACK], char **copy)
 {
-    char *copy = token.len < TOKEN_ON_STACK ? stack : malloc(token.len + 1);
-    if (copy) {
-        memcpy(copy, token.data, token.len);
-        copy[token.len] = '\0';
-    }
-    return copy;
+    if (token.len == 0 || pb_number_span(token) != token.len)
+        return PB_NUMBER_MALFORMED;
+    *copy = token.len < TOKEN_ON_STACK ? stack : malloc(token.len + 1);
+    if (!*copy)
+        return PB_NUMBER_NO_MEMORY;
+    memcpy(*copy, token.data, token.len);
+    (*copy)[token.len] = '\0';
+    return PB_NUMBER_OK;
 }
 
 enum pb_number_result pb_number_double(struct bytes token, double *out)
 {
-    if (token.len == 0 || pb_number_span(token) != token.len)
-        return PB_NUMBER_MALFORMED;
-    char stack[TOKEN_ON_STACK];
-    char *copy = terminated(token, stack);
-    if (!copy)
-        return PB_NUMBER_NO_MEMORY;
+    char stack[TOKEN_ON_STACK], *copy;
+    enum pb_number_result result = terminated(token, stack, &copy);
+    if (result != PB_NUMBER_OK)
+        return result;
     *out = strtod(copy, NULL);
     if (copy != stack)
         free(copy);
@@ -137,12 +137,10 @@ enum pb_number_result pb_number_double(struct bytes token, double *out)
 
 enum pb_number_result pb_number_float(struct bytes token, float *out)
 {
-    if (token.len == 0 || pb_number_span(token) != token.len)
-        return PB_NUMBER_MALFORMED;
-    char stack[TOKEN_ON_STACK];
-    char *copy = terminated(token, stack);
-    if (!copy)
-        return PB_NUMBER_NO_MEMORY;
+    char stack[TOKEN_ON_STACK], *copy;
+    enum pb_number_result result = terminated(token, stack, &copy);
+    if (result != PB_NUMBER_OK)
+        return result;
     *out = strtof(copy, NULL);
     if (copy != stack)
         free(copy);

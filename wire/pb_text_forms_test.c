@@ -2,56 +2,7 @@
 #include "base/test.h"
 
 #include "base/random.h"
-#include "wire/pb_base64.h"
 #include "wire/pb_time.h"
-
-static void test_base64(void **state)
-{
-    (void)state;
-    /* The vectors of RFC 4648, section 10. */
-    static const char *const vectors[][2] = {{"", ""},
-                                             {"f", "Zg=="},
-                                             {"fo", "Zm8="},
-                                             {"foo", "Zm9v"},
-                                             {"foob", "Zm9vYg=="},
-                                             {"fooba", "Zm9vYmE="},
-                                             {"foobar", "Zm9vYmFy"}};
-    struct text out = TEXT_INIT;
-    for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++) {
-        text_clear(&out);
-        pb_base64_encode(&out, bytes_of(vectors[i][0]));
-        assert_string_equal(text_string(&out), vectors[i][1]);
-        text_clear(&out);
-        assert_true(pb_base64_decode(&out, bytes_of(vectors[i][1])));
-        assert_string_equal(text_string(&out), vectors[i][0]);
-        text_clear(&out);
-        assert_true(pb_base64_decode(&out, BYTES(vectors[i][1], strcspn(vectors[i][1], "="))));
-        assert_string_equal(text_string(&out), vectors[i][0]);
-    }
-    static const char *const bad[] = {"Z", "Zg=", "Zg===", "=", "====", "Z===", "Zg==Zg==", "Zm9v\n", "Zm 9", "Zm9v="};
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        if (pb_base64_decode(&out, bytes_of(bad[i])))
-            fail_msg("%s was taken for Base64", bad[i]);
-    struct random r;
-    random_seed(&r, 1);
-    for (size_t len = 0; len < 100; len++) {
-        uint8_t data[100];
-        random_bytes(&r, data, len);
-        struct text back = TEXT_INIT;
-        text_clear(&out);
-        pb_base64_encode(&out, BYTES(data, len));
-        for (size_t i = 0; len % 2 && i < out.len; i++) { /* the URL-safe alphabet every other time */
-            if (out.data[i] == '+')
-                out.data[i] = '-';
-            else if (out.data[i] == '/')
-                out.data[i] = '_';
-        }
-        assert_true(pb_base64_decode(&back, text_bytes(&out)));
-        assert_true(bytes_equal(text_bytes(&back), BYTES(data, len)));
-        text_deinit(&back);
-    }
-    text_deinit(&out);
-}
 
 static void test_timestamp(void **state)
 {
@@ -125,7 +76,6 @@ static void test_duration(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_base64), cmocka_unit_test(test_timestamp),
-                                       cmocka_unit_test(test_duration)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_timestamp), cmocka_unit_test(test_duration)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 #include "wire/pb_to_json.h"
 
-#include "wire/pb_base64.h"
+#include "base/base64.h"
 #include "wire/pb_number.h"
 
 #include <math.h>
@@ -127,7 +127,7 @@ int pb_write_scalar(struct pb_to_json *c, const struct pb_field *f, const struct
         return pb_write_string(c, item->data, path);
     case PB_BYTES:
         pb_put(c->out, "\"", 1);
-        pb_base64_encode(c->out, item->data);
+        base64_encode(c->out, item->data);
         pb_put(c->out, "\"", 1);
         return 0;
     case PB_ENUM:

@@ -476,6 +476,17 @@ static void test_signal_handler(void **state)
     raise(SIGINT);
     assert_int_equal(world_sleep(f->world, MILLISECOND), 0);
     assert_int_equal(seen, SIGTERM + SIGINT);
+    raise(SIGHUP);
+    assert_int_equal(world_sleep(f->world, MILLISECOND), 0);
+    assert_int_equal(seen, SIGTERM + SIGINT + SIGHUP);
+    world_on_signal(f->world, NULL, NULL);
+    /* As nohup leaves it: it stays ignored. */
+    void (*before)(int) = signal(SIGHUP, SIG_IGN);
+    world_on_signal(f->world, on_terminate, &seen);
+    raise(SIGHUP);
+    assert_int_equal(world_sleep(f->world, MILLISECOND), 0);
+    assert_int_equal(seen, SIGTERM + SIGINT + SIGHUP);
+    signal(SIGHUP, before);
     world_on_signal(f->world, NULL, NULL);
     assert_int_equal(world_run(f->world), 0);
 }

@@ -9,7 +9,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NS_PER_SECOND UINT64_C(1000000000)
+#define NS_PER_SECOND      UINT64_C(1000000000)
+#define NS_PER_MILLISECOND UINT64_C(1000000)
+#define BUSY_TURN          (2 * NS_PER_MILLISECOND) /* a loop that streams wake turns at least so often */
+#define GUARD_LEAST        (NS_PER_MILLISECOND / 4) /* nearer timers are always exact */
 
 int real_error(int uv_status)
 {
@@ -86,6 +89,28 @@ static void on_clock(uv_poll_t *handle, int status, int events)
         w->armed = 0;
 }
 
+static void on_guard(uv_timer_t *handle)
+{
+    struct real_world *w = handle->data;
+    w->guarded = 0;
+}
+
+/* Setting the timerfd costs as much as some calls. A loop that streams wake more often than timers does without: it
+ * sees what is due whenever it turns, and should the streams fall silent a timer of libuv's, which costs next to
+ * nothing and is late by up to a millisecond, sees to it once. */
+static void clock_set(struct real_world *w, uint64_t at, uint64_t now)
+{
+    bool busy = w->heard && now - w->turned < BUSY_TURN && at >= now + GUARD_LEAST;
+    if ((w->armed != 0 && w->armed <= at) || (busy && w->guarded != 0 && w->guarded <= at))
+        return;
+    if (!busy) {
+        clock_arm(w, at ? at : 1);
+    } else {
+        uv_timer_start(&w->guard, on_guard, (at - now) / NS_PER_MILLISECOND + 1, 0);
+        w->guarded = at;
+    }
+}
+
 /* Timers keep the loop alive, except run()'s own limit: that is nothing left to happen. */
 static void clock_count(struct real_world *w)
 {
@@ -109,13 +134,16 @@ static bool run_over(const struct real_world *w)
 static void on_prepare(uv_prepare_t *handle)
 {
     struct real_world *w = handle->data;
+    uint64_t now = real_now(&w->base);
     if (w->base.timers_count)
-        world_timers_fire(&w->base, real_now(&w->base));
+        world_timers_fire(&w->base, now);
     if (w->base.tasks)
         world_tasks_run(&w->base);
     const struct world_timer *t = world_timer_earliest(&w->base);
-    if (t && (w->armed == 0 || t->at < w->armed))
-        clock_arm(w, t->at ? t->at : 1);
+    if (t)
+        clock_set(w, t->at, now);
+    w->turned = now;
+    w->heard = false;
     clock_count(w);
     if (w->base.tasks || run_over(w))
         uv_idle_start(&w->idle, on_idle);
@@ -185,15 +213,24 @@ static void on_signal(uv_signal_t *handle, int number)
         w->base.signal_handler(w->base.signal_arg, number);
 }
 
+static bool is_ignored(int number)
+{
+    struct sigaction now;
+    return sigaction(number, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
 static void real_on_signal(struct world *base)
 {
     struct real_world *w = real_of(base);
     if (base->signal_handler) {
         uv_signal_start(&w->interrupt, on_signal, SIGINT);
         uv_signal_start(&w->terminate, on_signal, SIGTERM);
+        if (!is_ignored(SIGHUP)) /* who was started by nohup lives on */
+            uv_signal_start(&w->hangup, on_signal, SIGHUP);
     } else {
         uv_signal_stop(&w->interrupt);
         uv_signal_stop(&w->terminate);
+        uv_signal_stop(&w->hangup);
     }
 }
 
@@ -256,18 +293,23 @@ static int loop_start(struct real_world *w)
 {
     uv_prepare_init(&w->loop, &w->prepare);
     uv_idle_init(&w->loop, &w->idle);
+    uv_timer_init(&w->loop, &w->guard);
     uv_signal_init(&w->loop, &w->interrupt);
     uv_signal_init(&w->loop, &w->terminate);
+    uv_signal_init(&w->loop, &w->hangup);
     int status = uv_poll_init(&w->loop, &w->clock, w->clock_fd);
     if (status < 0)
         return status;
-    w->prepare.data = w->idle.data = w->clock.data = w->interrupt.data = w->terminate.data = w;
+    w->prepare.data = w->idle.data = w->guard.data = w->clock.data = w->interrupt.data = w->terminate.data =
+        w->hangup.data = w;
     uv_prepare_start(&w->prepare, on_prepare);
     status = uv_poll_start(&w->clock, UV_READABLE, on_clock);
     uv_unref((uv_handle_t *)&w->prepare);
+    uv_unref((uv_handle_t *)&w->guard);
     uv_unref((uv_handle_t *)&w->clock);
     uv_unref((uv_handle_t *)&w->interrupt);
     uv_unref((uv_handle_t *)&w->terminate);
+    uv_unref((uv_handle_t *)&w->hangup);
     return status;
 }
 

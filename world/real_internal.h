@@ -1,9 +1,10 @@
 /* The inside of the real world, shared by the real*.c files.
  *
  * One uv_loop. The shared timer heap is served by one timerfd (nanoseconds; libuv's own timers count milliseconds) that
- * is only ever moved to an earlier time: a wake-up with nothing due is cheaper than a system call per timer. Timers and
- * tasks run in the prepare phase, between the callbacks and the sleep; an idle handle keeps the loop from sleeping
- * while tasks wait. */
+ * is only ever moved to an earlier time: a wake-up with nothing due is cheaper than a system call per timer. A loop
+ * that streams keep busy does without it (clock_set in real.c): a timer may then be late by a millisecond or two.
+ * Timers and tasks run in the prepare phase, between the callbacks and the sleep; an idle handle keeps the loop from
+ * sleeping while tasks wait. */
 #ifndef WORLD_REAL_INTERNAL_H
 #define WORLD_REAL_INTERNAL_H
 
@@ -25,8 +26,12 @@ struct real_world {
     uv_idle_t idle; /* active while tasks wait */
     uv_poll_t clock;
     int clock_fd;
-    uint64_t armed; /* the time the timerfd is set to; 0: not set */
-    uv_signal_t interrupt, terminate;
+    uint64_t armed;   /* the time the timerfd is set to; 0: not set */
+    uv_timer_t guard; /* in its place while streams wake the loop all the time */
+    uint64_t guarded; /* the time that one stands for; 0: not started */
+    uint64_t turned;  /* when the loop turned last */
+    bool heard;       /* a stream had something to read since */
+    uv_signal_t interrupt, terminate, hangup;
     bool (*done)(void *arg); /* of the run() under way; NULL: none */
     void *done_arg;
     struct world_timer limit; /* its time limit */

@@ -178,6 +178,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
         return;
     }
     if (n > 0) {
+        real_of(s->base.world)->heard = true;
         if (s->base.events.readable)
             s->base.events.readable(s->base.arg, BYTES(buffer->base, (size_t)n));
         return;

@@ -1,12 +1,6 @@
 #include "world/saved.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
+#include "base/sanitized.h"
 
 #if defined(SANITIZED) || defined(SAVED_NONE)
 

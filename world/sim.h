@@ -76,6 +76,9 @@ struct sim_disk_faults {
     uint64_t fail_nth;                            /* 1: the next write, sync or create fails with ERROR_IO; 0: off */
 };
 void sim_disk(struct sim *s, const char *node, const struct sim_disk_faults *faults);
+/* Bytes of this process's memory that the files of all nodes take, with what was written, made and removed and not yet
+ * synced: for who weighs what the programs hold of their own. */
+uint64_t sim_disk_held(const struct sim *s);
 void sim_clock_jump(struct sim *s, const char *node, int64_t wall_delta);
 
 /* Running. One event; false when nothing is left. */

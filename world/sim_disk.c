@@ -22,44 +22,89 @@ static struct sim_disk *disk_of(struct world *w)
 
 /* ---- images ------------------------------------------------------------------------------------------------------ */
 
-static bool image_reserve(struct disk_image *image, size_t size)
+static void drop_pieces(struct disk_image *image, size_t from)
 {
-    if (size <= image->capacity)
-        return true;
-    size_t capacity = image->capacity ? image->capacity : DISK_SECTOR;
-    while (capacity < size) {
-        if (capacity > SIZE_MAX / 2)
-            return false;
-        capacity *= 2;
-    }
-    uint8_t *data = realloc(image->data, capacity);
-    if (!data)
-        return false;
-    image->data = data;
-    image->capacity = capacity;
-    return true;
+    for (size_t i = from; i < image->count; i++)
+        free(image->pieces[i]);
+    if (image->count > from)
+        image->count = from;
 }
 
+void disk_image_free(struct disk_image *image)
+{
+    drop_pieces(image, 0);
+    free(image->pieces);
+    *image = (struct disk_image){0};
+}
+
+/* The piece, to be written to. NULL: no memory. */
+static uint8_t *piece_at(struct disk_image *image, size_t number)
+{
+    if (number >= image->capacity) {
+        size_t capacity = image->capacity ? image->capacity : 4;
+        while (capacity <= number)
+            capacity *= 2;
+        uint8_t **pieces = realloc(image->pieces, capacity * sizeof *pieces);
+        if (!pieces)
+            return NULL;
+        image->pieces = pieces;
+        image->capacity = capacity;
+    }
+    while (image->count <= number)
+        image->pieces[image->count++] = NULL;
+    if (!image->pieces[number])
+        image->pieces[number] = calloc(1, DISK_PIECE);
+    return image->pieces[number];
+}
+
+/* What is cut off is forgotten: it reads as zeros when the file grows again. */
 bool disk_image_resize(struct disk_image *image, uint64_t size)
 {
-    if (size > SIZE_MAX || !image_reserve(image, (size_t)size))
+    if (size > SIZE_MAX - DISK_PIECE)
         return false;
-    if (size > image->size)
-        memset(image->data + image->size, 0, (size_t)size - image->size);
+    size_t in_last = (size_t)size % DISK_PIECE, whole = (size_t)size / DISK_PIECE;
+    if (size < image->size) {
+        drop_pieces(image, whole + (in_last > 0));
+        if (in_last > 0 && whole < image->count && image->pieces[whole])
+            memset(image->pieces[whole] + in_last, 0, DISK_PIECE - in_last);
+    }
     image->size = (size_t)size;
     return true;
 }
 
 bool disk_image_write(struct disk_image *image, const void *data, size_t len, uint64_t offset)
 {
+    const uint8_t *from = data;
     if (len == 0)
         return true;
-    if (offset > SIZE_MAX - len)
+    if (offset > SIZE_MAX - DISK_PIECE || len > SIZE_MAX - DISK_PIECE - (size_t)offset)
         return false;
-    if (offset + len > image->size && !disk_image_resize(image, offset + len))
-        return false;
-    memcpy(image->data + offset, data, len);
+    size_t at = (size_t)offset, end = at + len;
+    /* All of it or nothing. */
+    for (size_t number = at / DISK_PIECE; number <= (end - 1) / DISK_PIECE; number++)
+        if (!piece_at(image, number))
+            return false;
+    for (size_t n; at < end; at += n, from += n) {
+        size_t within = at % DISK_PIECE;
+        n = end - at < DISK_PIECE - within ? end - at : DISK_PIECE - within;
+        memcpy(image->pieces[at / DISK_PIECE] + within, from, n);
+    }
+    if (end > image->size)
+        image->size = end;
     return true;
+}
+
+void disk_image_read(const struct disk_image *image, void *out, size_t len, size_t offset)
+{
+    uint8_t *to = out;
+    for (size_t n; len > 0; offset += n, to += n, len -= n) {
+        size_t within = offset % DISK_PIECE, number = offset / DISK_PIECE;
+        n = len < DISK_PIECE - within ? len : DISK_PIECE - within;
+        if (number < image->count && image->pieces[number])
+            memcpy(to, image->pieces[number] + within, n);
+        else
+            memset(to, 0, n);
+    }
 }
 
 /* ---- nodes and paths --------------------------------------------------------------------------------------------- */
@@ -85,8 +130,8 @@ void disk_node_release(struct sim_disk *d, struct disk_node *node)
         free(node->writes);
         node->writes = next;
     }
-    free(node->seen.data);
-    free(node->kept.data);
+    disk_image_free(&node->seen);
+    disk_image_free(&node->kept);
     free(node);
 }
 
@@ -308,8 +353,7 @@ int64_t sim_file_pread(struct world_file *base, void *out, size_t len, uint64_t 
         return 0;
     if (len > image->size - (size_t)offset)
         len = image->size - (size_t)offset;
-    if (len)
-        memcpy(out, image->data + offset, len);
+    disk_image_read(image, out, len, (size_t)offset);
     return (int64_t)len;
 }
 
@@ -595,4 +639,40 @@ void sim_disk(struct sim *s, const char *node, const struct sim_disk_faults *fau
         return;
     }
     disk_of(w)->faults = faults ? *faults : (struct sim_disk_faults){0};
+}
+
+static uint64_t image_held(const struct disk_image *image)
+{
+    uint64_t held = image->capacity * sizeof *image->pieces;
+    for (size_t i = 0; i < image->count; i++)
+        held += image->pieces[i] ? DISK_PIECE : 0;
+    return held;
+}
+
+static uint64_t node_held(const struct disk_node *n)
+{
+    uint64_t held = sizeof *n + image_held(&n->seen) + image_held(&n->kept);
+    for (const struct disk_write *w = n->writes; w; w = w->next)
+        held += sizeof *w + w->len;
+    return held;
+}
+
+uint64_t sim_disk_held(const struct sim *s)
+{
+    uint64_t held = 0;
+    for (size_t i = 0; i < s->nodes_count; i++) {
+        const struct sim_disk *d = s->nodes[i]->disk;
+        for (struct map_entry *e = map_first(&d->seen); e; e = map_next(e))
+            held += node_held(map_value(e));
+        for (struct map_entry *e = map_first(&d->kept); e; e = map_next(e))
+            held += map_get(&d->seen, map_key(e)) == map_value(e) ? 0 : node_held(map_value(e));
+        for (size_t k = 0; k < d->journal.count; k++) {
+            const struct name_op *op = &d->journal.items[k];
+            bool gone = op->kind == NAME_CREATE && map_get(&d->seen, op->path) != op->node &&
+                        map_get(&d->kept, op->path) != op->node;
+            held += sizeof *op + strlen(op->path) + 1 + (op->to ? strlen(op->to) + 1 : 0);
+            held += gone ? node_held(op->node) : 0;
+        }
+    }
+    return held;
 }

@@ -15,6 +15,7 @@
 #include "world/sim_internal.h"
 
 #define DISK_SECTOR   512
+#define DISK_PIECE    ((size_t)4096) /* bytes of an image held together */
 #define DISK_PATH_MAX 4096
 
 struct disk_write {
@@ -25,9 +26,10 @@ struct disk_write {
     uint8_t data[];
 };
 
+/* In pieces of DISK_PIECE, so that what grows is never copied; one that is NULL or behind the last holds zeros. */
 struct disk_image {
-    uint8_t *data;
-    size_t size, capacity;
+    uint8_t **pieces;
+    size_t size, count, capacity; /* count: of pieces, the others freed */
 };
 
 struct disk_node {
@@ -55,6 +57,8 @@ struct sim_disk {
 };
 
 /* sim_disk.c */
+void disk_image_free(struct disk_image *image);
+void disk_image_read(const struct disk_image *image, void *out, size_t len, size_t offset); /* within its size */
 bool disk_image_write(struct disk_image *image, const void *data, size_t len, uint64_t offset);
 bool disk_image_resize(struct disk_image *image, uint64_t size);
 void disk_node_release(struct sim_disk *d, struct disk_node *node);

@@ -194,6 +194,15 @@ static bool image_apply(struct disk_image *image, const struct disk_write *write
     return disk_image_write(image, write->data, write->len, write->offset);
 }
 
+static bool image_copy(struct disk_image *to, const struct disk_image *from)
+{
+    (void)disk_image_resize(to, 0);
+    for (size_t i = 0; i < from->count; i++)
+        if (from->pieces[i] && !disk_image_write(to, from->pieces[i], DISK_PIECE, i * DISK_PIECE))
+            return false;
+    return disk_image_resize(to, from->size);
+}
+
 static void write_pop(struct disk_node *node)
 {
     struct disk_write *write = node->writes;
@@ -268,8 +277,7 @@ static void crash_data(struct crash *c, struct disk_node *node)
     }
     /* What is read from now on is what was kept. */
     c->disk->used -= node->seen.size;
-    node->seen.size = 0;
-    if (!disk_image_write(&node->seen, node->kept.data, node->kept.size, 0))
+    if (!image_copy(&node->seen, &node->kept))
         c->failed = true;
     c->disk->used += node->seen.size;
 }

@@ -161,7 +161,8 @@ static bool end_before_connected(struct sim_connection *c, int side)
     return true;
 }
 
-void sim_stream_close(struct world_stream *base)
+/* Frees the stream; what becomes of the connection is another matter. */
+static void part(struct world_stream *base, bool abort)
 {
     struct sim_stream *s = stream_of(base);
     struct sim_connection *c = s->connection;
@@ -173,29 +174,25 @@ void sim_stream_close(struct world_stream *base)
     sim_connection_reference(c);
     stream_free(s);
     if (!end_before_connected(c, side)) {
-        sim_trace_line(c->node[side], "net close to %s", c->node[1 - side]->name);
-        end_flush(c, side);
-        sim_pipe_deliver_later(c, 1 - side); /* unread bytes are thrown away, which opens the peer's window */
+        sim_trace_line(c->node[side], "net %s to %s", abort ? "abort" : "close", c->node[1 - side]->name);
+        if (abort) {
+            sim_pipe_reset(c, side);
+        } else {
+            end_flush(c, side);
+            sim_pipe_deliver_later(c, 1 - side); /* unread bytes are thrown away, which opens the peer's window */
+        }
     }
     sim_connection_unreference(c);
 }
 
+void sim_stream_close(struct world_stream *base)
+{
+    part(base, false);
+}
+
 void sim_stream_abort(struct world_stream *base)
 {
-    struct sim_stream *s = stream_of(base);
-    struct sim_connection *c = s->connection;
-    int side = s->side;
-    if (!sim_stream_live(s)) {
-        stream_free(s);
-        return;
-    }
-    sim_connection_reference(c);
-    stream_free(s);
-    if (!end_before_connected(c, side)) {
-        sim_trace_line(c->node[side], "net abort to %s", c->node[1 - side]->name);
-        sim_pipe_reset(c, side);
-    }
-    sim_connection_unreference(c);
+    part(base, true);
 }
 
 const char *sim_stream_peer(const struct world_stream *s)

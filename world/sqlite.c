@@ -364,6 +364,20 @@ int world_sqlite_error(sqlite3 *db, struct error *err, const char *doing)
     return error_set(err, code ? code : ERROR_IO, "%s: %s", doing, sqlite3_errmsg(db));
 }
 
+int world_sqlite_number(sqlite3 *db, const char *query, int64_t *out, const char *doing, struct error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    int rc = sqlite3_prepare_v2(db, query, -1, &statement, NULL);
+    if (rc == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW) {
+        *out = sqlite3_column_int64(statement, 0);
+        rc = 0;
+    } else {
+        rc = world_sqlite_error(db, err, doing);
+    }
+    sqlite3_finalize(statement);
+    return rc;
+}
+
 /* After the first page was made or read: only then is the size known. */
 static int set_log_size(sqlite3 *db)
 {

@@ -21,6 +21,8 @@ int world_sqlite_open_paged(struct world *w, const char *path, int page_size, sq
 void world_sqlite_shrink(sqlite3 *db);
 /* An error_code and message from the connection's last failure. */
 int world_sqlite_error(sqlite3 *db, struct error *err, const char *doing);
+/* The first column of the query's first row, a whole number. `doing` as above; no row is an error. */
+int world_sqlite_number(sqlite3 *db, const char *query, int64_t *out, const char *doing, struct error *err);
 void world_sqlite_close(sqlite3 *db);
 
 #endif

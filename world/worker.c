@@ -103,15 +103,18 @@ bool world_worker_ended(struct world_worker *p, struct world_exit *status)
 bool world_worker_wait(struct world_worker *p, uint64_t timeout, struct world_exit *status)
 {
     uint64_t end = world_worker_now() + timeout;
-    while (!world_worker_ended(p, status)) {
+    /* First the pause, then the question: so it takes one of each, however long the worker takes, and who counts edges
+     * sees the same each time. */
+    for (;;) {
         uint64_t now = world_worker_now();
+        struct pollfd watch = {.fd = p->watch, .events = POLLIN};
+        uint64_t ms = now < end ? (end - now + 999999) / 1000000 : 0;
+        poll(&watch, 1, ms > 1000000 ? 1000000 : (int)ms);
+        if (world_worker_ended(p, status))
+            return true;
         if (now >= end)
             return false;
-        struct pollfd watch = {.fd = p->watch, .events = POLLIN};
-        uint64_t ms = (end - now + 999999) / 1000000;
-        poll(&watch, 1, ms > 1000000 ? 1000000 : (int)ms);
     }
-    return true;
 }
 
 void world_worker_kill(struct world_worker *p)

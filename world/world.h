@@ -213,7 +213,8 @@ void world_exit_format(struct world_exit status, struct text *out);
 /* A variable of our own environment, NULL when not set. In simulation: what the program was spawned with. */
 const char *world_environment(struct world *w, const char *name);
 
-/* SIGINT and SIGTERM for the outermost program; in simulation a node's orderly stop. NULL removes. */
+/* SIGINT, SIGTERM and, unless it was ignored from the start, SIGHUP for the outermost program; in simulation a node's
+ * orderly stop. NULL removes. */
 void world_on_signal(struct world *w, void (*handler)(void *arg, int signal), void *arg);
 
 /* ---- points ---------------------------------------------------------------------------------------------------- */

@@ -233,7 +233,7 @@ int main(int argc, char **argv)
     const char *base = getenv("TMPDIR");
     snprintf(all_work, sizeof all_work, "%s/fuzz_bench.%ld", base ? base : "/tmp", (long)getpid());
     output = malloc(OUTPUT_MAX);
-    if (!output || prctl(PR_SET_CHILD_SUBREAPER, 1))
+    if (!output || prctl(PR_SET_CHILD_SUBREAPER, 1) || mkdir(all_work, 0700))
         return 1;
     for (long round = 0; round < rounds; round++)
         for (size_t t = 0; t < 3; t++)

@@ -40,7 +40,7 @@ enum fuzz_event_kind {
     EVENT_BYTES,       /* value: bytes as they are */
     EVENT_HTTP,        /* a request to the gateway. name: "POST /store/Read", and an operator's name behind it
                           (fuzz/gateway/gateway.h); value: header lines, empty line, body. flags: EVENT_NO_TOKEN */
-    EVENT_TIME,        /* number: ns that pass (virtual time; live: at most FUZZ_LIVE_PAUSE_MAX) */
+    EVENT_TIME,        /* number: ns that pass (virtual time; live: at most LIVE_PAUSE_MAX) */
     EVENT_FAULT,       /* name: component; number: enum target_action. Doors that cannot leave it out and count it */
     EVENT_ENVIRONMENT, /* name: "chunks", "schedule", "allocation", "write"; number: its seed, or the n-th that fails */
     EVENT_KIND_COUNT
@@ -85,6 +85,12 @@ struct fuzz_case {
 void fuzz_case_deinit(struct fuzz_case *c);
 void fuzz_case_clear(struct fuzz_case *c);                              /* keeps the memory */
 int fuzz_case_copy(struct fuzz_case *to, const struct fuzz_case *from); /* ERROR_MEMORY; `to` is cleared first */
+static inline void fuzz_case_swap(struct fuzz_case *a, struct fuzz_case *b)
+{
+    struct fuzz_case was = *a;
+    *a = *b;
+    *b = was;
+}
 /* Drops the bytes no event refers to; what stays keeps its order in memory. Allocates nothing. ERROR_LIMIT: more events
  * than a case may have. */
 int fuzz_case_tidy(struct fuzz_case *c);

@@ -94,17 +94,9 @@ static bool is_blank(int c)
     return c == ' ' || c == '\t' || c == '\r';
 }
 
-static int hex_digit(int c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 static int take_hex_pair(struct parser *p)
 {
-    int high = hex_digit(peek(p, 0)), low = hex_digit(peek(p, 1));
+    int high = bytes_hex_value((uint8_t)peek(p, 0)), low = bytes_hex_value((uint8_t)peek(p, 1));
     if (high < 0 || low < 0)
         return error_at(p, p->at, ERROR_SYNTAX, "expected two hexadecimal digits");
     text_char(&p->bytes, (char)(high << 4 | low));
@@ -223,7 +215,7 @@ static bool word_number(struct bytes word, uint64_t max, uint64_t *out)
     uint64_t v = 0;
     bool hex = word.len > 2 && word.data[0] == '0' && word.data[1] == 'x';
     for (size_t i = hex ? 2 : 0; i < word.len; i++) {
-        int digit = hex_digit(word.data[i]);
+        int digit = bytes_hex_value(word.data[i]);
         if (digit < 0 || (!hex && digit > 9) || __builtin_mul_overflow(v, hex ? 16U : 10U, &v) ||
             __builtin_add_overflow(v, (uint64_t)digit, &v))
             return false;
@@ -416,7 +408,7 @@ static int take_slot(struct parser *p, enum script_slot slot)
     case SLOT_HEX:
         return take_number(p, UINT64_MAX, "a number", &p->event.number);
     case SLOT_MAYBE:
-        if (p->token.kind != TOKEN_WORD || hex_digit(p->token.text.data[0]) < 0 || p->token.text.data[0] > '9')
+        if (p->token.kind != TOKEN_WORD || bytes_hex_value(p->token.text.data[0]) < 0 || p->token.text.data[0] > '9')
             return 0;
         return take_number(p, UINT64_MAX, "a number", &p->event.number);
     case SLOT_TIME:

@@ -42,65 +42,6 @@ uint64_t fuzz_draw_deadline(struct random *r)
     return deadlines[random_below(r, sizeof deadlines / sizeof deadlines[0])];
 }
 
-/* ---- metadata ---- */
-
-static const char *const plain_names[] = {"x-id", "trace-id", "micro-namespace", "x-request-id", "accept", "cookie"};
-/* Names a client may not send, or must write otherwise. */
-static const char *const odd_names[] = {"grpc-timeout",
-                                        "grpc-encoding",
-                                        "grpc-status",
-                                        "grpc-message",
-                                        "grpc-accept-encoding",
-                                        "grpc-trace-bin",
-                                        ":path",
-                                        ":method",
-                                        ":authority",
-                                        ":unknown",
-                                        "te",
-                                        "content-type",
-                                        "host",
-                                        "connection",
-                                        "transfer-encoding",
-                                        "content-length",
-                                        "user-agent",
-                                        "micro-token",
-                                        "X-Upper",
-                                        "x space",
-                                        "x-\xC3\xA4",
-                                        "x:colon",
-                                        "-bin",
-                                        "-",
-                                        "",
-                                        "authorization",
-                                        "x-id-bin-",
-                                        "x\ty",
-                                        "grpc-",
-                                        "grpc-tags-bin",
-                                        "proxy-connection"};
-static const char *const binary_names[] = {"x-bin", "trace-bin", "grpc-trace-bin", "a-b-bin"};
-
-#define DRAW(r, list) (list)[random_below((r), sizeof(list) / sizeof(list)[0])]
-
-void fuzz_put_metadata_name(struct random *r, struct text *out)
-{
-    switch (random_below(r, 10)) {
-    case 0:
-    case 1:
-        text_puts(out, DRAW(r, binary_names));
-        break;
-    case 2:
-    case 3:
-    case 4:
-        text_puts(out, DRAW(r, odd_names));
-        break;
-    case 5:
-        fuzz_put_run(out, 'n', 1 + (size_t)random_below(r, one_in(r, 8) ? 9000 : 80));
-        break;
-    default:
-        text_puts(out, DRAW(r, plain_names));
-    }
-}
-
 static void put_random(struct random *r, size_t len, struct text *out)
 {
     uint8_t bytes[GARBAGE_MAX];
@@ -109,58 +50,7 @@ static void put_random(struct random *r, size_t len, struct text *out)
     text_add(out, bytes, len);
 }
 
-/* What a field that waits for one of these must not trip over. */
-static const char *const odd_values[] = {"",
-                                         "gzip",
-                                         "identity",
-                                         "unknown",
-                                         "1S",
-                                         "0n",
-                                         "99999999H",
-                                         "999999999H",
-                                         "-1S",
-                                         "1",
-                                         "18446744073709551616",
-                                         "application/json",
-                                         "application/grpc+proto",
-                                         "trailers",
-                                         "Bearer ",
-                                         "Bearer x.y.z",
-                                         "a\r\nb: c",
-                                         "a\nb",
-                                         "  padded  ",
-                                         "\xC3\xA4",
-                                         "%ff%00",
-                                         "../../etc/passwd"};
-
-void fuzz_put_metadata_value(struct random *r, struct bytes name, struct text *out)
-{
-    bool binary = name.len >= 4 && memcmp(name.data + name.len - 4, "-bin", 4) == 0;
-    uint64_t lot = random_below(r, 10);
-    if (binary && lot < 7)
-        put_random(r, (size_t)random_below(r, 40), out);
-    else if (lot < 4)
-        text_puts(out, DRAW(r, odd_values));
-    else if (lot == 4)
-        put_random(r, (size_t)random_below(r, GARBAGE_MAX), out);
-    else if (lot == 5)
-        fuzz_put_run(out, 'v', (size_t)random_below(r, one_in(r, 8) ? 20000 : 200));
-    else
-        for (uint64_t n = 1 + random_below(r, 20); n > 0; n--)
-            text_char(out, (char)('!' + random_below(r, '~' - '!' + 1)));
-}
-
-int fuzz_insert_metadata(struct random *r, const struct case_source *s, struct fuzz_case *c, size_t at)
-{
-    const struct fuzz_event e = {.kind = EVENT_METADATA};
-    struct text *name = s->scratch, *value = s->scratch_wire;
-    text_clear(name);
-    text_clear(value);
-    fuzz_put_metadata_name(r, name);
-    fuzz_put_metadata_value(r, text_bytes(name), value);
-    return text_ok(name) && text_ok(value) ? fuzz_case_insert(c, at, &e, text_bytes(name), text_bytes(value))
-                                           : ERROR_MEMORY;
-}
+#define DRAW(r, list) (list)[random_below((r), sizeof(list) / sizeof(list)[0])]
 
 /* ---- messages ---- */
 
@@ -199,8 +89,9 @@ int fuzz_insert_message(struct random *r, const struct case_source *s, struct fu
     text_clear(broken);
     if (lane == LANE_GARBAGE && one_in(r, 2)) {
         put_random(r, (size_t)random_below(r, GARBAGE_MAX), wire);
-    } else if (lane == LANE_VALID && s->oversize && one_in(r, 400)) {
-        put_oversize(m->input, s->oversize, wire);
+    } else if (lane == LANE_VALID && s->oversize && one_in(r, 200)) {
+        /* Also shorter ones, which are too long for a window and not for a server. */
+        put_oversize(m->input, s->oversize >> random_below(r, 4), wire);
     } else if (lane != LANE_VALID || !one_in(r, 20)) { /* else an empty one */
         if (one_in(r, 3))
             fuzz_generate_small(r, m->input, FUZZ_DEPTH_MAX, message_max(s), true, wire);
@@ -290,6 +181,8 @@ static int open_call(struct random *r, const struct case_source *s, struct fuzz_
     int rc = fuzz_case_add(out, &e, bytes_of(p->method->path), BYTES_NONE);
     for (uint64_t n = one_in(r, 4) ? 1 + random_below(r, 3) : 0; n > 0 && rc >= 0; n--)
         rc = fuzz_insert_metadata(r, s, out, out->events.count);
+    if (rc >= 0 && s->relay_count > 0 && one_in(r, 8))
+        rc = fuzz_insert_relay(r, s, out, out->events.count);
     return rc;
 }
 

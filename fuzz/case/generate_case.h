@@ -22,6 +22,10 @@ struct case_source {
     size_t method_count;
     const char *const *components; /* to be hit by EVENT_FAULT; none: no faults */
     size_t component_count;
+    const char *const *relays; /* components that hand calls of others' methods on; may be none */
+    size_t relay_count;
+    const char *const *names; /* of metadata, that the target may know; may be none */
+    size_t name_count;
     const struct dictionary *dictionary; /* NULL: none */
     size_t max;                          /* bytes of a message; 0: FUZZ_GENERATE_MAX */
     size_t oversize;                     /* bytes of the few that are meant to be too large; 0: none are */
@@ -40,9 +44,13 @@ uint64_t fuzz_draw_deadline(struct random *r); /* ns, 0: none */
 /* A message of the method at `at`. An index, or what fuzz_case_insert() says. */
 int fuzz_insert_message(struct random *r, const struct case_source *s, struct fuzz_case *c, size_t at, uint32_t call,
                         const struct pb_method *m, enum fuzz_lane lane);
+/* metadata.c. One entry for the call opened before, or many of one kind. An index. */
 int fuzz_insert_metadata(struct random *r, const struct case_source *s, struct fuzz_case *c, size_t at);
+/* That the call goes by way of one of the relays: FUZZ_RELAY, which no client could send. */
+int fuzz_insert_relay(struct random *r, const struct case_source *s, struct fuzz_case *c, size_t at);
+#define FUZZ_RELAY ":authority"
 /* Appends a name or a value. */
-void fuzz_put_metadata_name(struct random *r, struct text *out);
+void fuzz_put_metadata_name(struct random *r, const struct case_source *s, struct text *out);
 void fuzz_put_metadata_value(struct random *r, struct bytes name, struct text *out);
 /* One link for the message at `at`, from a call that was opened before it, by names and kinds of fields. The link's
  * index; ERROR_NOT_FOUND: nothing fits. */

@@ -166,7 +166,7 @@ static int metadata_name(struct work *w)
     if (at == NO_EVENT)
         return INAPPLICABLE;
     text_clear(w->s->scratch);
-    fuzz_put_metadata_name(w->r, w->s->scratch);
+    fuzz_put_metadata_name(w->r, w->s, w->s->scratch);
     return text_ok(w->s->scratch) ? inserted(w, fuzz_case_set_name(w->c, at, text_bytes(w->s->scratch))) : ERROR_MEMORY;
 }
 

@@ -1,8 +1,10 @@
 #include "fuzz/case/shrink_internal.h"
 
 #include "fuzz/case/mutate_case.h"
+#include "fuzz/message/defect.h"
 
-#define GRAIN_FIRST 16
+#define GRAIN_FIRST     16
+#define DEFECT_NAME_MAX 64 /* longer ones are no defect's */
 
 bool shrink_start(struct shrinker *s)
 {
@@ -33,6 +35,52 @@ bool shrink_try(struct shrinker *s)
     return true;
 }
 
+/* What a decoder says of the message, but for numbers, which are places and sizes in it. */
+static void read_refusal(const struct pb_type *type, struct bytes value, struct text *out)
+{
+    struct error err = ERROR_INIT;
+    if (pb_scan(type->descriptor, value, &err) != 0)
+        for (const char *p = err.message ? err.message : ""; *p; p++)
+            if (*p < '0' || *p > '9')
+                text_char(out, *p);
+    error_clear(&err);
+}
+
+static bool same_refusal(struct shrinker *s, const struct pb_type *type, struct bytes was, struct bytes now)
+{
+    struct text before = TEXT_INIT, after = TEXT_INIT;
+    read_refusal(type, was, &before);
+    read_refusal(type, now, &after);
+    bool same = before.len > 0 && bytes_equal(text_bytes(&before), text_bytes(&after));
+    s->failed |= !text_ok(&before) || !text_ok(&after);
+    text_deinit(&before);
+    text_deinit(&after);
+    return same;
+}
+
+/* The defect a message says it has may be what was cut off. One that all decoders refuse is known to be there when they
+ * still do, for the same reason; of others nothing is known once the message is another one. Then the candidate says no
+ * more than what its bytes are, and whoever needs the defect refuses it. */
+static int keep_label_true(struct shrinker *s, size_t event)
+{
+    struct fuzz_event *e = &s->next.events.items[event];
+    char name[DEFECT_NAME_MAX];
+    if (e->kind != EVENT_MESSAGE || e->name.len == 0)
+        return 0;
+    const struct pb_method *m = s->pool ? fuzz_case_method(&s->next, e->call, s->pool) : NULL;
+    const struct pb_type *type = m ? m->input : NULL;
+    struct bytes label = fuzz_case_bytes(&s->next, e->name), value = fuzz_case_bytes(&s->next, e->value);
+    size_t len = label.len < sizeof name ? label.len : 0;
+    memcpy(name, label.data, len);
+    name[len] = '\0';
+    const struct defect *d = defect_find(name);
+    if (d && d->decoders == DECODERS_REFUSE && type && pb_refused_by_all(type->descriptor, value) &&
+        same_refusal(s, type, fuzz_case_bytes(s->best, s->best->events.items[event].value), value))
+        return 0;
+    e->lane = type && pb_scan(type->descriptor, value, NULL) == 0 ? LANE_VALID : LANE_GARBAGE;
+    return fuzz_case_set_name(&s->next, event, BYTES_NONE);
+}
+
 bool shrink_try_value(struct shrinker *s, size_t event)
 {
     if (!text_ok(&s->value))
@@ -40,6 +88,8 @@ bool shrink_try_value(struct shrinker *s, size_t event)
     if (!shrink_start(s))
         return false;
     int rc = fuzz_case_set_value(&s->next, event, text_bytes(&s->value));
+    if (rc >= 0)
+        rc = keep_label_true(s, event);
     if (rc == ERROR_MEMORY)
         s->failed = true;
     return rc >= 0 && shrink_try(s);

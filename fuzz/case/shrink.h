@@ -6,6 +6,8 @@
  * stays a case whose only change is the one that was meant. Last, what cannot go is made plain: flags off, numbers
  * towards 0, bytes to 'a'.
  *
+ * A message with a defect says so only for as long as that is known to be true: see keep_label_true() in shrink.c.
+ *
  * Rounds go on until one finds nothing more, or the tries are used up. The same case and the same answers give the same
  * result. No candidate is asked about twice. */
 #ifndef FUZZ_CASE_SHRINK_H

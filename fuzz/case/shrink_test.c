@@ -348,12 +348,54 @@ static void test_large_value(void **state)
     fuzz_case_deinit(&c);
 }
 
+static bool has_z(const struct fuzz_case *c)
+{
+    for (size_t i = 0; i < c->events.count; i++)
+        if (c->events.items[i].kind == EVENT_MESSAGE && event_value(c, i).len > 0 &&
+            memchr(event_value(c, i).data, 'z', event_value(c, i).len))
+            return true;
+    return false;
+}
+
+/* As the oracle does that goes by what the message says of itself. */
+static bool has_z_labelled(const struct fuzz_case *c)
+{
+    for (size_t i = 0; i < c->events.count; i++)
+        if (c->events.items[i].kind == EVENT_MESSAGE && c->events.items[i].name.len == 0)
+            return false;
+    return has_z(c);
+}
+
+/* A message says what is wrong with it for as long as that is known to be so. */
+static void test_label(void **state)
+{
+    (void)state;
+    struct fuzz_case c = FUZZ_CASE_INIT;
+    /* Cut off. */
+    kit_parse("call /store.Store/Read\nmessage 0 near-valid defect=utf8-continuation x\"0a04617aff62\"\n", &c);
+    expect_left(&c, has_z, "call /store.Store/Read\nmessage 0 {\"key\":\"z\"}\n");
+    /* Wanted, so it stays, and is there. */
+    kit_parse("call /store.Store/Read\nmessage 0 near-valid defect=utf8-continuation x\"0a04617aff62\"\n", &c);
+    expect_left(&c, has_z_labelled,
+                "call /store.Store/Read\nmessage 0 near-valid defect=utf8-continuation x\"0a027aff\" "
+                "# store.ReadRequest.key at byte 3: a string is not valid UTF-8\n");
+    /* One that decoders take: nothing tells whether it is still there in other bytes. */
+    kit_parse("call /store.Store/Read\nmessage 0 near-valid defect=varint-padded x\"0a8200617a\"\n", &c);
+    expect_left(
+        &c, has_z_labelled,
+        "call /store.Store/Read\nmessage 0 near-valid defect=varint-padded x\"0a8200617a\" # {\"key\":\"az\"}\n");
+    kit_parse("call /store.Store/Read\nmessage 0 near-valid defect=varint-padded x\"0a8200617a\"\n", &c);
+    expect_left(&c, has_z, "call /store.Store/Read\nmessage 0 {\"key\":\"z\"}\n");
+    fuzz_case_deinit(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_two_distant), cmocka_unit_test(test_nested_field), cmocka_unit_test(test_byte_in_string),
         cmocka_unit_test(test_metadata),    cmocka_unit_test(test_broken),       cmocka_unit_test(test_link),
         cmocka_unit_test(test_raw),         cmocka_unit_test(test_limits),       cmocka_unit_test(test_large_value),
+        cmocka_unit_test(test_label),
     };
     return cmocka_run_group_tests(tests, kit_load, kit_unload);
 }

@@ -145,25 +145,12 @@ size_t cover_collect(struct cover *c, bool keep)
     return found;
 }
 
-REGION_RAW static size_t list(struct cover *c, bool only_new, const uint32_t **edges, const uint8_t **classes)
+static size_t list(struct cover *c, bool only_new, const uint32_t **edges, const uint8_t **classes)
 {
     size_t count = 0;
-    for (size_t n = 0; n < c->regions.count; n++) {
-        const struct region *r = &c->regions.items[n];
-        for (size_t i = 0; r->counters && i < r->len; i++) {
-            if (i + 8 <= r->len && region_is_zero(r->counters + i)) {
-                i += 7;
-                continue;
-            }
-            uint8_t class = region_class(r->counters[i]);
-            if (only_new)
-                class &= (uint8_t)~r->seen[i];
-            if (!class)
-                continue;
-            c->last_edges[count] = (uint32_t)(r->base + i);
-            c->last_classes[count++] = class;
-        }
-    }
+    for (size_t n = 0; n < c->regions.count; n++)
+        if (c->regions.items[n].counters)
+            count += region_list(&c->regions.items[n], only_new, c->last_edges + count, c->last_classes + count);
     *edges = c->last_edges;
     *classes = c->last_classes;
     return count;
@@ -177,6 +164,14 @@ size_t cover_last(struct cover *c, const uint32_t **edges, const uint8_t **class
 size_t cover_last_new(struct cover *c, const uint32_t **edges, const uint8_t **classes)
 {
     return list(c, true, edges, classes);
+}
+
+uint64_t cover_last_work(const struct cover *c)
+{
+    uint64_t work = 0;
+    for (size_t i = 0; i < c->regions.count; i++)
+        work += c->regions.items[i].counters ? c->regions.items[i].work : 0;
+    return work;
 }
 
 size_t cover_last_features(const struct cover *c, const uint64_t **features)
@@ -223,6 +218,18 @@ static struct region *region_of(const struct cover *c, uint32_t edge)
         if (edge - c->regions.items[i].base < c->regions.items[i].len)
             return &c->regions.items[i];
     return NULL;
+}
+
+bool cover_last_has(const struct cover *c, const uint32_t *edges, const uint8_t *classes, size_t count)
+{
+    const struct region *r = NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (!r || edges[i] - r->base >= r->len)
+            r = region_of(c, edges[i]);
+        if (!r || !r->counters || (region_class(r, edges[i] - r->base) & classes[i]) != classes[i])
+            return false;
+    }
+    return true;
 }
 
 size_t cover_mark(struct cover *c, const uint32_t *edges, const uint8_t *classes, size_t count)

@@ -43,6 +43,11 @@ size_t cover_collect(struct cover *c, bool keep);
 size_t cover_last(struct cover *c, const uint32_t **edges, const uint8_t **classes);
 /* Only what nobody reached before: between cover_collect(c, false) and keeping it. Same memory as cover_last(). */
 size_t cover_last_new(struct cover *c, const uint32_t **edges, const uint8_t **classes);
+/* Whether the run reached all of these, as they are listed by cover_last_new(). */
+bool cover_last_has(const struct cover *c, const uint32_t *edges, const uint8_t *classes, size_t count);
+/* How much the run did, about: the sum of its counters (which wrap at 256) in the blocks of 32 that were reached before
+ * it. To be asked after cover_collect(). */
+uint64_t cover_last_work(const struct cover *c);
 size_t cover_last_features(const struct cover *c, const uint64_t **features);
 size_t cover_edges_seen(const struct cover *c); /* distinct edges ever kept */
 size_t cover_pairs_seen(const struct cover *c); /* (edge, class) pairs ever kept */

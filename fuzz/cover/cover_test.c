@@ -57,6 +57,36 @@ static void test_classes(void **state)
     cover_free(c);
 }
 
+/* What a run reached and how much it did can be asked until the next one. */
+static void test_asked(void **state)
+{
+    (void)state;
+    struct cover *c = fresh();
+    const uint32_t edges[] = {3, 64, sizeof counters - 1};
+    const uint8_t classes[] = {1, 2, 8};
+    cover_reset(c);
+    counters[3] = 1;
+    counters[64] = 2;
+    counters[sizeof counters - 1] = 5;
+    assert_true(cover_collect(c, false) > 0);
+    assert_true(cover_last_has(c, edges, classes, 3));
+    counters[64] = 3; /* another class */
+    assert_false(cover_last_has(c, edges, classes, 3));
+    assert_true(cover_last_has(c, edges, classes, 1));
+    assert_true(cover_last_has(c, edges, classes, 0));
+    const uint32_t beyond = sizeof counters;
+    assert_false(cover_last_has(c, &beyond, classes, 1));
+    /* Blocks count from the second time they are reached, the rest behind them never. */
+    cover_collect(c, true);
+    counters[3] = 100;
+    cover_collect(c, true);
+    assert_int_equal(cover_last_work(c), 100 + 3);
+    cover_reset(c);
+    cover_collect(c, false);
+    assert_int_equal(cover_last_work(c), 0);
+    cover_free(c);
+}
+
 /* Random runs against the plain definition. */
 static void test_random(void **state)
 {
@@ -172,8 +202,9 @@ static void test_memory(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_classes),  cmocka_unit_test(test_random),           cmocka_unit_test(test_moved),
-        cmocka_unit_test(test_features), cmocka_unit_test(test_not_instrumented), cmocka_unit_test(test_memory)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_classes),  cmocka_unit_test(test_asked),
+                                       cmocka_unit_test(test_random),   cmocka_unit_test(test_moved),
+                                       cmocka_unit_test(test_features), cmocka_unit_test(test_not_instrumented),
+                                       cmocka_unit_test(test_memory)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

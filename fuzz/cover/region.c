@@ -7,6 +7,7 @@
 #include <immintrin.h>
 #endif
 
+#define GROUP  4 /* touched blocks that are asked together whether any is set */
 #define BRIDGE 3 /* so few untouched blocks between touched ones are treated as touched */
 
 struct region_run {
@@ -23,9 +24,9 @@ static void fill_classes(void)
         class_of[v] = (uint8_t)(v <= 3 ? 1U << (v - 1) : v < 8 ? 8 : v < 16 ? 16 : v < 32 ? 32 : v < 128 ? 64 : 128);
 }
 
-uint8_t region_class(uint8_t counter)
+REGION_RAW uint8_t region_class(const struct region *r, size_t counter)
 {
-    return class_of[counter];
+    return class_of[r->counters[counter]];
 }
 
 static void find_runs(struct region *r)
@@ -95,21 +96,44 @@ __attribute__((target("avx2"))) REGION_RAW static inline __m256i load(const uint
     return _mm256_loadu_si256((const __m256i *)(const void *)at);
 }
 
-/* Whether a touched block has a class that was not seen, or an untouched one anything at all. */
-__attribute__((target("avx2"))) REGION_RAW static bool look_wide(const struct region *r)
+/* Whole blocks, all together. */
+__attribute__((target("avx2"))) REGION_RAW static inline __m256i any_set(const uint8_t *at, const uint8_t *end)
 {
-    __m256i fresh = _mm256_setzero_si256();
+    __m256i a = _mm256_setzero_si256(), b = a;
+    for (; end - at >= 4 * REGION_BLOCK; at += 4 * REGION_BLOCK) {
+        a = _mm256_or_si256(a, _mm256_or_si256(load(at), load(at + REGION_BLOCK)));
+        b = _mm256_or_si256(b, _mm256_or_si256(load(at + 2 * REGION_BLOCK), load(at + 3 * REGION_BLOCK)));
+    }
+    for (; at < end; at += REGION_BLOCK)
+        a = _mm256_or_si256(a, load(at));
+    return _mm256_or_si256(a, b);
+}
+
+/* Whether a touched block has a class that was not seen, or an untouched one anything at all. */
+__attribute__((target("avx2"))) REGION_RAW static bool look_wide(struct region *r)
+{
+    const __m256i zero = _mm256_setzero_si256();
+    __m256i fresh = zero, work = zero;
     size_t i = 0;
     for (const struct region_run *run = r->runs; run < r->runs + r->run_count; run++) {
         size_t end = (size_t)run->end * REGION_BLOCK;
-        if (run->touched)
-            for (; i < end; i += REGION_BLOCK)
-                fresh =
-                    _mm256_or_si256(fresh, _mm256_andnot_si256(load(r->seen + i), classes_of(load(r->counters + i))));
-        else
-            for (; i < end; i += REGION_BLOCK)
-                fresh = _mm256_or_si256(fresh, load(r->counters + i));
+        if (!run->touched)
+            fresh = _mm256_or_si256(fresh, any_set(r->counters + i, r->counters + end));
+        for (size_t next; run->touched && i < end; i = next) {
+            next = end - i > GROUP * REGION_BLOCK ? i + GROUP * REGION_BLOCK : end;
+            __m256i set = any_set(r->counters + i, r->counters + next);
+            if (_mm256_testz_si256(set, set)) /* what only the loop itself runs: always so, which the branch learns */
+                continue;
+            for (size_t k = i; k < next; k += REGION_BLOCK) {
+                __m256i counters = load(r->counters + k);
+                work = _mm256_add_epi64(work, _mm256_sad_epu8(counters, zero));
+                fresh = _mm256_or_si256(fresh, _mm256_andnot_si256(load(r->seen + k), classes_of(counters)));
+            }
+        }
+        i = end;
     }
+    r->work = (uint64_t)_mm256_extract_epi64(work, 0) + (uint64_t)_mm256_extract_epi64(work, 1) +
+              (uint64_t)_mm256_extract_epi64(work, 2) + (uint64_t)_mm256_extract_epi64(work, 3);
     return !_mm256_testz_si256(fresh, fresh);
 }
 
@@ -125,8 +149,8 @@ __attribute__((target("avx2"))) REGION_RAW static bool reset_wide(struct region 
             for (; i < end; i += REGION_BLOCK)
                 _mm256_storeu_si256((__m256i *)(void *)(r->counters + i), zero);
         else
-            for (; i < end; i += REGION_BLOCK)
-                set = _mm256_or_si256(set, load(r->counters + i));
+            set = _mm256_or_si256(set, any_set(r->counters + i, r->counters + end));
+        i = end;
     }
     return !_mm256_testz_si256(set, set);
 }
@@ -134,25 +158,29 @@ __attribute__((target("avx2"))) REGION_RAW static bool reset_wide(struct region 
 
 REGION_RAW static bool is_block_zero(const uint8_t *at)
 {
-    return region_is_zero(at) && region_is_zero(at + 8) && region_is_zero(at + 16) && region_is_zero(at + 24);
+    uint64_t words[REGION_BLOCK / 8];
+    __builtin_memcpy(words, at, sizeof words);
+    return (words[0] | words[1] | words[2] | words[3]) == 0;
 }
 
-REGION_RAW static bool look_narrow(const struct region *r)
+REGION_RAW static bool look_narrow(struct region *r)
 {
+    bool fresh = false;
     size_t i = 0;
+    r->work = 0;
     for (const struct region_run *run = r->runs; run < r->runs + r->run_count; run++) {
         size_t end = (size_t)run->end * REGION_BLOCK;
         for (; i < end; i += REGION_BLOCK) {
             if (is_block_zero(r->counters + i))
                 continue;
-            if (!run->touched)
-                return true;
-            for (size_t k = i; k < i + REGION_BLOCK; k++)
-                if (class_of[r->counters[k]] & ~r->seen[k])
-                    return true;
+            fresh |= !run->touched;
+            for (size_t k = i; run->touched && k < i + REGION_BLOCK; k++) {
+                fresh |= (class_of[r->counters[k]] & ~r->seen[k]) != 0;
+                r->work += r->counters[k];
+            }
         }
     }
-    return false;
+    return fresh;
 }
 
 REGION_RAW static bool reset_narrow(struct region *r)
@@ -243,4 +271,23 @@ REGION_RAW struct region_found region_collect(struct region *r, bool keep)
     }
     collect_some(r, r->blocks * REGION_BLOCK, r->len, keep, &found);
     return found;
+}
+
+REGION_RAW size_t region_list(const struct region *r, bool only_new, uint32_t *edges, uint8_t *classes)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < r->len; i++) {
+        if (i % REGION_BLOCK == 0 && i + REGION_BLOCK <= r->len && is_block_zero(r->counters + i)) {
+            i += REGION_BLOCK - 1;
+            continue;
+        }
+        uint8_t class = class_of[r->counters[i]];
+        if (only_new)
+            class &= (uint8_t)~r->seen[i];
+        if (!class)
+            continue;
+        edges[count] = (uint32_t)(r->base + i);
+        classes[count++] = class;
+    }
+    return count;
 }

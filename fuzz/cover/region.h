@@ -26,6 +26,7 @@ struct region {
     uint8_t *touched;           /* by block */
     struct region_run *runs;
     size_t run_count;
+    uint64_t work; /* sum of the counters of touched blocks, when they were looked at last */
 };
 
 struct region_found {
@@ -38,14 +39,9 @@ void region_deinit(struct region *r);
 void region_reset(struct region *r); /* all counters to 0 */
 /* With `keep`, what is new counts as seen from now on. */
 struct region_found region_collect(struct region *r, bool keep);
-/* The class bits of one counter. */
-uint8_t region_class(uint8_t counter);
-/* Whether 8 counters from `at` on are 0. */
-REGION_RAW static inline bool region_is_zero(const uint8_t *at)
-{
-    uint64_t word;
-    __builtin_memcpy(&word, at, sizeof word);
-    return word == 0;
-}
+/* The class bit of one counter. */
+uint8_t region_class(const struct region *r, size_t counter);
+/* The edges that are set and their class bits, or only what of them was not seen. How many; there is room for all. */
+size_t region_list(const struct region *r, bool only_new, uint32_t *edges, uint8_t *classes);
 
 #endif

@@ -182,18 +182,10 @@ static uint64_t number_of(struct bytes word)
     return n;
 }
 
-static int hex_of(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static void put_hex(struct bytes digits, struct text *out)
 {
     for (size_t i = 0; i + 1 < digits.len; i += 2) {
-        int high = hex_of(digits.data[i]), low = hex_of(digits.data[i + 1]);
+        int high = bytes_hex_value(digits.data[i]), low = bytes_hex_value(digits.data[i + 1]);
         if (high < 0 || low < 0)
             return;
         text_char(out, (char)(uint8_t)(high << 4 | low));

@@ -2,6 +2,9 @@
 
 #include "fuzz/frames/exchange.h"
 
+#include <stdlib.h>
+#include <zlib.h>
+
 #define FLOOD_EVENTS 16 /* a flood is sent in so many pieces */
 
 static const char call_fields[] = ":method: POST\n:scheme: http\n:path: @\n:authority: $\n"
@@ -141,6 +144,40 @@ struct bytes frame_build_plain_block(struct frame_build *b, const char *path, co
     return text_bytes(&b->block);
 }
 
+#define PIECE        ((size_t)1 << 20) /* bytes of zeros packed once and then repeated */
+#define PIECE_PACKED 4096              /* bytes: what it becomes, and more */
+
+/* A piece that ends in a full flush can stand any number of times in one stream, so it is packed once. */
+int frame_build_gzip_zeros(struct text *out, unsigned mib)
+{
+    static const uint8_t head[10] = {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3}, end[2] = {3, 0}; /* an empty last block */
+    uint8_t packed[PIECE_PACKED], tail[8];
+    uint8_t *zeros = calloc(1, PIECE);
+    z_stream z = {.next_out = packed, .avail_out = sizeof packed, .next_in = zeros, .avail_in = (unsigned)PIECE};
+    if (zeros == NULL || deflateInit2(&z, Z_BEST_COMPRESSION, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
+        free(zeros);
+        return ERROR_MEMORY;
+    }
+    int rv = deflate(&z, Z_FULL_FLUSH);
+    size_t len = sizeof packed - z.avail_out;
+    deflateEnd(&z);
+    uLong one = crc32(0, zeros, (unsigned)PIECE), all = crc32(0, NULL, 0);
+    free(zeros);
+    text_add(out, head, sizeof head);
+    for (unsigned i = 0; rv == Z_OK && i < mib; i++) {
+        text_add(out, packed, len);
+        all = crc32_combine(all, one, (z_off_t)PIECE);
+    }
+    text_add(out, end, sizeof end);
+    uint32_t size = (uint32_t)(PIECE * mib);
+    for (unsigned i = 0; i < 4; i++) {
+        tail[i] = (uint8_t)(all >> 8 * i);
+        tail[4 + i] = (uint8_t)(size >> 8 * i);
+    }
+    text_add(out, tail, sizeof tail);
+    return rv == Z_OK && text_ok(out) ? 0 : ERROR_MEMORY;
+}
+
 void frame_build_flush(struct frame_build *b)
 {
     if (!text_ok(&b->text) && b->rc == 0)
@@ -201,7 +238,7 @@ static int finish(struct frame_build *b)
 
 bool frame_operator_fits(const struct frame_operator *op, const struct frames_plan *plan)
 {
-    return op->place != PLACE_HELD || plan->hold_path;
+    return (op->place != PLACE_HELD || plan->hold_path) && (!op->large || plan->large_path);
 }
 
 int frame_operator_build(const struct frame_operator *op, const struct frames_plan *plan, struct fuzz_case *out)

@@ -37,6 +37,8 @@ void frame_build_message(struct frame_build *b, uint32_t stream, uint8_t flags, 
 const char *frame_build_hold_path(const struct frame_build *b);
 /* A header block that leaves HPACK's state alone, for frames put into bytes; valid until the next. */
 struct bytes frame_build_plain_block(struct frame_build *b, const char *path, const char *more);
+/* Appends gzip (RFC 1952) of so many MiB of zeros. ERROR_MEMORY. */
+int frame_build_gzip_zeros(struct text *out, unsigned mib);
 /* The frames gathered in b->text go out as one event. */
 void frame_build_flush(struct frame_build *b);
 /* A flood: `one` appends frames to b->text; cut into a few events, so that the peer can answer in between. */
@@ -57,6 +59,8 @@ BUILDER(op_settings_missing);
 BUILDER(op_settings_ack_unasked);
 BUILDER(op_settings_flood);
 BUILDER(op_slow_reader);
+BUILDER(op_reader_stops);
+BUILDER(op_reader_leaves);
 BUILDER(op_half_open);
 BUILDER(op_settings_window_flips);
 BUILDER(op_settings_table_flips);
@@ -113,6 +117,7 @@ BUILDER(op_trailers_pseudo);
 BUILDER(op_trailers_fine);
 BUILDER(op_data_after_trailers);
 BUILDER(op_rst_storm);
+BUILDER(op_rst_storm_long);
 BUILDER(op_rst_twice);
 BUILDER(op_priority_loop);
 BUILDER(op_priority_flood);
@@ -125,5 +130,8 @@ BUILDER(op_message_flag);
 BUILDER(op_message_length_lie);
 BUILDER(op_message_cut);
 BUILDER(op_message_prefix_hold);
+BUILDER(op_message_prefix_split);
+BUILDER(op_message_in_bytes);
+BUILDER(op_message_gzip_bomb);
 
 #endif

@@ -13,7 +13,7 @@ struct frames_meter {
 
 struct frames_cost {
     uint64_t sent, received; /* bytes: ours, theirs */
-    uint64_t data;           /* bytes of theirs in DATA, which our own windows allowed */
+    uint64_t data;           /* bytes of theirs in DATA frames that hold something, which our own windows allowed */
     uint64_t memory;         /* bytes: the most held above what was held at the start */
     uint64_t cpu;            /* ns */
 };

@@ -381,6 +381,7 @@ static void came_data(struct exchange *x, const struct frame *f, struct exchange
     if (s && !s->answered)
         violate(x, "DATA in front of the response's HEADERS (8.1)", f);
     x->data_received += f->length;
+    x->content_received += f->length > 0 ? f->length + FRAME_HEAD_SIZE : 0;
     if (!x->broken && x->data_received > x->window_connection)
         violate(x, "more DATA than the connection's window allows (6.9)", f);
     if (!s)

@@ -66,8 +66,9 @@ struct exchange {
     bool goaway;
     uint32_t goaway_code, goaway_last; /* of the first that was an error, else of the last */
     uint64_t data_received;
-    bool not_http2; /* it answered in HTTP/1 */
-    bool closed;    /* the transport is gone */
+    uint64_t content_received; /* DATA that held something, its frames' heads with it */
+    bool not_http2;            /* it answered in HTTP/1 */
+    bool closed;               /* the transport is gone */
     int close_reason;
 
     const char *violation; /* NULL: none */

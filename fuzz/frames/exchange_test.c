@@ -171,6 +171,25 @@ static void windows(void **state)
     }
 }
 
+/* What answers hold is told apart from what comes with it: DATA frames are whole, but for empty ones. */
+static void content_is_counted(void **state)
+{
+    (void)state;
+    struct exchange x = EXCHANGE_INIT;
+    struct text in = TEXT_INIT;
+    open_call(&x);
+    text_add(&in, SETTINGS OK_HEAD, 9 + 10);
+    frame_put(&in, FRAME_DATA, 0, 1, BYTES("abcd", 4));
+    frame_put(&in, FRAME_DATA, 0, 1, BYTES("e", 1));
+    frame_put(&in, FRAME_DATA, 0, 1, BYTES_NONE);
+    assert_int_equal(exchange_received(&x, text_bytes(&in)), 0);
+    assert_null(x.violation);
+    assert_int_equal(x.data_received, 5);
+    assert_int_equal(x.content_received, 5 + 2 * FRAME_HEAD_SIZE);
+    text_deinit(&in);
+    exchange_deinit(&x);
+}
+
 /* Our own broken bytes end what is known, and are never held against the peer. */
 static void broken_bytes(void **state)
 {
@@ -226,7 +245,8 @@ static void many_streams(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rules),        cmocka_unit_test(an_answer_is_read), cmocka_unit_test(windows),
+        cmocka_unit_test(rules),        cmocka_unit_test(an_answer_is_read),
+        cmocka_unit_test(windows),      cmocka_unit_test(content_is_counted),
         cmocka_unit_test(broken_bytes), cmocka_unit_test(many_streams),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -71,7 +71,7 @@ static void finish(void *arg)
 {
     struct slot *s = arg;
     look(s);
-    s->cost.data += s->exchange.data_received;
+    s->cost.data += s->exchange.content_received;
     struct frames_live_result r = {
         .c = s->c, .exchange = &s->exchange, .cost = &s->cost, .settled = s->settled, .connected = s->reached};
     if (s->done)
@@ -207,7 +207,7 @@ static bool begin_connection(struct slot *s)
     if (s->stream)
         disconnect(s);
     frames_writer_start(&s->writer);
-    s->cost.data += s->exchange.data_received;
+    s->cost.data += s->exchange.content_received;
     if (exchange_start(&s->exchange) != 0) {
         end_soon(s, false);
         return true;
@@ -324,6 +324,11 @@ int frames_live_begin(struct frames_live *l, const struct fuzz_case *c,
 size_t frames_live_busy(const struct frames_live *l)
 {
     return l->busy;
+}
+
+void frames_live_set_silent(struct frames_live *l, uint64_t limit)
+{
+    l->limit_silent = limit;
 }
 
 static bool idle(void *arg)

@@ -43,6 +43,8 @@ struct frames_live_result {
 
 int frames_live_new(const struct frames_live_options *options, struct frames_live **out, struct error *err);
 void frames_live_free(struct frames_live *l); /* drops what is under way */
+/* From now on what is unfinished is waited for so long: ns. */
+void frames_live_set_silent(struct frames_live *l, uint64_t limit);
 /* Begins a case, which stays the caller's until `done`. ERROR_LIMIT: `width` are under way. */
 int frames_live_begin(struct frames_live *l, const struct fuzz_case *c,
                       void (*done)(void *arg, const struct frames_live_result *r), void *arg);

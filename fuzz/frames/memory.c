@@ -85,10 +85,10 @@ static int take_output(struct frames_memory *m)
         text_clear(&m->in);
         if (grpc_conn_send(m->conn, &m->in, SEND_MAX) == 0)
             return 0;
-        uint64_t data = m->exchange.data_received;
+        uint64_t data = m->exchange.content_received;
         m->cost.received += m->in.len;
         int rc = exchange_received(&m->exchange, text_bytes(&m->in));
-        m->cost.data += m->exchange.data_received - data;
+        m->cost.data += m->exchange.content_received - data;
         if (rc)
             return rc;
     }

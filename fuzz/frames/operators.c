@@ -29,6 +29,16 @@
         .name = name_, .summary = summary_, .rule = rule_, .answers = answers_, .codes = codes_, .build = build_,      \
         .place = PLACE_HELD                                                                                            \
     }
+/* What is asked for is much, and is sent as far as it is asked for. */
+#define LARGE(name_, rule_, build_, answers_, codes_, summary_)                                                        \
+    {                                                                                                                  \
+        .name = name_, .summary = summary_, .rule = rule_, .answers = answers_, .codes = codes_, .build = build_,      \
+        .large = true, .limits = {                                                                                     \
+            .reply = 10000,                                                                                            \
+            .memory = 1000000,                                                                                         \
+            .cpu = 1000000                                                                                             \
+        }                                                                                                              \
+    }
 #define FLOOD(name_, rule_, build_, answers_, reply_, memory_, cpu_, summary_)                                         \
     {                                                                                                                  \
         .name = name_, .summary = summary_, .rule = rule_, .answers = answers_, .codes = FRAMES_ANY_CODE,              \
@@ -57,7 +67,7 @@ const struct frame_operator frame_operators[] = {
     BUILT("http1-two-lengths", "3.4", op_http1_two_lengths, CONN, C(PROTOCOL_ERROR) | C(HTTP_1_1_REQUIRED),
           "an HTTP/1.1 request of two lengths"),
     BUILT("http1-chunk-endless", "3.4", op_http1_chunk_endless, CONN, C(PROTOCOL_ERROR) | C(HTTP_1_1_REQUIRED),
-          "an HTTP/1.1 request in a chunk of 4 GiB"),
+          "an HTTP/1.1 request in a chunk beyond 64 bits"),
     BUILT("tls-hello", "3.4", op_tls_hello, CONN, C(PROTOCOL_ERROR), "a TLS handshake where there is none"),
     BUILT("settings-missing", "3.4", op_settings_missing, CONN, C(PROTOCOL_ERROR),
           "HEADERS right behind the preface, no SETTINGS"),
@@ -85,6 +95,10 @@ const struct frame_operator frame_operators[] = {
           "our window taken back to 0 during a call, later given again"),
     FLOOD("slow-reader", "10.5", op_slow_reader, CONN | STREAM | FINE, 400, 5000, 0,
           "100 calls whose answers get no window"),
+    LARGE("reader-stops", "6.9", op_reader_stops, ANSWER_WHOLE | REFUSAL, 0,
+          "70 long answers, the windows shut, one opened a little and then wide: it comes"),
+    LARGE("reader-leaves", "6.9", op_reader_leaves, FINE | CONN, FRAMES_ANY_CODE,
+          "12 long answers, the windows shut, opened, and the calls reset at once"),
     FLOOD("settings-flood", "10.5", op_settings_flood, CONN | FINE, 120, 400, 0, "empty SETTINGS, endless"),
     FLOOD("settings-window-flips", "10.5", op_settings_window_flips, CONN | FINE, 120, 800, 20000,
           "INITIAL_WINDOW_SIZE up and down while 64 streams are open"),
@@ -259,6 +273,8 @@ const struct frame_operator frame_operators[] = {
     ONE("rst-unknown-code", "7", PLACE_OPEN, FRAME_RST_STREAM, 0, 1, "\xde\xad\xbe\xef", FINE, 0,
         "an error code nobody knows"),
     BUILT("rst-twice", "5.1", op_rst_twice, FINE | CONN | STREAM, C(STREAM_CLOSED), "RST_STREAM again"),
+    FLOOD("rst-storm-long", "10.5", op_rst_storm_long, CONN, 20, 100, 0,
+          "8,000 calls at once, each reset: there is a bound somewhere"),
     FLOOD("rst-storm", "10.5", op_rst_storm, CONN | FINE, 20, 100, 0, "calls, each reset at once"),
     FLOOD("made-you-reset", "10.5", op_made_you_reset, CONN | STREAM, 60, 100, 0,
           "calls, each broken so that the server resets them"),
@@ -320,6 +336,12 @@ const struct frame_operator frame_operators[] = {
            ":method: POST\n:scheme: http\n:path: /no.Such/Method\n:authority: $\n" GRPC),
     FIELDS("timeout-malformed", "grpc", REFUSAL | STREAM | FINE, C(PROTOCOL_ERROR), "grpc-timeout 10x",
            HEAD GRPC "grpc-timeout: 10x\n"),
+    FIELDS("timeout-long", "grpc", REFUSAL | STREAM | FINE, C(PROTOCOL_ERROR), "grpc-timeout of forty digits",
+           HEAD GRPC "grpc-timeout: 1234567890123456789012345678901234567890m\n"),
+    FIELDS("timeout-empty", "grpc", REFUSAL | STREAM | FINE, C(PROTOCOL_ERROR), "grpc-timeout of no digits",
+           HEAD GRPC "grpc-timeout: S\n"),
+    FIELDS("metadata-bin-broken", "grpc", REFUSAL | STREAM | FINE, C(PROTOCOL_ERROR) | C(INTERNAL_ERROR),
+           "binary metadata that is no base64", HEAD GRPC "x-bin: =%&,=,,a\n"),
     FIELDS("encoding-unknown", "grpc", REFUSAL | STREAM | FINE, C(PROTOCOL_ERROR), "grpc-encoding nobody knows",
            HEAD GRPC "grpc-encoding: harrow\n"),
     HELD("data-after-trailers", "5.1", op_data_after_trailers, STREAM, C(STREAM_CLOSED), "a message behind trailers"),
@@ -327,8 +349,12 @@ const struct frame_operator frame_operators[] = {
           "a message that begins with flag 2"),
     BUILT("message-length-lie", "grpc", op_message_length_lie, REFUSAL | STREAM | FINE,
           C(PROTOCOL_ERROR) | C(INTERNAL_ERROR) | CALM | C(CANCEL) | C(NO_ERROR), "a message of 4 GiB begun"),
+    BUILT("message-prefix-split", "grpc", op_message_prefix_split, ANSWER_WHOLE, 0, "a message's prefix in two frames"),
+    BUILT("message-in-bytes", "grpc", op_message_in_bytes, ANSWER_WHOLE, 0, "a message in frames of a byte"),
     BUILT("message-cut", "grpc", op_message_cut, REFUSAL | STREAM, C(PROTOCOL_ERROR) | C(INTERNAL_ERROR) | C(CANCEL),
           "END_STREAM inside a message"),
+    FLOOD("message-gzip-bomb", "grpc", op_message_gzip_bomb, REFUSAL | STREAM | CONN | FINE, 60, 30000, 3000,
+          "256 KB of gzip that become 256 MiB"),
     FLOOD("message-prefix-hold", "grpc", op_message_prefix_hold, FINE | STREAM | CONN, 60, 5000, 0,
           "100 calls with 4 MiB promised and one byte sent"),
 };

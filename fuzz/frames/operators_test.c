@@ -1,12 +1,12 @@
 /* Every operator: its bytes are as named, and our own server answers inside its contract. */
 #include "base/test.h"
 
+#include "base/heap.h"
 #include "fuzz/frames/build.h"
 #include "fuzz/frames/memory.h"
 #include "fuzz/frames/oracle.h"
 #include "fuzz/frames/target.h"
 
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -14,15 +14,10 @@
 static const struct frames_plan plan = {
     .path = FRAMES_ECHO_PATH, .hold_path = FRAMES_HOLD_PATH, .message = {(const uint8_t *)"hello", 5}};
 
-size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
-
 static uint64_t memory_now(void *arg)
 {
     (void)arg;
-    if (__sanitizer_get_current_allocated_bytes)
-        return __sanitizer_get_current_allocated_bytes();
-    struct mallinfo2 m = mallinfo2();
-    return m.uordblks + m.hblkhd;
+    return heap_in_use();
 }
 
 static uint64_t cpu_now(void *arg)

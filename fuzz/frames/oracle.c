@@ -98,8 +98,9 @@ static bool fits(const struct frames_verdict *v, unsigned answers, uint32_t code
     case ANSWER_STREAM:
         return (answers & ANSWER_STREAM) && code_fits(codes, v->code);
     case ANSWER_REFUSAL:
+        return answers & ANSWER_REFUSAL;
     case ANSWER_FINE:
-        return answers & v->answer;
+        return answers & (ANSWER_FINE | ANSWER_WHOLE);
     default:
         return true; /* judged as a hang, or not at all */
     }
@@ -135,7 +136,8 @@ static bool hangs(const struct exchange *x, const struct frames_allowance *allow
     if (x->probe_acked && probe && probe->ended_by_us && !probe->ended && !probe->reset)
         return !(allow->stock && v->op->limits.reply); /* streams without limit leave no thread for it */
     const struct exchange_stream *subject = exchange_find(x, v->subject);
-    return v->op->answers == ANSWER_REFUSAL && subject && !subject->ended && !subject->reset;
+    return (v->op->answers == ANSWER_REFUSAL || (v->op->answers & ANSWER_WHOLE)) && subject && !subject->ended &&
+           !subject->reset;
 }
 
 /* ---- what it cost ----------------------------------------------------------------------------------------------- */
@@ -195,7 +197,7 @@ static const struct {
 } answer_words[] = {
     {ANSWER_CONNECTION, "connection error"}, {ANSWER_STREAM, "stream error"},
     {ANSWER_REFUSAL, "refused call"},        {ANSWER_FINE, "works on"},
-    {ANSWER_SILENCE, "closed in the end"},
+    {ANSWER_SILENCE, "closed in the end"},   {ANSWER_WHOLE, "answered to its end"},
 };
 
 void frames_answers_print(const struct frame_operator *op, struct text *out)

@@ -121,7 +121,11 @@ const struct gateway_operator gateway_http_operators[] = {
     HTTP("method-options", EXPECT_ANY, 0, "OPTIONS $P HTTP/1.1\r\nHost: $H\r\nOrigin: http://a\r\n\r\n", "a preflight"),
     HTTP("method-head", EXPECT_ANY, 0, "HEAD $P HTTP/1.1\r\nHost: $H\r\n$A" CLOSE "\r\n", "HEAD"),
     HTTP("pipelined", EXPECT_OK, 0, HEAD JSON LENGTH BODY HEAD JSON LENGTH BODY, "two requests at once"),
-    HTTP("tls-hello", EXPECT_CUT, 0, "\x16\x03\x01\x02$0\x01$0\x01\xFC\x03\x03$!", "TLS where none is"),
+    HTTP("tls-hello", EXPECT_CUT, 0,
+         "\x16\x03\x01$0\x31\x01$0$0\x2d\x03\x03"
+         "0123456789abcdef0123456789abcdef"
+         "$0$0\x02\x13\x01\x01$0$0\x02$0$0$!",
+         "TLS where none is"),
     HTTP("preface-h2", EXPECT_CUT, 505, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n$!", "the preface of HTTP/2"),
     HTTP("nothing", EXPECT_CUT, 0, "$!", "a connection without a word"),
     HTTP("head-cut", EXPECT_CUT, 0, "POST $P HTTP/1.1\r\nHost: $H\r\nX-Odd$!", "half a head"),

@@ -147,11 +147,6 @@ bool below_stopped(const struct engine *e, uint64_t until)
 
 /* ---- all doors -------------------------------------------------------------------------------------------------- */
 
-static int64_t settled(const struct engine *e)
-{
-    return (int64_t)e->findings.count;
-}
-
 /* In the order they are run in from the end: the gateway first, while the system is as it was started. */
 static size_t doors_of(const struct engine *e, struct below_door *doors)
 {
@@ -163,17 +158,17 @@ static size_t doors_of(const struct engine *e, struct below_door *doors)
         if (c->address != NULL && c->tls == NULL)
             doors[count++] = (struct below_door){.component = c};
         if (c->http != NULL && (t->gateway == NULL || strcmp(c->http, t->gateway) != 0))
-            doors[count++] = (struct below_door){c, c->http, false};
+            doors[count++] = (struct below_door){.component = c, .url = c->http};
     }
     for (size_t i = 0; i < t->component_count; i++) {
         const struct target_component *c = &t->components[i];
         if (c->http != NULL && !found && strcmp(c->http, t->gateway) == 0) {
-            doors[count++] = (struct below_door){c, t->gateway, true};
+            doors[count++] = (struct below_door){.component = c, .url = t->gateway, .json = true};
             found = true;
         }
     }
     if (!found)
-        doors[count++] = (struct below_door){&nobody, t->gateway, true};
+        doors[count++] = (struct below_door){.component = &nobody, .url = t->gateway, .json = true};
     return count;
 }
 
@@ -186,7 +181,7 @@ int below_open(struct engine *e, struct error *err)
     b->doors = calloc(2 * e->target->component_count + 1, sizeof *b->doors);
     if (b->doors == NULL)
         return error_set(err, ERROR_MEMORY, "out of memory");
-    b->left = doors_of(e, b->doors);
+    b->count = b->left = doors_of(e, b->doors);
     /* All but the gateway, which is the last, in an order of the seed's. */
     size_t shuffled = b->left > 0 && b->doors[b->left - 1].json ? b->left - 1 : b->left;
     for (size_t i = shuffled; i > 1; i--) {
@@ -218,22 +213,40 @@ bool below_due(const struct engine *e)
 int below_step(struct engine *e, struct error *err)
 {
     struct below *b = &e->below;
-    const struct below_door d = b->doors[--b->left];
-    int64_t before = settled(e);
-    uint64_t started = engine_now(e), until = b->share > 0 ? started + b->share * (d.json ? GATEWAY_SHARES : 1) : 0;
-    int code = d.url != NULL ? gateway_phase(e, d.component, d.url, d.json, &b->random, until, err)
-                             : frames_phase(e, d.component, &b->random, until, err);
+    struct below_door *d = &b->doors[--b->left];
+    uint64_t started = engine_now(e), until = b->share > 0 ? started + b->share * (d->json ? GATEWAY_SHARES : 1) : 0;
+    int code = d->url != NULL ? gateway_phase(e, d->component, d->url, d->json, &b->random, until, err)
+                              : frames_phase(e, d->component, &b->random, until, err);
     uint64_t now = engine_now(e);
     /* The rest at even distances, the last some way before the end. */
     b->next = e->deadline > now ? now + (e->deadline - now) / (b->left + 1) : now;
-    bool clean = settled(e) == before;
-    if (code == 0)
-        result_case(e->target->results, &(struct result_case){.pillar = "fuzz",
-                                                              .suite = d.url != NULL ? "http" : "frames",
-                                                              .name = d.component->name,
-                                                              .status = clean ? "passed" : "failed",
-                                                              .message = clean ? NULL : "see the findings",
-                                                              .duration = (int64_t)(now - started),
-                                                              .replay = e->options.replay});
+    d->ran = code == 0;
+    d->duration = now - started;
     return code;
+}
+
+void below_told(struct engine *e, const struct fuzz_finding *f)
+{
+    bool http = is_http(&f->c);
+    for (size_t i = 0; below_takes(&f->c) && i < e->below.count; i++) {
+        struct below_door *d = &e->below.doors[i];
+        /* What the gateway does to a message is told as the method's. */
+        d->findings += (d->url != NULL) == http && (d->component == f->component || (d->json && f->method != NULL));
+    }
+}
+
+void below_report(struct engine *e)
+{
+    for (size_t i = e->below.count; i-- > 0;) {
+        const struct below_door *d = &e->below.doors[i];
+        if (d->ran)
+            result_case(e->target->results,
+                        &(struct result_case){.pillar = "fuzz",
+                                              .suite = d->url != NULL ? "http" : "frames",
+                                              .name = d->component->name,
+                                              .status = d->findings == 0 ? "passed" : "failed",
+                                              .message = d->findings == 0 ? NULL : "see the findings",
+                                              .duration = (int64_t)d->duration,
+                                              .replay = e->options.replay});
+    }
 }

@@ -31,7 +31,9 @@ bool below_keeps(const struct fuzz_finding *f, const struct fuzz_case *c);
 int below_open(struct engine *e, struct error *err);
 void below_close(struct engine *e);
 bool below_due(const struct engine *e);
-int below_step(struct engine *e, struct error *err); /* one door; nothing else is under way */
+int below_step(struct engine *e, struct error *err);             /* one door; nothing else is under way */
+void below_told(struct engine *e, const struct fuzz_finding *f); /* for sure: the door it came through has failed */
+void below_report(struct engine *e); /* each door a case of the results; behind all findings */
 
 /* ---- what its parts share: below.c ---- */
 

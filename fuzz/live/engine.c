@@ -4,6 +4,7 @@
 
 #include "fuzz/sequence/refusal.h"
 #include "wire/grpc.h"
+#include "world/sim.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -12,8 +13,8 @@
 #define IN_FLIGHT_DEFAULT 16
 #define IN_FLIGHT_GUIDED  4 /* with coverage: what is new is then sooner told apart */
 #define RESTING_MORE      4 /* times as many cases may be under way as are at work */
-#define NEWS_WITHIN       ((uint64_t)(200 * MILLISECOND))
-#define NEWS_EVERY        ((uint64_t)(5 * MILLISECOND))
+#define NEWS_WITHIN       ((uint64_t)(2 * SECOND))
+#define NEWS_EVERY        ((uint64_t)(20 * MILLISECOND))
 #define TICK              ((uint64_t)SECOND)
 #define REFUSAL_SHOWN     200 /* bytes of the first refusal */
 #define INPUT_FILE_MAX    ((size_t)64 << 20)
@@ -25,13 +26,17 @@
 
 static void fill(void *arg);
 
+bool engine_is_of_method(int status)
+{
+    return status >= 0 && status < FUZZ_STATUSES && (STATUSES_OF_METHODS >> status & 1) != 0;
+}
+
 /* ---- judging ---------------------------------------------------------------------------------------------------- */
 
 static const struct target_component *component_of(struct engine *e, const struct fuzz_case *c,
                                                    const struct trace_call *k)
 {
-    const struct method_tally *m = k->method ? engine_tally(e, k->method) : NULL;
-    return m ? m->component : live_component(e->target, fuzz_case_bytes(c, c->events.items[k->event].name));
+    return live_asked(e->target, c, k->event);
 }
 
 /* The last event of a call: what it said last. */
@@ -49,13 +54,15 @@ static bool is_lost(const struct trace_call *k)
 }
 
 /* A call nobody answered is looked at from outside: is the process still the same? All calls under way break off
- * together; of a case that lacks nothing any more, the one that spoke last did it, and the others prepared it. */
-static bool saw_crash(struct engine *e, const struct fuzz_case *c, struct fuzz_trace *t, struct engine_verdict *out)
+ * together; of a case that lacks nothing any more, the one that spoke last did it, and the others prepared it. `all`: a
+ * call that was answered, or that we ended, may have done it as well. */
+static bool saw_crash(struct engine *e, const struct fuzz_case *c, struct fuzz_trace *t, bool all,
+                      struct engine_verdict *out)
 {
     size_t latest = 0;
     for (uint32_t i = 0; i < t->calls.count; i++) {
         const struct trace_call *k = &t->calls.items[i];
-        const struct target_component *component = is_lost(k) ? component_of(e, c, k) : NULL;
+        const struct target_component *component = all || is_lost(k) ? component_of(e, c, k) : NULL;
         if (!component || (out->oracle ? component != out->component : !engine_crashed(e, component)))
             continue;
         size_t word = last_word(c, i);
@@ -88,12 +95,13 @@ static void on_sequence_finding(void *arg, const struct sequence_checker *checke
     text_add(f->why, finding->why.data, finding->why.len);
 }
 
-bool engine_judge(struct engine *e, const struct fuzz_case *c, struct fuzz_trace *t, struct engine_verdict *out,
-                  struct text *why)
+/* A finding by the gravest oracle: of a call, or of the sequence. False: nothing is wrong. `why` is appended to. */
+static bool judge(struct engine *e, const struct fuzz_case *c, struct fuzz_trace *t, bool alone,
+                  struct engine_verdict *out, struct text *why)
 {
     struct fuzz_verdict v;
     *out = (struct engine_verdict){.oracle = NULL};
-    if (saw_crash(e, c, t, out)) {
+    if (saw_crash(e, c, t, false, out) || (alone && saw_crash(e, c, t, true, out))) {
         engine_tell_crash(e, out->component, why);
         return true;
     }
@@ -144,25 +152,33 @@ static void tally_call(struct engine *e, const struct fuzz_case *c, const struct
     if (!m)
         return;
     m->calls++;
-    m->answered += !k->ended_by_us && (STATUSES_OF_METHODS >> status & 1);
+    m->answered += !k->ended_by_us && engine_is_of_method(status);
     e->methods_ok += status == GRPC_OK && m->statuses[GRPC_OK] == 0;
     m->statuses[status]++;
     if (status != GRPC_OK && !k->ended_by_us && m->refusal.len == 0)
         keep_refusal(e, m, t, k);
 }
 
-/* Calls that broke off although their component is there: should it be seen to be gone in a moment, they are
- * suspects. */
-static void keep_lost(struct engine *e, const struct slot *s)
+/* The component did not say the last word, or not to what it was sent last: it may not have read that yet. */
+static bool is_left(const struct trace_call *k)
 {
+    return k->ended_by_us || k->status == TRACE_NO_STATUS || k->status == GRPC_DEADLINE_EXCEEDED ||
+           k->status == GRPC_CANCELLED;
+}
+
+/* The first component that may still have to read something of the case; NULL: none. */
+static const struct target_component *left_behind(struct engine *e, const struct slot *s)
+{
+    const struct target_component *left = NULL;
     for (size_t i = 0; i < s->trace.calls.count; i++) {
         const struct trace_call *k = &s->trace.calls.items[i];
-        const struct target_component *c = component_of(e, &s->made.c, k);
-        if (k->status == TRACE_NO_STATUS && !k->ended_by_us && c) {
-            engine_keep_lost(e, s, c);
-            return;
-        }
+        const struct target_component *c = is_left(k) ? component_of(e, &s->made.c, k) : NULL;
+        if (!c)
+            continue;
+        engine_leaves(e, c);
+        left = left ? left : c;
     }
+    return left;
 }
 
 /* A disk that refuses is told once; the campaign goes on without it. */
@@ -185,17 +201,17 @@ static void on_done(void *arg, struct fuzz_trace *t)
     struct engine *e = s->engine;
     struct engine_verdict v;
     struct text why = TEXT_INIT;
+    journal_end(&e->journal, s->journal);
     for (size_t i = 0; i < t->calls.count; i++)
         tally_call(e, &s->made.c, t, &t->calls.items[i]);
     e->summary->cases++;
+    shut_case(e, &s->made.c, t);
     size_t known = e->findings.count;
-    bool wrong = !engine_ends(e) && engine_judge(e, &s->made.c, t, &v, &why);
+    bool wrong = !engine_ends(e) && judge(e, &s->made.c, t, false, &v, &why);
     if (wrong && strcmp(v.oracle, "crash") == 0)
         engine_keep_crash(e, s, &v, &why);
     else if (wrong)
         engine_keep(e, &s->made.c, &v, &why);
-    else
-        keep_lost(e, s);
     bool novel = !t->crashed && maker_learn(e->maker, &s->made, t);
     if (novel || e->findings.count > known) {
         e->novel_at = engine_now(e);
@@ -207,8 +223,12 @@ static void on_done(void *arg, struct fuzz_trace *t)
     }
     e->pausing |= e->options.invariant_every > 0 && !e->invariant_broken &&
                   e->summary->cases - e->invariant_at >= e->options.invariant_every;
-    e->pausing |= below_due(e);
+    e->pausing |= below_due(e) || shut_due(e);
     text_deinit(&why);
+    const struct target_component *left = t->crashed ? NULL : left_behind(e, s);
+    shut_take(e, &s->made.c, left != NULL);
+    if (left)
+        engine_keep_lost(e, s, left);
     s->busy = false;
     e->idle[e->idle_count++] = s;
     engine_look(e, false);
@@ -252,10 +272,13 @@ static bool begin_next(struct engine *e)
 {
     struct slot *s = e->idle[e->idle_count - 1];
     const char *why = over(e);
-    if (!why) {
-        e->failed = maker_next(e->maker, &s->made);
-        if (e->failed == 0)
-            e->failed = e->door->begin(e->door, &s->made.c, &s->trace, on_done, s);
+    bool ends = why && (engine_ends(e) || e->gone);
+    int code = ends ? 0 : shut_next(e, &s->made, why != NULL);
+    if (code == 0 && !ends) {
+        why = NULL; /* what was put by is run in any case */
+        e->failed = e->door->begin(e->door, &s->made.c, &s->trace, on_done, s);
+    } else if (!why) {
+        e->failed = code;
     }
     /* One that cannot be sent at all would leave the rest waiting for it. */
     if (why || e->failed != 0) {
@@ -264,6 +287,7 @@ static bool begin_next(struct engine *e)
         return false;
     }
     s->busy = true;
+    s->journal = journal_begin(&e->journal, &s->made.c);
     e->idle_count--;
     return true;
 }
@@ -298,7 +322,9 @@ int engine_run_alone(struct engine *e, const struct fuzz_case *c, struct fuzz_tr
                               : e->door->begin(e->door, c, t, on_trial_done, &done);
     if (code != 0)
         return code;
+    uint32_t number = journal_begin(&e->journal, c);
     code = world_run_until(e->target->world, is_true, &done, 0);
+    journal_end(&e->journal, number);
     if (code != 0 && !done)
         e->door->cancel(e->door);
     return done ? 0 : code;
@@ -312,21 +338,23 @@ static const struct target_component *first_component(const struct engine *e, co
     return NULL;
 }
 
-/* Of an attached system is known that it is gone once it cannot be connected to again: a moment after a call was lost.
- */
+/* A connection is lost before its process is seen to be gone, and of an attached system nothing is known but that it
+ * cannot be connected to again: a moment after a call was lost. Who is there to say so ends the wait. */
 static void await_news(struct engine *e, const struct fuzz_case *c, const struct fuzz_trace *t)
 {
+    const struct target_operations *o = e->target->operations;
     const struct target_component *lost = NULL;
+    struct rpc_channel *channel;
     uint64_t end = world_now(e->target->world) + NEWS_WITHIN;
     for (size_t i = 0; i < t->calls.count; i++) {
         const struct trace_call *k = &t->calls.items[i];
         if (is_lost(k))
             lost = component_of(e, c, k);
     }
-    if (strcmp(e->target->driver, "attach") != 0 || !lost)
+    if (strcmp(e->target->driver, "sim") == 0 || !lost || target_channel(e->target, lost, &channel, NULL) != 0)
         return;
-    while (e->target->operations->alive(e->target, lost->name) && world_now(e->target->world) < end)
-        if (world_sleep(e->target->world, NEWS_EVERY) != 0)
+    while (o->alive(e->target, lost->name) && world_now(e->target->world) < end)
+        if (rpc_wait_ready(e->target->world, channel, "", NEWS_EVERY, NULL) != ERROR_TIMEOUT)
             return;
 }
 
@@ -335,13 +363,18 @@ bool engine_try(struct engine *e, const struct fuzz_case *c, struct engine_verdi
     struct fuzz_trace t = FUZZ_TRACE_INIT;
     const struct target_component *component = first_component(e, c);
     engine_await(e);
+    engine_quiet(e, false);
+    engine_await(e);
     if (below_takes(c))
         return !engine_ends(e) && below_try(e, c, out, why);
     struct cost_reading before = cost_read(e->target, component);
     bool wrong = engine_run_alone(e, c, &t) == 0;
     if (wrong) {
+        for (size_t i = 0; i < t.calls.count; i++) /* an early answer leaves something as well */
+            engine_leaves(e, component_of(e, c, &t.calls.items[i]));
+        engine_await_read(e);
         await_news(e, c, &t);
-        wrong = engine_judge(e, c, &t, out, why);
+        wrong = judge(e, c, &t, true, out, why);
         const struct pb_method *method = t.calls.count > 0 ? t.calls.items[0].method : NULL;
         if (!wrong && method && cost_excessive(before, cost_read(e->target, component), t.bytes_sent, why)) {
             *out = (struct engine_verdict){.oracle = "amplification", .method = method, .component = component};
@@ -430,6 +463,8 @@ static int open_parts(struct engine *e, struct error *err)
         code = feedback_open(&e->feedback, engine_files(e), o->cover, err);
     if (code != 0)
         return code;
+    if (shut_open(e) != 0)
+        return error_set(err, ERROR_MEMORY, "out of memory");
     int in_flight = o->in_flight > 0 ? o->in_flight : e->feedback.cover ? IN_FLIGHT_GUIDED : IN_FLIGHT_DEFAULT;
     e->in_flight = (size_t)in_flight * e->target->component_count;
     e->slot_count = RESTING_MORE * e->in_flight;
@@ -475,16 +510,20 @@ static void ask_invariant(struct engine *e)
 static int do_quietly(struct engine *e, struct error *err)
 {
     int code = 0;
+    engine_quiet(e, true);
     /* Without a budget there is no time to spread them over; at its end the rest is made up for. */
     while (code == 0 && below_due(e) && !engine_ends(e)) {
         code = below_step(e, err);
         if (e->deadline != 0 && !e->stopping)
             break;
     }
+    if (shut_due(e) && !engine_ends(e))
+        shut_look(e);
     if (e->feedback.pending_count > 0)
         feedback_attribute(e);
     if (e->options.invariant_every > 0 && e->summary->cases - e->invariant_at >= e->options.invariant_every)
         ask_invariant(e);
+    engine_quiet(e, true);
     return code;
 }
 
@@ -506,6 +545,8 @@ static int campaign(struct engine *e, struct error *err)
     e->deadline = e->options.budget > 0 ? e->started + e->options.budget : 0;
     world_timer_start(&e->tick, TICK);
     engine_look(e, false);
+    known_find(&e->facts, e);
+    maker_use(e->maker, &e->facts);
     if (!e->options.filter)
         code = below_open(e, err);
     e->pausing = true; /* cases that are run alone rest as well: nothing is begun meanwhile */
@@ -623,6 +664,9 @@ static void engine_deinit(struct engine *e)
     for (size_t i = 0; i < e->method_count; i++)
         text_deinit(&e->tallies[i].refusal);
     below_close(e);
+    known_deinit(&e->facts);
+    journal_close(&e->journal, true);
+    shut_close(e);
     map_deinit(&e->known);
     live_door_free(e->door);
     feedback_close(&e->feedback);
@@ -642,6 +686,10 @@ static int run_campaign(struct engine *e, struct error *err)
     int code = campaign(e, err);
     if (code != 0)
         return code;
+    uint64_t least = e->summary->duration > FUZZ_SETTLE_MIN ? e->summary->duration : FUZZ_SETTLE_MIN;
+    if (e->options.settle > 0 || !world_is_simulated(engine_files(e))) /* virtual time is no matter unless it is said */
+        e->settle_until = engine_now(e) + (e->options.settle > 0 ? e->options.settle : least);
+    shut_mend(e);
     engine_settle_crashes(e);
     cost_settle(e);
     ask_invariant(e);
@@ -662,10 +710,18 @@ int fuzz_run(struct target *t, const struct fuzz_options *options, struct fuzz_s
     if (code == 0)
         code = open_parts(&e, err);
     if (code == 0)
-        code = one ? run_one(&e, err) : options->distil ? distil(&e, err) : run_campaign(&e, err);
+        engine_get_ready(&e);
+    if (code == 0)
+        code = journal_open(&e.journal, engine_files(&e), options->journal, err);
+    if (code == 0)
+        code = one                 ? run_one(&e, err)
+               : options->suspects ? engine_run_suspects(&e, err)
+               : options->distil   ? distil(&e, err)
+                                   : run_campaign(&e, err);
     if (code == 0) {
         engine_look(&e, true);
         engine_summarise(&e);
+        below_report(&e);
         if (!one && !options->distil)
             fuzz_summary_cases(summary, t->results, options->replay);
         if (engine_ends(&e))

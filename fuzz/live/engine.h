@@ -14,9 +14,12 @@
 #include "fuzz/fuzz.h"
 #include "fuzz/live/cost.h"
 #include "fuzz/live/feedback.h"
+#include "fuzz/live/journal.h"
 #include "fuzz/live/judge.h"
+#include "fuzz/live/known.h"
 #include "fuzz/live/live_door.h"
 #include "fuzz/live/maker.h"
+#include "fuzz/live/shut.h"
 #include "fuzz/live/stored.h"
 
 struct method_tally {
@@ -48,10 +51,10 @@ static inline const char *finding_subject(const struct fuzz_finding *f)
     return f->method != NULL ? f->method->path + 1 : f->component->name;
 }
 
-/* A case some call of which broke off while its component still seemed well. */
+/* A case some call of which broke off or was ended by us while its component still seemed well. */
 struct lost_case {
-    const struct target_component *component;
-    struct fuzz_case c; /* owned */
+    const struct target_component *component; /* NULL: none, what it had is only memory for the next one */
+    struct fuzz_case c;                       /* owned */
     uint64_t at;
 };
 
@@ -59,6 +62,7 @@ struct component_watch {
     const struct target_component *component;
     int64_t process;  /* its number when last looked */
     bool down;        /* it was seen to be gone and not seen since */
+    bool left;        /* calls to it ended before it said so: it may not have read yet what they sent */
     uint64_t down_at; /* since when */
 };
 
@@ -67,6 +71,7 @@ struct slot {
     struct engine *engine;
     struct made made;
     struct fuzz_trace trace;
+    uint32_t journal; /* its number there */
     bool busy;
 };
 
@@ -75,10 +80,13 @@ struct below_door {
     const struct target_component *component;
     const char *url; /* NULL: the gRPC door */
     bool json;       /* the system's gateway */
+    bool ran;
+    uint64_t duration; /* ns */
+    int64_t findings;  /* told for sure */
 };
 struct below {
     struct below_door *doors; /* owned; taken from the end */
-    size_t left;
+    size_t count, left;
     uint64_t share, next; /* ns of each; when it is the next one's turn */
     struct random random;
 };
@@ -96,12 +104,16 @@ struct engine {
     struct feedback feedback;
     struct cost cost;
     struct below below;
+    struct known facts; /* about the target */
+    struct journal journal;
+    struct shut shut;
     struct slot *slots, **idle; /* `idle`: those without a case, taken from the end */
     size_t slot_count, idle_count;
     size_t in_flight; /* cases at work at a time; those that rest come on top */
     bool gone;        /* a component was down for so long that nobody will start it again */
     bool stopping, pausing;
-    int failed; /* why no more cases could be made or sent; 0 */
+    int failed;            /* why no more cases could be made or sent; 0 */
+    uint64_t settle_until; /* findings are run again until then; 0: not yet known */
     uint64_t started, deadline, novel_at, next_point, point_step, next_word; /* by the budget's clock */
     int64_t methods_ok, invariant_at;
     bool invariant_broken;
@@ -109,21 +121,19 @@ struct engine {
     int64_t calls_at_tick, calls_at_word, kept_at_word;
     struct map known; /* finding by its identity */
     ARRAY(struct fuzz_finding *) findings;
-    ARRAY(struct lost_case) lost; /* the latest */
+    ARRAY(struct lost_case) lost; /* the latest: a ring once it is full */
+    size_t lost_next;
     int64_t crashes;
     size_t told; /* findings with a number */
     struct component_watch *watches;
     size_t watch_count;
 };
 
-/* A finding by the gravest oracle: of a call, or of the sequence. False: nothing is wrong. `why` is appended to. */
 struct engine_verdict {
     const char *oracle, *defect;
     const struct pb_method *method; /* NULL: of connections, see below.h */
     const struct target_component *component;
 };
-bool engine_judge(struct engine *e, const struct fuzz_case *c, struct fuzz_trace *t, struct engine_verdict *out,
-                  struct text *why);
 /* Runs the case alone and waits for the verdict: for replays and for the minimiser. What it cost the component is
  * judged as well. False: nothing was wrong. */
 bool engine_try(struct engine *e, const struct fuzz_case *c, struct engine_verdict *out, struct text *why);
@@ -132,11 +142,23 @@ int engine_run_alone(struct engine *e, const struct fuzz_case *c, struct fuzz_tr
 struct method_tally *engine_tally(struct engine *e, const struct pb_method *m); /* NULL: not taking part */
 uint64_t engine_now(const struct engine *e);                                    /* the budget's clock */
 struct world *engine_files(const struct engine *e);
+bool engine_is_of_method(int status); /* only the method itself gives it */
+/* There is no more time to run findings again. */
+static inline bool engine_settled(const struct engine *e)
+{
+    return e->settle_until != 0 && engine_now(e) >= e->settle_until;
+}
 /* Nothing more is to be started: an interrupt. */
 static inline bool engine_ends(const struct engine *e)
 {
     return e->target->interrupted;
 }
+
+/* ready.c. Before the first case: waits until the components answer something else than UNAVAILABLE. */
+void engine_get_ready(struct engine *e);
+
+/* suspects.c. In place of a campaign: options.suspects. */
+int engine_run_suspects(struct engine *e, struct error *err);
 
 /* progress.c. A look at everything, when it is time for one. */
 void engine_look(struct engine *e, bool last);
@@ -180,8 +202,17 @@ void engine_answered(struct engine *e, const struct target_component *c);
 void engine_await(struct engine *e);
 /* For systems whose processes are not known: has one gone whose calls are only waiting? Asked now and then. */
 void engine_look_down(struct engine *e);
-/* A call of the slot's case broke off, with its component still there as far as one can see. */
-void engine_keep_lost(struct engine *e, const struct slot *s, const struct target_component *c);
+/* A call of the slot's case broke off with its component still there as far as one can see, or was ended by us: should
+ * the component be seen to be gone in a moment, the case is a suspect. It is taken from the slot, which gets another's
+ * memory for it. */
+void engine_keep_lost(struct engine *e, struct slot *s, const struct target_component *c);
+void engine_forget_lost(struct engine *e);
+/* Calls ended without its word: what they sent may still be on its way to the component. NULL: nobody. */
+void engine_leaves(struct engine *e, const struct target_component *c);
+void engine_await_read(struct engine *e); /* nothing being under way: until the components have read that */
+/* Nothing being under way: a crash that comes of what such calls sent is nobody's after this. With `keep` it is kept
+ * with its suspects, else it was a trial's that is over. */
+void engine_quiet(struct engine *e, bool keep);
 /* The component is gone: every case with calls to it that was under way is suspected. */
 void engine_keep_crash(struct engine *e, const struct slot *s, const struct engine_verdict *v, const struct text *why);
 /* Tries the suspects one by one; those that do it again stay findings. */

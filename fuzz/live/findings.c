@@ -176,7 +176,7 @@ static bool still(void *arg, const struct fuzz_case *c)
     const struct fuzz_finding *f = s->finding;
     struct engine_verdict v;
     struct text why = TEXT_INIT;
-    if (s->until != 0 && world_now(s->engine->target->world) > s->until)
+    if ((s->until != 0 && world_now(s->engine->target->world) > s->until) || engine_settled(s->engine))
         return false; /* as small as it got */
     /* All calls break off when a component goes: which one is seen first says nothing. */
     bool same = keeps_defect(s->engine, f, c) && engine_try(s->engine, c, &v, &why) &&
@@ -215,8 +215,8 @@ static enum fresh try_fresh(struct engine *e, const struct fuzz_finding *f, cons
 {
     struct text oracles = TEXT_INIT;
     enum fresh answer = FRESH_UNKNOWN;
-    if (e->options.hooks.fresh && e->options.findings && !engine_ends(e) && write_case(e, f, c, file) == 0 &&
-        e->options.hooks.fresh(e->options.hooks.arg, file, &oracles, NULL) == 0) {
+    if (e->options.hooks.fresh && e->options.findings && !engine_ends(e) && !engine_settled(e) &&
+        write_case(e, f, c, file) == 0 && e->options.hooks.fresh(e->options.hooks.arg, file, &oracles, NULL) == 0) {
         answer = FRESH_OTHER;
         size_t len = strlen(f->oracle);
         for (const char *line = text_string(&oracles); *line;) {
@@ -233,13 +233,15 @@ static enum fresh try_fresh(struct engine *e, const struct fuzz_finding *f, cons
 static bool still_fresh(void *arg, const struct fuzz_case *c)
 {
     const struct shrinking *s = arg;
-    return keeps_defect(s->engine, s->finding, c) && try_fresh(s->engine, s->finding, c, s->file) == FRESH_SAME;
+    return !engine_settled(s->engine) && keeps_defect(s->engine, s->finding, c) &&
+           try_fresh(s->engine, s->finding, c, s->file) == FRESH_SAME;
 }
 
 /* What needs what the campaign left in the system loses, when it is made smaller there, the calls that would make it:
  * then the whole case is tried on a fresh system, and made smaller on fresh ones. */
 static void confirm(struct engine *e, struct fuzz_finding *f, struct fuzz_case *whole)
 {
+    f->confirmation = FUZZ_UNCONFIRMED;
     if (!f->repeats && is(f, "hang"))
         return; /* the load of all */
     struct text file = TEXT_INIT;
@@ -268,19 +270,22 @@ static bool needs_proof(const struct fuzz_finding *f)
            sequence_checker_find(f->oracle) != NULL;
 }
 
+/* One for which there is no time stays what it is: not run again. So does one that came to no end before the time was
+ * over and had not come again by then. */
 static void settle(struct engine *e, struct fuzz_finding *f)
 {
     struct shrinking s = {.engine = e, .finding = f};
     if (!world_is_simulated(e->target->world))
         s.until = world_now(e->target->world) + SMALLER_TIME;
     struct fuzz_case whole = FUZZ_CASE_INIT;
-    if (fuzz_case_copy(&whole, &f->c) == 0 && !engine_ends(e)) {
+    if (fuzz_case_copy(&whole, &f->c) == 0 && !engine_ends(e) && !engine_settled(e)) {
         f->repeats = fuzz_shrink(&f->c, e->target->pool, still, &s, tries_for(f), NULL) != ERROR_NOT_FOUND;
         s.until = 0;
-        if (is(f, "hang") && f->repeats && !engine_ends(e))
-            f->repeats = still(&s, &f->c); /* once more: silence may have other reasons once */
-        f->settled = !engine_ends(e);
-        f->method = s.shown ? s.shown : f->method;
+        /* Once more: silence, or a process that ends, may have other reasons once. */
+        if ((is(f, "hang") || is(f, "crash")) && f->repeats && !engine_ends(e) && !engine_settled(e))
+            f->repeats = still(&s, &f->c);
+        f->settled = !engine_ends(e) && (f->repeats || !engine_settled(e));
+        f->method = f->repeats && s.shown ? s.shown : f->method;
         if (f->settled)
             confirm(e, f, &whole);
     }
@@ -297,6 +302,7 @@ void engine_settle_findings(struct engine *e)
         if (f->count == 0)
             continue;
         settle(e, f);
+        shut_mend(e);
         if (f->confirmation == FUZZ_UNCONFIRMED && needs_proof(f)) {
             e->summary->unrepeated += f->count;
             f->count = 0;

@@ -1,10 +1,12 @@
 /* Frames to a component's gRPC door: the operators, floods one at a time, then cases changed at random. */
 #include "fuzz/live/below.h"
 
+#include "base/heap.h"
 #include "base/units.h"
 #include "fuzz/frames/live.h"
 #include "fuzz/frames/mutate.h"
 #include "fuzz/frames/oracle.h"
+#include "fuzz/message/put.h"
 #include "wire/grpc.h"
 #include "world/sim.h"
 
@@ -19,7 +21,9 @@
 #define HOLD_TIME_MIN  ((uint64_t)(20 * MILLISECOND))
 #define ASKING_PARTS   4    /* of the time, the part that looking for methods may take */
 #define STEPS_MAX      6    /* changes made to one case */
+#define CHANGED_PART   10   /* without a budget, one case in so many of the campaign's calls is one of changed frames */
 #define GARBAGE_MAX    2000 /* bytes */
+#define GRPC_PREFIX    5    /* bytes in front of each message */
 #define GARBAGE_ONE_IN 16   /* changed cases */
 #define SCALE          300  /* percent: the limits are for optimised builds */
 #define SCALE_STOCK    2000 /* and for libraries that call into an interpreter */
@@ -27,6 +31,7 @@
 struct job {
     struct phase *phase;
     struct fuzz_case c; /* owned */
+    uint32_t journal;   /* its number there */
     bool busy;
 };
 
@@ -35,9 +40,11 @@ struct phase {
     const struct target_component *component;
     struct frames_live *live;
     struct frames_plan plan;
+    struct text large; /* the plan's message */
     struct random *random;
     struct job jobs[BELOW_WIDTH];
-    uint64_t until; /* by engine_now(); 0: no limit */
+    uint64_t until;   /* by engine_now(); 0: no limit, then */
+    uint64_t changed; /* so many cases of changed frames */
     uint64_t limit; /* ns an answer is waited for; 0: as long as it takes. What is not answered is tried again alone */
     bool patient;   /* there is time for half a minute's silence */
     bool crashed;   /* seen in the present batch */
@@ -62,9 +69,11 @@ static uint64_t usage(void *arg, bool cpu)
     return cpu ? spent : resident;
 }
 
+/* In simulation the components and this are one process, in which nothing else happens meanwhile. */
 static uint64_t memory_of(void *arg)
 {
-    return usage(arg, false);
+    const struct measured *m = arg;
+    return world_is_simulated(m->engine->target->world) ? heap_in_use() : usage(arg, false);
 }
 
 static uint64_t cpu_of(void *arg)
@@ -134,8 +143,10 @@ static int run_alone(struct trial *t, const struct fuzz_case *c, struct error *e
                                           .meter = {.memory = memory_of, .cpu = cpu_of, .arg = &measured}};
     struct frames_live *live = NULL;
     int code = frames_live_new(&options, &live, err);
+    uint32_t number = journal_begin(&t->engine->journal, c);
     if (code == 0)
         code = frames_live_run(live, c, on_tried, t);
+    journal_end(&t->engine->journal, number);
     frames_live_free(live);
     t->wrong = t->wrong || (code == 0 && !below_well(t->engine, t->component, t->out, t->why));
     return code;
@@ -195,6 +206,82 @@ static bool holds(struct engine *e, struct rpc_channel *channel, const char *pat
     return held;
 }
 
+struct large {
+    size_t bytes;
+    bool over;
+};
+
+static void on_large_message(void *arg, struct bytes message)
+{
+    ((struct large *)arg)->bytes += message.len + GRPC_PREFIX;
+}
+
+static void on_large_over(void *arg, const struct rpc_reply *reply)
+{
+    (void)reply;
+    ((struct large *)arg)->over = true;
+}
+
+static bool is_large(void *arg)
+{
+    const struct large *l = arg;
+    return l->over || l->bytes >= FRAMES_LARGE;
+}
+
+/* A stream of answers is as long as some number of the request says: all of them are `count`. */
+static void put_counts(const struct pb_type *type, uint64_t count, struct text *out)
+{
+    text_clear(out);
+    for (size_t i = 0; i < type->field_count; i++) {
+        const struct pb_field *f = &type->fields[i];
+        bool whole = f->kind == PB_INT32 || f->kind == PB_INT64 || f->kind == PB_UINT32 || f->kind == PB_UINT64;
+        if (!whole || f->repeated)
+            continue;
+        fuzz_put_tag(out, f->number, WIRE_VARINT);
+        fuzz_put_varint(out, count);
+    }
+}
+
+static bool answers_much(struct engine *e, struct rpc_channel *channel, const char *path, struct bytes message)
+{
+    static const struct rpc_stream_events events = {.message = on_large_message, .finished = on_large_over};
+    struct rpc_stream *stream = NULL;
+    struct large l = {.bytes = 0};
+    const struct rpc_request request = {.path = path, .wait_for_ready = true};
+    if (rpc_stream_open(channel, &request, &events, &l, &stream, NULL) != 0)
+        return false;
+    (void)rpc_stream_send(stream, message);
+    (void)rpc_stream_half_close(stream);
+    (void)world_run_until(e->target->world, is_large, &l, ASK_TIME);
+    bool much = l.bytes >= FRAMES_LARGE;
+    if (!l.over) {
+        rpc_stream_cancel(stream);
+        l.bytes = 0;
+        while (!l.over && world_run_until(e->target->world, is_large, &l, ASK_TIME) == 0)
+            l.bytes = 0;
+    }
+    return much;
+}
+
+static void find_large(struct phase *p, struct rpc_channel *channel, uint64_t until)
+{
+    static const uint64_t counts[] = {1000, 40000};
+    struct engine *e = p->engine;
+    for (size_t i = 0; i < e->method_count && p->plan.large_path == NULL; i++) {
+        const struct pb_method *m = e->methods[i];
+        for (size_t k = 0; k < sizeof counts / sizeof counts[0] && !below_stopped(e, until); k++) {
+            if (e->tallies[i].component != p->component || m->client_streaming || !m->server_streaming)
+                break;
+            put_counts(m->input, counts[k], &p->large);
+            if (!text_ok(&p->large) || !answers_much(e, channel, m->path, text_bytes(&p->large)))
+                continue;
+            p->plan.large_path = m->path;
+            p->plan.large_message = p->large.len > 0 ? text_bytes(&p->large) : BYTES_NONE;
+            break;
+        }
+    }
+}
+
 /* Frames carry no token, so methods are tried without. */
 static void find_methods(struct phase *p)
 {
@@ -222,6 +309,7 @@ static void find_methods(struct phase *p)
             holds(e, channel, m->path, hold_time))
             p->plan.hold_path = m->path;
     }
+    find_large(p, channel, until);
 }
 
 /* ---- many at a time --------------------------------------------------------------------------------------------- */
@@ -233,6 +321,7 @@ static void on_done(void *arg, const struct frames_live_result *r)
     struct engine_verdict v = {.oracle = NULL};
     struct text why = TEXT_INIT;
     j->busy = false;
+    journal_end(&p->engine->journal, j->journal);
     p->cases++;
     p->frames += r->exchange->sent_frames;
     if (judge(p->engine, p->component, r, &v, &why)) {
@@ -271,6 +360,7 @@ static int begin(struct phase *p, struct job *j)
 {
     int code = frames_live_begin(p->live, &j->c, on_done, j);
     j->busy = code == 0;
+    j->journal = j->busy ? journal_begin(&p->engine->journal, &j->c) : 0;
     return code;
 }
 
@@ -391,10 +481,14 @@ static int make_changed(struct phase *p, struct fuzz_case *out)
     return code;
 }
 
+/* They often end in the middle of something: half a minute's silence means something to few. */
 static int run_changed(struct phase *p)
 {
     int code = 0;
-    while (code == 0 && p->until != 0 && !below_stopped(p->engine, p->until) && !p->crashed) {
+    frames_live_set_silent(p->live, FRAMES_LIVE_LIMIT);
+    for (uint64_t n = 0; code == 0 && (p->until != 0 || n < p->changed) && !p->crashed; n++) {
+        if (below_stopped(p->engine, p->until))
+            break;
         struct job *j = next_job(p, &code);
         if (j == NULL)
             break;
@@ -437,6 +531,8 @@ int frames_phase(struct engine *e, const struct target_component *c, struct rand
     if (code == 0) {
         uint64_t share = until > started ? until - started : 0;
         *p = (struct phase){.engine = e, .component = c, .random = r, .plan = {.component = c->name}, .until = until};
+        if (until == 0 && e->options.inputs_max > 0)
+            p->changed = (uint64_t)e->options.inputs_max / CHANGED_PART / (e->target->component_count + 1);
         p->patient = world_is_simulated(e->target->world) || share > SILENT_SHARE; /* waiting takes no time there */
         if (share > 0 && !p->patient)
             p->limit = share / 2 < LIMIT_MIN           ? LIMIT_MIN
@@ -466,8 +562,10 @@ int frames_phase(struct engine *e, const struct target_component *c, struct rand
         if (code != 0)
             error_set(err, code, "frames to %s: %s", c->name, error_code_name(code));
     }
-    if (p != NULL)
+    if (p != NULL) {
         frames_live_free(p->live);
+        text_deinit(&p->large);
+    }
     for (size_t i = 0; p != NULL && i < BELOW_WIDTH; i++)
         fuzz_case_deinit(&p->jobs[i].c);
     free(p);

@@ -14,7 +14,7 @@ static void gzip_put(struct bytes data, struct text *out)
     z_stream z = {.next_in = data.data, .avail_in = (unsigned)data.len};
     int window = GZIP_FRAMING + (data.len <= SMALL ? 10 : 15), memory = data.len <= SMALL ? 1 : 8;
     if (data.len > UINT_MAX / 2 ||
-        deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, window, memory, Z_DEFAULT_STRATEGY) != Z_OK) {
+        deflateInit2(&z, Z_BEST_SPEED, Z_DEFLATED, window, memory, Z_DEFAULT_STRATEGY) != Z_OK) {
         out->failed = true;
         return;
     }

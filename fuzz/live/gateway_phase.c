@@ -67,11 +67,18 @@ struct run {
     struct engine_verdict verdict;
     struct text why;
     uint64_t requests;
+    uint32_t journal; /* the case's number there */
     bool busy, base_ok;
     int failed;
 };
 
 static void go_on(struct run *r);
+
+static void end(struct run *r)
+{
+    r->busy = false;
+    journal_end(&r->door->engine->journal, r->journal);
+}
 
 static void judge(struct run *r, const struct gateway_answer *a)
 {
@@ -108,7 +115,7 @@ static void on_answer(void *arg, struct gateway_answer *a)
     if (r->verdict.oracle == NULL)
         go_on(r);
     else
-        r->busy = false;
+        end(r);
 }
 
 static void go_on(struct run *r)
@@ -122,7 +129,7 @@ static void go_on(struct run *r)
             return;
     }
     r->failed = more == ERROR_INVALID ? 0 : more; /* a request that cannot be sent is nobody's fault */
-    r->busy = false;
+    end(r);
 }
 
 static void begin(struct run *r)
@@ -131,6 +138,7 @@ static void begin(struct run *r)
     r->base_ok = false;
     r->verdict = (struct engine_verdict){.oracle = NULL};
     r->busy = true;
+    r->journal = journal_begin(&r->door->engine->journal, &r->c);
     go_on(r);
 }
 
@@ -176,6 +184,7 @@ static bool compare(const struct http_door *d, const struct fuzz_case *c, struct
     struct rpc_answer one = {0}, two = {0};
     const char *finding = NULL;
     size_t at = 0;
+    uint32_t number = journal_begin(&e->journal, c);
     for (size_t i = 0; i < c->events.count; i++)
         if (c->events.items[i].kind == EVENT_MESSAGE)
             message = fuzz_case_bytes(c, c->events.items[i].value);
@@ -189,6 +198,7 @@ static bool compare(const struct http_door *d, const struct fuzz_case *c, struct
         if (finding != NULL)
             *out = (struct engine_verdict){.oracle = finding, .method = m, .component = component};
     }
+    journal_end(&e->journal, number);
     rpc_answer_deinit(&one);
     rpc_answer_deinit(&two);
     gateway_answer_deinit(&answer);

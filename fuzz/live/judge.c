@@ -36,8 +36,12 @@ static struct sent look(const struct fuzz_case *c, const struct trace_call *k, u
     struct sent s = {.defect = NULL};
     uint32_t seen = 0;
     /* What headers HTTP/2 forbids is a long list; the stream may be reset for any of it. */
-    for (size_t i = k->event + 1; i < c->events.count && fuzz_event_call(c, i) == number; i++)
-        s.lies |= c->events.items[i].kind == EVENT_METADATA;
+    for (size_t i = k->event + 1; i < c->events.count; i++) {
+        const struct fuzz_event *e = &c->events.items[i];
+        s.lies |= e->kind == EVENT_METADATA;
+        if (e->kind != EVENT_METADATA && e->kind != EVENT_LINK) /* a link's call is where it takes its value from */
+            break;
+    }
     for (size_t i = k->event; i < c->events.count; i++) {
         const struct fuzz_event *e = &c->events.items[i];
         if (e->kind != EVENT_MESSAGE || e->call != number || seen >= k->sent)

@@ -1,13 +1,17 @@
 #include "fuzz/live/live_door.h"
 
+#include "fuzz/case/generate_case.h"
 #include "fuzz/case/links.h"
 #include "fuzz/live/framing.h"
+#include "world/sim.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define PATH_MAX_BYTES 512
-#define METADATA_MAX   32 /* entries of one call beside the target's own */
+#define METADATA_MAX   48                             /* entries of one call beside the target's own */
+#define WAKE_STEP      ((uint64_t)(5 * MILLISECOND))  /* of the clock: longer waits end there */
+#define WAKE_TOGETHER  ((uint64_t)(20 * MILLISECOND)) /* what is a longer one */
 
 struct run;
 struct call {
@@ -65,6 +69,31 @@ const struct target_component *live_component(const struct target *t, struct byt
         if (t->components[i].address)
             return &t->components[i];
     return NULL;
+}
+
+/* The component a METADATA event says the call goes by; NULL: it says no such thing. */
+static const struct target_component *relay_of(const struct target *t, const struct fuzz_case *c,
+                                               const struct fuzz_event *e)
+{
+    if (!bytes_is(fuzz_case_bytes(c, e->name), FUZZ_RELAY))
+        return NULL;
+    for (size_t i = 0; i < t->component_count; i++)
+        if (t->components[i].address && bytes_is(fuzz_case_bytes(c, e->value), t->components[i].name))
+            return &t->components[i];
+    return NULL;
+}
+
+const struct target_component *live_asked(const struct target *t, const struct fuzz_case *c, size_t event)
+{
+    for (size_t i = event + 1; i < c->events.count; i++) {
+        const struct fuzz_event *e = &c->events.items[i];
+        if (e->kind != EVENT_METADATA && e->kind != EVENT_LINK)
+            break;
+        const struct target_component *relay = e->kind == EVENT_METADATA ? relay_of(t, c, e) : NULL;
+        if (relay)
+            return relay;
+    }
+    return live_component(t, fuzz_case_bytes(c, c->events.items[event].name));
 }
 
 /* ---- what comes back -------------------------------------------------------------------------------------------- */
@@ -154,6 +183,8 @@ static void gather(struct run *r, size_t at, const struct fuzz_event *call, stru
             continue;
         if (e->kind != EVENT_METADATA)
             break;
+        if (relay_of(o->target, r->c, e))
+            continue;
         struct bytes value = fuzz_case_bytes(r->c, e->value);
         if (fuzz_links_any(r->c, i)) { /* one linked value a call: it needs memory of its own */
             text_clear(&r->message);
@@ -210,7 +241,7 @@ static void open_call(struct run *r, size_t at)
     struct headers headers = {.count = 0};
     gather(r, at, e, &headers);
     char text[PATH_MAX_BYTES];
-    const struct target_component *component = live_component(target, path);
+    const struct target_component *component = live_asked(target, r->c, at);
     if (!component || path.len == 0 || path.len >= sizeof text || memchr(path.data, 0, path.len)) {
         traced(k)->ended_by_us = true;
         return;
@@ -308,10 +339,15 @@ static uint64_t left_of(struct run *r, uint64_t whole)
     return now - r->since < whole ? whole - (now - r->since) : 0;
 }
 
-/* False: there is no memory for it. */
+/* False: there is no memory for it. In real time longer waits end together, for each end wakes the process. */
 static bool wait_for(struct run *r, uint64_t ns)
 {
-    uint64_t wakes = world_now(r->live->options.target->world) + ns;
+    struct world *w = r->live->options.target->world;
+    uint64_t now = world_now(w), wakes = now + ns;
+    if (ns >= WAKE_TOGETHER && !world_is_simulated(w)) {
+        wakes += WAKE_STEP - wakes % WAKE_STEP;
+        ns = wakes - now;
+    }
     if (world_timer_active(&r->wait) && wakes >= r->wakes)
         return true;
     world_timer_stop(&r->wait);
@@ -359,6 +395,13 @@ static bool settled(struct call *k, uint64_t replies)
     return true;
 }
 
+/* Virtual time costs little, so that what takes a moment may have it. */
+static uint64_t pause_of(const struct run *r, uint64_t asked)
+{
+    bool whole = asked <= LIVE_PAUSE_SIMULATED && world_is_simulated(r->live->options.target->world);
+    return whole || asked < LIVE_PAUSE_MAX ? asked : LIVE_PAUSE_MAX;
+}
+
 /* Does the event; false: it is waited for. */
 static bool perform(struct run *r)
 {
@@ -387,7 +430,7 @@ static bool perform(struct run *r)
         half_close(e->number == 0 && !traced(k)->method ? k : NULL);
         return settled(k, e->number);
     case EVENT_TIME:
-        left = left_of(r, e->number < LIVE_PAUSE_MAX ? e->number : LIVE_PAUSE_MAX);
+        left = left_of(r, pause_of(r, e->number));
         return left == 0 || !wait_for(r, left);
     case EVENT_FAULT:
         inject(r, e);
@@ -485,6 +528,11 @@ static int reset(struct fuzz_door *d, struct error *err)
 {
     (void)d;
     return error_set(err, ERROR_UNSUPPORTED, "a running system is not set back");
+}
+
+void live_door_set_other(struct fuzz_door *d, const char *token)
+{
+    live_of(d)->options.other_token = token;
 }
 
 void live_door_free(struct fuzz_door *d)

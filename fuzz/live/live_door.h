@@ -28,6 +28,7 @@
 /* How long a call is listened to whose request is not complete: time for a refusal, which is all it can get. */
 #define LIVE_INCOMPLETE_TIME ((uint64_t)(50 * MILLISECOND))
 #define LIVE_PAUSE_MAX       ((uint64_t)(50 * MILLISECOND)) /* that one EVENT_TIME may take */
+#define LIVE_PAUSE_SIMULATED ((uint64_t)(2 * SECOND))       /* in simulation; a longer one takes LIVE_PAUSE_MAX */
 #define LIVE_REPLY_MAX       ((size_t)1 << 20)              /* bytes kept of one reply */
 
 struct live_options {
@@ -40,8 +41,12 @@ struct live_options {
 };
 
 int live_door_new(const struct live_options *options, struct fuzz_door **out, struct error *err);
-void live_door_free(struct fuzz_door *d);       /* drops what is under way */
-size_t live_resting(const struct fuzz_door *d); /* cases of those under way that rest */
+void live_door_set_other(struct fuzz_door *d, const char *token); /* from here on; borrowed */
+void live_door_free(struct fuzz_door *d);                         /* drops what is under way */
+size_t live_resting(const struct fuzz_door *d);                   /* cases of those under way that rest */
+/* Whom the call opened by that event is for: a component its metadata names (FUZZ_RELAY), else who serves its path.
+ * NULL: nobody. */
+const struct target_component *live_asked(const struct target *t, const struct fuzz_case *c, size_t event);
 /* Who serves a call of this path: by its service, else the first component with a gRPC door. NULL: nobody. */
 const struct target_component *live_component(const struct target *t, struct bytes path);
 

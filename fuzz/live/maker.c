@@ -1,6 +1,7 @@
 #include "fuzz/live/maker.h"
 
 #include "fuzz/cover/cover.h"
+#include "fuzz/live/known.h"
 #include "fuzz/message/bandit.h"
 #include "fuzz/message/defect.h"
 #include "fuzz/message/dictionary.h"
@@ -57,7 +58,7 @@ static bool wanted(void *arg, const struct pb_method *method)
 static bool is_open(const struct maker_options *o, const struct pb_method *method)
 {
     for (size_t i = 0; o->open && o->open[i]; i++)
-        if (strcmp(o->open[i], method->path + 1) == 0)
+        if (strcmp(o->open[i], method->path + 1) == 0 || strcmp(o->open[i], method->service->full_name) == 0)
             return true;
     return !o->access;
 }
@@ -125,6 +126,14 @@ void maker_free(struct maker *m)
     text_deinit(&m->scratch);
     text_deinit(&m->scratch_wire);
     free(m);
+}
+
+void maker_use(struct maker *m, const struct known *known)
+{
+    m->source.names = known->names.items;
+    m->source.name_count = known->names.count;
+    m->source.relays = known->relays.items;
+    m->source.relay_count = known->relays.count;
 }
 
 const struct sequence_graph *maker_graph(const struct maker *m)

@@ -43,11 +43,15 @@ struct maker_options {
     const char *context;     /* what namespaces and the like are called; NULL: "default" */
     bool access;             /* methods are meant to need a token: one that answers without is told */
     bool tenants;            /* there is a second account */
-    const char *const *open; /* methods that need none all the same; NULL-terminated, may be NULL */
+    const char *const *open; /* methods and whole services that need none all the same; NULL-terminated, may be NULL */
 };
 int maker_new(const struct maker_options *options, struct maker **out, struct error *err);
 void maker_free(struct maker *m);
 const struct sequence_graph *maker_graph(const struct maker *m);
+
+struct known;
+/* Draws what is known of the target as well; borrowed. */
+void maker_use(struct maker *m, const struct known *known);
 
 /* In place of what `out->c` holds. ERROR_MEMORY. */
 int maker_next(struct maker *m, struct made *out);

@@ -91,12 +91,13 @@ void engine_look(struct engine *e, bool last)
 
 /* ---- the end ---------------------------------------------------------------------------------------------------- */
 
-static void add_method(struct fuzz_summary *s, const struct method_tally *t)
+static void add_method(struct fuzz_summary *s, const struct method_tally *t, int64_t shut_out)
 {
     struct fuzz_method_figures m = {.path = strdup(t->method->path + 1),
                                     .component = strdup(t->component->name),
                                     .calls = t->calls,
                                     .findings = t->findings,
+                                    .shut_out = shut_out,
                                     .refusal = t->refusal.len > 0 ? strdup(text_string(&t->refusal)) : NULL,
                                     .refusing_field = t->refusing ? strdup(t->refusing) : NULL};
     memcpy(m.statuses, t->statuses, sizeof m.statuses);
@@ -155,9 +156,13 @@ static void tell_campaign(struct engine *e, const struct maker_figures *f)
         text_printf(&note,
                     "; %" PRId64 " suspicions did not come again when run alone or on a fresh system, and are not told",
                     e->summary->unrepeated);
+    if (e->summary->not_tried > 0)
+        text_printf(&note, "; %" PRId64 " were not run again for want of time, and are told as warnings",
+                    e->summary->not_tried);
     text_printf(&note, "; ended by %s", e->summary->ended ? e->summary->ended : "itself");
     result_emit(e->target->results, "note", json_pack("{s:s}", "text", text_string(&note)));
     text_deinit(&note);
+    shut_tell(e);
     tell_shut_out(e);
 }
 
@@ -167,7 +172,7 @@ void engine_summarise(struct engine *e)
     struct maker_figures f;
     maker_figures(e->maker, &f);
     for (size_t i = 0; i < e->method_count; i++)
-        add_method(s, &e->tallies[i]);
+        add_method(s, &e->tallies[i], e->shut.methods[i].blamed);
     add_operators(s, &f);
     if (e->feedback.cover) {
         s->edges = (int64_t)cover_edges_seen(e->feedback.cover);

@@ -1,5 +1,5 @@
 /* Findings told: a line of the result stream, a script that replays it, and what the caller makes of that. */
-#include "fuzz/live/engine.h"
+#include "fuzz/live/below.h"
 
 #include "base/words.h"
 
@@ -30,7 +30,7 @@ static bool is_sure(struct engine *e, const struct fuzz_finding *f)
     if (waits_by_design(e, f))
         return false;
     bool left_over = f->confirmation == FUZZ_SAME_SYSTEM && strcmp(f->oracle, "freed-id") == 0;
-    return (f->confirmation != FUZZ_UNCONFIRMED && !left_over) || strcmp(f->oracle, "crash") == 0;
+    return (f->confirmation >= FUZZ_SAME_SYSTEM && !left_over) || strcmp(f->oracle, "crash") == 0;
 }
 
 static void keep_figures(struct engine *e, const struct fuzz_finding *f, bool sure, const char *title, const char *file)
@@ -77,6 +77,8 @@ void engine_report(struct engine *e, struct fuzz_finding *f)
     struct method_tally *tally = engine_tally(e, f->method);
     if (tally != NULL)
         tally->findings += sure;
+    if (sure)
+        below_told(e, f);
     text_printf(&title, "%s: %s", finding_subject(f), f->oracle);
     if (f->defect != NULL)
         text_printf(&title, " (%s)", f->defect);
@@ -84,7 +86,7 @@ void engine_report(struct engine *e, struct fuzz_finding *f)
     text_printf(&detail, "%s\nseen %" PRId64 " times; confirmed: %s", f->why, f->count,
                 fuzz_confirmation_name(f->confirmation));
     if (!f->settled)
-        text_puts(&detail, " (interrupted before it could be run again)");
+        text_puts(&detail, engine_ends(e) ? " (interrupted before)" : " (there was no time for it: --settle)");
     if (waits_by_design(e, f))
         text_puts(&detail, "\nthe method never answered a valid call in time: it may be meant to wait");
     text_char(&detail, '\n');
@@ -110,6 +112,7 @@ void engine_report(struct engine *e, struct fuzz_finding *f)
                                                                 .detail = text_string(&detail)});
     e->summary->findings += sure;
     e->summary->warnings += !sure;
+    e->summary->not_tried += !f->settled;
     keep_figures(e, f, sure, text_string(&title), text_string(&path));
     text_deinit(&file);
     text_deinit(&path);

@@ -16,7 +16,11 @@
 
 const char *fuzz_confirmation_name(enum fuzz_confirmation c)
 {
-    return c == FUZZ_FRESH_SYSTEM ? "fresh system" : c == FUZZ_SAME_SYSTEM ? "same system only" : "did not come again";
+    static const char *const names[] = {[FUZZ_NOT_TRIED] = "not run again",
+                                        [FUZZ_UNCONFIRMED] = "did not come again",
+                                        [FUZZ_SAME_SYSTEM] = "same system only",
+                                        [FUZZ_FRESH_SYSTEM] = "fresh system"};
+    return names[c];
 }
 
 void fuzz_summary_deinit(struct fuzz_summary *s)
@@ -105,6 +109,8 @@ json_t *fuzz_summary_json(const struct fuzz_summary *s)
                             (json_int_t)s->edges, "edges_all", (json_int_t)s->edges_all);
     if (!out)
         return NULL;
+    set(out, "not_run_again", json_integer((json_int_t)s->not_tried));
+    set(out, "started_anew", json_integer((json_int_t)s->anew));
     set_text(out, "ended", s->ended);
     set(out, "statuses", statuses_json(s->statuses));
     json_t *methods = json_array(), *operators = json_array(), *points = json_array(), *findings = json_array();
@@ -114,6 +120,8 @@ json_t *fuzz_summary_json(const struct fuzz_summary *s)
         json_t *one = json_pack("{s:s, s:s, s:I, s:I}", "path", m->path, "component", m->component, "calls",
                                 (json_int_t)m->calls, "findings", (json_int_t)m->findings);
         set(one, "statuses", statuses_json(m->statuses));
+        if (m->shut_out > 0)
+            set(one, "shut_out", json_integer((json_int_t)m->shut_out));
         set_text(one, "refusal", m->refusal);
         set_text(one, "refusing_field", m->refusing_field);
         json_array_append_new(methods, one);
@@ -192,6 +200,7 @@ static int merge_method(struct fuzz_summary *s, const json_t *from)
     }
     m->calls += number(from, "calls");
     m->findings += number(from, "findings");
+    m->shut_out += number(from, "shut_out");
     add_statuses(m->statuses, json_object_get(from, "statuses"));
     if (!m->refusal)
         m->refusal = text(from, "refusal");
@@ -334,6 +343,8 @@ int fuzz_summary_merge(struct fuzz_summary *s, const json_t *json, struct error 
     s->imported += number(json, "imported");
     s->kept += number(json, "kept");
     s->unrepeated += number(json, "not_told");
+    s->not_tried += number(json, "not_run_again");
+    s->anew += number(json, "started_anew");
     s->warnings += number(json, "warnings");
     uint64_t duration = (uint64_t)number(json, "duration");
     int64_t edges = number(json, "edges");

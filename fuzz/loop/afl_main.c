@@ -19,23 +19,26 @@
 
 __AFL_FUZZ_INIT();
 
+#define INPUT_MAX ((size_t)1 << 20) /* AFL++'s own limit */
+
 static void *state;
 static struct fuzz_case input;
 static struct fuzz_trace trace;
+
+/* What grows for the first larger input and never again would be edges that come and go, in AFL++'s eyes. */
+static bool reserve(void)
+{
+    return array_reserve(&input.events, FUZZ_CASE_EVENTS_MAX) && text_reserve(&input.data, INPUT_MAX) &&
+           array_reserve(&trace.calls, FUZZ_CASE_EVENTS_MAX) && array_reserve(&trace.replies, FUZZ_CASE_EVENTS_MAX) &&
+           text_reserve(&trace.data, INPUT_MAX);
+}
 
 static int run(struct bytes any)
 {
     int rc = fuzz_target_case(&fuzz_target, any, &input);
     if (rc)
         return rc;
-    fuzz_trace_clear(&trace);
-    fuzz_target.run(state, &input, &trace);
-    if (trace.oracle) {
-        struct text report = TEXT_INIT;
-        verdict_print(&trace, &report);
-        fprintf(stderr, "%s", text_string(&report));
-        abort();
-    }
+    verdict_run(&fuzz_target, state, &input, &trace);
     return 0;
 }
 
@@ -65,6 +68,10 @@ int main(int argc, char **argv)
     struct error err = ERROR_INIT;
     if (fuzz_target.setup && fuzz_target.setup(&state, &pool, &err)) {
         fprintf(stderr, "%s: %s\n", fuzz_target.name, err.message ? err.message : "cannot be set up");
+        return 1;
+    }
+    if (!reserve()) {
+        fprintf(stderr, "%s: out of memory\n", fuzz_target.name);
         return 1;
     }
     if (argc > 1)

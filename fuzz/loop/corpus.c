@@ -14,8 +14,9 @@ int fuzz_target_case(const struct fuzz_target *t, struct bytes any, struct fuzz_
     if (t->path)
         return fuzz_case_from_bytes(any, t->path, out);
     fuzz_case_clear(out);
-    if (any.len >= 4 && memcmp(any.data, "HFZ1", 4) == 0 && fuzz_case_read(any, out, NULL) == 0)
-        return 0;
+    int rc = any.len >= 4 && memcmp(any.data, "HFZ1", 4) == 0 ? fuzz_case_read(any, out, NULL) : ERROR_SYNTAX;
+    if (rc == 0 || rc == ERROR_MEMORY)
+        return rc; /* a case that there is no memory for is not one of bytes */
     fuzz_case_clear(out);
     int at = fuzz_case_add(out, &(struct fuzz_event){.kind = EVENT_BYTES, .lane = LANE_GARBAGE}, BYTES_NONE, any);
     return at < 0 ? at : 0;

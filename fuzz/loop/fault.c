@@ -1,5 +1,6 @@
 /* Where the target died, as a chain of return addresses: read from the frame pointers in the signal handler, on a stack
  * of its own, without touching the heap, which may be what broke. */
+#include "base/sanitized.h"
 #include "fuzz/loop/worker.h"
 
 #include <signal.h>
@@ -7,14 +8,6 @@
 #include <ucontext.h>
 
 #define FRAME_MAX ((uintptr_t)8 << 20) /* bytes between two frames of one chain */
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
 
 static struct worker_shared *block;
 static uintptr_t top;

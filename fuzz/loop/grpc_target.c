@@ -2,7 +2,7 @@
 
 #include "fuzz/loop/grpc_frames.h"
 #include "wire/grpc.h"
-#include "wire/pb_base64.h"
+#include "base/base64.h"
 
 #include <stdlib.h>
 
@@ -223,7 +223,7 @@ static void put_metadata(struct fuzz_grpc *g, struct bytes name, struct bytes va
         return;
     }
     text_clear(&g->binary);
-    pb_base64_encode(&g->binary, value);
+    base64_encode(&g->binary, value);
     grpc_frames_field(&g->block, name, text_bytes(&g->binary));
 }
 

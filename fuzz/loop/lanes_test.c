@@ -1,15 +1,11 @@
 /* What the mutator makes is of the lane it says: valid messages are read by the decoder, near-valid ones have the name
  * of their defect and are refused where every decoder refuses it. Shares follow what the lanes find. And a case that is
  * held gives the mutants it gives when it is not. */
-#include "base/test.h"
-
-#include "fuzz/loop/loop.h"
-#include "fuzz/loop/mutator.h"
+#include "fuzz/loop/test_kit.h"
 #include "fuzz/message/defect.h"
 #include "proto/set.h"
 #include "world/real.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #define PATH "/store.Store/Write"
@@ -72,22 +68,15 @@ static const struct fuzz_target broken = {.name = "broken", .path = PATH, .run =
 
 static struct fuzz_loop_stats run(const struct fuzz_target *target, uint64_t runs)
 {
-    struct fuzz_loop_stats stats;
-    struct cover *cover = cover_new();
-    assert_non_null(cover);
-    assert_int_equal(cover_add_region(cover, edges, edges + EDGES), 0);
     struct fuzz_loop_config config = {.world = world,
                                       .target = target,
                                       .mutator = message_mutator(&mutator),
-                                      .cover = cover,
                                       .seed = 9,
                                       .executions = runs,
                                       .max = 300,
                                       .seeds = &first,
                                       .seed_count = 1};
-    assert_int_equal(fuzz_loop_run(&config, NULL, &stats, NULL), 0);
-    cover_free(cover);
-    return stats;
+    return run_counted(&config, edges, EDGES);
 }
 
 static void test_lanes_hold(void **state)

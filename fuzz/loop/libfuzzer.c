@@ -44,14 +44,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     must(fuzz_target_case(&fuzz_target, BYTES(data, size), &input), "no memory for a case");
-    fuzz_trace_clear(&trace);
-    fuzz_target.run(state, &input, &trace);
-    if (trace.oracle) {
-        struct text report = TEXT_INIT;
-        verdict_print(&trace, &report);
-        fprintf(stderr, "%s", text_string(&report));
-        abort();
-    }
+    verdict_run(&fuzz_target, state, &input, &trace);
     return 0;
 }
 

@@ -49,6 +49,7 @@ static void count_up(struct loop *l)
     s->imported = shared->imported;
     s->duplicates = shared->duplicates;
     s->verdicts_same = shared->verdicts_same;
+    s->trimmed = shared->trimmed;
     s->suffixes = shared->suffixes;
     s->asked = shared->solved;
     s->patched = shared->patched;

@@ -47,6 +47,7 @@ struct fuzz_loop_stats {
     size_t cases, case_bytes;
     size_t findings, findings_same, workers_lost;
     uint64_t verdicts_same;  /* runs whose verdict was known */
+    uint64_t trimmed;        /* executions that made new cases smaller */
     uint64_t suffixes;       /* executions that began from a snapshot */
     uint64_t asked, patched; /* of the twin that solves: cases it was asked about, cases it made */
     uint64_t checked, unchecked,

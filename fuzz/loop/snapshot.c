@@ -3,7 +3,8 @@
  * At the end the parent's own remaining events are run here, so that the target is as it was.
  *
  * The fork has its counters to itself. What it reached it leaves in a ring both see; when it dies, this process dies
- * the same way, with the case in the block, for the parent that watches to judge. */
+ * the same way, with the case in the block, for the parent that watches to judge. A verdict of the target ends the
+ * batch: its case is run from the beginning and judged as any other. */
 #include "fuzz/loop/worker_internal.h"
 #include "fuzz/loop/verdict.h"
 #include "world/worker.h"
@@ -61,14 +62,6 @@ static int run_suffix(void *arg)
     cover_reset(w->cover);
     w->target->part(w->state, s->c, s->from, s->c->events.count, &w->trace);
     worker_add_features(w->cover, &w->trace);
-    if (w->trace.oracle) { /* a copy of the worker has only its end to tell by */
-        struct text report = TEXT_INIT;
-        verdict_print(&w->trace, &report);
-        fputs(text_string(&report), stderr);
-        text_deinit(&report);
-        fflush(NULL);
-        _exit(WORKER_FOUND_WRONG);
-    }
     if (worker_look(w, &s->seen, false)) {
         record_set_case(&s->seen, s->c);
         size_t size = record_size(&s->seen);
@@ -78,8 +71,9 @@ static int run_suffix(void *arg)
             ring_commit(w->suffix_found);
         }
     }
+    bool wrong = verdict_suspected(w);
     fflush(NULL);
-    return WORKER_DONE;
+    return wrong ? WORKER_FOUND_WRONG : WORKER_DONE;
 }
 
 /* Until it has ended, or takes too long. */
@@ -110,7 +104,9 @@ static void die_like(struct world_worker *p, struct world_exit status)
     _exit(status.code);
 }
 
-static int one(struct worker *w, const struct pool_entry *parent, size_t from, size_t at, const struct mutated *did)
+/* `wrong`: the copy found something, which is to be judged. */
+static int one(struct worker *w, const struct pool_entry *parent, size_t from, size_t at, const struct mutated *did,
+               bool *wrong)
 {
     struct worker_shared *s = w->shared;
     struct suffix suffix = {.w = w,
@@ -125,7 +121,8 @@ static int one(struct worker *w, const struct pool_entry *parent, size_t from, s
     if (rc)
         return rc == ERROR_MEMORY ? rc : 0;
     struct world_exit status = wait_for(w, p);
-    if (status.signalled || status.code != WORKER_DONE)
+    *wrong = !status.signalled && status.code == WORKER_FOUND_WRONG;
+    if (status.signalled || (status.code != WORKER_DONE && !*wrong))
         die_like(p, status);
     world_worker_close(p);
     atomic_fetch_add(&s->executions, 1);
@@ -158,17 +155,18 @@ int snapshot_batch(struct worker *w, const struct pool_entry *parent, const stru
     fuzz_trace_clear(&w->trace);
     atomic_store(&s->phase, WORKER_RUNNING);
     w->target->part(w->state, &parent->c, 0, from, &w->trace);
-    for (size_t i = 0; rc == 0 && i < w->suffixes && !worker_is_over(s); i++) {
+    bool wrong = false;
+    size_t at = 0;
+    for (size_t i = 0; rc == 0 && !wrong && i < w->suffixes && !worker_is_over(s); i++) {
         struct mutated did = {.lane = LANE_VALID, .what = ""};
-        size_t at;
         rc = worker_mutate(w, &parent->c, other, &at, &did);
         if (rc == 0 && begins_with(&w->scratch[at], &parent->c, from))
-            rc = one(w, parent, from, at, &did);
+            rc = one(w, parent, from, at, &did, &wrong);
         else if (rc == ERROR_NOT_FOUND)
             rc = 0;
     }
     worker_set_running(s, &parent->c);
     w->target->part(w->state, &parent->c, from, parent->c.events.count, &w->trace);
     atomic_store(&s->phase, WORKER_BETWEEN);
-    return rc;
+    return rc == 0 && wrong ? verdict_of_suspect(w, &w->scratch[at]) : rc;
 }

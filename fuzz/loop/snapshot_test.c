@@ -1,9 +1,6 @@
 /* A target whose first call is dear: those behind it are fuzzed from snapshots, which finds what is there at a fraction
  * of the cost; what dies or hangs there is told as it is anywhere else. */
-#include "base/test.h"
-
-#include "fuzz/loop/loop.h"
-#include "fuzz/loop/mutator.h"
+#include "fuzz/loop/test_kit.h"
 #include "world/real.h"
 
 #include <signal.h>
@@ -13,9 +10,10 @@
 #define EDGES 32
 #define RUNS  ((uint64_t)200)
 #define CALLS 3
-#define WORK  1000000 /* steps the first call takes */
+#define WORK  1000 /* steps the first call takes */
 
 static struct world *world;
+static struct world_mapping counted; /* dear calls, by all workers and their copies: a uint64_t */
 static uint8_t edges[EDGES];
 static struct fuzz_case first;
 static struct message_mutator mutator;
@@ -28,6 +26,7 @@ struct shop {
 
 static void open_session(struct shop *s)
 {
+    ++*(uint64_t *)counted.data;
     for (int i = 0; i < WORK; i++)
         s->sum = (s->sum ^ (uint64_t)i) * 0x100000001b3;
 }
@@ -99,35 +98,49 @@ static void run_deadly(void *state, const struct fuzz_case *c, struct fuzz_trace
     part_deadly(state, c, 0, c->events.count, t);
 }
 
+/* Says so where the other one dies. */
+static void part_judged(void *state, const struct fuzz_case *c, size_t from, size_t to, struct fuzz_trace *t)
+{
+    uint8_t before = edges[9];
+    part(state, c, from, to, false);
+    if (edges[9] == before)
+        return;
+    t->oracle = "shop";
+    t->blamed = fuzz_trace_keep(t, bytes_of("the last order"));
+}
+
+static void run_judged(void *state, const struct fuzz_case *c, struct fuzz_trace *t)
+{
+    part_judged(state, c, 0, c->events.count, t);
+}
+
 static const struct fuzz_target fine = {
     .name = "fine", .path = "/x/y", .setup = setup, .run = run_fine, .part = part_fine};
 static const struct fuzz_target deadly = {
     .name = "deadly", .path = "/x/y", .setup = setup, .run = run_deadly, .part = part_deadly};
+static const struct fuzz_target judged = {
+    .name = "judged", .path = "/x/y", .setup = setup, .run = run_judged, .part = part_judged};
 
-struct found {
-    size_t crashes, hangs, confirmed;
+struct tally {
+    size_t crashes, hangs, verdicts, confirmed;
 };
 
 static void on_found(void *arg, const struct fuzz_found *f)
 {
-    struct found *all = arg;
+    struct tally *all = arg;
     all->crashes += f->end == END_CRASH;
     all->hangs += f->end == END_HANG;
+    all->verdicts += f->end == END_VERDICT;
     all->confirmed += f->confirmed;
     assert_int_equal(f->c->events.count, 2 * CALLS);
 }
 
 static struct fuzz_loop_stats run(const struct fuzz_target *target, uint64_t runs, size_t snapshots,
-                                  struct found *found)
+                                  struct tally *found)
 {
-    struct fuzz_loop_stats stats;
-    struct cover *cover = cover_new();
-    assert_non_null(cover);
-    assert_int_equal(cover_add_region(cover, edges, edges + EDGES), 0);
     struct fuzz_loop_config config = {.world = world,
                                       .target = target,
                                       .mutator = message_mutator(&mutator),
-                                      .cover = cover,
                                       .seed = 3,
                                       .executions = runs,
                                       .max = 128,
@@ -137,24 +150,24 @@ static struct fuzz_loop_stats run(const struct fuzz_target *target, uint64_t run
                                       .snapshots = snapshots,
                                       .arg = found,
                                       .found = found ? on_found : NULL};
-    assert_int_equal(fuzz_loop_run(&config, NULL, &stats, NULL), 0);
-    cover_free(cover);
-    return stats;
+    return run_counted(&config, edges, EDGES);
 }
 
 static void test_cheaper(void **state)
 {
     (void)state;
-    struct fuzz_loop_stats whole = run(&fine, RUNS, 0, NULL), parts = run(&fine, RUNS, 200, NULL);
-    print_message("whole %.3f ms a run, from snapshots %.3f ms: %.1fx\n", (double)whole.cpu / 1e6 / (double)RUNS,
-                  (double)parts.cpu / 1e6 / (double)RUNS, (double)whole.cpu / (double)parts.cpu);
+    uint64_t *dear = counted.data, dear_whole;
+    struct fuzz_loop_stats whole = run(&fine, RUNS, 0, NULL);
+    dear_whole = *dear;
+    *dear = 0;
+    struct fuzz_loop_stats parts = run(&fine, RUNS, 200, NULL);
     assert_int_equal(whole.executions, RUNS);
     assert_int_equal(parts.executions, RUNS);
     assert_int_equal(whole.suffixes, 0);
     assert_true(parts.suffixes > RUNS / 2);
     assert_int_equal(whole.edges, parts.edges);
     assert_true(parts.edges >= 4);
-    assert_true(parts.cpu < whole.cpu);
+    assert_true(dear_whole > RUNS / 2 && *dear < dear_whole / 2);
 }
 
 static void test_repeats(void **state)
@@ -170,7 +183,7 @@ static void test_repeats(void **state)
 static void test_deadly(void **state)
 {
     (void)state;
-    struct found found = {0};
+    struct tally found = {0};
     struct fuzz_loop_stats stats = run(&deadly, RUNS, 200, &found);
     assert_true(stats.suffixes > 0);
     assert_true(found.crashes >= 1);
@@ -178,11 +191,26 @@ static void test_deadly(void **state)
     assert_int_equal(found.confirmed, stats.findings);
 }
 
+/* A verdict in a copy is a verdict: told once, and no worker is lost for it. */
+static void test_judged(void **state)
+{
+    (void)state;
+    struct tally found = {0};
+    struct fuzz_loop_stats stats = run(&judged, 2 * RUNS, 200, &found);
+    assert_true(stats.suffixes > 0);
+    assert_int_equal(found.verdicts, 1);
+    assert_int_equal(found.confirmed, 1);
+    assert_int_equal(stats.findings, 1);
+    assert_int_equal(stats.workers_lost, 0);
+    assert_true(stats.verdicts_same > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_cheaper), cmocka_unit_test(test_repeats),
-                                       cmocka_unit_test(test_deadly)};
-    if (world_real_new(1, &world, NULL) || message_mutator_init(&mutator, NULL, false))
+                                       cmocka_unit_test(test_deadly), cmocka_unit_test(test_judged)};
+    if (world_real_new(1, &world, NULL) || message_mutator_init(&mutator, NULL, false) ||
+        world_mapping_anonymous(sizeof(uint64_t), &counted))
         return 1;
     for (uint32_t i = 0; i < CALLS; i++) {
         fuzz_case_add(&first, &(struct fuzz_event){.kind = EVENT_CALL}, bytes_of("/x/y"), BYTES_NONE);
@@ -191,6 +219,7 @@ int main(void)
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     fuzz_case_deinit(&first);
     message_mutator_deinit(&mutator);
+    world_mapping_close(&counted);
     world_real_free(world);
     return failed;
 }

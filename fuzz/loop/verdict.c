@@ -4,6 +4,8 @@
 #include "fuzz/loop/worker_internal.h"
 #include "world/worker.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define FULL_PAUSE   ((uint64_t)1000000) /* ns between two looks whether the parent took the last one */
@@ -33,6 +35,18 @@ void verdict_print(const struct fuzz_trace *t, struct text *out)
     if (why.len)
         text_add(out, why.data, why.len);
     text_char(out, '\n');
+}
+
+void verdict_run(const struct fuzz_target *target, void *state, const struct fuzz_case *c, struct fuzz_trace *t)
+{
+    fuzz_trace_clear(t);
+    target->run(state, c, t);
+    if (t->oracle) {
+        struct text report = TEXT_INIT;
+        verdict_print(t, &report);
+        fprintf(stderr, "%s", text_string(&report));
+        abort();
+    }
 }
 
 struct judging {
@@ -72,24 +86,72 @@ static bool is_known(const struct worker_shared *s, uint64_t signature)
     return s->verdict_count == WORKER_VERDICTS;
 }
 
-int verdict_judge(struct worker *w, const struct fuzz_case *c)
+/* What the trace says is new: its words stand in the block now, once the parent has taken the last one. */
+static bool is_news(struct worker *w)
 {
     struct worker_shared *s = w->shared;
     struct worker_verdict *v = &s->verdict;
     if (!w->trace.oracle)
-        return 0;
-    struct judging j = {.w = w, .signature = verdict_signature(&w->trace)};
-    if (is_known(s, j.signature)) {
+        return false;
+    uint64_t signature = verdict_signature(&w->trace);
+    if (is_known(s, signature)) {
         s->verdicts_same++;
-        return 0;
+        return false;
     }
     while (atomic_load_explicit(&v->full, memory_order_acquire))
         world_worker_pause(FULL_PAUSE);
+    keep_words(v, &w->trace);
+    v->signature = signature;
+    return true;
+}
+
+/* The block's words, of the case in w->judged, to the parent. */
+static void give(struct worker *w)
+{
+    struct worker_shared *s = w->shared;
+    struct worker_verdict *v = &s->verdict;
+    s->verdicts[s->verdict_count++] = v->signature;
+    v->event_count = (uint32_t)w->judged.events.count;
+    v->data_len = (uint32_t)w->judged.data.len;
+    if (v->event_count)
+        memcpy(v->events, w->judged.events.items, v->event_count * sizeof *v->events);
+    if (v->data_len)
+        memcpy(v->data, w->judged.data.data, v->data_len);
+    atomic_store_explicit(&v->full, true, memory_order_release);
+}
+
+bool verdict_suspected(struct worker *w)
+{
+    return is_news(w);
+}
+
+int verdict_of_suspect(struct worker *w, const struct fuzz_case *c)
+{
+    struct worker_verdict *v = &w->shared->verdict;
+    v->how = w->shared->running_how;
+    v->parent = w->shared->running_parent;
+    v->execution = atomic_load_explicit(&w->shared->executions, memory_order_relaxed);
+    worker_run(w, c);
+    if (w->trace.oracle)
+        return verdict_judge(w, c);
+    v->confirmed = false;
+    v->tries = v->steps = 0;
+    int rc = fuzz_case_copy(&w->judged, c);
+    if (rc == 0)
+        give(w);
+    return rc;
+}
+
+int verdict_judge(struct worker *w, const struct fuzz_case *c)
+{
+    struct worker_shared *s = w->shared;
+    struct worker_verdict *v = &s->verdict;
+    if (!is_news(w))
+        return 0;
+    struct judging j = {.w = w, .signature = v->signature};
     int rc = fuzz_case_copy(&w->judged, c);
     if (rc)
         return rc;
-    keep_words(v, &w->trace);
-    v->signature = j.signature;
     v->how = s->running_how;
     v->parent = s->running_parent;
     v->execution = atomic_load_explicit(&s->executions, memory_order_relaxed);
@@ -107,13 +169,6 @@ int verdict_judge(struct worker *w, const struct fuzz_case *c)
         if (still(&j, &w->judged)) /* the words of what is told, not of what was tried last */
             keep_words(v, &w->trace);
     }
-    s->verdicts[s->verdict_count++] = j.signature;
-    v->event_count = (uint32_t)w->judged.events.count;
-    v->data_len = (uint32_t)w->judged.data.len;
-    if (v->event_count)
-        memcpy(v->events, w->judged.events.items, v->event_count * sizeof *v->events);
-    if (v->data_len)
-        memcpy(v->data, w->judged.data.data, v->data_len);
-    atomic_store_explicit(&v->full, true, memory_order_release);
+    give(w);
     return 0;
 }

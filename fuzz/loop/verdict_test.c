@@ -1,34 +1,21 @@
 /* A target's own verdicts: told once each with the smallest case that shows it and without losing a worker, those of
  * copies of the worker too; crashes are made smaller as well. And a target without edges is found through by what its
  * replies look like. */
-#include "base/test.h"
-
-#include "fuzz/loop/loop.h"
-#include "fuzz/loop/mutator.h"
+#include "fuzz/loop/test_kit.h"
 #include "fuzz/loop/verdict.h"
 #include "proto/set.h"
 #include "world/real.h"
 
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 
-#define EDGES     16
-#define FOUND_MAX 8
+#define EDGES 16
 
 static struct world *world;
 static struct pb_pool *pool;
 static struct message_mutator bytes_only;
 static struct fuzz_case seed;
 static uint8_t edges[EDGES];
-
-static struct bytes payload(const struct fuzz_case *c)
-{
-    for (size_t i = 0; i < c->events.count; i++)
-        if (c->events.items[i].kind == EVENT_BYTES)
-            return fuzz_case_bytes(c, c->events.items[i].value);
-    return BYTES_NONE;
-}
 
 static bool has(struct bytes b, const char *word)
 {
@@ -81,48 +68,20 @@ static void run_shapes(void *state, const struct fuzz_case *c, struct fuzz_trace
 static const struct fuzz_target judge = {.name = "judge", .run = run_judge};
 static const struct fuzz_target shapes = {.name = "shapes", .run = run_shapes};
 
-struct found {
-    size_t count;
-    struct {
-        enum fuzz_end end;
-        bool confirmed;
-        char bytes[16], text[200];
-    } items[FOUND_MAX];
-};
-
-static void on_found(void *arg, const struct fuzz_found *f)
-{
-    struct found *all = arg;
-    struct bytes b = payload(f->c);
-    assert_true(all->count < FOUND_MAX);
-    all->items[all->count].end = f->end;
-    all->items[all->count].confirmed = f->confirmed;
-    snprintf(all->items[all->count].bytes, 16, "%.*s", (int)b.len, b.len ? (const char *)b.data : "");
-    snprintf(all->items[all->count++].text, 200, "%s", f->text);
-}
-
 static struct fuzz_loop_stats run(const struct fuzz_target *target, bool counted, uint64_t runs, struct found *found)
 {
-    struct fuzz_loop_stats stats;
-    struct cover *cover = cover_new();
-    assert_non_null(cover);
-    if (counted)
-        assert_int_equal(cover_add_region(cover, edges, edges + EDGES), 0);
     struct fuzz_loop_config config = {.world = world,
                                       .target = target,
                                       .mutator = message_mutator(&bytes_only),
-                                      .cover = cover,
                                       .seed = 7,
                                       .executions = runs,
                                       .max = 64,
                                       .shrink = 300,
                                       .seeds = &seed,
                                       .seed_count = 1,
-                                      .found = on_found,
+                                      .found = keep_found,
                                       .arg = found};
-    assert_int_equal(fuzz_loop_run(&config, NULL, &stats, NULL), 0);
-    cover_free(cover);
-    return stats;
+    return run_counted(&config, edges, counted ? EDGES : 0);
 }
 
 static void test_verdicts(void **state)

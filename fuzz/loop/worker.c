@@ -1,5 +1,6 @@
 #include "fuzz/loop/worker_internal.h"
 
+#include "fuzz/case/shrink.h"
 #include "fuzz/loop/verdict.h"
 #include "fuzz/sequence/check.h"
 #include "world/worker.h"
@@ -7,11 +8,14 @@
 #include <string.h>
 
 #define LANE_HALVED       65536 /* runs after which what the lanes found of late counts half */
+#define LOOP_WORK         300   /* what the loop itself does for a run, in the unit of cover_last_work(), about */
 #define LANE_LEAST        0.1   /* share no lane falls below */
 #define MUTATION_TRY      8     /* draws until a mutant differs; then the run is given up */
 #define MUTATION_ONE_MORE 16    /* one mutant in so many is mutated once more */
 #define BATCH             32    /* mutants of one parent, one after the other */
 #define LANE_DRAWS        256   /* drawn by the same shares */
+#define TRIM_RUNS         64    /* to make a new case smaller */
+#define TRIM_PAIRS        512   /* (edge, class) pairs of a case that is made smaller */
 #define CHECK_EVERY       2     /* batches between two looks at what is given */
 #define SNAPSHOT_SHARE    2     /* one batch in so many is run from a snapshot, where there can be one */
 #define SAMPLE_CHECKED    8192  /* one mutant in so many is given to the build with sanitizers, whatever it led to */
@@ -150,8 +154,8 @@ static int take_in(struct worker *w)
     return 0;
 }
 
-/* A lane's share follows what it found per run of late; none is given up, since what is fruitless now may be the only
- * way later. */
+/* A lane's share follows what it found of late, by what its runs cost; none is given up, since what is fruitless now
+ * may be the only way later. */
 void worker_lane_shares(const struct worker_shared *s, double out[LANE_COUNT])
 {
     double sum = 0;
@@ -172,11 +176,20 @@ static enum fuzz_lane draw_lane(struct worker *w)
     return (enum fuzz_lane)(LANE_COUNT - 1);
 }
 
-static void tally_lane(struct worker_shared *s, enum fuzz_lane lane, bool found)
+/* What the last run cost; what runs cost about follows it slowly. */
+static float cost_of_run(struct worker *w)
+{
+    double work = (double)cover_last_work(w->cover), *about = &w->shared->work;
+    double cost = (LOOP_WORK + work) / (LOOP_WORK + *about);
+    *about += (work - *about) / 1024;
+    return (float)cost;
+}
+
+static void tally_lane(struct worker_shared *s, enum fuzz_lane lane, bool found, double cost)
 {
     s->lanes[lane].runs++;
     s->lanes[lane].found += found;
-    s->lane_runs[lane] += 1;
+    s->lane_runs[lane] += cost;
     s->lane_finds[lane] += found;
     if (atomic_load_explicit(&s->executions, memory_order_relaxed) % LANE_HALVED == 0)
         for (size_t i = 0; i < LANE_COUNT; i++) {
@@ -227,6 +240,83 @@ int worker_mutate(struct worker *w, const struct fuzz_case *parent, const struct
     return rc;
 }
 
+/* What a case has to keep while it is made smaller: all that it was the first to reach. */
+struct trimming {
+    struct worker *w;
+    size_t payloads;
+    size_t found, pairs, features; /* found: what was new, pairs and features */
+    uint32_t edges[TRIM_PAIRS];
+    uint8_t classes[TRIM_PAIRS];
+    uint64_t all_features[COVER_RUN_FEATURES_MAX];
+};
+
+/* What mutators change. */
+static size_t count_payloads(const struct fuzz_case *c)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < c->events.count; i++)
+        count += c->events.items[i].kind == EVENT_MESSAGE || c->events.items[i].kind == EVENT_BYTES;
+    return count;
+}
+
+static bool reaches(void *arg, const struct fuzz_case *c)
+{
+    struct trimming *t = arg;
+    if (worker_is_over(t->w->shared) || (t->payloads && count_payloads(c) == 0))
+        return false;
+    worker_run(t->w, c);
+    t->w->shared->trimmed++;
+    return cover_last_has(t->w->cover, t->edges, t->classes, t->pairs) && cover_collect(t->w->cover, false) >= t->found;
+}
+
+/* What is cut may take the defect with it: of such messages nothing is known from now on. */
+static void forget_defects(struct fuzz_case *c)
+{
+    for (size_t i = 0; i < c->events.count; i++) {
+        struct fuzz_event *e = &c->events.items[i];
+        if (e->kind != EVENT_MESSAGE || e->lane != LANE_NEAR_VALID)
+            continue;
+        e->lane = LANE_GARBAGE;
+        e->name.len = 0;
+    }
+}
+
+/* Takes up a case that is new, as small as a few runs make it: what is made of it runs faster for the rest of the
+ * campaign. One that does not reach the same again stays as it is. */
+static __attribute__((noinline)) int take_up(struct worker *w, const struct fuzz_case *c, struct record *seen)
+{
+    struct trimming t = {.w = w, .pairs = seen->head.edge_count, .features = seen->head.feature_count};
+    struct fuzz_shrunk did;
+    if (t.pairs > TRIM_PAIRS)
+        return worker_report(w, c, seen, true);
+    t.found = cover_collect(w->cover, false);
+    if (t.pairs) {
+        memcpy(t.edges, seen->edges, t.pairs * sizeof *t.edges);
+        memcpy(t.classes, seen->classes, t.pairs * sizeof *t.classes);
+    }
+    if (t.features)
+        memcpy(t.all_features, seen->features, t.features * sizeof *t.all_features);
+    t.payloads = count_payloads(c);
+    int rc = fuzz_case_copy(&w->judged, c);
+    forget_defects(&w->judged);
+    if (rc == 0)
+        rc = fuzz_shrink(&w->judged, w->contracts, reaches, &t, TRIM_RUNS, &did);
+    if (rc && rc != ERROR_NOT_FOUND)
+        return rc;
+    if (rc == 0 && did.steps > 0) {
+        w->shared->trimmed++;
+        worker_run(w, &w->judged);
+        if (worker_look(w, seen, false))
+            return worker_report(w, &w->judged, seen, true);
+    }
+    seen->edges = t.edges;
+    seen->classes = t.classes;
+    seen->features = t.all_features;
+    seen->head.edge_count = (uint32_t)t.pairs;
+    seen->head.feature_count = (uint32_t)t.features;
+    return worker_report(w, c, seen, true);
+}
+
 /* What the build that records comparisons makes of cases that are new. In the order of the pool, each once, before
  * anything else is drawn: so the campaign goes the same way again. */
 static int solve(struct worker *w)
@@ -273,7 +363,7 @@ static void check(struct worker *w, const struct fuzz_case *c, uint64_t took)
 
 void worker_credit(struct worker *w, const struct mutated *did, bool found)
 {
-    tally_lane(w->shared, did->lane, found);
+    tally_lane(w->shared, did->lane, found, did->cost > 0 ? (double)did->cost : 1);
     tally_operator(w->shared, did->what, found);
     if (w->mutator.credit)
         w->mutator.credit(w->mutator.arg, &w->random, did, found);
@@ -298,6 +388,7 @@ static int step(struct worker *w, const struct pool_entry *parent, const struct 
     worker_run(w, c);
     struct record seen = {.head = {.what = did.what, .lane = did.lane, .parent = parent->hash}};
     bool found = worker_look(w, &seen, false);
+    did.cost = cost_of_run(w);
     if (!found && atomic_load_explicit(&s->executions, memory_order_relaxed) % WORKER_SAMPLE == 0) {
         const uint32_t *edges;
         const uint8_t *classes;
@@ -307,6 +398,8 @@ static int step(struct worker *w, const struct pool_entry *parent, const struct 
     if (w->checks)
         check(w, c, world_worker_now() - start);
     worker_credit(w, &did, found);
+    if (found && !w->trace.oracle)
+        return take_up(w, c, &seen);
     rc = found ? worker_report(w, c, &seen, true) : 0;
     return rc ? rc : verdict_judge(w, c);
 }

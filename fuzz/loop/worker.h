@@ -28,7 +28,7 @@ enum worker_exit {
     WORKER_NO_MEMORY = 3,
     WORKER_NOTHING = 4,     /* an empty corpus: nothing to mutate */
     WORKER_HUNG = 5,        /* a copy of the worker did, in the case that is in the block */
-    WORKER_FOUND_WRONG = 77 /* a copy of the worker did: its verdict is on standard error */
+    WORKER_FOUND_WRONG = 77 /* a copy of the worker did: its verdict's words are in the block */
 };
 enum worker_work {
     WORKER_FUZZ,    /* take in what is given, then mutate until told to stop */
@@ -68,12 +68,14 @@ struct worker_shared {
     _Atomic uint64_t executions, phase; /* enum worker_phase */
     uint64_t duplicates;                /* of mutants that were the case they were made of */
     uint64_t imported;
+    uint64_t trimmed;  /* runs that made new cases smaller */
     uint64_t solved;   /* cases of the pool the twin was asked about, the first ones */
     uint64_t patched;  /* cases it made that were run */
     uint64_t suffixes; /* executions from snapshots */
     struct worker_tally lanes[LANE_COUNT];
     /* Of late, for the shares of the lanes: halved now and then. */
-    double lane_runs[LANE_COUNT], lane_finds[LANE_COUNT];
+    double lane_runs[LANE_COUNT], lane_finds[LANE_COUNT]; /* runs: by what they cost */
+    double work;                                          /* of a run, about: cover_last_work() */
     struct worker_operator operators[WORKER_OPERATORS];
 
     /* The case being run, and where it came from. */

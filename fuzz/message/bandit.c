@@ -71,7 +71,7 @@ static void next_round(struct bandit *b, struct random *r)
     for (size_t i = 0; i < b->count; i++) {
         double factor = 1;
         if (rate > 0 && rate < 1) {
-            double lost = b->arms[i].tried - b->arms[i].won;
+            double lost = fmax(b->arms[i].tried - b->arms[i].won, 0);
             factor = beta_sample(r, rate * BANDIT_PRIOR + b->arms[i].won, (1 - rate) * BANDIT_PRIOR + lost) / rate;
             factor = fmin(fmax(factor, 1 / FACTOR_MAX), FACTOR_MAX);
         }
@@ -82,11 +82,11 @@ static void next_round(struct bandit *b, struct random *r)
     fill(b, weights, sum);
 }
 
-void bandit_result(struct bandit *b, struct random *r, size_t arm, bool success)
+void bandit_paid(struct bandit *b, struct random *r, size_t arm, bool success, double cost)
 {
     if (arm >= b->count)
         return;
-    b->arms[arm].tried += 1;
+    b->arms[arm].tried += cost;
     b->arms[arm].won += success;
     if (++b->results == BANDIT_ROUND)
         next_round(b, r);

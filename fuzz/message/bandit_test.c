@@ -101,13 +101,29 @@ static void test_many_arms(void **state)
     assert_true(bandit_share(&b, 0) > 0.4 && bandit_share(&b, 1) > 0.4);
 }
 
+/* As often a success, but four times as dear: by what it costs it is a quarter as good. */
+static void test_costs(void **state)
+{
+    (void)state;
+    struct bandit b;
+    struct random r;
+    double shares[2] = {0, 0};
+    random_seed(&r, 5);
+    bandit_init(&b, 2, NULL);
+    for (int i = 0; i < 400000; i++) {
+        size_t arm = bandit_draw(&b, &r);
+        bandit_paid(&b, &r, arm, random_below(&r, 50) == 0, arm == 0 ? 0.5 : 2);
+        shares[arm] += i >= 100000;
+    }
+    print_message("drawn %.0f and %.0f\n", shares[0], shares[1]);
+    assert_true(shares[0] > 2.5 * shares[1] && shares[0] < 6 * shares[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shares),
-        cmocka_unit_test(test_learns),
-        cmocka_unit_test(test_alike),
-        cmocka_unit_test(test_many_arms),
+        cmocka_unit_test(test_shares),    cmocka_unit_test(test_learns), cmocka_unit_test(test_alike),
+        cmocka_unit_test(test_many_arms), cmocka_unit_test(test_costs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,9 +1,10 @@
 /* The message as a whole: what is there twice, out of order, too deep, cut, or followed by something. */
 #include "fuzz/message/defect_internal.h"
 
-#define PATH_MAX_FIELDS 16   /* that lead to a type which holds itself */
-#define PATH_VISITS     4096 /* fields looked at for one */
-#define BOMB_LEVELS_MAX 10000
+#define PATH_MAX_FIELDS   16   /* that lead to a type which holds itself */
+#define PATH_VISITS       4096 /* fields looked at for one */
+#define BOMB_LEVELS_MAX   10000
+#define BOMB_LENGTH_BYTES 3 /* of the outermost level's length at most */
 
 /* ---- twice ---- */
 
@@ -158,19 +159,26 @@ static const struct pb_field *step(const struct path *p, size_t level)
 static bool depth_bomb(struct mutate_work *w, size_t levels)
 {
     struct path p = {.types = {w->tree.type}};
-    uint32_t lengths[BOMB_LEVELS_MAX];
-    uint32_t len = 0;
     if (!find_cycle(&p, w->r))
         return false;
-    /* From the inside out. */
-    for (size_t i = levels; i-- > 0;) {
-        lengths[i] = len;
-        len += (uint32_t)(fuzz_varint_size((uint64_t)step(&p, i)->number << 3) + fuzz_varint_size(len));
+    /* From the inside out, so that each length is known: written from the end on, then moved to its place. */
+    size_t room = 0;
+    for (size_t i = 0; i < p.count; i++)
+        room = room > p.fields[i]->number ? room : p.fields[i]->number;
+    room = levels * (fuzz_varint_size((uint64_t)room << 3) + BOMB_LENGTH_BYTES);
+    if (!text_reserve(w->out, room))
+        return false;
+    char *end = w->out->data + w->out->len + room, *at = end;
+    for (size_t i = levels, len = 0; i-- > 0; len = (size_t)(end - at)) {
+        uint64_t tag = (uint64_t)step(&p, i)->number << 3 | WIRE_BYTES;
+        at -= fuzz_varint_size(len);
+        pb_varint_write((uint8_t *)at, len);
+        at -= fuzz_varint_size(tag);
+        pb_varint_write((uint8_t *)at, tag);
     }
-    for (size_t i = 0; i < levels; i++) {
-        fuzz_put_tag(w->out, step(&p, i)->number, WIRE_BYTES);
-        fuzz_put_varint(w->out, lengths[i]);
-    }
+    memmove(w->out->data + w->out->len, at, (size_t)(end - at));
+    w->out->len += (size_t)(end - at);
+    w->out->data[w->out->len] = '\0';
     /* In the outermost message. */
     const struct wire_node *nodes = w->tree.nodes;
     struct defect_place place = {p.fields[0], 0, nodes[0].end, nodes[0].end};

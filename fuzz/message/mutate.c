@@ -22,8 +22,9 @@ void mutate_learning_init(struct mutate_learning *l)
 void fuzz_mutate_credit(struct mutate_learning *l, struct dictionary *dictionary, struct random *r,
                         const struct mutated *did, bool novel)
 {
+    double cost = did->cost > 0 ? (double)did->cost : 1;
     if (did->arm != MUTATE_NO_ARM && did->lane != LANE_GARBAGE)
-        bandit_result(did->lane == LANE_VALID ? &l->operators : &l->defects, r, did->arm, novel);
+        bandit_paid(did->lane == LANE_VALID ? &l->operators : &l->defects, r, did->arm, novel, cost);
     if (did->source == MUTATE_NO_ARM)
         return;
     bandit_result(&l->sources, r, did->source, novel);
@@ -69,7 +70,7 @@ static void give_way(struct mutate_work *w)
     for (uint32_t i = 1; i < w->tree.count; i = nodes[i].next)
         if (nodes[i].end <= w->m->max && nodes[i].end < w->tree.input.len)
             end = nodes[i].end;
-    *w->did = (struct mutated){LANE_VALID, "cut", MUTATE_NO_ARM, MUTATE_NO_ARM, 0};
+    *w->did = (struct mutated){LANE_VALID, "cut", MUTATE_NO_ARM, MUTATE_NO_ARM, 0, 0};
     fuzz_put(w->out, w->tree.input.data, end);
 }
 
@@ -80,7 +81,7 @@ static void mutate_valid(struct mutate_work *w)
         bool add = w->tree.count == 1 || tries >= VALID_TRIES / 2;
         size_t drawn = add ? OPERATOR_ADD : draw_operator(w);
         const struct valid_operator *o = &valid_operators[drawn];
-        *w->did = (struct mutated){LANE_VALID, o->name, (uint8_t)drawn, MUTATE_NO_ARM, 0};
+        *w->did = (struct mutated){LANE_VALID, o->name, (uint8_t)drawn, MUTATE_NO_ARM, 0, 0};
         if (o->apply(w) || !text_ok(w->out))
             return;
         text_truncate(w->out, w->base);
@@ -95,14 +96,14 @@ static void mutate_near_valid(struct mutate_work *w)
         size_t drawn =
             w->m->learning != NULL ? bandit_draw(&w->m->learning->defects, w->r) : (size_t)random_below(w->r, count);
         const struct defect *d = defect_at(drawn);
-        *w->did = (struct mutated){LANE_NEAR_VALID, d->name, (uint8_t)drawn, MUTATE_NO_ARM, 0};
+        *w->did = (struct mutated){LANE_NEAR_VALID, d->name, (uint8_t)drawn, MUTATE_NO_ARM, 0, 0};
         if (defect_is_drawn(d, w->r) && defect_apply_tree(d, w, w->m->max))
             return;
         if (!text_ok(w->out))
             return;
     }
     /* Too little room for most: the shortest there is, alone. */
-    *w->did = (struct mutated){LANE_NEAR_VALID, "tag-truncated", MUTATE_NO_ARM, MUTATE_NO_ARM, 0};
+    *w->did = (struct mutated){LANE_NEAR_VALID, "tag-truncated", MUTATE_NO_ARM, MUTATE_NO_ARM, 0, 0};
     if (w->m->max > 0)
         fuzz_put(w->out, "\x80", 1);
 }
@@ -144,7 +145,7 @@ int fuzz_mutate_message(struct random *r, const struct mutation *m, enum fuzz_la
 {
     struct mutate_work w = {.r = r, .m = m, .out = out, .base = out->len, .did = did};
     int code = 0;
-    *did = (struct mutated){lane, "none", MUTATE_NO_ARM, MUTATE_NO_ARM, 0};
+    *did = (struct mutated){lane, "none", MUTATE_NO_ARM, MUTATE_NO_ARM, 0, 0};
     if (!text_reserve(out, m->input.len + 64)) /* what most mutants need */
         return ERROR_MEMORY;
     if (lane == LANE_GARBAGE) {

@@ -49,6 +49,7 @@ struct mutated {
     uint8_t arm;      /* of the operators or defects; MUTATE_NO_ARM: none of them applied */
     uint8_t source;   /* enum value_source, where a value was set; else MUTATE_NO_ARM */
     uint32_t ticket;  /* of the dictionary's value, if one was taken */
+    float cost;       /* of running it, where that is known: 1 is what runs cost on the average; 0: it is not */
 };
 #define MUTATE_NO_ARM UINT8_MAX
 

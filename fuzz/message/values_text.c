@@ -72,7 +72,15 @@ static const char *const tokens[] = {"",
                                      "{{a}}",
                                      "<a>",
                                      "a@b",
-                                     "(((((((((("};
+                                     "a.b",
+                                     "a.b.c",
+                                     "{\"id\":1}",
+                                     "{\"a\":null}",
+                                     "[{}]"};
+
+/* What parsers count, nest or go back for. */
+static const char *const pieces[] = {"*",  "*a", "a*", "?*", "**/", "?",   "a?",   "[a-", "(",  "((a)*)*", "{",   "[",
+                                     "a.", "a/", "a,", "a:", "a;",  "../", "a=1&", "\\",  "\"", "{\"a\":", "%25", "-"};
 
 static uint32_t first_letters(void)
 {
@@ -112,6 +120,31 @@ static size_t at_most(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+/* At most `len` bytes of one letter, which in strings is one of several bytes as often as not: behind none to three
+ * plain ones, so that whoever cuts at so many bytes cuts through it. */
+static void put_letters(struct random *r, const struct pb_field *f, size_t len, struct text *out)
+{
+    static const char *const letters[] = {"\xC3\xA9", "\xE6\x97\xA5", "\xF0\x9F\x98\x80"};
+    if (f->kind != PB_STRING || random_below(r, 2) == 0) {
+        fuzz_put_run(out, (char)random_range(r, 'a', 'z'), len);
+        return;
+    }
+    size_t plain = at_most((size_t)random_below(r, 4), len), at = plain;
+    const char *letter = letters[random_below(r, COUNT(letters))];
+    fuzz_put_run(out, 'a', plain);
+    for (size_t n = strlen(letter); at + n <= len; at += n)
+        fuzz_put(out, letter, n);
+}
+
+/* The same piece again and again: few times for who looks at all ways, many for who keeps them in a table. */
+static void put_pieces(struct random *r, size_t max, struct text *out)
+{
+    const char *piece = pieces[random_below(r, COUNT(pieces))];
+    size_t len = strlen(piece), times = 3 + (size_t)random_below(r, random_below(r, 2) == 0 ? 20 : 300);
+    for (size_t i = 0; i < times && (i + 1) * len <= max; i++)
+        fuzz_put(out, piece, len);
+}
+
 void value_text_fresh(struct random *r, const struct pb_field *f, size_t max, struct text *out)
 {
     uint64_t lot = random_below(r, 8);
@@ -135,7 +168,10 @@ void value_text_fresh(struct random *r, const struct pb_field *f, size_t max, st
         break;
     case 4:
     case 5:
-        put_within(out, token(r), max);
+        if (random_below(r, 3) == 0)
+            put_pieces(r, max, out);
+        else
+            put_within(out, token(r), max);
         break;
     case 6: {
         char block[24];
@@ -147,7 +183,7 @@ void value_text_fresh(struct random *r, const struct pb_field *f, size_t max, st
     }
     default: {
         size_t n = random_below(r, 4) == 0 ? FUZZ_LENGTH_LONG : (size_t)random_below(r, 300);
-        fuzz_put_run(out, (char)random_range(r, 'a', 'z'), at_most(n, max));
+        put_letters(r, f, at_most(n, max), out);
     }
     }
 }
@@ -332,7 +368,7 @@ static bool edit_long(const struct edit *e)
         return false;
     size_t at = any_place(e);
     fuzz_put(e->out, e->old.data, at);
-    fuzz_put_run(e->out, (char)random_range(e->r, 'a', 'z'), want - e->old.len);
+    put_letters(e->r, e->field, want - e->old.len, e->out);
     fuzz_put(e->out, e->old.data + at, e->old.len - at);
     return true;
 }

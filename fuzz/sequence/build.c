@@ -326,8 +326,6 @@ int sequence_append(struct sequence *s, struct fuzz_case *c, size_t method, uint
 {
     uint8_t drawn[SEQUENCE_LEAVES_MAX];
     memset(drawn, SOURCE_COUNT, sizeof drawn);
-    if (sources == NULL && sequence_view_of(&s->view, s->graph, c, NULL) != 0)
-        return ERROR_MEMORY;
     return append(s, c, method, sources != NULL ? sources : drawn, flags);
 }
 
@@ -352,6 +350,8 @@ int build_about(struct sequence *s, struct fuzz_case *c, size_t maker, size_t me
             sequence_fresh(&shape->leaves[i], &s->random, &p->drawn);
             *p = (struct part){.put = true, .drawn = p->drawn};
             p->value = BYTES(p->drawn.data, p->drawn.len);
+        } else if (name == NAME_ALONE && i != (size_t)naming && shape->leaves[i].class != CLASS_CONTEXT) {
+            continue;
         } else if (m.leaf >= 0 && m.of_reply) {
             *p = (struct part){.put = true,
                                .linked = true,

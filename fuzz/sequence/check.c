@@ -2,6 +2,7 @@
 
 #include "fuzz/case/path.h"
 #include "fuzz/sequence/wire.h"
+#include "wire/grpc.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -22,6 +23,11 @@ const struct sequence_checker sequence_checkers[] = {
      check_update_judge},
     {"condition-ignored", "a change on condition of a revision is made although it is another", check_condition_probe,
      check_condition_judge},
+    {"default-differs", "what is made without saying where is not found without saying where", check_default_probe,
+     check_default_judge},
+    {"place-omits", "a list of places does not show one in which something is", check_place_probe, check_place_judge},
+    {"expiry-ignored", "what was given a time to live is there when what got it later is gone", check_expiry_probe,
+     check_expiry_judge},
 };
 const size_t sequence_checker_count = sizeof sequence_checkers / sizeof sequence_checkers[0];
 
@@ -87,19 +93,34 @@ bool check_alone(const struct sequence_view *v, size_t maker, size_t other, size
     return check_quiet(v, 1U << maker | 1U << other, 0, until, name);
 }
 
+/* Nobody waited for its end, or it was not the method that answered: what it asked for may happen at any time from
+ * there on, or never. */
+static bool is_open(const struct trace_call *r)
+{
+    return r == NULL || r->status < 0 || r->timed_out || r->ended_by_us || r->status == GRPC_CANCELLED ||
+           r->status == GRPC_DEADLINE_EXCEEDED || r->status == GRPC_UNAVAILABLE;
+}
+
+/* It was refused, and so did nothing. One that failed may have done it before. */
+static bool was_refused(const struct trace_call *r)
+{
+    return !is_open(r) && r->status != GRPC_OK && r->status != GRPC_UNKNOWN && r->status != GRPC_INTERNAL &&
+           r->status != GRPC_DATA_LOSS;
+}
+
+/* A write whose end nobody knows may come to pass behind the deletion and make the thing anew: where there is one,
+ * however early, what is read proves nothing. */
 bool check_quiet(const struct sequence_view *v, uint32_t mask, size_t from, size_t until, struct bytes name)
 {
     for (size_t i = 0; i < until; i++) {
         enum sequence_role role = check_role(v, i);
-        if ((mask >> i & 1) != 0 || (i < from && check_behind(v, i, from)) ||
+        const struct trace_call *r = view_result(v, i);
+        bool over = i < from && check_behind(v, i, from) && !is_open(r);
+        if ((mask >> i & 1) != 0 || over || was_refused(r) ||
             (role != ROLE_CREATE && role != ROLE_UPDATE && role != ROLE_OTHER && role != ROLE_END))
             continue;
-        const struct trace_call *r = view_result(v, i);
-        /* One that was refused did nothing; of one that was never answered nobody knows. */
-        if (r != NULL && r->status > 0 && !r->timed_out)
-            continue;
         struct bytes request = view_request(v, i);
-        if (v->calls[i].method < 0 || name.len == 0 ||
+        if (v->calls[i].method < 0 || v->calls[i].unsure || name.len == 0 ||
             (request.len >= name.len && memmem(request.data, request.len, name.data, name.len) != NULL))
             return false;
     }
@@ -196,9 +217,7 @@ int check_put(struct sequence *s, struct fuzz_case *c, size_t call, const struct
     return rc;
 }
 
-/* The maker made something of that name, and did not take one up that was there: nobody said the name before, and it
- * is no word that many things may be called by. */
-static bool is_new_name(const struct sequence_view *v, size_t maker, struct bytes name)
+bool check_is_new(const struct sequence_view *v, size_t maker, struct bytes name)
 {
     bool drawn = false;
     for (size_t i = 0; i < name.len; i++)
@@ -240,10 +259,30 @@ bool check_next_pair(const struct sequence_view *v, struct check_pair *p)
         while (++p->call < v->count)
             if (v->calls[p->call].method >= 0 && check_behind(v, p->maker, p->call) &&
                 is_kin(v->graph, (size_t)v->calls[p->maker].method, (size_t)v->calls[p->call].method) &&
-                view_about(v, p->maker, p->call, &p->name) && is_new_name(v, p->maker, p->name))
+                view_about(v, p->maker, p->call, &p->name) && check_is_new(v, p->maker, p->name))
                 return true;
     }
     return false;
+}
+
+int check_another(struct sequence *s, struct fuzz_case *c, size_t maker)
+{
+    int call = build_again(s, c, maker, 0), rc = 0;
+    if (call < 0)
+        return call;
+    size_t method = (size_t)s->view.calls[maker].method;
+    const struct sequence_shape *shape = sequence_input(s->graph, method);
+    for (size_t i = 0; rc >= 0 && i < shape->count; i++) {
+        const struct sequence_leaf *l = &shape->leaves[i];
+        struct sequence_value name;
+        struct bytes old;
+        if (!sequence_class_names_one(l->class) || sequence_leaf_field(l)->kind != PB_STRING ||
+            !view_value(&s->view, maker, l, &old))
+            continue;
+        sequence_fresh(l, &s->random, &name);
+        rc = check_put(s, c, (size_t)call, l, BYTES(name.data, name.len));
+    }
+    return rc < 0 ? rc : call;
 }
 
 int check_maker(struct sequence *s, const struct fuzz_case *c)

@@ -3,6 +3,8 @@
 
 #include "wire/grpc.h"
 
+#define STRANGERS 4 /* calls without a token in one probe, beside the case's own */
+
 static bool is_open(const struct sequence_view *v, size_t call)
 {
     return v->calls[call].method < 0 || v->graph->methods[v->calls[call].method].open;
@@ -87,13 +89,47 @@ bool check_tenant_judge(const struct sequence_view *v, struct sequence_finding *
 
 /* ---- no-token ---- */
 
+/* Places that are not asked for every day: whoever looks at the place first may forget the token. */
+static int move_elsewhere(struct sequence *s, struct fuzz_case *c, size_t call, size_t method)
+{
+    static const char *const places[] = {"*", "default", "public"};
+    const struct sequence_shape *shape = sequence_input(s->graph, method);
+    for (size_t i = 0; i < shape->count; i++)
+        if (shape->leaves[i].class == CLASS_CONTEXT && sequence_leaf_field(&shape->leaves[i])->kind == PB_STRING &&
+            random_below(&s->random, 2) == 0)
+            return check_put(s, c, call, &shape->leaves[i],
+                             bytes_of(places[random_below(&s->random, sizeof places / sizeof places[0])]));
+    return 0;
+}
+
+/* The case's last call without its token; by turns any other methods, so that those that make nothing are asked too. */
 int check_token_probe(struct sequence *s, struct fuzz_case *c)
 {
-    if (sequence_view_of(&s->view, s->graph, c, NULL) != 0)
-        return ERROR_MEMORY;
-    if (s->view.count == 0)
-        return 0;
-    return check_told(build_again(s, c, s->view.count - 1, EVENT_NO_TOKEN));
+    if (random_below(&s->random, 2) == 0) {
+        if (sequence_view_of(&s->view, s->graph, c, NULL) != 0)
+            return ERROR_MEMORY;
+        return s->view.count == 0 ? 0 : check_told(build_again(s, c, s->view.count - 1, EVENT_NO_TOKEN));
+    }
+    int rc = 0;
+    for (int i = 0; rc >= 0 && i < STRANGERS; i++) {
+        size_t method = (size_t)random_below(&s->random, s->graph->method_count);
+        rc = s->graph->methods[method].open ? 0 : sequence_append(s, c, method, NULL, EVENT_NO_TOKEN);
+        if (rc > 0)
+            rc = move_elsewhere(s, c, (size_t)rc, method);
+    }
+    return check_told(rc);
+}
+
+/* Who reads by a token or a secret in the message has proven who he is: "introspect this token". */
+static bool proves_itself(const struct sequence_view *v, size_t call)
+{
+    const struct sequence_shape *s = sequence_input(v->graph, (size_t)v->calls[call].method);
+    struct bytes value;
+    for (size_t i = 0; check_role(v, call) == ROLE_READ && i < s->count; i++)
+        if ((s->leaves[i].class == CLASS_TOKEN || s->leaves[i].class == CLASS_SECRET) &&
+            view_value(v, call, &s->leaves[i], &value))
+            return true;
+    return false;
 }
 
 bool check_token_judge(const struct sequence_view *v, struct sequence_finding *out)
@@ -102,7 +138,7 @@ bool check_token_judge(const struct sequence_view *v, struct sequence_finding *o
         const struct trace_call *r = view_result(v, i);
         enum sequence_role role = check_role(v, i);
         if (r == NULL || !flagged(v, i, EVENT_NO_TOKEN) || r->status != GRPC_OK || is_open(v, i) ||
-            role == ROLE_CREDENTIAL)
+            role == ROLE_CREDENTIAL || proves_itself(v, i))
             continue;
         bool told_something = false;
         for (size_t k = 0; k < v->trace->replies.count; k++)

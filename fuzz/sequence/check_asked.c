@@ -88,16 +88,6 @@ static int ask_all(struct sequence *s, struct fuzz_case *c, size_t method)
     return sequence_append(s, c, method, blank, 0);
 }
 
-/* Another thing of the maker's sort, of a name of its own. */
-static int make_another(struct sequence *s, struct fuzz_case *c, size_t method)
-{
-    const struct sequence_shape *shape = sequence_input(s->graph, method);
-    uint8_t sources[SEQUENCE_LEAVES_MAX];
-    for (size_t i = 0; i < shape->count; i++)
-        sources[i] = sequence_class_names_one(shape->leaves[i].class) ? SOURCE_FRESH : SOURCE_EMPTY;
-    return sequence_append(s, c, method, sources, 0);
-}
-
 int check_limit_probe(struct sequence *s, struct fuzz_case *c)
 {
     int maker = check_maker(s, c);
@@ -110,7 +100,7 @@ int check_limit_probe(struct sequence *s, struct fuzz_case *c)
     /* One more than asked for is only seen where there are so many. */
     int rc = 0;
     for (size_t more = 1 + (size_t)random_below(&s->random, LIMITS_MAX); rc >= 0 && more > 0; more--)
-        rc = make_another(s, c, made_by);
+        rc = check_another(s, c, (size_t)maker);
     int call = rc >= 0 ? ask_all(s, c, (size_t)method) : rc;
     const uint8_t limit = (uint8_t)(1 + random_below(&s->random, LIMITS_MAX));
     rc = call < 0 ? call

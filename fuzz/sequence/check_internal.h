@@ -7,6 +7,7 @@
 #include "fuzz/sequence/sequence_internal.h"
 
 #define CHECK_NAME_MIN 6                  /* bytes of a name that is no accident */
+#define CHECK_LIST_CUT ((size_t)32 << 10) /* bytes: a longer list may be cut by a limit of its own */
 #define CHECK_PAUSE    ((uint64_t)SECOND) /* between two looks at a list; doors may shorten it */
 
 int check_deleted_probe(struct sequence *s, struct fuzz_case *c);
@@ -32,6 +33,13 @@ int check_update_probe(struct sequence *s, struct fuzz_case *c);
 bool check_update_judge(const struct sequence_view *v, struct sequence_finding *out);
 int check_condition_probe(struct sequence *s, struct fuzz_case *c);
 bool check_condition_judge(const struct sequence_view *v, struct sequence_finding *out);
+
+int check_default_probe(struct sequence *s, struct fuzz_case *c);
+bool check_default_judge(const struct sequence_view *v, struct sequence_finding *out);
+int check_place_probe(struct sequence *s, struct fuzz_case *c);
+bool check_place_judge(const struct sequence_view *v, struct sequence_finding *out);
+int check_expiry_probe(struct sequence *s, struct fuzz_case *c);
+bool check_expiry_judge(const struct sequence_view *v, struct sequence_finding *out);
 
 /* A probe's result: 1: all appended, 0: one of them cannot be said. */
 int check_told(int rc);
@@ -61,7 +69,14 @@ uint64_t check_number(const struct sequence_leaf *l,
 bool check_same(const struct sequence_view *v, size_t a, size_t b);
 /* What the call's reply says of the thing called `name`, when that is more than the name. */
 struct bytes check_shown(const struct sequence_view *v, size_t call, struct bytes name);
-/* The last call of the sequence that made something; -1: none did. */
+/* The maker made something of that name, and did not take one up that was there: nobody said the name before, and it is
+ * no word that many things may be called by. */
+bool check_is_new(const struct sequence_view *v, size_t maker, struct bytes name);
+/* The call's reply is all there is: no cursor says that it goes on, and it is shorter than that. */
+bool check_is_whole(const struct sequence_view *v, size_t list, size_t bytes_max);
+/* The maker's call once more, with other names where the request says some. As sequence_append(). */
+int check_another(struct sequence *s, struct fuzz_case *c, size_t maker);
+/* The last call of the sequence that made something; ERROR_NOT_FOUND: none did. */
 int check_maker(struct sequence *s, const struct fuzz_case *c);
 /* Methods of that role about what the maker made, best known first: the n-th, or -1. */
 int check_method(const struct sequence *s, size_t made_by, enum sequence_role role, size_t n);

@@ -135,13 +135,14 @@ static bool shows_the_same(const struct sequence_view *v, size_t control, struct
     return true;
 }
 
-/* What the same call says of something nobody made: refused, or another thing than `shown`. */
+/* What the same call says of something nobody made: refused, or another thing than `shown`. Asked behind the making,
+ * for where things are kept may have come to be by it. */
 static bool is_refuted(const struct sequence_view *v, size_t read, size_t maker, struct bytes shown, struct bytes name)
 {
     int naming = view_naming_leaf(v->graph, (size_t)v->calls[maker].method, (size_t)v->calls[read].method);
     for (size_t control = 0; control < v->count; control++) {
         struct bytes unknown = BYTES_NONE;
-        if (naming >= 0 && is_control(v, read, control, naming, &unknown) &&
+        if (naming >= 0 && check_behind(v, maker, control) && is_control(v, read, control, naming, &unknown) &&
             (refused_as_not_there(view_result(v, control)) ||
              (view_worked(v, control) && !shows_the_same(v, control, unknown, shown, name))))
             return true;
@@ -149,14 +150,14 @@ static bool is_refuted(const struct sequence_view *v, size_t read, size_t maker,
     return false;
 }
 
-/* Of something nobody made the same call says that it is not there. */
+/* Of something nobody made the same call says that it is not there, asked as well behind the making. */
 static bool is_known(const struct sequence_view *v, size_t read, size_t maker)
 {
     int naming = view_naming_leaf(v->graph, (size_t)v->calls[maker].method, (size_t)v->calls[read].method);
     struct bytes unknown;
     for (size_t control = 0; naming >= 0 && control < v->count; control++)
-        if (is_control(v, read, control, naming, &unknown) && view_result(v, control) != NULL &&
-            view_result(v, control)->status == GRPC_NOT_FOUND)
+        if (check_behind(v, maker, control) && is_control(v, read, control, naming, &unknown) &&
+            view_result(v, control) != NULL && view_result(v, control)->status == GRPC_NOT_FOUND)
             return true;
     return false;
 }
@@ -186,12 +187,26 @@ static bool takes_away(const struct sequence_view *v, size_t call)
     return false;
 }
 
+/* The list's elements are called so, and do not only mention it. */
+static bool lists(const struct sequence_view *v, const struct check_pair *p, size_t list)
+{
+    size_t method = (size_t)v->calls[p->call].method, from = (size_t)v->calls[list].method;
+    int naming = view_naming_leaf(v->graph, (size_t)v->calls[p->maker].method, method);
+    const struct sequence_slot *slot = naming >= 0 ? &v->graph->methods[method].slots[naming] : NULL;
+    for (size_t i = 0; slot != NULL && i < slot->edge_count; i++) {
+        const struct sequence_edge *e = &slot->edges[i];
+        if (e->from == from && e->kind == EDGE_REPLY && view_leaf_has(v, list, e->from_leaf, p->name))
+            return true;
+    }
+    return false;
+}
+
 /* The list showed it before, and shows it unchanged at every look from there on. */
 static bool still_listed(const struct sequence_view *v, const struct check_pair *p, size_t before, size_t *last)
 {
     struct bytes shown = view_first_holder(v, before, p->name);
     size_t looks = 0;
-    if (check_role(v, before) != ROLE_LIST || shown.len == 0 || !takes_away(v, p->call) ||
+    if (check_role(v, before) != ROLE_LIST || shown.len == 0 || !takes_away(v, p->call) || !lists(v, p, before) ||
         !check_lists_for(v->graph, (size_t)v->calls[before].method, (size_t)v->calls[p->call].method,
                          (size_t)v->calls[p->maker].method))
         return false;
@@ -208,10 +223,12 @@ static bool still_listed(const struct sequence_view *v, const struct check_pair 
     return looks >= CHECK_LOOKS && check_quiet(v, 1U << p->maker | 1U << p->call, p->call, *last, p->name);
 }
 
-/* The reading after the deletion shows what the one before it did. */
+/* The reading after the deletion shows what the one before it did. It asks for the thing itself: others, which may well
+ * hold its name, were not deleted. */
 static bool still_read(const struct sequence_view *v, const struct check_pair *p, size_t before, size_t after)
 {
     if (!check_reads(v, after) || !check_same(v, before, after) || !check_behind(v, p->call, after) ||
+        !view_asks_for(v, p->maker, before, p->name) ||
         !check_quiet(v, 1U << p->maker | 1U << p->call, p->call, after, p->name))
         return false;
     struct bytes shown = check_shown(v, before, p->name);

@@ -2,13 +2,15 @@
 #include "fuzz/sequence/check_internal.h"
 
 #include "fuzz/case/links.h"
+#include "fuzz/sequence/wire.h"
 #include "wire/grpc.h"
 
 #include <string.h>
 
 #define UNKNOWN_NUMBER 20011 /* of a field no contract has */
 #define UNKNOWN_VALUE  "kept although not known"
-#define LIST_BYTES_MAX ((size_t)32 << 10) /* a longer list may be cut by a limit of its own */
+#define MARK_DEPTH_MAX 16                /* messages within each other */
+#define LIST_BYTES_MAX ((size_t)1 << 20) /* of a longer one the trace may not hold all */
 
 /* ---- retry ---- */
 
@@ -167,6 +169,29 @@ static bool has_mark(struct bytes b)
     return b.len > 0 && memmem(b.data, b.len, UNKNOWN_VALUE, strlen(UNKNOWN_VALUE)) != NULL;
 }
 
+/* Nothing stands beside what has the mark, in the same field, and lacks it: that may be the same thing said again, and
+ * what is said last counts. */
+static bool is_marked_throughout(struct bytes message)
+{
+    for (size_t depth = 0; depth < MARK_DEPTH_MAX; depth++) {
+        struct wire_item item;
+        struct bytes marked = BYTES_NONE;
+        uint32_t number = 0;
+        for (struct bytes in = message; wire_next(&in, &item);)
+            if (item.type == WIRE_BYTES && has_mark(item.value)) {
+                number = item.number;
+                marked = item.value;
+            }
+        for (struct bytes in = message; wire_next(&in, &item);)
+            if (item.number == number && (item.type != WIRE_BYTES || !has_mark(item.value)))
+                return false;
+        if (number == 0 || bytes_is(marked, UNKNOWN_VALUE))
+            return number != 0;
+        message = marked;
+    }
+    return false;
+}
+
 bool check_unknown_judge(const struct sequence_view *v, struct sequence_finding *out)
 {
     for (struct check_pair p = {0}; check_next_pair(v, &p);) {
@@ -176,7 +201,7 @@ bool check_unknown_judge(const struct sequence_view *v, struct sequence_finding 
             struct bytes sent = view_request(v, update);
             enum sequence_role role = check_role(v, update);
             if ((role != ROLE_UPDATE && role != ROLE_CREATE) || !view_worked(v, update) || !check_own(v, update) ||
-                !check_behind(v, p.call, update) || !has_mark(sent) ||
+                !check_behind(v, p.call, update) || !is_marked_throughout(sent) ||
                 memmem(sent.data, sent.len, p.name.data, p.name.len) == NULL)
                 continue;
             for (size_t after = update + 1; after < v->count; after++) {
@@ -197,6 +222,16 @@ bool check_unknown_judge(const struct sequence_view *v, struct sequence_finding 
 
 /* ---- list-omits ---- */
 
+/* Another one, with all the names there are and nothing else: by which a long list shows that it is whole. */
+static int make_named(struct sequence *s, struct fuzz_case *c, size_t method)
+{
+    const struct sequence_shape *shape = sequence_input(s->graph, method);
+    uint8_t sources[SEQUENCE_LEAVES_MAX];
+    for (size_t i = 0; i < shape->count; i++)
+        sources[i] = sequence_class_names_one(shape->leaves[i].class) ? SOURCE_FRESH : SOURCE_EMPTY;
+    return sequence_append(s, c, method, sources, 0);
+}
+
 int check_list_probe(struct sequence *s, struct fuzz_case *c)
 {
     int maker = check_maker(s, c), list = -1;
@@ -214,12 +249,24 @@ int check_list_probe(struct sequence *s, struct fuzz_case *c)
         rc = sequence_append(s, c, (size_t)list, blank, 0);
     if (rc >= 0)
         rc = check_pause(c);
+    if (rc >= 0)
+        rc = make_named(s, c, made_by);
+    if (rc >= 0)
+        rc = build_about(s, c, (size_t)rc, (size_t)read, NAME_MADE, 0);
     memset(blank, SOURCE_EMPTY, sizeof blank);
     if (rc >= 0)
         rc = sequence_append(s, c, (size_t)list, blank, 0);
     if (rc >= 0)
         rc = build_again(s, c, (size_t)first, 0);
     return check_told(rc);
+}
+
+static size_t list_size(const struct sequence_view *v, size_t list)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < v->trace->replies.count; i++)
+        bytes += v->trace->replies.items[i].call == list ? v->trace->replies.items[i].body.len : 0;
+    return bytes;
 }
 
 /* It asks for all there is where the thing was made: nothing but that place is said. */
@@ -252,26 +299,33 @@ static bool asks_for_all(const struct sequence_view *v, size_t maker, size_t lis
     return v->calls[list].resolved;
 }
 
-/* The whole list came, and the name is not in it. */
-static bool omits(const struct sequence_view *v, size_t list, struct bytes name)
+bool check_is_whole(const struct sequence_view *v, size_t list, size_t bytes_max)
 {
     const struct trace_call *r = view_result(v, list);
-    size_t bytes = 0;
-    if (r == NULL || r->status != GRPC_OK || r->ended_by_us || r->timed_out || view_reply_names(v, list, name))
-        return false;
     const struct sequence_shape *s = sequence_output(v->graph, (size_t)v->calls[list].method);
+    if (r == NULL || r->status != GRPC_OK || r->ended_by_us || r->timed_out)
+        return false;
     for (size_t i = 0; i < v->trace->replies.count; i++) {
         const struct trace_reply *reply = &v->trace->replies.items[i];
         struct bytes next;
-        if (reply->call != list)
-            continue;
-        bytes += reply->body.len;
-        for (size_t l = 0; l < s->count; l++) /* it says that it goes on elsewhere */
+        for (size_t l = 0; reply->call == list && l < s->count; l++)
             if (s->leaves[l].class == CLASS_CURSOR &&
                 sequence_leaf_get(&s->leaves[l], fuzz_trace_bytes(v->trace, reply->body), &next))
                 return false;
     }
-    return bytes < LIST_BYTES_MAX;
+    return list_size(v, list) < bytes_max;
+}
+
+/* A long list may be cut by a limit of its own. One that is cut does not grow by what is made, so `last` is not: it is
+ * longer than `first` by what was made in between, which it shows. */
+static bool has_grown(const struct sequence_view *v, size_t maker, size_t first, size_t last)
+{
+    for (struct check_pair p = {0}; check_next_pair(v, &p);)
+        if (v->calls[p.maker].method == v->calls[maker].method && check_behind(v, first, p.maker) &&
+            check_behind(v, p.maker, last) && view_reply_names(v, last, p.name) &&
+            list_size(v, last) >= list_size(v, first) + p.name.len)
+            return true;
+    return false;
 }
 
 bool check_list_judge(const struct sequence_view *v, struct sequence_finding *out)
@@ -280,7 +334,7 @@ bool check_list_judge(const struct sequence_view *v, struct sequence_finding *ou
         if (!check_reads(v, p.call) || !view_reply_names(v, p.call, p.name))
             continue;
         for (size_t after = p.call + 1; after < v->count; after++) {
-            size_t looks = 0, shows = 0, last = 0;
+            size_t looks = 0, shows = 0, first = 0, last = 0;
             if (!check_same(v, p.call, after) || !view_worked(v, after) || !view_reply_names(v, after, p.name) ||
                 !check_alone(v, p.maker, p.maker, after, p.name))
                 continue;
@@ -290,11 +344,12 @@ bool check_list_judge(const struct sequence_view *v, struct sequence_finding *ou
                                      (size_t)v->calls[p.maker].method) ||
                     !asks_for_all(v, p.maker, list) || !check_behind(v, p.call, list) || !check_behind(v, list, after))
                     continue;
-                looks++;
-                shows += !omits(v, list, p.name);
+                first = looks++ == 0 ? list : first;
+                shows += !check_is_whole(v, list, LIST_BYTES_MAX) || view_reply_names(v, list, p.name);
                 last = list;
             }
-            if (looks < 2 || shows > 0)
+            if (looks < 2 || shows > 0 ||
+                (!check_is_whole(v, last, CHECK_LIST_CUT) && !has_grown(v, p.maker, first, last)))
                 continue;
             check_say(v, out, last, "%s does not show \"%.*s\", which %s made and %s reads", check_path(v, last),
                       (int)p.name.len, (const char *)p.name.data, check_path(v, p.maker), check_path(v, p.call));

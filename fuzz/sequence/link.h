@@ -10,9 +10,15 @@
 
 /* The path of the leaf's first `depth` fields, the first one of everything repeated. Returns its bytes. */
 size_t sequence_link_path(const struct sequence_leaf *l, size_t depth, uint8_t out[FUZZ_PATH_BYTES_MAX]);
-/* Appends the message of event `message` with the links before it carried out by what `t` holds; `t` NULL: as it is.
- * False: a reply a link wanted did not come. A reply that came without the field leaves the message as it was. */
-bool sequence_link_resolve(const struct fuzz_case *c, size_t message, const struct fuzz_trace *t, struct text *out);
+enum sequence_resolved {
+    RESOLVED_ALL,
+    RESOLVED_PART,   /* a reply a link wanted had not come: it was left out */
+    RESOLVED_UNSURE, /* nobody waited for one that came: it may have been there in time or not */
+};
+/* Appends the message of event `message` as it was sent: with the links before it carried out by what of `t` was known
+ * by then; `t` NULL: as it is. A reply that came without the field leaves the message as it was. */
+enum sequence_resolved sequence_link_resolve(const struct fuzz_case *c, size_t message, const struct fuzz_trace *t,
+                                             struct text *out);
 /* The n-th reply of a call; BYTES_NONE, also when there is none. */
 struct bytes sequence_reply(const struct fuzz_trace *t, uint32_t call, uint64_t n);
 

@@ -11,6 +11,7 @@
 #define BREADTH_ROUNDS 1  /* cases per method and level, from the third on */
 #define PROBE_EVERY    2  /* cases, behind the breadth */
 #define CANDIDATES     8  /* methods drawn from which the best is taken */
+#define VARIED_IN      3  /* one field in so many, of a maker that is probed */
 #define MAKERS_TRIED   96 /* methods drawn for a checker */
 
 int sequence_new(struct sequence_graph *g, const struct sequence_options *options, struct sequence **out,
@@ -198,6 +199,20 @@ static const struct kept *draw_made(struct sequence *s, size_t maker)
     return drawn;
 }
 
+/* What the maker says is left out and what it left out is said, here and there: a thing without a title is a thing. */
+static void vary(struct sequence *s, struct sequence_plan *plan, size_t maker)
+{
+    const struct sequence_shape *shape = sequence_input(s->graph, maker);
+    for (size_t i = 0; i < plan->calls; i++)
+        for (size_t l = 0; plan->call[i].method == maker && l < shape->count; l++) {
+            uint8_t *source = &plan->call[i].source[l];
+            enum pb_kind kind = sequence_leaf_field(&shape->leaves[l])->kind;
+            uint8_t said = kind == PB_BOOL || kind == PB_ENUM ? SOURCE_WORD : SOURCE_FRESH;
+            if (random_below(&s->random, shape->count < VARIED_IN ? VARIED_IN : shape->count) == 0)
+                *source = *source == SOURCE_EMPTY ? said : SOURCE_EMPTY;
+        }
+}
+
 /* Checkers in turn. What makes things is drawn evenly, not as often as there are sequences of it; a maker is looked for
  * that the checker has something to say to. */
 static int probe(struct sequence *s, struct fuzz_case *out, struct sequence_plan *plan)
@@ -210,8 +225,11 @@ static int probe(struct sequence *s, struct fuzz_case *out, struct sequence_plan
         const struct kept *k = draw_made(s, maker);
         fuzz_case_clear(out);
         plan->calls = 0;
+        struct sequence_plan varied = k != NULL ? k->plan : *plan;
+        if (k != NULL && random_below(&s->random, 2) == 0)
+            vary(s, &varied, maker);
         int rc =
-            k != NULL ? build_plan(s, out, &k->plan, plan) : build_call(s, out, plan, maker, NULL, SEQUENCE_CALLS_MAX);
+            k != NULL ? build_plan(s, out, &varied, plan) : build_call(s, out, plan, maker, NULL, SEQUENCE_CALLS_MAX);
         if (rc >= 0)
             rc = checker->probe(s, out);
         if (rc < 0)

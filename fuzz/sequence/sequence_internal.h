@@ -37,7 +37,11 @@ int build_plan(struct sequence *s, struct fuzz_case *c, const struct sequence_pl
 
 /* A call of `method` about just what call `maker` of the case made, nothing else said; or, as a control, about a thing
  * nobody made. ERROR_NOT_FOUND: the graph does not say how. Else as sequence_append(). */
-enum build_name { NAME_MADE, NAME_FRESH };
+enum build_name {
+    NAME_MADE,
+    NAME_FRESH,
+    NAME_ALONE /* what was made, and nothing of it but its name and where it is */
+};
 int build_about(struct sequence *s, struct fuzz_case *c, size_t maker, size_t method, enum build_name name,
                 uint16_t flags);
 /* That call once more, its first message with its links; `flags` are added to its own. */

@@ -130,22 +130,36 @@ bool sequence_leaf_each(const struct sequence_leaf *l, struct bytes message,
     return walk(l, 0, message, each, arg);
 }
 
-static bool keep_first(void *arg, struct bytes value)
+static bool is_blank(struct bytes value)
 {
-    struct bytes *out = arg;
-    bool blank = true;
-    for (size_t i = 0; blank && i < value.len; i++)
-        blank = value.data[i] == 0;
-    if (blank)
-        return false;
-    *out = value;
+    for (size_t i = 0; i < value.len; i++)
+        if (value.data[i] != 0)
+            return false;
     return true;
 }
 
+static bool keep_first(void *arg, struct bytes value)
+{
+    if (is_blank(value))
+        return false;
+    *(struct bytes *)arg = value;
+    return true;
+}
+
+static bool keep_last(void *arg, struct bytes value)
+{
+    *(struct bytes *)arg = value;
+    return false;
+}
+
+/* Of a field that has but one value the last one counts, as decoders take it. */
 bool sequence_leaf_get(const struct sequence_leaf *l, struct bytes message, struct bytes *out)
 {
     *out = BYTES_NONE;
-    return walk(l, 0, message, keep_first, out);
+    (void)walk(l, 0, message, l->repeated ? keep_first : keep_last, out);
+    if (is_blank(*out))
+        *out = BYTES_NONE;
+    return out->len > 0;
 }
 
 struct tally {

@@ -106,8 +106,8 @@ static const struct words_for tables[] = {
     {"message", {"text", NULL, NULL, NULL}},
     {"prefix", {"a", "/", NULL, NULL}},
     {"query", {"a", "*", NULL, NULL}},
-    {"namespace", {"default", "micro", NULL, NULL}},
-    {"domain", {"default", "micro", NULL, NULL}},
+    {"namespace", {"default", "micro", "*", NULL}},
+    {"domain", {"default", "micro", "*", NULL}},
     {"database", {"default", "micro", NULL, NULL}},
     {"table", {"default", "micro", NULL, NULL}},
 };

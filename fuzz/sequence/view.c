@@ -10,7 +10,9 @@ static int add_request(struct sequence_view *v, struct view_call *c, uint32_t ev
 {
     c->message = event;
     c->at = v->requests.len;
-    c->resolved = sequence_link_resolve(v->test, event, v->trace, &v->requests);
+    enum sequence_resolved how = sequence_link_resolve(v->test, event, v->trace, &v->requests);
+    c->resolved = how == RESOLVED_ALL;
+    c->unsure = how == RESOLVED_UNSURE;
     c->len = v->requests.len - c->at;
     return text_ok(&v->requests) ? 0 : ERROR_MEMORY;
 }
@@ -152,7 +154,8 @@ static bool value_of(const struct sequence_view *v, size_t call, struct view_mat
                              out);
 }
 
-bool view_about(const struct sequence_view *v, size_t maker, size_t call, struct bytes *name)
+/* `loosely`: what the call says beside which thing it means may differ. */
+static bool is_about(const struct sequence_view *v, size_t maker, size_t call, bool loosely, struct bytes *name)
 {
     const struct sequence_graph *g = v->graph;
     if (v->calls[maker].method < 0 || v->calls[call].method < 0 || !v->calls[call].resolved || v->trace == NULL)
@@ -171,12 +174,24 @@ bool view_about(const struct sequence_view *v, size_t maker, size_t call, struct
         /* What it changes may differ; what it says of which thing may not. */
         if (g->methods[c].role == ROLE_END && view_is_condition(&s->leaves[i]))
             continue;
-        bool says_which = m == c || g->methods[c].role != ROLE_UPDATE || names(&s->leaves[i]) ||
-                          s->leaves[i].class == CLASS_CONTEXT || (int)i == naming;
+        bool says_which =
+            m == c || !loosely || names(&s->leaves[i]) || s->leaves[i].class == CLASS_CONTEXT || (int)i == naming;
         if (says_which && !bytes_equal(mine, theirs))
             return false;
     }
     return view_value(v, call, &s->leaves[naming], name) && name->len > 0;
+}
+
+bool view_about(const struct sequence_view *v, size_t maker, size_t call, struct bytes *name)
+{
+    return is_about(v, maker, call,
+                    v->calls[call].method >= 0 && v->graph->methods[v->calls[call].method].role == ROLE_UPDATE, name);
+}
+
+bool view_asks_for(const struct sequence_view *v, size_t maker, size_t call, struct bytes name)
+{
+    struct bytes asked;
+    return is_about(v, maker, call, true, &asked) && bytes_equal(asked, name);
 }
 
 /* ---- replies ---- */
@@ -239,6 +254,17 @@ bool view_is_top(const struct sequence_view *v, size_t call, struct bytes held)
 bool view_reply_names(const struct sequence_view *v, size_t call, struct bytes value)
 {
     return view_first_holder(v, call, value).len > 0;
+}
+
+bool view_leaf_has(const struct sequence_view *v, size_t call, size_t leaf, struct bytes value)
+{
+    const struct sequence_leaf *l = &sequence_output(v->graph, (size_t)v->calls[call].method)->leaves[leaf];
+    for (size_t i = 0; v->trace != NULL && value.len > 0 && i < v->trace->replies.count; i++) {
+        const struct trace_reply *r = &v->trace->replies.items[i];
+        if (r->call == call && sequence_leaf_count(l, fuzz_trace_bytes(v->trace, r->body), value) > 0)
+            return true;
+    }
+    return false;
 }
 
 bool view_reply_has(const struct sequence_view *v, size_t call, struct bytes part)

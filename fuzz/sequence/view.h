@@ -16,7 +16,8 @@ struct view_call {
     uint32_t awaited; /* index of the EVENT_AWAIT for its end, 0: none */
     uint16_t flags;   /* of the EVENT_CALL */
     size_t at, len;   /* its first request, in `requests` */
-    bool resolved;    /* all links found something */
+    bool resolved;    /* all links found something, and in time */
+    bool unsure;      /* whether one did is not known, and so what was sent */
 };
 
 struct sequence_view {
@@ -65,11 +66,15 @@ bool view_is_condition(const struct sequence_leaf *l);
 /* The request of `call` is about just what call `maker` made: what both say is the same, what only it says is blank,
  * and the thing is named. `name` gets the name's bytes (borrowed from the view or the trace). Needs a trace. */
 bool view_about(const struct sequence_view *v, size_t maker, size_t call, struct bytes *name);
+/* The request names what call `maker` made as `name`, and says nothing else of which thing it means. How it is to be
+ * answered (limits, flags, formats) may be said as well. Needs a trace. */
+bool view_asks_for(const struct sequence_view *v, size_t maker, size_t call, struct bytes name);
 
 /* The innermost message of a reply that has the value in a string or bytes field; BYTES_NONE: none has. */
 struct bytes view_holder(const struct pb_type *type, struct bytes reply, struct bytes value);
 /* Any reply of the call holds these bytes / the value in a field. */
 bool view_reply_has(const struct sequence_view *v, size_t call, struct bytes part);
+bool view_leaf_has(const struct sequence_view *v, size_t call, size_t leaf, struct bytes value); /* in that field */
 bool view_reply_names(const struct sequence_view *v, size_t call, struct bytes value);
 struct bytes view_first_holder(const struct sequence_view *v, size_t call, struct bytes value);
 /* The bytes are one of the call's replies as a whole. */

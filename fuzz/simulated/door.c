@@ -302,6 +302,7 @@ void simulated_begin(struct simulated *s, const struct fuzz_case *c, struct fuzz
     s->t = t;
     s->at = s->count = 0;
     s->environment.disturbed = false;
+    s->environment.repeats = 0;
 }
 
 void simulated_go(struct simulated *s, size_t to)
@@ -330,6 +331,11 @@ void simulated_run(struct simulated *s, const struct fuzz_case *c, struct fuzz_t
 bool simulated_disturbed(const struct simulated *s)
 {
     return s->environment.disturbed;
+}
+
+uint64_t simulated_repeats(const struct simulated *s)
+{
+    return s->environment.repeats;
 }
 
 void simulated_heal(struct simulated *s)

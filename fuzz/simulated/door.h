@@ -16,6 +16,7 @@
  *     pass N             N ns pass, up to SIMULATED_PASS_MAX (EVENT_TIME: up to a second)
  *     allocation N       the N-th allocation from now fails, where the program can do that
  *     write N            as COMPONENT/write, of component N modulo their number
+ *     repeat N           does nothing now: simulated_repeats() says it to who judges the case
  *     COMPONENT/write N  the N-th write, sync or creation of a file there fails
  *     COMPONENT/space N  its disk holds N KiB more than nothing
  *     COMPONENT/clock N  its wall clock jumps N s ahead (the lowest bit: back)
@@ -62,6 +63,8 @@ void simulated_end(struct simulated *s);
 
 /* Whether the case did more than call: then answers may be missing or INTERNAL by right. */
 bool simulated_disturbed(const struct simulated *s);
+/* The largest number a `repeat` of the case has; 0: it has none. */
+uint64_t simulated_repeats(const struct simulated *s);
 /* Takes back what the case did to the environment; what died is for the target's supervisor to start. */
 void simulated_heal(struct simulated *s);
 

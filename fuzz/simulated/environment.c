@@ -103,6 +103,13 @@ static bool turn_pause(struct environment *v, const char *component, uint64_t n)
            sim_resume(v->sim, component) == 0;
 }
 
+static bool turn_repeat(struct environment *v, uint64_t n)
+{
+    if (n > v->repeats)
+        v->repeats = n;
+    return true;
+}
+
 /* Of any component: which one, and the n-th. */
 static bool turn_some_write(struct environment *v, uint64_t n)
 {
@@ -116,7 +123,7 @@ static const struct {
     bool (*turn)(struct environment *v, uint64_t number);
 } whole[] = {{"schedule", turn_schedule}, {"chunks", turn_chunks}, {"latency", turn_latency},
              {"reset", turn_reset},       {"pass", turn_pass},     {"allocation", turn_allocation},
-             {"write", turn_some_write}};
+             {"write", turn_some_write},  {"repeat", turn_repeat}};
 
 static const struct {
     const char *name;

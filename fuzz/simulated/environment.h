@@ -10,6 +10,7 @@ struct environment {
     const struct simulated_options *options;
     struct sim_network network;
     bool disturbed;
+    uint64_t repeats;
 };
 
 /* EVENT_FAULT and EVENT_ENVIRONMENT. False: it was not done. */

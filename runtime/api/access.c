@@ -91,6 +91,23 @@ static const char *client_address(const struct passage *p)
     return access_address(arena, found, found_len);
 }
 
+bool access_is_origin(const struct passage *p, const struct http1_header *h)
+{
+    static const char *const origins[] = {"forwarded", "x-real-ip", "x-forwarded-host", "x-forwarded-port",
+                                          "x-forwarded-proto"};
+    for (size_t i = 0; p->gateway->settings->trusted_proxies == 0 && i < sizeof origins / sizeof origins[0]; i++)
+        if (http1_header_is(h, origins[i]))
+            return true;
+    return http1_header_is(h, "x-forwarded-for");
+}
+
+const char *access_forwarded_for(const struct passage *p)
+{
+    const char *before = http_request_header(p->x, "x-forwarded-for");
+    bool chain = p->gateway->settings->trusted_proxies > 0 && before && answer_printable(before);
+    return chain ? arena_printf(http_arena(p->x), "%s, %s", before, http_peer(p->x)) : http_peer(p->x);
+}
+
 /* ---- the account ---- */
 
 static const char *cookie_token(const struct passage *p)

@@ -101,7 +101,7 @@ static int api_start(struct world *w, const struct micro_options *options, void 
         free(a);
         return rc;
     }
-    micro_service_on_policy(g->service, tunnels_judge, g);
+    micro_service_on_policy(g->service, grants_judge, g);
     const struct http_server_options http = {.body_max = GATEWAY_BODY_MAX,
                                              .tls = a->settings.tls,
                                              .refusal_type = "application/json",
@@ -110,6 +110,8 @@ static int api_start(struct world *w, const struct micro_options *options, void 
     api_custom_init(&g->custom);
     api_limiter_init(&g->limiter, a->settings.rate, a->settings.burst);
     api_blocklist_init(&g->blocklist, g->service, a->settings.blocklist);
+    g->blocklist.grown = grants_judge;
+    g->blocklist.grown_arg = g;
     rc = micro_service_add(g->service, &api_blocklist_service, &g->blocklist);
     if (rc < 0)
         (void)error_set(err, rc, "%s", error_code_name(rc));

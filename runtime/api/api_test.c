@@ -1,9 +1,4 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "base/test.h"
 
 #include "base/log.h"
 #include "base/units.h"
@@ -185,25 +180,14 @@ static void test_killed(void **state)
     }
 }
 
-static int quiet(void **state)
-{
-    (void)state;
-    log_set_level(LOG_OFF);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    micro_pool_free();
-    return 0;
-}
-
 int main(void)
 {
+    log_set_level(LOG_OFF);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plain),        cmocka_unit_test(test_tokens), cmocka_unit_test(test_stream),
         cmocka_unit_test(test_service_away), cmocka_unit_test(test_killed),
     };
-    return cmocka_run_group_tests(tests, quiet, tear_down);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    micro_pool_free();
+    return failed;
 }

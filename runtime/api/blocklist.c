@@ -23,6 +23,12 @@ bool api_blocklist_has(const struct api_blocklist *b, const char *namespace, con
     return n > 0 && (size_t)n < sizeof key && map_get(&b->ids, key) != NULL;
 }
 
+static void tell(const struct api_blocklist *b)
+{
+    if (b->grown)
+        b->grown(b->grown_arg);
+}
+
 /* ---- reading ---- */
 
 static void again(struct api_blocklist *b)
@@ -56,6 +62,7 @@ static void records_read(void *arg, int status, const char *message, const Proto
             b->ids = ids;
             b->loaded = true;
             ids = old;
+            tell(b);
         }
         map_deinit(&ids);
     }
@@ -167,6 +174,8 @@ static void changed(void *arg, int status, const char *message, const ProtobufCM
             kept = map_put(&b->ids, id, b);
         else
             (void)map_remove(&b->ids, id);
+        if (c->add && !b->stopping)
+            tell(b);
     }
     Api__AddToBlockListResponse added;
     Api__RemoveFromBlockListResponse removed;

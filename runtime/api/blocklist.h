@@ -23,7 +23,9 @@ struct api_blocklist {
     int option;   /* -1: as the config says */
     bool enabled; /* by the config */
     bool loaded, reading, stopping;
-    uint64_t changes; /* made here: a list read meanwhile is out of date */
+    uint64_t changes;         /* made here: a list read meanwhile is out of date */
+    void (*grown)(void *arg); /* somebody may have come onto it; NULL: nobody listens */
+    void *grown_arg;
 };
 
 extern const struct rpc_service api_blocklist_service; /* its context is the list */

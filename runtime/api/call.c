@@ -1,7 +1,10 @@
 /* Handler rpc: the request becomes one gRPC call; its answer is the response, a stream's answers are lines of it.
  *
  * JSON goes as application/grpc+json. A body of a protobuf type goes as it is, and the answer comes as it is, with the
- * type it was asked with. */
+ * type it was asked with.
+ *
+ * A stream whose caller loses the grant is ended with the error as its last line, or as the answer when nothing was
+ * said yet. A call that answers once may finish, as everywhere. */
 #include "runtime/api/passage.h"
 
 #include <stdlib.h>
@@ -75,6 +78,15 @@ static void write_line(struct call *c, struct bytes message)
     text_deinit(&line);
 }
 
+static void grant_ended(void *arg, int code, const char *why)
+{
+    struct call *c = arg;
+    (void)code;
+    (void)why;
+    if (c->streams && c->stream)
+        rpc_stream_cancel(c->stream); /* its end says why */
+}
+
 static void stream_message(void *arg, struct bytes message)
 {
     struct call *c = arg;
@@ -92,6 +104,10 @@ static void stream_message(void *arg, struct bytes message)
     }
     if (!c->streams) { /* a second answer where one was expected: a stream after all */
         c->streams = true;
+        if (c->p->grant.code) {
+            grant_ended(c, c->p->grant.code, c->p->grant.why);
+            return;
+        }
         begin_streaming(c);
         write_line(c, text_bytes(&c->first));
     }
@@ -116,6 +132,18 @@ static void client_gone(void *arg)
         rpc_stream_cancel(c->stream);
 }
 
+static void error_of(const struct call *c, const struct rpc_reply *reply, struct micro_error *e)
+{
+    const struct grant *g = &c->p->grant;
+    c->p->outcome = reply->status;
+    if (g->code && reply->status == GRPC_CANCELLED) {
+        c->p->outcome = micro_code_to_grpc(g->code);
+        api_error_set(e, g->code, API_ERROR_ID, g->why);
+    } else {
+        api_error_of(reply->status, reply->message, e);
+    }
+}
+
 static void stream_finished(void *arg, const struct rpc_reply *reply)
 {
     struct call *c = arg;
@@ -123,21 +151,19 @@ static void stream_finished(void *arg, const struct rpc_reply *reply)
     struct micro_error e;
     c->stream = NULL;
     world_timer_stop(&c->begin);
-    c->p->outcome = reply->status;
+    error_of(c, reply, &e);
     if (reply->status == GRPC_UNAVAILABLE)
         api_routes_lost(&c->p->gateway->routes, c->p->target.service);
     struct text first = c->first; /* the call is gone once the exchange is answered */
     if (c->streaming) {
         if (reply->status != GRPC_OK) { /* the status line is out already: the error is the last line */
             struct text line = TEXT_INIT;
-            api_error_of(reply->status, reply->message, &e);
             api_error_json(&e, &line);
             write_line(c, text_bytes(&line));
             text_deinit(&line);
         }
         http_finish(x);
     } else if (reply->status != GRPC_OK) {
-        api_error_of(reply->status, reply->message, &e);
         answer_error(x, &e);
     } else if (!text_ok(&first)) {
         answer_failure(x, 503, "out of memory");
@@ -215,6 +241,8 @@ void call_start(struct passage *p, const struct api_route *route)
         (void)world_timer_start(&c->begin, GATEWAY_STREAM_BEGIN); /* without it the head comes with the first answer */
     http_on_cancel(p->x, client_gone, c);
     http_on_drained(p->x, client_ready, c);
+    p->grant.lost = grant_ended;
+    p->grant.arg = c;
 out:
     text_deinit(&body);
     error_clear(&err);

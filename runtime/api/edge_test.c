@@ -1,43 +1,16 @@
 /* What the gateway says where no handler is asked yet, and where a trace comes in: refusals of the HTTP server as
  * Micro's JSON, and every request as the parent span of what is called for it. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "base/test.h"
 
 #include "base/log.h"
 #include "base/units.h"
-#include "rpc/websocket.h"
+#include "runtime/api/gate_kit.h"
 #include "runtime/api/gateway.h"
-#include "runtime/server/sim_system.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define WAIT ((uint64_t)(120 * SECOND))
-
-struct fixture {
-    struct sim_system s;
-    struct arena arena;
-    const char *admin;
-};
-
-static void setup(struct fixture *f, uint64_t seed, const char *const *started, const char *const *const *arguments)
-{
-    *f = (struct fixture){0};
-    sim_system_init(&f->s, seed);
-    f->s.arguments = arguments;
-    sim_system_start_all(&f->s, started);
-    f->admin = sim_system_token(&f->s, &f->arena, "root", "user", "micro", "admin");
-}
-
-static void teardown(struct fixture *f)
-{
-    arena_deinit(&f->arena);
-    sim_system_deinit(&f->s);
-}
 
 /* ---- refusals ---------------------------------------------------------------------------------------------------- */
 
@@ -64,7 +37,7 @@ static bool raw_over(void *arg)
 }
 
 /* Sends it, reads to the end, and looks at all the answer must be. */
-static void refused(struct fixture *f, const char *request, int status, const char *words)
+static void refused(struct gate *f, const char *request, int status, const char *words)
 {
     static const struct world_stream_events events = {.readable = raw_readable, .ended = raw_ended};
     struct raw r = {0};
@@ -90,10 +63,10 @@ static void refused(struct fixture *f, const char *request, int status, const ch
 static void refusals_are_json(void **state)
 {
     static const char *const started[] = {"registry", "api", NULL};
-    struct fixture f;
+    struct gate f;
     struct text long_one = TEXT_INIT;
     (void)state;
-    setup(&f, 1, started, NULL);
+    gate_setup(&f, 1, started, NULL);
     refused(&f, "GARBAGE\r\n\r\n", 400, "");
     refused(&f, "GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n", 400, "percent-encoded");
     refused(&f, "GET / HTTP/1.1\r\nHost: a\r\n", 408, "too long");
@@ -110,13 +83,13 @@ static void refusals_are_json(void **state)
         text_printf(&long_one, "X-%d: y\r\n", i);
     refused(&f, text_string(&long_one), 431, "");
     text_deinit(&long_one);
-    teardown(&f);
+    gate_teardown(&f);
 }
 
 /* ---- traces ------------------------------------------------------------------------------------------------------ */
 
 /* The one span of a trace that `component` kept with that direction; fails unless there is just one. */
-static json_t *span(struct fixture *f, const char *component, const char *trace, const char *type)
+static json_t *span(struct gate *f, const char *component, const char *trace, const char *type)
 {
     struct sim_answer a = {0};
     char path[64], wanted[128];
@@ -148,7 +121,7 @@ static const char *member(const json_t *o, const char *name)
 }
 
 /* The gateway's span of the trace, and below it the component's. */
-static void expect_hops(struct fixture *f, const char *trace, const char *parent, const char *name, const char *status,
+static void expect_hops(struct gate *f, const char *trace, const char *parent, const char *name, const char *status,
                         const char *component)
 {
     json_t *api = span(f, "api", trace, "INBOUND"), *below = component ? span(f, component, trace, "INBOUND") : NULL;
@@ -163,107 +136,50 @@ static void expect_hops(struct fixture *f, const char *trace, const char *parent
     json_decref(below);
 }
 
-static void ask(struct fixture *f, const char *target, const char *headers, int status)
-{
-    struct sim_answer a = {0};
-    sim_system_http(&f->s, "GET", target, headers, NULL, &a);
-    if (a.status != status)
-        fail_msg("%s: %d %s", target, a.status, text_string(&a.text));
-    sim_answer_deinit(&a);
-}
-
-struct socket {
-    struct websocket *web;
-    size_t messages;
-    bool opened, closed;
-};
-
-static void web_opened(void *arg)
-{
-    ((struct socket *)arg)->opened = true;
-}
-
-static void web_message(void *arg, bool text, struct bytes message)
-{
-    (void)text;
-    (void)message;
-    ((struct socket *)arg)->messages++;
-}
-
-static void web_closed(void *arg, int code, struct bytes reason)
-{
-    struct socket *s = arg;
-    (void)code;
-    (void)reason;
-    s->closed = true;
-    s->web = NULL;
-}
-
-static bool web_ready(void *arg)
-{
-    const struct socket *s = arg;
-    return s->opened || s->closed;
-}
-
-static bool web_over(void *arg)
-{
-    return ((struct socket *)arg)->closed;
-}
-
 /* `again`: a second request where the stream takes one. */
-static void by_socket(struct fixture *f, const char *trace, bool again)
+static void by_socket(struct gate *f, const char *trace, bool again)
 {
-    static const struct websocket_events events = {.opened = web_opened, .message = web_message, .closed = web_closed};
     const struct http1_header header = {bytes_of("Micro-Trace-Id"), bytes_of(trace)};
-    struct socket s = {0};
-    assert_int_equal(
-        websocket_connect(f->s.client, "ws://api:8080/helloworld/stream", &header, 1, NULL, &events, &s, &s.web, NULL),
-        0);
-    assert_int_equal(world_run_until(f->s.client, web_ready, &s, WAIT), 0);
-    assert_true(s.opened);
-    assert_int_equal(websocket_send(s.web, true, bytes_of("{\"count\":2}")), 0);
+    struct websocket_kit k;
+    websocket_kit_open(&k, f->s.client, "ws://api:8080/helloworld/stream", &header, 1);
+    assert_true(k.opened);
+    websocket_kit_send(&k, "{\"count\":2}");
     if (again)
-        assert_int_equal(websocket_send(s.web, true, bytes_of("{\"count\":2}")), 0);
-    assert_int_equal(world_run_until(f->s.client, web_over, &s, WAIT), 0);
-    assert_int_equal(s.messages, again ? 1 : 2); /* the error's JSON, or the answers */
+        websocket_kit_send(&k, "{\"count\":2}");
+    websocket_kit_wait_closed(&k);
+    assert_int_equal(k.messages, again ? 1 : 2); /* the error's JSON, or the answers */
+    websocket_kit_deinit(&k);
 }
 
 static void a_request_is_a_span(void **state)
 {
     static const char *const started[] = {"registry", "store", "auth", "api", "helloworld", NULL};
-    struct fixture f;
+    struct gate f;
     (void)state;
-    setup(&f, 2, started, NULL);
-    ask(&f, "/helloworld?name=Jane", "Micro-Trace-Id: one\nMicro-Span-Id: above", 200);
+    gate_setup(&f, 2, started, NULL);
+    gate_expect(&f, "GET", "/helloworld?name=Jane", "Micro-Trace-Id: one\nMicro-Span-Id: above", NULL, 200, "");
     expect_hops(&f, "one", "above", "helloworld.Helloworld.Call", "OK", "helloworld");
-    ask(&f, "/helloworld?name=Jane", "X-Request-Id: two", 200); /* a request's id is its trace's, too */
+    /* a request's id is its trace's, too */
+    gate_expect(&f, "GET", "/helloworld?name=Jane", "X-Request-Id: two", NULL, 200, "");
     expect_hops(&f, "two", "", "helloworld.Helloworld.Call", "OK", "helloworld");
-    ask(&f, "/helloworld/stream?count=3", "Micro-Trace-Id: three", 200);
+    gate_expect(&f, "GET", "/helloworld/stream?count=3", "Micro-Trace-Id: three", NULL, 200, "");
     expect_hops(&f, "three", "", "helloworld.Helloworld.Stream", "OK", "helloworld");
     by_socket(&f, "four", false);
     expect_hops(&f, "four", "", "helloworld.Helloworld.Stream", "OK", "helloworld");
     by_socket(&f, "again", true);
     expect_hops(&f, "again", "", "helloworld.Helloworld.Stream", "INVALID_ARGUMENT", NULL);
-    ask(&f, "/nosuch/thing", "Micro-Trace-Id: five", 404);
+    gate_expect(&f, "GET", "/nosuch/thing", "Micro-Trace-Id: five", NULL, 404, "");
     expect_hops(&f, "five", "", "nosuch.Nosuch.Thing", "NOT_FOUND", NULL);
-    ask(&f, "/store/read", "Micro-Trace-Id: six", 401); /* the service's own refusal */
+    gate_expect(&f, "GET", "/store/read", "Micro-Trace-Id: six", NULL, 401, ""); /* the service's own refusal */
     expect_hops(&f, "six", "", "store.Store.Read", "UNAUTHENTICATED", "store");
     /* the answer says which trace it is, also when what came was no id */
     struct http_answer a;
-    const struct http1_header bad = {bytes_of("Micro-Trace-Id"), bytes_of("no id!")};
-    const struct http1_header request_id = {bytes_of("X-Request-Id"), bytes_of("not one either!")};
-    const struct http1_header headers[] = {bad, request_id};
-    const struct http_fetch fetch = {
-        .method = "GET", .url = "http://api:8080/helloworld", .headers = headers, .header_count = 2};
-    assert_int_equal(http_fetch_wait(f.s.client, &fetch, &a, NULL), 0);
-    const char *trace = "";
-    for (size_t i = 0; i < a.header_count; i++)
-        if (http1_header_is(&a.headers[i], "micro-trace-id"))
-            trace = (const char *)a.headers[i].value.data;
+    gate_get(&f, "GET", "/helloworld", "Micro-Trace-Id: no id!\nX-Request-Id: not one either!", NULL, &a);
+    const char *trace = gate_header(&a, "micro-trace-id");
     assert_int_equal(strspn(trace, "0123456789abcdef"), 32);
     expect_hops(&f, trace, "", "helloworld.Helloworld.Call", "OK", "helloworld");
     http_answer_deinit(&a);
-    teardown(&f);
+    gate_teardown(&f);
 }
 
 /* Handler event: the publishing belongs to the request's trace. */
@@ -272,13 +188,13 @@ static void an_event_is_a_span(void **state)
     static const char *const started[] = {"registry", "store", "auth", "broker", "api", NULL};
     static const char *const api[] = {"api", "--handler", "event", NULL};
     static const char *const *const arguments[] = {api, NULL};
-    struct fixture f;
+    struct gate f;
     (void)state;
-    setup(&f, 3, started, arguments);
-    ask(&f, "/orders/paid?sum=5", arena_printf(&f.arena, "Micro-Trace-Id: six\nAuthorization: Bearer %s", f.admin),
-        200);
+    gate_setup(&f, 3, started, arguments);
+    gate_expect(&f, "GET", "/orders/paid?sum=5", arena_printf(&f.arena, "Micro-Trace-Id: six\n%s", f.bearer), NULL, 200,
+                "");
     expect_hops(&f, "six", "", "orders.Orders.Paid", "OK", "broker");
-    teardown(&f);
+    gate_teardown(&f);
 }
 
 int main(void)

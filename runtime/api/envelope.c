@@ -58,7 +58,7 @@ static bool read_headers(struct passage *p, struct pair_list *out)
     const struct http1_head *head = http_head(p->x);
     for (size_t i = 0; i < head->header_count && out->count < PAIRS_MAX; i++) {
         const struct http1_header *h = &head->headers[i];
-        bool hide = false;
+        bool hide = access_is_origin(p, h);
         for (size_t k = 0; k < sizeof hidden / sizeof hidden[0]; k++)
             hide = hide || http1_header_is(h, hidden[k]);
         if (hide)
@@ -66,7 +66,11 @@ static bool read_headers(struct passage *p, struct pair_list *out)
         out->keys[out->count] = (const char *)h->name.data;
         out->values[out->count++] = (const char *)h->value.data;
     }
-    return true;
+    if (out->count == PAIRS_MAX) /* which no head has lines for */
+        return false;
+    out->keys[out->count] = "X-Forwarded-For";
+    out->values[out->count] = access_forwarded_for(p);
+    return out->values[out->count++] != NULL;
 }
 
 static Api__Pair *pair_of(struct arena *arena, char *key, const struct pair_list *list)

@@ -4,7 +4,10 @@
  * cookie and token go along: the service is the one the user talks to.
  *
  * A request for a WebSocket goes on as one; when the node agrees the two connections become a tunnel (tunnel.c), and
- * any other answer is passed on like all answers. */
+ * any other answer is passed on like all answers.
+ *
+ * Nobody knows how long an answer will be: server-sent events and downloads come this way. So a request whose caller
+ * loses the grant is ended wherever it stands, refused before its answer began, else cut short. */
 #include "runtime/api/passage.h"
 
 #include <stdio.h>
@@ -88,7 +91,7 @@ static void on_upgraded(void *arg, const struct http_answer *answer, struct http
     if (tunnel_start(f->p, raw))
         return;
     http_raw_close(raw);
-    answer_failure(f->p->x, 503, "the WebSocket cannot be passed on: out of memory");
+    answer_failure(f->p->x, 503, "the WebSocket cannot be passed on: out of memory, or the token has expired");
 }
 
 static void on_piece(void *arg, struct bytes piece)
@@ -121,6 +124,19 @@ static void client_gone(void *arg)
     f->p->outcome = GRPC_CANCELLED; /* also when the answer had begun */
     http_fetch_cancel(call);
     http_finish(f->p->x);
+}
+
+static void grant_ended(void *arg, int code, const char *why)
+{
+    struct forward *f = arg;
+    struct http_client_call *call = f->call;
+    f->call = NULL;
+    f->p->outcome = micro_code_to_grpc(code);
+    http_fetch_cancel(call);
+    if (f->begun)
+        http_abort(f->p->x);
+    else
+        answer_failure(f->p->x, code, why);
 }
 
 static void try_next(struct forward *f);
@@ -184,19 +200,16 @@ static void collect_headers(struct forward *f)
 {
     struct passage *p = f->p;
     const struct http1_head *head = http_head(p->x);
-    static const char *const ours[] = {"x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-request-id",
-                                       "micro-namespace", "micro-trace-id",   "micro-span-id"};
-    const char *before = http_request_header(p->x, "x-forwarded-for");
-    bool chain = p->gateway->settings->trusted_proxies > 0 && before;
+    static const char *const ours[] = {"x-forwarded-host", "x-forwarded-proto", "x-request-id",
+                                       "micro-namespace",  "micro-trace-id",    "micro-span-id"};
     for (size_t i = 0; i < head->header_count && i < HTTP1_HEADERS_MAX; i++) {
-        bool own = false;
+        bool own = access_is_origin(p, &head->headers[i]);
         for (size_t k = 0; k < sizeof ours / sizeof ours[0]; k++)
             own = own || http1_header_is(&head->headers[i], ours[k]);
         if (!own && !is_hop(head, &head->headers[i]))
             f->headers[f->header_count++] = head->headers[i];
     }
-    add(f, "X-Forwarded-For",
-        chain ? arena_printf(http_arena(p->x), "%s, %s", before, http_peer(p->x)) : http_peer(p->x));
+    add(f, "X-Forwarded-For", access_forwarded_for(p));
     add(f, "X-Forwarded-Host", http_request_header(p->x, "host"));
     add(f, "X-Forwarded-Proto", p->gateway->settings->tls ? "https" : "http");
     add(f, "X-Request-Id", p->request_id);
@@ -244,5 +257,7 @@ void forward_start(struct passage *p, const struct api_route *route)
     f->left = f->count;
     http_on_cancel(p->x, client_gone, f);
     http_on_drained(p->x, client_ready, f);
+    p->grant.lost = grant_ended;
+    p->grant.arg = f;
     try_next(f);
 }

@@ -30,6 +30,10 @@ static void route_found(void *arg, const struct api_route *route)
         http_finish(p->x);
         return;
     }
+    if (p->grant.code) { /* while the service was looked for */
+        answer_failure(p->x, p->grant.code, p->grant.why);
+        return;
+    }
     if (route->code != 200) {
         char detail[API_NAME_MAX + 600];
         (void)snprintf(detail, sizeof detail, "%s: %s", p->target.service, route->detail);
@@ -150,6 +154,7 @@ void gateway_handle(void *arg, struct http_exchange *x)
     span_begin(p);
     if (!access_granted(p))
         return;
+    grant_open(&p->grant, p);
     if (p->handler == API_EVENT)
         event_start(p);
     else

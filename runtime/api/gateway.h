@@ -41,9 +41,9 @@ struct gateway {
     struct api_follow follow;
     struct api_limiter limiter;
     struct api_blocklist blocklist;
-    uint32_t turn;  /* of nodes, for the reverse proxy */
-    size_t tunnels; /* open */
-    struct tunnel *first_tunnel;
+    uint32_t turn;        /* of nodes, for the reverse proxy */
+    size_t tunnels;       /* open */
+    struct grant *grants; /* what callers hold on to; see passage.h */
 };
 
 void gateway_handle(void *gateway, struct http_exchange *x); /* for http_server_new() */

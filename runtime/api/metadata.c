@@ -16,8 +16,8 @@ static void add(struct grpc_header *out, size_t *count, const char *name, const 
 static bool is_forwarded(const char *name)
 {
     static const char *const always[] = {"accept-language", "origin", "referer", NULL};
-    static const char *const never[] = {"micro-namespace", "x-request-id",  "x-forwarded-for", "x-content-type",
-                                        "micro-trace-id",  "micro-span-id", "micro-token",     NULL};
+    static const char *const never[] = {
+        "micro-namespace", "x-request-id", "x-content-type", "micro-trace-id", "micro-span-id", "micro-token", NULL};
     size_t len = strlen(name);
     for (size_t i = 0; never[i]; i++) {
         if (strcmp(name, never[i]) == 0)
@@ -45,7 +45,7 @@ static void forward(struct passage *p, struct grpc_header *out, size_t *count)
             if (*c >= 'A' && *c <= 'Z')
                 *c = (char)(*c - 'A' + 'a');
         }
-        if (is_forwarded(name) && answer_printable(value))
+        if (is_forwarded(name) && !access_is_origin(p, &head->headers[i]) && answer_printable(value))
             add(out, count, name, value);
     }
 }
@@ -54,15 +54,12 @@ size_t metadata_collect(struct passage *p, const char *content_type, struct grpc
 {
     struct arena *arena = http_arena(p->x);
     size_t count = 0;
-    const char *before = http_request_header(p->x, "x-forwarded-for");
     forward(p, out, &count);
     add(out, &count, "micro-namespace", p->namespace);
     add(out, &count, "x-request-id", p->request_id);
     add(out, &count, "micro-trace-id", p->span.trace);
     add(out, &count, "micro-span-id", p->span.id);
-    bool chain = p->gateway->settings->trusted_proxies > 0 && before && answer_printable(before);
-    add(out, &count, "x-forwarded-for",
-        chain ? arena_printf(arena, "%s, %s", before, http_peer(p->x)) : http_peer(p->x));
+    add(out, &count, "x-forwarded-for", access_forwarded_for(p));
     add(out, &count, "x-content-type", content_type);
     if (p->token)
         add(out, &count, "authorization", arena_printf(arena, "Bearer %s", p->token));

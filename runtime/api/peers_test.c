@@ -1,15 +1,10 @@
 /* Services that only a peer has, by way of the gateway: two runtimes, each with its own registry and network, in one
  * simulation; the gateway belongs to the first. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "base/test.h"
 
 #include "base/log.h"
 #include "base/units.h"
-#include "rpc/websocket.h"
+#include "rpc/websocket_kit.h"
 #include "runtime/relay/test_node.h"
 #include "runtime/service/service.h"
 
@@ -147,55 +142,19 @@ static void other_handlers(void **state)
     teardown(&g);
 }
 
-struct socket {
-    struct websocket *web;
-    size_t messages;
-    int code;
-    bool opened, closed;
-};
-
-static void web_opened(void *arg)
-{
-    struct socket *s = arg;
-    s->opened = true;
-    assert_int_equal(websocket_send(s->web, true, bytes_of("{\"a\":1}")), 0);
-}
-
-static void web_message(void *arg, bool text, struct bytes message)
-{
-    (void)text;
-    (void)message;
-    ((struct socket *)arg)->messages++;
-}
-
-static void web_closed(void *arg, int code, struct bytes reason)
-{
-    struct socket *s = arg;
-    (void)reason;
-    s->closed = true;
-    s->code = code;
-}
-
-static bool web_over(void *arg)
-{
-    return ((struct socket *)arg)->closed;
-}
-
 static void streams_by_socket(void **state)
 {
-    static const struct websocket_events events = {.opened = web_opened, .message = web_message, .closed = web_closed};
     struct fixture f;
-    struct socket s = {0};
+    struct websocket_kit k;
     (void)state;
     setup(&f, 5, "rpc");
     network(&f, 'a');
     run(&f, SECOND);
-    assert_int_equal(
-        websocket_connect(f.s.client, "ws://api:8080/svc/test/serverStream", NULL, 0, NULL, &events, &s, &s.web, NULL),
-        0);
-    assert_int_equal(world_run_until(f.s.client, web_over, &s, WAIT), 0);
-    assert_int_equal(s.messages, 5);
-    assert_int_equal(s.code, WS_NORMAL);
+    websocket_kit_open(&k, f.s.client, "ws://api:8080/svc/test/serverStream", NULL, 0);
+    websocket_kit_send(&k, "{\"a\":1}");
+    websocket_kit_wait_closed(&k);
+    assert_int_equal(k.messages, 5);
+    websocket_kit_end(&k, WS_NORMAL);
     teardown(&f);
 }
 

@@ -1,7 +1,7 @@
 #include "runtime/api/request.h"
 
+#include "base/base64.h"
 #include "runtime/api/multipart.h"
-#include "runtime/service/base64.h"
 #include "wire/http1.h"
 
 #include <jansson.h>

@@ -13,6 +13,7 @@
 
 struct socket {
     struct gateway *gateway;
+    struct grant grant;
     struct arena arena;
     struct api_target target;
     struct grpc_header *headers;
@@ -34,6 +35,7 @@ static void release(struct socket *s)
         return;
     if (s->path[0])
         micro_inbound_end(s->gateway->service, &s->span, s->path, s->outcome);
+    grant_close(&s->grant);
     world_timer_stop(&s->first);
     arena_deinit(&s->arena);
     free(s);
@@ -183,6 +185,21 @@ static void web_closed(void *arg, int code, struct bytes reason)
     release(s);
 }
 
+static void grant_ended(void *arg, int code, const char *why)
+{
+    struct socket *s = arg;
+    struct micro_error e;
+    if (!s->web)
+        return; /* nobody reads, and the call is being cancelled */
+    s->outcome = micro_code_to_grpc(code);
+    api_error_set(&e, code, API_ERROR_ID, why);
+    send_error(s, &e);
+    if (s->stream)
+        rpc_stream_cancel(s->stream);
+    else
+        release(s);
+}
+
 static void first_missing(void *arg)
 {
     struct socket *s = arg;
@@ -221,10 +238,14 @@ void socket_start(struct passage *p, const struct api_route *route)
         goto refuse;
     s->headers = copies;
     s->header_count = count;
+    why = "out of memory, or the token has expired";
+    if (!grant_move(&s->grant, p, &s->arena, grant_ended, s))
+        goto refuse;
     if (api_routes_channel(&p->gateway->routes, route, p->target.service, &s->channel, &err) != 0) {
         why = err.message ? err.message : "no way to the service";
         goto refuse;
     }
+    why = "out of memory";
     if (world_timer_start(&s->first, GATEWAY_SOCKET_FIRST) != 0)
         goto refuse;
     p->told_elsewhere = true;

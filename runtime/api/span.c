@@ -17,6 +17,7 @@ static void exchange_ended(void *arg, int status)
 {
     struct passage *p = arg;
     char path[API_GRPC_MAX];
+    grant_close(&p->grant);
     if (p->told_elsewhere)
         return;
     int outcome = p->outcome;

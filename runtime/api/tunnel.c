@@ -4,9 +4,8 @@
  *
  * A side that reads slowly stops the other one. When a side ends, what it sent before is delivered and then the other
  * side is closed. A tunnel ends by itself when nothing has come from either side for GATEWAY_TUNNEL_IDLE, and when the
- * gateway drains; and when the policy changes so that it would not be opened any more: a rule, a revoked account. (The
- * end of the token's own time does not end it, as with streams.) Tunnels count among the server's connections, and at
- * most GATEWAY_TUNNELS_MAX are open at once.
+ * gateway drains; and when its caller's grant is lost. Tunnels count among the server's connections, and at most
+ * GATEWAY_TUNNELS_MAX are open at once.
  *
  * It outlives its exchange and frees itself; as long as it lives it holds one raw connection at least. */
 #include "runtime/api/passage.h"
@@ -28,13 +27,8 @@ struct tunnel {
     uint64_t heard;
     struct micro_inbound span;
     char path[API_GRPC_MAX];
-    /* who it is for, and where to: to be judged again */
-    struct arena arena;
-    const struct micro_account *account;
-    const char *namespace;
-    char domain[API_NAME_MAX];
-    struct api_target target;
-    struct tunnel *before, *next; /* of the gateway's */
+    struct grant grant;
+    struct arena arena; /* the grant's */
 };
 
 static void tunnel_end(struct tunnel *t, int outcome)
@@ -43,12 +37,7 @@ static void tunnel_end(struct tunnel *t, int outcome)
     t->client.raw = t->node.raw = NULL;
     world_timer_stop(&t->idle);
     t->gateway->tunnels--;
-    if (t->before)
-        t->before->next = t->next;
-    else
-        t->gateway->first_tunnel = t->next;
-    if (t->next)
-        t->next->before = t->before;
+    grant_close(&t->grant);
     micro_inbound_end(t->gateway->service, &t->span, t->path, outcome);
     arena_deinit(&t->arena);
     free(t);
@@ -92,34 +81,15 @@ static void idle_passed(void *arg)
         tunnel_end(t, GRPC_DEADLINE_EXCEEDED);
 }
 
-void tunnels_judge(void *gateway)
+static void grant_ended(void *arg, int code, const char *why)
 {
-    const struct gateway *g = gateway;
-    struct tunnel *next;
-    for (struct tunnel *t = g->first_tunnel; t; t = next) {
-        next = t->next;
-        if (micro_service_account_ended(g->service, t->account))
-            tunnel_end(t, GRPC_UNAUTHENTICATED);
-        else if (access_verdict(g, t->namespace, t->domain, t->account, &t->target) != MICRO_GRANTED)
-            tunnel_end(t, GRPC_PERMISSION_DENIED);
-    }
+    (void)why;
+    tunnel_end(arg, micro_code_to_grpc(code));
 }
 
 bool tunnel_wanted(const struct passage *p)
 {
     return ws_is_wanted(http_head(p->x)) && strcmp(http_method(p->x), "GET") == 0;
-}
-
-/* The exchange's arena goes with it. The token was good a moment ago; if it is no more there is no tunnel either. */
-static bool remember_caller(struct tunnel *t, const struct passage *p)
-{
-    struct error err = ERROR_INIT;
-    int rc = micro_service_account(t->gateway->service, p->token, &t->arena, &t->account, &err);
-    error_clear(&err);
-    t->namespace = arena_string(&t->arena, p->namespace);
-    memcpy(t->domain, p->domain, sizeof t->domain);
-    t->target = p->target;
-    return rc == 0 && t->namespace;
 }
 
 bool tunnel_start(struct passage *p, struct http_raw *node)
@@ -136,19 +106,16 @@ bool tunnel_start(struct passage *p, struct http_raw *node)
     span_path(p, t->path);
     world_timer_init(&t->idle, g->world, idle_passed, t);
     p->told_elsewhere = true;
-    if (!remember_caller(t, p) || world_timer_start(&t->idle, GATEWAY_TUNNEL_IDLE) != 0 ||
+    if (!grant_move(&t->grant, p, &t->arena, grant_ended, t) || world_timer_start(&t->idle, GATEWAY_TUNNEL_IDLE) != 0 ||
         http_upgrade(p->x, "websocket", &events, &t->client, &t->client.raw) != 0) {
         p->told_elsewhere = false;
+        grant_close(&t->grant);
         world_timer_stop(&t->idle);
         arena_deinit(&t->arena);
         free(t);
         return false;
     }
     g->tunnels++;
-    t->next = g->first_tunnel;
-    if (t->next)
-        t->next->before = t;
-    g->first_tunnel = t;
     http_raw_listen(node, &events, &t->node);
     return true; /* the passage is gone with its exchange */
 }

@@ -1,9 +1,4 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "base/test.h"
 
 #include "base/log.h"
 #include "base/units.h"
@@ -198,8 +193,8 @@ static void test_change_secret(void **state)
     expect(&s, path, admin, "{\"id\":\"joe\",\"new_secret\":\"newest\"}", GRPC_OK, NULL, NULL);
     (void)login(&s, &arena, "{\"id\":\"joe\",\"secret\":\"newest\"}");
     /* But one that is given is looked at. */
-    expect(&s, path, admin, "{\"id\":\"joe\",\"old_secret\":\"bad\",\"new_secret\":\"other\"}",
-           GRPC_INVALID_ARGUMENT, "Secret not correct", NULL);
+    expect(&s, path, admin, "{\"id\":\"joe\",\"old_secret\":\"bad\",\"new_secret\":\"other\"}", GRPC_INVALID_ARGUMENT,
+           "Secret not correct", NULL);
     (void)login(&s, &arena, "{\"id\":\"joe\",\"secret\":\"newest\"}");
     arena_deinit(&arena);
     sim_system_deinit(&s);
@@ -404,26 +399,15 @@ static void test_killed(void **state)
     }
 }
 
-static int quiet(void **state)
-{
-    (void)state;
-    log_set_level(LOG_OFF);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    micro_pool_free();
-    return 0;
-}
-
 int main(void)
 {
+    log_set_level(LOG_OFF);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_token),      cmocka_unit_test(test_accounts),      cmocka_unit_test(test_change_secret),
         cmocka_unit_test(test_namespaces), cmocka_unit_test(test_rules),         cmocka_unit_test(test_race),
         cmocka_unit_test(test_store_away), cmocka_unit_test(test_first_account), cmocka_unit_test(test_killed),
     };
-    return cmocka_run_group_tests(tests, quiet, tear_down);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    micro_pool_free();
+    return failed;
 }

@@ -170,6 +170,16 @@ static void create_again(struct create *c)
         c->done(c->arg, 409, "somebody else makes the same account: try again", NULL);
 }
 
+/* Whether a record was written or removed, and all can go on. */
+static bool create_step_done(struct create *c, int status, const char *message)
+{
+    if (status == GRPC_FAILED_PRECONDITION)
+        create_again(c);
+    else if (status != GRPC_OK)
+        create_failed(c, status, message);
+    return status == GRPC_OK;
+}
+
 static void account_written(void *arg, int status, const char *message, const ProtobufCMessage *reply)
 {
     struct create *c = arg;
@@ -201,11 +211,7 @@ static void create_name_written(void *arg, int status, const char *message, cons
 {
     struct create *c = arg;
     (void)reply;
-    if (status == GRPC_FAILED_PRECONDITION)
-        create_again(c);
-    else if (status != GRPC_OK)
-        create_failed(c, status, message);
-    else
+    if (create_step_done(c, status, message))
         write_account(c, &c->id->id_version);
 }
 
@@ -223,11 +229,7 @@ static void create_barred(void *arg, int status, const char *message, const Prot
 {
     struct create *c = arg;
     (void)reply;
-    if (status == GRPC_FAILED_PRECONDITION)
-        create_again(c);
-    else if (status != GRPC_OK)
-        create_failed(c, status, message);
-    else
+    if (create_step_done(c, status, message))
         create_write_name(c);
 }
 
@@ -285,17 +287,25 @@ static void create_begin(struct create *c)
         c->done(c->arg, 503, "out of memory", NULL);
 }
 
+/* NULL: `done` was told. */
+static struct create *create_new(struct auth *a, struct arena *arena, const char *namespace,
+                                 const struct auth_account *account, auth_outcome *done, void *arg)
+{
+    struct create *c = ARENA_NEW(arena, struct create);
+    if (c)
+        *c = (struct create){
+            .auth = a, .arena = arena, .namespace = namespace, .account = account, .done = done, .arg = arg};
+    else
+        done(arg, 503, "out of memory", NULL);
+    return c;
+}
+
 void auth_create(struct auth *a, struct arena *arena, const char *namespace, const struct auth_account *account,
                  auth_outcome *done, void *arg)
 {
-    struct create *c = ARENA_NEW(arena, struct create);
-    if (!c) {
-        done(arg, 503, "out of memory", NULL);
-        return;
-    }
-    *c = (struct create){
-        .auth = a, .arena = arena, .namespace = namespace, .account = account, .done = done, .arg = arg};
-    create_begin(c);
+    struct create *c = create_new(a, arena, namespace, account, done, arg);
+    if (c)
+        create_begin(c);
 }
 
 /* ---- changing one ---- */
@@ -303,14 +313,9 @@ void auth_create(struct auth *a, struct arena *arena, const char *namespace, con
 void auth_update(struct auth *a, struct arena *arena, const char *namespace, const struct auth_account *account,
                  auth_outcome *done, void *arg)
 {
-    struct create *c = ARENA_NEW(arena, struct create);
-    if (!c) {
-        done(arg, 503, "out of memory", NULL);
-        return;
-    }
-    *c = (struct create){
-        .auth = a, .arena = arena, .namespace = namespace, .account = account, .done = done, .arg = arg};
-    write_account(c, &account->version);
+    struct create *c = create_new(a, arena, namespace, account, done, arg);
+    if (c)
+        write_account(c, &account->version);
 }
 
 const char *auth_new_generation(struct auth *a, struct arena *arena)
@@ -325,7 +330,9 @@ const char *auth_new_generation(struct auth *a, struct arena *arena)
 
 /* ---- ending a generation ---- */
 
-#define REVOCATION_MARGIN INT64_C(60) /* seconds, for clocks that differ */
+/* Seconds, for clocks that differ. How long a revocation is kept at least (AUTH_TOKEN_COMMON) services count on:
+ * MICRO_REVOCATION_KEPT. */
+#define REVOCATION_MARGIN INT64_C(60)
 
 struct ending {
     struct create base; /* `account` is the one whose generation ends */

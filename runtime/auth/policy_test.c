@@ -1,10 +1,5 @@
 /* auth.Policy/Watch: a snapshot and what follows it, to whom, and what becomes of those who do not read. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "base/test.h"
 
 #include "base/log.h"
 #include "base/units.h"
@@ -359,22 +354,9 @@ static void test_parts(void **state)
     end(&f);
 }
 
-static int quiet(void **state)
-{
-    (void)state;
-    log_set_level(LOG_OFF);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    micro_pool_free();
-    return 0;
-}
-
 int main(void)
 {
+    log_set_level(LOG_OFF);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_who),
         cmocka_unit_test(test_follow),
@@ -384,5 +366,7 @@ int main(void)
         cmocka_unit_test(test_many),
         cmocka_unit_test(test_unknown_outcome),
     };
-    return cmocka_run_group_tests(tests, quiet, tear_down);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    micro_pool_free();
+    return failed;
 }

@@ -1,8 +1,8 @@
 #include "runtime/auth/refresh.h"
 
+#include "base/base64.h"
 #include "runtime/auth/auth.h"
 #include "runtime/auth/secret.h"
-#include "runtime/service/base64.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 #include "runtime/auth/secret.h"
 
+#include "base/base64.h"
 #include "base/units.h"
-#include "runtime/service/base64.h"
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>

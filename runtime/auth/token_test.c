@@ -1,18 +1,13 @@
 /* Tokens over their life: rotation of refresh tokens and of keys, theft, revocation, guessing, forging, the store
  * failing in the middle of a change. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
+#include "base/test.h"
 
-#include <cmocka.h>
-
+#include "base/base64.h"
 #include "base/log.h"
 #include "base/units.h"
 #include "runtime/auth/limiter.h"
 #include "runtime/auth/refresh.h"
 #include "runtime/server/sim_keys.h"
-#include "runtime/service/base64.h"
 #include "runtime/service/service.h"
 #include "runtime/service/test_calls.h"
 
@@ -672,22 +667,9 @@ static void test_store_dies(void **state)
     assert_true(finished[0] && finished[1] && finished[2]);
 }
 
-static int quiet(void **state)
-{
-    (void)state;
-    log_set_level(LOG_OFF);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    micro_pool_free();
-    return 0;
-}
-
 int main(void)
 {
+    log_set_level(LOG_OFF);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rotation),   cmocka_unit_test(test_lives),    cmocka_unit_test(test_no_rotation),
         cmocka_unit_test(test_at_once),    cmocka_unit_test(test_guessing), cmocka_unit_test(test_revocation),
@@ -696,5 +678,7 @@ int main(void)
         cmocka_unit_test(test_logs),       cmocka_unit_test(test_no_admin), cmocka_unit_test(test_lockout),
         cmocka_unit_test(test_store_dies),
     };
-    return cmocka_run_group_tests(tests, quiet, tear_down);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    micro_pool_free();
+    return failed;
 }

@@ -1,9 +1,9 @@
 #include "runtime/cli/flags.h"
 
 #include "base/array.h"
+#include "base/base64.h"
 #include "base/document.h"
 #include "base/units.h"
-#include "runtime/service/base64.h"
 
 #include <ctype.h>
 #include <errno.h>

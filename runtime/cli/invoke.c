@@ -220,8 +220,11 @@ int cli_call(struct cli *c, const struct cli_call *what)
         feed_on(&k);
     if (rc == 0) {
         rc = world_run_until(c->world, is_done, &k, 0);
-        if (rc < 0)
+        if (rc < 0) {
             error_set(&err, rc, "the call ended without an answer: %s", error_code_name(rc));
+            rpc_stream_cancel(k.stream); /* it knows where `k` is: it has to end before us */
+            (void)world_run_until(c->world, is_done, &k, 0);
+        }
     }
     code = rc < 0 ? cli_fail_error(rc == ERROR_INVALID ? CLI_MALFORMED : CLI_UNKNOWN, &err) : k.exit_code;
     c->error_code = k.error_code;

@@ -1,8 +1,8 @@
 /* micro run, update, kill: services of one's own, from their source to the runtime and out of it again. */
+#include "base/base64.h"
 #include "base/units.h"
 #include "base/words.h"
 #include "runtime/cli/source.h"
-#include "runtime/service/base64.h"
 #include "world/world.h"
 
 #include <stdio.h>

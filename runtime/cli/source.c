@@ -1,7 +1,7 @@
 /* Where a source is: a local folder, or a repository to check out. */
 #include "runtime/cli/source.h"
 
-#include "runtime/service/base64.h"
+#include "base/base64.h"
 #include "world/world.h"
 
 #include <ctype.h>

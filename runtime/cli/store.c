@@ -2,8 +2,8 @@
 #include "runtime/cli/cli.h"
 #include "runtime/cli/snapshot.h"
 
+#include "base/base64.h"
 #include "base/units.h"
-#include "runtime/service/base64.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,9 +6,9 @@
  * removed, or moved to another address, loses its logins. */
 #include "runtime/cli/cli.h"
 
+#include "base/base64.h"
 #include "base/units.h"
 #include "runtime/component.h"
-#include "runtime/service/base64.h"
 #include "world/world.h"
 
 #include <stdio.h>

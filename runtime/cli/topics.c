@@ -2,8 +2,8 @@
  * carries them as base64. */
 #include "runtime/cli/cli.h"
 
+#include "base/base64.h"
 #include "base/units.h"
-#include "runtime/service/base64.h"
 #include "world/world.h"
 
 #include <stdio.h>

@@ -2,7 +2,8 @@
  * signal comes, the command that was given with it ends, or it cannot start.
  *
  * Who it is: started by the runtime (micro run --command "micro service ...") it has an account in its environment, as
- * every service has. Started by a user it gets one made by the user's login, for as long as it runs. */
+ * every service has. Started by a user it gets one made by the user's login, for as long as it runs: from before that
+ * account is asked for until it was taken away again a signal only says that it is time to end. */
 #include "runtime/cli/cli.h"
 
 #include "base/log.h"
@@ -92,7 +93,8 @@ struct identity {
     struct text key;
     char peers[2048], address[ADDRESS_MAX], proxy[ADDRESS_MAX];
     char id[128], secret[40];
-    bool made; /* the account is ours to take away again */
+    bool made;  /* the account is ours to take away again */
+    bool maybe; /* it was asked for, and nobody said whether it was made: the same, should it be there */
 };
 
 static const char *environment(const char *name)
@@ -172,6 +174,7 @@ static int make_account(struct cli *c, struct identity *who)
                       &reply);
     json_decref(reply);
     who->made = code == CLI_OK;
+    who->maybe = code != CLI_OK && (c->error_code >= 500 || c->error_code == 408);
     who->options.auth_id = who->id;
     who->options.auth_secret = who->secret;
     who->options.namespace = c->namespace;
@@ -180,15 +183,15 @@ static int make_account(struct cli *c, struct identity *who)
 
 static void identity_free(struct cli *c, struct identity *who)
 {
-    if (who->made) {
+    if (who->made || who->maybe) {
         json_t *reply = NULL;
         bool was = cli_quiet(true);
         int code = cli_call_json(c, "auth", "Accounts.Delete",
                                  json_pack("{ss s{ss}}", "id", who->id, "options", "namespace", c->namespace), &reply);
         cli_quiet(was);
-        if (code != CLI_OK)
-            fprintf(stderr, "The account %s could not be removed; see: micro auth delete account %s\n", who->id,
-                    who->id);
+        if (code != CLI_OK && (who->made || c->error_code != 404))
+            fprintf(stderr, "The account %s could not be removed%s; see: micro auth delete account %s\n", who->id,
+                    who->made ? "" : ", if it was made", who->id);
         json_decref(reply);
     }
     OPENSSL_cleanse(who->secret, sizeof who->secret);
@@ -225,7 +228,8 @@ static void on_signal(void *arg, int number)
     struct running *r = arg;
     (void)number;
     r->signalled = true;
-    leave(r);
+    if (r->wrap)
+        leave(r);
 }
 
 static void on_exited(void *arg, struct world_exit status)
@@ -277,9 +281,9 @@ static void end_command(struct running *r)
     world_process_close(r->command);
 }
 
-static int run(struct cli *c, const struct identity *who, const struct arguments *args, struct bytes descriptors)
+static int run(struct running *r, const struct identity *who, const struct arguments *args, struct bytes descriptors)
 {
-    struct running r = {.c = c};
+    struct cli *c = r->c;
     struct error err = ERROR_INIT;
     const struct wrap_config config = {.options = &who->options,
                                        .endpoint = flags.endpoint,
@@ -287,27 +291,28 @@ static int run(struct cli *c, const struct identity *who, const struct arguments
                                        .metadata_count = flags.metadata.count,
                                        .descriptors = descriptors,
                                        .timeout = (uint64_t)flags.timeout};
-    world_timer_init(&r.limit, c->world, over, &r);
-    int rc = args->argc > 0 ? start_command(&r, args, &err) : 0;
+    if (r->signalled)
+        return CLI_OK;
+    world_timer_init(&r->limit, c->world, over, r);
+    int rc = args->argc > 0 ? start_command(r, args, &err) : 0;
     if (rc == 0)
-        rc = wrap_start(c->world, &config, &r.wrap, &err);
+        rc = wrap_start(c->world, &config, &r->wrap, &err);
     int code =
         rc < 0 ? cli_fail_error(rc == ERROR_INVALID || rc == ERROR_SYNTAX ? EXIT_USAGE : CLI_TIMEOUT, &err) : CLI_OK;
     if (rc == 0) {
-        world_on_signal(c->world, on_signal, &r);
-        fprintf(stderr, "Serving %s at %s as %s\n", flags.endpoint, wrap_address(r.wrap), flags.name);
-        rc = world_run_until(c->world, is_over, &r, 0);
+        fprintf(stderr, "Serving %s at %s as %s\n", flags.endpoint, wrap_address(r->wrap), flags.name);
+        rc = world_run_until(c->world, is_over, r, 0);
         if (rc < 0)
             code = cli_fail(CLI_TIMEOUT, "the event loop ended: %s", error_code_name(rc));
-        wrap_stop(r.wrap);
+        wrap_stop(r->wrap);
+        r->wrap = NULL;
     }
-    bool by_itself = code == CLI_OK && args->argc > 0 && !r.signalled;
-    end_command(&r);
-    world_on_signal(c->world, NULL, NULL);
-    world_timer_stop(&r.limit);
-    if (by_itself && (r.status.signalled || r.status.code != 0)) {
+    bool by_itself = code == CLI_OK && args->argc > 0 && !r->signalled;
+    end_command(r);
+    world_timer_stop(&r->limit);
+    if (by_itself && (r->status.signalled || r->status.code != 0)) {
         struct text words = TEXT_INIT;
-        world_exit_format(r.status, &words);
+        world_exit_format(r->status, &words);
         code = cli_fail(CLI_TIMEOUT, "%s: %s", args->argv[0], text_string(&words));
         text_deinit(&words);
     }
@@ -360,6 +365,7 @@ int command_service(const struct arguments *args)
 {
     struct cli *c = cli_of(args);
     struct identity who = {0};
+    struct running r = {.c = c};
     const char *id = getenv("MICRO_AUTH_ID");
     int code = check();
     bool told = id && id[0];
@@ -381,6 +387,7 @@ int command_service(const struct arguments *args)
     log_set_component(flags.name);
     micro_memory_settle();
     code = told ? from_environment(&who) : from_server(c, &who);
+    world_on_signal(c->world, on_signal, &r);
     if (code == CLI_OK && !told)
         code = make_account(c, &who);
     if (code == CLI_OK) {
@@ -389,9 +396,10 @@ int command_service(const struct arguments *args)
         if (!flags.address)
             snprintf(who.address, sizeof who.address, "%.250s:0", who.options.host);
         who.options.address = flags.address ? flags.address : who.address;
-        code = run(c, &who, args, text_bytes(&descriptors));
+        code = run(&r, &who, args, text_bytes(&descriptors));
     }
     identity_free(c, &who);
+    world_on_signal(c->world, NULL, NULL);
     text_deinit(&descriptors);
     return code;
 }

@@ -1,6 +1,6 @@
 #include "runtime/config/secret.h"
 
-#include "runtime/service/base64.h"
+#include "base/base64.h"
 
 #include <limits.h>
 #include <openssl/crypto.h>

@@ -76,24 +76,12 @@ struct events_log {
     uint64_t revision, committed; /* with and without the open transaction */
 };
 
-static int read_number(sqlite3 *db, const char *query, int64_t *out, struct error *err)
-{
-    sqlite3_stmt *statement = NULL;
-    int rc = sqlite3_prepare_v2(db, query, -1, &statement, NULL);
-    if (rc == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW) {
-        *out = sqlite3_column_int64(statement, 0);
-        rc = 0;
-    } else {
-        rc = world_sqlite_error(db, err, "reading the events' file");
-    }
-    sqlite3_finalize(statement);
-    return rc;
-}
+static const char reading[] = "reading the events' file";
 
 static int set_up(struct events_log *l, const char *path, struct error *err)
 {
     int64_t version = 0, revision = 0;
-    int rc = read_number(l->db, "PRAGMA user_version", &version, err);
+    int rc = world_sqlite_number(l->db, "PRAGMA user_version", &version, reading, err);
     if (rc)
         return rc;
     if (version == 0 && sqlite3_exec(l->db, schema, NULL, NULL, NULL) != SQLITE_OK)
@@ -101,7 +89,7 @@ static int set_up(struct events_log *l, const char *path, struct error *err)
     if (version > SCHEMA_VERSION)
         return error_set(err, ERROR_UNSUPPORTED, "%s was written by a newer version (schema %lld, this one knows %d)",
                          path, (long long)version, SCHEMA_VERSION);
-    rc = read_number(l->db, "SELECT revision FROM counter", &revision, err);
+    rc = world_sqlite_number(l->db, "SELECT revision FROM counter", &revision, reading, err);
     l->revision = l->committed = (uint64_t)revision;
     for (size_t i = 0; rc == 0 && i < STATEMENT_COUNT; i++)
         if (sqlite3_prepare_v3(l->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &l->statements[i], NULL) != SQLITE_OK)
@@ -422,14 +410,6 @@ void events_id_format(const uint8_t tag[EVENTS_TAG_SIZE], uint64_t number, char 
     *out = '\0';
 }
 
-static int hex_value(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 bool events_id_parse(const uint8_t tag[EVENTS_TAG_SIZE], struct bytes id, uint64_t *number)
 {
     uint8_t raw[16], want[16];
@@ -439,7 +419,7 @@ bool events_id_parse(const uint8_t tag[EVENTS_TAG_SIZE], struct bytes id, uint64
     for (size_t i = 0; i < 16; i++) {
         if ((i == 4 || i == 6 || i == 8 || i == 10) && id.data[at++] != '-')
             return false;
-        int high = hex_value(id.data[at]), low = hex_value(id.data[at + 1]);
+        int high = bytes_hex_value(id.data[at]), low = bytes_hex_value(id.data[at + 1]);
         if (high < 0 || low < 0)
             return false;
         raw[i] = (uint8_t)(high << 4 | low);

@@ -1,5 +1,6 @@
 /* The view of one process on all logs: their paths, and who follows them. */
 #include "runtime/logs/internal.h"
+#include "runtime/names.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,17 +30,7 @@ void logs_free(struct logs *l)
 
 bool logs_name_valid(const char *name)
 {
-    size_t len = strlen(name);
-    if (len == 0 || len > LOGS_NAME_MAX || name[0] == '.')
-        return false;
-    for (size_t i = 0; i < len; i++) {
-        char c = name[i];
-        bool ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-                  c == '.';
-        if (!ok)
-            return false;
-    }
-    return true;
+    return name_is_plain(name, LOGS_NAME_MAX);
 }
 
 int logs_path(const struct logs *l, const char *namespace, const char *name, int i, char out[LOGS_PATH_MAX])

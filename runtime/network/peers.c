@@ -3,6 +3,7 @@
  * first goes. Of two links dialed the same way the older stays, unless it has fallen silent. Ids are drawn at each
  * start, so a node that was restarted is another one. */
 #include "base/log.h"
+#include "base/utf8.h"
 #include "runtime/network/network.h"
 
 #include <stdio.h>
@@ -23,6 +24,7 @@ static void note_error(struct network *n, const char *who, const char *what, siz
     if (len > FAIL_SHOWN_MAX)
         len = FAIL_SHOWN_MAX;
     snprintf(n->last_error, sizeof n->last_error, "%s: %.*s", who, (int)len, what);
+    n->last_error[utf8_bad_offset(bytes_of(n->last_error))] = '\0'; /* it was cut through a letter, or never was text */
 }
 
 static const char *who(const struct network_peer *p)

@@ -28,6 +28,7 @@ static int open_tls_door(struct proxy *p, struct error *err)
     rc = rpc_server_new(p->world, &options, &p->tls_door, err);
     if (rc)
         return rc;
+    micro_service_set_door(p->service, p->tls_door);
     rpc_server_set_guard(p->tls_door, relay_guard, p->relay);
     relay_attach(p->relay, p->tls_door, false);
     rc = rpc_server_add(p->tls_door, &proxy_client_service, p);
@@ -56,6 +57,8 @@ static void proxy_stop(void *state)
     if (p->relay)
         relay_stop(p->relay);
     proxy_client_stop(p);
+    if (p->service)
+        micro_service_set_door(p->service, NULL);
     rpc_server_free(p->tls_door);
     micro_service_free(p->service);
     relay_free(p->relay);

@@ -11,6 +11,7 @@
 #include "proto/client/client.pb-c.h"
 #include "runtime/relay/test_node.h"
 #include "wire/pb.h"
+#include "runtime/service/test_auth.h"
 #include "wire/tls_kit.h"
 
 #include <stdio.h>
@@ -212,55 +213,123 @@ static int status_with(struct fixture *f, const struct tls_options *options)
     return status;
 }
 
-static void tls_door(void **state)
+struct tls_fixture {
+    struct fixture f;
+    struct tls_kit_cert ca, server, client, stranger;
+    struct test_auth auth;
+    struct tls_options to; /* as `client` */
+};
+
+static void tls_begin(struct tls_fixture *t, uint64_t seed)
 {
-    (void)state;
     static const char *const alpn[] = {"h2", NULL};
     static const char *const proxy[] = {"proxy",   "--tls-cert-file",      "cert.pem", "--tls-key-file",
                                         "key.pem", "--tls-client-ca-file", "ca.pem",   NULL};
     static const char *const *const arguments[] = {proxy, NULL};
-    struct tls_kit_cert ca, server, client, stranger;
-    struct fixture f = {0};
-    assert_true(tls_kit_make(&ca, "ca", NULL, NULL, false));
-    assert_true(tls_kit_make(&server, "proxy", "DNS:proxy", &ca, false));
-    assert_true(tls_kit_make(&client, "client", "DNS:client", &ca, false));
-    assert_true(tls_kit_make(&stranger, "client", "DNS:client", NULL, false));
-    test_nodes_forget();
-    sim_system_init(&f.system, 4);
-    f.system.arguments = arguments;
-    test_node_program(&f.system);
-    put_file(&f.system, "cert.pem", server.cert_pem);
-    put_file(&f.system, "key.pem", server.key_pem);
-    put_file(&f.system, "ca.pem", ca.cert_pem);
-    sim_clock_jump(f.system.sim, "proxy", TLS_KIT_NOW * SECOND - world_wall(sim_node(f.system.sim, "proxy")));
-    /* The token of the proxy, made in the system's time, must still be good. */
     static const char *const started[] = {"registry", NULL};
-    sim_system_start_all(&f.system, started);
-    sim_system_start(&f.system, "proxy");
-    sim_system_wait(&f.system, "proxy");
-    f.token = sim_system_token(&f.system, &f.arena, "tester", "service", "micro", "service");
-    test_node_start(&f.system, "n1");
-    test_node_register(&f.system, "registry:8000", f.token, "svc", "v1", "n1", NULL);
-    struct tls_options o = {.ca_pem = ca.cert_pem,
-                            .certificate_pem = client.cert_pem,
-                            .key_pem = client.key_pem,
-                            .alpn = alpn,
-                            .time = TLS_KIT_NOW};
-    assert_int_equal(status_with(&f, &o), GRPC_OK);
+    struct sim_system *s = &t->f.system;
+    *t = (struct tls_fixture){0};
+    assert_true(tls_kit_make(&t->ca, "ca", NULL, NULL, false));
+    assert_true(tls_kit_make(&t->server, "proxy", "DNS:proxy", &t->ca, false));
+    assert_true(tls_kit_make(&t->client, "client", "DNS:client", &t->ca, false));
+    assert_true(tls_kit_make(&t->stranger, "client", "DNS:client", NULL, false));
+    test_nodes_forget();
+    sim_system_init(s, seed);
+    s->arguments = arguments;
+    test_node_program(s);
+    put_file(s, "cert.pem", t->server.cert_pem);
+    put_file(s, "key.pem", t->server.key_pem);
+    put_file(s, "ca.pem", t->ca.cert_pem);
+    sim_clock_jump(s->sim, "proxy", TLS_KIT_NOW * SECOND - world_wall(sim_node(s->sim, "proxy")));
+    /* The token of the proxy, made in the system's time, must still be good; so must the others. */
+    test_auth_start(&t->auth, s);
+    t->auth.token_life = INT64_C(100) * 365 * 24 * 3600;
+    test_auth_policy(&t->auth, "{}");
+    sim_system_start_all(s, started);
+    sim_system_start(s, "proxy");
+    sim_system_wait(s, "proxy");
+    t->f.token = sim_system_token(s, &t->f.arena, "tester", "service", "micro", "service");
+    test_node_start(s, "n1");
+    test_node_register(s, "registry:8000", t->f.token, "svc", "v1", "n1", NULL);
+    t->to = (struct tls_options){.ca_pem = t->ca.cert_pem,
+                                 .certificate_pem = t->client.cert_pem,
+                                 .key_pem = t->client.key_pem,
+                                 .alpn = alpn,
+                                 .time = TLS_KIT_NOW};
+}
+
+static void tls_end(struct tls_fixture *t)
+{
+    tls_kit_free(&t->ca);
+    tls_kit_free(&t->server);
+    tls_kit_free(&t->client);
+    tls_kit_free(&t->stranger);
+    test_auth_deinit(&t->auth);
+    end(&t->f);
+}
+
+static void tls_door(void **state)
+{
+    (void)state;
+    struct tls_fixture t;
+    struct fixture *f = &t.f;
+    tls_begin(&t, 4);
+    struct tls_options o = t.to;
+    assert_int_equal(status_with(f, &o), GRPC_OK);
     assert_int_equal(test_node("n1")->opened, 1);
-    o.certificate_pem = stranger.cert_pem;
-    o.key_pem = stranger.key_pem;
-    assert_int_equal(status_with(&f, &o), GRPC_UNAVAILABLE);
+    o.certificate_pem = t.stranger.cert_pem;
+    o.key_pem = t.stranger.key_pem;
+    assert_int_equal(status_with(f, &o), GRPC_UNAVAILABLE);
     o.certificate_pem = o.key_pem = NULL;
-    assert_int_equal(status_with(&f, &o), GRPC_UNAVAILABLE);
+    assert_int_equal(status_with(f, &o), GRPC_UNAVAILABLE);
     assert_int_equal(test_node("n1")->opened, 1);
     /* The door without TLS is there beside it. */
-    test_expect(&f.system, "proxy", "/svc.Test/Unary", NULL, "{}", GRPC_OK, NULL);
-    tls_kit_free(&ca);
-    tls_kit_free(&server);
-    tls_kit_free(&client);
-    tls_kit_free(&stranger);
-    end(&f);
+    test_expect(&f->system, "proxy", "/svc.Test/Unary", NULL, "{}", GRPC_OK, NULL);
+    tls_end(&t);
+}
+
+/* Streams of the proxy's own services, at either door, end with the rule that allowed them. */
+static void rules_hold_at_both_doors(void **state)
+{
+    (void)state;
+    static const struct rpc_stream_events events = {.message = on_message, .finished = on_finished};
+    struct tls_fixture t;
+    struct tls_context *tls = NULL;
+    struct rpc_channel *channels[2];
+    struct flow joe[2] = {{0}}, ann[2] = {{0}};
+    tls_begin(&t, 5);
+    assert_int_equal(tls_context_new(&t.to, &tls, NULL), 0);
+    for (int i = 0; i < 2; i++) {
+        const struct rpc_channel_options to = {.addresses = i ? "proxy:8084" : "proxy:8081", .tls = i ? tls : NULL};
+        assert_int_equal(rpc_channel_new(t.f.system.client, &to, &channels[i], NULL), 0);
+        for (int k = 0; k < 2; k++) {
+            struct flow *flow = k ? &ann[i] : &joe[i];
+            const char *token =
+                test_auth_token(&t.auth, &t.f.arena, k ? "ann" : "joe", "user", "micro", k ? "billing" : "notes", "g1");
+            const struct grpc_header bearer = {bytes_of("authorization"),
+                                               bytes_of(arena_printf(&t.f.arena, "Bearer %s", token))};
+            const struct rpc_request request = {.path = "/client.Client/Stream", .metadata = {&bearer, 1}};
+            assert_int_equal(rpc_stream_open(channels[i], &request, &events, flow, &flow->stream, NULL), 0);
+            send_request(flow, "svc", "Test.Bidi", "one");
+        }
+    }
+    sim_run_for(t.f.system.sim, (uint64_t)(100 * MILLISECOND));
+    for (int i = 0; i < 2; i++)
+        assert_true(joe[i].messages == 1 && ann[i].messages == 1);
+    test_auth_change(&t.auth, "{\"rules\":[{\"namespace\":\"micro\",\"rules\":["
+                              "{\"id\":\"r\",\"priority\":1,\"scope\":\"notes\",\"access\":\"DENIED\","
+                              "\"resource\":{\"type\":\"*\",\"name\":\"proxy\",\"endpoint\":\"*\"}},"
+                              "{\"id\":\"all\",\"scope\":\"\",\"access\":\"GRANTED\","
+                              "\"resource\":{\"type\":\"*\",\"name\":\"*\",\"endpoint\":\"*\"}}]}]}");
+    sim_run_for(t.f.system.sim, (uint64_t)(100 * MILLISECOND));
+    for (int i = 0; i < 2; i++) {
+        assert_true(joe[i].ended && !ann[i].ended);
+        assert_int_equal(joe[i].status, GRPC_PERMISSION_DENIED);
+    }
+    for (int i = 0; i < 2; i++)
+        rpc_channel_free(channels[i]);
+    tls_context_free(tls);
+    tls_end(&t);
 }
 
 int main(void)
@@ -271,6 +340,7 @@ int main(void)
         cmocka_unit_test(publishes),
         cmocka_unit_test(streams),
         cmocka_unit_test(tls_door),
+        cmocka_unit_test(rules_hold_at_both_doors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,10 +1,5 @@
 /* The registry with real services around it, in the simulated world. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "base/test.h"
 
 #include "base/log.h"
 #include "base/units.h"
@@ -18,32 +13,16 @@
 #define GET        "/registry.Registry/GetService"
 #define HELLOWORLD "{\"service\":\"helloworld\"}"
 
-struct fixture {
-    struct sim_system system;
-    struct arena arena;
-    char *token;
-};
-
-static void begin(struct fixture *f, uint64_t seed)
+static void begin(struct test_fixture *f, uint64_t seed)
 {
-    static const char *const started[] = {"registry", "helloworld", NULL};
-    *f = (struct fixture){0};
-    sim_system_init(&f->system, seed);
-    sim_system_start_all(&f->system, started);
-    f->token = sim_system_token(&f->system, &f->arena, "tester", "service", "micro", "service");
+    test_fixture_begin(f, seed, NULL, NULL);
     test_eventually(&f->system, "registry", GET, f->token, HELLOWORLD, GRPC_OK, "helloworld:8100", 5);
-}
-
-static void end(struct fixture *f)
-{
-    arena_deinit(&f->arena);
-    sim_system_deinit(&f->system);
 }
 
 static void lookups(void **state)
 {
     (void)state;
-    struct fixture f;
+    struct test_fixture f;
     begin(&f, 1);
     struct sim_system *s = &f.system;
     test_expect(s, "registry", GET, f.token, "{\"service\":\"nobody\"}", GRPC_NOT_FOUND,
@@ -59,13 +38,13 @@ static void lookups(void **state)
     assert_string_equal(sim_answer_text(&a, "services/0/endpoints/1/metadata/stream"), "true");
     assert_string_equal(sim_answer_text(&a, "services/0/nodes/0/metadata/protocol"), "grpc");
     sim_answer_deinit(&a);
-    end(&f);
+    test_fixture_end(&f);
 }
 
 static void access_rules(void **state)
 {
     (void)state;
-    struct fixture f;
+    struct test_fixture f;
     begin(&f, 2);
     struct sim_system *s = &f.system;
     const char *user = sim_system_token(s, &f.arena, "u", "user", "micro", NULL);
@@ -89,14 +68,14 @@ static void access_rules(void **state)
     test_expect(s, "registry", "/registry.Registry/Register", f.token,
                 "{\"name\":\"x\",\"nodes\":[{\"id\":\"a\",\"address\":\"b\"}],\"options\":{\"domain\":\"*\"}}",
                 GRPC_INVALID_ARGUMENT, "domain");
-    end(&f);
+    test_fixture_end(&f);
 }
 
 /* Killed without a word: gone when its time is over, and watchers are told. */
 static void silent_death(void **state)
 {
     (void)state;
-    struct fixture f;
+    struct test_fixture f;
     struct test_stream watch;
     begin(&f, 3);
     test_stream_open(&watch, &f.system, "registry", "/registry.Registry/Watch", f.token, HELLOWORLD);
@@ -108,14 +87,14 @@ static void silent_death(void **state)
     assert_non_null(strstr(text_string(&watch.lines), "helloworld:8100"));
     test_expect(&f.system, "registry", GET, f.token, HELLOWORLD, GRPC_NOT_FOUND, NULL);
     test_stream_close(&watch);
-    end(&f);
+    test_fixture_end(&f);
 }
 
 /* It lives as long as it beats. */
 static void heartbeats(void **state)
 {
     (void)state;
-    struct fixture f;
+    struct test_fixture f;
     struct test_stream watch;
     begin(&f, 4);
     test_stream_open(&watch, &f.system, "registry", "/registry.Registry/Watch", f.token, "{}");
@@ -125,13 +104,13 @@ static void heartbeats(void **state)
     }
     assert_int_equal(watch.messages, 0); /* a heartbeat changes nothing */
     test_stream_close(&watch);
-    end(&f);
+    test_fixture_end(&f);
 }
 
 static void orderly_stop(void **state)
 {
     (void)state;
-    struct fixture f;
+    struct test_fixture f;
     struct test_stream watch;
     begin(&f, 5);
     test_stream_open(&watch, &f.system, "registry", "/registry.Registry/Watch", f.token, HELLOWORLD);
@@ -145,14 +124,14 @@ static void orderly_stop(void **state)
     test_stream_wait(&watch, 2);
     assert_non_null(strstr(text_string(&watch.lines), "\"create\""));
     test_stream_close(&watch);
-    end(&f);
+    test_fixture_end(&f);
 }
 
 /* A killed service that is started again replaces its old entry at once. */
 static void quick_restart(void **state)
 {
     (void)state;
-    struct fixture f;
+    struct test_fixture f;
     begin(&f, 6);
     sim_kill(f.system.sim, "helloworld");
     sim_system_start(&f.system, "helloworld");
@@ -163,7 +142,7 @@ static void quick_restart(void **state)
     assert_string_equal(sim_answer_text(&a, "services/0/nodes/0/address"), "helloworld:8100");
     assert_string_equal(sim_answer_text(&a, "services/0/nodes/1/address"), "");
     sim_answer_deinit(&a);
-    end(&f);
+    test_fixture_end(&f);
 }
 
 /* The registry forgets everything when it dies; services say again where they are without waiting for their heartbeat.
@@ -171,20 +150,21 @@ static void quick_restart(void **state)
 static void registry_restart(void **state)
 {
     (void)state;
-    struct fixture f;
+    struct test_fixture f;
     begin(&f, 7);
     sim_crash(f.system.sim, "registry");
     sim_run_for(f.system.sim, (uint64_t)(1 * SECOND));
     sim_system_start(&f.system, "registry");
     sim_system_wait(&f.system, "registry");
     test_eventually(&f.system, "registry", GET, f.token, HELLOWORLD, GRPC_OK, "helloworld:8100", 10);
-    end(&f);
+    test_fixture_end(&f);
 }
 
 /* ---- watching --------------------------------------------------------------------------------------------------- */
 
 /* A service of one node; `padding` bytes of metadata make the change that much larger. */
-static void change(struct fixture *f, struct rpc_channel *channel, const char *name, int generation, size_t padding)
+static void change(struct test_fixture *f, struct rpc_channel *channel, const char *name, int generation,
+                   size_t padding)
 {
     struct text json = TEXT_INIT, bearer = TEXT_INIT;
     text_printf(&bearer, "Bearer %s", f->token);
@@ -222,7 +202,7 @@ static const char *generation_of(const json_t *service)
     return json_string_value(json_object_get(json_object_get(node, "metadata"), "g"));
 }
 
-static void list(struct fixture *f, struct rpc_channel *channel, struct view *v)
+static void list(struct test_fixture *f, struct rpc_channel *channel, struct view *v)
 {
     struct text bearer = TEXT_INIT;
     text_printf(&bearer, "Bearer %s", f->token);
@@ -281,7 +261,7 @@ static void watching_and_listing_fit(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 6; seed++) {
-        struct fixture f;
+        struct test_fixture f;
         struct rpc_channel *channel;
         struct test_stream watch;
         struct view before = {0}, after = {0};
@@ -309,7 +289,7 @@ static void watching_and_listing_fit(void **state)
         json_decref(after.services);
         test_stream_close(&watch);
         rpc_channel_free(channel);
-        end(&f);
+        test_fixture_end(&f);
     }
 }
 
@@ -317,7 +297,7 @@ static void watching_and_listing_fit(void **state)
 static void watchers_hear_their_domain(void **state)
 {
     (void)state;
-    struct fixture f;
+    struct test_fixture f;
     struct test_stream tenant, here, theirs, all;
     begin(&f, 9);
     struct sim_system *s = &f.system;
@@ -346,14 +326,14 @@ static void watchers_hear_their_domain(void **state)
     test_stream_close(&here);
     test_stream_close(&theirs);
     test_stream_close(&all);
-    end(&f);
+    test_fixture_end(&f);
 }
 
 /* A watcher that pauses hears everything later, up to a limit; then it is let go, the others are not. */
 static void slow_watchers(void **state)
 {
     (void)state;
-    struct fixture f;
+    struct test_fixture f;
     struct rpc_channel *channel;
     struct test_stream slow, quick;
     begin(&f, 8);
@@ -381,14 +361,14 @@ static void slow_watchers(void **state)
     test_stream_close(&slow);
     test_stream_close(&quick);
     rpc_channel_free(channel);
-    end(&f);
+    test_fixture_end(&f);
 }
 
 /* A restarted registry's revisions are greater than those of its life before. */
 static void revisions_grow_over_restarts(void **state)
 {
     (void)state;
-    struct fixture f;
+    struct test_fixture f;
     struct rpc_channel *channel;
     struct view before = {0}, after = {0};
     begin(&f, 9);
@@ -406,7 +386,7 @@ static void revisions_grow_over_restarts(void **state)
     json_decref(before.services);
     json_decref(after.services);
     rpc_channel_free(channel);
-    end(&f);
+    test_fixture_end(&f);
 }
 
 int main(void)

@@ -13,8 +13,9 @@
 
 struct relay_call {
     struct relay *relay;
-    struct rpc_call *call;     /* the caller's side */
-    struct rpc_stream *stream; /* the node's; NULL: none */
+    struct relay_call *next, **at; /* of the relay's */
+    struct rpc_call *call;         /* the caller's side */
+    struct rpc_stream *stream;     /* the node's; NULL: none */
     struct relay_route *route;
     struct relay_route *tried[RELAY_TRIES_MAX]; /* all given back at the end */
     size_t tried_count;
@@ -66,6 +67,9 @@ static void let_go(struct relay_call *c)
         relay_routes_give_back(&c->relay->routes, c->tried[i]);
     c->tried_count = 0;
     c->relay->figures.under_way--;
+    *c->at = c->next;
+    if (c->next)
+        c->next->at = c->at;
     rpc_call_set_user(c->call, NULL);
 }
 
@@ -322,6 +326,23 @@ bool relay_guard(struct rpc_call *call, void *relay)
     return rc == 0;
 }
 
+/* An abort ends no other call: what is behind it is told from the loop. */
+void relay_judge(void *relay)
+{
+    struct relay *r = relay;
+    struct text words = TEXT_INIT;
+    for (struct relay_call *c = r->first_call, *next; c; c = next) {
+        const struct micro_caller *caller = rpc_call_guard_data(c->call);
+        next = c->next;
+        if (c->gone || !caller || !micro_service_account_ended(r->config.service, caller->account))
+            continue;
+        text_clear(&words);
+        micro_error_json(&words, 401, RELAY_ERROR_ID, "the token was revoked, or the key withdrawn that signed it");
+        rpc_call_abort(c->call, GRPC_UNAUTHENTICATED, text_string(&words));
+    }
+    text_deinit(&words);
+}
+
 static unsigned hops_of(const struct rpc_call *call)
 {
     const char *text = rpc_call_header(call, RELAY_HOPS_HEADER);
@@ -379,6 +400,11 @@ static void open_call(struct rpc_call *call, struct relay *r, bool from_peer)
         c->content_type = c->method ? NULL : c->content_type;
     }
     r->figures.under_way++;
+    c->next = r->first_call;
+    c->at = &r->first_call;
+    if (c->next)
+        c->next->at = &c->next;
+    r->first_call = c;
     rpc_call_set_user(call, c);
     begin_first(c);
 }

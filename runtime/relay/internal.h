@@ -38,6 +38,7 @@ struct relay {
     ARRAY(struct relay_backlog_item) backlog; /* changes that came before the list */
     size_t backlog_bytes;
     bool synced, stopping;
+    struct relay_call *first_call;
     struct relay_figures figures;
 };
 
@@ -54,5 +55,6 @@ void relay_follow_init(struct relay *r);
 
 /* calls.c */
 extern const struct rpc_handler relay_handler, relay_peer_handler;
+void relay_judge(void *relay); /* ends the calls of accounts that have ended */
 
 #endif

@@ -12,6 +12,7 @@ int relay_new(struct world *w, const struct relay_config *config, struct relay *
     r->config = *config;
     if (r->config.calls_max == 0)
         r->config.calls_max = RELAY_CALLS_MAX;
+    micro_service_on_policy(config->service, relay_judge, r);
     relay_routes_init(&r->routes);
     r->routes.released = relay_endpoint_release;
     r->routes.released_arg = r;
@@ -53,6 +54,7 @@ void relay_start(struct relay *r)
 void relay_stop(struct relay *r)
 {
     r->stopping = true;
+    micro_service_on_policy(r->config.service, NULL, NULL);
     relay_follow_stop(r);
     relay_endpoints_close(r);
 }

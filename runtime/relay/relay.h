@@ -35,16 +35,16 @@
 struct relay;
 
 struct relay_config {
-    struct micro_service *service;          /* its channels and its token */
-    const char *name;                       /* for the log */
-    const char *const *own;                 /* services that are never relayed; NULL-terminated */
-    size_t calls_max;                       /* 0: RELAY_CALLS_MAX */
-    const char *endpoint;                   /* every call goes to this address; NULL: by the path */
+    struct micro_service *service; /* its channels and its token */
+    const char *name;              /* for the log */
+    const char *const *own;        /* services that are never relayed; NULL-terminated */
+    size_t calls_max;              /* 0: RELAY_CALLS_MAX */
+    const char *endpoint;          /* every call goes to this address; NULL: by the path */
     /* Contracts of nodes that speak binary only: a call in JSON to a method in here goes on as application/grpc+proto,
      * and its answers come back as JSON. NULL: JSON goes on as JSON. Borrowed. */
     const struct pb_pool *pool;
-    const char *package; /* what a path has there instead of the service's name; NULL: the path as it came */
-    const char *elsewhere;                  /* the service asked for what nobody here answers, "network"; NULL: none */
+    const char *package;   /* what a path has there instead of the service's name; NULL: the path as it came */
+    const char *elsewhere; /* the service asked for what nobody here answers, "network"; NULL: none */
     const char *network, *router, *gateway; /* what routes to our own nodes are called; NULL: "" */
     const char *peer_token;                 /* shown to peers */
     void (*ready)(void *arg);               /* the registry was read for the first time */
@@ -55,7 +55,8 @@ int relay_new(struct world *w, const struct relay_config *config, struct relay *
 void relay_attach(struct relay *r, struct rpc_server *server, bool from_peers);
 /* A guard for servers the relay is attached to: calls to our own services are judged by the framework, of all others
  * only the token is looked at ("Bearer" and nothing else, as in v3; 401 when it is bad): rules are the business of the
- * service they go to. `relay` is the context. */
+ * service they go to. `relay` is the context. What such a call's token was good for ends with its account: the relay
+ * listens to auth's policy (micro_service_on_policy) and ends the call then, whoever is behind it. */
 bool relay_guard(struct rpc_call *call, void *relay);
 void relay_set_peer_tls(struct relay *r, struct tls_context *tls); /* to peers; NULL: plaintext. Borrowed */
 void relay_start(struct relay *r);                                 /* the service listens: follow the registry */

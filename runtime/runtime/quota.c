@@ -2,11 +2,14 @@
  *
  * Memory is what a process can be held to without root and without a delegated control group: RLIMIT_AS, the bytes of
  * its address space, from the service's metadata "memory" (MiB for each process). A quota's Memory bounds the sum of
- * that over all instances of all services of its namespace; under one each service has to say its own. An update counts
- * with what it asks for, though the release it replaces runs beside it until it takes over.
+ * that over all instances of all services of its namespace; under one each service has to say its own. Until an update
+ * has taken over the service counts with the larger of what it has and what it is to have, since it may stay with
+ * either; that for a while both run counts no more than one of them.
  *
- * The sum is checked when a service is created or updated, and when a quota is. A change on its way to the store holds
- * what it asks for (runner_service.reserved), so that two at a time cannot both have the last of it.
+ * The sum is checked when a service is created or updated, and when a quota is. Whatever is on its way to the store
+ * counts as if it were there: a service with what it asks for (runner_service.reserved), so that two at a time cannot
+ * both have the last of it; a quota beside the one it replaces (runner.coming), so that it cannot be missed by a
+ * service that comes at the same moment. Neither takes it back when the store fails; then one has waited for nothing.
  *
  * Nothing here can hold a process to a share of the CPU, or its files to a sum: a quota that asks for it is refused. */
 #include "runtime/runtime/runner.h"
@@ -20,12 +23,22 @@ static int64_t of_spec(const struct runner_spec *s)
     return s ? s->memory * s->instances : 0;
 }
 
-/* What the service counts for; `spec` is to be its next one. */
+static int64_t larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
 static int64_t of_service(const struct runner_service *s)
 {
-    if (s->reserved)
-        return s->reserved;
-    return s->exists && !s->deleting ? of_spec(s->next ? s->next : s->current) : 0;
+    bool there = s->exists && !s->deleting;
+    return larger(s->reserved, there ? larger(of_spec(s->current), of_spec(s->next)) : 0);
+}
+
+static bool is_unbounded(const struct runner_service *s)
+{
+    bool there = s->exists && !s->deleting;
+    return s->reserved_unbounded ||
+           (there && ((s->current && s->current->memory == 0) || (s->next && s->next->memory == 0)));
 }
 
 static int64_t used(const struct runner *r, const char *namespace, const struct runner_service *but)
@@ -47,11 +60,12 @@ static int64_t bound_of(const json_t *quota)
     return requests <= 0 ? limits : limits <= 0 || requests < limits ? requests : limits;
 }
 
-int runner_quota_admit(struct runner_service *s, const struct runner_spec *spec, struct error *err)
+/* By the quotas among these. */
+static int admit(const struct map *resources, const struct runner_service *s, const struct runner_spec *spec,
+                 struct error *err)
 {
-    const struct runner *r = s->runner;
-    int64_t asked = of_spec(spec), before = used(r, s->namespace, s);
-    for (struct map_entry *e = map_first(&r->resources); e; e = map_next(e)) {
+    int64_t asked = of_spec(spec), before = used(s->runner, s->namespace, s);
+    for (struct map_entry *e = map_first(resources); e; e = map_next(e)) {
         const json_t *quota = map_value(e);
         const char *namespace = json_string_value(json_object_get(quota, "namespace"));
         const char *name = json_string_value(json_object_get(quota, "name"));
@@ -72,8 +86,19 @@ int runner_quota_admit(struct runner_service *s, const struct runner_spec *spec,
                              name, namespace, (long long)bound, (long long)before, (long long)asked,
                              (long long)spec->instances, (long long)spec->memory);
     }
-    s->reserved = asked;
     return 0;
+}
+
+int runner_quota_admit(struct runner_service *s, const struct runner_spec *spec, struct error *err)
+{
+    int rc = admit(&s->runner->resources, s, spec, err);
+    if (rc == 0)
+        rc = admit(&s->runner->coming, s, spec, err);
+    if (rc == 0) {
+        s->reserved = of_spec(spec);
+        s->reserved_unbounded = spec->memory == 0;
+    }
+    return rc;
 }
 
 static bool has_more(const Runtime__Resources *r)
@@ -111,8 +136,7 @@ int runner_quota_fits(const struct runner *r, const char *namespace, const json_
     int64_t bound = bound_of(quota), sum = used(r, namespace, NULL);
     for (struct map_entry *e = map_first(&r->services); e; e = map_next(e)) {
         const struct runner_service *s = map_value(e);
-        const struct runner_spec *spec = s->next ? s->next : s->current;
-        if (s->exists && !s->deleting && spec && spec->memory == 0 && strcmp(s->namespace, namespace) == 0)
+        if (is_unbounded(s) && strcmp(s->namespace, namespace) == 0)
             return error_set(err, ERROR_EXISTS,
                              "service %s of namespace %s has no bound: update it with metadata \"memory\" first",
                              s->name, namespace);

@@ -43,6 +43,7 @@ static void done(void *arg, int status, const char *message, const char *revisio
     static const char *const words[] = {"created", "updated", "deleted"};
     struct change *c = arg;
     char detail[256];
+    (void)map_remove(&c->runner->coming, c->key);
     if (status != GRPC_OK) {
         int code = runner_code(status, message, detail, sizeof detail);
         json_decref(c->value);
@@ -92,6 +93,10 @@ static void start(struct runner *r, struct rpc_call *call, const char *error_id,
         micro_fail(call, 507, error_id, "out of memory");
         goto out;
     }
+    if (map_get(&r->coming, key)) {
+        micro_fail(call, 409, error_id, "another change of it is under way");
+        goto out;
+    }
     bool there = map_get(&r->resources, key) != NULL;
     if (change == RUNNER_CREATED ? there : !there) {
         micro_fail(call, there ? 409 : 404, error_id, there ? "already exists" : "not found");
@@ -103,8 +108,12 @@ static void start(struct runner *r, struct rpc_call *call, const char *error_id,
         error_clear(&err);
         goto out;
     }
-    if (change == RUNNER_CREATED && map_count(&r->resources) >= RUNNER_RESOURCES_MAX) {
+    if (change == RUNNER_CREATED && map_count(&r->resources) + map_count(&r->coming) >= RUNNER_RESOURCES_MAX) {
         micro_fail(call, 429, error_id, "too many namespaces, policies and quotas: at most %d", RUNNER_RESOURCES_MAX);
+        goto out;
+    }
+    if (!map_put(&r->coming, key, change == RUNNER_DELETED ? json_null() : value)) {
+        micro_fail(call, 507, error_id, "out of memory");
         goto out;
     }
     *c = (struct change){.runner = r,

@@ -144,6 +144,7 @@ static void runner_stop(void *state)
     for (struct map_entry *e = map_first(&r->resources); e; e = map_next(e))
         json_decref(map_value(e));
     map_deinit(&r->resources);
+    map_deinit(&r->coming);
     config_key_deinit(&r->key);
     logs_free(r->logs);
     free(r);

@@ -181,8 +181,10 @@ struct runner_service {
     enum runner_status status;
     int64_t status_since, started; /* wall ns */
     struct logs_writer *log;
-    uint64_t slots;   /* taken, a bit each */
-    int64_t reserved; /* MiB the change that has its turn asks for; see quota.c */
+    uint64_t slots; /* taken, a bit each */
+    /* What the change that has its turn asks for, MiB, or without a bound; see quota.c. */
+    int64_t reserved;
+    bool reserved_unbounded;
     struct runner_turn *turns, **turns_end;
     bool turn_begun;
     struct world_task turn_task, idle_task;
@@ -199,6 +201,7 @@ struct runner {
     char data[RUNNER_PATH_MAX]; /* <data_dir>/runtime */
     struct map services;        /* key -> struct runner_service */
     struct map resources;       /* key -> its JSON, see resources.c */
+    struct map coming;          /* the same of those on their way to the store, borrowed; null: to be deleted */
     uint64_t generation;        /* the highest given out */
     int64_t build_time;
     uint64_t stop_grace;

@@ -429,103 +429,6 @@ static void refuses_what_it_cannot(void **state)
     test_end(&f);
 }
 
-/* A Create, or with UPDATE an Update, that says its memory and instances; `name` is a service's. */
-static void ask_memory(struct test_runner *f, const char *path, const char *name, const char *memory, int instances,
-                       int status, const char *words)
-{
-    char json[500];
-    (void)snprintf(
-        json, sizeof json,
-        "{\"resource\":{\"service\":{\"name\":\"%s\",\"metadata\":{%s%s%s}}},\"options\":{%s\"namespace\":\"blue\","
-        "\"instances\":%d}}",
-        name, memory ? "\"memory\":\"" : "", memory ? memory : "", memory ? "\"" : "",
-        strcmp(path, CREATE) == 0 ? "\"command\":[\"sleeper\"]," : "", instances);
-    test_runtime(f, path, json, status, words);
-}
-
-static void quotas_hold(void **state)
-{
-    (void)state;
-    static const char quota[] = "{\"resource\":{\"resourcequota\":{\"name\":\"q\",\"namespace\":\"blue\",\"requests\":"
-                                "{\"Memory\":300},\"limits\":{\"Memory\":200}}}}";
-    static const char larger[] = "{\"resource\":{\"resourcequota\":{\"name\":\"q\",\"namespace\":\"blue\",\"limits\":"
-                                 "{\"Memory\":256}}}}";
-    static const char smaller[] = "{\"resource\":{\"resourcequota\":{\"name\":\"q\",\"namespace\":\"blue\",\"limits\":"
-                                  "{\"Memory\":255}}}}";
-    struct test_runner f;
-    test_begin(&f, 22);
-    ask_memory(&f, CREATE, "bad", "15", 1, GRPC_INVALID_ARGUMENT, "memory");
-    ask_memory(&f, CREATE, "bad", "lots", 1, GRPC_INVALID_ARGUMENT, "memory");
-    ask_memory(&f, CREATE, "one", NULL, 1, GRPC_OK, NULL);
-    test_runtime(&f, CREATE, quota, GRPC_ALREADY_EXISTS, "one of namespace blue has no bound");
-    ask_memory(&f, UPDATE, "one", "128", 1, GRPC_OK, NULL);
-    test_runtime(&f, CREATE, quota, GRPC_OK, NULL);
-    ask_memory(&f, CREATE, "two", NULL, 1, GRPC_INVALID_ARGUMENT, "memory quota q");
-    ask_memory(&f, CREATE, "two", "64", 2, GRPC_RESOURCE_EXHAUSTED, "200 MiB of memory, 128 of them taken: 128 (2");
-    ask_memory(&f, CREATE, "two", "64", 1, GRPC_OK, NULL);
-    ask_memory(&f, UPDATE, "two", "64", 2, GRPC_RESOURCE_EXHAUSTED, "quota q");
-    ask_memory(&f, UPDATE, "one", "136", 1, GRPC_OK, NULL); /* to the last MiB */
-    ask_memory(&f, UPDATE, "one", "137", 1, GRPC_RESOURCE_EXHAUSTED, "quota q");
-    /* It is the namespace's, and holds after a restart. */
-    test_create(&f, "free", "sleeper", "");
-    assert_int_equal(sim_run_for(f.system.sim, (uint64_t)(5 * SECOND)), 0);
-    assert_int_equal(sim_crash(f.system.sim, "runtime"), 0);
-    sim_system_start(&f.system, "runtime");
-    sim_system_wait(&f.system, "runtime");
-    ask_memory(&f, UPDATE, "two", "65", 1, GRPC_RESOURCE_EXHAUSTED, "quota q");
-    test_runtime(&f, UPDATE, larger, GRPC_OK, NULL);
-    ask_memory(&f, UPDATE, "two", "120", 1, GRPC_OK, NULL);
-    test_runtime(&f, UPDATE, smaller, GRPC_ALREADY_EXISTS, "256 MiB of memory already");
-    test_end(&f);
-}
-
-static void on_created(void *arg, const struct rpc_reply *reply)
-{
-    *(int *)arg = reply->status;
-}
-
-/* Two at a time cannot both have the last of it. */
-static void quotas_hold_at_once(void **state)
-{
-    (void)state;
-    enum { MANY = 4 };
-    struct test_runner f;
-    struct rpc_channel *channel;
-    int status[MANY], made = 0;
-    const struct rpc_channel_options options = {.addresses = "runtime:8088"};
-    test_begin(&f, 23);
-    test_runtime(
-        &f, CREATE,
-        "{\"resource\":{\"resourcequota\":{\"name\":\"q\",\"namespace\":\"blue\",\"limits\":{\"Memory\":40}}}}",
-        GRPC_OK, NULL);
-    const struct grpc_header bearer = {bytes_of("authorization"),
-                                       bytes_of(arena_printf(&f.arena, "Bearer %s", f.token))};
-    assert_int_equal(rpc_channel_new(f.system.client, &options, &channel, NULL), 0);
-    for (int i = 0; i < MANY; i++) {
-        const struct rpc_request request = {
-            .path = CREATE,
-            .metadata = {&bearer, 1},
-            .content_type = "application/grpc+json",
-            .wait_for_ready = true,
-            .message =
-                bytes_of(arena_printf(&f.arena,
-                                      "{\"resource\":{\"service\":{\"name\":\"s%d\",\"metadata\":{\"memory\":\"20\"}}},"
-                                      "\"options\":{\"command\":[\"sleeper\"],\"namespace\":\"blue\"}}",
-                                      i)),
-            .has_message = true};
-        status[i] = -1;
-        assert_int_equal(rpc_unary(channel, &request, on_created, &status[i], NULL, NULL), 0);
-    }
-    assert_int_equal(sim_run_for(f.system.sim, (uint64_t)(10 * SECOND)), 0);
-    for (int i = 0; i < MANY; i++) {
-        made += status[i] == GRPC_OK;
-        assert_true(status[i] == GRPC_OK || status[i] == GRPC_RESOURCE_EXHAUSTED);
-    }
-    assert_int_equal(made, 2);
-    rpc_channel_free(channel);
-    test_end(&f);
-}
-
 static void follows_logs(void **state)
 {
     (void)state;
@@ -566,14 +469,11 @@ static void bad_options(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bad_options),    cmocka_unit_test(lives),
-        cmocka_unit_test(refuses),        cmocka_unit_test(restarts),
-        cmocka_unit_test(retries),        cmocka_unit_test(jobs),
-        cmocka_unit_test(survives),       cmocka_unit_test(updates),
-        cmocka_unit_test(store_away),     cmocka_unit_test(deletes_in_the_end),
-        cmocka_unit_test(resources),      cmocka_unit_test(refuses_what_it_cannot),
-        cmocka_unit_test(quotas_hold),    cmocka_unit_test(quotas_hold_at_once),
-        cmocka_unit_test(kills_the_deaf), cmocka_unit_test(follows_logs),
+        cmocka_unit_test(bad_options),        cmocka_unit_test(lives),        cmocka_unit_test(refuses),
+        cmocka_unit_test(restarts),           cmocka_unit_test(retries),      cmocka_unit_test(jobs),
+        cmocka_unit_test(survives),           cmocka_unit_test(updates),      cmocka_unit_test(store_away),
+        cmocka_unit_test(deletes_in_the_end), cmocka_unit_test(resources),    cmocka_unit_test(refuses_what_it_cannot),
+        cmocka_unit_test(kills_the_deaf),     cmocka_unit_test(follows_logs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

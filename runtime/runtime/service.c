@@ -251,6 +251,7 @@ void runner_turn_end(struct runner_service *s)
 {
     s->turn_begun = false;
     s->reserved = 0;
+    s->reserved_unbounded = false;
     s->turns = s->turns->next;
     if (!s->turns)
         s->turns_end = &s->turns;

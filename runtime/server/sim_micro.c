@@ -100,7 +100,7 @@ static int start(struct sim_micro *m, struct part *p, struct error *err)
         arena_deinit(&arena);
         return error_set(err, ERROR_MEMORY, "no token can be made for %s", name);
     }
-    const char *argv[ARGUMENTS_MAX] = {"micro",   name,      "--data-dir", "data",         "--host",
+    const char *argv[ARGUMENTS_MAX] = {"micro",   name,      "--data-dir", SIM_MICRO_DATA, "--host",
                                        "0.0.0.0", "--peers", peers,        "--public-key", m->options.public_key,
                                        "--token", token};
     int argc = 12;

@@ -10,6 +10,7 @@
 #include "world/sim.h"
 
 #define SIM_MICRO_ADDRESS_MAX 128
+#define SIM_MICRO_DATA        "data" /* on each node: what its component keeps */
 
 struct sim_micro;
 struct sim_micro_options {

@@ -1,10 +1,5 @@
 /* What a service tells about itself: health, figures, log records, spans. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "base/test.h"
 
 #include "base/log.h"
 #include "base/units.h"
@@ -13,32 +8,11 @@
 
 #include <string.h>
 
-struct fixture {
-    struct sim_system system;
-    struct arena arena;
-    char *token;
-};
-
-static void begin(struct fixture *f, uint64_t seed)
-{
-    static const char *const started[] = {"registry", "helloworld", NULL};
-    *f = (struct fixture){0};
-    sim_system_init(&f->system, seed);
-    sim_system_start_all(&f->system, started);
-    f->token = sim_system_token(&f->system, &f->arena, "tester", "service", "micro", "service");
-}
-
-static void end(struct fixture *f)
-{
-    arena_deinit(&f->arena);
-    sim_system_deinit(&f->system);
-}
-
 static void debug_handler(void **state)
 {
     (void)state;
-    struct fixture f;
-    begin(&f, 1);
+    struct test_fixture f;
+    test_fixture_begin(&f, 1, NULL, NULL);
     struct sim_system *s = &f.system;
     test_expect(s, "helloworld", "/helloworld.Debug/Health", NULL, "{}", GRPC_OK, "\"ok\"");
     test_expect(s, "registry", "/debug.Debug/Health", "rubbish", "{}", GRPC_OK, "\"ok\"");
@@ -55,7 +29,7 @@ static void debug_handler(void **state)
     assert_true(strtoull(sim_answer_text(&b, "uptime"), NULL, 10) >= 10);
     sim_answer_deinit(&a);
     sim_answer_deinit(&b);
-    end(&f);
+    test_fixture_end(&f);
 }
 
 /* ---- log ----------------------------------------------------------------------------------------------------------
@@ -69,8 +43,8 @@ static size_t count_of(const struct sim_answer *a, const char *list)
 static void log_ring(void **state)
 {
     (void)state;
-    struct fixture f;
-    begin(&f, 11);
+    struct test_fixture f;
+    test_fixture_begin(&f, 11, NULL, NULL);
     struct sim_answer a = {0};
     const struct micro_options options = {.name = "teller",
                                           .host = "0.0.0.0",
@@ -143,7 +117,7 @@ static void log_ring(void **state)
                 "negative");
     test_expect(&f.system, "registry", "/registry.Debug/Log", NULL, "{}", GRPC_UNAUTHENTICATED, "account");
     test_expect(&f.system, "registry", "/registry.Debug/Trace", "rubbish", "{}", GRPC_UNAUTHENTICATED, "token");
-    end(&f);
+    test_fixture_end(&f);
 }
 
 /* ---- traces -------------------------------------------------------------------------------------------------------
@@ -166,7 +140,7 @@ static const char *member(const json_t *span, const char *name)
     return value ? value : "";
 }
 
-static void spans(struct fixture *f, const char *node, const char *service, const char *id, struct sim_answer *out)
+static void spans(struct test_fixture *f, const char *node, const char *service, const char *id, struct sim_answer *out)
 {
     struct arena arena = ARENA_INIT;
     const char *text = NULL, *bearer = arena_printf(&arena, "Bearer %s", f->token);
@@ -183,8 +157,8 @@ static void spans(struct fixture *f, const char *node, const char *service, cons
 static void trace_through_hops(void **state)
 {
     (void)state;
-    struct fixture f;
-    begin(&f, 12);
+    struct test_fixture f;
+    test_fixture_begin(&f, 12, NULL, NULL);
     const char *arguments[] = {"--token", f.token, "--peers", "registry=registry:8000,policy=none", NULL};
     test_probe_start(&f.system, "first", "first", arguments);
     test_probe_start(&f.system, "second", "second", arguments);
@@ -239,13 +213,13 @@ static void trace_through_hops(void **state)
     spans(&f, "third", "third", "", &three);
     assert_int_equal(count_of(&three, "spans"), 256);
     sim_answer_deinit(&three);
-    end(&f);
+    test_fixture_end(&f);
 }
 
 /* ---- health -------------------------------------------------------------------------------------------------------
  */
 
-static int serving(struct fixture *f, const char *address, const char *service)
+static int serving(struct test_fixture *f, const char *address, const char *service)
 {
     struct rpc_channel *channel = NULL;
     struct rpc_answer got = {0};
@@ -266,7 +240,7 @@ static int serving(struct fixture *f, const char *address, const char *service)
 }
 
 /* What the service at client:8301 says of itself in words. */
-static void expect_health(struct fixture *f, const char *words)
+static void expect_health(struct test_fixture *f, const char *words)
 {
     struct rpc_channel *channel = NULL;
     struct rpc_answer got = {0};
@@ -289,8 +263,8 @@ static void dependencies(void **state)
 {
     (void)state;
     static const char *const needs_b[] = {"b", "store", NULL}, *const needs_a[] = {"a", NULL};
-    struct fixture f;
-    begin(&f, 13);
+    struct test_fixture f;
+    test_fixture_begin(&f, 13, NULL, NULL);
     struct world *w = f.system.client;
     const struct micro_options at_a = {.name = "a",
                                        .address = "0.0.0.0:8301",
@@ -328,7 +302,7 @@ static void dependencies(void **state)
     expect_health(&f, "store: not serving");
     micro_service_free(a);
     micro_service_free(b);
-    end(&f);
+    test_fixture_end(&f);
 }
 
 /* A process that hangs keeps its connections and says nothing: those that depend on it find out. */
@@ -336,8 +310,8 @@ static void hung_dependency(void **state)
 {
     (void)state;
     static const char *const needs[] = {"store", NULL};
-    struct fixture f;
-    begin(&f, 14);
+    struct test_fixture f;
+    test_fixture_begin(&f, 14, NULL, NULL);
     sim_system_start(&f.system, "store");
     const struct micro_options at = {
         .name = "a", .address = "0.0.0.0:8301", .peers = "registry=registry:8000,a=client:8301,store=store:8002"};
@@ -372,7 +346,7 @@ static void hung_dependency(void **state)
     sim_run_for(f.system.sim, (uint64_t)(10 * SECOND));
     assert_true(serving(&f, "client:8301", ""));
     micro_service_free(a);
-    end(&f);
+    test_fixture_end(&f);
 }
 
 int main(void)

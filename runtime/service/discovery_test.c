@@ -1,10 +1,5 @@
 /* Finding other services: by name, in namespaces, evenly, and away from nodes that died. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "base/test.h"
 
 #include "base/log.h"
 #include "base/units.h"
@@ -13,27 +8,6 @@
 #include "runtime/service/test_probe.h"
 
 #include <string.h>
-
-struct fixture {
-    struct sim_system system;
-    struct arena arena;
-    char *token;
-};
-
-static void begin(struct fixture *f, uint64_t seed)
-{
-    static const char *const started[] = {"registry", "helloworld", NULL};
-    *f = (struct fixture){0};
-    sim_system_init(&f->system, seed);
-    sim_system_start_all(&f->system, started);
-    f->token = sim_system_token(&f->system, &f->arena, "tester", "service", "micro", "service");
-}
-
-static void end(struct fixture *f)
-{
-    arena_deinit(&f->arena);
-    sim_system_deinit(&f->system);
-}
 
 /* ---- a service that calls others by name --------------------------------------------------------------------------
  */
@@ -58,7 +32,7 @@ static bool is_done(void *arg)
     return ((const struct answer *)arg)->done;
 }
 
-static struct answer hello(struct fixture *f, struct micro_service *service)
+static struct answer hello(struct test_fixture *f, struct micro_service *service)
 {
     struct answer a = {0};
     char name[] = "you";
@@ -77,8 +51,8 @@ static struct answer hello(struct fixture *f, struct micro_service *service)
 static void found_by_name(void **state)
 {
     (void)state;
-    struct fixture f;
-    begin(&f, 5);
+    struct test_fixture f;
+    test_fixture_begin(&f, 5, NULL, NULL);
     struct micro_service *service = NULL;
     struct rpc_channel *channel;
     const struct micro_options options = {.name = "probe",
@@ -127,7 +101,7 @@ static void found_by_name(void **state)
     a = hello(&f, service);
     assert_int_equal(a.status, GRPC_OK);
     micro_service_free(service);
-    end(&f);
+    test_fixture_end(&f);
 }
 
 /* ---- several nodes ------------------------------------------------------------------------------------------------
@@ -137,10 +111,10 @@ static void found_by_name(void **state)
 
 static const char *const nodes[NODES] = {"one", "two", "three", "four"};
 
-static void begin_nodes(struct fixture *f, uint64_t seed, const char *const *more)
+static void begin_nodes(struct test_fixture *f, uint64_t seed, const char *const *more)
 {
     static const char *const started[] = {"registry", NULL};
-    *f = (struct fixture){0};
+    *f = (struct test_fixture){0};
     sim_system_init(&f->system, seed);
     sim_system_start_all(&f->system, started);
     f->token = sim_system_token(&f->system, &f->arena, "tester", "service", "micro", "service");
@@ -157,7 +131,7 @@ struct caller {
     struct micro_service *service;
 };
 
-static void begin_caller(struct fixture *f, struct caller *c, const char *namespace)
+static void begin_caller(struct test_fixture *f, struct caller *c, const char *namespace)
 {
     c->options = (struct micro_options){.name = "caller",
                                         .data_dir = "data",
@@ -174,7 +148,7 @@ static void begin_caller(struct fixture *f, struct caller *c, const char *namesp
 }
 
 /* Calls "greeter" and counts the answers of each node; the number of calls that failed. */
-static size_t spread(struct fixture *f, struct caller *c, size_t calls, size_t counts[NODES])
+static size_t spread(struct test_fixture *f, struct caller *c, size_t calls, size_t counts[NODES])
 {
     size_t failed = 0;
     memset(counts, 0, NODES * sizeof *counts);
@@ -197,7 +171,7 @@ static size_t spread(struct fixture *f, struct caller *c, size_t calls, size_t c
 static void even_distribution(void **state)
 {
     (void)state;
-    struct fixture f;
+    struct test_fixture f;
     struct caller c;
     size_t counts[NODES];
     begin_nodes(&f, 6, NULL);
@@ -224,7 +198,7 @@ static void even_distribution(void **state)
     assert_int_equal(spread(&f, &c, 300, counts), 0);
     assert_int_equal(counts[1], 100);
     micro_service_free(c.service);
-    end(&f);
+    test_fixture_end(&f);
 }
 
 /* The nodes of "greeter" that are known: exactly those of the list. */
@@ -246,7 +220,7 @@ static void expect_known(struct caller *c, const char *const *wanted)
 static void refusing_nodes(void **state)
 {
     (void)state;
-    struct fixture f;
+    struct test_fixture f;
     struct caller c;
     size_t counts[NODES];
     begin_nodes(&f, 16, NULL);
@@ -282,14 +256,14 @@ static void refusing_nodes(void **state)
     for (size_t i = 0; i < NODES; i++)
         assert_int_equal(counts[i], 100);
     micro_service_free(c.service);
-    end(&f);
+    test_fixture_end(&f);
 }
 
 /* When the last one refuses, a call waits for it, and no longer than until it is back. */
 static void all_nodes_refuse(void **state)
 {
     (void)state;
-    struct fixture f;
+    struct test_fixture f;
     struct caller c;
     struct answer a = {0};
     size_t counts[NODES];
@@ -321,7 +295,7 @@ static void all_nodes_refuse(void **state)
     assert_int_equal(a.status, GRPC_OK);
     expect_known(&c, (const char *const[]){"two:9000", NULL});
     micro_service_free(c.service);
-    end(&f);
+    test_fixture_end(&f);
 }
 
 /* Our own namespace hides "micro"; a namespace without the service falls back to it; others are never looked at. */
@@ -329,7 +303,7 @@ static void namespaces(void **state)
 {
     (void)state;
     static const char *const started[] = {"registry", NULL};
-    struct fixture f = {0};
+    struct test_fixture f = {0};
     struct caller c;
     size_t counts[NODES];
     sim_system_init(&f.system, 7);
@@ -353,7 +327,7 @@ static void namespaces(void **state)
     assert_int_equal(spread(&f, &c, 4, counts), 0);
     assert_int_equal(counts[0], 4);
     micro_service_free(c.service);
-    end(&f);
+    test_fixture_end(&f);
 }
 
 /* What the registry is told: version, node metadata as v3's, and the schema of the contract. */
@@ -361,7 +335,7 @@ static void registration(void **state)
 {
     (void)state;
     static const char *const started[] = {"registry", NULL};
-    struct fixture f = {0};
+    struct test_fixture f = {0};
     struct sim_answer a = {0};
     sim_system_init(&f.system, 8);
     sim_system_start_all(&f.system, started);
@@ -389,7 +363,7 @@ static void registration(void **state)
     sim_answer_deinit(&a);
     test_expect(&f.system, "registry", "/registry.Registry/GetService", f.token, "{\"service\":\"greeter\"}",
                 GRPC_NOT_FOUND, "not found");
-    end(&f);
+    test_fixture_end(&f);
 }
 
 int main(void)

@@ -1,47 +1,21 @@
 /* The service framework around real services, in the simulated world. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
+#include "base/test.h"
 
-#include <cmocka.h>
-
+#include "base/base64.h"
 #include "base/log.h"
 #include "base/units.h"
 #include "proto/errors/errors.pb-c.h"
-#include "runtime/service/base64.h"
 #include "runtime/service/service.h"
 #include "runtime/service/test_calls.h"
 
 #include <string.h>
 
-struct fixture {
-    struct sim_system system;
-    struct arena arena;
-    char *token;
-};
-
-static void begin(struct fixture *f, uint64_t seed)
-{
-    static const char *const started[] = {"registry", "helloworld", NULL};
-    *f = (struct fixture){0};
-    sim_system_init(&f->system, seed);
-    sim_system_start_all(&f->system, started);
-    f->token = sim_system_token(&f->system, &f->arena, "tester", "service", "micro", "service");
-}
-
-static void end(struct fixture *f)
-{
-    arena_deinit(&f->arena);
-    sim_system_deinit(&f->system);
-}
-
 /* Micro's routing: the last dotted part and the method count, whatever stands in front. */
 static void routing_and_greeting(void **state)
 {
     (void)state;
-    struct fixture f;
-    begin(&f, 2);
+    struct test_fixture f;
+    test_fixture_begin(&f, 2, NULL, NULL);
     struct sim_system *s = &f.system;
     test_expect(s, "helloworld", "/helloworld.Helloworld/Call", NULL, "{\"name\":\"Joe\"}", GRPC_OK, "\"Hello Joe\"");
     test_expect(s, "helloworld", "/any.prefix.Helloworld/Call", f.token, "{\"name\":\"Jane\"}", GRPC_OK,
@@ -66,7 +40,7 @@ static void routing_and_greeting(void **state)
     assert_int_equal(t.status, GRPC_OK);
     assert_int_equal(t.messages, 3);
     test_stream_close(&t);
-    end(&f);
+    test_fixture_end(&f);
 }
 
 struct raw {
@@ -89,7 +63,7 @@ static bool raw_done(void *arg)
     return ((const struct raw *)arg)->done;
 }
 
-static void raw_call(struct fixture *f, const char *authorization, struct raw *r)
+static void raw_call(struct test_fixture *f, const char *authorization, struct raw *r)
 {
     struct rpc_channel *channel;
     const struct grpc_header header = {bytes_of("authorization"), bytes_of(authorization)};
@@ -117,8 +91,8 @@ static void raw_deinit(struct raw *r)
 static void authorization_headers(void **state)
 {
     (void)state;
-    struct fixture f;
-    begin(&f, 3);
+    struct test_fixture f;
+    test_fixture_begin(&f, 3, NULL, NULL);
     struct text basic = TEXT_INIT;
     text_puts(&basic, "Basic ");
     base64_encode(&basic, bytes_of(arena_printf(&f.arena, "user:%s", f.token)));
@@ -154,16 +128,16 @@ static void authorization_headers(void **state)
     assert_non_null(strstr(text_string(&r.message), "expired"));
     raw_deinit(&r);
     text_deinit(&basic);
-    end(&f);
+    test_fixture_end(&f);
 }
 
 /* Both forms of an error: JSON in the message, errors.Error in the one detail. */
 static void error_forms(void **state)
 {
     (void)state;
-    struct fixture f;
+    struct test_fixture f;
     struct raw r;
-    begin(&f, 4);
+    test_fixture_begin(&f, 4, NULL, NULL);
     raw_call(&f, arena_printf(&f.arena, "Bearer %s", f.token), &r);
     assert_string_equal(text_string(&r.message), "{\"id\":\"registry.Registry.GetService\",\"code\":404,"
                                                  "\"detail\":\"service not found\",\"status\":\"Not Found\"}");
@@ -182,7 +156,7 @@ static void error_forms(void **state)
     assert_string_equal(e->detail, "service not found");
     assert_string_equal(e->status, "Not Found");
     raw_deinit(&r);
-    end(&f);
+    test_fixture_end(&f);
 }
 
 /* ---- one seed, one history -------------------------------------------------------------------------------------- */

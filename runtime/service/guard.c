@@ -16,7 +16,7 @@
  * without auth, which is one whose options have no public key, or "policy=none" among the peers.
  *
  * Streams are judged again whenever the policy changes (open_calls.c). */
-#include "runtime/service/base64.h"
+#include "base/base64.h"
 #include "runtime/service/internal.h"
 
 #include <strings.h>

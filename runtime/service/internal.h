@@ -47,19 +47,22 @@
 #define MICRO_DENIED_RETRY     (30 * SECOND) /* when the registry answers, but not what we want */
 #define MICRO_STALE_KEEP       (60 * SECOND) /* nodes a restarted registry does not know yet are believed so long */
 #define MICRO_CALL_TIMEOUT     (10 * SECOND)
-#define MICRO_TOKEN_MAX        ((size_t)16 << 10) /* bytes of an access token */
-#define MICRO_TOKEN_CACHE      256                /* verified tokens kept; a power of two */
-#define MICRO_TOKEN_WAITERS    1024               /* calls waiting for our own token */
-#define MICRO_ADDRESS_MAX      256
-#define MICRO_ENDPOINT_MAX     256   /* characters of "Type.Method" */
-#define MICRO_SCHEMA_DEPTH     5     /* levels of nested messages told to the registry */
-#define MICRO_GONE_MAX         65536 /* nodes that go while one list is under way */
-#define MICRO_FOLLOWS_MAX      2     /* domains looked up: our own, then "micro" */
-#define MICRO_SPANS            256
-#define MICRO_RECORDS          1000
-#define MICRO_RECORD_MAX       1024 /* bytes of one log record kept */
-#define MICRO_SPAN_NAME_MAX    64
-#define MICRO_SELF             "self" /* health of the service without what it depends on */
+/* Auth tells of a revocation for an hour at least, or for the token's life; less the time it takes to notice that it
+ * is not heard any more. */
+#define MICRO_REVOCATION_KEPT (50 * MINUTE)
+#define MICRO_TOKEN_MAX       ((size_t)16 << 10) /* bytes of an access token */
+#define MICRO_TOKEN_CACHE     256                /* verified tokens kept; a power of two */
+#define MICRO_TOKEN_WAITERS   1024               /* calls waiting for our own token */
+#define MICRO_ADDRESS_MAX     256
+#define MICRO_ENDPOINT_MAX    256   /* characters of "Type.Method" */
+#define MICRO_SCHEMA_DEPTH    5     /* levels of nested messages told to the registry */
+#define MICRO_GONE_MAX        65536 /* nodes that go while one list is under way */
+#define MICRO_FOLLOWS_MAX     2     /* domains looked up: our own, then "micro" */
+#define MICRO_SPANS           256
+#define MICRO_RECORDS         1000
+#define MICRO_RECORD_MAX      1024 /* bytes of one log record kept */
+#define MICRO_SPAN_NAME_MAX   64
+#define MICRO_SELF            "self" /* health of the service without what it depends on */
 
 /* One token seen and found good. `block` holds the account with everything it points to. */
 struct micro_token_slot {
@@ -177,7 +180,7 @@ struct micro_service {
     struct micro_service_config config;
     struct arena arena; /* what lives as long as the service */
     const char *namespace;
-    struct rpc_server *server;
+    struct rpc_server *server, *door;   /* the second: NULL, or another's */
     char address[MICRO_ADDRESS_MAX];    /* where we listen */
     char advertised[MICRO_ADDRESS_MAX]; /* what others are told */
     ARRAY(const struct rpc_service *) added;
@@ -199,6 +202,8 @@ struct micro_service {
     struct world_timer policy_retry;
     uint64_t policy_backoff;
     bool policy_warned;
+    uint64_t policy_cut;   /* monotonic: since when auth is not heard; 0: it is, or was not yet */
+    int64_t policy_unsure; /* wall seconds: tokens that had ended by then may have been revoked unheard; 0: none */
     void (*policy_changed)(void *arg); /* NULL: nobody listens */
     void *policy_changed_arg;
     /* what happened lately */

@@ -5,9 +5,9 @@
  * many clients, v3's among them, cannot show a new one on a stream that stands, and would lose their place every few
  * minutes. What ends them is what ends the account.
  *
- * The server's own list of calls is walked, so that a call costs nothing while the policy stays as it is. What a relay
- * passes on is judged by the service it goes to; where there is none behind it (config.fallback_ends_here) every such
- * call is ended, for nobody knows which of them stream. */
+ * The servers' own lists of calls are walked, so that a call costs nothing while the policy stays as it is. What a
+ * relay passes on is judged by the service it goes to; where there is none behind it (config.fallback_ends_here) every
+ * such call is ended, for nobody knows which of them stream. */
 #include "runtime/service/internal.h"
 
 /* The full proto name of the service the call was routed to; NULL: not one with a contract. */
@@ -49,4 +49,11 @@ static void judge(void *arg, struct rpc_call *call)
 void micro_open_calls_judge(struct micro_service *s)
 {
     rpc_server_each_call(s->server, judge, s);
+    if (s->door)
+        rpc_server_each_call(s->door, judge, s);
+}
+
+void micro_service_set_door(struct micro_service *s, struct rpc_server *door)
+{
+    s->door = door;
 }

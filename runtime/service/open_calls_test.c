@@ -194,6 +194,34 @@ static void after_auth_was_away(void **state)
     end(&f);
 }
 
+/* Auth tells of a revocation for an hour, or for the token's life. Who did not hear it for longer cannot know what
+ * became of tokens that have ended since: their streams end, others stay. */
+static void after_a_long_time_without_auth(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct open_call joe, bob;
+    begin(&f, 47);
+    open_call(&joe, &f.system, "Stream", f.joe); /* for a quarter of an hour */
+    f.auth.token_life = INT64_C(24) * 3600;
+    open_call(&bob, &f.system, "Stream", test_auth_token(&f.auth, &f.arena, "bob", "user", "micro", "notes", "g1"));
+    test_auth_stop(&f.auth);
+    sim_run_for(f.system.sim, (uint64_t)(45 * MINUTE));
+    test_auth_restart(&f.auth);
+    sim_run_for(f.system.sim, (uint64_t)(10 * SECOND));
+    assert_false(joe.ended || bob.ended);
+    test_auth_stop(&f.auth);
+    sim_run_for(f.system.sim, (uint64_t)(51 * MINUTE));
+    assert_false(joe.ended || bob.ended); /* nothing new was heard */
+    test_auth_restart(&f.auth);
+    sim_run_for(f.system.sim, (uint64_t)(10 * SECOND));
+    expect_ended(&joe, GRPC_UNAUTHENTICATED, "auth was away too long");
+    assert_false(bob.ended);
+    rpc_channel_free(joe.channel);
+    rpc_channel_free(bob.channel);
+    end(&f);
+}
+
 /* A consumer whose network goes without a word is let go after keepalive's time. */
 static void silent_partition(void **state)
 {
@@ -342,8 +370,13 @@ int main(void)
 {
     log_set_level(LOG_OFF);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(revoked),          cmocka_unit_test(expired),         cmocka_unit_test(after_auth_was_away),
-        cmocka_unit_test(silent_partition), cmocka_unit_test(every_component), cmocka_unit_test(lockout),
+        cmocka_unit_test(revoked),
+        cmocka_unit_test(expired),
+        cmocka_unit_test(after_auth_was_away),
+        cmocka_unit_test(silent_partition),
+        cmocka_unit_test(every_component),
+        cmocka_unit_test(lockout),
+        cmocka_unit_test(after_a_long_time_without_auth),
     };
     int failed = cmocka_run_group_tests_name("open calls", tests, NULL, NULL);
     micro_pool_free();

@@ -3,6 +3,15 @@
 
 static void follow(void *arg);
 
+/* By a whole snapshot. What was revoked while we could not hear it is in there, but for what auth has forgotten again:
+ * revocations of tokens that have ended since. */
+static void heard_again(struct micro_service *s)
+{
+    if (s->policy_cut && world_now(s->world) - s->policy_cut >= (uint64_t)MICRO_REVOCATION_KEPT)
+        s->policy_unsure = world_wall(s->world) / SECOND;
+    s->policy_cut = 0;
+}
+
 static void on_update(void *arg, struct bytes message)
 {
     struct micro_service *s = arg;
@@ -25,6 +34,7 @@ static void on_update(void *arg, struct bytes message)
         if (!before && s->policy.synced)
             micro_log(s, LOG_DEBUG, "auth's policy is known");
         if (s->policy.epoch != epoch) {
+            heard_again(s);
             micro_open_calls_judge(s);
             if (s->policy_changed)
                 s->policy_changed(s->policy_changed_arg);
@@ -44,6 +54,8 @@ static void on_ended(void *arg, const struct rpc_reply *reply)
 {
     struct micro_service *s = arg;
     s->policy_watch = NULL;
+    if (s->policy.synced && !s->policy_cut)
+        s->policy_cut = world_now(s->world);
     known_policy_cut(&s->policy);
     if (s->draining)
         return;

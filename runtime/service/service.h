@@ -61,6 +61,9 @@ void micro_service_free(struct micro_service *s);
 struct world *micro_service_world(struct micro_service *s);
 const char *micro_service_address(const struct micro_service *s);
 struct rpc_server *micro_service_server(struct micro_service *s);
+/* A second server of the service's (with TLS, say), which the caller set up and owns: streams open there are judged
+ * again when the policy changes, as on the first. NULL: before it is freed. */
+void micro_service_set_door(struct micro_service *s, struct rpc_server *door);
 /* Truth for Debug.Health and grpc.health: false with a reason while the service cannot do its work, whatever it
  * depends on. */
 void micro_service_set_healthy(struct micro_service *s, bool healthy, const char *why);

@@ -1,4 +1,4 @@
-/* The parts of the framework that need no world: base64, tokens, errors, and what components are told. */
+/* The parts of the framework that need no world: tokens, errors, and what components are told. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -6,10 +6,10 @@
 
 #include <cmocka.h>
 
+#include "base/base64.h"
 #include "proto/errors/errors.pb-c.h"
 #include "proto/set.h"
 #include "runtime/server/sim_keys.h"
-#include "runtime/service/base64.h"
 #include "runtime/service/internal.h"
 #include "runtime/service/key_cache.h"
 #include "runtime/service/service.h"
@@ -18,49 +18,6 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <string.h>
-
-/* ---- base64 ----------------------------------------------------------------------------------------------------- */
-
-static void base64_vectors(void **state)
-{
-    (void)state;
-    /* RFC 4648, 10 */
-    static const char *const vectors[][2] = {{"", ""},
-                                             {"f", "Zg=="},
-                                             {"fo", "Zm8="},
-                                             {"foo", "Zm9v"},
-                                             {"foob", "Zm9vYg=="},
-                                             {"fooba", "Zm9vYmE="},
-                                             {"foobar", "Zm9vYmFy"},
-                                             {"\xfb\xff\xfe", "+//+"}};
-    for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++) {
-        struct text out = TEXT_INIT, back = TEXT_INIT;
-        base64_encode(&out, bytes_of(vectors[i][0]));
-        assert_string_equal(text_string(&out), vectors[i][1]);
-        assert_true(base64_decode(&back, text_bytes(&out)));
-        assert_string_equal(text_string(&back), vectors[i][0]);
-        text_clear(&out);
-        text_clear(&back);
-        base64_encode_url(&out, bytes_of(vectors[i][0]));
-        assert_null(strpbrk(text_string(&out), "+/="));
-        assert_true(base64_decode(&back, text_bytes(&out)));
-        assert_string_equal(text_string(&back), vectors[i][0]);
-        text_deinit(&out);
-        text_deinit(&back);
-    }
-}
-
-static void base64_refuses(void **state)
-{
-    (void)state;
-    static const char *const bad[] = {"Z", "Zg=", "Zh==", "Zg===", "Z g=a", "Zm9v!", "=Zg=", "Zm9vZ"};
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        struct text out = TEXT_INIT;
-        if (base64_decode(&out, bytes_of(bad[i])))
-            fail_msg("\"%s\" was accepted", bad[i]);
-        text_deinit(&out);
-    }
-}
 
 /* ---- tokens ----------------------------------------------------------------------------------------------------- */
 
@@ -505,8 +462,6 @@ static void contracts_joined(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(base64_vectors),
-        cmocka_unit_test(base64_refuses),
         cmocka_unit_test(error_parsing),
         cmocka_unit_test(options_parsing),
         cmocka_unit_test(options_refusals),

@@ -1,16 +1,30 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
+#include "runtime/service/test_calls.h"
 
-#include <cmocka.h>
-
+#include "base/test.h"
 #include "base/units.h"
 #include "runtime/component.h"
-#include "runtime/service/test_calls.h"
 
 #include <stdio.h>
 #include <string.h>
+
+void test_fixture_begin(struct test_fixture *f, uint64_t seed, const char *const *started, const char *address)
+{
+    static const char *const greeting[] = {"registry", "helloworld", NULL};
+    const struct rpc_channel_options options = {.addresses = address};
+    *f = (struct test_fixture){0};
+    sim_system_init(&f->system, seed);
+    sim_system_start_all(&f->system, started ? started : greeting);
+    f->token = sim_system_token(&f->system, &f->arena, "tester", "service", "micro", "service");
+    if (address)
+        assert_int_equal(rpc_channel_new(f->system.client, &options, &f->channel, NULL), 0);
+}
+
+void test_fixture_end(struct test_fixture *f)
+{
+    rpc_channel_free(f->channel);
+    arena_deinit(&f->arena);
+    sim_system_deinit(&f->system);
+}
 
 static bool try_call(struct sim_system *s, const char *component, const char *path, const char *token, const char *json,
                      int status, const char *words, struct text *got)

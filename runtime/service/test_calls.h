@@ -7,6 +7,17 @@
 
 #define TEST_CALL_LIMIT ((uint64_t)60000000000) /* virtual ns */
 
+/* Some components, and a service's token to call them with. */
+struct test_fixture {
+    struct sim_system system;
+    struct arena arena;
+    char *token;
+    struct rpc_channel *channel; /* NULL when none was asked for */
+};
+/* `started` NULL: registry and helloworld. `address` (NULL: none): what the channel leads to. */
+void test_fixture_begin(struct test_fixture *f, uint64_t seed, const char *const *started, const char *address);
+void test_fixture_end(struct test_fixture *f);
+
 /* Calls and checks the status, and that the answer (or the error) contains the words. */
 void test_expect(struct sim_system *s, const char *component, const char *path, const char *token, const char *json,
                  int status, const char *words);

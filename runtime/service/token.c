@@ -1,7 +1,7 @@
 /* Access tokens: JSON Web Tokens (RFC 7519) signed RS256 (RFC 7518, 3.3), no other algorithm accepted.
  * Claims as Micro v3 writes them: type, scopes, metadata, name, sub, iss, exp; and "gen", the account's generation, by
  * which a token can be revoked. The header's "kid" says which key signed; tokens without one are the root key's. */
-#include "runtime/service/base64.h"
+#include "base/base64.h"
 #include "runtime/service/internal.h"
 #include "runtime/service/key_cache.h"
 

@@ -1,8 +1,8 @@
 /* Tokens and trace ids as strangers send them. A token is made of the input three times over: as it is; as header,
  * claims and signature whose text is given, so that what stands behind base64 is reached; and with a claims part that
  * is really signed. */
+#include "base/base64.h"
 #include "runtime/server/sim_keys.h"
-#include "runtime/service/base64.h"
 #include "runtime/service/internal.h"
 
 #include <openssl/evp.h>

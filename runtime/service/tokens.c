@@ -174,13 +174,18 @@ int micro_token_judge(struct micro_service *s, const char *token, struct micro_t
     return 0;
 }
 
-/* What ends a token before its time. One whose time is over keeps the streams it opened: see open_calls.c. */
+/* What ends a token before its time. One whose time is over keeps the streams it opened (see open_calls.c), as long as
+ * its revocation would be heard. */
 bool micro_bearer_ended(struct micro_service *s, const struct micro_bearer *b, struct text *why)
 {
     int64_t now = world_wall(s->world) / SECOND, key_ends = 0;
     const char *pem = NULL;
     if (known_policy_revoked(&s->policy, b->account.issuer, b->account.id, b->generation)) {
         text_puts(why, "the token was revoked");
+        return true;
+    }
+    if (b->expires <= s->policy_unsure) {
+        text_puts(why, "the token has expired, and whether it was revoked before is not known: auth was away too long");
         return true;
     }
     if (now >= b->expires)

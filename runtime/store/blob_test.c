@@ -1,17 +1,13 @@
 /* The store's blobs in the simulated world: what a caller sees, what is left after power cuts and broken disks, and how
  * much memory a large one takes (that in a process of its own). */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
+#include "base/test.h"
 
-#include <cmocka.h>
-
+#include "base/sanitized.h"
 #include "base/log.h"
 #include "base/units.h"
 #include "proto/store/store.pb-c.h"
-#include "runtime/server/sim_system.h"
 #include "runtime/service/service.h"
+#include "runtime/service/test_calls.h"
 #include "world/real.h"
 
 #include <stdio.h>
@@ -21,29 +17,10 @@
 #define CALL_LIMIT ((uint64_t)(120 * SECOND)) /* virtual */
 #define FILES      "data/store/blobs"
 
-struct fixture {
-    struct sim_system system;
-    struct arena arena;
-    char *token;
-    struct rpc_channel *channel;
-};
-
-static void begin(struct fixture *f, uint64_t seed)
+static void begin(struct test_fixture *f, uint64_t seed)
 {
     static const char *const core[] = {"registry", "store", NULL};
-    *f = (struct fixture){0};
-    sim_system_init(&f->system, seed);
-    sim_system_start_all(&f->system, core);
-    f->token = sim_system_token(&f->system, &f->arena, "tester", "service", "micro", "service");
-    const struct rpc_channel_options options = {.addresses = "store:8002"};
-    assert_int_equal(rpc_channel_new(f->system.client, &options, &f->channel, NULL), 0);
-}
-
-static void end(struct fixture *f)
-{
-    rpc_channel_free(f->channel);
-    arena_deinit(&f->arena);
-    sim_system_deinit(&f->system);
+    test_fixture_begin(f, seed, core, "store:8002");
 }
 
 /* ---- one blob --------------------------------------------------------------------------------------------------- */
@@ -163,7 +140,7 @@ static char *loose(struct arena *a, const char *text)
     return arena_string(a, text ? text : "");
 }
 
-static void start_upload(struct fixture *f, struct transfer *t, struct rpc_channel *channel, const char *token)
+static void start_upload(struct test_fixture *f, struct transfer *t, struct rpc_channel *channel, const char *token)
 {
     Store__BlobWriteRequest first = STORE__BLOB_WRITE_REQUEST__INIT;
     Store__BlobOptions options = STORE__BLOB_OPTIONS__INIT;
@@ -182,7 +159,7 @@ static void finish(struct transfer *t)
     assert_int_equal(world_run_until(t->world, has_ended, t, CALL_LIMIT), 0);
 }
 
-static void start_download(struct fixture *f, struct transfer *t, const char *token)
+static void start_download(struct test_fixture *f, struct transfer *t, const char *token)
 {
     Store__BlobReadRequest request = STORE__BLOB_READ_REQUEST__INIT;
     Store__BlobOptions options = STORE__BLOB_OPTIONS__INIT;
@@ -192,7 +169,7 @@ static void start_download(struct fixture *f, struct transfer *t, const char *to
     open_stream(t, f->channel, "/store.BlobStore/Read", token, &request.base, true);
 }
 
-static int write_blob(struct fixture *f, const char *ns, const char *key, unsigned blob, uint64_t size)
+static int write_blob(struct test_fixture *f, const char *ns, const char *key, unsigned blob, uint64_t size)
 {
     struct transfer t = {.world = f->system.client, .ns = ns, .key = key, .blob = blob, .size = size};
     start_upload(f, &t, f->channel, f->token);
@@ -202,7 +179,7 @@ static int write_blob(struct fixture *f, const char *ns, const char *key, unsign
 }
 
 /* Which of the two it is; fails when it is neither, or not whole. -1: not there. */
-static int which_blob(struct fixture *f, const char *ns, const char *key, unsigned a, uint64_t a_size, unsigned b,
+static int which_blob(struct test_fixture *f, const char *ns, const char *key, unsigned a, uint64_t a_size, unsigned b,
                       uint64_t b_size)
 {
     struct transfer t = {.world = f->system.client, .ns = ns, .key = key, .blob = a};
@@ -223,12 +200,12 @@ static int which_blob(struct fixture *f, const char *ns, const char *key, unsign
     return (int)b;
 }
 
-static void expect_blob(struct fixture *f, const char *ns, const char *key, unsigned blob, uint64_t size)
+static void expect_blob(struct test_fixture *f, const char *ns, const char *key, unsigned blob, uint64_t size)
 {
     assert_int_equal(which_blob(f, ns, key, blob, size, blob, size), (int)blob);
 }
 
-static void expect(struct fixture *f, const char *method, const char *token, const char *json, int status,
+static void expect(struct test_fixture *f, const char *method, const char *token, const char *json, int status,
                    const char *words)
 {
     struct sim_answer a = {0};
@@ -247,7 +224,7 @@ static void count_name(void *arg, const char *name)
     (*count)++;
 }
 
-static size_t files(struct fixture *f)
+static size_t files(struct test_fixture *f)
 {
     size_t count = 0;
     assert_int_equal(world_list(sim_node(f->system.sim, "store"), FILES, count_name, &count), 0);
@@ -260,7 +237,7 @@ static void round_trips(void **state)
 {
     (void)state;
     static const uint64_t sizes[] = {0, 1, 65535, 65536, 65537, 1000007};
-    struct fixture f;
+    struct test_fixture f;
     uint64_t last = 0;
     begin(&f, 1);
     for (unsigned i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
@@ -285,13 +262,13 @@ static void round_trips(void **state)
     expect(&f, "Delete", f.token, "{\"key\":\"k\"}", GRPC_OK, NULL); /* as for records: fine when it is not there */
     expect(&f, "Read", f.token, "{\"key\":\"k\"}", GRPC_NOT_FOUND, "\"code\":404");
     assert_int_equal(files(&f), 0);
-    end(&f);
+    test_fixture_end(&f);
 }
 
 static void lists(void **state)
 {
     (void)state;
-    struct fixture f;
+    struct test_fixture f;
     begin(&f, 2);
     static const char *const keys[] = {"b", "source://x:latest", "a/1", "a/2", "ab", "a\xc3\xa9"};
     for (unsigned i = 0; i < sizeof keys / sizeof keys[0]; i++)
@@ -302,7 +279,7 @@ static void lists(void **state)
     expect(&f, "List", f.token, "{\"options\":{\"namespace\":\"other\"}}", GRPC_OK, "[\"b\"]");
     expect(&f, "List", f.token, "{\"options\":{\"namespace\":\"nobody\"}}", GRPC_OK, "\"keys\":[]"); /* v3: 500 */
     expect_blob(&f, "other", "b", 0, 10);
-    end(&f);
+    test_fixture_end(&f);
 }
 
 /* Every name that could be a path, or nothing. What is refused leaves no file. */
@@ -327,7 +304,7 @@ static void refusals(void **state)
         {"micro", "k", "text\nplain", "invalid contentType"},
         {"micro", "k", " text/plain", "invalid contentType"},
     };
-    struct fixture f;
+    struct test_fixture f;
     begin(&f, 3);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct transfer t = {
@@ -347,13 +324,13 @@ static void refusals(void **state)
     assert_int_equal(write_blob(&f, "a.b-c_d", "/etc/passwd", 1, 10), GRPC_OK);
     assert_int_equal(write_blob(&f, "a.b-c_d", "...", 2, 10), GRPC_OK);
     expect_blob(&f, "a.b-c_d", "/etc/passwd", 1, 10);
-    end(&f);
+    test_fixture_end(&f);
 }
 
 static void access_rules(void **state)
 {
     (void)state;
-    struct fixture f;
+    struct test_fixture f;
     begin(&f, 4);
     struct sim_system *s = &f.system;
     const char *user = sim_system_token(s, &f.arena, "u", "user", "micro", NULL);
@@ -382,7 +359,7 @@ static void access_rules(void **state)
         expect(&f, "Read", readers[i], "{\"key\":\"nothing\"}", wanted, NULL);
         expect(&f, "Delete", readers[i], "{\"key\":\"shown\"}", wanted, NULL);
     }
-    end(&f);
+    test_fixture_end(&f);
 }
 
 /* A blob replaced and deleted under a reader, who holds the connection's window shut. */
@@ -390,7 +367,7 @@ static void readers_keep_their_version(void **state)
 {
     (void)state;
     const uint64_t size = 6 << 20;
-    struct fixture f;
+    struct test_fixture f;
     begin(&f, 5);
     assert_int_equal(write_blob(&f, "micro", "k", 1, size), GRPC_OK);
     struct transfer t = {.world = f.system.client, .key = "k", .blob = 1};
@@ -405,7 +382,7 @@ static void readers_keep_their_version(void **state)
     finish(&t);
     assert_int_equal(t.status, GRPC_OK);
     assert_true(t.at == size && !t.differs);
-    end(&f);
+    test_fixture_end(&f);
 }
 
 static bool is_idle(void *arg)
@@ -418,7 +395,7 @@ static bool is_idle(void *arg)
 static void the_other_side_falls_silent(void **state)
 {
     (void)state;
-    struct fixture f;
+    struct test_fixture f;
     begin(&f, 6);
     struct transfer t = {.world = f.system.client, .key = "k", .blob = 1, .size = 1 << 20, .chunk = 100};
     struct transfer half = t;
@@ -465,11 +442,11 @@ static void the_other_side_falls_silent(void **state)
     text_deinit(&cut.why);
     sim_run_for(f.system.sim, (uint64_t)(10 * SECOND));
     assert_int_equal(files(&f), 1); /* "k" */
-    end(&f);
+    test_fixture_end(&f);
 }
 
 /* Started with a limit of its own; without a registry, which it does not need to serve. */
-static void start_limited(struct fixture *f, const char *limit)
+static void start_limited(struct test_fixture *f, const char *limit)
 {
     struct error err = ERROR_INIT;
     const char *argv[] = {"micro",      "store",   "--data-dir",   "data",
@@ -483,7 +460,7 @@ static void start_limited(struct fixture *f, const char *limit)
 static void limits(void **state)
 {
     (void)state;
-    struct fixture f;
+    struct test_fixture f;
     begin(&f, 7);
     sim_crash(f.system.sim, "store");
     sim_run_for(f.system.sim, (uint64_t)SECOND);
@@ -505,13 +482,13 @@ static void limits(void **state)
     assert_int_not_equal(sim_start(f.system.sim, "store", "micro", 6, argv, &err), 0);
     assert_non_null(strstr(err.message, "--blob-max"));
     error_clear(&err);
-    end(&f);
+    test_fixture_end(&f);
 }
 
 static void full_disk(void **state)
 {
     (void)state;
-    struct fixture f;
+    struct test_fixture f;
     begin(&f, 8);
     assert_int_equal(write_blob(&f, "micro", "k", 1, 100000), GRPC_OK);
     sim_disk(f.system.sim, "store", &(struct sim_disk_faults){.space = 1 << 20});
@@ -521,12 +498,12 @@ static void full_disk(void **state)
     assert_int_equal(write_blob(&f, "micro", "k", 3, 1000), GRPC_OK);
     sim_disk(f.system.sim, "store", &(struct sim_disk_faults){0});
     expect_blob(&f, "micro", "k", 3, 1000);
-    end(&f);
+    test_fixture_end(&f);
 }
 
 /* ---- crashes and disks ------------------------------------------------------------------------------------------ */
 
-static void restart(struct fixture *f)
+static void restart(struct test_fixture *f)
 {
     if (sim_running(f->system.sim, "store"))
         sim_crash(f->system.sim, "store");
@@ -544,7 +521,7 @@ static void power_cuts(void **state)
         "store.blob.before_index", "store.write.before_commit", "store.write.after_commit", NULL, NULL, NULL};
     size_t old = 0, new = 0;
     for (uint64_t seed = 1; seed <= 24; seed++) {
-        struct fixture f;
+        struct test_fixture f;
         begin(&f, seed);
         const char *point = points[seed % 6];
         const uint64_t size = 300000;
@@ -567,7 +544,7 @@ static void power_cuts(void **state)
         expect_blob(&f, "micro", "steady", 3, 1000);
         assert_int_equal(files(&f), 2);
         text_deinit(&t.why);
-        end(&f);
+        test_fixture_end(&f);
     }
     assert_true(old > 0 && new > 0);
 }
@@ -576,7 +553,7 @@ static void power_cuts(void **state)
 static void every_disk_operation_fails(void **state)
 {
     (void)state;
-    struct fixture f;
+    struct test_fixture f;
     begin(&f, 9);
     int refused = 0;
     unsigned now = 0;
@@ -598,18 +575,10 @@ static void every_disk_operation_fails(void **state)
         expect_blob(&f, "micro", "k", now, size + now);
     }
     assert_true(refused >= 6);
-    end(&f);
+    test_fixture_end(&f);
 }
 
 /* ---- memory, in the real world ---------------------------------------------------------------------------------- */
-
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
 
 static void exited(void *arg, struct world_exit status)
 {
@@ -635,7 +604,7 @@ static void memory_stays_small(void **state)
     (void)state;
     static const struct world_process_events events = {.exited = exited};
     const uint64_t size = 64 << 20;
-    struct fixture f = {0};
+    struct test_fixture f = {0};
     struct text public_key = TEXT_INIT, private_key = TEXT_INIT, token = TEXT_INIT, directory = TEXT_INIT;
     struct text address = TEXT_INIT, path = TEXT_INIT;
     struct world *w;

@@ -89,24 +89,12 @@ struct store_database {
     struct gone gone;
 };
 
-static int read_number(sqlite3 *db, const char *query, int64_t *out, struct error *err)
-{
-    sqlite3_stmt *statement = NULL;
-    int rc = sqlite3_prepare_v2(db, query, -1, &statement, NULL);
-    if (rc == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW) {
-        *out = sqlite3_column_int64(statement, 0);
-        rc = 0;
-    } else {
-        rc = world_sqlite_error(db, err, "reading the store's file");
-    }
-    sqlite3_finalize(statement);
-    return rc;
-}
+static const char reading[] = "reading the store's file";
 
 static int set_up(struct store_database *d, const char *path, struct error *err)
 {
     int64_t version = 0, revision = 0;
-    int rc = read_number(d->db, "PRAGMA user_version", &version, err);
+    int rc = world_sqlite_number(d->db, "PRAGMA user_version", &version, reading, err);
     if (rc)
         return rc;
     if (version > SCHEMA_VERSION)
@@ -119,7 +107,7 @@ static int set_up(struct store_database *d, const char *path, struct error *err)
     snprintf(cache, sizeof cache, "PRAGMA cache_size = -%d", CACHE_KIB);
     if (sqlite3_exec(d->db, cache, NULL, NULL, NULL) != SQLITE_OK)
         return world_sqlite_error(d->db, err, "setting the size of the cache");
-    rc = read_number(d->db, "SELECT revision FROM counter", &revision, err);
+    rc = world_sqlite_number(d->db, "SELECT revision FROM counter", &revision, reading, err);
     d->revision = d->committed = d->reserved = revision ? (uint64_t)revision : 1; /* 0 means "no precondition" */
     gone_init(&d->gone, d->revision);
     for (size_t i = 0; rc == 0 && i < STATEMENT_COUNT; i++)

@@ -1,30 +1,16 @@
 #include "runtime/store/handlers.h"
 
 #include "base/array.h"
+#include "runtime/names.h"
 
 #include <stdio.h>
 
 #define ID(method) "store.Store." method
 
-/* Names are columns and never paths; still they are kept to what every backend of v3 can take. */
-static bool valid_name(const char *name)
-{
-    size_t len = strlen(name);
-    if (len == 0 || len > STORE_NAME_MAX || name[0] == '.')
-        return false;
-    for (size_t i = 0; i < len; i++) {
-        char c = name[i];
-        bool ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-                  c == '.';
-        if (!ok)
-            return false;
-    }
-    return true;
-}
-
 bool store_name(struct rpc_call *call, const char *id, const char *what, const char *name)
 {
-    if (valid_name(name))
+    /* Names are columns and never paths; still they are kept to what every backend of v3 can take. */
+    if (name_is_plain(name, STORE_NAME_MAX))
         return true;
     micro_fail(call, 400, id,
                "invalid %s name: letters, digits, '-', '_' and '.' are allowed, up to %d, and no '.' in front", what,

@@ -1,10 +1,5 @@
 /* The store's rules as tables: what Read and List select, which names are names, what expires when. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "base/test.h"
 
 #include "base/log.h"
 #include "base/units.h"
@@ -15,32 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct fixture {
-    struct sim_system system;
-    struct arena arena;
-    char *token;
-    struct rpc_channel *channel;
-};
-
-static void begin(struct fixture *f, uint64_t seed)
+static void begin(struct test_fixture *f, uint64_t seed)
 {
     static const char *const core[] = {"registry", "store", NULL};
-    *f = (struct fixture){0};
-    sim_system_init(&f->system, seed);
-    sim_system_start_all(&f->system, core);
-    f->token = sim_system_token(&f->system, &f->arena, "tester", "service", "micro", "service");
-    const struct rpc_channel_options options = {.addresses = "store:8002"};
-    assert_int_equal(rpc_channel_new(f->system.client, &options, &f->channel, NULL), 0);
+    test_fixture_begin(f, seed, core, "store:8002");
 }
 
-static void end(struct fixture *f)
-{
-    rpc_channel_free(f->channel);
-    arena_deinit(&f->arena);
-    sim_system_deinit(&f->system);
-}
-
-static int call(struct fixture *f, const char *method, const char *json, const char **text, uint64_t *revision)
+static int call(struct test_fixture *f, const char *method, const char *json, const char **text, uint64_t *revision)
 {
     struct rpc_answer answer = {0};
     const char *bearer = arena_printf(&f->arena, "Bearer %s", f->token);
@@ -64,7 +40,7 @@ static int call(struct fixture *f, const char *method, const char *json, const c
     return status;
 }
 
-static void put(struct fixture *f, const char *key, const char *rest)
+static void put(struct test_fixture *f, const char *key, const char *rest)
 {
     const char *text;
     const char *json = arena_printf(&f->arena, "{\"record\":{\"key\":\"%s\"%s}}", key, rest);
@@ -73,7 +49,7 @@ static void put(struct fixture *f, const char *key, const char *rest)
 }
 
 /* "a,b": the keys in an answer of Read or List. */
-static char *keys_of(struct fixture *f, const char *text, bool list)
+static char *keys_of(struct test_fixture *f, const char *text, bool list)
 {
     struct text found = TEXT_INIT;
     json_t *root = json_loads(text, 0, NULL);
@@ -88,7 +64,7 @@ static char *keys_of(struct fixture *f, const char *text, bool list)
     return copy;
 }
 
-static void expect(struct fixture *f, const char *method, const char *json, int status, const char *words)
+static void expect(struct test_fixture *f, const char *method, const char *json, int status, const char *words)
 {
     const char *text;
     int got = call(f, method, json, &text, NULL);
@@ -131,7 +107,7 @@ static void selecting(void **state)
         {"\xc3\xa9", "suffix", "", "\xc3\xa9\xc3\xa9"},
     };
     static const char *const keys[] = {"b/1", "abc", "a", "A", "ab", "a/2", "a/1", "%_", "\xc3\xa9\xc3\xa9"};
-    struct fixture f;
+    struct test_fixture f;
     const char *text;
     begin(&f, 1);
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
@@ -157,7 +133,7 @@ static void selecting(void **state)
     /* exact: the options that select many do not count */
     expect(&f, "Read", "{\"key\":\"ab\",\"options\":{\"limit\":1,\"offset\":7}}", GRPC_OK, "\"key\":\"ab\"");
     expect(&f, "Read", "{\"key\":\"abcd\"}", GRPC_NOT_FOUND, "\"code\":404");
-    end(&f);
+    test_fixture_end(&f);
 }
 
 static void on_file(void *arg, const char *name)
@@ -184,7 +160,7 @@ static void names_never_become_paths(void **state)
         {"List", "{\"options\":{\"%s\":\"%s\"}}"},
         {"Tables", "{\"%s\":\"%s\"}"},
     };
-    struct fixture f;
+    struct test_fixture f;
     const char *text;
     begin(&f, 2);
     memset(too_long, 'n', sizeof too_long - 1);
@@ -235,7 +211,7 @@ static void names_never_become_paths(void **state)
     assert_int_equal(world_list(w, "data", on_file, &files), 0);
     assert_string_equal(text_string(&files), "store ");
     text_deinit(&files);
-    end(&f);
+    test_fixture_end(&f);
 }
 
 /* Each change has a revision greater than all before, whatever it changes; what changes nothing has none. */
@@ -257,7 +233,7 @@ static void revisions(void **state)
         {"Tables", "{}", false},
         {"Write", "{\"record\":{\"key\":\"a\",\"expiry\":1}}", true},
     };
-    struct fixture f;
+    struct test_fixture f;
     const char *text;
     uint64_t last = 0, now;
     begin(&f, 3);
@@ -268,7 +244,7 @@ static void revisions(void **state)
                      (unsigned long long)last);
         last = calls[i].changes ? now : last;
     }
-    end(&f);
+    test_fixture_end(&f);
 }
 
 /* ---- expiry ----------------------------------------------------------------------------------------------------- */
@@ -302,7 +278,7 @@ static void count_syncs(void *arg, const char *line, size_t len)
 static void many_expire_at_once(void **state)
 {
     (void)state;
-    struct fixture f;
+    struct test_fixture f;
     struct tally t = {.wanted = 4000};
     const char *text;
     size_t syncs = 0;
@@ -331,13 +307,13 @@ static void many_expire_at_once(void **state)
         fail_msg("they were removed in %zu goes", syncs);
     assert_int_equal(call(&f, "Read", "{\"key\":\"k17\"}", &text, NULL), GRPC_NOT_FOUND);
     expect(&f, "List", "{}", GRPC_OK, "\"keys\":[\"k0\"]");
-    end(&f);
+    test_fixture_end(&f);
 }
 
 /* ---- preconditions ---------------------------------------------------------------------------------------------- */
 
 /* The revision of a record as Read tells it; of one that is not there the store's. */
-static uint64_t read_revision(struct fixture *f, const char *key, bool *there)
+static uint64_t read_revision(struct test_fixture *f, const char *key, bool *there)
 {
     const char *text;
     char *json = arena_printf(&f->arena, "{\"key\":\"%s\",\"options\":{\"missing_ok\":true}}", key);
@@ -392,7 +368,7 @@ static void preconditions(void **state)
     for (size_t i = 0; i < 2 * sizeof cases / sizeof cases[0]; i++) {
         bool remove = i % 2, there;
         const char *key = cases[i / 2].key, *text;
-        struct fixture f;
+        struct test_fixture f;
         uint64_t revisions[6] = {0}, changed = 0;
         begin(&f, 20);
         revisions[BEFORE_ALL] = read_revision(&f, key, &there);
@@ -429,7 +405,7 @@ static void preconditions(void **state)
             assert_int_equal(after, changed);
         else if (!done)
             assert_int_equal(after, mine); /* nothing has happened, the count goes on where it was */
-        end(&f);
+        test_fixture_end(&f);
     }
 }
 
@@ -437,7 +413,7 @@ static void preconditions(void **state)
 static void one_of_many_wins(void **state)
 {
     (void)state;
-    struct fixture f;
+    struct test_fixture f;
     bool there;
     struct tally t = {.wanted = 50};
     begin(&f, 21);
@@ -458,7 +434,7 @@ static void one_of_many_wins(void **state)
     assert_int_equal(world_run_until(f.system.client, all_written, &t, TEST_CALL_LIMIT), 0);
     assert_int_equal(t.ok, 1);
     assert_int_equal(t.refused, t.wanted - 1);
-    end(&f);
+    test_fixture_end(&f);
 }
 
 int main(void)

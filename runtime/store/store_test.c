@@ -1,16 +1,11 @@
 /* The store in the simulated world: what a caller sees, and what is left after crashes and broken disks. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "base/test.h"
 
 #include "base/log.h"
 #include "base/units.h"
 #include "proto/store/store.pb-c.h"
-#include "runtime/server/sim_system.h"
 #include "runtime/service/service.h"
+#include "runtime/service/test_calls.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,33 +13,14 @@
 
 #define CALL_LIMIT ((uint64_t)(30 * SECOND)) /* virtual */
 
-struct fixture {
-    struct sim_system system;
-    struct arena arena;
-    char *token;
-    struct rpc_channel *channel;
-};
-
 static const char *const core[] = {"registry", "store", NULL};
 
-static void begin(struct fixture *f, uint64_t seed)
+static void begin(struct test_fixture *f, uint64_t seed)
 {
-    *f = (struct fixture){0};
-    sim_system_init(&f->system, seed);
-    sim_system_start_all(&f->system, core);
-    f->token = sim_system_token(&f->system, &f->arena, "tester", "service", "micro", "service");
-    const struct rpc_channel_options options = {.addresses = "store:8002"};
-    assert_int_equal(rpc_channel_new(f->system.client, &options, &f->channel, NULL), 0);
+    test_fixture_begin(f, seed, core, "store:8002");
 }
 
-static void end(struct fixture *f)
-{
-    rpc_channel_free(f->channel);
-    arena_deinit(&f->arena);
-    sim_system_deinit(&f->system);
-}
-
-static struct rpc_request make_request(struct fixture *f, const char *path, const char *json,
+static struct rpc_request make_request(struct test_fixture *f, const char *path, const char *json,
                                        struct grpc_header *header)
 {
     *header = (struct grpc_header){bytes_of("authorization"), bytes_of(arena_printf(&f->arena, "Bearer %s", f->token))};
@@ -58,7 +34,7 @@ static struct rpc_request make_request(struct fixture *f, const char *path, cons
 }
 
 /* The answer as text: JSON, or the error's. Also the micro-revision, 0: none. */
-static int call(struct fixture *f, const char *method, const char *json, const char **text, uint64_t *revision)
+static int call(struct test_fixture *f, const char *method, const char *json, const char **text, uint64_t *revision)
 {
     struct rpc_answer answer = {0};
     struct grpc_header header;
@@ -77,7 +53,7 @@ static int call(struct fixture *f, const char *method, const char *json, const c
     return status;
 }
 
-static void expect(struct fixture *f, const char *method, const char *json, int status, const char *words)
+static void expect(struct test_fixture *f, const char *method, const char *json, int status, const char *words)
 {
     const char *text;
     int got = call(f, method, json, &text, NULL);
@@ -87,7 +63,7 @@ static void expect(struct fixture *f, const char *method, const char *json, int 
 }
 
 /* The keys of a Read's answer, "a,b". */
-static void expect_keys(struct fixture *f, const char *options, const char *key, const char *keys)
+static void expect_keys(struct test_fixture *f, const char *options, const char *key, const char *keys)
 {
     const char *text;
     struct text found = TEXT_INIT;
@@ -104,14 +80,14 @@ static void expect_keys(struct fixture *f, const char *options, const char *key,
     text_deinit(&found);
 }
 
-static void put(struct fixture *f, const char *key, const char *value)
+static void put(struct test_fixture *f, const char *key, const char *value)
 {
     expect(f, "Write", arena_printf(&f->arena, "{\"record\":{\"key\":\"%s\",\"value\":\"%s\"}}", key, value), GRPC_OK,
            NULL);
 }
 
 /* Until it answers; by then our channel has heard that its old connection is dead. */
-static void start_again(struct fixture *f)
+static void start_again(struct test_fixture *f)
 {
     sim_system_start(&f->system, "store");
     sim_system_wait(&f->system, "store");
@@ -120,7 +96,7 @@ static void start_again(struct fixture *f)
 static void records(void **state)
 {
     (void)state;
-    struct fixture f;
+    struct test_fixture f;
     begin(&f, 1);
     expect(&f, "Read", "{\"key\":\"a\"}", GRPC_NOT_FOUND,
            "\"code\":404,\"detail\":\"not found\",\"status\":\"Not Found\"");
@@ -152,13 +128,13 @@ static void records(void **state)
     expect(&f, "Databases", "{}", GRPC_OK, "[\"micro\",\"other\"]");
     expect(&f, "Tables", "{\"database\":\"other\"}", GRPC_OK, "[\"t\"]");
     expect(&f, "Tables", "{}", GRPC_OK, "[\"micro\"]");
-    end(&f);
+    test_fixture_end(&f);
 }
 
 static void read_options(void **state)
 {
     (void)state;
-    struct fixture f;
+    struct test_fixture f;
     begin(&f, 2);
     static const char *const keys[] = {"somekey1", "somekey2",  "other", "somekey10",
                                        "akey1",    "some%key1", "som",   "some\\u00e9"};
@@ -178,13 +154,13 @@ static void read_options(void **state)
     expect_keys(&f, "\"prefix\":true", "", "akey1,other,som,some%key1,somekey1,somekey10,somekey2,some\xc3\xa9");
     expect(&f, "Read", "{\"key\":\"a\",\"options\":{\"prefix\":true,\"order\":\"up\"}}", GRPC_INVALID_ARGUMENT,
            "order");
-    end(&f);
+    test_fixture_end(&f);
 }
 
 static void expiry(void **state)
 {
     (void)state;
-    struct fixture f;
+    struct test_fixture f;
     begin(&f, 3);
     expect(&f, "Write", "{\"record\":{\"key\":\"a\",\"value\":\"eA==\",\"expiry\":5}}", GRPC_OK, NULL);
     put(&f, "b", "eA==");
@@ -198,7 +174,7 @@ static void expiry(void **state)
     expect(&f, "Write", "{\"record\":{\"key\":\"b\"}}", GRPC_OK, NULL); /* writing again takes the expiry away */
     sim_run_for(f.system.sim, (uint64_t)(3 * SECOND));
     expect_keys(&f, "\"prefix\":true", "", "b");
-    end(&f);
+    test_fixture_end(&f);
 }
 
 static void access_rules(void **state)
@@ -219,7 +195,7 @@ static void access_rules(void **state)
         {"service", "tenant", "admin", "tenant", GRPC_UNAUTHENTICATED},
         {"robot", "tenant", "admin", "tenant", GRPC_PERMISSION_DENIED},
     };
-    struct fixture f;
+    struct test_fixture f;
     begin(&f, 4);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct sim_answer a = {0};
@@ -237,13 +213,13 @@ static void access_rules(void **state)
     sim_system_call(&f.system, "store", "/store.Store/Read", "not.a.token", "{\"key\":\"k\"}", &a);
     assert_int_equal(a.status, GRPC_UNAUTHENTICATED);
     sim_answer_deinit(&a);
-    end(&f);
+    test_fixture_end(&f);
 }
 
 static void refusals(void **state)
 {
     (void)state;
-    struct fixture f;
+    struct test_fixture f;
     begin(&f, 5);
     static const char *const bad[][3] = {
         {"Write", "{}", "a record is required"},
@@ -259,13 +235,13 @@ static void refusals(void **state)
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         expect(&f, bad[i][0], bad[i][1], GRPC_INVALID_ARGUMENT, bad[i][2]);
-    end(&f);
+    test_fixture_end(&f);
 }
 
 static void revisions(void **state)
 {
     (void)state;
-    struct fixture f;
+    struct test_fixture f;
     uint64_t last = 0, now;
     begin(&f, 6);
     for (int i = 0; i < 3; i++) {
@@ -288,7 +264,7 @@ static void revisions(void **state)
     start_again(&f);
     assert_int_equal(call(&f, "Write", "{\"record\":{\"key\":\"k\"}}", NULL, &now), GRPC_OK);
     assert_int_equal(now, last + 1);
-    end(&f);
+    test_fixture_end(&f);
 }
 
 /* ---- lists, many at once ---------------------------------------------------------------------------------------- */
@@ -314,7 +290,7 @@ static bool answered_all(void *arg)
     return m->answered == m->keys;
 }
 
-static void put_many(struct fixture *f, struct many *m, size_t count)
+static void put_many(struct test_fixture *f, struct many *m, size_t count)
 {
     struct grpc_header header;
     *m = (struct many){.keys = count};
@@ -338,7 +314,7 @@ static void count_syncs(void *arg, const char *line, size_t len)
 static void group_commit(void **state)
 {
     (void)state;
-    struct fixture f;
+    struct test_fixture f;
     struct many m;
     size_t syncs = 0;
     begin(&f, 7);
@@ -353,7 +329,7 @@ static void group_commit(void **state)
     if (syncs > 20 * for_one)
         fail_msg("500 writes took %zu syncs, one takes %zu", syncs, for_one);
     sim_trace(f.system.sim, NULL, NULL);
-    end(&f);
+    test_fixture_end(&f);
 }
 
 static void on_keys(void *arg, struct bytes message)
@@ -385,7 +361,7 @@ static bool list_ended(void *arg)
     return m->finished;
 }
 
-static struct many list(struct fixture *f, const char *options)
+static struct many list(struct test_fixture *f, const char *options)
 {
     static const struct rpc_stream_events events = {.message = on_keys, .finished = on_list_end};
     struct many m = {.ordered = true};
@@ -404,7 +380,7 @@ static struct many list(struct fixture *f, const char *options)
 static void lists(void **state)
 {
     (void)state;
-    struct fixture f;
+    struct test_fixture f;
     struct many m;
     begin(&f, 8);
     m = list(&f, "");
@@ -427,7 +403,7 @@ static void lists(void **state)
     m = list(&f, ",\"suffix\":\"7\",\"prefix\":\"key01\",\"order\":\"desc\"");
     assert_int_equal(m.keys, 100);
     assert_false(m.ordered);
-    end(&f);
+    test_fixture_end(&f);
 }
 
 /* ---- crashes and disks ------------------------------------------------------------------------------------------ */
@@ -438,7 +414,7 @@ static void acknowledged_writes_survive(void **state)
     (void)state;
     static const char *const points[] = {"store.write.before_commit", "store.write.after_commit", NULL};
     for (uint64_t seed = 1; seed <= 12; seed++) {
-        struct fixture f;
+        struct test_fixture f;
         begin(&f, seed);
         for (int round = 0; round < 4; round++) {
             const char *key = arena_printf(&f.arena, "k%d", round), *point = points[(seed + (uint64_t)round) % 3];
@@ -466,11 +442,11 @@ static void acknowledged_writes_survive(void **state)
             if (m.ok)
                 expect(&f, "Read", arena_printf(&f.arena, "{\"key\":\"late%d\"}", round), GRPC_OK, "eQ==");
         }
-        end(&f);
+        test_fixture_end(&f);
     }
 }
 
-static const char *health(struct fixture *f)
+static const char *health(struct test_fixture *f)
 {
     struct sim_answer a = {0};
     sim_system_call(&f->system, "store", "/store.Debug/Health", NULL, "{}", &a);
@@ -482,7 +458,7 @@ static const char *health(struct fixture *f)
 static void full_disk(void **state)
 {
     (void)state;
-    struct fixture f;
+    struct test_fixture f;
     begin(&f, 9);
     put(&f, "before", "eA==");
     assert_string_equal(health(&f), "ok");
@@ -497,7 +473,7 @@ static void full_disk(void **state)
     sim_run_for(f.system.sim, (uint64_t)(2 * SECOND));
     assert_string_equal(health(&f), "ok");
     expect(&f, "Read", "{\"key\":\"k\"}", GRPC_OK, NULL);
-    end(&f);
+    test_fixture_end(&f);
 }
 
 /* One record rewritten over and over, on a disk its pages have their place on: what fills it is the log, whose room
@@ -505,7 +481,7 @@ static void full_disk(void **state)
 static void full_of_its_own_log(void **state)
 {
     (void)state;
-    struct fixture f;
+    struct test_fixture f;
     begin(&f, 12);
     char value[40001] = "";
     memset(value, 'A', sizeof value - 1);
@@ -528,14 +504,14 @@ static void full_of_its_own_log(void **state)
         memset(value, 'a' + i, sizeof value - 1);
         put(&f, "k", value);
     }
-    end(&f);
+    test_fixture_end(&f);
 }
 
 /* The n-th disk operation fails, for every n of a write: it is refused or done, never half, and the next one works. */
 static void every_disk_operation_fails(void **state)
 {
     (void)state;
-    struct fixture f;
+    struct test_fixture f;
     begin(&f, 10);
     int refused = 0;
     put(&f, "steady", "eA==");
@@ -552,14 +528,14 @@ static void every_disk_operation_fails(void **state)
         put(&f, "next", "eA==");
     }
     assert_true(refused >= 2);
-    end(&f);
+    test_fixture_end(&f);
 }
 
 /* Started over a file that is none, or one of the future. */
 static void unusable_file(void **state)
 {
     (void)state;
-    struct fixture f = {0};
+    struct test_fixture f = {0};
     sim_system_init(&f.system, 11);
     struct world *w = sim_node(f.system.sim, "store");
     struct error err = ERROR_INIT;

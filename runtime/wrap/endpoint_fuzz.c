@@ -36,7 +36,7 @@ static void check_endpoint(const char *text)
 static void check_name(const char *name)
 {
     int depth = 0;
-    if (!wrap_file_name(name))
+    if (wrap_file_name(name) != 0)
         return;
     if (name[0] == '/')
         abort();

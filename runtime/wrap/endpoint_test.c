@@ -109,15 +109,24 @@ static void test_names(void **state)
     char deep[200] = "";
     (void)state;
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
-        if (!wrap_file_name(good[i]))
+        if (wrap_file_name(good[i]) != 0)
             fail_msg("\"%s\" is refused", good[i]);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        if (wrap_file_name(bad[i]))
+        if (wrap_file_name(bad[i]) != ERROR_INVALID)
             fail_msg("\"%s\" is not refused", bad[i]);
-    for (int i = 0; i < 40; i++)
+    for (int i = 1; i < WRAP_PARTS_MAX; i++)
         strcat(deep, "a/");
     strcat(deep, "a");
-    assert_false(wrap_file_name(deep));
+    assert_int_equal(wrap_file_name(deep), 0);
+    strcat(deep, "/a");
+    assert_int_equal(wrap_file_name(deep), ERROR_LIMIT);
+    char longest[WRAP_NAME_MAX + 2];
+    memset(longest, 'a', sizeof longest);
+    longest[WRAP_NAME_MAX] = '\0';
+    assert_int_equal(wrap_file_name(longest), 0);
+    longest[WRAP_NAME_MAX] = 'a';
+    longest[WRAP_NAME_MAX + 1] = '\0';
+    assert_int_equal(wrap_file_name(longest), ERROR_LIMIT);
 }
 
 int main(void)

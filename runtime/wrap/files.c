@@ -1,6 +1,6 @@
 /* A folder to be read. By gRPC it speaks store.BlobStore, whose clients there are: Read streams a file, List names
- * them. Over HTTP it answers GET and HEAD below "/<service>/", which is where the gateway hands requests on; a folder
- * is its index.html. Both judge the caller's token and the rules, the latter for the endpoint Http.Serve. */
+ * them (list.c). Over HTTP it answers GET and HEAD below "/<service>/", which is where the gateway hands requests on; a
+ * folder is its index.html. Both judge the caller's token and the rules, the latter for the endpoint Http.Serve. */
 #include "proto/store/store.pb-c.h"
 #include "runtime/wrap/internal.h"
 
@@ -8,10 +8,9 @@
 #include <string.h>
 #include <strings.h>
 
-#define PIECE     ((size_t)64 << 10)
-#define KEYS_MAX  10000 /* names one List gives */
-#define DEPTH_MAX 16    /* folders below the folder */
-#define INDEX     "index.html"
+#define PIECE    ((size_t)64 << 10)
+#define INDEX    "index.html"
+#define ENDPOINT "Http.Serve" /* what the rules are asked for */
 
 /* ---- Read ------------------------------------------------------------------------------------------------------- */
 
@@ -66,7 +65,10 @@ static void blob_read(struct rpc_call *call, const ProtobufCMessage *message, vo
         rc = ERROR_NOT_FOUND;
     if (rc == 0)
         rc = world_file_open(s->world, path, WORLD_READ, &r->file, NULL);
-    if (rc == ERROR_INVALID) {
+    if (rc == ERROR_LIMIT) {
+        micro_fail(call, 400, s->options->name, "a file's name has at most %d bytes and %d parts", WRAP_NAME_MAX,
+                   WRAP_PARTS_MAX);
+    } else if (rc == ERROR_INVALID) {
         micro_fail(call, 400, s->options->name, "\"%.80s\" is no name of a file: expected a path below the folder",
                    request->key);
     } else if (rc == ERROR_NOT_FOUND) {
@@ -90,85 +92,6 @@ static void read_cancelled(struct rpc_call *call, void *wrap)
     rpc_call_finish(call, GRPC_CANCELLED, "");
 }
 
-/* ---- List ------------------------------------------------------------------------------------------------------- */
-
-struct listing {
-    const struct wrap *wrap;
-    struct arena *arena;
-    const char *prefix, *below; /* what names must begin with; the folder we are in, "" at the top */
-    char **keys;
-    size_t count;
-    int depth, failed;
-};
-
-static void list_folder(struct listing *l, const char *below);
-
-static void list_one(void *arg, const char *entry)
-{
-    struct listing *l = arg;
-    const char *folder = l->wrap->endpoint.path;
-    struct world_stat stat;
-    if (l->failed || strcmp(entry, ".") == 0 || strcmp(entry, "..") == 0)
-        return;
-    char *name = arena_printf(l->arena, "%s%s%s", l->below, l->below[0] ? "/" : "", entry);
-    char *path = name ? arena_printf(l->arena, "%s/%s", folder, name) : NULL;
-    if (!path) {
-        l->failed = ERROR_MEMORY;
-        return;
-    }
-    if (!wrap_file_name(name) || world_stat(l->wrap->world, path, &stat) != 0 || !stat.exists || stat.link)
-        return;
-    size_t len = strlen(name), prefix = strlen(l->prefix);
-    bool may_match = strncmp(name, l->prefix, len < prefix ? len : prefix) == 0;
-    if (stat.directory && may_match)
-        list_folder(l, name);
-    else if (!stat.directory && len >= prefix && may_match) {
-        if (l->count < KEYS_MAX)
-            l->keys[l->count++] = name;
-        else
-            l->failed = ERROR_LIMIT;
-    }
-}
-
-static void list_folder(struct listing *l, const char *below)
-{
-    const char *before = l->below, *folder = l->wrap->endpoint.path;
-    const char *path = below[0] ? arena_printf(l->arena, "%s/%s", folder, below) : folder;
-    if (l->depth >= DEPTH_MAX)
-        return;
-    l->depth++;
-    l->below = below;
-    int rc = path ? world_list(l->wrap->world, path, list_one, l) : ERROR_MEMORY;
-    if (rc && !l->failed && (rc != ERROR_NOT_FOUND && rc != ERROR_DENIED))
-        l->failed = rc;
-    l->below = before;
-    l->depth--;
-}
-
-static void blob_list(struct rpc_call *call, const ProtobufCMessage *message, void *wrap)
-{
-    const struct wrap *s = wrap;
-    const Store__BlobListRequest *request = (const Store__BlobListRequest *)(const void *)message;
-    struct listing l = {.wrap = s, .arena = rpc_call_arena(call)};
-    Store__BlobListResponse reply = STORE__BLOB_LIST_RESPONSE__INIT;
-    l.prefix = request->options ? request->options->prefix : "";
-    l.keys = ARENA_NEW_N(l.arena, char *, KEYS_MAX);
-    if (l.keys)
-        list_folder(&l, "");
-    else
-        l.failed = ERROR_MEMORY;
-    if (l.failed == ERROR_LIMIT) {
-        micro_fail(call, 507, s->options->name, "there are more than %d files; ask for fewer by a prefix", KEYS_MAX);
-    } else if (l.failed) {
-        micro_fail(call, l.failed == ERROR_MEMORY ? 507 : 500, s->options->name, "the folder cannot be listed: %s",
-                   error_code_name(l.failed));
-    } else {
-        reply.keys = l.keys;
-        reply.n_keys = l.count;
-        rpc_call_reply(call, &reply.base);
-    }
-}
-
 static const struct rpc_method methods[] = {{.name = "Read",
                                              .input = &store__blob_read_request__descriptor,
                                              .output = &store__blob_read_response__descriptor,
@@ -178,7 +101,7 @@ static const struct rpc_method methods[] = {{.name = "Read",
                                             {.name = "List",
                                              .input = &store__blob_list_request__descriptor,
                                              .output = &store__blob_list_response__descriptor,
-                                             .unary = blob_list}};
+                                             .unary = wrap_list}};
 const struct rpc_service wrap_files_service = {"store.BlobStore", methods, sizeof methods / sizeof methods[0]};
 
 /* ---- HTTP ------------------------------------------------------------------------------------------------------- */
@@ -239,22 +162,24 @@ static const char *token_of(struct http_exchange *x)
 }
 
 /* 0, or the status to answer with. */
-static int judge(const struct wrap *s, struct http_exchange *x)
+static int judge(const struct wrap *s, struct http_exchange *x, const struct micro_account **account)
 {
-    const struct micro_account *account = NULL;
     const char *token = token_of(x);
     struct error err = ERROR_INIT;
-    int rc = micro_service_account(s->service, token, http_arena(x), &account, &err);
+    int rc = micro_service_account(s->service, token, http_arena(x), account, &err);
     error_clear(&err);
     if (rc)
         return rc == ERROR_DENIED ? 401 : 503;
-    return wrap_judge(s, account, "Http.Serve");
+    return wrap_judge(s, *account, ENDPOINT);
 }
 
+/* A file on its way; in its exchange's arena, and in the wrapper's list, for who may read it may not for ever. */
 struct sending {
     struct http_exchange *x;
+    const struct micro_account *account; /* NULL: nobody in particular */
     struct world_file *file;
     uint64_t at;
+    struct sending *next, **back;
 };
 
 static void send_end(void *arg, int status)
@@ -262,6 +187,20 @@ static void send_end(void *arg, int status)
     struct sending *g = arg;
     (void)status;
     world_file_close(g->file);
+    *g->back = g->next;
+    if (g->next)
+        g->next->back = g->back;
+}
+
+/* Cut short, so that nobody takes what came for the whole. No other one ends by that. */
+void wrap_files_judge(void *wrap)
+{
+    const struct wrap *s = wrap;
+    for (struct sending *g = s->sendings, *next; g; g = next) {
+        next = g->next;
+        if (micro_service_account_ended(s->service, g->account) || wrap_judge(s, g->account, ENDPOINT) != 0)
+            http_abort(g->x);
+    }
 }
 
 static void send_on(void *arg)
@@ -314,7 +253,8 @@ static int find(const struct wrap *s, struct http_exchange *x, const char **path
 
 void wrap_files_http(void *wrap, struct http_exchange *x)
 {
-    const struct wrap *s = wrap;
+    struct wrap *s = wrap;
+    const struct micro_account *account = NULL;
     const char *path = NULL;
     bool head = strcmp(http_method(x), "HEAD") == 0;
     http_add_header(x, "X-Content-Type-Options", "nosniff");
@@ -323,7 +263,7 @@ void wrap_files_http(void *wrap, struct http_exchange *x)
         say(x, 405);
         return;
     }
-    int status = judge(s, x);
+    int status = judge(s, x, &account);
     if (status) {
         say(x, status);
         return;
@@ -337,6 +277,12 @@ void wrap_files_http(void *wrap, struct http_exchange *x)
         return;
     }
     g->x = x;
+    g->account = account;
+    g->next = s->sendings;
+    g->back = &s->sendings;
+    if (g->next)
+        g->next->back = &g->next;
+    s->sendings = g;
     http_on_end(x, send_end, g);
     http_add_header(x, "Cache-Control", "no-cache");
     http_begin(x, 200, type_of(path));

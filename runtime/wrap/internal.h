@@ -14,6 +14,7 @@ struct wrap {
     const struct micro_options *options;
     struct wrap_endpoint endpoint;
     uint64_t timeout;
+    size_t listed_max, looked_max;
     struct arena arena;
     const char *metadata[WRAP_METADATA_MAX + 2];
     size_t metadata_count;
@@ -25,6 +26,7 @@ struct wrap {
     struct rpc_service *described;
     size_t described_count;
     struct http_server *http; /* file */
+    struct sending *sendings; /* its answers under way */
     int draining;             /* of the two servers, how many still are */
     void (*drained)(void *arg);
     void *drained_arg;
@@ -59,14 +61,20 @@ int wrap_judge(const struct wrap *s, const struct micro_account *account, const 
 const char *wrap_method(const struct wrap_call *c); /* "Greeter.Hello" of "/x.Greeter/Hello"; NULL: no memory */
 
 /* path.c: the path of a file below the folder, in the arena. ERROR_INVALID: no name of a file (blank, "..", a control
- * character, too long); ERROR_NOT_FOUND: there is none, or the way to it leads over a symbolic link. */
-#define WRAP_NAME_MAX 1024
+ * character); ERROR_LIMIT: too long or too deep for one; ERROR_NOT_FOUND: there is none, or the way to it leads over a
+ * symbolic link. */
+#define WRAP_NAME_MAX  1024 /* bytes of a file's name, the way to it included */
+#define WRAP_PARTS_MAX 32   /* the folders on that way and the file */
 int wrap_file_path(struct world *w, const char *folder, const char *name, struct arena *arena, const char **out,
                    struct world_stat *stat);
-bool wrap_file_name(const char *name); /* the first part of it: without looking at the disk */
+int wrap_file_name(const char *name); /* the first part of it: without looking at the disk */
+
+/* list.c: BlobStore.List. What does not fit is refused as a whole. */
+void wrap_list(struct rpc_call *call, const ProtobufCMessage *request, void *wrap);
 
 /* files.c */
 extern const struct rpc_service wrap_files_service;
 void wrap_files_http(void *wrap, struct http_exchange *x); /* for http_server_new() */
+void wrap_files_judge(void *wrap);                         /* ends answers that would be refused now */
 
 #endif

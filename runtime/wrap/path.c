@@ -5,30 +5,29 @@
 
 #include <string.h>
 
-#define PARTS_MAX 32
-
-bool wrap_file_name(const char *name)
+int wrap_file_name(const char *name)
 {
     size_t parts = 0, total = strlen(name);
-    if (total == 0 || total > WRAP_NAME_MAX || name[0] == '/' || name[total - 1] == '/')
-        return false;
+    if (total == 0 || name[0] == '/' || name[total - 1] == '/')
+        return ERROR_INVALID;
     for (const char *p = name; *p; parts++) {
         size_t len = strcspn(p, "/");
         if (len == 0 || (len == 1 && p[0] == '.') || (len == 2 && p[0] == '.' && p[1] == '.'))
-            return false;
+            return ERROR_INVALID;
         for (size_t i = 0; i < len; i++)
             if ((unsigned char)p[i] < ' ' || p[i] == 127 || p[i] == '\\')
-                return false;
+                return ERROR_INVALID;
         p += len + (p[len] == '/');
     }
-    return parts <= PARTS_MAX;
+    return parts <= WRAP_PARTS_MAX && total <= WRAP_NAME_MAX ? 0 : ERROR_LIMIT;
 }
 
 int wrap_file_path(struct world *w, const char *folder, const char *name, struct arena *arena, const char **out,
                    struct world_stat *stat)
 {
-    if (!wrap_file_name(name))
-        return ERROR_INVALID;
+    int named = wrap_file_name(name);
+    if (named)
+        return named;
     char *path = arena_printf(arena, "%s/%s", folder, name);
     if (!path)
         return ERROR_MEMORY;

@@ -185,6 +185,7 @@ static int set_up_files(struct wrap *s, struct error *err)
     rc = http_server_listen(s->http, address, err);
     if (rc)
         return rc;
+    micro_service_on_policy(s->service, wrap_files_judge, s);
     shown = world_is_simulated(s->world) ? sim_node_name(s->world) : strcmp(host, "0.0.0.0") == 0 ? "127.0.0.1" : host;
     s->metadata[s->metadata_count] = arena_printf(&s->arena, "http=%s:%d", shown, http_server_port(s->http));
     return s->metadata[s->metadata_count++] ? 0 : error_set(err, ERROR_MEMORY, "out of memory");
@@ -220,6 +221,8 @@ int wrap_start(struct world *w, const struct wrap_config *config, struct wrap **
     s->world = w;
     s->options = config->options;
     s->timeout = config->timeout ? config->timeout : (uint64_t)WRAP_TIMEOUT;
+    s->listed_max = config->listed_max ? config->listed_max : WRAP_LISTED_MAX;
+    s->looked_max = config->looked_max ? config->looked_max : WRAP_LOOKED_MAX;
     world_timer_init(&s->timer, w, probe, s);
     int rc = wrap_endpoint_parse(config->endpoint, &s->arena, &s->endpoint, err);
     if (rc == 0)

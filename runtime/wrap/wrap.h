@@ -12,6 +12,7 @@
  *   endpoint.c  the URL                    call.c   messages one after another, for http and exec
  *   http.c      messages as requests       exec.c   messages as runs of a program
  *   files.c     the contract store.BlobStore on a folder, read only; and the same over HTTP, for the gateway
+ *   list.c      the names of its files
  *   path.c      which names are files of the folder
  *   wrap.c      life
  *
@@ -33,6 +34,8 @@
 #define WRAP_METADATA_MAX 32                  /* "key=value" words for the registry */
 #define WRAP_TEXT_MAX     1024                /* bytes of an endpoint's URL */
 #define WRAP_WORDS_MAX    64                  /* of a program's command line */
+#define WRAP_LISTED_MAX   10000
+#define WRAP_LOOKED_MAX   50000
 
 enum wrap_kind { WRAP_HTTP, WRAP_GRPC, WRAP_FILE, WRAP_EXEC };
 
@@ -56,6 +59,8 @@ struct wrap_config {
      * gRPC servers speak. None: calls go on in the form they came in. */
     struct bytes descriptors;
     uint64_t timeout; /* ns for one message; 0: WRAP_TIMEOUT */
+    /* file: names in one list, and entries of folders looked at for it; 0: WRAP_LISTED_MAX, WRAP_LOOKED_MAX */
+    size_t listed_max, looked_max;
 };
 struct wrap;
 /* Listens and registers. What cannot work at all (no such folder, no such program) is refused here. */

@@ -23,6 +23,8 @@ struct wrapper {
     struct wrap *wrap;
 };
 
+#define LISTED_MAX 100
+#define LOOKED_MAX 200
 static bool with_contracts; /* the next wrapper is told micro's own */
 
 static void drained(void *arg)
@@ -55,7 +57,9 @@ static int start(struct world *w, int argc, const char *const *argv, void **stat
                                        .endpoint = argv[2],
                                        .metadata = metadata,
                                        .metadata_count = 2,
-                                       .descriptors = with_contracts ? proto_set() : BYTES_NONE};
+                                       .descriptors = with_contracts ? proto_set() : BYTES_NONE,
+                                       .listed_max = LISTED_MAX,
+                                       .looked_max = LOOKED_MAX};
     int rc = wrap_start(w, &config, &p->wrap, err);
     if (rc) {
         free(p);
@@ -527,11 +531,168 @@ static void test_files(void **state)
     end(&f);
 }
 
+struct download {
+    struct http_client_call *call;
+    size_t got;
+    bool over, whole;
+};
+
+static void download_head(void *arg, const struct http1_head *head)
+{
+    (void)arg;
+    assert_int_equal(head->status, 200);
+}
+
+static void download_piece(void *arg, struct bytes piece)
+{
+    struct download *d = arg;
+    if (d->got == 0)
+        http_fetch_pause(d->call); /* one that reads slowly */
+    d->got += piece.len;
+}
+
+static void download_over(void *arg, struct http_answer *answer, struct error *err)
+{
+    struct download *d = arg;
+    d->over = true;
+    d->whole = err->code == 0;
+    http_answer_deinit(answer);
+}
+
+static void download(struct fixture *f, struct download *d, const char *address, const char *token)
+{
+    char bearer[4096], url[200];
+    *d = (struct download){0};
+    snprintf(url, sizeof url, "http://%s/site/big.bin", address);
+    snprintf(bearer, sizeof bearer, "Bearer %s", token ? token : "");
+    const struct http1_header header = {bytes_of("Authorization"), bytes_of(bearer)};
+    const struct http_fetch fetch = {.method = "GET",
+                                     .url = url,
+                                     .headers = &header,
+                                     .header_count = token ? 1 : 0,
+                                     .head = download_head,
+                                     .piece = download_piece};
+    assert_int_equal(http_fetch_start(f->system.client, &fetch, download_over, d, &d->call, NULL), 0);
+    sim_run_for(f->system.sim, (uint64_t)SECOND);
+    assert_true(d->got > 0 && !d->over);
+}
+
+/* Whoever asks the wrapper itself, without the gateway: a download ends when its rule does, and no other one. */
+static void test_downloads_end(void **state)
+{
+    enum { SIZE = 16 << 20 };
+    static const char *const started[] = {"registry", "store", "auth", "proxy", NULL};
+    struct fixture f;
+    struct download nobody, admin;
+    struct text big = TEXT_INIT, text = TEXT_INIT;
+    char address[64];
+    (void)state;
+    begin(&f, 6, started);
+    struct world *disk = sim_node(f.system.sim, "wrapper");
+    while (big.len < SIZE)
+        text_puts(&big, "0123456789abcdef");
+    assert_int_equal(world_make_directory(disk, "www"), 0);
+    put(disk, "www/big.bin", text_string(&big));
+    wrap_up(&f, "site", "file://www", text_string(&f.system.public_key));
+    sim_run_for(f.system.sim, (uint64_t)(5 * SECOND));
+    assert_int_equal(test_call_at(&f.system, "registry:8000", "/registry.Registry/GetService", f.token,
+                                  "{\"service\":\"site\"}", &text),
+                     GRPC_OK);
+    const char *at = strstr(text_string(&text), "\"http\":\"");
+    assert_non_null(at);
+    assert_int_equal(sscanf(at, "\"http\":\"%63[^\"]", address), 1);
+    const char *root = sim_system_token(&f.system, &f.arena, "root", "user", "micro", "admin");
+    download(&f, &nobody, address, NULL);
+    download(&f, &admin, address, root);
+    /* Accounts only, from now on. */
+    test_expect(&f.system, "auth", "/auth.Rules/Create", root,
+                "{\"rule\":{\"id\":\"accounts\",\"scope\":\"*\",\"resource\":{\"type\":\"service\",\"name\":\"site\","
+                "\"endpoint\":\"*\"},\"access\":\"GRANTED\",\"priority\":6}}",
+                GRPC_OK, NULL);
+    test_expect(&f.system, "auth", "/auth.Rules/Create", root,
+                "{\"rule\":{\"id\":\"closed\",\"scope\":\"\",\"resource\":{\"type\":\"service\",\"name\":\"site\","
+                "\"endpoint\":\"*\"},\"access\":\"DENIED\",\"priority\":5}}",
+                GRPC_OK, NULL);
+    sim_run_for(f.system.sim, (uint64_t)(2 * SECOND));
+    for (struct download *d = &nobody; d; d = d == &nobody ? &admin : NULL)
+        if (!d->over)
+            http_fetch_resume(d->call);
+    sim_run_for(f.system.sim, (uint64_t)(20 * SECOND));
+    assert_true(nobody.over && !nobody.whole);
+    assert_true(nobody.got < SIZE);
+    assert_true(admin.over && admin.whole);
+    assert_int_equal(admin.got, big.len);
+    text_deinit(&big);
+    text_deinit(&text);
+    end(&f);
+}
+
+/* A list is whole or an error: how deep, how many names, how many entries looked at. */
+static void test_list_limits(void **state)
+{
+    static const char *const started[] = {"registry", "store", "auth", "proxy", NULL};
+    struct fixture f;
+    struct text deep = TEXT_INIT, request = TEXT_INIT;
+    char path[100];
+    (void)state;
+    begin(&f, 5, started);
+    struct world *disk = sim_node(f.system.sim, "wrapper");
+    for (int i = 1; i < WRAP_PARTS_MAX; i++)
+        text_puts(&deep, i > 1 ? "/d" : "d");
+    snprintf(path, sizeof path, "www/%s", text_string(&deep));
+    assert_int_equal(world_make_directory(disk, path), 0);
+    snprintf(path, sizeof path, "www/%s/file", text_string(&deep)); /* the deepest a name can be */
+    put(disk, path, "here");
+    assert_int_equal(world_make_directory(disk, "www/many"), 0);
+    assert_int_equal(world_make_directory(disk, "www/other/x"), 0);
+    put(disk, "www/other/x/y", "there");
+    wrap_up(&f, "site", "file://www", text_string(&f.system.public_key));
+    sim_run_for(f.system.sim, (uint64_t)(5 * SECOND));
+    text_printf(&request, "{\"key\":\"%s/file\"}", text_string(&deep));
+    expect(&f, "/site.BlobStore/Read", text_string(&request), GRPC_OK, 0, "aGVyZQ==");
+    text_clear(&request);
+    text_printf(&request, "\"%s/file\"", text_string(&deep));
+    expect(&f, "/site.BlobStore/List", "{}", GRPC_OK, 0, text_string(&request));
+    /* One folder more, and neither finds it, nor says there is nothing. */
+    snprintf(path, sizeof path, "www/%s/e", text_string(&deep));
+    assert_int_equal(world_make_directory(disk, path), 0);
+    snprintf(path, sizeof path, "www/%s/e/file", text_string(&deep));
+    put(disk, path, "out of reach");
+    text_clear(&request);
+    text_printf(&request, "{\"key\":\"%s/e/file\"}", text_string(&deep));
+    expect(&f, "/site.BlobStore/Read", text_string(&request), GRPC_INVALID_ARGUMENT, 400, "32 parts");
+    expect(&f, "/site.BlobStore/List", "{}", GRPC_RESOURCE_EXHAUSTED, 507, "32 parts");
+    expect(&f, "/site.BlobStore/List", "{\"options\":{\"prefix\":\"other/\"}}", GRPC_OK, 0,
+           "{\"keys\":[\"other/x/y\"]}");
+    expect(&f, "/site.BlobStore/List", "{\"options\":{\"prefix\":\"other/../d\"}}", GRPC_OK, 0, "{\"keys\":[]}");
+    expect(&f, "/site.BlobStore/List", "{\"options\":{\"prefix\":\"nosuch/\"}}", GRPC_OK, 0, "{\"keys\":[]}");
+    snprintf(path, sizeof path, "www/%s", text_string(&deep));
+    assert_int_equal(world_remove_tree(disk, path), 0);
+    /* Names, then entries: those of folders that match count as well. */
+    for (int i = 0; i <= LISTED_MAX; i++) {
+        snprintf(path, sizeof path, "www/many/%05d", i);
+        put(disk, path, "");
+    }
+    expect(&f, "/site.BlobStore/List", "{}", GRPC_RESOURCE_EXHAUSTED, 507, "100 files");
+    expect(&f, "/site.BlobStore/List", "{\"options\":{\"prefix\":\"many/0009\"}}", GRPC_OK, 0, "many/00099");
+    assert_int_equal(world_remove_tree(disk, "www/many"), 0);
+    for (int i = 0; i <= LOOKED_MAX; i++) {
+        snprintf(path, sizeof path, "www/many/%05d", i);
+        assert_int_equal(world_make_directory(disk, path), 0);
+    }
+    expect(&f, "/site.BlobStore/List", "{}", GRPC_RESOURCE_EXHAUSTED, 507, "200 entries");
+    expect(&f, "/site.BlobStore/List", "{\"options\":{\"prefix\":\"other/\"}}", GRPC_OK, 0, "other/x/y");
+    text_deinit(&deep);
+    text_deinit(&request);
+    end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_http),      cmocka_unit_test(test_grpc),  cmocka_unit_test(test_package),
-        cmocka_unit_test(test_contracts), cmocka_unit_test(test_files), cmocka_unit_test(test_http_rules),
+        cmocka_unit_test(test_http),        cmocka_unit_test(test_grpc),          cmocka_unit_test(test_package),
+        cmocka_unit_test(test_contracts),   cmocka_unit_test(test_files),         cmocka_unit_test(test_http_rules),
+        cmocka_unit_test(test_list_limits), cmocka_unit_test(test_downloads_end),
     };
     log_set_level(LOG_OFF);
     int rc = cmocka_run_group_tests(tests, NULL, NULL);

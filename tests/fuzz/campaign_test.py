@@ -91,6 +91,19 @@ def jobs(folder):
     check(not processes_of(folder), "nothing is left running", str(processes_of(folder)))
 
 
+def job_findings(folder):
+    """A worker's finding is replayed by the program as the user called it, whoever started the worker."""
+    code, output = fuzz(folder, "--jobs", "2", "--inputs", "3000", "--only", "PingPong", bugs=ACCEPTS, out="named")
+    run = runs(folder, "named")[-1]
+    commands = [line["replay"] for line in lines(run, "finding")]
+    for case in glob.glob(os.path.join(run, "jobs", "*", "*", "findings", "*.case")):
+        with open(case) as f:
+            commands += [line[len("# replay: "):] for line in f if line.startswith("# replay: ")]
+    program = os.path.join(BIN, "harrow") + " "
+    check(code == 1 and len(commands) > 1 and all(c.startswith(program) for c in commands),
+          "a worker's finding names the program", f"exit {code}\n{commands}\n{output}")
+
+
 def interrupt(folder):
     command = [os.path.join(BIN, "harrow"), "fuzz", MANIFEST, "--out", "cut", "--until-plateau", "--seed", "3", "--only", "/"]
     with subprocess.Popen(command, cwd=folder, env=dict(os.environ, CI="1", **TENANT), stdout=subprocess.PIPE,
@@ -130,6 +143,7 @@ def main():
         campaign(folder)
         corpus(folder)
         jobs(folder)
+        job_findings(folder)
         interrupt(folder)
         invariant(folder)
     test_in_c()

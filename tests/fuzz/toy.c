@@ -1,6 +1,7 @@
 #include "tests/fuzz/toy.h"
 
 #include "fuzz/case/path.h"
+#include "fuzz/message/put.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@ struct toy {
     struct note notes[NOTES_MAX];
     size_t count;
     uint64_t next; /* id */
+    bool locked;
 };
 
 static const char hanging, answered, greeted; /* what became of a call */
@@ -52,11 +54,18 @@ static void forget(struct toy *t)
 
 /* ---- messages --------------------------------------------------------------------------------------------------- */
 
-static struct bytes field(struct bytes message, uint32_t number)
+/* Of several the last one counts, and one of another wire type is none. */
+static struct bytes field(struct bytes message, uint32_t number, unsigned wire)
 {
-    struct fuzz_path path = {1, {{number, FUZZ_PATH_NO_INDEX}}};
-    struct fuzz_value v;
-    return fuzz_path_get(&path, NULL, message, &v, 1) == 1 ? v.bytes : BYTES_NONE;
+    struct bytes value = BYTES_NONE;
+    for (uint32_t i = 0;; i++) {
+        struct fuzz_path path = {1, {{number, i}}};
+        struct fuzz_value v;
+        if (fuzz_path_get(&path, NULL, message, &v, 1) != 1)
+            return value;
+        if (v.wire == wire)
+            value = v.bytes;
+    }
 }
 
 static void put(struct text *out, unsigned number, struct bytes value)
@@ -130,7 +139,7 @@ static struct note *find(struct toy *t, struct bytes id, const char *owner)
 
 static int create(struct toy *t, struct bytes request, const char *owner, struct text *reply)
 {
-    struct bytes title = field(request, 1), text = field(request, 2);
+    struct bytes title = field(request, 1, WIRE_BYTES), text = field(request, 2, WIRE_BYTES);
     if (has(t, TOY_INTERNAL) && title.len >= TITLE_MAX)
         return GRPC_INTERNAL;
     if ((title.len == 0 && text.len == 0) || request.len > NOTE_MAX)
@@ -149,8 +158,8 @@ static int create(struct toy *t, struct bytes request, const char *owner, struct
 
 static int update(struct toy *t, struct bytes request, const char *owner, struct text *reply)
 {
-    struct bytes note = field(request, 1);
-    struct note *n = find(t, field(note, 1), owner);
+    struct bytes note = field(request, 1, WIRE_BYTES);
+    struct note *n = find(t, field(note, 1, WIRE_BYTES), owner);
     if (!n)
         return GRPC_NOT_FOUND;
     if (request.len > NOTE_MAX)
@@ -166,15 +175,17 @@ static int update(struct toy *t, struct bytes request, const char *owner, struct
 
 static int delete (struct toy *t, struct bytes request, const char *owner, struct text *reply)
 {
-    struct bytes id = field(request, 1);
+    struct bytes id = field(request, 1, WIRE_BYTES);
     struct note *n = find(t, id, owner);
     if (has(t, TOY_CRASH) && contains(id, "..")) {
         t->options.crash(t->options.arg);
         forget(t);
         return GRPC_UNAVAILABLE;
     }
-    if (!n)
+    if (!n) {
+        t->locked |= t->options.locks;
         return GRPC_OK;
+    }
     put_note(reply, n);
     n->gone = !has(t, TOY_UNDEAD);
     return GRPC_OK;
@@ -182,6 +193,8 @@ static int delete (struct toy *t, struct bytes request, const char *owner, struc
 
 static int notes_call(struct toy *t, const char *method, struct bytes request, const char *owner, struct text *reply)
 {
+    if (t->locked)
+        return GRPC_PERMISSION_DENIED;
     if (strcmp(method, "Create") == 0)
         return create(t, request, owner, reply);
     if (strcmp(method, "Update") == 0)
@@ -189,7 +202,7 @@ static int notes_call(struct toy *t, const char *method, struct bytes request, c
     if (strcmp(method, "Delete") == 0)
         return delete (t, request, owner, reply);
     if (strcmp(method, "Read") == 0) {
-        struct note *n = find(t, field(request, 1), has(t, TOY_TENANT) ? NULL : owner);
+        struct note *n = find(t, field(request, 1, WIRE_BYTES), has(t, TOY_TENANT) ? NULL : owner);
         if (n)
             put_note(reply, n);
         return n ? GRPC_OK : GRPC_NOT_FOUND;
@@ -280,10 +293,10 @@ static void on_message(struct rpc_call *call, struct bytes message, void *servic
         return;
     if (strcmp(m->service->full_name, "notes.Notes") == 0 && !m->server_streaming) {
         answer_notes(t, call, m, message);
-    } else if (strcmp(m->name, "Call") == 0 && has(t, TOY_HANG) && contains(field(message, 1), "beta")) {
+    } else if (strcmp(m->name, "Call") == 0 && has(t, TOY_HANG) && contains(field(message, 1, WIRE_BYTES), "beta")) {
         rpc_call_set_user(call, mark(&hanging));
     } else if (strcmp(m->name, "Call") == 0) {
-        struct bytes name = field(message, 1);
+        struct bytes name = field(message, 1, WIRE_BYTES);
         bool known = bytes_is(name, TOY_TOKEN) || bytes_is(name, TOY_OTHER);
         struct text reply = TEXT_INIT;
         put(&reply, 1, known ? name : bytes_of("hello"));
@@ -292,7 +305,7 @@ static void on_message(struct rpc_call *call, struct bytes message, void *servic
         text_deinit(&reply);
     } else if (strcmp(m->name, "Stream") == 0) {
         uint64_t count = 0;
-        struct bytes value = field(message, 1);
+        struct bytes value = field(message, 1, WIRE_VARINT);
         if (value.len > 0)
             (void)pb_varint_read(value, &count);
         bool broken = has(t, TOY_SCHEMA) && count > 9;
@@ -350,6 +363,12 @@ void toy_free(struct toy *t)
     rpc_server_free(t->server);
     forget(t);
     free(t);
+}
+
+void toy_start_anew(struct toy *t)
+{
+    forget(t);
+    t->locked = false;
 }
 
 enum toy_bug toy_bug_of(const char *oracle, const char *title)

@@ -34,11 +34,14 @@ struct toy_options {
     const struct pb_pool *pool; /* of proto/set.h */
     const char *address;
     unsigned bugs;            /* TOY_BIT */
+    bool locks;               /* who deletes what is not there may do nothing more with notes: PERMISSION_DENIED */
     void (*crash)(void *arg); /* TOY_CRASH; it may return: then the state is as after a start */
     void *arg;
 };
 int toy_new(struct world *w, const struct toy_options *options, struct toy **out, struct error *err);
 void toy_free(struct toy *t);
+/* As it was when it was made: no notes, and nobody is locked out. */
+void toy_start_anew(struct toy *t);
 
 /* The bug a finding is of, by its oracle and its title ("notes.Notes/Read: status"); TOY_BUGS: of none. */
 enum toy_bug toy_bug_of(const char *oracle, const char *title);

@@ -1,12 +1,15 @@
-/* The whole runtime in simulation, fed by libFuzzer: every component is a node, the input is what one client sends.
+/* The whole runtime in simulation, fed by libFuzzer or AFL++: every component is a node, the input is what one client
+ * does. It is parts with \xff\xfe between them, so that what grows or shrinks in one part leaves the others as they
+ * are:
  *
- *   byte 0   the door: one of the components' gRPC ports, or the gateway's HTTP port
- *   byte 1   how: raw bytes / raw bytes after a valid HTTP/2 preface / frames after it / gRPC calls
- *   rest     raw, preface:  pieces: length, pause, bytes
- *            frames:        frames: type, flags, stream, length, pause, payload (the header is made right)
- *            calls:         calls: method (any of the contracts), flags (token, JSON), length, message
+ *   byte 0   what: a call / raw bytes / raw bytes after a valid HTTP/2 preface / frames after it
+ *   byte 1   a call: the method, any of the contracts, at the component that serves it
+ *            else:   the door: one of the components' gRPC ports, or the gateway's HTTP port
+ *   rest     a call:          flags (enum call_flag), then messages with \xff\xfd between them
+ *            raw, preface:    pieces: length, pause, bytes
+ *            frames:          frames: type, flags, stream, length, pause, payload (the header is made right)
  *
- * Afterwards every node still runs and answers its health check, all in virtual time.
+ * Afterwards every node still runs, and those that were talked to answer their health check, all in virtual time.
  *
  * A start of all components costs as much as a hundred inputs, so one simulation serves many inputs and is
  * made anew, from the same seed, after RUNS_PER_SYSTEM of them. All of it is deterministic: a run of the same files in
@@ -30,19 +33,37 @@
 #define READY_WITHIN    ((uint64_t)(20 * SECOND)) /* all times are virtual */
 #define CALL_LIMIT      ((uint64_t)(200 * MILLISECOND))
 #define LAST_WORDS      ((uint64_t)(20 * MILLISECOND)) /* for answers before the connection is aborted */
-#define CALLS_MAX       8
+#define PARTS_MAX       32
+#define OPEN_MAX        8 /* calls at a time */
+#define MESSAGES_MAX    16
+#define HEADERS_MAX     8 /* of a call, its token included */
 #define PIECES_MAX      64
 #define TOKEN_SECONDS   ((int64_t)365 * 24 * 3600)
 
 #define PREFACE  "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 #define SETTINGS "\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 
-enum mode { MODE_RAW, MODE_PREFACE, MODE_FRAMES, MODE_CALLS, MODE_COUNT };
+#define PART_ENDS    BYTES("\xff\xfe", 2)
+#define MESSAGE_ENDS BYTES("\xff\xfd", 2)
+
+enum mode { MODE_CALL, MODE_RAW, MODE_PREFACE, MODE_FRAMES, MODE_COUNT };
+enum call_flag {
+    CALL_NO_TOKEN = 1,
+    CALL_JSON = 2,
+    CALL_GZIP = 4,
+    CALL_OPEN = 8,     /* neither half-closed nor waited for: it ends with the input */
+    CALL_METADATA = 16 /* the first message is metadata instead: lines of name:value */
+};
 
 struct node {
     const char *name;
     char address[SIM_MICRO_ADDRESS_MAX];
     struct rpc_channel *channel;
+    bool talked_to;
+};
+
+struct call {
+    struct rpc_stream *stream; /* NULL: it is over */
 };
 
 static struct {
@@ -52,7 +73,8 @@ static struct {
     size_t count;
     struct sim_micro *micro;
     struct arena arena;
-    const char *token;
+    const char *bearer;
+    struct call calls[OPEN_MAX];
     int runs;
 } s;
 static struct pb_pool *pool;
@@ -84,8 +106,11 @@ static void system_start(void)
     MUST(s.sim != NULL);
     MUST(sim_micro_new(s.sim, "client", &options, &s.micro, NULL) == 0);
     s.world = sim_node(s.sim, "client");
-    s.token = sim_micro_token(s.micro, &s.arena, "tester", "service", MICRO_NAMESPACE, "service", TOKEN_SECONDS);
-    MUST(s.token != NULL && sim_micro_boot(s.micro, READY_WITHIN, NULL) == 0);
+    const char *token =
+        sim_micro_token(s.micro, &s.arena, "tester", "service", MICRO_NAMESPACE, "service", TOKEN_SECONDS);
+    MUST(token != NULL);
+    s.bearer = arena_printf(&s.arena, "Bearer %s", token);
+    MUST(s.bearer != NULL && sim_micro_boot(s.micro, READY_WITHIN, NULL) == 0);
     MUST(sim_micro_count(s.micro) <= NODES_MAX);
     for (size_t i = 0; i < sim_micro_count(s.micro); i++) {
         struct node *n = &s.nodes[s.count++];
@@ -200,37 +225,124 @@ static const struct pb_method *method_of(uint8_t which)
     return NULL;
 }
 
-static void call(struct node *n, struct bytes *input)
+static bool serves(const char *node, const char *service)
 {
-    for (int i = 0; i < CALLS_MAX && input->len > 0; i++) {
-        const struct pb_method *m = method_of(fuzz_byte(input));
-        uint8_t flags = fuzz_byte(input);
-        struct bytes message = fuzz_take(input, fuzz_byte(input));
-        struct text bearer = TEXT_INIT;
-        struct rpc_answer answer = {0};
-        text_printf(&bearer, "Bearer %s", s.token);
-        const struct grpc_header header = {bytes_of("authorization"), text_bytes(&bearer)};
-        struct rpc_request request = {.path = m->path,
-                                      .metadata = {&header, (flags & 1) != 0},
-                                      .timeout = CALL_LIMIT,
-                                      .content_type = (flags & 2) != 0 ? "application/grpc+json" : NULL,
-                                      .gzip = (flags & 4) != 0,
-                                      .message = message,
-                                      .has_message = true};
-        MUST(rpc_unary_wait(s.world, n->channel, &request, &answer, NULL) == 0);
-        MUST(answer.reply.status >= GRPC_OK && answer.reply.status <= GRPC_UNAUTHENTICATED);
-        rpc_answer_deinit(&answer);
-        text_deinit(&bearer);
+    const struct component *c = component_find(node);
+    for (size_t i = 0; c != NULL && c->services[i] != NULL; i++)
+        if (strcmp(c->services[i], service) == 0)
+            return true;
+    return false;
+}
+
+/* What all of them serve (health, reflection) is asked of any, as the byte says. */
+static struct node *node_of(const struct pb_method *m, uint8_t which)
+{
+    for (size_t i = 0; i < s.count; i++)
+        if (serves(s.nodes[i].name, m->service->full_name))
+            return &s.nodes[i];
+    return &s.nodes[which % s.count];
+}
+
+/* What stands before the next `end`, which is taken as well. */
+static struct bytes until(struct bytes *input, struct bytes end)
+{
+    const uint8_t *at = memmem(input->data, input->len, end.data, end.len);
+    struct bytes part = fuzz_take(input, at != NULL ? (size_t)(at - input->data) : input->len);
+    fuzz_take(input, at != NULL ? end.len : 0);
+    return part;
+}
+
+static size_t headers_of(struct bytes *input, uint8_t flags, struct grpc_header out[HEADERS_MAX])
+{
+    size_t count = 0;
+    if ((flags & CALL_NO_TOKEN) == 0)
+        out[count++] = (struct grpc_header){bytes_of("authorization"), bytes_of(s.bearer)};
+    struct bytes lines = (flags & CALL_METADATA) != 0 ? until(input, MESSAGE_ENDS) : BYTES_NONE;
+    while (lines.len > 0 && count < HEADERS_MAX) {
+        struct bytes value = until(&lines, BYTES("\n", 1)), name = until(&value, BYTES(":", 1));
+        out[count++] = (struct grpc_header){name, value};
     }
+    return count;
+}
+
+static void on_finished(void *arg, const struct rpc_reply *reply)
+{
+    struct call *c = arg;
+    MUST(reply->status >= GRPC_OK && reply->status <= GRPC_UNAUTHENTICATED);
+    c->stream = NULL;
+}
+
+static bool is_over(void *arg)
+{
+    const struct call *c = arg;
+    return c->stream == NULL;
+}
+
+static void finish(struct call *c)
+{
+    if (c->stream != NULL)
+        rpc_stream_cancel(c->stream);
+    MUST(world_run_until(s.world, is_over, c, READY_WITHIN) == 0);
+}
+
+static void call(uint8_t which, struct bytes input)
+{
+    static const struct rpc_stream_events events = {.finished = on_finished};
+    struct grpc_header headers[HEADERS_MAX];
+    const struct pb_method *m = method_of(which);
+    struct node *n = node_of(m, which);
+    struct call *c = s.calls;
+    uint8_t flags = fuzz_byte(&input);
+    while (c < s.calls + OPEN_MAX - 1 && c->stream != NULL)
+        c++;
+    finish(c); /* when as many are open as may be, the last of them gives way */
+    size_t count = headers_of(&input, flags, headers);
+    struct rpc_request request = {.path = m->path,
+                                  .metadata = {headers, count},
+                                  .timeout = (flags & CALL_OPEN) != 0 ? 0 : CALL_LIMIT,
+                                  .content_type = (flags & CALL_JSON) != 0 ? "application/grpc+json" : NULL,
+                                  .gzip = (flags & CALL_GZIP) != 0};
+    n->talked_to = true;
+    if (rpc_stream_open(n->channel, &request, &events, c, &c->stream, NULL) != 0) {
+        c->stream = NULL; /* metadata that cannot be sent */
+        return;
+    }
+    for (int i = 0; i < MESSAGES_MAX && (i == 0 || input.len > 0) && c->stream != NULL; i++)
+        rpc_stream_send(c->stream, until(&input, MESSAGE_ENDS));
+    if (c->stream != NULL && (flags & CALL_OPEN) == 0)
+        rpc_stream_half_close(c->stream);
+    /* An open one has the time its messages need to be heard. */
+    int rc = world_run_until(s.world, is_over, c, (flags & CALL_OPEN) != 0 ? LAST_WORDS : READY_WITHIN);
+    MUST(rc == 0 || (flags & CALL_OPEN) != 0);
 }
 
 /* ---- the target ---- */
 
+static void part(struct bytes input)
+{
+    enum mode mode = fuzz_byte(&input) % MODE_COUNT;
+    uint8_t which = fuzz_byte(&input);
+    size_t door = which % (s.count + 1);
+    char http[64];
+    if (mode == MODE_CALL) {
+        call(which, input);
+        return;
+    }
+    snprintf(http, sizeof http, "api:%d", MICRO_BASE_PORT + API_PORT_OFFSET);
+    converse(door < s.count ? s.nodes[door].address : http, mode, &input);
+    if (door < s.count)
+        s.nodes[door].talked_to = true;
+}
+
 static void all_are_well(void)
 {
+    for (size_t i = 0; i < OPEN_MAX; i++)
+        finish(&s.calls[i]);
     for (size_t i = 0; i < s.count; i++) {
-        MUST(sim_running(s.sim, s.nodes[i].name));
-        MUST(rpc_wait_ready(s.world, s.nodes[i].channel, "", READY_WITHIN, NULL) == 0);
+        struct node *n = &s.nodes[i];
+        MUST(sim_running(s.sim, n->name));
+        MUST(!n->talked_to || rpc_wait_ready(s.world, n->channel, "", READY_WITHIN, NULL) == 0);
+        n->talked_to = false;
     }
 }
 
@@ -241,21 +353,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         log_set_sink(drop_line, NULL);
         MUST(pb_pool_new(proto_set(), "set", &pool, NULL) == 0 && atexit(at_exit) == 0);
     }
-    if (size < 3)
+    if (size < 2)
         return 0;
     if (s.runs++ % RUNS_PER_SYSTEM == 0) {
         system_stop();
         system_start();
         s.runs = 1;
     }
-    size_t door = fuzz_byte(&input) % (s.count + 1);
-    enum mode mode = fuzz_byte(&input) % MODE_COUNT;
-    char http[64];
-    snprintf(http, sizeof http, "api:%d", MICRO_BASE_PORT + API_PORT_OFFSET);
-    if (mode == MODE_CALLS)
-        call(&s.nodes[door % s.count], &input);
-    else
-        converse(door < s.count ? s.nodes[door].address : http, mode, &input);
+    for (int i = 0; i < PARTS_MAX && input.len > 0; i++)
+        part(until(&input, PART_ENDS));
     all_are_well();
     return 0;
 }

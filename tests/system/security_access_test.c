@@ -4,10 +4,10 @@
  *
  * The table (security_methods.c) says for each method what it needs and gives a request that is in order, so that a
  * refusal is about the caller. */
+#include "base/base64.h"
 #include "base/test.h"
 
 #include "base/units.h"
-#include "runtime/service/base64.h"
 #include "rpc/websocket.h"
 #include "tests/system/security_kit.h"
 #include "tests/system/security_methods.h"

@@ -1,3 +1,4 @@
+#include "base/base64.h"
 #include "base/test.h"
 
 #include "tests/system/security_kit.h"
@@ -7,7 +8,6 @@
 #include "proto/set.h"
 #include "runtime/api/api.h"
 #include "runtime/server/sim_keys.h"
-#include "runtime/service/base64.h"
 #include "runtime/service/service.h"
 
 #include <openssl/evp.h>

@@ -4,11 +4,11 @@
  * nor its hexadecimal form, nor a private key, nor any token at all) is in: a log line, an answer of Debug.Log or
  * Debug.Trace, an error text, a service's log, or any file but the three kept for it: the
  * network's token, auth's keys, the first admin's secret. */
+#include "base/base64.h"
 #include "base/test.h"
 
 #include "base/units.h"
 #include "runtime/server/sim_keys.h"
-#include "runtime/service/base64.h"
 #include "runtime/service/service.h"
 #include "tests/system/security_kit.h"
 

@@ -2,6 +2,7 @@
 
 #include "fuzz/cover/cover_hooks.h"
 #include "proto/set.h"
+#include "tests/whole/stable.h"
 #include "world/mapping.h"
 #include "world/saved.h"
 #include "world/worker.h"
@@ -20,8 +21,11 @@
 #define FNV_PRIME  UINT64_C(1099511628211)
 #define WORDS_SEED 1 /* of hash tables that draw one from the system otherwise */
 
+#define PAGE ((uintptr_t)4096)
+
 /* What a fork leaves behind. */
 struct left {
+    uint8_t edges[2][PAGE]; /* counters of the first and last page, which it does not share */
     uint32_t calls;
     struct trace_call call[FORK_CALLS];
     bool hung, finished;
@@ -66,6 +70,21 @@ static void on_line(void *arg, const char *text, size_t len)
 /* Counters of coverage by libFuzzer's rules, where there are any: a fork counts in its parent's. */
 extern uint8_t __start___sancov_cntrs[] __attribute__((weak));
 extern uint8_t __stop___sancov_cntrs[] __attribute__((weak));
+
+/* Counters that stand in a page with other data cannot be shared: they are carried over when the fork is through. */
+STABLE_RAW static void carry_edges(struct left *left, bool back)
+{
+    if (!__start___sancov_cntrs)
+        return;
+    uint8_t *start = __start___sancov_cntrs, *end = __stop___sancov_cntrs;
+    uint8_t *first = start + (0 - (uintptr_t)start) % PAGE, *last = end - (uintptr_t)end % PAGE;
+    if (first > end)
+        first = last = end;
+    for (uint8_t *at = start, *to = left->edges[0]; at < first; at++, to++)
+        *(back ? at : to) = *(back ? to : at);
+    for (uint8_t *at = last, *to = left->edges[1]; at < end; at++, to++)
+        *(back ? at : to) = *(back ? to : at);
+}
 
 /* ---- booting ---- */
 
@@ -300,6 +319,7 @@ static int run_in_fork(void *arg)
     left->oracle = in->verdict.oracle;
     memcpy(left->method, in->verdict.method, sizeof left->method);
     snprintf(left->why, sizeof left->why, "%s", text_string(&in->verdict.why));
+    carry_edges(left, false);
     left->finished = true;
     return 0;
 }
@@ -316,6 +336,8 @@ static int run_forked(struct fresh *f, const struct fuzz_case *c, struct fuzz_tr
     if (rc)
         return rc;
     bool ended = world_worker_wait(worker, FORK_LIMIT, &status);
+    if (left->finished)
+        carry_edges(left, true);
     if (!ended)
         world_worker_kill(worker);
     fuzz_trace_clear(t);

@@ -1,12 +1,15 @@
 /* Runs cases against all of micro in one simulation and says what is wrong.
  *
- *     whole_replay [--repeat N] [--seed N] [--fork] [--show] FILE...
+ *     whole_replay [--repeat N | --stable N] [--leak] [--seed N] [--fork] [--show] FILE...
  *
  * A file is a script (docs/fuzz-cases.md) or a case of a corpus. --repeat runs each so often, by turns from the saved
- * world and in mid-sequence, and compares the traces of all events of the simulation; 2 when two differ. Exit code 1:
+ * world and in mid-sequence, and compares the traces of all events of the simulation; 2 when two differ. --stable runs
+ * each so often and compares what they covered, where the build counts that; with --show the edges that differ come as
+ * offsets into the program. --leak has each repeated in its world to see what it leaves there (leak.h). Exit code 1:
  * something was found. */
 #include "fuzz/case/case.h"
 #include "tests/whole/fresh.h"
+#include "tests/whole/stable.h"
 #include "world/real.h"
 
 #include <stdio.h>
@@ -16,7 +19,13 @@
 #define FILE_MAX ((size_t)16 << 20)
 
 static struct fresh *fresh;
-static bool show;
+static bool show, leak;
+
+/* On the stack: variables go back with the world. */
+struct coverage {
+    struct stable stable;
+    struct stable_figures all; /* of all cases */
+};
 
 static int load(struct world *w, const char *path, struct fuzz_case *out, struct error *err)
 {
@@ -60,6 +69,32 @@ static int replay(const struct fuzz_case *c, long repeat, struct fuzz_trace *tra
     return verdict->oracle != NULL;
 }
 
+/* What AFL++ does to calibrate an input. */
+static int compare_coverage(struct coverage *v, const struct fuzz_case *c, long runs, struct fuzz_trace *trace,
+                            struct whole_verdict *verdict)
+{
+    stable_another(&v->stable);
+    for (long i = 0; i < runs; i++) {
+        stable_begin(&v->stable);
+        if (fresh_run(fresh, c, trace, verdict) != 0)
+            return 3;
+        stable_end(&v->stable);
+    }
+    struct stable_figures f = stable_figures(&v->stable);
+    v->all.reached += f.reached;
+    v->all.unstable += f.unstable;
+    for (size_t i = 0; show && i < v->stable.count; i++)
+        if (stable_offset(&v->stable, i))
+            printf("    0x%llx\n", (unsigned long long)stable_offset(&v->stable, i));
+    return verdict->oracle != NULL;
+}
+
+static int add_repeat(struct fuzz_case *c)
+{
+    const struct fuzz_event e = {.kind = EVENT_ENVIRONMENT, .number = 1};
+    return leak ? fuzz_case_insert(c, 0, &e, bytes_of("repeat"), BYTES_NONE) : 0;
+}
+
 int main(int argc, char **argv)
 {
     static const char *const words[] = {"nothing", "found", "not repeatable", "no memory"};
@@ -67,13 +102,18 @@ int main(int argc, char **argv)
     struct error err = ERROR_INIT;
     struct fuzz_trace trace = FUZZ_TRACE_INIT;
     struct whole_verdict verdict = {.oracle = NULL};
-    long repeat = 1;
+    struct coverage coverage = {.all = {0}};
+    long repeat = 1, runs = 0;
     uint64_t seed = 1;
     bool fork = false;
     int worst = 0, i = 1;
     for (; i < argc && argv[i][0] == '-'; i++) {
         if (strcmp(argv[i], "--repeat") == 0 && i + 1 < argc)
             repeat = strtol(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "--stable") == 0 && i + 1 < argc)
+            runs = strtol(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "--leak") == 0)
+            leak = true;
         else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc)
             seed = strtoull(argv[++i], NULL, 10);
         else if (strcmp(argv[i], "--fork") == 0)
@@ -84,18 +124,25 @@ int main(int argc, char **argv)
             i = argc;
     }
     if (i >= argc || repeat < 1) {
-        fprintf(stderr, "usage: whole_replay [--repeat N] [--seed N] [--fork] [--show] FILE...\n");
+        fprintf(stderr,
+                "usage: whole_replay [--repeat N | --stable N] [--leak] [--seed N] [--fork] [--show] FILE...\n");
         return 3;
     }
     if (world_real_new(1, &w, &err) != 0 || fresh_new(seed, fork, &fresh, &err) != 0) {
         fprintf(stderr, "whole_replay: %s\n", err.message ? err.message : "out of memory");
         return 3;
     }
-    fresh_trace(fresh, true);
+    if (runs > 0 && stable_init(&coverage.stable) != 0) {
+        fprintf(stderr, "whole_replay: this build counts no edges\n");
+        return 3;
+    }
+    fresh_trace(fresh, runs == 0);
     for (; i < argc; i++) {
         struct fuzz_case c = FUZZ_CASE_INIT;
         struct fresh_figures figures;
         int rc = load(w, argv[i], &c, &err);
+        if (rc == 0)
+            rc = add_repeat(&c);
         if (rc) {
             struct text text = TEXT_INIT;
             error_format(&err, &text);
@@ -104,7 +151,8 @@ int main(int argc, char **argv)
             error_clear(&err);
             worst = 3;
         } else {
-            rc = replay(&c, repeat, &trace, &verdict);
+            rc = runs > 0 ? compare_coverage(&coverage, &c, runs, &trace, &verdict)
+                          : replay(&c, repeat, &trace, &verdict);
             fresh_figures(fresh, &figures);
             printf("%s: %s%s%s %s%s%s [%016llx, %llu events]\n", argv[i], words[rc], verdict.oracle ? ": " : "",
                    verdict.oracle ? verdict.oracle : "", verdict.method, verdict.why.len ? ": " : "",
@@ -114,6 +162,11 @@ int main(int argc, char **argv)
         }
         fuzz_case_deinit(&c);
     }
+    if (coverage.all.reached)
+        printf("%.3f %% stable: %zu of %zu edges differ, each case for itself\n",
+               100 - 100 * (double)coverage.all.unstable / (double)coverage.all.reached, coverage.all.unstable,
+               coverage.all.reached);
+    stable_deinit(&coverage.stable);
     fuzz_trace_deinit(&trace);
     text_deinit(&verdict.why);
     fresh_free(fresh);

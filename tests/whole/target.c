@@ -58,7 +58,9 @@ static void run(void *state, const struct fuzz_case *c, struct fuzz_trace *t)
         return; /* no memory to run it */
     if (verdict->oracle)
         tell(t);
+#ifndef __AFL_HAVE_MANUAL_CONTROL /* AFL++'s mutators are in another process: what is learnt here serves nobody */
     whole_mutator_learn(mutator, c, t);
+#endif
 }
 
 /* What the graph makes first: each method alone. */

@@ -1,21 +1,26 @@
 #include "tests/whole/whole.h"
 
+#include "base/heap.h"
 #include "base/log.h"
 #include "fuzz/live/judge.h"
 #include "fuzz/sequence/check.h"
 #include "runtime/component.h"
 #include "runtime/server/sim_keys.h"
 #include "tests/whole/invariants.h"
+#include "tests/whole/leak.h"
+#include "world/saved.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define CLIENT        "client"
-#define ADMIN_SECRET  "correct-horse-battery"
-#define BOOT_LIMIT    ((uint64_t)(30 * SECOND)) /* virtual, as all times here */
-#define RESTART_AFTER ((uint64_t)(100 * MILLISECOND))
-#define TOKEN_SECONDS ((int64_t)10 * 365 * 24 * 3600)
+#define CLIENT          "client"
+#define ADMIN_SECRET    "correct-horse-battery"
+#define BOOT_LIMIT      ((uint64_t)(30 * SECOND)) /* virtual, as all times here */
+#define RESTART_AFTER   ((uint64_t)(100 * MILLISECOND))
+#define LEAK_PAUSE      ((uint64_t)(2 * SECOND))
+#define LEAK_DISK_SHARE 3 /* what the files take themselves, and as much twice for what is kept of them in memory */
+#define TOKEN_SECONDS   ((int64_t)10 * 365 * 24 * 3600)
 
 static void no_line(void *arg, enum log_level level, const char *line, size_t len)
 {
@@ -276,6 +281,45 @@ static void judge_recovery(struct whole *w, struct whole_verdict *out)
     sim_micro_set_restart(w->micro, 0);
 }
 
+/* ---- leaks ---- */
+
+struct repeated {
+    struct whole *whole;
+    const struct fuzz_case *c;
+    struct fuzz_trace trace;
+};
+
+static void run_again(void *arg)
+{
+    struct repeated *r = arg;
+    simulated_run(r->whole->door, r->c, &r->trace);
+}
+
+static void let_time_pass(void *arg)
+{
+    struct repeated *r = arg;
+    (void)world_sleep(r->whole->world, LEAK_PAUSE);
+}
+
+static int64_t held(void *arg)
+{
+    struct repeated *r = arg;
+    uint64_t all = saved_has(0) ? saved_in_use() : heap_in_use();
+    return (int64_t)all - (int64_t)(LEAK_DISK_SHARE * sim_disk_held(r->whole->sim));
+}
+
+/* The case's own trace stays as it is: another one takes what the repetitions say. */
+static void judge_leak(struct whole *w, const struct fuzz_case *c, const struct fuzz_trace *t,
+                       struct whole_verdict *out)
+{
+    struct repeated r = {.whole = w, .c = c};
+    const struct leak_subject subject = {.run = run_again, .pause = let_time_pass, .held = held, .arg = &r};
+    bool one = t->calls.count == 1;
+    if (leak_watch(&subject, simulated_repeats(w->door), &out->why))
+        blame(out, "leak", one ? t->calls.items[0].method : NULL);
+    fuzz_trace_deinit(&r.trace);
+}
+
 void whole_judge(struct whole *w, const struct fuzz_case *c, struct fuzz_trace *t, struct whole_verdict *out)
 {
     bool disturbed = simulated_disturbed(w->door);
@@ -297,6 +341,8 @@ void whole_judge(struct whole *w, const struct fuzz_case *c, struct fuzz_trace *
     }
     if (!out->oracle)
         whole_invariants(w, c, t, out);
+    if (!out->oracle && !disturbed && simulated_repeats(w->door) > 0)
+        judge_leak(w, c, t, out);
 }
 
 void whole_run(struct whole *w, const struct fuzz_case *c, struct fuzz_trace *t, struct whole_verdict *out)

@@ -5,6 +5,7 @@
 #include "rpc/rpc.h"
 #include "tests/whole/fresh.h"
 #include "tests/whole/invariants.h"
+#include "tests/whole/leak.h"
 #include "world/real.h"
 #include "world/saved.h"
 
@@ -190,6 +191,121 @@ static void lost_writes_are_seen(void **state)
     whole_free(w);
 }
 
+/* ---- what is left behind ---- */
+
+/* Something that holds memory: for each run, or for the first ones. */
+struct holder {
+    int64_t held, each;
+    uint64_t runs, until;
+};
+
+static void hold(void *arg)
+{
+    struct holder *h = arg;
+    if (h->runs++ < h->until)
+        h->held += h->each;
+}
+
+static void no_pause(void *arg)
+{
+    (void)arg;
+}
+
+static int64_t held(void *arg)
+{
+    return ((struct holder *)arg)->held;
+}
+
+static void growth_is_told_from_filling_up(void **state)
+{
+    static const struct {
+        int64_t each;
+        uint64_t until;
+        bool leak;
+        uint64_t runs; /* that it takes to say so */
+    } holders[] = {{16, UINT64_MAX, true, LEAK_RUNS},
+                   {100000, UINT64_MAX, true, LEAK_RUNS},
+                   {8, UINT64_MAX, false, 2 * LEAK_FIRST}, /* less than any allocation for each run */
+                   {0, 0, false, 2 * LEAK_FIRST},
+                   {64, 20, false, 2 * LEAK_FIRST},
+                   {64, 1000, false, 2048},
+                   {64, LEAK_RUNS / 4 * 3, false, LEAK_RUNS},
+                   {-64, UINT64_MAX, false, 2 * LEAK_FIRST}};
+    (void)state;
+    for (size_t i = 0; i < sizeof holders / sizeof holders[0]; i++) {
+        struct holder h = {.each = holders[i].each, .until = holders[i].until};
+        const struct leak_subject subject = {.run = hold, .pause = no_pause, .held = held, .arg = &h};
+        struct text why = TEXT_INIT;
+        bool leak = leak_watch(&subject, 0, &why);
+        if (leak != holders[i].leak || h.runs != holders[i].runs)
+            fail_msg("holder %zu: %d after %llu runs", i, leak, (unsigned long long)h.runs);
+        assert_int_equal(why.len > 0, leak);
+        text_deinit(&why);
+    }
+    struct holder h = {.each = 64, .until = UINT64_MAX};
+    const struct leak_subject subject = {.run = hold, .pause = no_pause, .held = held, .arg = &h};
+    struct text why = TEXT_INIT;
+    assert_true(leak_watch(&subject, UINT64_MAX, &why));
+    assert_int_equal(h.runs, LEAK_RUNS_MAX);
+    assert_string_equal(text_string(&why), "the last 16384 of 32768 runs left 64 bytes each, files not counted");
+    text_deinit(&why);
+}
+
+static void healthy_cases_leave_nothing(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i + 1 < sizeof samples / sizeof samples[0]; i++) {
+        struct fuzz_case c = FUZZ_CASE_INIT;
+        char script[1024];
+        snprintf(script, sizeof script, "environment repeat 1\n%s", samples[i]);
+        parse("sample", bytes_of(script), &c);
+        run(&c);
+        if (kit->verdict.oracle)
+            fail_msg("sample %zu: %s", i, text_string(&kit->verdict.why));
+        fuzz_case_deinit(&c);
+    }
+}
+
+/* A component that keeps 24 bytes of each request: here of what the network brings to it. */
+struct keeper {
+    ARRAY(char *) kept;
+};
+
+static void keep(void *arg, const char *line, size_t len)
+{
+    struct keeper *k = arg;
+    if (memmem(line, len, " helloworld net ", 16) && memmem(line, len, "deliver", 7))
+        (void)array_push(&k->kept, malloc(24));
+}
+
+static void a_planted_leak_is_told(void **state)
+{
+    struct whole *w = NULL;
+    struct keeper k = {.kept = {0}};
+    struct fuzz_case c = FUZZ_CASE_INIT;
+    struct fuzz_trace t = FUZZ_TRACE_INIT;
+    struct whole_verdict found = {.oracle = NULL};
+    (void)state;
+    assert_int_equal(whole_new(&(struct whole_options){.pool = fresh_pool(kit->fresh), .seed = 2}, &w, NULL), 0);
+    parse("script", bytes_of("environment repeat 1\ncall /helloworld.Helloworld/Call\nmessage 0 {}\n"), &c);
+    whole_run(w, &c, &t, &found);
+    assert_null(found.oracle);
+    sim_trace(w->sim, keep, &k);
+    whole_run(w, &c, &t, &found);
+    sim_trace(w->sim, NULL, NULL);
+    if (k.kept.count < LEAK_RUNS || !found.oracle)
+        fail_msg("%zu kept: %s", k.kept.count, found.oracle ? found.oracle : "nothing is told");
+    assert_string_equal(found.oracle, "leak");
+    assert_string_equal(found.method, "/helloworld.Helloworld/Call");
+    for (size_t i = 0; i < k.kept.count; i++)
+        free(k.kept.items[i]);
+    array_deinit(&k.kept);
+    fuzz_case_deinit(&c);
+    fuzz_trace_deinit(&t);
+    text_deinit(&found.why);
+    whole_free(w);
+}
+
 /* A saved world is watched by a handler of signals, which cmocka exchanges around each test and fixture: so the world
  * lives within the test. */
 static void with_world(void (*test)(void **state))
@@ -213,10 +329,12 @@ static void all(void **state)
     with_world(the_same_case_gives_the_same_trace);
     with_world(another_schedule_gives_another_trace);
     with_world(lost_writes_are_seen);
+    with_world(healthy_cases_leave_nothing);
+    with_world(a_planted_leak_is_told);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(all)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(growth_is_told_from_filling_up), cmocka_unit_test(all)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
