@@ -1,5 +1,6 @@
 #include "harrow/finding.h"
 
+#include "fuzz/case/script.h"
 #include "harrow/fuzz_run.h"
 #include "harrow/system.h"
 
@@ -40,26 +41,6 @@ int finding_replay(const char *manifest, const char *driver, uint64_t seed, cons
     return code != 0 ? code : found;
 }
 
-/* A C string literal, a line of the script a line of the source. */
-static void put_literal(struct bytes script, struct text *out)
-{
-    text_puts(out, "    \"");
-    for (size_t i = 0; i < script.len; i++) {
-        uint8_t c = script.data[i];
-        if (c == '\n')
-            text_puts(out, i + 1 < script.len ? "\\n\"\n    \"" : "\\n");
-        else if (c == '"' || c == '\\')
-            text_printf(out, "\\%c", c);
-        else if (c == '?')
-            text_puts(out, "\\?"); /* no trigraphs */
-        else if (c >= 0x20 && c < 0x7f)
-            text_char(out, (char)c);
-        else
-            text_printf(out, "\\%03o", c);
-    }
-    text_char(out, '"');
-}
-
 /* Comments of a script are of the run that found it, not of the case. */
 static struct bytes without_head(struct bytes script)
 {
@@ -81,8 +62,8 @@ void finding_test_source(const char *manifest, const char *driver, uint64_t seed
               ".\n *\n * Fails while a fresh system still answers the case so. Build it with the tree's headers and "
               "harrow_core:\n *   harrow_test(NAME SOURCES THIS_FILE LINK harrow_core) */\n"
               "#include \"base/test.h\"\n\n#include \"harrow/finding.h\"\n\nstatic const char script[] =\n");
-    put_literal(without_head(script), out);
-    put_literal(bytes_of(manifest), &path);
+    script_put_literal(without_head(script), out);
+    script_put_literal(bytes_of(manifest), &path);
     if (!text_ok(&path)) {
         out->failed = true;
         text_deinit(&path);

@@ -43,3 +43,20 @@ const struct pb_method *script_method(const struct fuzz_case *c, size_t before, 
         opened += c->events.items[i].kind == EVENT_CALL;
     return pool && call < opened ? fuzz_case_method(c, call, pool) : NULL;
 }
+
+void script_put_literal(struct bytes script, struct text *out)
+{
+    text_puts(out, "    \"");
+    for (size_t i = 0; i < script.len; i++) {
+        uint8_t c = script.data[i];
+        if (c == '\n')
+            text_puts(out, i + 1 < script.len ? "\\n\"\n    \"" : "\\n");
+        else if (c == '"' || c == '\\' || c == '?') /* of the last, no trigraphs */
+            text_printf(out, "\\%c", c);
+        else if (c >= 0x20 && c < 0x7f)
+            text_char(out, (char)c);
+        else
+            text_printf(out, "\\%03o", c);
+    }
+    text_char(out, '"');
+}

@@ -70,4 +70,7 @@ extern const size_t script_frame_count;
 const struct pb_method *script_method(const struct fuzz_case *c, size_t before, uint32_t call,
                                       const struct pb_pool *pool);
 
+/* As a C string literal, a line of the script a line of the source: for tests that carry their case. */
+void script_put_literal(struct bytes script, struct text *out);
+
 #endif

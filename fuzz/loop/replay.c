@@ -1,5 +1,6 @@
 #include "fuzz/loop/replay.h"
 
+#include "fuzz/case/script.h"
 #include "fuzz/loop/verdict.h"
 
 #include <stdint.h>
@@ -31,24 +32,6 @@ int replay_run(const struct fuzz_target *target, struct bytes file, struct text 
     return rc;
 }
 
-/* A C string literal, a line of the script a line of the source. */
-static void put_literal(struct bytes script, struct text *out)
-{
-    text_puts(out, "    \"");
-    for (size_t i = 0; i < script.len; i++) {
-        uint8_t c = script.data[i];
-        if (c == '\n')
-            text_puts(out, i + 1 < script.len ? "\\n\"\n    \"" : "\\n");
-        else if (c == '"' || c == '\\' || c == '?') /* of the last, no trigraphs */
-            text_printf(out, "\\%c", c);
-        else if (c >= 0x20 && c < 0x7f)
-            text_char(out, (char)c);
-        else
-            text_printf(out, "\\%03o", c);
-    }
-    text_char(out, '"');
-}
-
 void replay_test_source(const struct fuzz_target *target, const char *title, struct bytes script, struct text *out)
 {
     text_puts(out, "/* ");
@@ -58,7 +41,7 @@ void replay_test_source(const struct fuzz_target *target, const char *title, str
                 " *   harrow_test(NAME SOURCES THIS_FILE TARGET_SOURCE LINK fuzz ...) */\n"
                 "#include \"base/test.h\"\n\n#include \"fuzz/loop/replay.h\"\n\nstatic const char script[] =\n",
                 target->name);
-    put_literal(script, out);
+    script_put_literal(script, out);
     text_puts(out, ";\n\nstatic void the_finding_is_gone(void **state)\n{\n    struct text why = TEXT_INIT;\n"
                    "    struct error err = ERROR_INIT;\n    (void)state;\n"
                    "    int found = replay_run(&fuzz_target, bytes_of(script), &why, &err);\n"
