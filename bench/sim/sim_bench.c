@@ -4,7 +4,7 @@
  *
  * The rival is real time itself: the ratio is how much sooner an hour is over. Prints a table and one JSON line. */
 #include "base/units.h"
-#include "chaos/workload.h"
+#include "chaos/workload/workload.h"
 #include "harrow/commands.h"
 #include "harrow/system.h"
 

@@ -4,7 +4,7 @@
  * other one changed between its read and its write. */
 #include "tests/soak/soak.h"
 
-#include "chaos/check.h"
+#include "chaos/check/check.h"
 #include "proto/config/config.pb-c.h"
 
 #include <stdio.h>
@@ -36,13 +36,13 @@ static void path_of(uint32_t key, char out[32])
     snprintf(out, 32, key % 2 ? "soak.tree.k%u" : "soak_k%u", key);
 }
 
-/* "123" or "null"; -1 when it is neither. */
+/* "123" or "null" (VALUE_NIL); -1 when it is neither. */
 static int64_t value_of(const ProtobufCMessage *reply)
 {
     const Config__GetResponse *r = (const Config__GetResponse *)(const void *)reply;
     char *end = NULL;
     if (!r->value || strcmp(r->value->data, "null") == 0 || r->value->data[0] == '\0')
-        return 0;
+        return VALUE_NIL;
     long long value = strtoll(r->value->data, &end, 10);
     return *end ? -1 : value;
 }
@@ -61,11 +61,11 @@ static void answered(void *arg, const struct soak_answer *a)
             c->process = l->next_process++;
     } else if (a->end == SOAK_OK) {
         int64_t value = value_of(a->reply);
-        if (value < 0)
+        if (value == -1)
             soak_fail(l->soak, "config: Get answered what nobody wrote");
-        history_end(&l->history, c->operation, END_OK, value < 0 ? 0 : value, now);
+        history_end(&l->history, c->operation, END_OK, value, now);
     } else if (a->status == GRPC_NOT_FOUND) {
-        history_end(&l->history, c->operation, END_OK, 0, now); /* nothing was ever set */
+        history_end(&l->history, c->operation, END_OK, VALUE_NIL, now); /* nothing was ever set */
     } else {
         history_end(&l->history, c->operation, END_FAIL, 0, now);
     }
@@ -155,6 +155,7 @@ static void check(struct soak *s, void *load)
 {
     struct load *l = load;
     struct check_result result;
+    check_result_init(&result);
     soak_crew_rest(&l->crew);
     size_t final_from = l->history.count;
     for (uint32_t key = 0; key < KEYS; key++)
@@ -163,6 +164,7 @@ static void check(struct soak *s, void *load)
         soak_fail(s, "config: not linearizable at key %u: %s", result.key, result.reason);
     if (check_lost_writes(&l->history, final_from, &result) != 0 || result.verdict != VERDICT_VALID)
         soak_fail(s, "config: lost write at key %u: %s", result.key, result.reason);
+    check_result_deinit(&result);
 }
 
 static uint64_t progress(const void *load)

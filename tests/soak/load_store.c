@@ -1,8 +1,8 @@
 /* Store: registers with unique values, the chaos pillar's own workload and checkers. */
 #include "tests/soak/soak.h"
 
-#include "chaos/check.h"
-#include "chaos/workload.h"
+#include "chaos/check/check.h"
+#include "chaos/workload/workload.h"
 
 #include <stdlib.h>
 
@@ -23,6 +23,7 @@ static void check(struct soak *s, void *load)
     struct workload *w = load;
     struct error err = ERROR_INIT;
     struct check_result result;
+    check_result_init(&result);
     if (workload_stop(w) != 0)
         soak_fail(s, "store: operations do not end");
     if (workload_final_reads(w, FINAL_READS, &err) != 0)
@@ -33,6 +34,7 @@ static void check(struct soak *s, void *load)
         soak_fail(s, "store: not linearizable at key %u: %s", result.key, result.reason);
     if (check_lost_writes(h, workload_final_from(w), &result) != 0 || result.verdict != VERDICT_VALID)
         soak_fail(s, "store: lost write at key %u: %s", result.key, result.reason);
+    check_result_deinit(&result);
 }
 
 static uint64_t progress(const void *load)

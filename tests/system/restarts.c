@@ -10,8 +10,8 @@
  * wrong. */
 #include "base/options.h"
 #include "base/units.h"
-#include "chaos/check.h"
-#include "chaos/workload.h"
+#include "chaos/check/check.h"
+#include "chaos/workload/workload.h"
 #include "harrow/commands.h"
 #include "harrow/system.h"
 #include "proto/debug/debug.pb-c.h"
@@ -123,6 +123,7 @@ static bool judge(struct workload *load)
 {
     struct error err = ERROR_INIT;
     struct check_result result;
+    check_result_init(&result);
     bool ok = workload_stop(load) == 0;
     if (workload_final_reads(load, FINAL_READS, &err) != 0) {
         printf("the last reads were not answered: %s\n", err.message ? err.message : "?");
@@ -138,6 +139,7 @@ static bool judge(struct workload *load)
         printf("lost write at key %u: %s\n", result.key, result.reason);
         ok = false;
     }
+    check_result_deinit(&result);
     return ok;
 }
 

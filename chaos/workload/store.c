@@ -1,6 +1,6 @@
 #include "base/array.h"
 #include "base/units.h"
-#include "chaos/workload.h"
+#include "chaos/workload/workload.h"
 #include "store/store.pb-c.h"
 
 #include <inttypes.h>
@@ -120,11 +120,11 @@ static int pack_read(const struct workload *w, uint32_t key, struct text *out)
     return pb_pack(&request.base, out);
 }
 
-/* The value a read's answer holds; 0: absent; -1: the answer is not one this workload ever wrote. */
+/* The value a read's answer holds; VALUE_NIL: absent; -1: the answer is not one this workload ever wrote. */
 static int64_t value_of(const struct rpc_reply *reply)
 {
     if (reply->status == GRPC_NOT_FOUND)
-        return 0;
+        return VALUE_NIL;
     struct arena arena = ARENA_INIT;
     ProtobufCMessage *message = NULL;
     int64_t value = -1;
@@ -143,7 +143,7 @@ static int64_t value_of(const struct rpc_reply *reply)
 
 /* What an answer says about an operation. A write that may have reached the server has an unknown end unless the
  * server refused it in so many words. */
-static enum operation_end end_of(enum operation_kind kind, const struct rpc_reply *reply)
+static enum operation_end end_of(enum operation_function kind, const struct rpc_reply *reply)
 {
     if (kind == OPERATION_READ)
         return reply->status == GRPC_OK || reply->status == GRPC_NOT_FOUND ? END_OK : END_FAIL;
@@ -197,8 +197,8 @@ static void on_done(void *arg, const struct rpc_reply *reply)
     struct workload *w = c->workload;
     struct operation *o = &w->history.operations[c->operation];
     uint64_t now = world_now(w->target->world);
-    enum operation_end end = end_of(o->kind, reply);
-    int64_t value = o->kind == OPERATION_READ && end == END_OK ? value_of(reply) : o->value;
+    enum operation_end end = end_of(o->function, reply);
+    int64_t value = o->function == OPERATION_READ && end == END_OK ? value_of(reply) : o->value;
     note(w, o, end, now);
     history_end(&w->history, c->operation, end, value, now);
     if (end == END_INFO)
@@ -210,11 +210,11 @@ static void on_done(void *arg, const struct rpc_reply *reply)
         schedule(c, end != END_OK);
 }
 
-static int begin(struct client *c, enum operation_kind kind, uint32_t key)
+static int begin(struct client *c, enum operation_function kind, uint32_t key)
 {
     struct workload *w = c->workload;
     struct text wire = TEXT_INIT;
-    int64_t value = kind == OPERATION_WRITE ? ++w->next_value : 0;
+    int64_t value = kind == OPERATION_WRITE ? ++w->next_value : VALUE_NIL;
     int code = kind == OPERATION_WRITE ? pack_write(w, key, value, &wire) : pack_read(w, key, &wire);
     if (code == 0) {
         uint64_t now = world_now(w->target->world);
@@ -242,7 +242,7 @@ static void client_next(void *arg)
     struct workload *w = c->workload;
     if (!w->running || c->operation >= 0)
         return;
-    enum operation_kind kind = random_below(&w->random, 2) == 0 ? OPERATION_READ : OPERATION_WRITE;
+    enum operation_function kind = random_below(&w->random, 2) == 0 ? OPERATION_READ : OPERATION_WRITE;
     if (begin(c, kind, (uint32_t)random_below(&w->random, (uint64_t)w->options.keys)) != 0)
         schedule(c, true);
 }

@@ -1,6 +1,6 @@
 #include "base/test.h"
 
-#include "chaos/toy_store.h"
+#include "chaos/workload/toy_store.h"
 
 #include "base/units.h"
 #include "proto/set.h"

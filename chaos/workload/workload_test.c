@@ -2,9 +2,9 @@
 #include "base/test.h"
 
 #include "base/units.h"
-#include "chaos/check.h"
-#include "chaos/toy_store.h"
-#include "chaos/workload.h"
+#include "chaos/check/check.h"
+#include "chaos/workload/toy_store.h"
+#include "chaos/workload/workload.h"
 
 #define LOAD_TIME ((uint64_t)(3 * SECOND)) /* virtual */
 
@@ -31,7 +31,7 @@ static void run(const char *behaviour, struct ends *out)
     int64_t ok = 0, failed = 0, unknown = 0;
     for (size_t i = 0; i < h->count; i++) {
         const struct operation *o = &h->operations[i];
-        (o->kind == OPERATION_READ ? out->reads : out->writes)[o->end]++;
+        (o->function == OPERATION_READ ? out->reads : out->writes)[o->end]++;
         assert_true(o->invoked >= before && o->ended >= o->invoked);
         before = o->invoked;
         ok += o->end == END_OK;
@@ -53,8 +53,10 @@ static void run(const char *behaviour, struct ends *out)
     assert_int_equal(workload_final_from(w), count);
     assert_int_equal(workload_history(w)->count, count + 3);
     struct check_result verdict;
+    check_result_init(&verdict);
     assert_int_equal(check_register(workload_history(w), &verdict), 0);
     assert_int_equal(verdict.verdict, VERDICT_VALID);
+    check_result_deinit(&verdict);
     workload_free(w);
     toy_deinit(&t);
 }

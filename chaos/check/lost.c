@@ -2,7 +2,7 @@
  * k was acknowledged before the read began, and invoked after v's own write had ended: such a write came after v in
  * every order. Acknowledged writes are sorted by key and invocation, with the earliest end among all that follow, so
  * that each read asks once: O(n log n). */
-#include "chaos/check.h"
+#include "chaos/check/check.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,7 +57,7 @@ static void find_writes(const struct history *h, struct entry *reads, size_t rea
 {
     for (size_t i = 0; read_count > 0 && i < h->count; i++) {
         const struct operation *o = &h->operations[i];
-        if (o->kind != OPERATION_WRITE || o->end == END_FAIL)
+        if (o->function != OPERATION_WRITE || o->end == END_FAIL)
             continue;
         const struct entry wanted = {.key = o->key, .value = o->value};
         for (size_t n = lower_bound(reads, read_count, &wanted, by_key_and_value);
@@ -68,25 +68,36 @@ static void find_writes(const struct history *h, struct entry *reads, size_t rea
     }
 }
 
-static void judge(const struct entry *read, const struct entry *writes, size_t write_count, struct check_result *out)
+static void judge(const struct history *h, const struct entry *read, const struct entry *writes, size_t write_count,
+                  struct check_result *out)
 {
     /* A value nobody wrote is the register checker's business. */
-    if (read->value != 0 && (!read->written || read->ended == UINT64_MAX))
+    if (read->value != VALUE_NIL && (!read->written || read->ended == UINT64_MAX))
         return;
-    const struct entry after = {.key = read->key, .invoked = read->value != 0 ? read->ended + 1 : 0};
+    const struct entry after = {.key = read->key, .invoked = read->value != VALUE_NIL ? read->ended + 1 : 0};
     size_t first = lower_bound(writes, write_count, &after, by_key_and_time);
     if (first == write_count || writes[first].key != read->key || writes[first].ended >= read->invoked)
         return;
-    *out = (struct check_result){.verdict = VERDICT_INVALID,
-                                 .key = read->key,
-                                 .witness = {writes[first].index, read->index},
-                                 .witness_count = 2,
-                                 .checked = out->checked};
+    out->verdict = VERDICT_INVALID;
+    out->key = read->key;
+    out->minimal = true;
+    check_result_add(out, writes[first].index);
+    check_result_add(out, read->index);
+    struct text reason = TEXT_INIT;
+    text_puts(&reason, "value ");
+    history_print_value(h, h->operations[writes[first].index].value, &reason);
+    text_puts(&reason, " of key ");
+    history_print_key(h, read->key, &reason);
+    text_puts(&reason, " was acknowledged, and the final read found ");
+    history_print_value(h, read->value, &reason);
+    snprintf(out->reason, sizeof out->reason, "%s", text_string(&reason));
+    text_deinit(&reason);
 }
 
 int check_lost_writes(const struct history *h, size_t final_from, struct check_result *out)
 {
-    *out = (struct check_result){.verdict = VERDICT_VALID, .checked = h->count};
+    check_result_deinit(out);
+    out->checked = h->count;
     size_t write_count = 0, read_count = 0;
     struct entry *writes = malloc((h->count + 1) * sizeof *writes);
     struct entry *reads = malloc((h->count + 1) * sizeof *reads);
@@ -94,7 +105,7 @@ int check_lost_writes(const struct history *h, size_t final_from, struct check_r
     for (size_t i = 0; code == 0 && i < h->count; i++) {
         const struct operation *o = &h->operations[i];
         const struct entry e = {.key = o->key, .value = o->value, .invoked = o->invoked, .ended = o->ended, .index = i};
-        if (o->end == END_OK && o->kind == OPERATION_WRITE)
+        if (o->end == END_OK && o->function == OPERATION_WRITE)
             writes[write_count++] = e;
         else if (o->end == END_OK && i >= final_from)
             reads[read_count++] = e;
@@ -111,11 +122,7 @@ int check_lost_writes(const struct history *h, size_t final_from, struct check_r
         }
     }
     for (size_t i = 0; code == 0 && out->verdict == VERDICT_VALID && i < read_count; i++)
-        judge(&reads[i], writes, write_count, out);
-    if (out->verdict == VERDICT_INVALID)
-        snprintf(
-            out->reason, sizeof out->reason, "value %lld of key %u was acknowledged, and the final read found %lld",
-            (long long)h->operations[out->witness[0]].value, out->key, (long long)h->operations[out->witness[1]].value);
+        judge(h, &reads[i], writes, write_count, out);
     free(writes);
     free(reads);
     return code;

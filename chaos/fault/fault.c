@@ -1,4 +1,4 @@
-#include "chaos/fault.h"
+#include "chaos/fault/fault.h"
 
 const struct chaos_fault *const chaos_faults[] = {
     &fault_kill, &fault_stop, &fault_restart, &fault_power_cut, &fault_partition, NULL,

@@ -1,4 +1,4 @@
-#include "chaos/history.h"
+#include "chaos/history/file.h"
 
 #include "base/array.h"
 
@@ -8,42 +8,6 @@
 #include <string.h>
 
 #define PROCESSES_MAX (1 << 20)
-
-void history_init(struct history *h)
-{
-    *h = (struct history){0};
-}
-
-void history_deinit(struct history *h)
-{
-    free(h->operations);
-    *h = (struct history){0};
-}
-
-int64_t history_invoke(struct history *h, int32_t process, enum operation_kind kind, uint32_t key, int64_t value,
-                       uint64_t now)
-{
-    if (!array_grow_((void **)&h->operations, &h->capacity, h->count + 1, sizeof *h->operations))
-        return ERROR_MEMORY;
-    h->operations[h->count] = (struct operation){.process = process,
-                                                 .kind = kind,
-                                                 .key = key,
-                                                 .value = value,
-                                                 .end = END_OPEN,
-                                                 .invoked = now,
-                                                 .ended = UINT64_MAX};
-    return (int64_t)h->count++;
-}
-
-void history_end(struct history *h, int64_t index, enum operation_end end, int64_t value, uint64_t now)
-{
-    struct operation *o = &h->operations[index];
-    o->end = end;
-    if (o->kind == OPERATION_READ)
-        o->value = value;
-    /* What may still happen has no end. */
-    o->ended = end == END_INFO ? UINT64_MAX : now;
-}
 
 /* ---- writing ---- */
 
@@ -90,15 +54,17 @@ static void sort_events(struct event *events, size_t count)
     qsort(events, count, sizeof *events, by_rank);
 }
 
-static const char *const end_names[] = {[END_OPEN] = "open", [END_OK] = "ok", [END_FAIL] = "fail", [END_INFO] = "info"};
-
 static void write_event(const struct operation *o, const struct event *e, struct text *out)
 {
-    const char *type = e->end ? end_names[o->end] : "invoke";
-    text_printf(out, "{\"type\":\"%s\",\"process\":%" PRId32 ",\"f\":\"%s\",\"key\":%" PRIu32, type, o->process,
-                o->kind == OPERATION_READ ? "read" : "write", o->key);
-    if (o->kind == OPERATION_WRITE || (e->end && o->end == END_OK))
-        text_printf(out, ",\"value\":%" PRId64, o->value);
+    text_printf(out, "{\"type\":\"%s\",\"process\":%" PRId32 ",\"f\":\"%s\",\"key\":%" PRIu32,
+                e->end ? operation_end_name(o->end) : "invoke", o->process, operation_function_name(o->function),
+                o->key);
+    if (o->function == OPERATION_WRITE || (e->end && o->end == END_OK)) {
+        if (o->value != VALUE_NIL)
+            text_printf(out, ",\"value\":%" PRId64, o->value);
+        else
+            text_puts(out, ",\"value\":null");
+    }
     text_printf(out, ",\"time\":%" PRIu64 "}\n", e->time);
 }
 
@@ -113,7 +79,7 @@ int history_write(const struct history *h, struct text *out)
         struct event e = {.time = o->invoked, .operation = i, .process = o->process};
         events[n++] = e;
         e.end = true;
-        e.time = o->end == END_INFO ? UINT64_MAX : o->ended;
+        e.time = o->end == END_INFO ? TIME_NEVER : o->ended;
         if (o->end != END_OPEN)
             events[n++] = e;
     }
@@ -121,7 +87,7 @@ int history_write(const struct history *h, struct text *out)
     /* An info has no instant of its own: it is written last, at the time of the last event that has one. */
     uint64_t last = 0;
     for (size_t i = 0; i < n; i++) {
-        if (events[i].time == UINT64_MAX)
+        if (events[i].time == TIME_NEVER)
             events[i].time = last;
         last = events[i].time;
         write_event(&h->operations[events[i].operation], &events[i], out);
@@ -166,8 +132,12 @@ static int read_event(struct reader *r, const json_t *line, struct error *err)
     if (!get_integer(line, "process", 0, PROCESSES_MAX - 1, &process) ||
         !get_integer(line, "key", 0, UINT32_MAX, &key) || !get_integer(line, "time", 0, INT64_MAX, &time))
         return wrong(r, err, "an event has whole numbers for \"process\", \"key\" and \"time\"");
-    bool has_value = get_integer(line, "value", INT64_MIN, INT64_MAX, &value);
-    enum operation_kind kind = f[0] == 'r' ? OPERATION_READ : OPERATION_WRITE;
+    bool has_value = get_integer(line, "value", VALUE_TEXT_END, INT64_MAX, &value);
+    if (json_is_null(json_object_get(line, "value"))) {
+        has_value = true;
+        value = VALUE_NIL;
+    }
+    enum operation_function kind = f[0] == 'r' ? OPERATION_READ : OPERATION_WRITE;
     if ((uint64_t)time < r->last)
         return wrong(r, err, "this event is earlier than the one before it");
     r->last = (uint64_t)time;
@@ -181,9 +151,10 @@ static int read_event(struct reader *r, const json_t *line, struct error *err)
             return wrong(r, err, "this process has an operation of unknown end: its client needs a new number");
         if (*open != 0)
             return wrong(r, err, "this process has an operation open: one at a time each");
-        if (kind == OPERATION_WRITE && (!has_value || value <= 0))
-            return wrong(r, err, "a write has a \"value\" above 0");
-        int64_t index = history_invoke(r->history, (int32_t)process, kind, (uint32_t)key, value, (uint64_t)time);
+        if (kind == OPERATION_WRITE && (!has_value || value == VALUE_NIL))
+            return wrong(r, err, "a write has a \"value\"");
+        int64_t index = history_invoke(r->history, (int32_t)process, kind, (uint32_t)key,
+                                       kind == OPERATION_WRITE ? value : VALUE_NIL, (uint64_t)time);
         if (index < 0)
             return error_set(err, ERROR_MEMORY, "out of memory");
         *open = index + 1;
@@ -198,10 +169,10 @@ static int read_event(struct reader *r, const json_t *line, struct error *err)
     if (*open <= 0)
         return wrong(r, err, "an operation ends here that was never invoked");
     const struct operation *o = &r->history->operations[*open - 1];
-    if (o->kind != kind || o->key != (uint32_t)key || (uint64_t)time < o->invoked)
+    if (o->function != kind || o->key != (uint32_t)key || (uint64_t)time < o->invoked)
         return wrong(r, err, "this end does not fit the operation its process invoked");
     if (kind == OPERATION_READ && end == END_OK && !has_value)
-        return wrong(r, err, "a read that is ok has a \"value\" (0: absent)");
+        return wrong(r, err, "a read that is ok has a \"value\" (null: absent)");
     history_end(r->history, *open - 1, end, value, (uint64_t)time);
     *open = end == END_INFO ? GONE : 0;
     return 0;

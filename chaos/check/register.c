@@ -5,14 +5,14 @@
  * before the other. A cluster with f < s is a forward zone, else a backward one; two backward zones never conflict, so
  * it is enough that forward zones are disjoint and no backward one lies inside a forward one.
  *
- * Here all times are one more than in the history, so that 0 is before everything: the absent value (value 0) is a
+ * Here all times are one more than in the history, so that 0 is before everything: the absent value (VALUE_NIL) is a
  * cluster whose write ended then. A write with unknown end has no end; if nobody read it, it never happened.
  *
  * Clusters are gathered in one pass through a hash table that keeps values written one after the other in neighbouring
  * slots, for operations near in time name values near each other. In the order they are first met the zones are almost
- * sorted by f already, which the merge sort (chaos/zone.h) makes use of. */
-#include "chaos/check.h"
-#include "chaos/zone.h"
+ * sorted by f already, which the merge sort (chaos/check/zone.h) makes use of. */
+#include "chaos/check/check.h"
+#include "chaos/check/zone.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,25 +20,19 @@
 
 #define SLOTS_MIN ((size_t)64)
 
-const char *verdict_name(enum verdict v)
-{
-    static const char *const names[] = {"valid", "invalid", "unknown"};
-    return names[v];
-}
-
 static bool says_something(const struct operation *o)
 {
-    return o->kind == OPERATION_WRITE ? o->end != END_FAIL : o->end == END_OK;
+    return o->function == OPERATION_WRITE ? o->end != END_FAIL : o->end == END_OK;
 }
 
+/* No memory for the witness: it is left out, the verdict stands. */
 static void fail(struct check_result *out, uint32_t key, const uint32_t *witness, size_t count, const char *reason)
 {
     out->verdict = VERDICT_INVALID;
     out->key = key;
-    out->witness_count = 0;
     for (size_t i = 0; i < count; i++)
         if (witness[i] != ZONE_NONE)
-            out->witness[out->witness_count++] = witness[i];
+            check_result_add(out, witness[i]);
     snprintf(out->reason, sizeof out->reason, "%s", reason);
 }
 
@@ -100,7 +94,7 @@ static struct zone *zone_of(struct gathering *g, uint32_t key, int64_t value)
     struct zone *z = &g->zones[g->count];
     *z = (struct zone){.key = key,
                        .value = value,
-                       .first_end = value == 0 ? 0 : UINT64_MAX,
+                       .first_end = value == VALUE_NIL ? 0 : UINT64_MAX,
                        .ends_at = ZONE_NONE,
                        .begins_at = ZONE_NONE,
                        .write = ZONE_NONE};
@@ -111,7 +105,7 @@ static struct zone *zone_of(struct gathering *g, uint32_t key, int64_t value)
 /* False when two operations claim to have written the zone's value. */
 static bool widen(struct zone *z, const struct operation *o, uint32_t index)
 {
-    if (o->kind == OPERATION_READ)
+    if (o->function == OPERATION_READ)
         z->read = true;
     else if (z->write != ZONE_NONE)
         return false;
@@ -152,7 +146,7 @@ static int gather(struct gathering *g, const struct history *h, struct check_res
 /* What one zone alone can show. False: the verdict is in. */
 static bool check_zone(const struct history *h, const struct zone *z, struct check_result *out)
 {
-    if (z->value == 0)
+    if (z->value == VALUE_NIL)
         return true;
     if (z->write == ZONE_NONE) {
         fail(out, z->key, &z->begins_at, 1, "a value was read that nobody wrote, or whose write failed");
@@ -173,19 +167,24 @@ static bool conflict(const struct zone *a, const struct zone *b)
     return a->first_end < b->last_invoked && b->first_end < a->last_invoked;
 }
 
-static void fail_pair(const struct zone *a, const struct zone *b, struct check_result *out)
+static void fail_pair(const struct history *h, const struct zone *a, const struct zone *b, struct check_result *out)
 {
-    char reason[sizeof out->reason];
-    if (a->value == 0 || b->value == 0)
-        snprintf(reason, sizeof reason,
-                 "key %u was read as absent although value %lld had been written and not replaced", a->key,
-                 (long long)(a->value != 0 ? a->value : b->value));
-    else
-        snprintf(
-            reason, sizeof reason,
-            "on key %u the values %lld and %lld must each come before the other: no order explains these operations",
-            a->key, (long long)a->value, (long long)b->value);
-    fail(out, a->key, (uint32_t[]){a->ends_at, a->begins_at, b->ends_at, b->begins_at}, 4, reason);
+    struct text reason = TEXT_INIT;
+    text_puts(&reason, "key ");
+    history_print_key(h, a->key, &reason);
+    if (a->value == VALUE_NIL || b->value == VALUE_NIL) {
+        text_puts(&reason, " was read as absent although value ");
+        history_print_value(h, a->value != VALUE_NIL ? a->value : b->value, &reason);
+        text_puts(&reason, " had been written and not replaced");
+    } else {
+        text_puts(&reason, ": the values ");
+        history_print_value(h, a->value, &reason);
+        text_puts(&reason, " and ");
+        history_print_value(h, b->value, &reason);
+        text_puts(&reason, " must each come before the other, so no order explains these operations");
+    }
+    fail(out, a->key, (uint32_t[]){a->ends_at, a->begins_at, b->ends_at, b->begins_at}, 4, text_string(&reason));
+    text_deinit(&reason);
 }
 
 static bool is_forward(const struct zone *z)
@@ -194,7 +193,8 @@ static bool is_forward(const struct zone *z)
 }
 
 /* `zones` of one key, ordered by first end; `forward` has room for as many. */
-static bool check_zones(const struct zone *zones, size_t count, const struct zone **forward, struct check_result *out)
+static bool check_zones(const struct history *h, const struct zone *zones, size_t count, const struct zone **forward,
+                        struct check_result *out)
 {
     size_t forward_count = 0, before = 0;
     for (size_t i = 0; i < count; i++) {
@@ -202,7 +202,7 @@ static bool check_zones(const struct zone *zones, size_t count, const struct zon
         if (!is_forward(z))
             continue;
         if (forward_count > 0 && conflict(forward[forward_count - 1], z)) {
-            fail_pair(forward[forward_count - 1], z, out);
+            fail_pair(h, forward[forward_count - 1], z, out);
             return false;
         }
         forward[forward_count++] = z;
@@ -218,14 +218,14 @@ static bool check_zones(const struct zone *zones, size_t count, const struct zon
         while (before > 0 && forward[before - 1]->first_end >= z->last_invoked)
             before--;
         if (before > 0 && conflict(forward[before - 1], z)) {
-            fail_pair(forward[before - 1], z, out);
+            fail_pair(h, forward[before - 1], z, out);
             return false;
         }
     }
     return true;
 }
 
-static int compare_zones(struct gathering *g, struct check_result *out)
+static int compare_zones(const struct history *h, struct gathering *g, struct check_result *out)
 {
     const struct zone **forward = malloc((g->count + 1) * sizeof *forward);
     int code = forward != NULL ? zone_sort(&g->zones, g->count) : ERROR_MEMORY;
@@ -234,7 +234,7 @@ static int compare_zones(struct gathering *g, struct check_result *out)
         size_t count = 1;
         while (i + count < g->count && g->zones[i + count].key == g->zones[i].key)
             count++;
-        valid = check_zones(&g->zones[i], count, forward, out);
+        valid = check_zones(h, &g->zones[i], count, forward, out);
         i += count;
     }
     free(forward);
@@ -244,7 +244,8 @@ static int compare_zones(struct gathering *g, struct check_result *out)
 int check_register(const struct history *h, struct check_result *out)
 {
     struct gathering g = {0};
-    *out = (struct check_result){.verdict = VERDICT_VALID, .checked = h->count};
+    check_result_deinit(out);
+    out->checked = h->count;
     if (h->count >= ZONE_NONE)
         return ERROR_LIMIT;
     int code = gather(&g, h, out);
@@ -257,7 +258,7 @@ int check_register(const struct history *h, struct check_result *out)
     }
     g.count = kept;
     if (code == 0 && out->verdict == VERDICT_VALID)
-        code = compare_zones(&g, out);
+        code = compare_zones(h, &g, out);
     free(g.zones);
     free(g.slots);
     return code;

@@ -1,5 +1,5 @@
 #include "base/units.h"
-#include "chaos/fault.h"
+#include "chaos/fault/fault.h"
 
 static int inject(struct target *t, const char *component, struct error *err)
 {

@@ -1,4 +1,4 @@
-#include "chaos/zone.h"
+#include "chaos/check/zone.h"
 
 #include "base/error.h"
 

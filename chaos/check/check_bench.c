@@ -7,7 +7,7 @@
  * Prints a table and one JSON line. The best of five rounds each, in processor time. */
 #include "base/random.h"
 #include "base/units.h"
-#include "chaos/check.h"
+#include "chaos/check/check.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,13 +51,13 @@ static bool make_history(struct history *h, int64_t operations, int clients)
         const struct operation *o = &h->operations[client[i].index];
         if (!client[i].effective) {
             client[i].effective = true;
-            if (o->kind == OPERATION_WRITE)
+            if (o->function == OPERATION_WRITE)
                 registers[o->key] = client[i].value;
             else
                 client[i].value = registers[o->key];
             continue;
         }
-        bool info = o->kind == OPERATION_WRITE && random_below(&r, INFO_EVERY) == 0;
+        bool info = o->function == OPERATION_WRITE && random_below(&r, INFO_EVERY) == 0;
         history_end(h, client[i].index, info ? END_INFO : END_OK, client[i].value, now);
         if (info)
             client[i].process = next_process++;
@@ -81,6 +81,7 @@ static double measure(const struct history *h, bool lost)
     double best = -1;
     for (int i = 0; i < ROUNDS; i++) {
         struct check_result c;
+        check_result_init(&c);
         double before = cpu_seconds();
         int code = lost ? check_lost_writes(h, h->count - h->count / 1000, &c) : check_register(h, &c);
         double took = cpu_seconds() - before;

@@ -1,6 +1,6 @@
 /* Every order, with a memory of where it has been: (which operations are placed, the register's value). Slow and
  * plainly right: the twin the zone test is checked against. */
-#include "chaos/check.h"
+#include "chaos/check/check.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,7 +66,7 @@ static bool place_rest(struct search *s, uint32_t placed, size_t last)
         return true;
     if (!visit(s, ((uint64_t)placed << 8 | last) + 1))
         return false;
-    int64_t value = last == 0 ? 0 : s->operations[last - 1]->value;
+    int64_t value = last == 0 ? VALUE_NIL : s->operations[last - 1]->value;
     uint64_t first_end = UINT64_MAX;
     for (size_t i = 0; i < s->count; i++)
         if ((placed >> i & 1) == 0 && s->operations[i]->ended < first_end)
@@ -75,9 +75,9 @@ static bool place_rest(struct search *s, uint32_t placed, size_t last)
         const struct operation *o = s->operations[i];
         if ((placed >> i & 1) != 0 || o->invoked > first_end)
             continue;
-        if (o->kind == OPERATION_READ && o->value != value)
+        if (o->function == OPERATION_READ && o->value != value)
             continue;
-        if (place_rest(s, placed | UINT32_C(1) << i, o->kind == OPERATION_WRITE ? i + 1 : last))
+        if (place_rest(s, placed | UINT32_C(1) << i, o->function == OPERATION_WRITE ? i + 1 : last))
             return true;
     }
     return false;
@@ -88,7 +88,7 @@ static int check_key(const struct history *h, uint32_t key, struct check_result 
     struct search s = {0};
     for (size_t i = 0; i < h->count; i++) {
         const struct operation *o = &h->operations[i];
-        bool counts = o->kind == OPERATION_WRITE ? o->end != END_FAIL : o->end == END_OK;
+        bool counts = o->function == OPERATION_WRITE ? o->end != END_FAIL : o->end == END_OK;
         if (o->key != key || !counts)
             continue;
         if (s.count == OPERATIONS_MAX)
@@ -115,7 +115,8 @@ static int check_key(const struct history *h, uint32_t key, struct check_result 
 
 int check_register_exhaustive(const struct history *h, struct check_result *out)
 {
-    *out = (struct check_result){.verdict = VERDICT_VALID, .checked = h->count};
+    check_result_deinit(out);
+    out->checked = h->count;
     for (size_t i = 0; i < h->count && out->verdict == VERDICT_VALID; i++) {
         bool first = true;
         for (size_t n = 0; n < i && first; n++)

@@ -2,7 +2,7 @@
 #ifndef CHAOS_WORKLOAD_H
 #define CHAOS_WORKLOAD_H
 
-#include "chaos/history.h"
+#include "chaos/history/history.h"
 #include "rpc/target.h"
 
 struct workload;

@@ -1,5 +1,5 @@
 #include "base/units.h"
-#include "chaos/fault.h"
+#include "chaos/fault/fault.h"
 
 #define STOP_WITHIN ((uint64_t)(10 * SECOND)) /* for the calls in flight */
 #define LOOK_EVERY  ((uint64_t)MILLISECOND)

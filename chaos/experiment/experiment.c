@@ -2,9 +2,10 @@
  * so the workload goes on meanwhile. */
 #include "base/log.h"
 #include "base/units.h"
-#include "chaos/check.h"
-#include "chaos/fault.h"
-#include "chaos/workload.h"
+#include "chaos/check/check.h"
+#include "chaos/fault/fault.h"
+#include "chaos/history/file.h"
+#include "chaos/workload/workload.h"
 #include "rpc/http.h"
 
 #include <inttypes.h>
@@ -265,21 +266,11 @@ static int storm(struct experiment *x, struct error *err)
 
 static void describe_witness(const struct history *h, const struct check_result *c, uint64_t zero, struct text *out)
 {
-    static const char *const ends[] = {
-        [END_OPEN] = "open", [END_OK] = "ok", [END_FAIL] = "failed", [END_INFO] = "outcome unknown"};
     text_printf(out, "%s\n", c->reason);
-    for (size_t i = 0; i < c->witness_count; i++) {
-        const struct operation *o = &h->operations[c->witness[i]];
-        text_printf(out, "  client %" PRId32 " %s k%" PRIu32, o->process,
-                    o->kind == OPERATION_READ ? "read from" : "wrote to", o->key);
-        if (o->kind == OPERATION_WRITE || o->value != 0)
-            text_printf(out, " value %" PRId64, o->value);
-        else
-            text_puts(out, " nothing");
-        text_printf(out, ", invoked at %.6f s", (double)(o->invoked - zero) / (double)SECOND);
-        if (o->ended != UINT64_MAX)
-            text_printf(out, ", ended at %.6f s", (double)(o->ended - zero) / (double)SECOND);
-        text_printf(out, ": %s\n", ends[o->end]);
+    for (size_t i = 0; i < c->witness.count; i++) {
+        text_puts(out, "  ");
+        history_print_operation(h, c->witness.items[i], zero, out);
+        text_char(out, '\n');
     }
 }
 
@@ -313,6 +304,7 @@ static void judge(struct experiment *x, const char *unread)
     static const char *const linear_name = "every key is linearizable";
     const struct history *h = workload_history(x->workload);
     struct check_result c;
+    check_result_init(&c);
     if (unread != NULL)
         not_checked(x, lost_name, unread);
     else if (check_lost_writes(h, workload_final_from(x->workload), &c) != 0)
@@ -321,10 +313,12 @@ static void judge(struct experiment *x, const char *unread)
         x->summary->lost += c.verdict == VERDICT_INVALID;
         verdict(x, lost_name, &c);
     }
+    check_result_deinit(&c);
     if (check_register(h, &c) != 0)
         not_checked(x, linear_name, "unknown: the checker ran out of memory");
     else
         verdict(x, linear_name, &c);
+    check_result_deinit(&c);
 }
 
 static void count_operations(struct experiment *x)
