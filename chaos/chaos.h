@@ -28,10 +28,8 @@ struct chaos_summary {
 };
 int chaos_run(struct target *t, const struct chaos_options *options, struct chaos_summary *summary, struct error *err);
 
-/* Faults known, for listing: ends with name NULL. */
+/* Faults known (chaos/fault/fault.h). */
 struct chaos_fault;
 extern const struct chaos_fault *const chaos_faults[]; /* NULL-terminated */
-const char *chaos_fault_name(const struct chaos_fault *f);
-const char *chaos_fault_summary(const struct chaos_fault *f);
 
 #endif

@@ -1,4 +1,5 @@
 #include "base/units.h"
+#include "chaos/fault/fault.h"
 #include "harrow/attach.h"
 #include "harrow/command_system.h"
 #include "harrow/commands.h"
@@ -112,7 +113,7 @@ static int run(const struct arguments *args)
 {
     if (list) {
         for (const struct chaos_fault *const *f = chaos_faults; *f != NULL; f++)
-            printf("  %-12s %s\n", chaos_fault_name(*f), chaos_fault_summary(*f));
+            printf("  %-12s %s\n", (*f)->name, (*f)->summary);
         return HARROW_PASSED;
     }
     if (args->argc == 0) {

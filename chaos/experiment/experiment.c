@@ -22,6 +22,7 @@
 #define GAP_MAX          (800 * MILLISECOND)
 #define PROBE_TIMEOUT    ((uint64_t)SECOND)
 #define PROBE_EVERY      ((uint64_t)(5 * MILLISECOND))
+#define FAULTS_MAX       256
 #define LOG_LINES        20 /* of a component that stays down */
 
 struct experiment {
@@ -32,8 +33,8 @@ struct experiment {
     struct random random; /* of the storm */
     struct world_timer window;
     int64_t steady_ok;
-    const struct chaos_fault *active; /* injected and not yet healed */
-    const char *active_target;
+    struct fault_injection active; /* injected and not yet healed; fault NULL: none */
+    uint64_t injections;
 };
 
 /* ---- curves ---- */
@@ -106,14 +107,14 @@ static bool listed(const char *const *list, const char *name)
 
 static bool possible(const struct experiment *x, const struct chaos_fault *f)
 {
-    return listed(x->options.faults, f->name) && (!f->simulation_only || strcmp(x->target->driver, "sim") == 0);
+    return listed(x->options.faults, f->name) && fault_possible(f, x->target, NULL) == 0;
 }
 
 static const struct chaos_fault *draw_fault(struct experiment *x)
 {
-    const struct chaos_fault *candidates[32];
+    const struct chaos_fault *candidates[FAULTS_MAX];
     size_t count = 0;
-    for (const struct chaos_fault *const *f = chaos_faults; *f != NULL && count < 32; f++)
+    for (const struct chaos_fault *const *f = chaos_faults; *f != NULL && count < FAULTS_MAX; f++)
         if (possible(x, *f))
             candidates[count++] = *f;
     return count > 0 ? candidates[random_below(&x->random, count)] : NULL;
@@ -130,31 +131,37 @@ static const struct target_component *draw_target(struct experiment *x)
     return count > 0 ? candidates[random_below(&x->random, count)] : NULL;
 }
 
-static void emit_fault(struct experiment *x, const struct chaos_fault *f, const char *target, const char *state,
-                       bool verified, const char *detail)
+static void emit_fault(struct experiment *x, const char *state, bool verified, const char *detail)
 {
+    const struct fault_injection *f = &x->active;
+    struct text what = TEXT_INIT;
+    fault_print(f, &what);
     result_emit(x->target->results, "fault",
-                json_pack("{s:s, s:s, s:s, s:i, s:b, s:s}", "name", f->name, "target", target, "state", state, "hits",
-                          verified ? 1 : 0, "verified", verified ? 1 : 0, "detail", detail));
+                json_pack("{s:s, s:s, s:s, s:s, s:I, s:b, s:s}", "name", f->fault->name, "what", text_string(&what),
+                          "target", f->component, "state", state, "hits", (json_int_t)f->hits, "verified",
+                          verified ? 1 : 0, "detail", detail));
+    text_deinit(&what);
 }
 
-/* Undoes the fault in force, if any. */
+/* Undoes the fault in force, if any, after a look at what it did. */
 static int heal(struct experiment *x, struct error *err)
 {
-    const struct chaos_fault *f = x->active;
-    if (f == NULL)
+    struct fault_injection *f = &x->active;
+    if (f->fault == NULL)
         return 0;
-    int code = f->heal(x->target, x->active_target, err);
-    emit_fault(x, f, x->active_target, "heal", code == 0, code == 0 ? "" : error_code_name(code));
-    x->active = NULL;
+    if (f->fault->verify != NULL)
+        (void)f->fault->verify(f, NULL);
+    int code = f->fault->heal(f, err);
+    emit_fault(x, "heal", code == 0, code == 0 ? "" : error_code_name(code));
+    f->fault = NULL;
     return code;
 }
 
-static void not_injected(struct experiment *x, const struct chaos_fault *f, const char *target, const struct error *why)
+static void not_injected(struct experiment *x, const struct error *why)
 {
     struct text reason = TEXT_INIT;
     error_format(why, &reason);
-    emit_fault(x, f, target, "inject", false, text_string(&reason));
+    emit_fault(x, "inject", false, text_string(&reason));
     text_deinit(&reason);
     x->summary->not_injected++;
     /* In case it half happened. */
@@ -193,7 +200,7 @@ static void report_down(struct experiment *x, const struct chaos_fault *f, const
 static int hold_fault(struct experiment *x, const struct target_component *c, uint64_t since, uint64_t hold,
                       int64_t *recovery)
 {
-    if (x->active->down_from_heal)
+    if (x->active.fault->down_from_heal)
         return pass_time(x, hold);
     uint64_t end = world_now(x->target->world) + hold;
     *recovery = wait_answer(x, c, since, end);
@@ -214,14 +221,20 @@ static int one_fault(struct experiment *x, struct error *err)
     uint64_t since = world_now(w);
     int64_t recovery = -1;
     struct error why = ERROR_INIT;
-    x->active = f;
-    x->active_target = c->name;
-    if (f->inject(x->target, c->name, &why) != 0) {
-        not_injected(x, f, c->name, &why);
+    struct random base;
+    random_seed(&base, x->options.seed + x->injections++);
+    x->active = (struct fault_injection){.fault = f, .target = x->target, .component = c->name};
+    random_fork(&base, "chaos.fault", &x->active.random);
+    for (size_t i = 0; i < FAULT_PARAMETERS_MAX; i++)
+        x->active.parameters[i] = INT64_MIN;
+    fault_draw(&x->active);
+    if (f->inject(&x->active, &why) != 0) {
+        not_injected(x, &why);
         error_clear(&why);
         return x->target->interrupted ? ERROR_CANCELLED : 0;
     }
-    emit_fault(x, f, c->name, "inject", true, "");
+    x->active.hits = f->verify == NULL ? 1 : 0;
+    emit_fault(x, "inject", true, "");
     x->summary->faults++;
     int code = hold_fault(x, c, since, hold, &recovery);
     if (code != 0)
@@ -433,17 +446,18 @@ static int run_phases(struct experiment *x, struct error *err)
     return x->target->interrupted ? ERROR_CANCELLED : 0;
 }
 
-static int check_names(const struct target *t, const struct chaos_options *o, struct error *err)
+static int check_names(struct target *t, const struct chaos_options *o, struct error *err)
 {
     for (const char *const *name = o->faults; name != NULL && *name != NULL; name++) {
-        const struct chaos_fault *found = NULL;
-        for (const struct chaos_fault *const *f = chaos_faults; *f != NULL; f++)
-            if (strcmp((*f)->name, *name) == 0)
-                found = *f;
+        const struct chaos_fault *found = fault_find(*name);
         if (found == NULL)
             return error_set(err, ERROR_INVALID, "there is no fault \"%s\": harrow chaos --list shows all", *name);
-        if (found->simulation_only && strcmp(t->driver, "sim") != 0)
-            return error_set(err, ERROR_INVALID, "fault %s needs --driver sim: this driver is %s", *name, t->driver);
+        /* Asked for by name, so it is the asking that is wrong. */
+        if (fault_possible(found, t, err) != 0) {
+            if (err != NULL)
+                err->code = ERROR_INVALID;
+            return ERROR_INVALID;
+        }
     }
     for (const char *const *name = o->targets; name != NULL && *name != NULL; name++)
         if (target_find(t, *name) == NULL)

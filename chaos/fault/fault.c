@@ -1,23 +1,89 @@
 #include "chaos/fault/fault.h"
 
+#include "base/units.h"
+#include "chaos/fault/faults.h"
+
+#include <inttypes.h>
+#include <string.h>
+
 const struct chaos_fault *const chaos_faults[] = {
-    &fault_kill, &fault_stop, &fault_restart, &fault_power_cut, &fault_partition, NULL,
+#define FAULT(name) &fault_##name,
+    CHAOS_FAULTS
+#undef FAULT
+        NULL,
 };
 
-const char *chaos_fault_name(const struct chaos_fault *f)
+const struct chaos_fault *fault_find(const char *name)
 {
-    return f->name;
+    for (const struct chaos_fault *const *f = chaos_faults; *f != NULL; f++)
+        if (strcmp((*f)->name, name) == 0)
+            return *f;
+    return NULL;
 }
 
-const char *chaos_fault_summary(const struct chaos_fault *f)
+static unsigned driver_bit(const struct target *t)
 {
-    return f->summary;
+    return strcmp(t->driver, "sim") == 0      ? FAULT_ON_SIM
+           : strcmp(t->driver, "attach") == 0 ? FAULT_ON_ATTACH
+                                              : FAULT_ON_PROCESSES;
 }
 
-int fault_start_again(struct target *t, const char *component, struct error *err)
+int fault_possible(const struct chaos_fault *f, struct target *t, struct error *err)
+{
+    if ((f->drivers & driver_bit(t)) == 0)
+        return error_set(err, ERROR_UNSUPPORTED, "fault %s cannot be done by the %s driver%s", f->name, t->driver,
+                         f->drivers == FAULT_ON_SIM ? ": it needs --driver sim" : "");
+    return f->possible != NULL ? f->possible(t, err) : 0;
+}
+
+void fault_draw(struct fault_injection *f)
+{
+    const struct fault_parameter *p = f->fault->parameters;
+    for (size_t i = 0; p != NULL && i < FAULT_PARAMETERS_MAX && p[i].name != NULL; i++)
+        if (f->parameters[i] == INT64_MIN)
+            f->parameters[i] = random_range(&f->random, p[i].low, p[i].high);
+}
+
+static void print_value(enum fault_unit unit, int64_t value, struct text *out)
+{
+    char buffer[48];
+    switch (unit) {
+    case FAULT_DURATION:
+        units_format_duration(value, buffer, sizeof buffer);
+        text_puts(out, buffer);
+        break;
+    case FAULT_SHARE:
+        text_printf(out, "%g%%", (double)value / 10000);
+        break;
+    case FAULT_SIZE:
+    case FAULT_RATE:
+        text_printf(out, "%" PRId64 "%s", value, unit == FAULT_RATE ? "B/s" : "B");
+        break;
+    case FAULT_COUNT:
+        text_printf(out, "%" PRId64, value);
+        break;
+    }
+}
+
+void fault_print(const struct fault_injection *f, struct text *out)
+{
+    const struct fault_parameter *p = f->fault->parameters;
+    text_puts(out, f->fault->name);
+    for (size_t i = 0; p != NULL && i < FAULT_PARAMETERS_MAX && p[i].name != NULL; i++) {
+        text_printf(out, " %s=", p[i].name);
+        print_value(p[i].unit, f->parameters[i], out);
+    }
+}
+
+int fault_act(struct fault_injection *f, enum target_action action, struct error *err)
+{
+    return f->target->operations->act(f->target, f->component, action, err);
+}
+
+int fault_start_again(struct fault_injection *f, struct error *err)
 {
     struct error own = ERROR_INIT;
-    int code = t->operations->act(t, component, TARGET_START, &own);
+    int code = fault_act(f, TARGET_START, &own);
     /* A supervisor of the system's own does it, or has done it already. */
     if (code == ERROR_UNSUPPORTED || code == ERROR_EXISTS)
         code = 0;

@@ -1,20 +1,22 @@
 #include "base/units.h"
-#include "chaos/fault/fault.h"
+#include "chaos/fault/faults.h"
 
-static int inject(struct target *t, const char *component, struct error *err)
+static int inject(struct fault_injection *f, struct error *err)
 {
-    return t->operations->act(t, component, TARGET_PARTITION, err);
+    return fault_act(f, TARGET_PARTITION, err);
 }
 
-static int heal(struct target *t, const char *component, struct error *err)
+static int heal(struct fault_injection *f, struct error *err)
 {
-    return t->operations->act(t, component, TARGET_HEAL, err);
+    return fault_act(f, TARGET_HEAL, err);
 }
 
 const struct chaos_fault fault_partition = {
     .name = "partition",
+    .family = "network",
     .summary = "the component is cut off from all others; bytes stall and arrive after healing",
-    .simulation_only = true,
+    .drivers = FAULT_ON_SIM,
+    .scope = FAULT_OF_COMPONENT,
     .hold_min = 100 * (uint64_t)MILLISECOND,
     .hold_max = 3000 * (uint64_t)MILLISECOND,
     .down_from_heal = true,

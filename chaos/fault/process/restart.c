@@ -1,15 +1,17 @@
 #include "base/units.h"
-#include "chaos/fault/fault.h"
+#include "chaos/fault/faults.h"
 
 #define STOP_WITHIN ((uint64_t)(10 * SECOND)) /* for the calls in flight */
 #define LOOK_EVERY  ((uint64_t)MILLISECOND)
 
 /* The signal is only half of it: injected it is when the old process has ended, or another has taken its place. */
-static int inject(struct target *t, const char *component, struct error *err)
+static int inject(struct fault_injection *f, struct error *err)
 {
+    struct target *t = f->target;
+    const char *component = f->component;
     const struct target_operations *o = t->operations;
     int64_t before = o->process(t, component);
-    int code = o->act(t, component, TARGET_TERMINATE, err);
+    int code = fault_act(f, TARGET_TERMINATE, err);
     if (code != 0)
         return code;
     uint64_t end = world_now(t->world) + STOP_WITHIN;
@@ -26,7 +28,10 @@ static int inject(struct target *t, const char *component, struct error *err)
 
 const struct chaos_fault fault_restart = {
     .name = "restart",
+    .family = "process",
     .summary = "SIGTERM: an orderly stop, calls in flight may finish; then started again",
+    .drivers = FAULT_ON_PROCESSES | FAULT_ON_SIM,
+    .scope = FAULT_OF_COMPONENT,
     .hold_min = 0,
     .hold_max = 200 * (uint64_t)MILLISECOND,
     .inject = inject,
