@@ -5,18 +5,37 @@
 #ifndef CHAOS_CHAOS_H
 #define CHAOS_CHAOS_H
 
+#define CHAOS_WORKLOADS_MAX 16
+
 #include "rpc/target.h"
+
+struct chaos_schedule;
+struct workload_kind;
+
+/* What must not last during the storm; when it does the storm ends at once, everything is healed, and the experiment
+ * has failed. Held against quarters of a second. */
+struct chaos_guards {
+    double errors_max;     /* share of operations that fail or have no known end; 0: no such guard */
+    double throughput_min; /* share of the steady state's; 0: no such guard */
+    uint64_t p99_max;      /* ns; 0: no such guard */
+    uint64_t lasting;      /* ns */
+};
 
 struct chaos_options {
     uint64_t seed;
     uint64_t duration;          /* ns of faults and load; 0: 10 s */
+    uint64_t recovery_within;   /* ns a component may take to answer again; 0: `settle` */
     uint64_t settle;            /* ns after the last heal within which all must answer; 0: 10 s */
     int clients;                /* 0: 8 */
     int keys;                   /* 0: 5 */
     int rate;                   /* operations a second over all clients; 0: as fast as they are answered */
     const char *const *faults;  /* names; NULL: all that the driver can do */
     const char *const *targets; /* component names; NULL: all */
-    const char *history;        /* file for the history as JSON lines; NULL: none */
+    const struct workload_kind *const *workloads; /* all at once, NULL-terminated; NULL: store-register */
+    const struct chaos_schedule *schedule;        /* NULL: drawn from the seed */
+    const struct chaos_guards *guards;            /* NULL: none */
+    const char *history; /* file for the first workload's history as JSON lines, others are beside it; NULL: none */
+    const char *kept_schedule; /* file for the schedule; NULL: none */
     /* Writes a file of the harness (its disk is the real one even when the target is simulated). */
     int (*write)(void *arg, const char *path, struct bytes content, struct error *err);
     void *write_arg;
@@ -24,7 +43,8 @@ struct chaos_options {
 };
 struct chaos_summary {
     int64_t operations, ok, failed, unknown, faults, not_injected, lost, violations;
-    uint64_t recovery_max; /* ns */
+    uint64_t recovery_max, converged; /* ns; from the last heal until all was read and had arrived, 0: it did not */
+    bool guard_broke;
 };
 int chaos_run(struct target *t, const struct chaos_options *options, struct chaos_summary *summary, struct error *err);
 

@@ -143,7 +143,6 @@ bool channel_has_ready(const struct rpc_channel *c); /* perhaps full */
 void channel_leave_endpoint(struct channel_connection *connection);
 void channel_endpoint_free(struct channel_endpoint *e);
 void channel_pump(void *arg);
-void channel_reset_backoff(struct rpc_channel *c);
 void channel_why_unavailable(const struct rpc_channel *c, struct text *out);
 
 /* call.c */

@@ -183,7 +183,7 @@ void channel_connect_all(struct rpc_channel *c)
     }
 }
 
-void channel_reset_backoff(struct rpc_channel *c)
+void rpc_channel_reset_backoff(struct rpc_channel *c)
 {
     for (size_t i = 0; i < c->endpoints.count; i++) {
         c->endpoints.items[i]->retry_at = 0;

@@ -177,6 +177,8 @@ bool rpc_channel_connected(const struct rpc_channel *c);
 bool rpc_channel_failing(const struct rpc_channel *c, const char *address);
 /* Why the last attempt to connect failed (ERROR_REFUSED, ERROR_PROTOCOL, ...); 0: none did. */
 int rpc_channel_failure(const struct rpc_channel *c);
+/* Connections that failed are tried at once with the next call: for who asks at a pace of his own. */
+void rpc_channel_reset_backoff(struct rpc_channel *c);
 
 struct rpc_request {
     const char *path;              /* "/store.Store/Read" */

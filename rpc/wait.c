@@ -140,7 +140,7 @@ int rpc_wait_ready(struct world *w, struct rpc_channel *c, const char *service, 
     for (;;) {
         uint64_t spent = world_now(w) - start;
         uint64_t left = timeout > spent ? timeout - spent : 1;
-        channel_reset_backoff(c); /* our own polling is the back-off */
+        rpc_channel_reset_backoff(c); /* our own polling is the back-off */
         rc = ask(w, c, service ? service : "", left < READY_ASK_MAX ? left : READY_ASK_MAX, &why, err);
         if (rc != ERROR_TIMEOUT)
             break;

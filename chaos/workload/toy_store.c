@@ -296,6 +296,20 @@ static int logs(struct target *t, const char *component, size_t lines, struct te
     return 0;
 }
 
+/* Nobody but the test starts the toy again. */
+static int hold(struct target *t, bool held, struct error *err)
+{
+    (void)t;
+    (void)held;
+    (void)err;
+    return 0;
+}
+
+static struct sim *simulation(struct target *t)
+{
+    return toy_of(t)->sim;
+}
+
 static int keep_line(void *arg, const char *line, size_t len)
 {
     struct toy *t = arg;
@@ -312,7 +326,7 @@ void toy_init(struct toy *t, const char *behaviour, uint64_t seed)
 {
     static const char *const services[] = {"store.Store", NULL};
     static const struct target_operations operations = {
-        .act = act, .alive = alive, .process = process, .usage = usage, .logs = logs};
+        .act = act, .alive = alive, .process = process, .usage = usage, .logs = logs, .hold = hold, .sim = simulation};
     static const struct sim_program program = {.name = "toy", .start = server_start, .stop = server_stop};
     *t = (struct toy){.behaviour = behaviour};
     t->sim = sim_new(&(struct sim_options){.seed = seed, .steps_max = 20000000});

@@ -1,0 +1,114 @@
+#include "chaos/experiment/load.h"
+
+#include "base/units.h"
+
+#include <stdio.h>
+
+static double per_second(int64_t count)
+{
+    return (double)count * (double)SECOND / (double)LOAD_WINDOW;
+}
+
+/* A guard breaks for good when what it forbids lasted as long as it allows. */
+static void look_at_guards(struct load *l, const struct load_window *w)
+{
+    const struct chaos_guards *g = l->guards;
+    int64_t all = w->ok + w->not_ok;
+    double errors = all > 0 ? (double)w->not_ok / (double)all : 0;
+    bool too_many = g->errors_max > 0 && errors > g->errors_max;
+    bool too_few = g->throughput_min > 0 && (double)w->ok < g->throughput_min * l->baseline_ok;
+    bool too_slow = g->p99_max > 0 && w->p99 * (double)MILLISECOND > (double)g->p99_max;
+    if (!too_many && !too_few && !too_slow) {
+        l->broken_since = 0;
+        return;
+    }
+    if (l->broken_since == 0)
+        l->broken_since = w->end - LOAD_WINDOW;
+    if (w->end - l->broken_since < g->lasting || l->broken[0] != '\0')
+        return;
+    char lasting[32];
+    units_format_duration((int64_t)(w->end - l->broken_since), lasting, sizeof lasting);
+    if (too_many)
+        snprintf(l->broken, sizeof l->broken, "%.0f %% of the operations failed or had no known end, for %s",
+                 errors * 100, lasting);
+    else if (too_few)
+        snprintf(l->broken, sizeof l->broken, "throughput was %.0f a second where %.0f are usual, for %s",
+                 per_second(w->ok), l->baseline_ok * (double)SECOND / (double)LOAD_WINDOW, lasting);
+    else
+        snprintf(l->broken, sizeof l->broken, "p99 was %.1f ms, for %s", w->p99, lasting);
+}
+
+static void take_window(void *arg)
+{
+    struct load *l = arg;
+    struct load_window sum = {.end = world_now(l->target->world)};
+    double p50 = 0;
+    for (size_t i = 0; i < l->count; i++) {
+        struct workload_window w;
+        workload_take_window(l->workloads[i], &w);
+        sum.ok += w.ok;
+        sum.not_ok += w.failed + w.unknown;
+        sum.p99 = w.p99 > sum.p99 ? w.p99 : sum.p99;
+        p50 = w.p50 > p50 ? w.p50 : p50;
+    }
+    struct result_stream *r = l->target->results;
+    result_sample(r, "throughput", per_second(sum.ok));
+    result_sample(r, "errors", per_second(sum.not_ok));
+    if (sum.ok > 0) {
+        result_sample(r, "latency_p50_ms", p50);
+        result_sample(r, "latency_p99_ms", sum.p99);
+    }
+    if (!array_push(&l->windows, sum))
+        array_clear(&l->windows);
+    if (l->guards != NULL && l->baseline_count > 0)
+        look_at_guards(l, &sum);
+    world_timer_start(&l->timer, LOAD_WINDOW);
+}
+
+void load_start(struct load *l, struct target *t, struct workload **workloads, size_t count,
+                const struct chaos_guards *guards)
+{
+    *l = (struct load){.target = t, .workloads = workloads, .count = count, .guards = guards};
+    for (size_t i = 0; i < count; i++)
+        workload_start(workloads[i]);
+    world_timer_init(&l->timer, t->world, take_window, l);
+    world_timer_start(&l->timer, LOAD_WINDOW);
+}
+
+void load_set_baseline(struct load *l)
+{
+    int64_t ok = 0;
+    l->baseline_count = l->windows.count;
+    l->baseline_p99 = 0;
+    for (size_t i = 0; i < l->windows.count; i++) {
+        ok += l->windows.items[i].ok;
+        if (l->windows.items[i].p99 > l->baseline_p99)
+            l->baseline_p99 = l->windows.items[i].p99;
+    }
+    l->baseline_ok = l->windows.count > 0 ? (double)ok / (double)l->windows.count : 0;
+}
+
+uint64_t load_back_at(const struct load *l, uint64_t since)
+{
+    double p99 = l->baseline_p99 * LOAD_BACK_P99;
+    if (p99 < l->baseline_p99 + LOAD_BACK_SLACK)
+        p99 = l->baseline_p99 + LOAD_BACK_SLACK;
+    for (size_t i = l->baseline_count; i < l->windows.count; i++) {
+        const struct load_window *w = &l->windows.items[i];
+        if (w->end - LOAD_WINDOW >= since && (double)w->ok >= LOAD_BACK_SHARE * l->baseline_ok && w->p99 <= p99)
+            return w->end;
+    }
+    return 0;
+}
+
+void load_stop(struct load *l)
+{
+    if (l->target != NULL)
+        world_timer_stop(&l->timer);
+}
+
+void load_deinit(struct load *l)
+{
+    load_stop(l);
+    array_deinit(&l->windows);
+}

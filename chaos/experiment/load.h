@@ -1,0 +1,39 @@
+/* The load of an experiment: its workloads together, looked at every quarter of a second. The first windows, before
+ * any fault, are the baseline; later ones are held against it, for guards and for how long it takes to be back. */
+#ifndef CHAOS_EXPERIMENT_LOAD_H
+#define CHAOS_EXPERIMENT_LOAD_H
+
+#include "chaos/chaos.h"
+#include "chaos/workload/workload.h"
+
+#define LOAD_WINDOW     ((uint64_t)250000000) /* ns */
+#define LOAD_BACK_SHARE 0.9                   /* of the baseline's throughput counts as back, */
+#define LOAD_BACK_P99   2.0                   /* with a p99 of at most so many times the baseline's, */
+#define LOAD_BACK_SLACK 5.0                   /* or so many ms more than it */
+
+struct load_window {
+    uint64_t end;       /* on the target's clock */
+    int64_t ok, not_ok; /* failed and unknown */
+    double p99;         /* ms; of the slowest workload */
+};
+struct load {
+    struct target *target;
+    struct workload **workloads;
+    size_t count;
+    struct world_timer timer;
+    ARRAY(struct load_window) windows;
+    size_t baseline_count;            /* windows that were taken before the faults */
+    double baseline_ok, baseline_p99; /* a window's mean; ms */
+    const struct chaos_guards *guards;
+    uint64_t broken_since; /* 0: nothing is broken */
+    char broken[160];      /* the guard that broke for good, in words; "" none did */
+};
+void load_start(struct load *l, struct target *t, struct workload **workloads, size_t count,
+                const struct chaos_guards *guards);
+void load_set_baseline(struct load *l); /* the windows so far */
+/* When the load was back at its baseline after `since`; 0: not yet. */
+uint64_t load_back_at(const struct load *l, uint64_t since);
+void load_stop(struct load *l);
+void load_deinit(struct load *l);
+
+#endif

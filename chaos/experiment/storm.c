@@ -1,0 +1,284 @@
+#include "chaos/experiment/storm.h"
+
+#include "base/units.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define LOG_LINES   20                            /* of a component that stays down */
+#define LOOK_EVERY  ((uint64_t)(5 * MILLISECOND)) /* whether somebody answers again, while nothing else is due */
+#define BACK_WITHIN ((uint64_t)(3 * SECOND)) /* of the answer; a load that is not back by then is told as not back */
+
+static uint64_t now_of(const struct storm *s)
+{
+    return world_now(s->target->world);
+}
+
+static bool guard_broke(void *arg)
+{
+    const struct storm *s = arg;
+    return s->load->broken[0] != '\0';
+}
+
+/* Lets the load run until then; ERROR_CANCELLED when the storm has to end. An interruption ends the run by itself
+ * (world_stop), and must not be looked for here: a stop nobody's run has seen would end the next one, a heal's. */
+static int wait_until(struct storm *s, uint64_t time)
+{
+    uint64_t now = now_of(s);
+    if (s->target->interrupted || guard_broke(s))
+        return ERROR_CANCELLED;
+    if (time <= now)
+        return 0;
+    int code = world_run_until(s->target->world, guard_broke, s, time - now);
+    return code == ERROR_TIMEOUT ? 0 : code == 0 ? ERROR_CANCELLED : code;
+}
+
+/* ---- what is told ---- */
+
+static void emit_fault(struct storm *s, const struct fault_injection *f, const char *state, bool verified,
+                       const char *detail)
+{
+    struct text what = TEXT_INIT;
+    fault_print(f, &what);
+    json_t *members =
+        json_pack("{s:s, s:s, s:s, s:s, s:I, s:b, s:s}", "name", f->fault->name, "what", text_string(&what), "target",
+                  f->component != NULL ? f->component : s->target->system, "state", state, "hits", (json_int_t)f->hits,
+                  "verified", verified ? 1 : 0, "detail", detail);
+    if (members != NULL && f->peer != NULL)
+        json_object_set_new(members, "peer", json_string(f->peer));
+    result_emit(s->target->results, "fault", members);
+    text_deinit(&what);
+}
+
+/* `why` may be NULL: it came back, but does not answer. */
+static void report_down(struct storm *s, const struct fault_injection *f, const char *component,
+                        const struct error *why)
+{
+    char title[160], limit[32];
+    struct text detail = TEXT_INIT;
+    if (why != NULL) {
+        snprintf(title, sizeof title, "%s cannot be brought back after %s", component, f->fault->name);
+        error_format(why, &detail);
+        text_char(&detail, '\n');
+    } else {
+        units_format_duration((int64_t)s->settle, limit, sizeof limit);
+        snprintf(title, sizeof title, "%s does not answer within %s after %s", component, limit, f->fault->name);
+    }
+    s->target->operations->logs(s->target, component, LOG_LINES, &detail);
+    result_finding(s->target->results, &(struct result_finding){.pillar = "chaos",
+                                                                .title = title,
+                                                                .severity = "bug",
+                                                                .oracle = "recovery",
+                                                                .target = component,
+                                                                .seed = s->options->seed,
+                                                                .replay = s->options->replay,
+                                                                .detail = text_string(&detail)});
+    text_deinit(&detail);
+    s->summary->violations++;
+}
+
+static void report_slow(struct storm *s, const struct storm_fault *f, uint64_t duration)
+{
+    char title[192], took[32], limit[32];
+    units_format_duration((int64_t)duration, took, sizeof took);
+    units_format_duration((int64_t)s->options->recovery_within, limit, sizeof limit);
+    snprintf(title, sizeof title, "%s answered %s after %s; %s are allowed", f->probe->component->name, took,
+             f->injection.fault->name, limit);
+    result_finding(s->target->results, &(struct result_finding){.pillar = "chaos",
+                                                                .title = title,
+                                                                .severity = "bug",
+                                                                .oracle = "recovery",
+                                                                .target = f->probe->component->name,
+                                                                .seed = s->options->seed,
+                                                                .replay = s->options->replay});
+    s->summary->violations++;
+}
+
+static void emit_recovery(struct storm *s, const struct storm_fault *f)
+{
+    uint64_t duration = f->probe->answered - f->since, back = load_back_at(s->load, f->since);
+    if (duration > s->summary->recovery_max)
+        s->summary->recovery_max = duration;
+    if (s->options->recovery_within > 0 && duration > s->options->recovery_within)
+        report_slow(s, f, duration);
+    json_t *members = json_pack("{s:s, s:s, s:I}", "target", f->probe->component->name, "fault",
+                                f->injection.fault->name, "duration", (json_int_t)duration);
+    if (members != NULL && f->probe->failed > f->since)
+        json_object_set_new(members, "detected", json_integer((json_int_t)(f->probe->failed - f->since)));
+    if (members != NULL && back > f->since)
+        json_object_set_new(members, "baseline", json_integer((json_int_t)(back - f->since)));
+    result_emit(s->target->results, "recovery", members);
+}
+
+/* ---- one fault ---- */
+
+static struct storm_fault *free_slot(struct storm *s)
+{
+    for (size_t i = 0; i < SCHEDULE_TOGETHER_MAX; i++)
+        if (!s->faults[i].used)
+            return &s->faults[i];
+    return NULL;
+}
+
+static void release(struct storm_fault *f)
+{
+    probe_stop(f->probe);
+    *f = (struct storm_fault){0};
+}
+
+/* Heals one and watches it from then on. */
+static void heal(struct storm *s, struct storm_fault *f)
+{
+    struct fault_injection *i = &f->injection;
+    struct error why = ERROR_INIT;
+    if (i->fault->verify != NULL)
+        (void)i->fault->verify(i, NULL);
+    int code = i->fault->heal(i, &why);
+    emit_fault(s, i, "heal", code == 0, code == 0 ? "" : error_code_name(code));
+    f->in_force = false;
+    if (i->fault->down_from_heal) {
+        f->since = now_of(s);
+        if (f->probe != NULL)
+            probe_mark(f->probe);
+    }
+    f->give_up = now_of(s) + s->settle;
+    if (code != 0) {
+        report_down(s, i, i->component != NULL ? i->component : s->target->system, &why);
+        release(f);
+    }
+    error_clear(&why);
+}
+
+static void not_injected(struct storm *s, struct storm_fault *f, const struct error *why)
+{
+    struct text reason = TEXT_INIT;
+    error_format(why, &reason);
+    emit_fault(s, &f->injection, "inject", false, text_string(&reason));
+    text_deinit(&reason);
+    s->summary->not_injected++;
+    /* In case it half happened. */
+    int code = f->injection.fault->heal(&f->injection, NULL);
+    emit_fault(s, &f->injection, "heal", code == 0, code == 0 ? "" : error_code_name(code));
+    release(f);
+}
+
+static void inject(struct storm *s, const struct chaos_step *step, struct storm_fault *f)
+{
+    struct error why = ERROR_INIT;
+    struct fault_injection *i = &f->injection;
+    *f = (struct storm_fault){.used = true,
+                              .in_force = true,
+                              .since = now_of(s),
+                              .injection = {.fault = step->fault,
+                                            .target = s->target,
+                                            .component = step->component,
+                                            .peer = step->peer,
+                                            .method = step->method}};
+    memcpy(i->parameters, step->parameters, sizeof i->parameters);
+    random_seed(&i->random, step->seed);
+    if (step->fault->inject(i, &why) != 0) {
+        not_injected(s, f, &why);
+        error_clear(&why);
+        return;
+    }
+    i->hits = step->fault->verify == NULL ? 1 : 0;
+    emit_fault(s, i, "inject", true, "");
+    s->summary->faults++;
+    f->heal_at = f->since + step->hold;
+    const struct target_component *c = step->component != NULL ? target_find(s->target, step->component) : NULL;
+    if (c != NULL)
+        f->probe = probe_start(s->target, c, now_of(s));
+}
+
+/* Forgets what has answered and is back at its baseline, and what has not answered in time. `last`: nobody waits for
+ * the baseline any more. */
+static void look_back(struct storm *s, bool last)
+{
+    for (size_t i = 0; i < SCHEDULE_TOGETHER_MAX; i++) {
+        struct storm_fault *f = &s->faults[i];
+        if (!f->used || f->in_force)
+            continue;
+        bool late = now_of(s) >= f->give_up;
+        if (f->probe == NULL) { /* of the whole system: what does not answer is told at the end */
+            release(f);
+        } else if (f->probe->answered != 0) {
+            bool waited = now_of(s) >= f->probe->answered + BACK_WITHIN;
+            if (last || late || waited || load_back_at(s->load, f->since) != 0) {
+                emit_recovery(s, f);
+                release(f);
+            }
+        } else if (late) {
+            report_down(s, &f->injection, f->probe->component->name, NULL);
+            release(f);
+        }
+    }
+}
+
+static struct storm_fault *next_to_heal(struct storm *s)
+{
+    struct storm_fault *next = NULL;
+    for (size_t i = 0; i < SCHEDULE_TOGETHER_MAX; i++) {
+        struct storm_fault *f = &s->faults[i];
+        if (f->used && f->in_force && (next == NULL || f->heal_at < next->heal_at))
+            next = f;
+    }
+    return next;
+}
+
+/* Of the component, healed and not answering yet. */
+static bool still_down(const struct storm *s, const char *component)
+{
+    for (size_t i = 0; i < SCHEDULE_TOGETHER_MAX; i++) {
+        const struct storm_fault *f = &s->faults[i];
+        if (f->used && !f->in_force && f->probe != NULL && f->probe->answered == 0 &&
+            (component == NULL || strcmp(f->probe->component->name, component) == 0))
+            return true;
+    }
+    return false;
+}
+
+static bool any_used(const struct storm *s)
+{
+    for (size_t i = 0; i < SCHEDULE_TOGETHER_MAX; i++)
+        if (s->faults[i].used)
+            return true;
+    return false;
+}
+
+int storm_run(struct storm *s, struct error *err)
+{
+    uint64_t start = now_of(s);
+    size_t next = 0, count = s->schedule->steps.count;
+    int code = 0;
+    (void)err;
+    while (code == 0 && (next < count || any_used(s))) {
+        const struct chaos_step *step = next < count ? &s->schedule->steps.items[next] : NULL;
+        struct storm_fault *healing = next_to_heal(s), *slot = free_slot(s);
+        look_back(s, false);
+        if (healing != NULL && (step == NULL || healing->heal_at <= start + step->at)) {
+            if ((code = wait_until(s, healing->heal_at)) == 0)
+                heal(s, healing);
+        } else if (step != NULL && slot != NULL && !still_down(s, step->component)) {
+            if ((code = wait_until(s, start + step->at)) == 0) {
+                inject(s, step, slot);
+                next++;
+            }
+        } else if (step != NULL || any_used(s)) {
+            /* Until somebody who was hit before answers. */
+            code = wait_until(s, now_of(s) + LOOK_EVERY);
+        }
+    }
+    storm_heal_all(s);
+    return code;
+}
+
+void storm_heal_all(struct storm *s)
+{
+    for (size_t i = 0; i < SCHEDULE_TOGETHER_MAX; i++) {
+        if (s->faults[i].used && s->faults[i].in_force)
+            heal(s, &s->faults[i]);
+    }
+    look_back(s, true);
+    for (size_t i = 0; i < SCHEDULE_TOGETHER_MAX; i++)
+        release(&s->faults[i]);
+}
