@@ -1,0 +1,183 @@
+#include "chaos/search/shrink.h"
+
+#include "base/reduce.h"
+#include "base/units.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define HOLD_LEAST  ((uint64_t)(10 * MILLISECOND))
+#define REST_OF_RUN ((uint64_t)(500 * MILLISECOND)) /* behind the last heal */
+
+struct shrinking {
+    const struct shrink_runner *runner;
+    struct shrunk *best;
+    size_t tries;
+    int code; /* why the search ended early */
+};
+
+void shrunk_deinit(struct shrunk *s)
+{
+    schedule_deinit(&s->schedule);
+    *s = (struct shrunk){0};
+}
+
+static void adopt(struct shrinking *s, struct chaos_schedule *schedule, const struct chaos_options *options)
+{
+    schedule_deinit(&s->best->schedule);
+    s->best->schedule = *schedule;
+    s->best->options = *options;
+    s->best->options.schedule = &s->best->schedule;
+    if (s->runner->progress != NULL)
+        s->runner->progress(s->runner->arg, s->tries, s->best->schedule.steps.count);
+}
+
+/* Takes the schedule over. True when it failed the same way; it is the best from then on. */
+static bool attempt(struct shrinking *s, struct chaos_schedule *schedule, const struct chaos_options *options)
+{
+    struct chaos_options tried = *options;
+    bool failed = false;
+    tried.schedule = schedule;
+    if (s->code == 0 && s->tries > 0) {
+        s->tries--;
+        int code = s->runner->run(s->runner->arg, &tried, &failed);
+        if (code != 0)
+            failed = false;
+        if (code == ERROR_CANCELLED || code == ERROR_MEMORY)
+            s->code = code;
+    }
+    if (failed)
+        adopt(s, schedule, options);
+    else
+        schedule_deinit(schedule);
+    return failed;
+}
+
+static int copy(const struct chaos_schedule *s, struct chaos_schedule *out)
+{
+    bool *keep = malloc(s->steps.count + 1);
+    if (keep == NULL)
+        return ERROR_MEMORY;
+    memset(keep, true, s->steps.count + 1);
+    int code = schedule_keep(s, keep, out);
+    free(keep);
+    return code;
+}
+
+/* ---- fewer steps ---- */
+
+struct subset {
+    struct shrinking *shrinking;
+    const struct chaos_schedule *all;
+};
+
+static bool still_fails(void *arg, const bool *keep)
+{
+    struct subset *x = arg;
+    struct chaos_schedule smaller;
+    int code = schedule_keep(x->all, keep, &smaller);
+    if (code != 0) {
+        x->shrinking->code = code;
+        return false;
+    }
+    return attempt(x->shrinking, &smaller, &x->shrinking->best->options);
+}
+
+static bool fewer_steps(struct shrinking *s)
+{
+    struct chaos_schedule all;
+    bool minimal = false;
+    if ((s->code = copy(&s->best->schedule, &all)) != 0)
+        return false;
+    bool *keep = malloc(all.steps.count + 1);
+    if (keep == NULL) {
+        s->code = ERROR_MEMORY;
+    } else {
+        struct subset x = {.shrinking = s, .all = &all};
+        memset(keep, true, all.steps.count + 1);
+        minimal = reduce(all.steps.count, keep, still_fails, &x, s->tries) && s->code == 0 && s->tries > 0;
+    }
+    free(keep);
+    schedule_deinit(&all);
+    return minimal;
+}
+
+/* ---- everything else ---- */
+
+/* One try with something about the schedule or the options changed. */
+static bool changed(struct shrinking *s,
+                    void (*change)(struct chaos_schedule *schedule, struct chaos_options *options, size_t at),
+                    size_t at)
+{
+    struct chaos_schedule schedule;
+    struct chaos_options options = s->best->options;
+    if (s->code != 0 || (s->code = copy(&s->best->schedule, &schedule)) != 0)
+        return false;
+    change(&schedule, &options, at);
+    return attempt(s, &schedule, &options);
+}
+
+static void halve_hold(struct chaos_schedule *schedule, struct chaos_options *options, size_t at)
+{
+    (void)options;
+    schedule->steps.items[at].hold /= 2;
+}
+
+static void end_early(struct chaos_schedule *schedule, struct chaos_options *options, size_t at)
+{
+    (void)at;
+    uint64_t end = 0;
+    for (size_t i = 0; i < schedule->steps.count; i++)
+        if (schedule->steps.items[i].at + schedule->steps.items[i].hold > end)
+            end = schedule->steps.items[i].at + schedule->steps.items[i].hold;
+    if (end + REST_OF_RUN < options->duration)
+        options->duration = end + REST_OF_RUN;
+}
+
+static void halve_clients(struct chaos_schedule *schedule, struct chaos_options *options, size_t at)
+{
+    (void)schedule;
+    (void)at;
+    options->clients = (options->clients + 1) / 2;
+}
+
+static void halve_keys(struct chaos_schedule *schedule, struct chaos_options *options, size_t at)
+{
+    (void)schedule;
+    (void)at;
+    options->keys = (options->keys + 1) / 2;
+}
+
+static void less_load(struct shrinking *s)
+{
+    while (s->best->options.clients > 1 && changed(s, halve_clients, 0))
+        ;
+    while (s->best->options.keys > 1 && changed(s, halve_keys, 0))
+        ;
+    for (size_t i = 0; i < s->best->schedule.steps.count; i++)
+        while (s->best->schedule.steps.items[i].hold > HOLD_LEAST && changed(s, halve_hold, i))
+            ;
+    uint64_t before = s->best->options.duration;
+    if (before > 0)
+        (void)changed(s, end_early, 0);
+}
+
+int chaos_shrink(const struct chaos_options *options, const struct shrink_runner *runner, struct shrunk *out,
+                 bool *minimal, struct error *err)
+{
+    struct shrinking s = {
+        .runner = runner, .best = out, .tries = runner->tries > 0 ? runner->tries : SHRINK_TRIES_DEFAULT};
+    *out = (struct shrunk){.options = *options};
+    *minimal = false;
+    s.code = copy(options->schedule, &out->schedule);
+    if (s.code != 0)
+        return error_set(err, s.code, "out of memory");
+    out->options.schedule = &out->schedule;
+    *minimal = fewer_steps(&s);
+    less_load(&s);
+    if (s.code == ERROR_MEMORY) {
+        shrunk_deinit(out);
+        return error_set(err, ERROR_MEMORY, "out of memory");
+    }
+    return 0;
+}
