@@ -45,7 +45,12 @@ struct chaos_summary {
     int64_t operations, ok, failed, unknown, faults, not_injected, lost, violations;
     uint64_t recovery_max, converged; /* ns; from the last heal until all was read and had arrived, 0: it did not */
     bool guard_broke;
+    bool clocks_moved; /* a fault of the clock was injected */
+    char failure[80];  /* the first thing that failed: a case's name, a finding's oracle; "" nothing did */
 };
+/* Counts a violation and keeps the first one's name. */
+void chaos_failed(struct chaos_summary *s, const char *what);
+
 int chaos_run(struct target *t, const struct chaos_options *options, struct chaos_summary *summary, struct error *err);
 
 /* Faults known (chaos/fault/fault.h). */

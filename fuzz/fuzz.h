@@ -37,6 +37,7 @@ struct fuzz_options {
     uint64_t budget;     /* ns; 0: no limit */
     uint64_t settle;     /* ns for findings to be run again and made smaller in; 0: as long as the campaign took, but at
                             least FUZZ_SETTLE_MIN. The rest is told without */
+    uint64_t repeat_for; /* ns of processor time to repeat cases in, in simulation; 0: live/repeat.h's share */
     uint64_t plateau;    /* ns without anything new, after which the campaign ends; 0: it does not */
     struct world *files; /* whose disk has the folders below, and whose clock the budget is counted by: the real world
                             even when the target is simulated. NULL: the target's */

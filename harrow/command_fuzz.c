@@ -126,7 +126,7 @@ static const struct option options[] = {
 static void fill(struct fuzz_request *q)
 {
     bool bounded = until_plateau || inputs > 0 || distil != NULL || suspects != NULL;
-    int64_t given = minutes > 0 ? minutes * MINUTE : budget;
+    int64_t given = minutes > 0 ? minutes * MINUTE : budget; /* not both */
     *q = (struct fuzz_request){.options = {.budget = (uint64_t)(given > 0 || bounded ? given : BUDGET_DEFAULT),
                                            .plateau = until_plateau ? (uint64_t)plateau : 0,
                                            .settle = (uint64_t)settle,
@@ -172,14 +172,35 @@ static int usage(const char *what)
     return HARROW_USAGE;
 }
 
+/* What is wrong with the options as they are together; NULL: nothing. */
+static const char *conflict(const struct arguments *args)
+{
+    const char *const paths[] = {corpus, distil, input, invariant, journal, suspects};
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
+        if (paths[i] != NULL && paths[i][0] == '\0')
+            return "--corpus, --distil, --input, --invariant, --journal and --suspects need a name, not an empty one";
+    if (minutes > 0 && budget > 0)
+        return "--minutes and --budget say the same: give one of them";
+    if ((input != NULL) + (distil != NULL) + (suspects != NULL) > 1)
+        return "--input, --distil and --suspects are each instead of a campaign: give one of them";
+    if (jobs > 1 && (input != NULL || distil != NULL || suspects != NULL))
+        return "--jobs goes with a campaign, not with --input, --distil or --suspects";
+    if (jobs > 1 && journal != NULL)
+        return "--jobs keeps a journal for each process by itself: leave out --journal";
+    if (suspects != NULL && strcmp(common.driver, "sim") != 0)
+        return "--suspects tries cases in simulation only: add --driver sim";
+    if ((distil != NULL || list) && corpus == NULL)
+        return "--distil and --list need --corpus FOLDER";
+    if (jobs > 1 && attach_chosen(args->argv[0]))
+        return "--jobs starts a system for each process, and this one is not ours to start";
+    return NULL;
+}
+
 static int run(const struct arguments *args)
 {
-    if (jobs > 1 && (input != NULL || distil != NULL))
-        return usage("--jobs goes with a campaign, not with --input or --distil");
-    if ((distil != NULL || list) && corpus == NULL)
-        return usage("--distil and --list need --corpus FOLDER");
-    if (jobs > 1 && attach_chosen(args->argv[0]))
-        return usage("--jobs starts a system for each process, and this one is not ours to start");
+    const char *wrong = conflict(args);
+    if (wrong != NULL)
+        return usage(wrong);
     if (list)
         return fuzz_list(args->argv[0], corpus);
     return jobs > 1 ? run_jobs(args) : command_on_system(args, work);

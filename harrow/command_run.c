@@ -96,9 +96,7 @@ static int run_pillars(struct run *r)
     text_deinit(&line);
     if (wanted("e2e"))
         exit_code = pillar_e2e(r, s, NULL, NULL);
-    struct chaos_options chaos = {.duration = (uint64_t)(budget / 100 * CHAOS_SHARE_PERCENT),
-                                  .rate = CHAOS_RATE,
-                                  .replay = run_replay(r, "chaos", NULL)};
+    const struct chaos_request chaos = {.duration = budget / 100 * CHAOS_SHARE_PERCENT, .rate = CHAOS_RATE};
     if (exit_code == 0 && wanted("chaos") && possible(r, "chaos", "an attached system is not ours to stop or kill"))
         exit_code = pillar_chaos(r, s, &chaos);
     /* Last, for it may leave anything behind: rules that let nobody in, accounts that are gone. */

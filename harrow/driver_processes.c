@@ -4,7 +4,9 @@
 #include "base/array.h"
 #include "base/log.h"
 #include "base/units.h"
+#include "chaos/journal/journal.h"
 #include "fuzz/cover/cover_hooks.h"
+#include "harrow/links.h"
 #include "harrow/log_ring.h"
 #include "harrow/system.h"
 #include "world/foreign.h"
@@ -65,7 +67,9 @@ static int child_start(struct child *c, struct error *err)
     world_process_close(c->process);
     c->process = NULL;
     c->exited = false;
-    struct world_spawn spawn = {.name = c->name, .argv = c->argv, .environment = c->owner->environment};
+    /* In groups that end with us: what a system of somebody else's starts by itself need not. */
+    struct world_spawn spawn = {
+        .name = c->name, .argv = c->argv, .environment = c->owner->environment, .whole_group = true};
     return world_process_spawn(c->owner->system->run->world, &spawn, &events, c, &c->process, err);
 }
 
@@ -110,6 +114,32 @@ static int find_ports(struct system *s, struct error *err)
 
 /* ---- start and stop ---- */
 
+static void say_healed(void *arg, const struct heal_event *e)
+{
+    struct text what = TEXT_INIT;
+    if (e->step != NULL)
+        undo_describe(e->step, &what);
+    if (e->state == HEAL_UNDONE && e->step != NULL)
+        run_say(arg, "healed after a run that died: %s", text_string(&what));
+    else if (e->state == HEAL_FAILED || e->state == HEAL_REFUSED)
+        run_say(arg, "not healed (%s): %s: see harrow heal", e->file, e->reason);
+    text_deinit(&what);
+}
+
+/* What runs left that were killed: a system started into their faults would be judged for them. */
+static void heal_before(struct run *r)
+{
+    struct heal_summary summary;
+    struct error err = ERROR_INIT;
+    struct text why = TEXT_INIT;
+    if (undo_journal_heal(r->world, false, say_healed, r, &summary, &err) != 0) {
+        error_format(&err, &why);
+        run_say(r, "what earlier runs may have left was not looked for: %s", text_string(&why));
+    }
+    text_deinit(&why);
+    error_clear(&err);
+}
+
 static int processes_prepare(struct system *s, struct error *err)
 {
     struct processes *p = calloc(1, sizeof *p);
@@ -120,6 +150,7 @@ static int processes_prepare(struct system *s, struct error *err)
     int code = world_make_directory(s->run->world, s->values.data);
     if (code != 0)
         return error_set(err, code, "cannot make %s: %s", s->values.data, error_code_name(code));
+    heal_before(s->run);
     const char *log = arena_printf(&s->arena, "%s/system.log", s->run->folder);
     s->values.bin = world_program_folder(s->run->world);
     /* Programs built to count their coverage share it there; others do not know the variable. */
@@ -131,6 +162,49 @@ static int processes_prepare(struct system *s, struct error *err)
         return error_set(err, code, "cannot make %s: %s", s->cover, error_code_name(code));
     code = world_file_open(s->run->world, log, WORLD_WRITE | WORLD_CREATE, &p->log.file, err);
     return code != 0 ? code : find_ports(s, err);
+}
+
+/* A folder with a file for each component: none of them when there are no links. */
+static int write_peers(struct system *s, struct error *err)
+{
+    for (size_t i = 0; s->target.proxy != NULL && i < s->target.component_count; i++) {
+        const char *name = s->components[i].name, *peers = links_peers(s, name);
+        const char *path = arena_printf(&s->arena, "%s/%s", s->values.peers, name);
+        if (peers == NULL || path == NULL)
+            return error_set(err, ERROR_MEMORY, "out of memory");
+        int code = peers[0] != '\0' ? world_write_file(s->run->world, path, bytes_of(peers), true, err) : 0;
+        if (code != 0)
+            return code;
+    }
+    return 0;
+}
+
+static int make_peers(struct system *s, struct error *err)
+{
+    s->values.peers = arena_printf(&s->arena, "%s/peers", s->run->folder);
+    if (s->values.peers == NULL)
+        return error_set(err, ERROR_MEMORY, "out of memory");
+    int code = world_make_directory(s->run->world, s->values.peers);
+    return code != 0 ? error_set(err, code, "cannot make %s: %s", s->values.peers, error_code_name(code)) : 0;
+}
+
+static int make_links(struct system *s, struct error *err)
+{
+    enum manifest_links kind = manifest_links(s->manifest);
+    int code = kind == MANIFEST_LINKS_ALL ? make_peers(s, err) : 0;
+    if (code == 0 && common.links)
+        code = links_start(s, "127.0.0.1", kind, true, err);
+    return code == 0 && kind == MANIFEST_LINKS_ALL ? write_peers(s, err) : code;
+}
+
+static int expand_start(struct system *s, const struct manifest_component *c, const char *peers,
+                        const char *const **out, struct error *err)
+{
+    struct links_self self = {s, c->name, peers};
+    struct manifest_values values = s->values;
+    values.via = links_via;
+    values.via_arg = &self;
+    return manifest_expand_list(c->start, &values, &s->arena, out, err);
 }
 
 static int start_one_by_one(struct system *s, struct processes *p, struct error *err)
@@ -146,7 +220,7 @@ static int start_one_by_one(struct system *s, struct processes *p, struct error 
         if (c->start == NULL)
             return error_set_at(err, ERROR_INVALID, s->manifest->path, c->line, c->column,
                                 "component %s has no \"start\", and neither has the system", c->name);
-        int code = manifest_expand_list(c->start, &s->values, &s->arena, &child->argv, err);
+        int code = expand_start(s, c, NULL, &child->argv, err);
         if (code == 0)
             code = child_start(child, err);
         if (code != 0)
@@ -159,6 +233,8 @@ static int processes_start(struct system *s, struct error *err)
 {
     struct processes *p = s->state;
     int code = system_expand(s, err);
+    if (code == 0)
+        code = make_links(s, err);
     if (code != 0)
         return code;
     if (s->manifest->start == NULL)
@@ -181,9 +257,11 @@ static int processes_start_alone(struct system *s, const struct manifest_compone
         return error_set_at(err, ERROR_UNSUPPORTED, s->manifest->path, c->line, c->column,
                             "component %s has no \"start\", so it cannot be run alone", c->name);
     int code = system_expand(s, err);
+    if (code == 0 && manifest_links(s->manifest) == MANIFEST_LINKS_ALL)
+        code = make_peers(s, err);
     const char *const *start = NULL;
     if (code == 0)
-        code = manifest_expand_list(c->start, &s->values, &s->arena, &start, err);
+        code = expand_start(s, c, peers, &start, err);
     if (code != 0)
         return code;
     size_t count = 0;
@@ -268,6 +346,9 @@ static int processes_start_anew(struct system *s, struct error *err)
 static void processes_stop(struct system *s)
 {
     struct processes *p = s->state;
+    /* Before the processes go that steps may be about. */
+    undo_journal_close(s->target.journal);
+    s->target.journal = NULL;
     end_all(p);
     log_ring_deinit(&p->log);
     free(p->children);
@@ -351,7 +432,12 @@ static int wait_happened(struct target *t, struct expectation *e, struct error *
 
 static int start_child(struct target *t, const char *component, struct error *err)
 {
-    struct child *child = child_find(processes_of(t), component);
+    struct processes *p = processes_of(t);
+    struct child *child = component == NULL && p->supervisor.argv != NULL ? &p->supervisor
+                          : component != NULL                             ? child_find(p, component)
+                                                                          : NULL;
+    if (component == NULL)
+        component = "the supervisor";
     if (child == NULL)
         return error_set(err, ERROR_UNSUPPORTED, "%s is started again by its own supervisor", component);
     if (child->process != NULL && !child->exited)
@@ -417,8 +503,29 @@ static int processes_logs(struct target *t, const char *component, size_t lines,
     return 0;
 }
 
+static int64_t processes_supervisor(struct target *t)
+{
+    const struct processes *p = processes_of(t);
+    return p->supervisor.process != NULL && !p->supervisor.exited ? world_process_id(p->supervisor.process) : 0;
+}
+
+/* What we start ourselves is started again only when somebody asks for it. */
+static int processes_hold(struct target *t, bool hold, struct error *err)
+{
+    int64_t id = processes_supervisor(t);
+    struct expectation e = {.world = t->world, .action = hold ? TARGET_STOP : TARGET_CONTINUE};
+    if (id == 0)
+        return 0;
+    int code = world_foreign_by_id(t->world, id, &e.process, err);
+    if (code == 0 && (code = world_foreign_signal(t->world, &e.process, hold ? SIGSTOP : SIGCONT)) != 0)
+        error_set(err, code, "the supervisor cannot be %s: %s", hold ? "stopped" : "continued", error_code_name(code));
+    return code != 0 ? code : wait_happened(t, &e, err);
+}
+
 static const struct target_operations operations = {
     .act = processes_act,
+    .hold = processes_hold,
+    .supervisor = processes_supervisor,
     .alive = processes_alive,
     .process = processes_process,
     .usage = processes_usage,

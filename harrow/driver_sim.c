@@ -3,6 +3,7 @@
  * `micro server` does. */
 #include "base/log.h"
 #include "base/units.h"
+#include "harrow/links.h"
 #include "harrow/log_ring.h"
 #include "harrow/system.h"
 #include "runtime/component.h"
@@ -148,14 +149,17 @@ static int start_nodes(struct system *s, const char *peers, struct error *err)
     int code = system_expand(s, err);
     if (code == 0)
         code = address_by_node(s, err);
+    if (code == 0 && common.links)
+        code = links_start(s, HARNESS_NODE, MANIFEST_LINKS_ALL, false, err);
     if (code != 0)
         return code;
     size_t count = s->target.component_count;
     const char **names = ARENA_NEW_N(&s->arena, const char *, count + 1);
     const char **programs = ARENA_NEW_N(&s->arena, const char *, count + 1);
     const char *const **arguments = ARENA_NEW_N(&s->arena, const char *const *, count + 1);
+    const char **own_peers = ARENA_NEW_N(&s->arena, const char *, count + 1);
     p->nodes = calloc(count + 1, sizeof *p->nodes);
-    if (names == NULL || programs == NULL || arguments == NULL || p->nodes == NULL)
+    if (names == NULL || programs == NULL || arguments == NULL || own_peers == NULL || p->nodes == NULL)
         return out_of_memory(err);
     for (; p->node_count < count; p->node_count++) {
         size_t i = p->node_count;
@@ -163,6 +167,8 @@ static int start_nodes(struct system *s, const char *peers, struct error *err)
         p->nodes[i] = (struct part){.owner = p, .name = c->name};
         names[i] = c->name;
         programs[i] = c->program;
+        if ((own_peers[i] = links_peers(s, c->name)) == NULL)
+            return out_of_memory(err);
         if ((code = arguments_of(s, c, &arguments[i], err)) != 0)
             return error_wrap(err, "component %s", c->name);
     }
@@ -173,6 +179,7 @@ static int start_nodes(struct system *s, const char *peers, struct error *err)
                                               .nodes = names,
                                               .arguments = arguments,
                                               .peers = peers,
+                                              .own_peers = own_peers,
                                               .restart_after = RESTART_AFTER};
     code = sim_micro_new(p->sim, HARNESS_NODE, &options, &p->micro, err);
     return code == 0 ? sim_micro_start_all(p->micro, err) : code;
@@ -366,8 +373,27 @@ static int sim_logs(struct target *t, const char *component, size_t lines, struc
     return 0;
 }
 
-static const struct target_operations operations = {
-    .act = sim_act, .alive = sim_alive, .process = sim_process, .usage = sim_usage, .logs = sim_logs};
+static struct sim *sim_of_target(struct target *t)
+{
+    struct simulated *p = system_of(t)->state;
+    return p->sim;
+}
+
+static int sim_hold(struct target *t, bool hold, struct error *err)
+{
+    struct simulated *p = system_of(t)->state;
+    (void)err;
+    sim_micro_set_restart(p->micro, hold ? 0 : RESTART_AFTER);
+    return 0;
+}
+
+static const struct target_operations operations = {.act = sim_act,
+                                                    .alive = sim_alive,
+                                                    .process = sim_process,
+                                                    .usage = sim_usage,
+                                                    .logs = sim_logs,
+                                                    .hold = sim_hold,
+                                                    .sim = sim_of_target};
 
 const struct driver driver_sim = {
     .name = "sim",

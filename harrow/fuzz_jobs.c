@@ -1,56 +1,18 @@
 /* Campaigns side by side: processes of this program, each with a system of its own, on one corpus folder. What they say
  * comes as their result streams; what they were is in the fuzz.json of each one's run. */
-#include "harrow/fuzz_run.h"
+#include "harrow/fuzz_jobs.h"
 
 #include "base/array.h"
-#include "base/map.h"
 #include "base/units.h"
-#include "base/words.h"
-#include "harrow/attach.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define STARTS_MAX    5                         /* of one worker */
-#define WORTH_IT      (3 * SECOND)              /* less time than this is not started again for */
-#define OVERTIME      ((uint64_t)(30 * MINUTE)) /* for findings to be made smaller, before workers are killed */
-#define SUMMARY_MAX   ((size_t)256 << 20)
-#define TICK          ((uint64_t)SECOND)
-#define SEED_DISTANCE UINT64_C(1000003) /* between workers' seeds, so that seeds near each other give others */
-
-struct jobs;
-struct job {
-    struct jobs *jobs;
-    int number; /* from 1 */
-    int starts;
-    struct world_process *process;
-    bool ended;
-};
-
-struct jobs {
-    struct run *run;
-    const struct fuzz_request *request;
-    const char *corpus;
-    struct job *items;
-    int count;
-    uint64_t started;
-    double calls; /* since the last tick */
-    int lost;
-    struct map titles; /* of findings told */
-    struct fuzz_summary summary;
-    struct world_timer tick;
-    bool stopped; /* told to */
-};
-
-static int64_t time_left(const struct jobs *j)
-{
-    uint64_t passed = world_now(j->run->world) - j->started;
-    return (int64_t)j->request->options.budget - (int64_t)passed;
-}
-
-static int job_start(struct job *job, struct error *err);
+#define OVERTIME    ((uint64_t)(30 * MINUTE)) /* for findings to be made smaller, before workers are killed */
+#define SUMMARY_MAX ((size_t)256 << 20)
+#define TICK        ((uint64_t)SECOND)
 
 /* ---- what workers say ------------------------------------------------------------------------------------------- */
 
@@ -73,17 +35,23 @@ static void take_line(struct job *job, struct bytes text)
     const char *type = json_string_value(json_object_get(line, "type"));
     const char *series = json_string_value(json_object_get(line, "series"));
     const char *pillar = json_string_value(json_object_get(line, "pillar"));
-    if (type && strcmp(type, "finding") == 0)
+    if (type && strcmp(type, "finding") == 0) {
         take_finding(j, line);
-    else if (type && strcmp(type, "case") == 0 && pillar && strcmp(pillar, "harness") == 0) {
+    } else if (type && strcmp(type, "end") == 0) {
+        job->finished = true;
+    } else if (type && strcmp(type, "case") == 0 && pillar && strcmp(pillar, "harness") == 0) {
         const char *message = json_string_value(json_object_get(line, "message"));
         run_say(j->run, "worker %d: %s", job->number, message ? message : "");
-    } else if (series && strcmp(series, "fuzz_inputs") == 0)
+        if (message && j->refusal.len == 0)
+            text_puts(&j->refusal, message);
+    } else if (series && strcmp(series, "fuzz_inputs") == 0) {
         j->calls += json_number_value(json_object_get(line, "value"));
+        job->began = true;
+    }
     json_decref(line);
 }
 
-static void on_output(void *arg, int fd, struct bytes line)
+void job_output(void *arg, int fd, struct bytes line)
 {
     struct job *job = arg;
     if (fd == 1)
@@ -124,107 +92,6 @@ static void each_run(void *arg, const char *name)
     text_deinit(&content);
 }
 
-static void on_exited(void *arg, struct world_exit status)
-{
-    struct job *job = arg;
-    struct jobs *j = job->jobs;
-    struct text line = TEXT_INIT;
-    job->ended = true;
-    bool done = !status.signalled &&
-                (status.code == HARROW_PASSED || status.code == HARROW_FAILED || status.code == HARROW_INTERRUPTED);
-    if (done || j->stopped)
-        return;
-    j->lost++;
-    text_printf(&line, "worker %d was lost: it ", job->number);
-    world_exit_format(status, &line);
-    bool again = job->starts < STARTS_MAX && (j->request->options.budget == 0 || time_left(j) > WORTH_IT);
-    text_puts(&line, again ? "; another one goes on with the corpus" : "");
-    result_emit(&j->run->results, "note", json_pack("{s:s}", "text", text_string(&line)));
-    text_deinit(&line);
-    if (again && job_start(job, NULL) == 0)
-        job->ended = false;
-}
-
-/* ---- workers ---------------------------------------------------------------------------------------------------- */
-
-static void add_number(struct text *line, const char *name, int64_t value)
-{
-    if (value > 0)
-        text_printf(line, " %s %lld", name, (long long)value);
-}
-
-static void job_words(struct job *job, struct text *line)
-{
-    const struct jobs *j = job->jobs;
-    const struct fuzz_request *q = j->request;
-    const struct fuzz_options *o = &q->options;
-    uint64_t seed = j->run->seed + SEED_DISTANCE * (uint64_t)(job->number - 1) + (uint64_t)(job->starts - 1);
-    words_add(line, HARROW_SELF);
-    words_add(line, "fuzz");
-    words_add(line, j->run->manifest->path);
-    text_printf(line, " --driver %s", common.driver);
-    attach_words(line);
-    text_printf(line, " --seed %llu --json", (unsigned long long)seed);
-    words_add(line, "--corpus");
-    words_add(line, j->corpus);
-    struct text word = TEXT_INIT;
-    text_printf(&word, "%s/jobs/%d", j->run->folder, job->number);
-    words_add(line, "--out");
-    words_add(line, text_string(&word));
-    line->failed |= !text_ok(&word);
-    text_deinit(&word);
-    text_printf(line, " --budget %lldms", o->budget > 0 ? (long long)(time_left(j) / MILLISECOND) : 0LL);
-    if (o->plateau > 0)
-        text_printf(line, " --until-plateau --plateau %lldms", (long long)(o->plateau / (uint64_t)MILLISECOND));
-    if (o->settle > 0)
-        text_printf(line, " --settle %lldms", (long long)(o->settle / (uint64_t)MILLISECOND));
-    add_number(line, "--inputs", o->inputs_max > 0 ? 1 + o->inputs_max / j->count : 0);
-    add_number(line, "--in-flight", o->in_flight);
-    add_number(line, "--invariant-every", o->invariant_every);
-    if (q->invariant) {
-        words_add(line, "--invariant");
-        words_add(line, q->invariant);
-    }
-    if (o->filter) {
-        words_add(line, "--only");
-        words_add(line, o->filter);
-    }
-    if (o->skip) {
-        words_add(line, "--skip");
-        words_add(line, o->skip);
-    }
-    text_puts(line, q->access ? " --access" : "");
-    fuzz_stock_words(o, line);
-}
-
-static int job_start(struct job *job, struct error *err)
-{
-    static const struct world_process_events events = {.output = on_output, .exited = on_exited};
-    struct arena arena = {0};
-    struct text line = TEXT_INIT;
-    char **words = NULL;
-    size_t count = 0;
-    job->starts++;
-    job_words(job, &line);
-    int code = text_ok(&line) ? words_split(text_string(&line), &arena, &words, &count, err)
-                              : error_set(err, ERROR_MEMORY, "out of memory");
-    const char **argv = code == 0 ? ARENA_NEW_N(&arena, const char *, count + 1) : NULL;
-    for (size_t i = 0; argv && i < count; i++)
-        argv[i] = words[i];
-    const char *environment[] = {arena_printf(&arena, HARROW_PROGRAM_VARIABLE "=%s", harrow_program), NULL};
-    if (code == 0 && (!argv || !environment[0]))
-        code = error_set(err, ERROR_MEMORY, "out of memory");
-    if (code == 0) {
-        struct world_spawn spawn = {.name = "worker", .argv = argv, .environment = environment};
-        world_process_close(job->process);
-        job->process = NULL;
-        code = world_process_spawn(job->jobs->run->world, &spawn, &events, job, &job->process, err);
-    }
-    text_deinit(&line);
-    arena_deinit(&arena);
-    return code;
-}
-
 static bool all_ended(void *arg)
 {
     const struct jobs *j = arg;
@@ -237,6 +104,8 @@ static bool all_ended(void *arg)
 static void on_tick(void *arg)
 {
     struct jobs *j = arg;
+    for (int i = 0; i < j->count; i++)
+        job_look(&j->items[i]);
     result_sample(&j->run->results, "fuzz_inputs", j->calls);
     j->calls = 0;
     world_timer_start(&j->tick, TICK);
@@ -292,6 +161,9 @@ int fuzz_jobs(struct run *r, const struct fuzz_request *request)
     world_timer_stop(&j.tick);
     for (int i = 0; j.items && i < j.count; i++)
         world_process_close(j.items[i].process);
+    if (code == 0 && j.refused == j.count)
+        code = error_set(&err, j.refused_with == HARROW_ENVIRONMENT ? ERROR_CLOSED : ERROR_INVALID,
+                         "no worker could begin: %s", text_string(&j.refusal));
     if (code == 0) {
         merge_all(&j);
         j.summary.ended = r->interrupted ? "interrupted" : "its workers";
@@ -302,6 +174,7 @@ int fuzz_jobs(struct run *r, const struct fuzz_request *request)
         exit_code = run_failed(r, &err, "fuzz");
     }
     map_deinit(&j.titles);
+    text_deinit(&j.refusal);
     fuzz_summary_deinit(&j.summary);
     text_deinit(&replay);
     free(j.items);

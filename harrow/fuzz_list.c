@@ -98,7 +98,7 @@ int fuzz_list(const char *manifest, const char *corpus)
     if (code == 0)
         code = manifest_load(l.world, manifest, &m, &err);
     if (code == 0 && (world_stat(l.world, corpus, &stat) != 0 || !stat.directory))
-        code = error_set(&err, ERROR_NOT_FOUND, "no corpus folder %s", corpus);
+        code = error_set_at(&err, ERROR_NOT_FOUND, corpus, 0, 0, "there is no such corpus folder");
     if (code == 0)
         code = load_pool(l.world, m, &arena, &own, &l.pool, &err);
     if (code == 0) {

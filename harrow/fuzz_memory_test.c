@@ -14,6 +14,7 @@
 #include "world/sim.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,9 +87,15 @@ static int play_worker(int argc, char **argv)
 {
     const char *out = NULL;
     char path[512];
-    for (int i = 1; i + 1 < argc; i++)
-        if (strcmp(argv[i], "--out") == 0)
-            out = argv[i + 1];
+    bool fresh = false; /* it is to show a finding again */
+    for (int i = 1; i + 1 < argc; i++) {
+        out = strcmp(argv[i], "--out") == 0 ? argv[i + 1] : out;
+        fresh |= strcmp(argv[i], "--input") == 0;
+    }
+    if (fresh) {
+        puts("{\"type\": \"finding\", \"oracle\": \"crash\"}\n{\"type\": \"finding\", \"oracle\": \"schema\"}");
+        return HARROW_FAILED;
+    }
     snprintf(path, sizeof path, "%s/run/fuzz.json", out ? out : ".");
     struct fuzz_summary s = {.inputs = CALLS, .edges = -1, .edges_all = -1};
     json_t *json = fuzz_summary_json(&s);
@@ -102,7 +109,8 @@ static int play_worker(int argc, char **argv)
     world_real_free(w);
     puts("{\"type\": \"finding\", \"title\": \"toy: crash\", \"oracle\": \"crash\", \"severity\": \"bug\"}\n"
          "{\"type\": \"finding\", \"title\": \"toy: crash\", \"oracle\": \"crash\", \"severity\": \"bug\"}\n"
-         "{\"type\": \"sample\", \"series\": \"fuzz_inputs\", \"value\": 7}\nno line of results");
+         "{\"type\": \"sample\", \"series\": \"fuzz_inputs\", \"value\": 7}\nno line of results\n"
+         "{\"type\": \"end\"}");
     return HARROW_FAILED;
 }
 
@@ -272,6 +280,139 @@ static void pillar(void **state)
     pb_pool_free(pool);
 }
 
+/* ---- what a campaign asks of the pillar -------------------------------------------------------------------------- */
+
+int __real_fuzz_run(struct target *t, const struct fuzz_options *options, struct fuzz_summary *summary,
+                    struct error *err);
+int __wrap_fuzz_run(struct target *t, const struct fuzz_options *options, struct fuzz_summary *summary,
+                    struct error *err);
+
+/* In the place of a campaign: asks once, with that allocation failing. */
+static struct asking {
+    int (*ask)(const struct fuzz_hooks *hooks, struct text *out, struct error *err); /* NULL: campaigns are run */
+    size_t fails;
+    int code;
+    bool hit;
+    struct text out; /* what is told by it */
+} asking;
+
+/* Linked with --wrap: the hooks are the pillar's own, in a run of its own. */
+int __wrap_fuzz_run(struct target *t, const struct fuzz_options *options, struct fuzz_summary *summary,
+                    struct error *err)
+{
+    struct error own = ERROR_INIT;
+    if (!asking.ask)
+        return __real_fuzz_run(t, options, summary, err);
+    *summary = (struct fuzz_summary){.edges = -1, .edges_all = -1};
+    failing_arm(asking.fails);
+    asking.code = asking.ask(&options->hooks, &asking.out, &own);
+    asking.hit = failing_hit();
+    failing_disarm();
+    if (asking.code < 0 && own.code != asking.code)
+        fail_msg("allocation %zu: the code is %d, the error's %d", asking.fails, asking.code, own.code);
+    error_clear(&own);
+    return 0;
+}
+
+static int ask_fresh(const struct fuzz_hooks *hooks, struct text *out, struct error *err)
+{
+    return hooks->fresh(hooks->arg, "a case", out, err);
+}
+
+static int ask_anew(const struct fuzz_hooks *hooks, struct text *out, struct error *err)
+{
+    const char *other = "nobody's";
+    int code = hooks->anew(hooks->arg, &other, err);
+    assert_true(code != 0 || other == NULL);
+    text_puts(out, code == 0 ? "started" : "");
+    return code;
+}
+
+static int ask_invariant(const struct fuzz_hooks *hooks, struct text *out, struct error *err)
+{
+    return hooks->invariant(hooks->arg, out, err);
+}
+
+static int ask_written(const struct fuzz_hooks *hooks, struct text *out, struct error *err)
+{
+    (void)err;
+    hooks->written(hooks->arg, in_folder("1.case"), "a title", bytes_of("# head\ncall /a.A/B\n"), out);
+    return 0;
+}
+
+/* A start that needs memory. */
+static int start_anew(struct system *s, struct error *err)
+{
+    (void)s;
+    char *data = strdup("data");
+    free(data);
+    return data ? 0 : error_set(err, ERROR_MEMORY, "out of memory");
+}
+
+static void ask(const char *invariant, size_t n)
+{
+    static const struct driver driver = {.name = "toy", .start_anew = start_anew};
+    static const struct target_operations operations = {.act = NULL};
+    struct bed b;
+    bed_init(&b);
+    struct system s = {.run = &b.run,
+                       .manifest = b.manifest,
+                       .driver = &driver,
+                       .values = {.bin = "", .here = ""},
+                       .target = {.operations = &operations,
+                                  .world = real,
+                                  .system = "toy",
+                                  .driver = "processes",
+                                  .results = &b.run.results}};
+    const struct fuzz_request request = {.invariant = invariant};
+    text_deinit(&asking.out);
+    assert_true(asking.ask != ask_anew || text_reserve(&asking.out, 64)); /* its words are this test's */
+    asking.fails = n;
+    assert_int_equal(pillar_fuzz(&b.run, &s, &request), 0);
+    target_close_channels(&s.target);
+    arena_deinit(&s.arena);
+    bed_deinit(&b);
+}
+
+/* Each allocation fails once: the answer is the one there would have been, or that it could not be had. Never another
+ * one: a finding that shows again is not said to be gone, an invariant that is broken not to hold. */
+static void hooks(void **state)
+{
+    static char program[64], flows[64];
+    static const char broken[] = "flow: one that fails\nsteps:\n  - run: [\"false\"]\n";
+    const struct {
+        int (*ask)(const struct fuzz_hooks *hooks, struct text *out, struct error *err);
+        const char *invariant;
+        int code;
+        const char *words;
+    } all[] = {{ask_fresh, NULL, 0, "crash\nschema\n"},
+               {ask_anew, NULL, 0, "started"},
+               {ask_invariant, program, 1, "the sum is wrong\n"},
+               {ask_invariant, flows, 1, "one that fails"},
+               {ask_written, NULL, 0, "as a test: "}};
+    (void)state;
+    snprintf(program, sizeof program, "%s/program", folder);
+    snprintf(flows, sizeof flows, "%s/flows.yaml", folder);
+    assert_int_equal(
+        world_write_file(real, program, bytes_of("#!/bin/sh\necho the sum is wrong\nexit 3\n"), false, NULL), 0);
+    assert_int_equal(chmod(program, 0700), 0);
+    assert_int_equal(world_write_file(real, flows, bytes_of(broken), false, NULL), 0);
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        asking = (struct asking){.ask = all[i].ask, .hit = true};
+        for (size_t n = 1; asking.hit; n = NEXT(n)) {
+            ask(all[i].invariant, n);
+            bool whole = asking.code == all[i].code && strstr(text_string(&asking.out), all[i].words);
+            bool told = asking.code == ERROR_MEMORY;
+            /* Its words may be lacking where it is said that something is wrong; and a test is only for convenience. */
+            bool short_of_words = asking.code == all[i].code && (asking.code == 1 || all[i].ask == ask_written);
+            if (!whole && !(asking.hit && (told || short_of_words)))
+                fail_msg("%zu, allocation %zu: %d, %s", i, n, asking.code, text_string(&asking.out));
+        }
+        text_deinit(&asking.out);
+        asking.ask = NULL;
+    }
+}
+
 static void no_line(void *arg, enum log_level level, const char *line, size_t len)
 {
     (void)arg;
@@ -297,7 +438,8 @@ static int end(void **state)
 
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(corpus), cmocka_unit_test(pillar), cmocka_unit_test(workers)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(corpus), cmocka_unit_test(pillar), cmocka_unit_test(hooks),
+                                       cmocka_unit_test(workers)};
     if (argc > 1 && strcmp(argv[1], "fuzz") == 0)
         return play_worker(argc, argv);
     return cmocka_run_group_tests_name("harrow/fuzz memory", tests, begin, end);

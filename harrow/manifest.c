@@ -271,6 +271,34 @@ const struct manifest_component *manifest_find(const struct manifest *m, const c
     return NULL;
 }
 
+static bool list_has(const char *const *list, const char *part)
+{
+    for (; list != NULL && *list != NULL; list++)
+        if (strstr(*list, part) != NULL)
+            return true;
+    return false;
+}
+
+enum manifest_links manifest_links(const struct manifest *m)
+{
+    bool via = false;
+    if (list_has(m->start, "${peers}"))
+        return MANIFEST_LINKS_ALL;
+    for (size_t i = 0; m->start == NULL && i < m->component_count; i++) {
+        if (list_has(m->components[i].start, "${peers}"))
+            return MANIFEST_LINKS_ALL;
+        via = via || list_has(m->components[i].start, "${via.");
+    }
+    return via ? MANIFEST_LINKS_VIA : MANIFEST_LINKS_NONE;
+}
+
+bool manifest_names_via(const struct manifest_component *c, const char *name)
+{
+    char whole[ENVIRONMENT_NAME_MAX + 8];
+    snprintf(whole, sizeof whole, "${via.%s}", name);
+    return list_has(c->start, whole);
+}
+
 /* A value only a system that harrow starts has. */
 static int expand_own(const char *name, const char *value, struct text *out, struct error *err)
 {
@@ -311,6 +339,17 @@ static int expand_environment(struct bytes name, const struct manifest_values *v
     return 0;
 }
 
+static int expand_via(struct bytes name, const struct manifest_values *v, struct text *out, struct error *err)
+{
+    struct arena arena = ARENA_INIT;
+    const char *address = NULL, *component = arena_string_n(&arena, (const char *)name.data, name.len);
+    int code = component == NULL ? out_of_memory(err) : v->via(v->via_arg, component, &arena, &address, err);
+    if (code == 0)
+        text_puts(out, address);
+    arena_deinit(&arena);
+    return code;
+}
+
 static int expand_name(struct bytes name, const struct manifest_values *v, struct text *out, struct error *err)
 {
     if (bytes_is(name, "bin"))
@@ -325,9 +364,14 @@ static int expand_name(struct bytes name, const struct manifest_values *v, struc
         return expand_port(name, v, out, err);
     else if (name.len > 4 && memcmp(name.data, "env.", 4) == 0)
         return expand_environment(BYTES(name.data + 4, name.len - 4), v, out, err);
+    else if (bytes_is(name, "peers"))
+        return expand_own("peers", v->peers, out, err);
+    else if (v->via != NULL && name.len > 4 && memcmp(name.data, "via.", 4) == 0)
+        return expand_via(BYTES(name.data + 4, name.len - 4), v, out, err);
     else
         return error_set(err, ERROR_INVALID,
-                         "${%.*s} is not known here: expected bin, here, data, secret, port, port+N or env.NAME",
+                         "${%.*s} is not known here: expected bin, here, data, secret, port, port+N, peers, env.NAME "
+                         "or, in a component's \"start\", via.NAME",
                          (int)name.len, (const char *)name.data);
     return 0;
 }

@@ -2,7 +2,8 @@
  *
  * Strings may hold ${names}: bin (the folder of this program), here (the folder of the manifest), data (the run's data
  * folder), port and port+N (a block of free ports), secret (drawn for each run), env.NAME (a variable of the
- * environment). They are expanded once, by manifest_expand(), when a driver knows them. */
+ * environment), via.NAME and peers (links.h: where a component finds the others). They are expanded once, by
+ * manifest_expand(), when a driver knows them. */
 #ifndef HARROW_MANIFEST_H
 #define HARROW_MANIFEST_H
 
@@ -52,9 +53,9 @@ struct manifest {
     int64_t ready_within;                                 /* ns */
     const char *descriptors;                              /* file with a FileDescriptorSet; NULL: the built-in one */
     const char *login_call, *login_request, *login_token; /* "auth.Auth/Token", JSON, JSON path; NULL: no login */
-    bool login_required;            /* every method needs a token, */
-    const char *const *login_open;  /* but these: "auth.Auth/Token"; NULL-terminated */
-    struct manifest_call other_make, other; /* a second account: making it, and its login */
+    bool login_required;                                  /* every method needs a token, */
+    const char *const *login_open;                        /* but these: "auth.Auth/Token"; NULL-terminated */
+    struct manifest_call other_make, other;               /* a second account: making it, and its login */
     struct manifest_attach attach;
     bool address;             /* it stands for an address (harrow/attach.h): no file */
     const char *const *flows; /* folders or files, relative to the manifest */
@@ -69,11 +70,24 @@ int manifest_load(struct world *w, const char *path, struct manifest **out, stru
 void manifest_free(struct manifest *m);
 const struct manifest_component *manifest_find(const struct manifest *m, const char *name);
 
+/* How a system that harrow starts can be told, part by part, to reach its peers through links. */
+enum manifest_links {
+    MANIFEST_LINKS_NONE, /* it cannot */
+    MANIFEST_LINKS_ALL,  /* by a folder, ${peers}: every part every other */
+    MANIFEST_LINKS_VIA,  /* by ${via.NAME}: those that are named */
+};
+enum manifest_links manifest_links(const struct manifest *m);
+bool manifest_names_via(const struct manifest_component *c, const char *name); /* ${via.NAME} is in its `start` */
+
 struct manifest_values {
     const char *bin, *here;
     const char *data, *secret; /* NULL: there is none, since the system is not ours */
     int port;                  /* 0: likewise */
     struct world *world;       /* whose environment; NULL: ${env.NAME} is not known */
+    const char *peers;         /* a folder; NULL: there is none */
+    /* Where ${via.NAME} is for the component whose texts are expanded; NULL: not known here. In the arena. */
+    int (*via)(void *arg, const char *name, struct arena *arena, const char **out, struct error *err);
+    void *via_arg;
 };
 /* A new string in the arena with every ${name} replaced; ERROR_INVALID names one that is not known or has no end. */
 int manifest_expand(const char *text, const struct manifest_values *values, struct arena *arena, const char **out,

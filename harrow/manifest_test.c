@@ -193,6 +193,8 @@ static void too_many_components(void **state)
     text_deinit(&t);
 }
 
+#define WORDS "peers, env.NAME or, in a component's \"start\", via.NAME"
+
 static void names_are_expanded(void **state)
 {
     static const struct manifest_values values = {
@@ -207,9 +209,9 @@ static void names_are_expanded(void **state)
         {"127.0.0.1:${port}", "127.0.0.1:20000", NULL},
         {"${port+0},${port+80},${port+1000}", "20000,20080,21000", NULL},
         {"$${port}", "$20000", NULL},
-        {"${prt}", NULL, "${prt} is not known here: expected bin, here, data, secret, port, port+N or env.NAME"},
-        {"a${}b", NULL, "${} is not known here: expected bin, here, data, secret, port, port+N or env.NAME"},
-        {"${port+}", NULL, "${port+} is not known here: expected bin, here, data, secret, port, port+N or env.NAME"},
+        {"${prt}", NULL, "${prt} is not known here: expected bin, here, data, secret, port, port+N, " WORDS},
+        {"a${}b", NULL, "${} is not known here: expected bin, here, data, secret, port, port+N, " WORDS},
+        {"${port+}", NULL, "${port+} is not known here: expected bin, here, data, secret, port, port+N, " WORDS},
         {"${env.HARROW_NONE}", NULL, "${env.HARROW_NONE}: the environment has no variable of that name"},
         {"${port+x}", NULL, "${port+x}: after \"port+\" comes a number from 0 to 1000"},
         {"${port+1001}", NULL, "${port+1001}: after \"port+\" comes a number from 0 to 1000"},

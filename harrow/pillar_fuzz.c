@@ -8,6 +8,7 @@
 #include "harrow/attach.h"
 #include "harrow/fuzz_run.h"
 #include "world/foreign.h"
+#include "world/watchdog.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -15,6 +16,8 @@
 
 #define FRESH_WITHIN     ((uint64_t)(2 * MINUTE)) /* a start, one case, a stop */
 #define INVARIANT_WITHIN ((uint64_t)MINUTE)
+#define STILL_CPU        ((uint64_t)(20 * SECOND))
+#define STILL_WORDS      "harrow: the simulated system stands still; which case did it is looked into\n"
 #define SAID_MAX         ((size_t)16 << 10) /* bytes kept of what a command says */
 
 struct fuzzing {
@@ -111,6 +114,8 @@ static int on_fresh(void *arg, const char *file, struct text *oracles, struct er
     }
     if (code == 0 && (c.status.signalled || (c.status.code != HARROW_PASSED && c.status.code != HARROW_FAILED)))
         code = error_set(err, ERROR_CLOSED, "a fresh system could not be had: %s", text_string(&said));
+    if (code == 0 && !text_ok(oracles)) /* what is lacking is not "it did not come again" */
+        code = error_set(err, ERROR_MEMORY, "out of memory");
     if (out)
         world_remove_tree(r->world, out);
     arena_deinit(&arena);
@@ -318,6 +323,32 @@ static const char *program_of(struct run *r, struct system *s)
     return path;
 }
 
+/* A simulated system that stands still takes this process with it: then it becomes the one that asks which of the cases
+ * that were under way did it. */
+static int watch(struct run *r, const struct fuzz_options *o, struct error *err)
+{
+    struct text line = TEXT_INIT;
+    char **words = NULL;
+    size_t count = 0;
+    text_puts(&line, o->replay);
+    words_add(&line, "--suspects");
+    words_add(&line, o->journal);
+    words_add(&line, "--out");
+    const char *out = arena_printf(&r->arena, "%s/suspects", r->folder);
+    words_add(&line, out ? out : "");
+    text_puts(&line, common.json ? " --json" : "");
+    int code = out && text_ok(&line) ? words_split(text_string(&line), &r->arena, &words, &count, err)
+                                     : error_set(err, ERROR_MEMORY, "out of memory");
+    text_deinit(&line);
+    if (code != 0)
+        return code;
+    const char **argv = ARENA_NEW_N(&r->arena, const char *, count + 1);
+    for (size_t i = 0; argv && i < count; i++)
+        argv[i] = words[i];
+    return argv ? world_watchdog_start(argv, STILL_WORDS, STILL_CPU, err)
+                : error_set(err, ERROR_MEMORY, "out of memory");
+}
+
 int pillar_fuzz(struct run *r, struct system *s, const struct fuzz_request *request)
 {
     struct error err = ERROR_INIT;
@@ -349,8 +380,11 @@ int pillar_fuzz(struct run *r, struct system *s, const struct fuzz_request *requ
     int code = load_invariant(&f, &err);
     if (code == 0)
         code = system_other_token(s, &options.other_token, &err);
+    if (code == 0)
+        code = options.journal && !options.suspects ? watch(r, &options, &err) : 0;
     if (code == 0) {
         code = fuzz_run(system_target(s), &options, &summary, &err);
+        world_watchdog_stop();
         fuzz_end(r, &summary);
     }
     if (code != 0)

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-static void pillar_mark(struct run *r, const char *name, const char *state)
+void pillar_mark(struct run *r, const char *name, const char *state)
 {
     result_emit(&r->results, "pillar", json_pack("{s:s, s:s}", "name", name, "state", state));
 }
@@ -118,43 +118,6 @@ int pillar_e2e(struct run *r, struct system *s, const char *path, const char *fi
     if (code != 0)
         exit_code = run_failed(r, &err, "e2e");
     flow_list_free(&flows);
-    error_clear(&err);
-    return exit_code;
-}
-
-static int write_file(void *arg, const char *path, struct bytes content, struct error *err)
-{
-    struct run *r = arg;
-    const char *slash = strrchr(path, '/');
-    const char *folder = slash != NULL ? arena_printf(&r->arena, "%.*s", (int)(slash - path), path) : ".";
-    int code = folder != NULL ? world_make_directory(r->world, folder) : ERROR_MEMORY;
-    if (code != 0)
-        return error_set(err, code, "cannot make the folder of %s: %s", path, error_code_name(code));
-    return world_write_file(r->world, path, content, false, err);
-}
-
-int pillar_chaos(struct run *r, struct system *s, struct chaos_options *options)
-{
-    struct error err = ERROR_INIT;
-    struct chaos_summary summary = {0};
-    int exit_code = 0;
-    if (r->interrupted)
-        return 0;
-    options->seed = r->seed;
-    options->write = write_file;
-    options->write_arg = r;
-    if (options->history == NULL)
-        options->history = arena_printf(&r->arena, "%s/history.jsonl", r->folder);
-    pillar_mark(r, "chaos", "start");
-    int code = chaos_run(system_target(s), options, &summary, &err);
-    result_emit(&r->results, "pillar",
-                json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "name", "chaos", "state", "end",
-                          "operations", (json_int_t)summary.operations, "ok", (json_int_t)summary.ok, "unknown",
-                          (json_int_t)summary.unknown, "faults", (json_int_t)summary.faults, "not_injected",
-                          (json_int_t)summary.not_injected, "lost", (json_int_t)summary.lost, "violations",
-                          (json_int_t)summary.violations));
-    if (code != 0)
-        exit_code = run_failed(r, &err, "chaos");
     error_clear(&err);
     return exit_code;
 }

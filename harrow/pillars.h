@@ -3,15 +3,17 @@
 #ifndef HARROW_PILLARS_H
 #define HARROW_PILLARS_H
 
-#include "chaos/chaos.h"
 #include "e2e/e2e.h"
+#include "harrow/chaos_run.h"
 #include "harrow/fuzz_run.h"
 #include "harrow/system.h"
 
 int pillar_contract(struct run *r, const char *path, const char *filter); /* path NULL: the manifest's contracts */
 int pillar_e2e(struct run *r, struct system *s, const char *path, const char *filter);
 int pillar_fuzz(struct run *r, struct system *s, const struct fuzz_request *request);
-int pillar_chaos(struct run *r, struct system *s, struct chaos_options *options);
+int pillar_chaos(struct run *r, struct system *s, const struct chaos_request *request);
+/* A line of the result stream: the pillar begins or ends. */
+void pillar_mark(struct run *r, const char *name, const char *state);
 
 /* What the test doubles of a contract flow are driven through (e2e/ asks, fakes/ answers). */
 struct doubles;

@@ -35,6 +35,7 @@ struct common_options {
     uint64_t seed; /* 0: drawn, and printed */
     const char *driver, *out, *log_level;
     bool json, quiet, keep;
+    bool links; /* parts reach each other, and are reached, through links (links.h): for chaos */
 };
 extern struct common_options common;
 /* Rows for a command's option table. */

@@ -2,6 +2,8 @@
 
 #include "base/log.h"
 #include "base/units.h"
+#include "chaos/proxy/proxy.h"
+#include "runtime/component.h"
 #include "runtime/service/service.h"
 
 #include <stdlib.h>
@@ -127,6 +129,22 @@ static int set_variables(struct system *s, struct error *err)
     return ok ? 0 : out_of_memory(err);
 }
 
+/* Of the components of this manifest, those that the program of one needs to work; NULL: not known. */
+static const char *const *needs_of(struct system *s, const struct manifest_component *c)
+{
+    component_use_all();
+    const struct component *program = c->program != NULL ? component_find(c->program) : NULL;
+    const char **list = program != NULL ? ARENA_NEW_N(&s->arena, const char *, s->manifest->component_count + 1) : NULL;
+    size_t count = 0;
+    for (size_t i = 0; list != NULL && i < s->manifest->component_count; i++) {
+        const struct manifest_component *other = &s->manifest->components[i];
+        for (const char *const *need = program->needs; other->program != NULL && need != NULL && *need != NULL; need++)
+            if (strcmp(*need, other->program) == 0)
+                list[count++] = other->name;
+    }
+    return list;
+}
+
 int system_expand(struct system *s, struct error *err)
 {
     const struct manifest *m = s->manifest;
@@ -143,6 +161,7 @@ int system_expand(struct system *s, struct error *err)
         to->name = from->name;
         to->services = from->services;
         to->stateful = from->stateful;
+        to->needs = needs_of(s, from);
         int code = 0;
         if (from->address != NULL)
             code = manifest_expand(from->address, &s->values, &s->arena, &to->address, err);
@@ -331,6 +350,8 @@ void system_stop(struct system *s)
     if (s->run->target == &s->target)
         s->run->target = NULL;
     target_close_channels(&s->target);
+    proxy_free(s->target.proxy);
+    s->target.proxy = NULL;
     if (s->state != NULL)
         s->driver->stop(s);
     pb_pool_free(s->own_pool);

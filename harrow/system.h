@@ -61,8 +61,9 @@ struct system {
     struct target_component *components;
     const char **variables;
     const char *scratch;
-    const char *alone; /* the one component, or NULL */
-    const char *cover; /* folder programs share their counters in, by the driver; NULL: none */
+    const char *alone;      /* the one component, or NULL */
+    const char *links_host; /* how parts reach the proxy (links.h); NULL: there is none */
+    const char *cover;      /* folder programs share their counters in, by the driver; NULL: none */
 };
 
 /* In the arena; as it was when it cannot be told. Absolute, since a flow's commands may run elsewhere. */

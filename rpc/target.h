@@ -9,6 +9,7 @@
 #include "rpc/rpc.h"
 
 struct target;
+struct proxy;
 
 #define TARGET_METADATA_MAX 16
 #define TARGET_HEADERS_MAX  (TARGET_METADATA_MAX + 2) /* with token and namespace */
@@ -33,6 +34,7 @@ struct target_component {
     const char *http;               /* "http://127.0.0.1:8080"; NULL: none */
     const char *const *services;    /* full proto names it serves, NULL-terminated */
     bool stateful;                  /* has data of its own on disk */
+    const char *const *needs;       /* components it cannot work without, NULL-terminated; NULL: not known */
 };
 
 struct target_operations {
@@ -45,6 +47,10 @@ struct target_operations {
     int (*usage)(struct target *t, const char *component, uint64_t *resident, uint64_t *cpu);
     /* The last lines a component logged, newest last. */
     int (*logs)(struct target *t, const char *component, size_t lines, struct text *out);
+    /* Whoever starts components again does not until let go; NULL: cannot be held. Held and seen to be. */
+    int (*hold)(struct target *t, bool hold, struct error *err);
+    int64_t (*supervisor)(struct target *t);  /* its process id; 0 or NULL: the harness starts them, or nobody */
+    struct sim *(*sim)(struct target *t);     /* components are its nodes, by their names; NULL: no simulation */
 };
 
 struct target {
@@ -65,6 +71,10 @@ struct target {
     struct result_stream *results;
     bool interrupted; /* the user wants to stop: finish what is under way, undo, return ERROR_CANCELLED */
     struct target_channels *channels; /* internal; NULL at first */
+    /* Links between the parts, and from the harness to them (chaos/proxy/proxy.h); NULL: they reach each other
+     * directly. `address`, `http` and `gateway` are then those of the harness's own links. */
+    struct proxy *proxy;
+    struct undo_journal *journal;          /* chaos/journal/journal.h: what is to be undone; NULL until something is */
 };
 
 const struct target_component *target_find(const struct target *t, const char *name);       /* component by name */

@@ -98,7 +98,8 @@ int websocket_connect(struct world *w, const char *url, const struct http1_heade
                       const struct websocket_options *options, const struct websocket_events *events, void *arg,
                       struct websocket **out, struct error *err)
 {
-    static const struct world_stream_events stream_events = {on_connected, on_readable, on_drained, on_ended};
+    static const struct world_stream_events stream_events = {
+        .connected = on_connected, .readable = on_readable, .drained = on_drained, .ended = on_ended};
     static const struct http1_events parsed = {on_head, on_body, on_complete};
     struct text address = TEXT_INIT;
     struct websocket *s = websocket_make(w, true, options, events, arg);

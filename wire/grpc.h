@@ -152,6 +152,8 @@ int grpc_stream_send_headers(struct grpc_stream *s, struct grpc_metadata metadat
 int grpc_stream_send_message(struct grpc_stream *s, struct bytes message); /* copied */
 /* Bytes of the stream as they are, without a message's prefix: for who breaks the framing on purpose. */
 int grpc_stream_send_raw(struct grpc_stream *s, struct bytes data);
+/* Server: the end of the stream without the trailers that gRPC demands: for who breaks the protocol on purpose. */
+int grpc_stream_end_bare(struct grpc_stream *s);
 int grpc_stream_half_close(struct grpc_stream *s); /* client */
 /* Server: the end, with trailers. Trailers-only when nothing was sent. Messages queued go first. */
 int grpc_stream_finish(struct grpc_stream *s, int status, struct bytes message, struct bytes details,

@@ -135,6 +135,7 @@ struct grpc_stream {
     bool peer_gzip : 1;      /* grpc-encoding: gzip was among theirs */
     bool message_compressed : 1;
     bool incomplete : 1; /* a message was not taken for want of room */
+    bool bare : 1;       /* server: ends without trailers */
     uint8_t prefix_len;
     uint8_t prefix[GRPC_PREFIX_SIZE];
     uint32_t message_len;

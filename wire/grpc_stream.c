@@ -118,7 +118,7 @@ static ssize_t on_read(nghttp2_session *session, int32_t id, uint8_t *buffer, si
     if (have == queued(s) && s->local_end) {
         *flags |= NGHTTP2_DATA_FLAG_EOF;
         s->local_closed = true;
-        if (s->conn->settings.server) {
+        if (s->conn->settings.server && !s->bare) {
             *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
             if (nghttp2_submit_trailer(s->conn->session, s->id, NULL, 0) != 0)
                 return NGHTTP2_ERR_CALLBACK_FAILURE;
@@ -431,6 +431,20 @@ int grpc_stream_finish(struct grpc_stream *s, int status, struct bytes message, 
         return ERROR_MEMORY;
     }
     return rc;
+}
+
+int grpc_stream_end_bare(struct grpc_stream *s)
+{
+    if (over(s))
+        return ERROR_CLOSED;
+    if (!s->conn->settings.server)
+        return ERROR_INVALID;
+    int rc = s->headers_sent ? 0 : send_headers(s, (struct grpc_metadata){NULL, 0});
+    if (rc)
+        return rc;
+    s->bare = s->finished = s->local_end = s->input_dead = true;
+    resume(s);
+    return 0;
 }
 
 void grpc_stream_reset(struct grpc_stream *s, uint32_t h2_error)

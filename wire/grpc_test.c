@@ -317,6 +317,29 @@ static void reset_by_server(void **state)
     kit_deinit(&k);
 }
 
+/* A server that breaks the protocol on purpose: its client is told so. */
+static void ends_without_trailers(void **state)
+{
+    struct kit k;
+    (void)state;
+    assert_int_equal(kit_init(&k, 13, NULL, NULL), 0);
+    for (int with_message = 0; with_message < 2; with_message++) {
+        struct kit_call call;
+        assert_int_equal(kit_start_path(&k, &call, "/kit.Echo/Hold"), 0);
+        kit_pump(&k);
+        assert_int_equal(grpc_stream_end_bare(call.stream), ERROR_INVALID); /* a client has no trailers */
+        if (with_message)
+            assert_int_equal(grpc_stream_send_message(k.last, bytes_of("all there is")), 0);
+        assert_int_equal(grpc_stream_end_bare(k.last), 0);
+        assert_int_equal(grpc_stream_end_bare(k.last), ERROR_CLOSED);
+        kit_pump(&k);
+        assert_int_equal(call.messages, with_message);
+        ended(&call, GRPC_INTERNAL);
+        kit_call_deinit(&call);
+    }
+    kit_deinit(&k);
+}
+
 static void connection_lost(void **state)
 {
     (void)state;
@@ -820,6 +843,7 @@ int main(void)
         cmocka_unit_test(early_answer),
         cmocka_unit_test(cancel_by_client),
         cmocka_unit_test(reset_by_server),
+        cmocka_unit_test(ends_without_trailers),
         cmocka_unit_test(connection_lost),
         cmocka_unit_test(gzip),
         cmocka_unit_test(gzip_bomb),

@@ -29,11 +29,9 @@ static struct point *point_get(struct world *w, const char *name)
     return p;
 }
 
-int world_point_slow(struct world *w, const char *name)
+/* Counts the hit and carries out what is due. */
+static int point_hit(struct world *w, struct point *p)
 {
-    if (w->dead)
-        return ERROR_CLOSED;
-    struct point *p = point_get(w, name);
     if (!p)
         return 0; /* a hit that cannot be counted is not a fault of the caller */
     p->hits++;
@@ -43,6 +41,15 @@ int world_point_slow(struct world *w, const char *name)
         return ERROR_INJECTED;
     w->operations->crash(w);
     return ERROR_CLOSED;
+}
+
+int world_point_slow(struct world *w, const char *name)
+{
+    if (w->dead)
+        return ERROR_CLOSED;
+    int code = point_hit(w, point_get(w, name));
+    struct point *any = code == 0 ? map_get(&w->points, WORLD_POINT_ANY) : NULL;
+    return any ? point_hit(w, any) : code;
 }
 
 int world_point_arm(struct world *w, const char *name, enum point_action action, uint64_t nth, bool every_hit)

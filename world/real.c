@@ -184,6 +184,9 @@ static int real_run(struct world *base, bool (*done)(void *arg), void *arg, uint
     struct real_world *w = real_of(base);
     if (base->running)
         return ERROR_INVALID;
+    /* A copy would change what the parent's epoll watches, set its timer, and take its signals from it. */
+    if (getpid() != w->owner)
+        return ERROR_UNSUPPORTED;
     w->late = false;
     int code = timeout ? world_timer_start(&w->limit, timeout) : 0;
     if (code < 0)
@@ -325,6 +328,7 @@ int world_real_new(uint64_t seed, struct world **out, struct error *err)
     world_init(&w->base, &operations, seed);
     world_timer_init(&w->limit, &w->base, limit_fire, w);
     w->keeper = -1;
+    w->owner = getpid();
     w->clock_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     if (w->clock_fd < 0) {
         int code = error_set(err, error_from_errno(errno), "no timer: %s", strerror(errno));

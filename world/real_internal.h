@@ -26,6 +26,7 @@ struct real_world {
     uv_idle_t idle; /* active while tasks wait */
     uv_poll_t clock;
     int clock_fd;
+    pid_t owner;      /* a forked copy of it has the same descriptors: there the loop does not turn */
     uint64_t armed;   /* the time the timerfd is set to; 0: not set */
     uv_timer_t guard; /* in its place while streams wake the loop all the time */
     uint64_t guarded; /* the time that one stands for; 0: not started */

@@ -47,6 +47,7 @@ struct real_stream {
     bool above_high;
     bool accepted; /* the user gave events */
     bool ended;    /* told the user, or has no one to tell */
+    bool finished; /* the peer sends no more; the user was told */
     bool released; /* the user closed it */
     bool closing;  /* uv_close was called */
     char peer[STREAM_TEXT_MAX];
@@ -118,6 +119,19 @@ static void end_task_run(void *arg)
     stream_end(s, s->end_reason);
 }
 
+/* The peer's orderly end: of the stream, or of its direction alone when the user can tell the two apart. */
+static void stream_finished(struct real_stream *s)
+{
+    if (!s->base.events.finished || s->ended || s->write_error) {
+        stream_end(s, 0);
+        return;
+    }
+    s->finished = true;
+    uv_read_stop(&s->uv.stream);
+    s->reading = false;
+    s->base.events.finished(s->base.arg);
+}
+
 /* `ended` is never called from inside the function that met the failure. */
 static void stream_end_later(struct real_stream *s, int reason)
 {
@@ -183,12 +197,15 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
             s->base.events.readable(s->base.arg, BYTES(buffer->base, (size_t)n));
         return;
     }
-    stream_end(s, n == UV_EOF ? 0 : real_error((int)n));
+    if (n == UV_EOF)
+        stream_finished(s);
+    else
+        stream_end(s, real_error((int)n));
 }
 
 static void stream_read(struct real_stream *s)
 {
-    if (s->reading || s->closing || !s->connected)
+    if (s->reading || s->closing || s->finished || !s->connected)
         return;
     int status = uv_read_start(&s->uv.stream, on_alloc, on_read);
     if (status < 0)

@@ -4,19 +4,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MILLION    1000000
 #define GATHER_MAX 64 /* events at one instant on one node that may go before its tasks */
 
 /* ---- operations of a node's world -------------------------------------------------------------------------------- */
 
 static uint64_t node_now(struct world *w)
 {
-    return node_of(w)->sim->now;
+    return sim_node_now(node_of(w));
+}
+
+/* How far the clock has drifted at its present rate; without overflow for centuries of either. */
+static int64_t drift(const struct sim_node *n)
+{
+    int64_t since = (int64_t)(sim_node_now(n) - n->wall_since);
+    return since / MILLION * n->wall_rate + since % MILLION * n->wall_rate / MILLION;
 }
 
 static int64_t node_wall(struct world *w)
 {
     const struct sim_node *n = node_of(w);
-    return n->sim->options.wall_start + (int64_t)(n->sim->now - SIM_EPOCH) + n->wall_offset;
+    return n->sim->options.wall_start + (int64_t)(sim_node_now(n) - SIM_EPOCH) + n->wall_offset + drift(n);
 }
 
 static int node_entropy(struct world *w, void *out, size_t len)
@@ -151,7 +159,7 @@ void sim_set_aside(struct sim_node *n, struct sim_event *e)
 void sim_node_ready(struct sim_node *n)
 {
     struct sim *s = n->sim;
-    if (n->ready || n->paused)
+    if (n->ready || sim_node_halted(n))
         return;
     n->ready = true;
     n->ready_next = NULL;
@@ -178,10 +186,10 @@ static struct sim_event *queue_head(struct sim *s)
         if (e != &n->wake)
             return e;
         const struct world_timer *t = world_timer_earliest(&n->base);
-        if (t && t->at <= e->at && !n->paused)
+        if (t && t->at <= e->at && !sim_node_halted(n))
             return e;
         sim_queue_remove(s, e);
-        if (t && !n->paused)
+        if (t && !sim_node_halted(n))
             sim_queue_add(s, e, t->at);
     }
     return NULL;
@@ -208,7 +216,7 @@ static void run_event(struct sim *s, struct sim_event *e)
         sim_event_drop(s, e);
         return;
     }
-    if (n->paused) {
+    if (sim_node_halted(n)) {
         sim_set_aside(n, e);
         return;
     }
@@ -230,7 +238,7 @@ static void run_tasks(struct sim *s)
 {
     struct sim_node *n = s->ready;
     ready_pop(s);
-    if (n->paused || !n->base.tasks)
+    if (sim_node_halted(n) || !n->base.tasks)
         return;
     sim_trace_line(n, "tasks");
     sim_enter(n);
@@ -263,7 +271,10 @@ bool sim_step(struct sim *s)
     s->gathered += s->ready ? 1 : 0;
     if (e->at > s->now)
         s->now = e->at;
-    if (e == &e->node->wake)
+    if (e == &e->node->busy) {
+        sim_queue_remove(s, e);
+        sim_node_go_on(e->node);
+    } else if (e == &e->node->wake)
         run_timer(e->node);
     else
         run_event(s, e);
@@ -378,6 +389,26 @@ void sim_clock_jump(struct sim *s, const char *node, int64_t wall_delta)
     node_of(w)->wall_offset += wall_delta;
 }
 
+void sim_clock_rate(struct sim *s, const char *node, int64_t parts_per_million)
+{
+    struct world *w = sim_node(s, node);
+    if (!w) {
+        s->broken = ERROR_MEMORY;
+        return;
+    }
+    struct sim_node *n = node_of(w);
+    sim_trace_line(n, "clock rate %lld ppm", (long long)parts_per_million);
+    n->wall_offset += drift(n);
+    n->wall_since = sim_node_now(n);
+    n->wall_rate = parts_per_million;
+}
+
+int64_t sim_clock_offset(struct sim *s, const char *node)
+{
+    const struct sim_node *n = sim_find(s, node);
+    return n ? n->wall_offset + drift(n) : 0;
+}
+
 int sim_register(struct sim *s, const struct sim_program *program)
 {
     /* The map holds plain pointers; what they point to is never written. */
@@ -427,6 +458,8 @@ void sim_free(struct sim *s)
     /* Events let go of connections, which still look at nodes. */
     for (size_t i = 0; i < s->nodes_count; i++)
         sim_queue_remove(s, &s->nodes[i]->wake);
+    for (size_t i = 0; i < s->nodes_count; i++)
+        sim_queue_remove(s, &s->nodes[i]->busy);
     sim_queue_deinit(s);
     for (size_t i = 0; i < s->nodes_count; i++)
         sim_node_free(s->nodes[i]);

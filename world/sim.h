@@ -50,6 +50,10 @@ int sim_start(struct sim *s, const char *node, const char *program, int argc, co
 bool sim_running(struct sim *s, const char *node);
 int sim_terminate(struct sim *s, const char *node); /* orderly: the program's signal handler, then stop */
 int sim_crash(struct sim *s, const char *node);     /* power cut: see above */
+/* The same with what happens to un-fsynced writes not drawn for each: none is kept, or every one that has more than one
+ * sector is torn. */
+enum sim_crash_keeps { SIM_CRASH_LOTS, SIM_CRASH_NOTHING, SIM_CRASH_TORN };
+int sim_crash_with(struct sim *s, const char *node, enum sim_crash_keeps keeps);
 int sim_kill(struct sim *s, const char *node);      /* process death, machine stays: un-fsynced writes survive */
 int sim_pause(struct sim *s, const char *node);     /* the node does nothing; its peers see silence */
 int sim_resume(struct sim *s, const char *node);
@@ -69,17 +73,35 @@ struct sim_network {
 };
 void sim_network(struct sim *s, const struct sim_network *network);
 
-/* Disk faults of a node: the chance out of 1,000,000 that an operation fails, and the next n-th failing. */
+/* Disk faults of a node: the chance out of 1,000,000 that an operation fails, the next n-th failing, and what else a
+ * disk can do. All zeros: a good disk. */
+enum sim_disk_operation { SIM_DISK_NONE, SIM_DISK_WRITE, SIM_DISK_SYNC, SIM_DISK_RENAME };
 struct sim_disk_faults {
     uint32_t write_error, sync_error, read_error; /* parts per million: ERROR_IO */
     uint64_t space;                               /* bytes the disk may hold; 0: no limit. Beyond: ERROR_NO_SPACE */
     uint64_t fail_nth;                            /* 1: the next write, sync or create fails with ERROR_IO; 0: off */
+    bool read_only;                               /* whatever would change something fails with ERROR_DENIED */
+    uint64_t sync_delay;                          /* ns of virtual time a sync takes; the node does nothing meanwhile */
+    /* The program is killed in place of the n-th such operation from now (1: the next; 0: off). */
+    enum sim_disk_operation kill_at;
+    uint64_t kill_nth;
 };
 void sim_disk(struct sim *s, const char *node, const struct sim_disk_faults *faults);
+uint64_t sim_disk_hits(struct sim *s, const char *node); /* operations that these acted on, since sim_disk() */
+uint64_t sim_disk_used(struct sim *s, const char *node); /* bytes its files have */
+/* Its files, by name. */
+int sim_disk_files(struct sim *s, const char *node, void (*each)(void *arg, const char *path, uint64_t size),
+                   void *arg);
+/* One bit of a file turns over where it lies: what is read has it, and what survives a crash. ERROR_NOT_FOUND when
+ * there is no such file, or it is not that long. */
+int sim_disk_flip(struct sim *s, const char *node, const char *path, uint64_t bit);
 /* Bytes of this process's memory that the files of all nodes take, with what was written, made and removed and not yet
  * synced: for who weighs what the programs hold of their own. */
 uint64_t sim_disk_held(const struct sim *s);
 void sim_clock_jump(struct sim *s, const char *node, int64_t wall_delta);
+/* From here on the node's wall clock goes faster or slower by that share; -1,000,000: it stands still. */
+void sim_clock_rate(struct sim *s, const char *node, int64_t parts_per_million);
+int64_t sim_clock_offset(struct sim *s, const char *node); /* ns its wall clock is ahead of the true time */
 
 /* Running. One event; false when nothing is left. */
 bool sim_step(struct sim *s);

@@ -179,19 +179,56 @@ static bool directory_exists(const struct sim_disk *d, const char *path, size_t 
     return node && node->directory;
 }
 
+static int hit(struct sim_disk *d, int code)
+{
+    d->hits++;
+    return code;
+}
+
 static int fault(struct sim_disk *d, uint32_t parts_per_million)
 {
     if (parts_per_million && random_below(&d->node->sim->lots, MILLION) < parts_per_million)
-        return ERROR_IO;
+        return hit(d, ERROR_IO);
     return 0;
 }
 
+/* What changes something, or makes a change durable. */
+static int change_fault(struct sim_disk *d, enum sim_disk_operation what, uint32_t parts_per_million)
+{
+    struct sim_disk_faults *f = &d->faults;
+    if (f->kill_nth && f->kill_at == what && --f->kill_nth == 0) {
+        sim_trace_line(d->node, "disk kill");
+        d->hits++;
+        sim_kill(d->node->sim, d->node->name);
+        return ERROR_CLOSED;
+    }
+    if (f->read_only && what != SIM_DISK_SYNC)
+        return hit(d, error_from_errno(EROFS));
+    return fault(d, parts_per_million);
+}
+
 /* A write, a sync or a create: the operations `fail_nth` counts. */
-static int counted_fault(struct sim_disk *d, uint32_t parts_per_million)
+static int counted_fault(struct sim_disk *d, enum sim_disk_operation what, uint32_t parts_per_million)
 {
     if (d->faults.fail_nth && --d->faults.fail_nth == 0)
-        return ERROR_IO;
-    return fault(d, parts_per_million);
+        return hit(d, ERROR_IO);
+    return change_fault(d, what, parts_per_million);
+}
+
+/* A sync that is slow holds up its caller, whose world is this node. */
+static int sync_fault(struct sim_disk *d)
+{
+    int code = counted_fault(d, SIM_DISK_SYNC, d->faults.sync_error);
+    if (code == 0 && d->faults.sync_delay > 0) {
+        d->hits++;
+        sim_node_busy(d->node, d->faults.sync_delay);
+    }
+    return code;
+}
+
+static bool no_room(struct sim_disk *d, uint64_t more)
+{
+    return d->faults.space && d->used + more > d->faults.space && hit(d, true);
 }
 
 static bool has_children(const struct sim_disk *d, const char *path)
@@ -210,7 +247,7 @@ static int create(struct sim_disk *d, const char *path, bool directory, struct d
 {
     if (!directory_exists(d, path, disk_parent_length(path)))
         return ERROR_NOT_FOUND;
-    int code = counted_fault(d, d->faults.write_error);
+    int code = counted_fault(d, SIM_DISK_WRITE, d->faults.write_error);
     if (code < 0)
         return code;
     struct disk_node *node = disk_node_new(directory);
@@ -265,7 +302,7 @@ static void write_forget_last(struct disk_node *node)
 static int truncate_node(struct sim_disk *d, struct disk_node *node, uint64_t size)
 {
     uint64_t before = node->seen.size;
-    if (size > before && d->faults.space && d->used + (size - before) > d->faults.space)
+    if (size > before && no_room(d, size - before))
         return ERROR_NO_SPACE;
     int code = write_remember(node, true, NULL, 0, size);
     if (code < 0)
@@ -363,14 +400,14 @@ int64_t sim_file_pwrite(struct world_file *base, const void *data, size_t len, u
     const struct sim_file *f = file_use(base, WORLD_WRITE, &code);
     struct sim_disk *d = disk_of(base->world);
     if (code == 0)
-        code = counted_fault(d, d->faults.write_error);
+        code = counted_fault(d, SIM_DISK_WRITE, d->faults.write_error);
     if (code < 0)
         return code;
     struct disk_node *node = f->node;
     uint64_t before = node->seen.size, end = offset + len;
     if (end < offset || end > INT64_MAX)
         return ERROR_LIMIT;
-    if (end > before && d->faults.space && d->used + (end - before) > d->faults.space)
+    if (end > before && no_room(d, end - before))
         return ERROR_NO_SPACE;
     code = write_remember(node, false, data, len, offset);
     if (code < 0)
@@ -390,7 +427,7 @@ int sim_file_truncate(struct world_file *base, uint64_t size)
     const struct sim_file *f = file_use(base, WORLD_WRITE, &code);
     struct sim_disk *d = disk_of(base->world);
     if (code == 0)
-        code = counted_fault(d, d->faults.write_error);
+        code = counted_fault(d, SIM_DISK_WRITE, d->faults.write_error);
     return code < 0 ? code : truncate_node(d, f->node, size);
 }
 
@@ -400,7 +437,7 @@ int sim_file_sync(struct world_file *base)
     const struct sim_file *f = file_use(base, 0, &code);
     struct sim_disk *d = disk_of(base->world);
     if (code == 0)
-        code = counted_fault(d, d->faults.sync_error);
+        code = sync_fault(d);
     sim_trace_line(d->node, "disk sync %s", code == 0 ? "file" : error_code_name(code));
     return code < 0 ? code : journal_sync_file(d, f->node);
 }
@@ -475,7 +512,7 @@ int sim_rename(struct world *w, const char *from_path, const char *to_path)
         code = rename_allowed(d, from, to);
     if (code < 0 || strcmp(from, to) == 0)
         return code;
-    code = fault(d, d->faults.write_error);
+    code = change_fault(d, SIM_DISK_RENAME, d->faults.write_error);
     if (code == 0)
         code = journal_add(d, NAME_RENAME, from, to, map_get(&d->seen, from));
     if (code < 0)
@@ -496,7 +533,7 @@ static int remove_clean(struct sim_disk *d, const char *clean)
         return is_root(clean) ? ERROR_INVALID : ERROR_NOT_FOUND;
     if (node->directory && has_children(d, clean))
         return error_from_errno(ENOTEMPTY);
-    int code = fault(d, d->faults.write_error);
+    int code = change_fault(d, SIM_DISK_WRITE, d->faults.write_error);
     if (code == 0)
         code = journal_add(d, NAME_REMOVE, clean, NULL, node);
     if (code < 0)
@@ -565,7 +602,7 @@ int sim_sync_directory(struct world *w, const char *path)
         return code;
     if (!directory_exists(d, clean, strlen(clean)))
         return ERROR_NOT_FOUND;
-    code = counted_fault(d, d->faults.sync_error);
+    code = sync_fault(d);
     sim_trace_line(d->node, "disk sync %s", code == 0 ? clean : error_code_name(code));
     return code < 0 ? code : journal_sync_directory(d, clean);
 }
@@ -639,6 +676,63 @@ void sim_disk(struct sim *s, const char *node, const struct sim_disk_faults *fau
         return;
     }
     disk_of(w)->faults = faults ? *faults : (struct sim_disk_faults){0};
+    disk_of(w)->hits = 0;
+}
+
+uint64_t sim_disk_hits(struct sim *s, const char *node)
+{
+    const struct sim_node *n = sim_find(s, node);
+    return n ? n->disk->hits : 0;
+}
+
+uint64_t sim_disk_used(struct sim *s, const char *node)
+{
+    const struct sim_node *n = sim_find(s, node);
+    return n ? n->disk->used : 0;
+}
+
+int sim_disk_files(struct sim *s, const char *node, void (*each)(void *arg, const char *path, uint64_t size), void *arg)
+{
+    const struct sim_node *n = sim_find(s, node);
+    if (!n)
+        return ERROR_NOT_FOUND;
+    ARRAY(const char *) names = {0};
+    int code = 0;
+    for (struct map_entry *e = map_first(&n->disk->seen); e && code == 0; e = map_next(e))
+        if (!((const struct disk_node *)map_value(e))->directory && !array_push(&names, map_key(e)))
+            code = ERROR_MEMORY;
+    if (names.count > 1)
+        qsort(names.items, names.count, sizeof(*names.items), by_name);
+    for (size_t i = 0; i < names.count && code == 0; i++) {
+        const struct disk_node *file = map_get(&n->disk->seen, names.items[i]);
+        each(arg, names.items[i], file->seen.size);
+    }
+    array_deinit(&names);
+    return code;
+}
+
+static bool image_flip(struct disk_image *image, uint64_t bit)
+{
+    uint8_t byte;
+    if (bit / 8 >= image->size)
+        return true; /* not there yet */
+    disk_image_read(image, &byte, 1, (size_t)(bit / 8));
+    byte ^= (uint8_t)(1U << (bit % 8));
+    return disk_image_write(image, &byte, 1, bit / 8);
+}
+
+int sim_disk_flip(struct sim *s, const char *node, const char *path, uint64_t bit)
+{
+    struct sim_node *n = sim_find(s, node);
+    char clean[DISK_PATH_MAX];
+    int code = n ? path_clean(path, clean) : ERROR_NOT_FOUND;
+    struct disk_node *file = code == 0 ? map_get(&n->disk->seen, clean) : NULL;
+    if (code < 0)
+        return code;
+    if (!file || file->directory || bit / 8 >= file->seen.size)
+        return ERROR_NOT_FOUND;
+    sim_trace_line(n, "disk flip %s bit %llu", clean, (unsigned long long)bit);
+    return image_flip(&file->seen, bit) && image_flip(&file->kept, bit) ? 0 : ERROR_MEMORY;
 }
 
 static uint64_t image_held(const struct disk_image *image)

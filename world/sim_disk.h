@@ -54,6 +54,8 @@ struct sim_disk {
     ARRAY(struct name_op) journal;
     uint64_t used; /* bytes of all `seen` images */
     struct sim_disk_faults faults;
+    uint64_t hits;              /* operations they acted on */
+    enum sim_crash_keeps crash; /* how the next crash deals with what is not synced */
 };
 
 /* sim_disk.c */

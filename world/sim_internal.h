@@ -11,7 +11,7 @@
 #include "world/internal.h"
 #include "world/sim.h"
 
-#define SIM_EPOCH           UINT64_C(1000000000) /* world_now() at time 0: callers use 0 for "none" */
+#define SIM_EPOCH           UINT64_C(1000000000)         /* world_now() at time 0: callers use 0 for "none" */
 #define SIM_WALL_START      INT64_C(1767225600000000000) /* 2026-01-01T00:00:00Z */
 #define SIM_LATENCY_MIN     UINT64_C(50000)
 #define SIM_LATENCY_MAX     UINT64_C(500000)
@@ -65,6 +65,10 @@ struct sim_node {
     unsigned entered; /* calls of this node's code on the stack */
     bool paused;
     int64_t wall_offset;
+    int64_t wall_rate; /* parts per million it goes too fast since `wall_since` */
+    uint64_t wall_since;
+    uint64_t busy_until;   /* a slow disk holds the node until then */
+    struct sim_event busy; /* its end */
     struct random entropy;
 
     const struct sim_program *program; /* NULL: none runs */
@@ -72,7 +76,7 @@ struct sim_node {
     bool starting; /* inside program->start() */
     char **argv;
     int argc;
-    char **environment; /* NAME=value, NULL-terminated; NULL: none */
+    char **environment;  /* NAME=value, NULL-terminated; NULL: none */
     enum sim_end ending; /* waits for `entered` to fall to 0 */
     struct world_exit exit;
     struct sim_process *watcher; /* whoever spawned the program */
@@ -100,7 +104,7 @@ struct sim {
     struct random random;  /* the root: only forked */
     struct random network; /* latency and splits */
     struct sim_network travel;
-    struct random lots;    /* crash outcomes and disk faults */
+    struct random lots; /* crash outcomes and disk faults */
     uint64_t now, steps;
     int broken; /* ERROR_MEMORY: an event could not be kept, the run is worthless */
     bool running;
@@ -151,6 +155,17 @@ void sim_queue_deinit(struct sim *s);
 void sim_trace_line(struct sim_node *n, const char *format, ...) __attribute__((format(printf, 2, 3)));
 struct sim_node *sim_find(struct sim *s, const char *name); /* NULL: none of that name */
 void sim_set_aside(struct sim_node *n, struct sim_event *e);
+/* The time as the node sees it: ahead of the simulation while a call that takes time is under way. */
+static inline uint64_t sim_node_now(const struct sim_node *n)
+{
+    return n->busy_until > n->sim->now ? n->busy_until : n->sim->now;
+}
+static inline bool sim_node_halted(const struct sim_node *n)
+{
+    return n->paused || n->busy.slot != 0;
+}
+/* The call under way takes that long; nothing else happens on the node until it is over. */
+void sim_node_busy(struct sim_node *n, uint64_t duration);
 void sim_node_ready(struct sim_node *n);
 
 /* sim_node.c */
@@ -160,6 +175,7 @@ void sim_enter(struct sim_node *n);
 void sim_leave(struct sim_node *n); /* ends the node when that is due */
 void sim_end(struct sim_node *n, enum sim_end how, struct world_exit status);
 void sim_signal(struct sim_node *n, int number); /* as an event */
+void sim_node_go_on(struct sim_node *n);         /* what waited happens, unless it still has to wait */
 
 /* sim_program.c */
 int sim_program_start(struct sim_node *n, const struct sim_program *program, int argc, const char *const *argv,
@@ -209,7 +225,8 @@ void sim_net_deinit(struct sim *s);
 struct sim_disk *sim_disk_new(struct sim_node *n);
 void sim_disk_free(struct sim_disk *d);
 void sim_disk_crash(struct sim_node *n);
-void sim_files_free(struct sim_node *n); /* handles left open */
+void sim_disk_crash_keeps(struct sim_node *n, enum sim_crash_keeps keeps); /* at its next crash */
+void sim_files_free(struct sim_node *n);                                   /* handles left open */
 int sim_file_open(struct world *w, const char *path, int flags, struct world_file **out);
 int64_t sim_file_pread(struct world_file *f, void *out, size_t len, uint64_t offset);
 int64_t sim_file_pwrite(struct world_file *f, const void *data, size_t len, uint64_t offset);

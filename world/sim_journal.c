@@ -261,12 +261,25 @@ static void write_tear(struct crash *c, struct disk_image *image, const struct d
     c->torn++;
 }
 
+static bool tears(struct crash *c)
+{
+    switch (c->disk->crash) {
+    case SIM_CRASH_NOTHING:
+        return false;
+    case SIM_CRASH_TORN:
+        return true;
+    case SIM_CRASH_LOTS:
+        break;
+    }
+    return random_below(c->lots, TORN_ONE_IN) == 0;
+}
+
 static void crash_data(struct crash *c, struct disk_node *node)
 {
     for (; node->writes; write_pop(node)) {
         const struct disk_write *write = node->writes;
         bool sectors = (write->offset % DISK_SECTOR) + write->len > DISK_SECTOR;
-        if (!write->truncate && sectors && random_below(c->lots, TORN_ONE_IN) == 0) {
+        if (!write->truncate && sectors && tears(c)) {
             write_tear(c, &node->kept, write);
         } else if (lot_keep(c)) {
             c->failed |= !image_apply(&node->kept, write);
@@ -308,11 +321,18 @@ static void crash_names(struct crash *c)
     journal_free(d);
 }
 
+void sim_disk_crash_keeps(struct sim_node *n, enum sim_crash_keeps keeps)
+{
+    n->disk->crash = keeps;
+}
+
 void sim_disk_crash(struct sim_node *n)
 {
     struct sim_disk *d = n->disk;
     struct crash c = {.disk = d, .lots = &n->sim->lots};
     c.keep = random_below(c.lots, KEEP_SHARES);
+    if (d->crash == SIM_CRASH_NOTHING)
+        c.keep = 0;
     crash_names(&c);
     for (struct map_entry *e = map_first(&d->seen); e; e = map_next(e))
         disk_node_release(d, map_value(e));
@@ -325,5 +345,6 @@ void sim_disk_crash(struct sim_node *n)
     }
     if (c.failed)
         n->sim->broken = ERROR_MEMORY;
+    d->crash = SIM_CRASH_LOTS;
     sim_trace_line(n, "disk crash: %zu kept, %zu dropped, %zu torn", c.kept, c.dropped, c.torn);
 }

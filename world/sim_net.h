@@ -53,6 +53,7 @@ struct sim_stream {
     struct sim_connection *connection; /* NULL: severed */
     int side;
     bool paused, accepted, ended, shut;
+    bool finished; /* the peer's end of its direction was told, and no more */
     bool above_high, drain_due;
     char peer[SIM_ADDRESS_MAX];
     struct sim_stream *next, **link;

@@ -55,7 +55,7 @@ struct sim_node *sim_node_new(struct sim *s, const char *name)
     n->index = s->nodes_count;
     n->next_port = FIRST_FREE_PORT;
     n->aside_end = &n->aside;
-    n->wake = (struct sim_event){.node = n, .run = wake_run};
+    n->wake = n->busy = (struct sim_event){.node = n, .run = wake_run};
     n->name = strdup(name);
     n->disk = n->name ? sim_disk_new(n) : NULL;
     if (!n->disk || !map_put(&s->names, name, n)) {
@@ -132,6 +132,8 @@ static void node_teardown(struct sim_node *n)
     sim_trace_line(n, "node %s", end_words(how));
     n->ending = END_NONE;
     n->paused = false;
+    n->busy_until = 0;
+    sim_queue_remove(n->sim, &n->busy);
     n->entered++; /* stop() may ask for its own end once more */
     if (how != END_STOP)
         sim_net_sever(n, how == END_CRASH);
@@ -228,9 +230,15 @@ int sim_terminate(struct sim *s, const char *node)
 
 int sim_crash(struct sim *s, const char *node)
 {
+    return sim_crash_with(s, node, SIM_CRASH_LOTS);
+}
+
+int sim_crash_with(struct sim *s, const char *node, enum sim_crash_keeps keeps)
+{
     struct sim_node *n = sim_find(s, node);
     if (!n)
         return ERROR_NOT_FOUND;
+    sim_disk_crash_keeps(n, keeps);
     sim_end(n, END_CRASH, (struct world_exit){.signalled = true, .code = SIGKILL});
     return 0;
 }
@@ -264,6 +272,27 @@ int sim_resume(struct sim *s, const char *node)
         return 0;
     sim_trace_line(n, "node resume");
     n->paused = false;
+    sim_node_go_on(n);
+    return 0;
+}
+
+/* ---- halting
+ * --------------------------------------------------------------------------------------------------------- */
+
+void sim_node_busy(struct sim_node *n, uint64_t duration)
+{
+    if (duration == 0 || n->base.dead)
+        return;
+    n->busy_until = sim_node_now(n) + duration;
+    sim_queue_remove(n->sim, &n->busy);
+    sim_queue_add(n->sim, &n->busy, n->busy_until);
+}
+
+void sim_node_go_on(struct sim_node *n)
+{
+    struct sim *s = n->sim;
+    if (sim_node_halted(n))
+        return;
     /* What waited happens now, in its order. */
     struct sim_event *e = n->aside;
     n->aside = NULL;
@@ -278,5 +307,4 @@ int sim_resume(struct sim *s, const char *node)
         sim_queue_add(s, &n->wake, t->at > s->now ? t->at : s->now);
     if (n->base.tasks)
         sim_node_ready(n);
-    return 0;
 }

@@ -66,6 +66,20 @@ void sim_stream_end(struct sim_stream *s, int reason)
         s->base.events.ended(s->base.arg, reason);
 }
 
+/* The peer's orderly end: of the stream, or of its direction alone when the user can tell the two apart. */
+static void stream_finished(struct sim_stream *s)
+{
+    if (!s->base.events.finished || s->ended) {
+        sim_stream_end(s, 0);
+        return;
+    }
+    if (s->finished || !s->accepted)
+        return;
+    s->finished = true;
+    sim_trace_line(node_of(s->base.world), "net finished from %s", s->peer);
+    s->base.events.finished(s->base.arg);
+}
+
 /* ---- arriving ---------------------------------------------------------------------------------------------------- */
 
 static uint32_t checksum(struct bytes data)
@@ -149,7 +163,7 @@ static void pipe_deliver(struct sim_connection *c, int side)
     if (reader && p->reset_arrived && (reader->paused || p->arrived == p->delivered))
         sim_stream_end(reader, ERROR_RESET);
     else if (reader && !reader->paused && p->end_arrived && p->arrived == p->delivered)
-        sim_stream_end(reader, 0);
+        stream_finished(reader);
 }
 
 static void deliver_run(struct sim_event *e, bool dropped)
@@ -209,7 +223,7 @@ static void arrive_run(struct sim_event *e, bool dropped)
 static uint64_t arrival_time(struct sim_connection *c, int side)
 {
     struct sim_pipe *p = &c->pipe[side];
-    uint64_t at = c->sim->now + sim_link_latency(c->node[side], c->node[1 - side]);
+    uint64_t at = sim_node_now(c->node[side]) + sim_link_latency(c->node[side], c->node[1 - side]);
     if (at < p->last_arrival)
         at = p->last_arrival;
     p->last_arrival = at;

@@ -164,7 +164,9 @@ static int vfs_sector(sqlite3_file *base)
 static int vfs_characteristics(sqlite3_file *base)
 {
     (void)base;
-    return 0; /* no promise beyond POSIX: no atomic writes, no safe append */
+    /* As SQLite takes it of real files: a write that is torn leaves the bytes beside it as they were (sim_disk.h), so
+     * that no commit is padded to a sector. No promise beyond that: no atomic writes, no safe append. */
+    return SQLITE_IOCAP_POWERSAFE_OVERWRITE;
 }
 
 static const sqlite3_io_methods file_methods = {

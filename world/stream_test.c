@@ -129,6 +129,70 @@ static void echo_over(const struct fixture *f, const char *address)
     finish(f, &s, &c);
 }
 
+struct half {
+    struct world_stream *stream;
+    struct text got;
+    size_t finished, ended;
+};
+
+static void half_readable(void *arg, struct bytes data)
+{
+    struct half *h = arg;
+    text_add(&h->got, data.data, data.len);
+}
+
+static void half_finished(void *arg)
+{
+    ((struct half *)arg)->finished++;
+}
+
+static void half_ended(void *arg, int reason)
+{
+    (void)reason;
+    ((struct half *)arg)->ended++;
+}
+
+static const struct world_stream_events half_events = {
+    .readable = half_readable, .finished = half_finished, .ended = half_ended};
+
+static void half_accept(void *arg, struct world_stream *s)
+{
+    struct half *h = arg;
+    h->stream = s;
+    world_stream_accept(s, &half_events, h);
+}
+
+/* Who asks for it is told of the end of one direction, and goes on writing. */
+static void test_half_close(void **state)
+{
+    const struct fixture *f = *state;
+    struct half server = {0}, client = {0};
+    struct world_listener *listener;
+    assert_int_equal(world_listen(f->world, "127.0.0.1:0", half_accept, &server, &listener, NULL), 0);
+    const char *address = world_listener_address(listener);
+    assert_int_equal(world_connect(f->world, address, &half_events, &client, &client.stream, NULL), 0);
+    assert_int_equal(world_stream_write(client.stream, bytes_of("question")), 0);
+    world_stream_shutdown(client.stream);
+    wait_count(f->world, &server.finished, 1);
+    assert_string_equal(text_string(&server.got), "question");
+    assert_int_equal(world_stream_write(server.stream, bytes_of("an answer, ")), 0);
+    wait_count(f->world, &client.got.len, strlen("an answer, "));
+    world_stream_pause(server.stream);
+    world_stream_resume(server.stream);
+    assert_int_equal(world_stream_write(server.stream, bytes_of("and more")), 0);
+    world_stream_shutdown(server.stream);
+    wait_count(f->world, &client.finished, 1);
+    assert_string_equal(text_string(&client.got), "an answer, and more");
+    assert_int_equal(server.finished + client.finished, 2);
+    assert_int_equal(server.ended + client.ended, 0);
+    world_stream_close(client.stream);
+    world_stream_close(server.stream);
+    world_listener_close(listener);
+    text_deinit(&client.got);
+    text_deinit(&server.got);
+    assert_int_equal(world_run(f->world), 0);
+}
+
 static void test_echo(void **state)
 {
     echo_over(*state, "127.0.0.1:0");
@@ -428,10 +492,11 @@ static void test_many(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        BOTH(test_echo),          BOTH(test_echo_name),     BOTH(test_echo_unix),    BOTH(test_connect_name),
-        BOTH(test_bad_addresses), BOTH(test_in_use),        BOTH(test_refused),      BOTH(test_turned_away),
-        BOTH(test_back_pressure), BOTH(test_close_flushes), BOTH(test_close_unread), BOTH(test_close_bounded),
-        BOTH(test_abort),         BOTH(test_close_early),   BOTH(test_left_open),    BOTH(test_many),
+        BOTH(test_half_close),    BOTH(test_echo),          BOTH(test_echo_name),     BOTH(test_echo_unix),
+        BOTH(test_connect_name),  BOTH(test_bad_addresses), BOTH(test_in_use),        BOTH(test_refused),
+        BOTH(test_turned_away),   BOTH(test_back_pressure), BOTH(test_close_flushes), BOTH(test_close_unread),
+        BOTH(test_close_bounded), BOTH(test_abort),         BOTH(test_close_early),   BOTH(test_left_open),
+        BOTH(test_many),
     };
     return cmocka_run_group_tests_name("streams", tests, NULL, NULL);
 }

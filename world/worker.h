@@ -2,8 +2,9 @@
  * writes into memory shared beforehand (world/mapping.h); the rest of its memory is its own and goes with it.
  *
  * For outermost programs that run code which may crash. The copy has the parent's memory but none of its threads, and
- * must not touch the parent's world: its loop, its files and its children stay the parent's. It leads no group of its
- * own and is killed when the parent ends. Real only. */
+ * must not touch the parent's world: its loop, its files and its children stay the parent's, and a real world runs in
+ * the process that made it only (ERROR_UNSUPPORTED). It leads no group of its own and is killed when the parent ends.
+ * Real only. */
 #ifndef WORLD_WORKER_H
 #define WORLD_WORKER_H
 
@@ -29,6 +30,7 @@ void world_worker_close(struct world_worker *p); /* kills it if it still runs, f
 /* For the worker itself, which has no world. Nanoseconds, monotonic; and of processor time of this process. */
 uint64_t world_worker_now(void);
 uint64_t world_worker_cpu(void);
+uint64_t world_worker_peak(void); /* bytes that were resident at most so far */
 void world_worker_pause(uint64_t duration);
 
 #endif

@@ -2,6 +2,7 @@
 #include "base/test.h"
 
 #include "world/mapping.h"
+#include "world/real.h"
 #include "world/worker.h"
 
 #include <signal.h>
@@ -94,6 +95,46 @@ static void test_killed(void **state)
     world_worker_close(p); /* one that runs is ended */
 }
 
+static void count_signal(void *arg, int number)
+{
+    (void)number;
+    ++*(int *)arg;
+}
+
+static int turn_the_loop(void *arg)
+{
+    volatile uint64_t *count = shared.data;
+    for (;; ++*count)
+        (void)world_sleep(arg, 0); /* its parent's, which it shall leave alone */
+}
+
+/* A signal that comes while a copy is at work is the parent's: it is told of it, and its world comes to its end. */
+static void test_leaves_the_loop(void **state)
+{
+    (void)state;
+    struct world *w;
+    struct world_worker *p;
+    struct world_exit how;
+    int signals = 0;
+    volatile uint64_t *count = shared.data;
+    *count = 0;
+    assert_int_equal(world_real_new(1, &w, NULL), 0);
+    world_on_signal(w, count_signal, &signals);
+    assert_int_equal(world_sleep(w, 0), 0);
+    assert_int_equal(world_worker_start(turn_the_loop, w, false, &p, NULL), 0);
+    while (*count < 10)
+        world_worker_pause(1000);
+    assert_int_equal(raise(SIGTERM), 0);
+    for (uint64_t then = *count; *count < then + 1000;)
+        world_worker_pause(1000);
+    world_worker_kill(p);
+    assert_true(world_worker_wait(p, LONG, &how));
+    world_worker_close(p);
+    assert_int_equal(world_sleep(w, 0), 0);
+    assert_int_equal(signals, 1);
+    world_real_free(w);
+}
+
 /* A page in the middle of this program's data moves into a file, and stays what it was. */
 static struct {
     char before[4096], moved[10000], behind[4096];
@@ -131,7 +172,8 @@ static void test_move(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_ends), cmocka_unit_test(test_dies),
-                                       cmocka_unit_test(test_killed), cmocka_unit_test(test_move)};
+                                       cmocka_unit_test(test_killed), cmocka_unit_test(test_leaves_the_loop),
+                                       cmocka_unit_test(test_move)};
     if (world_mapping_anonymous(4096, &shared))
         return 1;
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

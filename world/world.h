@@ -91,6 +91,9 @@ struct world_stream_events {
     /* The stream is over: 0 for the peer's orderly end, else why (ERROR_REFUSED, ERROR_RESET, ERROR_TIMEOUT, ...).
      * Called once; afterwards only world_stream_close() is of use. */
     void (*ended)(void *arg, int reason);
+    /* The peer will send no more, and may still listen: when this is given it is called, once, in place of an orderly
+     * `ended`, and writing goes on. Who has shut down as well is done, and closes. */
+    void (*finished)(void *arg);
 };
 
 #define WORLD_WRITE_HIGH ((size_t)256 << 10) /* bytes queued above which a writer should pause */
@@ -231,6 +234,7 @@ struct world_shared {
 };
 #define world_point(w, name)                                                                                           \
     (__builtin_expect(((const struct world_shared *)(w))->points_armed, 0) ? world_point_slow((w), (name)) : 0)
+#define WORLD_POINT_ANY "*" /* hits of all points, whatever their names */
 /* Fires at the n-th hit from now (1: the next), once; every_hit: from the n-th on. */
 int world_point_arm(struct world *w, const char *name, enum point_action action, uint64_t nth, bool every_hit);
 uint64_t world_point_hits(struct world *w, const char *name); /* hits since the first arming of any point */

@@ -11,7 +11,7 @@
  * Clusters are gathered in one pass through a hash table that keeps values written one after the other in neighbouring
  * slots, for operations near in time name values near each other. In the order they are first met the zones are almost
  * sorted by f already, which the merge sort (chaos/check/zone.h) makes use of. */
-#include "chaos/check/check.h"
+#include "chaos/check/inside.h"
 #include "chaos/check/zone.h"
 
 #include <stdio.h>
@@ -22,7 +22,7 @@
 
 static bool says_something(const struct operation *o)
 {
-    return o->function == OPERATION_WRITE ? o->end != END_FAIL : o->end == END_OK;
+    return o->function == OPERATION_WRITE ? o->end != END_FAIL : o->function == OPERATION_READ && o->end == END_OK;
 }
 
 /* No memory for the witness: it is left out, the verdict stands. */
@@ -126,16 +126,21 @@ static bool widen(struct zone *z, const struct operation *o, uint32_t index)
 }
 
 /* 0, with the verdict in `out` when it is in; or ERROR_MEMORY. */
-static int gather(struct gathering *g, const struct history *h, struct check_result *out)
+static int gather(struct gathering *g, const struct history *h, const struct check_limits *limits, bool *repeated,
+                  struct check_result *out)
 {
     for (size_t i = 0; i < h->count; i++) {
         const struct operation *o = &h->operations[i];
+        if (stop_asked(limits, i))
+            return ERROR_CANCELLED;
         if (!says_something(o))
             continue;
+        *repeated = *repeated || (o->function == OPERATION_WRITE && o->value == VALUE_NIL);
         struct zone *z = zone_of(g, o->key, o->value);
         if (z == NULL)
             return ERROR_MEMORY;
         if (!widen(z, o, (uint32_t)i)) {
+            *repeated = true;
             fail(out, o->key, (uint32_t[]){z->write, (uint32_t)i}, 2, "two writes of one value: values must be unique");
             return 0;
         }
@@ -243,12 +248,21 @@ static int compare_zones(const struct history *h, struct gathering *g, struct ch
 
 int check_register(const struct history *h, struct check_result *out)
 {
+    const struct check_limits limits = CHECK_LIMITS_DEFAULT;
+    bool repeated;
+    return check_zones_of(h, &limits, &repeated, out);
+}
+
+int check_zones_of(const struct history *h, const struct check_limits *limits, bool *repeated, struct check_result *out)
+{
     struct gathering g = {0};
+    *repeated = false;
     check_result_deinit(out);
     out->checked = h->count;
     if (h->count >= ZONE_NONE)
         return ERROR_LIMIT;
-    int code = gather(&g, h, out);
+    int code = gather(&g, h, limits, repeated, out);
+    free(g.slots);
     size_t kept = 0;
     for (size_t i = 0; code == 0 && out->verdict == VERDICT_VALID && i < g.count; i++) {
         const struct zone *z = &g.zones[i];
@@ -260,6 +274,5 @@ int check_register(const struct history *h, struct check_result *out)
     if (code == 0 && out->verdict == VERDICT_VALID)
         code = compare_zones(h, &g, out);
     free(g.zones);
-    free(g.slots);
     return code;
 }

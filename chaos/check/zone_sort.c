@@ -120,6 +120,12 @@ int zone_sort(struct zone **zones, size_t count)
         else
             k->zones++;
     }
+    if (code == 0 && keys.used <= 1) { /* nothing to keep apart: where it is, with spare room that is hardly touched */
+        sort(*zones, count, grouped);
+        free(grouped);
+        free(keys.slots);
+        return 0;
+    }
     if (code == 0 && (order = malloc((keys.used + 1) * sizeof *order)) == NULL)
         code = ERROR_MEMORY;
     if (code == 0) {

@@ -25,9 +25,18 @@ struct experiment {
     const struct chaos_schedule *schedule;
 };
 
+void chaos_failed(struct chaos_summary *s, const char *what)
+{
+    s->violations++;
+    if (s->failure[0] == '\0')
+        snprintf(s->failure, sizeof s->failure, "%s", what);
+}
+
 static void tell_case(struct experiment *x, const char *name, const char *status, const char *message,
                       uint64_t duration)
 {
+    if (strcmp(status, "failed") == 0)
+        chaos_failed(x->summary, name);
     result_case(x->target->results, &(struct result_case){.pillar = "chaos",
                                                           .suite = "experiment",
                                                           .name = name,
@@ -44,7 +53,7 @@ static int check_names(struct target *t, const struct chaos_options *o, struct e
     for (const char *const *name = o->faults; name != NULL && *name != NULL; name++) {
         const struct chaos_fault *found = fault_find(*name);
         if (found == NULL)
-            return error_set(err, ERROR_INVALID, "there is no fault \"%s\": harrow chaos --list shows all", *name);
+            return error_set(err, ERROR_INVALID, "there is no fault \"%s\": harrow chaos faults shows all", *name);
         /* Asked for by name, so it is the asking that is wrong. */
         if (fault_possible(found, t, err) != 0) {
             if (err != NULL)
@@ -70,11 +79,29 @@ static int keep_schedule(struct experiment *x, struct error *err)
     return code;
 }
 
+/* The components the workloads call: at most two each. */
+static void list_busy(const struct experiment *x, const char **out)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < x->workload_count; i++) {
+        const char *const *services = workload_kind_of(x->workloads[i])->services;
+        for (size_t n = 0; n < 2 && services[n] != NULL; n++) {
+            const struct target_component *c = target_serving(x->target, services[n]);
+            if (c != NULL)
+                out[count++] = c->name;
+        }
+    }
+    out[count] = NULL;
+}
+
 static int draw(struct experiment *x, struct error *err)
 {
     x->schedule = x->options.schedule;
     if (x->schedule == NULL) {
+        const char *busy[2 * CHAOS_WORKLOADS_MAX + 1];
+        list_busy(x, busy);
         const struct schedule_options options = {.seed = x->options.seed,
+                                                 .busy = busy,
                                                  .duration = x->options.duration,
                                                  .faults = x->options.faults,
                                                  .targets = x->options.targets};
@@ -131,7 +158,6 @@ static void storm_happened(struct experiment *x, uint64_t duration)
 {
     if (x->load.broken[0] != '\0') {
         x->summary->guard_broke = true;
-        x->summary->violations++;
         tell_case(x, "no guard broke", "failed", x->load.broken, duration);
     } else if (x->options.guards != NULL) {
         tell_case(x, "no guard broke", "passed", NULL, duration);

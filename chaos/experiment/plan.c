@@ -161,9 +161,9 @@ static int read_storm(const struct node *root, struct chaos_plan *p, struct erro
 
 int plan_read(struct document *d, struct chaos_plan *out, struct error *err)
 {
-    static const char *const keys[] = {"experiment", "about",  "system", "driver",          "workloads", "clients",
-                                       "keys",       "rate",   "faults", "targets",         "schedule",  "duration",
-                                       "settle",     "guards", "repeat", "recovery_within", NULL};
+    static const char *const keys[] = {"experiment", "about",  "system",          "workloads", "clients",  "keys",
+                                       "rate",       "faults", "targets",         "schedule",  "duration", "settle",
+                                       "guards",     "repeat", "recovery_within", NULL};
     const struct node *root = document_root(d);
     *out = (struct chaos_plan){.document = d, .arena = ARENA_INIT};
     int code = root->kind == NODE_MAP ? node_only_keys(root, keys, err)
@@ -174,8 +174,6 @@ int plan_read(struct document *d, struct chaos_plan *out, struct error *err)
         code = node_may_text(root, "about", &out->about, err);
     if (code == 0)
         code = node_may_text(root, "system", &out->system, err);
-    if (code == 0)
-        code = node_may_text(root, "driver", &out->driver, err);
     if (code == 0)
         code = read_workloads(root, out, err);
     if (code == 0)

@@ -24,7 +24,6 @@ struct chaos_plan {
     struct arena arena;
     const char *name, *about;    /* about NULL: none */
     const char *system;          /* as written, relative to the file; NULL: none */
-    const char *driver;          /* NULL: as the command says */
     int64_t repeat;              /* times, each with the next seed; 1 and up */
     const struct node *schedule; /* NULL: drawn. Read by schedule_read() when the target is there */
     struct chaos_guards guards;

@@ -21,7 +21,6 @@ static void test_whole(void **state)
     static const char yaml[] = "experiment: the store is killed\n"
                                "about: what was acknowledged survives\n"
                                "system: ../../systems/micro.yaml\n"
-                               "driver: sim\n"
                                "workloads: [store-register]\n"
                                "faults: [kill, stop]\n"
                                "targets: store\n"
@@ -32,7 +31,6 @@ static void test_whole(void **state)
     assert_int_equal(read_text(yaml, &p, NULL), 0);
     assert_string_equal(p.name, "the store is killed");
     assert_string_equal(p.system, "../../systems/micro.yaml");
-    assert_string_equal(p.driver, "sim");
     assert_string_equal(p.options.workloads[0]->name, "store-register");
     assert_null(p.options.workloads[1]);
     assert_string_equal(p.options.faults[1], "stop");

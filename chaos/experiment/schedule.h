@@ -34,6 +34,8 @@ struct schedule_options {
     uint64_t seed, duration;    /* ns of the storm */
     const char *const *faults;  /* names; NULL: all that can be done, a part of them by the swarm */
     const char *const *targets; /* components; NULL: all */
+    const char *const *busy;    /* components under load, drawn more often, for what is done to the others is seldom
+                                   seen; NULL: none */
 };
 /* `swarm`: what was drawn about the drawing, in words, a line each. ERROR_UNSUPPORTED when nothing can be done to
  * anybody. */

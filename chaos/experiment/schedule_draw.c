@@ -18,6 +18,8 @@ struct drawing {
     size_t fault_count;
     const struct target_component *targets[CANDIDATES_MAX];
     size_t target_count;
+    const char *busy[CANDIDATES_MAX]; /* of the targets */
+    size_t busy_count;
     /* The swarm. */
     size_t together; /* faults in force at a time */
     int64_t gap_max;
@@ -35,10 +37,16 @@ static bool listed(const char *const *list, const char *name)
     return false;
 }
 
+/* Of the system's faults nobody's recovery would be watched: they are for who asks for them. */
+static bool drawn(const struct chaos_fault *f)
+{
+    return !f->asked_only && f->scope != FAULT_OF_SYSTEM;
+}
+
 static void gather(struct drawing *d)
 {
     for (const struct chaos_fault *const *f = chaos_faults; *f != NULL && d->fault_count < CANDIDATES_MAX; f++)
-        if (listed(d->options->faults, (*f)->name) && (d->options->faults != NULL || !(*f)->asked_only) &&
+        if (listed(d->options->faults, (*f)->name) && (d->options->faults != NULL || drawn(*f)) &&
             fault_possible(*f, d->target, NULL) == 0)
             d->faults[d->fault_count++] = *f;
     for (size_t i = 0; i < d->target->component_count && d->target_count < CANDIDATES_MAX; i++)
@@ -69,6 +77,9 @@ static void draw_swarm(struct drawing *d, struct text *swarm)
         d->targets[0] = d->targets[random_below(r, d->target_count)];
         d->target_count = 1;
     }
+    for (size_t i = 0; i < d->target_count; i++)
+        if (d->options->busy != NULL && listed(d->options->busy, d->targets[i]->name))
+            d->busy[d->busy_count++] = d->targets[i]->name;
     text_puts(swarm, "faults:");
     for (size_t i = 0; i < d->fault_count; i++)
         text_printf(swarm, " %s", d->faults[i]->name);
@@ -115,10 +126,18 @@ static uint64_t earliest(const struct chaos_schedule *s, size_t together)
 static const char *draw_peer(struct drawing *d, const char *component)
 {
     const struct target *t = d->target;
-    if (t->component_count < 2 || random_below(&d->random, 3) == 0)
+    if (t->component_count < 2 || random_below(&d->random, 4) != 0)
         return NULL;
     const char *peer = t->components[random_below(&d->random, t->component_count)].name;
     return strcmp(peer, component) != 0 ? peer : NULL;
+}
+
+static const char *draw_target(struct drawing *d)
+{
+    const char *any = d->targets[random_below(&d->random, d->target_count)]->name;
+    if (d->busy_count == 0 || random_below(&d->random, 2) == 0)
+        return any;
+    return d->busy[random_below(&d->random, d->busy_count)];
 }
 
 /* False: no free component was met; the time passes all the same. */
@@ -129,7 +148,7 @@ static bool draw_step(struct drawing *d, const struct chaos_schedule *s, uint64_
     *step = (struct chaos_step){.at = at, .fault = f};
     bool found = false;
     for (int i = 0; !found && i < SECOND_CHANCES; i++) {
-        step->component = f->scope != FAULT_OF_SYSTEM ? d->targets[random_below(r, d->target_count)]->name : NULL;
+        step->component = f->scope != FAULT_OF_SYSTEM ? draw_target(d) : NULL;
         found = !collides(s, f, step->component, at);
     }
     if (f->scope == FAULT_OF_LINK)

@@ -74,7 +74,7 @@ static void report_down(struct storm *s, const struct fault_injection *f, const 
                                                                 .replay = s->options->replay,
                                                                 .detail = text_string(&detail)});
     text_deinit(&detail);
-    s->summary->violations++;
+    chaos_failed(s->summary, "recovery");
 }
 
 static void report_slow(struct storm *s, const struct storm_fault *f, uint64_t duration)
@@ -91,7 +91,7 @@ static void report_slow(struct storm *s, const struct storm_fault *f, uint64_t d
                                                                 .target = f->probe->component->name,
                                                                 .seed = s->options->seed,
                                                                 .replay = s->options->replay});
-    s->summary->violations++;
+    chaos_failed(s->summary, "recovery");
 }
 
 static void emit_recovery(struct storm *s, const struct storm_fault *f)
@@ -184,10 +184,28 @@ static void inject(struct storm *s, const struct chaos_step *step, struct storm_
     i->hits = step->fault->verify == NULL ? 1 : 0;
     emit_fault(s, i, "inject", true, "");
     s->summary->faults++;
+    s->summary->clocks_moved |= strcmp(step->fault->family, "clock") == 0;
     f->heal_at = f->since + step->hold;
     const struct target_component *c = step->component != NULL ? target_find(s->target, step->component) : NULL;
     if (c != NULL)
         f->probe = probe_start(s->target, c, now_of(s));
+}
+
+/* Whether something the component needs is held down or has not come back yet: it cannot be blamed meanwhile. */
+static bool needs_are_down(const struct storm *s, const struct target_component *c)
+{
+    for (size_t i = 0; i < SCHEDULE_TOGETHER_MAX; i++) {
+        const struct storm_fault *f = &s->faults[i];
+        const char *down = f->injection.component;
+        if (!f->used || (!f->in_force && (f->probe == NULL || f->probe->answered != 0)))
+            continue;
+        if (down == NULL)
+            return true;
+        for (const char *const *need = c->needs; need != NULL && *need != NULL; need++)
+            if (strcmp(*need, down) == 0)
+                return true;
+    }
+    return false;
 }
 
 /* Forgets what has answered and is back at its baseline, and what has not answered in time. `last`: nobody waits for
@@ -198,6 +216,8 @@ static void look_back(struct storm *s, bool last)
         struct storm_fault *f = &s->faults[i];
         if (!f->used || f->in_force)
             continue;
+        if (f->probe != NULL && needs_are_down(s, f->probe->component))
+            f->give_up = now_of(s) + s->settle;
         bool late = now_of(s) >= f->give_up;
         if (f->probe == NULL) { /* of the whole system: what does not answer is told at the end */
             release(f);
@@ -223,6 +243,19 @@ static struct storm_fault *next_to_heal(struct storm *s)
             next = f;
     }
     return next;
+}
+
+/* What is in force on the component still, since its injection was late: it has to go first. */
+static struct storm_fault *in_the_way(struct storm *s, const struct chaos_step *step)
+{
+    for (size_t i = 0; step != NULL && i < SCHEDULE_TOGETHER_MAX; i++) {
+        struct storm_fault *f = &s->faults[i];
+        const char *component = f->injection.component;
+        if (f->used && f->in_force &&
+            (component == NULL || step->component == NULL || strcmp(component, step->component) == 0))
+            return f;
+    }
+    return NULL;
 }
 
 /* Of the component, healed and not answering yet. */
@@ -255,7 +288,8 @@ int storm_run(struct storm *s, struct error *err)
         const struct chaos_step *step = next < count ? &s->schedule->steps.items[next] : NULL;
         struct storm_fault *healing = next_to_heal(s), *slot = free_slot(s);
         look_back(s, false);
-        if (healing != NULL && (step == NULL || healing->heal_at <= start + step->at)) {
+        if (healing != NULL && (step == NULL || healing->heal_at <= start + step->at || healing->heal_at <= now_of(s) ||
+                                in_the_way(s, step) != NULL)) {
             if ((code = wait_until(s, healing->heal_at)) == 0)
                 heal(s, healing);
         } else if (step != NULL && slot != NULL && !still_down(s, step->component)) {

@@ -33,6 +33,8 @@ int fault_possible(const struct chaos_fault *f, struct target *t, struct error *
     if ((f->drivers & driver_bit(t)) == 0)
         return error_set(err, ERROR_UNSUPPORTED, "fault %s cannot be done by the %s driver%s", f->name, t->driver,
                          f->drivers == FAULT_ON_SIM ? ": it needs --driver sim" : "");
+    if (f->root && driver_bit(t) == FAULT_ON_PROCESSES && fault_needs_root(t, err) != 0)
+        return ERROR_DENIED;
     return f->possible != NULL ? f->possible(t, err) : 0;
 }
 
@@ -73,22 +75,4 @@ void fault_print(const struct fault_injection *f, struct text *out)
         text_printf(out, " %s=", p[i].name);
         print_value(p[i].unit, f->parameters[i], out);
     }
-}
-
-int fault_act(struct fault_injection *f, enum target_action action, struct error *err)
-{
-    return f->target->operations->act(f->target, f->component, action, err);
-}
-
-int fault_start_again(struct fault_injection *f, struct error *err)
-{
-    struct error own = ERROR_INIT;
-    int code = fault_act(f, TARGET_START, &own);
-    /* A supervisor of the system's own does it, or has done it already. */
-    if (code == ERROR_UNSUPPORTED || code == ERROR_EXISTS)
-        code = 0;
-    if (code != 0)
-        error_move(err, &own);
-    error_clear(&own);
-    return code;
 }

@@ -10,8 +10,10 @@
 
 #include "base/random.h"
 #include "chaos/chaos.h"
+#include "chaos/journal/journal.h"
 
 #define FAULT_PARAMETERS_MAX 6
+#define FAULT_UNDO_MAX       32 /* steps one injection may note */
 
 enum fault_unit {
     FAULT_DURATION, /* ns */
@@ -44,9 +46,11 @@ struct fault_injection {
     const char *peer;      /* of links: the other side; NULL: all others */
     const char *method;    /* of methods: "store.Store/Write"; NULL: all */
     int64_t parameters[FAULT_PARAMETERS_MAX];
-    struct random random; /* what the fault draws while it is in force */
-    uint64_t hits;        /* how often it took effect so far; kept up by verify */
-    void *state;          /* the fault's own, made by inject and freed by heal */
+    struct random random;          /* what the fault draws while it is in force */
+    uint64_t hits;                 /* how often it took effect so far; kept up by verify */
+    void *state;                   /* the fault's own, made by inject and freed by heal */
+    uint64_t undo[FAULT_UNDO_MAX]; /* numbers in the journal of the steps noted for it */
+    size_t undo_count;
 };
 
 struct chaos_fault {
@@ -55,6 +59,7 @@ struct chaos_fault {
     unsigned drivers;                         /* FAULT_ON_... */
     enum fault_scope scope;
     bool root;                   /* on processes it needs root */
+    bool asked_only;             /* never drawn unless named: no component promises to come through it whole */
     uint64_t hold_min, hold_max; /* ns between inject and heal when nothing is asked for */
     bool down_from_heal;         /* recovery is counted from the heal (the component was held until then) */
     /* 0 when this driver on this machine can do it, else ERROR_UNSUPPORTED with the reason. NULL: always. */
@@ -74,10 +79,41 @@ const struct chaos_fault *fault_find(const char *name);
 /* "latency delay=20ms jitter=5ms", for results and replays. */
 void fault_print(const struct fault_injection *f, struct text *out);
 
-/* Carries out a lever on the injection's component. */
+/* ---- what faults are made of ---- */
+
+/* Carries out a lever on the injection's component, which has to run for what ends or stops it (a few seconds are
+ * waited for that). That a process is stopped is noted in the journal first. */
 int fault_act(struct fault_injection *f, enum target_action action, struct error *err);
 /* A heal for faults after which somebody has to start the component again: the driver, or the system's own
  * supervisor. */
 int fault_start_again(struct fault_injection *f, struct error *err);
+/* The same two for any component of the target. */
+int fault_act_on(struct fault_injection *f, const char *component, enum target_action action, struct error *err);
+int fault_start_one(struct fault_injection *f, const char *component, struct error *err);
+/* For faults of the system: every component, in order; those that failed keep nobody back, the first failure is told.
+ */
+int fault_act_on_all(struct fault_injection *f, enum target_action action, struct error *err);
+int fault_start_all(struct fault_injection *f, struct error *err);
+/* A heal for what stopped the component; for what stopped all. */
+int fault_continue(struct fault_injection *f, struct error *err);
+int fault_continue_all(struct fault_injection *f, struct error *err);
+/* Nobody starts components again until let go. ERROR_UNSUPPORTED when the driver cannot see to that. */
+int fault_hold(struct fault_injection *f, bool hold, struct error *err);
+int fault_hold_possible(struct target *t, struct error *err);
+/* Waits with the load going on; ERROR_CANCELLED when the user wants to stop. */
+int fault_pause(struct fault_injection *f, uint64_t duration, struct error *err);
+/* Until the component runs (or does not), at most `within` ns: ERROR_TIMEOUT. */
+int fault_wait_alive(struct fault_injection *f, const char *component, bool alive, uint64_t within, struct error *err);
+
+/* The simulation, in which components are nodes of their names; NULL on other drivers. */
+struct sim *fault_sim(const struct fault_injection *f);
+/* The component's process; ERROR_UNSUPPORTED in simulation. */
+int fault_process(struct fault_injection *f, struct world_foreign *out, struct error *err);
+/* Notes in the journal, synced, what undoes the next thing done. */
+int fault_note(struct fault_injection *f, const struct undo *step, struct error *err);
+/* A heal for faults that consist of what they noted: undone, newest first. */
+int fault_undo(struct fault_injection *f, struct error *err);
+/* For `possible` of what needs root, and of what needs control groups. */
+int fault_needs_root(struct target *t, struct error *err);
 
 #endif

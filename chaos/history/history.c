@@ -1,5 +1,7 @@
 #include "chaos/history/history.h"
 
+#include "chaos/history/events.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,7 +60,7 @@ int64_t history_invoke(struct history *h, int32_t process, enum operation_functi
 
 static bool learns_value(enum operation_function f)
 {
-    return f == OPERATION_READ || f == OPERATION_DEQUEUE || f == OPERATION_ISSUE;
+    return operation_form(f)->value_learnt && !operation_form(f)->pairs;
 }
 
 void history_end(struct history *h, int64_t index, enum operation_end end, int64_t value, uint64_t now)
@@ -120,7 +122,7 @@ struct name_table {
     ARRAY(uint32_t) slots;   /* number + 1; 0: free; a power of two, never more than half full */
 };
 
-/* A key's number is its place among the names plus `first_key`: keys given as numbers stay what they are. */
+/* A key's number is its place among the names, so a history has named keys or numbered ones, not both. */
 struct history_names {
     struct name_table keys, texts;
 };
@@ -244,10 +246,14 @@ void history_print_key(const struct history *h, uint32_t key, struct text *out)
         text_printf(out, "k%" PRIu32, key);
 }
 
+const char *history_text(const struct history *h, int64_t value)
+{
+    return value_is_text(value) && h->names != NULL ? name_at(&h->names->texts, (uint64_t)(value - VALUE_TEXT)) : NULL;
+}
+
 void history_print_value(const struct history *h, int64_t value, struct text *out)
 {
-    const char *name =
-        value_is_text(value) && h->names != NULL ? name_at(&h->names->texts, (uint64_t)(value - VALUE_TEXT)) : NULL;
+    const char *name = history_text(h, value);
     if (value == VALUE_NIL)
         text_puts(out, "nil");
     else if (name != NULL)

@@ -6,7 +6,7 @@
  * as well, with a name where they were given one. An operation takes 48 bytes; lists and revisions, which few have,
  * are kept beside.
  *
- * Files: JSON lines and a compact binary form (file.h), EDN of Jepsen and Knossos and the logs of Porcupine (import.h).
+ * Files (file.h): JSON lines and a compact binary form, EDN of Jepsen and Knossos, the logs of Porcupine.
  * docs/histories.md. */
 #ifndef CHAOS_HISTORY_HISTORY_H
 #define CHAOS_HISTORY_HISTORY_H
@@ -96,6 +96,7 @@ uint64_t history_revision(const struct history *h, size_t index); /* 0: none */
 int64_t history_key(struct history *h, const char *name, size_t len); /* the key of that name, new if need be */
 const char *history_key_name(const struct history *h, uint32_t key);  /* NULL: none */
 int history_text_value(struct history *h, const char *text, size_t len, int64_t *value);
+const char *history_text(const struct history *h, int64_t value); /* NULL: it is none */
 void history_print_key(const struct history *h, uint32_t key, struct text *out);
 void history_print_value(const struct history *h, int64_t value, struct text *out); /* "nil", "17", ":seeded" */
 /* "process 3: write 17 to k0, 1.203 ms to 1.911 ms: ok" with times since `zero`. */

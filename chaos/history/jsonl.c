@@ -1,13 +1,13 @@
 #include "chaos/history/file.h"
 
 #include "base/array.h"
+#include "chaos/history/events.h"
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define PROCESSES_MAX (1 << 20)
 
 /* ---- writing ---- */
 
@@ -54,17 +54,88 @@ static void sort_events(struct event *events, size_t count)
     qsort(events, count, sizeof *events, by_rank);
 }
 
-static void write_event(const struct operation *o, const struct event *e, struct text *out)
+/* ---- members ---- */
+
+/* Numbers as they are, texts as JSON strings. */
+static void write_value(const struct history *h, int64_t value, struct text *out)
 {
-    text_printf(out, "{\"type\":\"%s\",\"process\":%" PRId32 ",\"f\":\"%s\",\"key\":%" PRIu32,
-                e->end ? operation_end_name(o->end) : "invoke", o->process, operation_function_name(o->function),
-                o->key);
-    if (o->function == OPERATION_WRITE || (e->end && o->end == END_OK)) {
-        if (o->value != VALUE_NIL)
-            text_printf(out, ",\"value\":%" PRId64, o->value);
-        else
-            text_puts(out, ",\"value\":null");
+    if (value == VALUE_NIL) {
+        text_puts(out, "null");
+    } else if (history_text(h, value) != NULL) {
+        const char *name = history_text(h, value);
+        text_char(out, '"');
+        text_json(out, name, strlen(name));
+        text_char(out, '"');
+    } else {
+        text_printf(out, "%" PRId64, value);
     }
+}
+
+static void write_list(const struct history *h, const struct operation *o, bool pairs, struct text *out)
+{
+    size_t count;
+    const int64_t *items = history_list(h, o, &count);
+    text_char(out, '[');
+    for (size_t i = 0; i < count; i++) {
+        if (pairs && i % 2 == 0)
+            text_puts(out, i > 0 ? ",[" : "[");
+        else if (i > 0)
+            text_char(out, ',');
+        write_value(h, items[i], out);
+        if (pairs && i % 2 == 1)
+            text_char(out, ']');
+    }
+    text_char(out, ']');
+}
+
+/* What was asked stands in both lines; what was learnt in the last one there is. */
+static void write_members(const struct history *h, size_t index, bool last, struct text *out)
+{
+    const struct operation *o = &h->operations[index];
+    const struct operation_form *form = operation_form(o->function);
+    if (o->function == OPERATION_CAS) {
+        text_puts(out, ",\"value\":[");
+        write_value(h, o->other, out);
+        text_char(out, ',');
+        write_value(h, o->value, out);
+        text_char(out, ']');
+    } else if (o->list != 0 && form->list) {
+        if (last) {
+            text_puts(out, ",\"value\":");
+            write_list(h, o, form->pairs, out);
+        }
+    } else if (form->value_learnt ? last && (o->value != VALUE_NIL || o->end == END_OK)
+                                  : o->value != VALUE_NIL || form->value_needed) {
+        text_puts(out, ",\"value\":");
+        write_value(h, o->value, out);
+    }
+    if (o->function != OPERATION_CAS && o->other != VALUE_NIL && (last || !form->other_learnt)) {
+        text_printf(out, ",\"%s\":", form->other);
+        write_value(h, o->other, out);
+    }
+    if (last && history_revision(h, index) != 0)
+        text_printf(out, ",\"revision\":%" PRIu64, history_revision(h, index));
+}
+
+static void write_key(const struct history *h, uint32_t key, struct text *out)
+{
+    const char *name = history_key_name(h, key);
+    if (name == NULL) {
+        text_printf(out, "%" PRIu32, key);
+        return;
+    }
+    text_char(out, '"');
+    text_json(out, name, strlen(name));
+    text_char(out, '"');
+}
+
+static void write_event(const struct history *h, const struct event *e, struct text *out)
+{
+    const struct operation *o = &h->operations[e->operation];
+    text_printf(out, "{\"type\":\"%s\",\"process\":%" PRId32 ",\"f\":\"%s\",\"key\":",
+                e->end ? operation_end_name(o->end) : "invoke", o->process, operation_function_name(o->function));
+    write_key(h, o->key, out);
+    write_members(h, e->operation, e->end || o->end == END_OPEN, out);
     text_printf(out, ",\"time\":%" PRIu64 "}\n", e->time);
 }
 
@@ -90,7 +161,7 @@ int history_write(const struct history *h, struct text *out)
         if (events[i].time == TIME_NEVER)
             events[i].time = last;
         last = events[i].time;
-        write_event(&h->operations[events[i].operation], &events[i], out);
+        write_event(h, &events[i], out);
     }
     free(events);
     return text_ok(out) ? 0 : ERROR_MEMORY;
@@ -99,18 +170,34 @@ int history_write(const struct history *h, struct text *out)
 /* ---- reading ---- */
 
 struct reader {
-    const char *name;
+    const char *name, *text; /* the line */
+    size_t len;
     int line;
-    struct history *history;
-    uint64_t last; /* time of the line before */
-    int64_t *open; /* per process, index of its open operation + 1; GONE after an operation of unknown end */
-    size_t open_count, open_capacity;
+    struct history_events events;
+    ARRAY(int64_t) items;
 };
-#define GONE INT64_C(-1)
 
-static int wrong(const struct reader *r, struct error *err, const char *what)
+/* `member`: the one it is about; NULL: the whole line. */
+static int wrong(const struct reader *r, struct error *err, int code, const char *member, const char *what)
 {
-    return error_set_at(err, ERROR_INVALID, r->name, r->line, 1, "%s", what);
+    const char *at = NULL;
+    char quoted[32];
+    if (member != NULL && (size_t)snprintf(quoted, sizeof quoted, "\"%s\"", member) < sizeof quoted)
+        at = memmem(r->text, r->len, quoted, strlen(quoted));
+    return error_set_at(err, code, r->name, r->line, at != NULL ? (int)(at - r->text) + 1 : 1, "%s", what);
+}
+
+static int no_memory(struct error *err)
+{
+    return error_set(err, ERROR_MEMORY, "out of memory");
+}
+
+/* What went wrong below, with the place in front. */
+static int told(const struct reader *r, struct error *err, int code, const char *member, const char *why)
+{
+    if (code == 0)
+        return 0;
+    return code == ERROR_MEMORY ? no_memory(err) : wrong(r, err, code, member, why);
 }
 
 static bool get_integer(const json_t *line, const char *key, int64_t min, int64_t max, int64_t *out)
@@ -122,81 +209,185 @@ static bool get_integer(const json_t *line, const char *key, int64_t min, int64_
     return true;
 }
 
-static int read_event(struct reader *r, const json_t *line, struct error *err)
+static int get_value(struct reader *r, const json_t *v, const char *member, int64_t *out, struct error *err)
+{
+    const char *why = NULL;
+    if (json_is_null(v)) {
+        *out = VALUE_NIL;
+        return 0;
+    }
+    if (json_is_string(v))
+        return told(r, err, events_text(&r->events, json_string_value(v), json_string_length(v), out, &why), member,
+                    why);
+    if (!json_is_integer(v) || json_integer_value(v) < VALUE_TEXT_END)
+        return wrong(r, err, ERROR_INVALID, member,
+                     "a value is a whole number above -2305843009213693953, a text or null");
+    *out = json_integer_value(v);
+    return 0;
+}
+
+static int add_item(struct reader *r, const json_t *v, struct error *err)
+{
+    int64_t value;
+    int code = get_value(r, v, "value", &value, err);
+    return code != 0 || array_push(&r->items, value) ? code : no_memory(err);
+}
+
+static int get_list(struct reader *r, const json_t *list, bool pairs, struct error *err)
+{
+    size_t count = json_array_size(list);
+    int code = 0;
+    array_clear(&r->items);
+    if (count > HISTORY_LIST_MAX)
+        return wrong(r, err, ERROR_LIMIT, "value", "more items than the limit of 16777216 in a list");
+    for (size_t i = 0; i < count && code == 0; i++) {
+        const json_t *item = json_array_get(list, i);
+        if (pairs && json_array_size(item) != 2)
+            return wrong(r, err, ERROR_INVALID, "value", "this list is made of pairs: [[1,17],[2,18]]");
+        code = add_item(r, pairs ? json_array_get(item, 0) : item, err);
+        if (code == 0 && pairs)
+            code = add_item(r, json_array_get(item, 1), err);
+    }
+    return code;
+}
+
+static int read_value(struct reader *r, const json_t *value, struct history_event *e, struct error *err)
+{
+    const struct operation_form *form = operation_form(e->function);
+    if (value == NULL)
+        return 0;
+    if (e->function == OPERATION_CAS) {
+        if (json_array_size(value) != 2)
+            return wrong(r, err, ERROR_INVALID, "value", "the value of a cas is [from, to]");
+        e->has_value = e->has_other = true;
+        int code = get_value(r, json_array_get(value, 0), "value", &e->other, err);
+        return code != 0 ? code : get_value(r, json_array_get(value, 1), "value", &e->value, err);
+    }
+    if (form->list && json_is_array(value)) {
+        int code = get_list(r, value, form->pairs, err);
+        e->has_list = true;
+        e->items = r->items.items;
+        e->count = r->items.count;
+        return code;
+    }
+    e->has_value = true;
+    return get_value(r, value, "value", &e->value, err);
+}
+
+static int read_other(struct reader *r, const json_t *line, struct history_event *e, struct error *err)
+{
+    const char *name = operation_form(e->function)->other;
+    const json_t *other = json_object_get(line, name), *revision = json_object_get(line, "revision");
+    if (revision != NULL) {
+        if (!json_is_integer(revision) || json_integer_value(revision) < 0)
+            return wrong(r, err, ERROR_INVALID, "revision", "a revision is a whole number of 0 or more");
+        e->revision = (uint64_t)json_integer_value(revision);
+    }
+    if (e->function == OPERATION_CAS || other == NULL)
+        return 0;
+    e->has_other = true;
+    return get_value(r, other, name, &e->other, err);
+}
+
+static int read_key(struct reader *r, const json_t *line, uint32_t *key, struct error *err)
+{
+    const json_t *v = json_object_get(line, "key");
+    const char *why = NULL;
+    int code;
+    if (json_is_string(v))
+        code = events_key_name(&r->events, json_string_value(v), json_string_length(v), key, &why);
+    else if (json_is_integer(v))
+        code = events_key_number(&r->events, json_integer_value(v), key, &why);
+    else
+        return wrong(r, err, ERROR_INVALID, "key", "an event has a \"key\": a whole number or a name");
+    return told(r, err, code, "key", why);
+}
+
+static int read_head(struct reader *r, const json_t *line, struct history_event *e, struct error *err)
 {
     const char *type = json_string_value(json_object_get(line, "type"));
     const char *f = json_string_value(json_object_get(line, "f"));
-    int64_t process, key, time, value = 0;
-    if (type == NULL || f == NULL || (strcmp(f, "read") != 0 && strcmp(f, "write") != 0))
-        return wrong(r, err, "an event has a \"type\" and an \"f\" of read or write");
-    if (!get_integer(line, "process", 0, PROCESSES_MAX - 1, &process) ||
-        !get_integer(line, "key", 0, UINT32_MAX, &key) || !get_integer(line, "time", 0, INT64_MAX, &time))
-        return wrong(r, err, "an event has whole numbers for \"process\", \"key\" and \"time\"");
-    bool has_value = get_integer(line, "value", VALUE_TEXT_END, INT64_MAX, &value);
-    if (json_is_null(json_object_get(line, "value"))) {
-        has_value = true;
-        value = VALUE_NIL;
-    }
-    enum operation_function kind = f[0] == 'r' ? OPERATION_READ : OPERATION_WRITE;
-    if ((uint64_t)time < r->last)
-        return wrong(r, err, "this event is earlier than the one before it");
-    r->last = (uint64_t)time;
-    if (!array_grow_((void **)&r->open, &r->open_capacity, (size_t)process + 1, sizeof *r->open))
-        return error_set(err, ERROR_MEMORY, "out of memory");
-    while (r->open_count <= (size_t)process)
-        r->open[r->open_count++] = 0;
-    int64_t *open = &r->open[process];
-    if (strcmp(type, "invoke") == 0) {
-        if (*open == GONE)
-            return wrong(r, err, "this process has an operation of unknown end: its client needs a new number");
-        if (*open != 0)
-            return wrong(r, err, "this process has an operation open: one at a time each");
-        if (kind == OPERATION_WRITE && (!has_value || value == VALUE_NIL))
-            return wrong(r, err, "a write has a \"value\"");
-        int64_t index = history_invoke(r->history, (int32_t)process, kind, (uint32_t)key,
-                                       kind == OPERATION_WRITE ? value : VALUE_NIL, (uint64_t)time);
-        if (index < 0)
-            return error_set(err, ERROR_MEMORY, "out of memory");
-        *open = index + 1;
-        return 0;
-    }
-    enum operation_end end = strcmp(type, "ok") == 0     ? END_OK
-                             : strcmp(type, "fail") == 0 ? END_FAIL
-                             : strcmp(type, "info") == 0 ? END_INFO
-                                                         : END_OPEN;
-    if (end == END_OPEN)
-        return wrong(r, err, "\"type\" is invoke, ok, fail or info");
-    if (*open <= 0)
-        return wrong(r, err, "an operation ends here that was never invoked");
-    const struct operation *o = &r->history->operations[*open - 1];
-    if (o->function != kind || o->key != (uint32_t)key || (uint64_t)time < o->invoked)
-        return wrong(r, err, "this end does not fit the operation its process invoked");
-    if (kind == OPERATION_READ && end == END_OK && !has_value)
-        return wrong(r, err, "a read that is ok has a \"value\" (null: absent)");
-    history_end(r->history, *open - 1, end, value, (uint64_t)time);
-    *open = end == END_INFO ? GONE : 0;
+    int64_t time;
+    bool known = true;
+    if (!json_is_object(line))
+        return wrong(r, err, ERROR_INVALID, NULL, "a line of a history is an object: {\"type\":\"invoke\", ...}");
+    if (type != NULL && strcmp(type, "invoke") == 0)
+        e->end = END_OPEN;
+    else if (type != NULL && strcmp(type, "ok") == 0)
+        e->end = END_OK;
+    else if (type != NULL && strcmp(type, "fail") == 0)
+        e->end = END_FAIL;
+    else if (type != NULL && strcmp(type, "info") == 0)
+        e->end = END_INFO;
+    else
+        known = false;
+    if (!known)
+        return wrong(r, err, ERROR_INVALID, "type", "\"type\" is \"invoke\", \"ok\", \"fail\" or \"info\"");
+    if (f == NULL || !operation_function_parse(f, &e->function))
+        return wrong(r, err, ERROR_INVALID, "f",
+                     "\"f\" is read, write, cas, add, remove, enqueue, dequeue, acquire, release, send, poll, "
+                     "acknowledge, watch, issue, use or revoke");
+    if (!get_integer(line, "process", 0, HISTORY_PROCESSES_MAX - 1, &e->process))
+        return wrong(r, err, ERROR_INVALID, "process", "\"process\" is a whole number between 0 and 1048575");
+    if (!get_integer(line, "time", 0, INT64_MAX, &time))
+        return wrong(r, err, ERROR_INVALID, "time", "\"time\" is a whole number of nanoseconds");
+    e->time = (uint64_t)time;
     return 0;
+}
+
+static int read_event(struct reader *r, const json_t *line, struct error *err)
+{
+    struct history_event e = {0};
+    const char *why = NULL;
+    int code = read_head(r, line, &e, err);
+    if (code == 0)
+        code = read_key(r, line, &e.key, err);
+    if (code == 0)
+        code = read_value(r, json_object_get(line, "value"), &e, err);
+    if (code == 0)
+        code = read_other(r, line, &e, err);
+    if (code != 0)
+        return code;
+    const struct operation_form *form = operation_form(e.function);
+    if (e.end == END_OPEN && form->value_needed && !e.has_value) {
+        char message[64];
+        snprintf(message, sizeof message, "a %s has a \"value\"", operation_function_name(e.function));
+        return wrong(r, err, ERROR_INVALID, NULL, message);
+    }
+    if (e.end == END_OK && form->value_learnt && !e.has_value && !e.has_list) {
+        char message[80];
+        snprintf(message, sizeof message, "a %s that is ok has a \"value\" (null: nothing)",
+                 operation_function_name(e.function));
+        return wrong(r, err, ERROR_INVALID, NULL, message);
+    }
+    return told(r, err, events_add(&r->events, &e, &why), NULL, why);
 }
 
 int history_read(const char *data, size_t len, const char *name, struct history *out, struct error *err)
 {
-    struct reader r = {.name = name, .history = out};
+    struct reader r = {.name = name};
     int code = 0;
-    history_init(out);
+    events_init(&r.events, out);
     for (const char *p = data, *end = len > 0 ? data + len : data; p < end && code == 0;) {
         const char *newline = memchr(p, '\n', (size_t)(end - p));
-        size_t size = newline != NULL ? (size_t)(newline - p) : (size_t)(end - p);
+        r.text = p;
+        r.len = newline != NULL ? (size_t)(newline - p) : (size_t)(end - p);
         r.line++;
-        if (size > 0) {
+        if (r.len > 0) {
             json_error_t e;
-            json_t *line = json_loadb(p, size, JSON_REJECT_DUPLICATES, &e);
-            code = line != NULL ? read_event(&r, line, err)
-                                : error_set_at(err, ERROR_SYNTAX, name, r.line, e.column, "%s", e.text);
+            json_t *line = json_loadb(p, r.len, JSON_REJECT_DUPLICATES, &e);
+            if (line != NULL)
+                code = read_event(&r, line, err);
+            else if (e.text[0] == '\0' || json_error_code(&e) == json_error_out_of_memory)
+                code = no_memory(err);
+            else
+                code = error_set_at(err, ERROR_SYNTAX, name, r.line, e.column, "%s", e.text);
             json_decref(line);
         }
-        p += size + 1;
+        p += r.len + 1;
     }
-    free(r.open);
+    events_deinit(&r.events);
+    array_deinit(&r.items);
     if (code != 0)
         history_deinit(out);
     return code;

@@ -4,7 +4,22 @@
 
 #include "chaos/workload/workload.h"
 
-#define WORKLOADS WORKLOAD(store_register)
+#define WORKLOADS                                                                                                      \
+    WORKLOAD(store_register)                                                                                           \
+    WORKLOAD(store_cas)                                                                                                \
+    WORKLOAD(store_counter)                                                                                            \
+    WORKLOAD(store_set)                                                                                                \
+    WORKLOAD(store_blob)                                                                                               \
+    WORKLOAD(store_expiry)                                                                                             \
+    WORKLOAD(store_lock)                                                                                               \
+    WORKLOAD(events_log)                                                                                               \
+    WORKLOAD(events_group)                                                                                             \
+    WORKLOAD(broker_pubsub)                                                                                            \
+    WORKLOAD(broker_queue)                                                                                             \
+    WORKLOAD(registry)                                                                                                 \
+    WORKLOAD(config)                                                                                                   \
+    WORKLOAD(auth_token)                                                                                               \
+    WORKLOAD(auth_refresh)
 
 #define WORKLOAD(name) extern const struct workload_kind workload_##name;
 WORKLOADS

@@ -1,6 +1,5 @@
-#include "chaos/workload/workload.h"
-
 #include "base/units.h"
+#include "chaos/workload/inside.h"
 #include "chaos/workload/kinds.h"
 
 #include <inttypes.h>
@@ -10,29 +9,6 @@
 
 #define PAUSE_AFTER_FAIL ((uint64_t)(10 * MILLISECOND))
 #define STOP_LIMIT       ((uint64_t)(5 * SECOND))
-
-struct client {
-    struct workload_client public;
-    struct workload_outcome (*answered)(struct workload_client *c, const struct rpc_reply *reply);
-};
-
-struct workload {
-    struct target *target;
-    const struct workload_kind *kind;
-    struct workload_options options;
-    struct random random;
-    struct history history;
-    struct client *clients;
-    int32_t next_process;
-    int64_t next_value;
-    bool running;
-    int open;
-    size_t final_from;
-    char name[64];
-    struct workload_window window;
-    ARRAY(double) latencies; /* ms, of the window */
-    void *state;
-};
 
 const struct workload_kind *const workload_kinds[] = {
 #define WORKLOAD(name) &workload_##name,
@@ -83,6 +59,8 @@ static void schedule(struct workload_client *c, bool failed)
 int workload_invoke(struct workload_client *c, enum operation_function f, uint32_t key, int64_t value)
 {
     struct workload *w = c->workload;
+    if (w->history.count >= WORKLOAD_OPERATIONS_MAX)
+        return ERROR_LIMIT;
     int64_t index = history_invoke(&w->history, c->process, f, key, value, world_now(w->target->world));
     if (index < 0)
         return (int)index;
@@ -108,56 +86,6 @@ void workload_end(struct workload_client *c, enum operation_end end, int64_t val
     w->open--;
     if (w->running)
         schedule(c, end != END_OK);
-}
-
-static void on_done(void *arg, const struct rpc_reply *reply)
-{
-    struct client *c = arg;
-    c->public.call = NULL;
-    struct workload_outcome outcome = c->answered(&c->public, reply);
-    workload_end(&c->public, outcome.end, outcome.value);
-}
-
-int workload_call(struct workload_client *c, const char *service, const char *path, const ProtobufCMessage *request,
-                  struct workload_outcome (*answered)(struct workload_client *c, const struct rpc_reply *reply))
-{
-    struct workload *w = c->workload;
-    struct text wire = TEXT_INIT;
-    struct rpc_channel *channel = NULL;
-    const struct target_component *component = target_serving(w->target, service);
-    int code = component != NULL ? target_channel(w->target, component, &channel, NULL) : ERROR_UNSUPPORTED;
-    if (code == 0)
-        code = pb_pack(request, &wire);
-    ((struct client *)c)->answered = answered;
-    if (code == 0) {
-        struct rpc_request call = {.path = path,
-                                   .metadata = target_metadata(w->target),
-                                   .timeout = WORKLOAD_OPERATION_LIMIT,
-                                   .message = text_bytes(&wire),
-                                   .has_message = true};
-        code = rpc_unary(channel, &call, on_done, c, &c->call, NULL);
-    }
-    text_deinit(&wire);
-    if (code != 0)
-        workload_end(c, END_FAIL, VALUE_NIL);
-    return code;
-}
-
-enum operation_end workload_end_of_write(const struct rpc_reply *reply)
-{
-    switch (reply->status) {
-    case GRPC_OK:
-        return END_OK;
-    case GRPC_INVALID_ARGUMENT:
-    case GRPC_PERMISSION_DENIED:
-    case GRPC_UNAUTHENTICATED:
-    case GRPC_UNIMPLEMENTED:
-        return END_FAIL;
-    case GRPC_UNAVAILABLE:
-        return reply->peer[0] == '\0' ? END_FAIL : END_INFO;
-    default:
-        return END_INFO;
-    }
 }
 
 static void client_next(void *arg)
@@ -199,7 +127,9 @@ int workload_new(struct target *t, const struct workload_options *options, struc
     w->options = *options;
     w->clients = clients;
     /* What an earlier run left behind is none of this history's values. */
-    snprintf(w->name, sizeof w->name, "harrow_chaos_%" PRIx64, (uint64_t)world_wall(t->world));
+    snprintf(w->name, sizeof w->name, "harrow_%s_%" PRIx64, kind->name, (uint64_t)world_wall(t->world));
+    for (char *c = w->name; *c != '\0'; c++)
+        *c = *c == '-' ? '_' : *c;
     struct random base;
     random_seed(&base, options->seed);
     random_fork(&base, "chaos.workload", &w->random);
@@ -248,6 +178,22 @@ static bool is_quiet(void *arg)
     return w->kind->quiet(w);
 }
 
+static bool is_final(const struct history *h, const struct operation *o)
+{
+    size_t items;
+    history_list(h, o, &items);
+    switch (o->function) {
+    case OPERATION_POLL:
+        return o->end == END_OK && items == 0;
+    case OPERATION_READ:
+        return o->end == END_OK;
+    case OPERATION_USE: /* refused is an answer */
+        return o->end == END_OK || o->end == END_FAIL;
+    default:
+        return false;
+    }
+}
+
 /* 0 when the key's read was answered. */
 static int final_read(struct workload *w, uint32_t key, uint64_t end, struct error *err)
 {
@@ -263,15 +209,18 @@ static int final_read(struct workload *w, uint32_t key, uint64_t end, struct err
             code = world_run_until(w->target->world, none_open, w, STOP_LIMIT);
         if (code != 0)
             return error_set(err, code, "final read of key k%u: %s", key, error_code_name(code));
-        if (index < w->history.count && w->history.operations[index].end == END_OK)
+        const struct operation *o = index < w->history.count ? &w->history.operations[index] : NULL;
+        if (o != NULL && is_final(&w->history, o))
             return 0;
+        if (o != NULL && o->end == END_OK)
+            continue;
         world_sleep(w->target->world, PAUSE_AFTER_FAIL);
     }
 }
 
 int workload_final_reads(struct workload *w, uint64_t timeout, struct error *err)
 {
-    uint64_t end = world_now(w->target->world) + timeout;
+    uint64_t end = world_now(w->target->world) + timeout + w->kind->waits;
     int code = 0;
     w->final_from = w->history.count;
     if (w->open > 0) /* a client has one call under way at a time */
@@ -312,6 +261,7 @@ void workload_free(struct workload *w)
     if (w == NULL)
         return;
     w->running = false;
+    w->closing = true;
     for (int i = 0; i < w->options.clients; i++) {
         struct workload_client *c = &w->clients[i].public;
         world_timer_stop(&c->next);
@@ -326,6 +276,7 @@ void workload_free(struct workload *w)
         w->kind->release(w);
     history_deinit(&w->history);
     array_deinit(&w->latencies);
+    free(w->client_states);
     free(w->clients);
     free(w);
 }
@@ -367,6 +318,21 @@ int workload_keys(const struct workload *w)
     return w->options.keys;
 }
 
+int workload_clients(const struct workload *w)
+{
+    return w->options.clients;
+}
+
+struct workload_client *workload_client(struct workload *w, int number)
+{
+    return &w->clients[number].public;
+}
+
+bool workload_running(const struct workload *w)
+{
+    return w->running;
+}
+
 int64_t workload_value(struct workload *w)
 {
     return ++w->next_value;
@@ -380,6 +346,17 @@ int32_t workload_process(struct workload *w)
 const char *workload_name(const struct workload *w)
 {
     return w->name;
+}
+
+int workload_client_states(struct workload *w, size_t size, struct error *err)
+{
+    char *states = calloc((size_t)w->options.clients, size);
+    if (states == NULL)
+        return error_set(err, ERROR_MEMORY, "out of memory");
+    w->client_states = states;
+    for (int i = 0; i < w->options.clients; i++)
+        w->clients[i].public.state = states + (size_t)i * size;
+    return 0;
 }
 
 void workload_set_state(struct workload *w, void *state)

@@ -3,14 +3,15 @@
 #include "fuzz/case/generate_case.h"
 
 #include "fuzz/message/put.h"
+#include "fuzz/message/values.h"
 
 #include <string.h>
 
-#define RANDOM_MAX  300  /* bytes of a value that is nothing but chance */
-#define FAMILY_MAX  24   /* entries of one kind: above the tables such go into, below what one call may carry */
-#define FAMILY_NAME 200  /* bytes of a family's name */
-#define TOKEN_LONG  3000 /* bytes of a token's part */
+#define RANDOM_MAX  300 /* bytes of a value that is nothing but chance */
+#define FAMILY_NAME 200 /* bytes of a family's name; a long suffix comes on top */
+#define NAME_TRIES  6
 #define DRAW(list)  (list)[random_below(r, sizeof(list) / sizeof(list)[0])]
+#define CREDENTIAL  "authorization" /* what RFC 9110 calls it */
 
 static bool one_in(struct random *r, uint64_t n)
 {
@@ -80,18 +81,61 @@ static const char *const odd_names[] = {"grpc-timeout",
                                         "x\ty",
                                         "grpc-",
                                         "proxy-connection"};
+/* Beginnings of names whose rest is the caller's to choose: those who read them keep what comes in a table. */
+static const char *const family_names[] = {"grpc-metadata-", "x-amz-meta-", "x-goog-meta-", "x-label-",
+                                           "baggage-",       "ot-baggage-", "uberctx-",     "x-b3-"};
 static const char *const binary_names[] = {"x-bin", "trace-bin", "grpc-trace-bin", "grpc-tags-bin", "a-b-bin"};
 
-/* One that somebody may read. */
+static bool has(struct bytes name, const char *part)
+{
+    return name.len > 0 && memmem(name.data, name.len, part, strlen(part)) != NULL;
+}
+
+static bool is_credential(struct bytes name)
+{
+    return has(name, "auth") || has(name, "token") || has(name, "key");
+}
+
+static bool is_identity(struct bytes name)
+{
+    return has(name, "id") || has(name, "trace") || has(name, "span") || has(name, "version");
+}
+
+/* One that somebody may read: of a program's words with a hyphen rather those that say what they are. */
 static const char *draw_known(struct random *r, const struct case_source *s)
 {
-    return s->name_count > 0 && !one_in(r, 3) ? s->names[random_below(r, s->name_count)] : DRAW(known_names);
+    const char *name = DRAW(known_names);
+    if (s->name_count == 0 || one_in(r, 3))
+        return name;
+    for (int tries = one_in(r, 2) ? NAME_TRIES : 1; tries > 0; tries--) {
+        name = s->names[random_below(r, s->name_count)];
+        if (is_identity(bytes_of(name)) || is_credential(bytes_of(name)))
+            break;
+    }
+    return name;
+}
+
+static bool is_beginning(const char *name)
+{
+    size_t len = strlen(name);
+    return len > 0 && name[len - 1] == '-';
+}
+
+/* A beginning of names, mostly one that the target knows, each as likely. */
+static const char *draw_beginning(struct random *r, const struct case_source *s)
+{
+    const char *drawn = DRAW(family_names);
+    uint64_t seen = 0;
+    for (size_t i = one_in(r, 3) ? s->name_count : 0; i < s->name_count; i++)
+        if (is_beginning(s->names[i]) && one_in(r, ++seen))
+            drawn = s->names[i];
+    return drawn;
 }
 
 void fuzz_put_metadata_name(struct random *r, const struct case_source *s, struct text *out)
 {
     const char *name;
-    switch (random_below(r, 10)) {
+    switch (random_below(r, 11)) {
     case 0:
         text_puts(out, DRAW(binary_names));
         break;
@@ -99,13 +143,16 @@ void fuzz_put_metadata_name(struct random *r, const struct case_source *s, struc
     case 2:
         text_puts(out, DRAW(odd_names));
         break;
-    case 3:
+    case 3: /* what every call to most systems has, so that all of them read it */
+        text_puts(out, CREDENTIAL);
+        break;
+    case 4:
         fuzz_put_run(out, 'n', 1 + (size_t)random_below(r, one_in(r, 8) ? 9000 : 80));
         break;
     default:
         name = draw_known(r, s);
         text_puts(out, name);
-        if (name[0] != '\0' && name[strlen(name) - 1] == '-') /* the beginning of names */
+        if (is_beginning(name))
             text_char(out, (char)random_range(r, 'a', 'z'));
     }
 }
@@ -129,7 +176,7 @@ static void put_hex(struct random *r, size_t len, struct text *out)
 /* Lengths ids have, and others. */
 static void put_id(struct random *r, struct text *out)
 {
-    static const uint16_t lengths[] = {1, 8, 16, 31, 32, 33, 36, 64, 65, 128, 129, 200, 300, 1000};
+    static const uint16_t lengths[] = {1, 8, 16, 31, 32, 33, 36, 64, 65, 128, 129, 200, 256, 300, 512, 1000, 4000};
     put_hex(r, DRAW(lengths), out);
 }
 
@@ -140,96 +187,6 @@ static void put_traceparent(struct random *r, struct text *out)
     text_char(out, '-');
     put_hex(r, one_in(r, 4) ? random_below(r, 100) : 16, out);
     text_puts(out, one_in(r, 4) ? "-" : "-01");
-}
-
-/* What stands behind `at` becomes base64 as tokens have it (RFC 4648, section 5, without padding), in the text's own
- * memory. */
-static void encode(struct text *out, size_t at)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    size_t len = out->len - at;
-    if (len == 0 || !text_reserve(out, 2 * len + 4))
-        return;
-    for (size_t i = 0; i < len; i += 3) {
-        const uint8_t *from = (const uint8_t *)out->data + at + i;
-        size_t left = len - i;
-        uint32_t word = (uint32_t)from[0] << 16;
-        word |= left > 1 ? (uint32_t)from[1] << 8 : 0;
-        word |= left > 2 ? from[2] : 0;
-        for (size_t k = 0; k < 4 && k <= left; k++)
-            text_char(out, digits[word >> (18 - 6 * k) & 63]);
-    }
-    size_t encoded = out->len - at - len;
-    memmove(out->data + at, out->data + at + len, encoded);
-    text_truncate(out, at + encoded);
-}
-
-/* An object of some of the members a token has, each with a value it may not have. */
-static void put_members(struct random *r, const char *const *members, size_t count, struct text *out)
-{
-    static const char *const values[] = {"1",
-                                         "0",
-                                         "-1",
-                                         "null",
-                                         "true",
-                                         "[]",
-                                         "{}",
-                                         "\"\"",
-                                         "[\"a\",1]",
-                                         "{\"a\":[]}",
-                                         "1e400",
-                                         "\"*\"",
-                                         "9223372036854775808",
-                                         "\"../../key\""};
-    const char *between = "{";
-    for (size_t i = 0; i < count; i++) {
-        const char *quoted = strchr(members[i], '=');
-        if (one_in(r, 8))
-            continue;
-        text_printf(out, "%s\"%.*s\":", between, (int)(quoted - members[i]), members[i]);
-        if (one_in(r, 4))
-            text_puts(out, DRAW(values));
-        else if (one_in(r, 12)) {
-            text_char(out, '"');
-            fuzz_put_run(out, 'k', random_below(r, TOKEN_LONG));
-            text_char(out, '"');
-        } else {
-            text_puts(out, quoted + 1);
-        }
-        between = ",";
-    }
-    text_puts(out, between[0] == '{' ? "{}" : "}");
-}
-
-/* A token as RFC 7519 has it, made anew: nobody signed it, but what reads it does not know that yet. */
-static void put_token(struct random *r, struct text *out)
-{
-    static const char *const head[] = {"alg=\"RS256\"", "typ=\"JWT\"", "kid=\"key-1\""};
-    static const char *const other_head[] = {"alg=\"none\"", "typ=\"JWT\"", "kid=\"\"", "crit=[\"b64\"]",
-                                             "jku=\"http://a\""};
-    static const char *const claims[] = {"sub=\"admin\"", "iss=\"micro\"", "exp=9999999999",     "nbf=0",
-                                         "iat=1",         "aud=[\"a\"]",   "scopes=[\"admin\"]", "name=\"admin\"",
-                                         "type=\"user\"", "metadata={}"};
-    static const uint8_t parts_of[] = {3, 3, 3, 3, 3, 3, 1, 2, 4, 5};
-    uint64_t parts = DRAW(parts_of);
-    for (uint64_t i = 0; i < parts; i++) {
-        if (i > 0)
-            text_char(out, '.');
-        size_t at = out->len;
-        if (one_in(r, 16))
-            continue;
-        if (i == 0 && one_in(r, 4))
-            put_members(r, other_head, sizeof other_head / sizeof *other_head, out);
-        else if (i == 0)
-            put_members(r, head, sizeof head / sizeof *head, out);
-        else if (i == 1)
-            put_members(r, claims, sizeof claims / sizeof *claims, out);
-        else
-            put_random(r, one_in(r, 4) ? random_below(r, 300) : 256, out);
-        if (one_in(r, 20) && out->len > at)
-            text_truncate(out, at + random_below(r, out->len - at));
-        encode(out, at);
-    }
 }
 
 /* What a field that waits for one of these must not trip over. */
@@ -268,23 +225,18 @@ static const char *const odd_values[] = {"",
                                          "a=1;b=2;=",
                                          "bytes=0-,-1"};
 
-static bool has(struct bytes name, const char *part)
-{
-    return name.len > 0 && memmem(name.data, name.len, part, strlen(part)) != NULL;
-}
-
 /* By what the name says it is. False: it says nothing. */
 static bool put_meant(struct random *r, struct bytes name, struct text *out)
 {
-    bool credential = has(name, "auth") || has(name, "token") || has(name, "key");
+    bool credential = is_credential(name);
     if (has(name, "traceparent"))
         put_traceparent(r, out);
-    else if (credential && one_in(r, 2))
+    else if (credential && !one_in(r, 4))
         text_puts(out, "Bearer ");
-    else if (!credential && !has(name, "id") && !has(name, "trace") && !has(name, "span") && !has(name, "version"))
+    else if (!credential && !is_identity(name))
         return false;
     if (credential)
-        put_token(r, out);
+        value_token_fresh(r, out);
     else if (!has(name, "traceparent"))
         put_id(r, out);
     return true;
@@ -296,7 +248,7 @@ void fuzz_put_metadata_value(struct random *r, struct bytes name, struct text *o
     uint64_t lot = random_below(r, 10);
     if (binary && lot < 7)
         put_random(r, (size_t)random_below(r, 40), out);
-    else if (lot < 5 && put_meant(r, name, out))
+    else if (lot < (bytes_is(name, CREDENTIAL) ? 8 : 5) && put_meant(r, name, out))
         return;
     else if (lot < 6)
         text_puts(out, DRAW(odd_values));
@@ -311,22 +263,53 @@ void fuzz_put_metadata_value(struct random *r, struct bytes name, struct text *o
 
 /* ---- entries ---------------------------------------------------------------------------------------------------- */
 
-/* Many of one kind, as tables are made of: NAME-1, NAME-2 ... or the same name again and again. */
+/* What tells one of a family from the others. */
+static void put_suffix(struct random *r, size_t number, struct text *out)
+{
+    static const char *const odd[] = {"-", ".", "_", "bin", "-bin", "0", "a.b", "a-", "key"};
+    uint64_t lot = random_below(r, 16);
+    if (lot == 0)
+        text_puts(out, DRAW(odd));
+    else if (lot == 1)
+        fuzz_put_run(out, 'n', 1 + (size_t)random_below(r, FAMILY_NAME));
+    else
+        text_printf(out, "%zu", number);
+}
+
+/* Many of one kind, as tables are filled with: NAME-1, NAME-2 ... or the same name again and again. Small tables are
+ * filled and a few more put in, as far as a case may grow. */
 static int insert_family(struct random *r, const struct case_source *s, struct fuzz_case *c, size_t at)
 {
+    static const uint8_t counts[] = {2, 4, 9, 11, 18, 20, 24, 34, 40, 50};
     const struct fuzz_event e = {.kind = EVENT_METADATA};
-    const char *name = draw_known(r, s);
-    size_t len = strlen(name), count = 2 + (size_t)random_below(r, FAMILY_MAX - 1);
-    bool same = one_in(r, 3) && len > 0 && name[len - 1] != '-';
+    const char *name = one_in(r, 2) ? draw_beginning(r, s) : draw_known(r, s);
+    size_t len = strlen(name), count = DRAW(counts);
+    bool same = !is_beginning(name) && one_in(r, 3), plain = !one_in(r, 3);
     int rc = (int)at;
     for (size_t i = 0; i < count && rc >= 0 && len < FAMILY_NAME && c->events.count < FUZZ_CASE_GROWTH_EVENTS; i++) {
+        struct text *value = s->scratch_wire;
         text_clear(s->scratch);
+        text_clear(value);
         text_puts(s->scratch, name);
+        if (!same && !is_beginning(name))
+            text_char(s->scratch, '-');
         if (!same)
-            text_printf(s->scratch, "%s%zu", name[len - 1] == '-' ? "" : "-", i);
-        rc = text_ok(s->scratch) ? fuzz_case_insert(c, at, &e, text_bytes(s->scratch), bytes_of("a")) : ERROR_MEMORY;
+            put_suffix(r, i, s->scratch);
+        text_puts(value, plain || one_in(r, 2) ? "a" : DRAW(odd_values));
+        rc = text_ok(s->scratch) && text_ok(value)
+                 ? fuzz_case_insert(c, at, &e, text_bytes(s->scratch), text_bytes(value))
+                 : ERROR_MEMORY;
     }
     return rc;
+}
+
+/* One token is enough: with the target's own in front nobody would look at this one. */
+static void leave_token_out(struct fuzz_case *c, size_t at)
+{
+    while (at > 0 && c->events.items[at - 1].kind == EVENT_METADATA)
+        at--;
+    if (at > 0 && c->events.items[at - 1].kind == EVENT_CALL)
+        c->events.items[at - 1].flags |= EVENT_NO_TOKEN;
 }
 
 int fuzz_insert_metadata(struct random *r, const struct case_source *s, struct fuzz_case *c, size_t at)
@@ -341,9 +324,8 @@ int fuzz_insert_metadata(struct random *r, const struct case_source *s, struct f
     fuzz_put_metadata_value(r, text_bytes(name), value);
     if (!text_ok(name) || !text_ok(value))
         return ERROR_MEMORY;
-    /* One token is enough: with the target's own in front nobody would look at this one. */
-    if (at > 0 && c->events.items[at - 1].kind == EVENT_CALL && bytes_is(text_bytes(name), "authorization"))
-        c->events.items[at - 1].flags |= EVENT_NO_TOKEN;
+    if (bytes_is(text_bytes(name), CREDENTIAL))
+        leave_token_out(c, at);
     return fuzz_case_insert(c, at, &e, text_bytes(name), text_bytes(value));
 }
 

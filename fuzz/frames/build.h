@@ -64,6 +64,7 @@ BUILDER(op_reader_leaves);
 BUILDER(op_half_open);
 BUILDER(op_settings_window_flips);
 BUILDER(op_settings_table_flips);
+BUILDER(op_settings_table_lowered);
 BUILDER(op_settings_window_lowered);
 BUILDER(op_ping_flood);
 BUILDER(op_frame_too_long);
@@ -132,6 +133,7 @@ BUILDER(op_message_cut);
 BUILDER(op_message_prefix_hold);
 BUILDER(op_message_prefix_split);
 BUILDER(op_message_in_bytes);
+BUILDER(op_message_large);
 BUILDER(op_message_gzip_bomb);
 
 #endif

@@ -1,6 +1,7 @@
 #include "fuzz/frames/exchange.h"
 
 #include "base/error.h"
+#include "wire/hpack.h"
 
 #include <nghttp2/nghttp2.h>
 #include <stdlib.h>
@@ -84,16 +85,20 @@ int exchange_start(struct exchange *x)
     text_clear(&kept.came);
     text_clear(&kept.block);
     text_clear(&kept.note);
+    array_clear(&kept.tables);
     *x = (struct exchange){.slots = kept.slots,
                            .slot_count = kept.slots ? kept.slot_count : 0,
                            .sent = kept.sent,
                            .came = kept.came,
                            .block = kept.block,
                            .note = kept.note,
+                           .tables.items = kept.tables.items,
+                           .tables.capacity = kept.tables.capacity,
                            .window_initial = FRAME_WINDOW,
                            .window_connection = FRAME_WINDOW,
                            .stock = kept.stock,
                            .peer_frame_max = FRAME_PAYLOAD_MAX,
+                           .peer_window = FRAME_WINDOW,
                            .frame_max = FRAME_PAYLOAD_MAX};
     if (!x->slots || nghttp2_hd_inflate_new(&x->inflater) != 0)
         return ERROR_MEMORY;
@@ -109,7 +114,16 @@ void exchange_deinit(struct exchange *x)
     text_deinit(&x->came);
     text_deinit(&x->block);
     text_deinit(&x->note);
+    array_deinit(&x->tables);
     *x = EXCHANGE_INIT;
+}
+
+int64_t exchange_window(const struct exchange *x, uint32_t id)
+{
+    const struct exchange_stream *s = exchange_find(x, id);
+    int64_t connection = (int64_t)(FRAME_WINDOW + x->taken) - (int64_t)x->data_sent;
+    int64_t stream = (int64_t)x->peer_window + (s ? (int64_t)s->taken - (int64_t)s->data_sent : 0);
+    return stream < connection ? stream : connection;
 }
 
 bool exchange_clean(const struct exchange *x)
@@ -135,11 +149,11 @@ void exchange_closed(struct exchange *x, int reason)
 
 /* ---- what we say ------------------------------------------------------------------------------------------------ */
 
-static void sent_settings(struct exchange *x, const struct frame *f)
+static int sent_settings(struct exchange *x, const struct frame *f)
 {
     if (f->flags & FRAME_ACK)
-        return;
-    x->settings_sent++;
+        return 0;
+    struct exchange_table table = {.number = ++x->settings_sent, .least = UINT32_MAX};
     for (size_t at = 0; at + 6 <= f->payload.len; at += 6) {
         const uint8_t *p = f->payload.data + at;
         unsigned which = (unsigned)p[0] << 8 | p[1];
@@ -148,7 +162,15 @@ static void sent_settings(struct exchange *x, const struct frame *f)
             x->window_initial = value;
         if (which == FRAME_SETTING_FRAME_SIZE && value <= FRAME_LENGTH_MAX && value > x->frame_max)
             x->frame_max = value;
+        if (which == FRAME_SETTING_TABLE_SIZE) {
+            table.least = value < table.least ? value : table.least;
+            table.last = value;
+        }
     }
+    if (table.least == UINT32_MAX)
+        return 0;
+    x->tables_unknown |= x->tables.count == EXCHANGE_TABLES_MAX;
+    return x->tables_unknown || array_push(&x->tables, table) ? 0 : ERROR_MEMORY;
 }
 
 /* A peer need not wait for a frame's end to answer: its head alone names the stream, and HEADERS open it. */
@@ -187,7 +209,12 @@ static int sent_frame(struct exchange *x, const struct frame *f)
             s->ended_by_us = s->reset_by_us = true;
         break;
     case FRAME_SETTINGS:
-        sent_settings(x, f);
+        rc = sent_settings(x, f);
+        break;
+    case FRAME_DATA:
+        x->data_sent += f->length;
+        if (s)
+            s->data_sent += f->length;
         break;
     case FRAME_PING:
         if (!(f->flags & FRAME_ACK))
@@ -206,7 +233,7 @@ static int sent_frame(struct exchange *x, const struct frame *f)
     }
     if (s && (f->type == FRAME_HEADERS || f->type == FRAME_DATA) && (f->flags & FRAME_END_STREAM))
         s->ended_by_us = true;
-    return 0;
+    return rc;
 }
 
 /* Removes what was read from the front. */
@@ -333,7 +360,11 @@ static int came_block(struct exchange *x, const struct frame *f, struct exchange
         if (n == NGHTTP2_ERR_NOMEM)
             return ERROR_MEMORY;
         if (n < 0) {
-            violate(x, "a header block does not decode (RFC 7541)", f);
+            violate(x,
+                    x->lowered ? "a header block does not decode, or does not begin with the smaller table asked for "
+                                 "(RFC 7541, 4.2)"
+                               : "a header block does not decode (RFC 7541)",
+                    f);
             return 0;
         }
         in = BYTES(in.data + n, in.len - (size_t)n);
@@ -393,6 +424,28 @@ static void came_data(struct exchange *x, const struct frame *f, struct exchange
         s->ended = true;
 }
 
+/* From here on the table is as large as we said: the inflater wants to hear it when that is less than it was. Libraries
+ * that take their time with it are left alone. */
+static void settings_acknowledged(struct exchange *x)
+{
+    for (; x->table_next < x->tables.count; x->table_next++) {
+        const struct exchange_table *t = &x->tables.items[x->table_next];
+        if (t->number > x->settings_acks)
+            break;
+        if (x->stock || x->broken || x->tables_unknown)
+            continue;
+        x->lowered = t->least < HPACK_TABLE_MAX;
+        (void)nghttp2_hd_inflate_change_table_size(x->inflater, t->least);
+        (void)nghttp2_hd_inflate_change_table_size(x->inflater, t->last);
+    }
+    if (x->tables_unknown) /* whatever it says is right */
+        (void)nghttp2_hd_inflate_change_table_size(x->inflater, FRAME_WINDOW_MAX);
+    if (x->table_next < x->tables.count)
+        return;
+    array_clear(&x->tables);
+    x->table_next = 0;
+}
+
 static void came_settings(struct exchange *x, const struct frame *f)
 {
     if (f->stream != 0)
@@ -402,6 +455,7 @@ static void came_settings(struct exchange *x, const struct frame *f)
             violate(x, "SETTINGS ACK with a payload (6.5)", f);
         if (++x->settings_acks > x->settings_sent && !x->broken)
             violate(x, "more SETTINGS ACKs than SETTINGS (6.5)", f);
+        settings_acknowledged(x);
         return;
     }
     x->greeted = true;
@@ -415,6 +469,8 @@ static void came_settings(struct exchange *x, const struct frame *f)
             violate(x, "a server that sets ENABLE_PUSH (6.5.2)", f);
         if (which == FRAME_SETTING_WINDOW && value > FRAME_WINDOW_MAX)
             violate(x, "INITIAL_WINDOW_SIZE above 2^31-1 (6.5.2)", f);
+        else if (which == FRAME_SETTING_WINDOW)
+            x->peer_window = value;
         if (which == FRAME_SETTING_FRAME_SIZE && (value < FRAME_PAYLOAD_MAX || value > FRAME_LENGTH_MAX))
             violate(x, "MAX_FRAME_SIZE outside its range (6.5.2)", f);
         else if (which == FRAME_SETTING_FRAME_SIZE && value > x->peer_frame_max)
@@ -479,8 +535,8 @@ static void came_window(struct exchange *x, const struct frame *f, struct exchan
     }
     if (f->stream != 0 && !s && !x->broken && x->stream_count < EXCHANGE_STREAMS_MAX)
         violate(x, "WINDOW_UPDATE on a stream we never named (5.1)", f);
-    if (s)
-        s->taken += frame_number(f->payload.data) & FRAME_WINDOW_MAX;
+    uint64_t *taken = s ? &s->taken : &x->taken;
+    *taken += f->stream == 0 || s ? frame_number(f->payload.data) & FRAME_WINDOW_MAX : 0;
 }
 
 static int came_headers(struct exchange *x, const struct frame *f, struct exchange_stream *s)

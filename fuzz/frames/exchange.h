@@ -7,16 +7,20 @@
  * noted with the rule it breaks.
  *
  * Where our own bytes are broken, only what holds whatever they mean is checked. Limits are taken as the largest ever
- * granted, by either side, since it cannot be seen when the peer reads what. Reused from case to case, memory kept.
+ * granted, by either side, since it cannot be seen when the peer reads what. The size of its header table is another
+ * matter: a smaller one that we asked for holds from the peer's ACK on, and its next header block has to begin by
+ * saying so (RFC 7541, 4.2). Reused from case to case, memory kept.
  *
  * Ownership: everything is the struct's; `violation` is a static string. */
 #ifndef FUZZ_FRAMES_EXCHANGE_H
 #define FUZZ_FRAMES_EXCHANGE_H
 
+#include "base/array.h"
 #include "fuzz/frames/frame.h"
 
 #define EXCHANGE_STREAMS_MAX ((size_t)1 << 16) /* streams kept apart; those beyond are not checked */
 #define EXCHANGE_NO_STATUS   (-1)
+#define EXCHANGE_TABLES_MAX  ((size_t)4096) /* SETTINGS with a table size that wait for an ACK; beyond, none counts */
 
 struct exchange_stream {
     uint32_t id;      /* 0: slot is free */
@@ -31,6 +35,12 @@ struct exchange_stream {
     uint32_t data_received;           /* flow-controlled bytes */
     uint64_t granted;                 /* by WINDOW_UPDATE */
     uint64_t taken;                   /* by the peer's WINDOW_UPDATE: bytes it lets us send more */
+    uint64_t data_sent;               /* flow-controlled bytes of ours */
+};
+
+/* A SETTINGS of ours that says how large the peer's header table may be: the least of it, and the last. */
+struct exchange_table {
+    uint32_t number, least, last; /* the how many'th SETTINGS, from 1 */
 };
 
 struct nghttp2_hd_inflater;
@@ -45,6 +55,7 @@ struct exchange {
     uint64_t bytes_sent, bytes_received;
     bool preface_sent;
     bool shut;          /* we ended our direction */
+    bool starved;       /* set by the user: there was more to say, and no window for it */
     bool broken;        /* our bytes cannot be read on */
     uint32_t sent_run;  /* stream whose header block we have not ended; 0: none */
     uint32_t sent_last; /* the highest stream we opened */
@@ -52,6 +63,11 @@ struct exchange {
     uint64_t window_initial, window_connection; /* the most we ever granted */
     uint32_t frame_max;
     uint64_t sent_frames;
+    uint64_t data_sent;
+    ARRAY(struct exchange_table) tables; /* not acknowledged are those from table_next on */
+    size_t table_next;
+    bool lowered;        /* below what it was before SETTINGS */
+    bool tables_unknown; /* too many of them: what the peer's table may hold is not known */
 
     /* what came */
     bool stock; /* set by the user, kept: a peer of gRPC's own libraries, which speak on streams they have ended */
@@ -62,6 +78,8 @@ struct exchange {
     uint32_t settings_acks, ping_acks, resets;
     uint32_t reset_codes;    /* bit per code below 32 */
     uint32_t peer_frame_max; /* the longest frame it takes */
+    uint32_t peer_window;    /* of a stream, as its SETTINGS say */
+    uint64_t taken;          /* by its WINDOW_UPDATEs of the connection */
     bool probe_acked;        /* PING with exchange_probe came back */
     bool goaway;
     uint32_t goaway_code, goaway_last; /* of the first that was an error, else of the last */
@@ -89,6 +107,8 @@ void exchange_closed(struct exchange *x, int reason);
 
 /* NULL: we never spoke of it. */
 const struct exchange_stream *exchange_find(const struct exchange *x, uint32_t id);
+/* Bytes of DATA the peer lets us send on the stream now; below 0: we sent more. */
+int64_t exchange_window(const struct exchange *x, uint32_t id);
 /* Nothing we began is unfinished: a PING sent now would be read as one. */
 bool exchange_clean(const struct exchange *x);
 /* The connection's end was told or has come. */

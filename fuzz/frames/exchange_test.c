@@ -242,12 +242,62 @@ static void many_streams(void **state)
     exchange_deinit(&x);
 }
 
+static void say_table(struct exchange *x, uint32_t size)
+{
+    struct text out = TEXT_INIT;
+    frame_put_head(&out, 6, FRAME_SETTINGS, 0, 0);
+    frame_put_setting(&out, FRAME_SETTING_TABLE_SIZE, size);
+    assert_int_equal(exchange_sent(x, text_bytes(&out)), 0);
+    text_deinit(&out);
+}
+
+/* A smaller table holds from the ACK on, and the next block begins by saying so (RFC 7541, 4.2). */
+static void a_smaller_table_is_insisted_on(void **state)
+{
+#define ACK     "\0\0\0\4\1\0\0\0\0"
+#define RESIZED "\0\0\2\1\4\0\0\0\1\x20\x88" /* HEADERS 1: a table of 0 bytes, :status 200 */
+    (void)state;
+    static const struct {
+        struct sample of;
+        bool stock;
+    } samples[] = {
+        {SAMPLE("before the ACK", SETTINGS ACK OK_HEAD, NULL), false},
+        {SAMPLE("behind it", SETTINGS ACK ACK OK_HEAD, "smaller table"), false},
+        {SAMPLE("and resized", SETTINGS ACK ACK RESIZED, NULL), false},
+        {SAMPLE("libraries are left alone", SETTINGS ACK ACK OK_HEAD, NULL), true},
+    };
+    for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++) {
+        struct exchange x = EXCHANGE_INIT;
+        x.stock = samples[i].stock;
+        open_call(&x);
+        say_table(&x, 0);
+        assert_int_equal(exchange_received(&x, BYTES(samples[i].of.bytes, samples[i].of.len)), 0);
+        const char *rule = samples[i].of.rule;
+        if (rule ? !x.violation || !strstr(x.violation, rule) : x.violation != NULL)
+            fail_msg("%s: %s", samples[i].of.name, x.violation ? x.violation : "nothing");
+        exchange_deinit(&x);
+    }
+    /* More than can be remembered: then nothing is insisted on. */
+    struct exchange x = EXCHANGE_INIT;
+    open_call(&x);
+    for (size_t i = 0; i < EXCHANGE_TABLES_MAX + 2; i++)
+        say_table(&x, i % 2 == 0 ? 0 : 4096);
+    assert_true(x.tables_unknown);
+    assert_int_equal(exchange_received(&x, BYTES(SETTINGS ACK ACK OK_HEAD, sizeof(SETTINGS ACK ACK OK_HEAD) - 1)), 0);
+    assert_null(x.violation);
+    exchange_deinit(&x);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rules),        cmocka_unit_test(an_answer_is_read),
-        cmocka_unit_test(windows),      cmocka_unit_test(content_is_counted),
-        cmocka_unit_test(broken_bytes), cmocka_unit_test(many_streams),
+        cmocka_unit_test(rules),
+        cmocka_unit_test(an_answer_is_read),
+        cmocka_unit_test(windows),
+        cmocka_unit_test(content_is_counted),
+        cmocka_unit_test(broken_bytes),
+        cmocka_unit_test(many_streams),
+        cmocka_unit_test(a_smaller_table_is_insisted_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 
 #include "fuzz/frames/headers.h"
 #include "fuzz/frames/memory.h"
+#include "fuzz/frames/oracle.h"
 
 #include <stdlib.h>
 
@@ -20,12 +21,15 @@ struct slot {
     struct frames_cost cost;
     struct frames_reading reading;
     struct text out;
-    bool connected; /* the stream */
-    bool reached;   /* some stream was */
-    bool waiting;   /* everything was sent */
-    bool quiet;     /* the probe was answered; a moment more */
-    bool asked;     /* our own probe was sent */
-    bool finishing; /* the end is posted */
+    bool connected;      /* the stream */
+    bool reached;        /* some stream was */
+    bool waiting;        /* everything was sent */
+    bool quiet;          /* the probe was answered; a moment more */
+    bool asked;          /* our own probe was sent */
+    bool finishing;      /* the end is posted */
+    bool polite;         /* DATA waits for the peer's windows */
+    bool held;           /* it does */
+    uint64_t held_since; /* 0: the last one went */
     bool settled;
     uint64_t wait_since;
     struct world_task task;
@@ -181,7 +185,12 @@ static void on_readable(void *arg, struct bytes data)
     look(s);
     if (exchange_received(&s->exchange, data) != 0)
         end_soon(s, false);
-    look_for_end(s);
+    if (s->held && !s->finishing) {
+        s->held = false;
+        go_on(s);
+    } else {
+        look_for_end(s);
+    }
 }
 
 static void on_ended(void *arg, int reason)
@@ -222,6 +231,34 @@ static bool begin_connection(struct slot *s)
     return true;
 }
 
+static bool is_data(const struct fuzz_event *e)
+{
+    return e->kind == EVENT_FRAME && (e->number >> 8 & 0xff) == FRAME_DATA;
+}
+
+/* Nobody waits for it any more. */
+static bool is_over(const struct slot *s, uint32_t stream)
+{
+    const struct exchange_stream *of = exchange_find(&s->exchange, stream);
+    return !s->stream || exchange_over(&s->exchange) || (of && (of->ended || of->reset));
+}
+
+/* Until something comes, at most as long as any answer may take: then the rest is not sent. */
+static void hold_back(struct slot *s)
+{
+    if (!s->held_since)
+        s->held_since = world_now(s->live->world);
+    uint64_t waited = world_now(s->live->world) - s->held_since;
+    s->held = waited < s->live->limit;
+    if (s->held) {
+        arm(s, s->live->limit - waited);
+        return;
+    }
+    s->exchange.starved = true;
+    s->next = s->c->events.count;
+    wait_for_answers(s);
+}
+
 static void go_on(struct slot *s)
 {
     while (s->next < s->c->events.count && !s->finishing) {
@@ -236,6 +273,16 @@ static void go_on(struct slot *s)
         if (e->kind == EVENT_TIME) {
             arm(s, e->number < FRAMES_LIVE_PAUSE ? e->number : FRAMES_LIVE_PAUSE);
             return;
+        }
+        if (s->polite && is_data(e)) {
+            if (is_over(s, e->call))
+                continue;
+            if ((int64_t)e->value.len > exchange_window(&s->exchange, e->call)) {
+                s->next--;
+                hold_back(s);
+                return;
+            }
+            s->held_since = 0;
         }
         if (e->kind == EVENT_HALF_CLOSE) {
             exchange_shut(&s->exchange);
@@ -278,6 +325,13 @@ static void on_timer(void *arg)
 
 /* ---- beginning -------------------------------------------------------------------------------------------------- */
 
+static bool is_polite(const struct fuzz_case *c)
+{
+    struct frames_verdict of;
+    frames_recognise(c, &of);
+    return of.op && of.op->polite;
+}
+
 static struct slot *start(struct frames_live *l, const struct fuzz_case *c)
 {
     struct slot *s = NULL;
@@ -289,7 +343,9 @@ static struct slot *start(struct frames_live *l, const struct fuzz_case *c)
     s->c = c;
     s->next = 0;
     s->cost = (struct frames_cost){0};
-    s->connected = s->reached = s->waiting = s->quiet = s->asked = s->finishing = s->settled = false;
+    s->connected = s->reached = s->waiting = s->quiet = s->asked = s->finishing = s->settled = s->held = false;
+    s->held_since = 0;
+    s->polite = is_polite(c);
     s->done = NULL;
     s->trace = NULL;
     return s;

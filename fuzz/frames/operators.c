@@ -39,6 +39,12 @@
             .cpu = 1000000                                                                                             \
         }                                                                                                              \
     }
+/* Sent as flow control allows. */
+#define POLITE(name_, rule_, build_, answers_, codes_, summary_)                                                       \
+    {                                                                                                                  \
+        .name = name_, .summary = summary_, .rule = rule_, .answers = answers_, .codes = codes_, .build = build_,      \
+        .polite = true                                                                                                 \
+    }
 #define FLOOD(name_, rule_, build_, answers_, reply_, memory_, cpu_, summary_)                                         \
     {                                                                                                                  \
         .name = name_, .summary = summary_, .rule = rule_, .answers = answers_, .codes = FRAMES_ANY_CODE,              \
@@ -104,6 +110,8 @@ const struct frame_operator frame_operators[] = {
           "INITIAL_WINDOW_SIZE up and down while 64 streams are open"),
     FLOOD("settings-table-flips", "10.5", op_settings_table_flips, CONN | FINE, 120, 400, 0,
           "HEADER_TABLE_SIZE 0, 4096, 0, 4096, ..."),
+    BUILT("settings-table-lowered", "7541:4.2", op_settings_table_lowered, FINE, 0,
+          "HEADER_TABLE_SIZE 100, then 0, with calls before and behind"),
 
     /* ---- PING ---- */
     ONE("ping-length", "6.7", PLACE_START, FRAME_PING, 0, 0, "1234567", CONN, C(FRAME_SIZE_ERROR), "PING of 7 bytes"),
@@ -209,7 +217,7 @@ const struct frame_operator frame_operators[] = {
     BUILT("trailers-no-end", "8.1", op_trailers_no_end, STREAM | REFUSAL, C(PROTOCOL_ERROR),
           "trailers that do not end the stream"),
     BUILT("trailers-pseudo", "8.1", op_trailers_pseudo, STREAM | REFUSAL, C(PROTOCOL_ERROR), ":path in trailers"),
-    BUILT("trailers-fine", "8.1", op_trailers_fine, FINE | REFUSAL, 0, "a request with trailers"),
+    BUILT("trailers-fine", "8.1", op_trailers_fine, ANSWER_WHOLE, 0, "a request with trailers"),
     BUILT("metadata-huge", "10.5.1", op_metadata_huge, CONN | STREAM | REFUSAL | FINE,
           CALM | C(PROTOCOL_ERROR) | C(COMPRESSION_ERROR) | C(INTERNAL_ERROR) | C(CANCEL) | C(REFUSED_STREAM),
           "150 KB of metadata"),
@@ -351,6 +359,8 @@ const struct frame_operator frame_operators[] = {
           C(PROTOCOL_ERROR) | C(INTERNAL_ERROR) | CALM | C(CANCEL) | C(NO_ERROR), "a message of 4 GiB begun"),
     BUILT("message-prefix-split", "grpc", op_message_prefix_split, ANSWER_WHOLE, 0, "a message's prefix in two frames"),
     BUILT("message-in-bytes", "grpc", op_message_in_bytes, ANSWER_WHOLE, 0, "a message in frames of a byte"),
+    POLITE("message-large", "6.9", op_message_large, ANSWER_WHOLE | REFUSAL, 0,
+           "a message larger than the windows, sent as they are opened"),
     BUILT("message-cut", "grpc", op_message_cut, REFUSAL | STREAM, C(PROTOCOL_ERROR) | C(INTERNAL_ERROR) | C(CANCEL),
           "END_STREAM inside a message"),
     FLOOD("message-gzip-bomb", "grpc", op_message_gzip_bomb, REFUSAL | STREAM | CONN | FINE, 60, 30000, 3000,

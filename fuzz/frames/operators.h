@@ -53,7 +53,8 @@ struct frame_operator {
     const char *fields;                  /* a call's header lines: '@' is the path, '$' the authority */
     int (*build)(struct frame_build *b); /* or anything */
     struct frame_limits limits;
-    bool large; /* needs frames_plan.large_path */
+    bool large;  /* needs frames_plan.large_path */
+    bool polite; /* its DATA frames wait until the peer's windows let them go */
 };
 
 #define FRAMES_ANY_CODE UINT32_MAX

@@ -250,6 +250,37 @@ int op_settings_table_flips(struct frame_build *b)
     return 0;
 }
 
+static void table_size(struct frame_build *b, uint32_t size)
+{
+    struct text payload = TEXT_INIT;
+    frame_put_setting(&payload, FRAME_SETTING_TABLE_SIZE, size);
+    frame_build_frame(b, FRAME_SETTINGS, 0, 0, text_bytes(&payload));
+    if (!text_ok(&payload))
+        b->rc = ERROR_MEMORY;
+    text_deinit(&payload);
+    frame_build_pause(b, FRAMES_PAUSE);
+}
+
+/* Calls before, so that the peer's table holds something, and behind each size. Who goes on as before speaks of entries
+ * that are gone. */
+int op_settings_table_lowered(struct frame_build *b)
+{
+    static const uint32_t sizes[] = {100, 0};
+    uint32_t id = 1;
+    frame_build_hello(b);
+    for (; id < 7; id += 2)
+        frame_build_call(b, b->plan->path, id, true);
+    frame_build_pause(b, FRAMES_PAUSE);
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++, id += 2) {
+        frame_build_here(b);
+        table_size(b, sizes[i]);
+        frame_build_there(b);
+        frame_build_call(b, b->plan->path, id, true);
+        frame_build_pause(b, FRAMES_PAUSE);
+    }
+    return 0;
+}
+
 /* Windows may become negative (6.9.2); the answer must then wait. */
 int op_settings_window_lowered(struct frame_build *b)
 {

@@ -1,11 +1,13 @@
 /* Operators on streams: flow control, DATA, HEADERS, resets, priorities, and gRPC's own framing. */
 #include "fuzz/frames/build.h"
 
-#define WINDOW_DEFAULT ((uint32_t)1 << 20)  /* bytes */
-#define OVER_WINDOW    ((uint32_t)96 << 10) /* bytes beyond it: what was being processed may have been given back */
-#define DATA_PIECE     ((uint32_t)16384)    /* bytes */
-#define RST_LONG       4                    /* times as many resets as other floods have frames */
-#define BOMB_PIECES    256                  /* MiB, when unpacked */
+#define WINDOW_DEFAULT   ((uint32_t)1 << 20)  /* bytes */
+#define OVER_WINDOW      ((uint32_t)96 << 10) /* bytes beyond it: what was being processed may have been given back */
+#define DATA_PIECE       ((uint32_t)16384)    /* bytes */
+#define LARGE_MESSAGE    ((size_t)3 << 19)    /* bytes */
+#define LARGE_FIELD_HEAD 6                    /* bytes: tag and length */
+#define RST_LONG         4                    /* times as many resets as other floods have frames */
+#define BOMB_PIECES      256                  /* MiB, when unpacked */
 
 static void window(struct frame_build *b, uint32_t stream, uint32_t by)
 {
@@ -236,9 +238,15 @@ int op_trailers_pseudo(struct frame_build *b)
     return trailers(b, ":path: /again\n", FRAME_END_STREAM);
 }
 
+/* The call is the operator's as well: without it this would be something else. */
 int op_trailers_fine(struct frame_build *b)
 {
-    return trailers(b, "x-trailer: 1\n", FRAME_END_STREAM);
+    frame_build_hello(b);
+    frame_build_here(b);
+    frame_build_call(b, b->plan->path, 1, false);
+    frame_build_message(b, 1, 0, b->plan->message);
+    frame_build_headers(b, b->plan->path, "x-trailer: 1\n", 1, FRAME_END_HEADERS | FRAME_END_STREAM, 0);
+    return 0;
 }
 
 int op_data_after_trailers(struct frame_build *b)
@@ -430,6 +438,45 @@ int op_message_in_bytes(struct frame_build *b)
     frame_put_head(&b->text, 0, FRAME_DATA, FRAME_END_STREAM, 1);
     int rc = text_ok(&message) ? 0 : ERROR_MEMORY;
     frame_build_flush(b);
+    text_deinit(&message);
+    return rc;
+}
+
+/* So much may be answered. */
+static void put_window(struct frame_build *b, uint32_t stream)
+{
+    frame_put_head(&b->text, 4, FRAME_WINDOW_UPDATE, 0, stream);
+    frame_put_number(&b->text, FRAME_WINDOW_MAX - FRAME_WINDOW);
+    frame_build_flush(b);
+}
+
+/* A message that is larger than what a stream may be sent at once: an unknown field of zeros, which decoders skip. Sent
+ * as far as the windows allow, so the peer has to open them on its way, again and again. */
+int op_message_large(struct frame_build *b)
+{
+    const size_t size = b->plan->window ? 2 * (size_t)b->plan->window : LARGE_MESSAGE;
+    struct text message = TEXT_INIT;
+    frame_build_hello(b);
+    frame_build_pause(b, FRAMES_PAUSE); /* for its SETTINGS */
+    frame_build_here(b);
+    frame_build_headers(b, b->plan->path, NULL, 1, FRAME_END_HEADERS, 0);
+    put_window(b, 0);
+    put_window(b, 1);
+    text_char(&message, 0);
+    frame_put_number(&message, (uint32_t)(b->plan->message.len + size + LARGE_FIELD_HEAD));
+    if (b->plan->message.len > 0)
+        text_add(&message, b->plan->message.data, b->plan->message.len);
+    text_add(&message, "\xfa\x7f", 2); /* field 2047, bytes */
+    for (unsigned i = 0; i < 4; i++)   /* its length, a varint of four bytes */
+        text_char(&message, (char)((size >> (7 * i) & 0x7f) | (i < 3 ? 0x80 : 0)));
+    for (size_t i = 0; i < size; i++)
+        text_char(&message, '\0');
+    int rc = text_ok(&message) ? 0 : ERROR_MEMORY;
+    for (size_t at = 0; rc == 0 && at < message.len; at += DATA_PIECE) {
+        size_t len = message.len - at < DATA_PIECE ? message.len - at : DATA_PIECE;
+        frame_build_frame(b, FRAME_DATA, at + len == message.len ? FRAME_END_STREAM : 0, 1,
+                          BYTES(message.data + at, len));
+    }
     text_deinit(&message);
     return rc;
 }

@@ -64,6 +64,13 @@ static bool answered_badly(const struct exchange_stream *s)
     return s && (s->ended ? s->grpc_status != 0 : s->http_status >= 400);
 }
 
+/* A call that nothing is wrong with, at a peer that answers the plain one with OK. */
+static bool must_be_fine(const struct exchange *x, const struct frames_verdict *v)
+{
+    const struct exchange_stream *probe = exchange_find(x, v->probe);
+    return (v->op->answers & ANSWER_WHOLE) && probe && probe->ended && probe->grpc_status == 0;
+}
+
 static void classify(const struct exchange *x, struct frames_verdict *v)
 {
     const struct exchange_stream *subject = exchange_find(x, v->subject);
@@ -72,7 +79,7 @@ static void classify(const struct exchange *x, struct frames_verdict *v)
         v->code = x->goaway_code;
     } else if (x->closed || x->not_http2) {
         v->answer = ANSWER_CONNECTION;
-    } else if ((v->op->answers & ANSWER_REFUSAL) && answered_badly(subject)) {
+    } else if (((v->op->answers & ANSWER_REFUSAL) || must_be_fine(x, v)) && answered_badly(subject)) {
         /* In front of the reset: a refusal may be told by an answer first, and what then still comes of the call falls
          * upon a stream that is closed (8.1.1). */
         v->answer = ANSWER_REFUSAL;
@@ -136,8 +143,9 @@ static bool hangs(const struct exchange *x, const struct frames_allowance *allow
     if (x->probe_acked && probe && probe->ended_by_us && !probe->ended && !probe->reset)
         return !(allow->stock && v->op->limits.reply); /* streams without limit leave no thread for it */
     const struct exchange_stream *subject = exchange_find(x, v->subject);
-    return (v->op->answers == ANSWER_REFUSAL || (v->op->answers & ANSWER_WHOLE)) && subject && !subject->ended &&
-           !subject->reset;
+    bool owed = v->op->answers == ANSWER_REFUSAL ||
+                ((v->op->answers & ANSWER_WHOLE) && subject && (subject->ended_by_us || x->starved));
+    return owed && subject && !subject->ended && !subject->reset;
 }
 
 /* ---- what it cost ----------------------------------------------------------------------------------------------- */
@@ -245,7 +253,9 @@ void frames_verdict_print(const struct frames_verdict *v, const struct exchange 
             text_printf(out, ": %s", h2_error_name(v->code));
         text_char(out, ']');
     } else if (v->finding == FRAMES_HANG) {
-        text_puts(out, x->goaway ? "said GOAWAY and stays open" : "neither answered nor closed");
+        text_puts(out, x->goaway    ? "said GOAWAY and stays open"
+                       : x->starved ? "does not open its windows again, though it has taken all of them let it be sent"
+                                    : "neither answered nor closed");
     } else {
         text_printf(out, "%llu for %llu bytes sent; allowed are %llu", (unsigned long long)v->measured,
                     (unsigned long long)x->bytes_sent, (unsigned long long)v->allowed);

@@ -28,6 +28,12 @@ const struct gateway_operator *gateway_operator_find(struct bytes name)
     return NULL;
 }
 
+bool gateway_operator_alone(const struct gateway_operator *op)
+{
+    return !op->raw && op->expect != EXPECT_OK && strstr(op->template, "$B") == NULL &&
+           strstr(op->template, "$J") == NULL;
+}
+
 /* ---- paths ---- */
 
 static void put_lower(struct text *out, const char *name)

@@ -48,6 +48,8 @@ extern const size_t gateway_json_count, gateway_http_count;
 size_t gateway_operator_count(void);
 const struct gateway_operator *gateway_operator_at(size_t i);
 const struct gateway_operator *gateway_operator_find(struct bytes name); /* NULL: none of that name */
+/* A body that says nothing of the base, and need not be answered: whatever the method does with it. */
+bool gateway_operator_alone(const struct gateway_operator *op);
 
 /* A request that is right, and answered with 2xx: what the operators start from. */
 struct gateway_base {

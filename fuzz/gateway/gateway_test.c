@@ -105,6 +105,51 @@ static void json_rows_are_right(void **state)
     gateway_request_deinit(&request);
 }
 
+/* Bodies that need no base are refused by reading alone, whatever type they are for; and the deep ones are deep in the
+ * type itself, wherever it holds itself. */
+static void bodies_of_their_own(void **state)
+{
+    static const char *const names[] = {"depth-cut",         "depth-message", "depth-message-some",
+                                        "depth-message-cut", "depth-value",   "depth-any"};
+    static const struct {
+        const char *op, *type, *begin, *again;
+    } rows[] = {
+        {"depth-message", "registry.Service", "{\"endpoints\":[{\"re", "\"values\":[{\"values\":[{\"values\":[{"},
+        {"depth-message", "test.all.Tree", "{\"left\":{", "\"left\":{\"left\":{\"left\":{"},
+        {"depth-message", "test.all.Everything", "{\"tree\":{\"everything\":{\"tree\":{", "\"everything\":{\"tree\":{"},
+        {"depth-value", "test.all.Known", "{\"value\":[[[[", "]]]]}"},
+        {"depth-any", "test.all.Known", "{\"any\":{\"@type\"", "\"value\":{\"@type\":"},
+    };
+    struct random r;
+    struct gateway_request request = {.op = NULL};
+    (void)state;
+    random_seed(&r, 1);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        assert_true(gateway_operator_alone(gateway_operator_find(bytes_of(names[i]))));
+    assert_false(gateway_operator_alone(gateway_operator_find(bytes_of("comma-double"))));
+    assert_false(gateway_operator_alone(gateway_operator_find(bytes_of("host-twice"))));
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct pb_type *type = pb_find_type(pool, rows[i].type);
+        type = type != NULL ? type : pb_find_type(odd, rows[i].type);
+        assert_non_null(type);
+        const struct pb_method m = {.name = "M", .path = "/a.A/M", .input = type, .output = type};
+        const struct gateway_base base = {.method = &m, .path = "/a/A/M", .host = "h", .json = "{}"};
+        bool seen = false;
+        for (int n = 0; n < 200 && !seen; n++) { /* which of several places is drawn */
+            assert_true(gateway_make(&r, &base, gateway_operator_find(bytes_of(rows[i].op)), &request));
+            seen = strncmp(text_string(&request.body), rows[i].begin, strlen(rows[i].begin)) == 0 &&
+                   strstr(text_string(&request.body), rows[i].again) != NULL;
+        }
+        if (!seen)
+            fail_msg("%s for %s: %.200s", rows[i].op, rows[i].type, text_string(&request.body));
+        assert_true(request.body.len > 20000);
+    }
+    const struct pb_method flat = {.name = "M", .path = "/a.A/M", .input = pb_find_type(pool, "store.ReadRequest")};
+    const struct gateway_base base = {.method = &flat, .path = "/a/A/M", .host = "h", .json = "{}"};
+    assert_false(gateway_make(&r, &base, gateway_operator_find(bytes_of("depth-message")), &request));
+    gateway_request_deinit(&request);
+}
+
 /* Templates keep what the base says, and fields it says are left alone. */
 static void templates(void **state)
 {
@@ -392,6 +437,7 @@ int main(void)
         cmocka_unit_test(table),
         cmocka_unit_test(templates),
         cmocka_unit_test(json_rows_are_right),
+        cmocka_unit_test(bodies_of_their_own),
         cmocka_unit_test(judging),
         cmocka_unit_test(a_good_gateway),
         cmocka_unit_test(comparing),

@@ -39,6 +39,12 @@ const struct gateway_operator gateway_json_operators[] = {
     JSON("literal-cut", EXPECT_REFUSED, FIELD_BOOL, "{$B$,$[\"$N\":fals$]}", "half a literal"),
     JSON("depth", EXPECT_REFUSED, FIELD_NONE, "{$B$,\"x\":$($)}", "10,000 lists in each other"),
     JSON("depth-cut", EXPECT_REFUSED, FIELD_NONE, "$(", "10,000 lists that do not end"),
+    JSON("depth-message", EXPECT_REFUSED, FIELD_SELF, "{$<$>}", "a message that contains itself, 20,000 times"),
+    JSON("depth-message-some", EXPECT_ANY, FIELD_SELF, "{$1$2}", "200 times, which some readers take"),
+    JSON("depth-message-cut", EXPECT_REFUSED, FIELD_SELF, "{$<", "the same without an end"),
+    JSON("depth-value", EXPECT_REFUSED, FIELD_VALUE, "{$[\"$N\":$($)$]}",
+         "10,000 lists in each other for a value of any kind"),
+    JSON("depth-any", EXPECT_REFUSED, FIELD_ANY, "{$[\"$N\":${{}$}$]}", "5,000 messages of any type in each other"),
     JSON("long-list", EXPECT_ANY, FIELD_NONE, "{$B$,\"x\":[$c0]}", "a list of 100,001"),
     JSON("long-name", EXPECT_ANY, FIELD_NONE, "{$B$,\"$a\":1}", "a name of 70,000 bytes"),
     /* Members. */

@@ -2,7 +2,11 @@
 
 #include <string.h>
 
-#define PLACES_MAX 64 /* from which one is drawn */
+#define PLACES_MAX  64    /* from which one is drawn */
+#define SELF_LEVELS 20000 /* beyond what stacks take; 100 is what most readers do */
+#define SELF_SOME   200   /* beyond those, and nothing for who reads JSON without a type in front of them */
+#define ANY_LEVELS  5000
+#define STEPS_MAX   100000 /* ways through types of many fields are many */
 
 /* ---- fields ---- */
 
@@ -71,8 +75,21 @@ static bool fits(const struct pb_field *f, enum gateway_field wanted)
         return scalar && strcmp(f->name, f->json_name) != 0;
     case FIELD_SINGLE:
         return scalar;
+    case FIELD_VALUE:
+        return one && f->kind == PB_MESSAGE && f->message->known == PB_VALUE;
+    case FIELD_ANY:
+        return one && f->kind == PB_MESSAGE && f->message->known == PB_ANY;
+    case FIELD_SELF:
+        break;
     }
     return false;
+}
+
+/* Of what a field holds, one or many, or as a map's values. NULL: no message that is written member by member. */
+static const struct pb_type *held_type(const struct pb_field *f)
+{
+    const struct pb_field *value = f->map ? &f->message->fields[1] : f;
+    return value->kind == PB_MESSAGE && value->message->known == PB_ORDINARY ? value->message : NULL;
 }
 
 static bool mentions(const char *json, const char *name)
@@ -89,6 +106,7 @@ struct search {
     const char *json;
     struct gateway_place found[PLACES_MAX];
     size_t count;
+    size_t steps; /* fields looked at on the way to a message that contains itself */
 };
 
 /* As deep as GATEWAY_DEPTH_MAX. */
@@ -110,6 +128,39 @@ static void look(struct search *s, const struct pb_type *type, struct gateway_pl
     }
 }
 
+/* From the message at the end of the cycle so far back to `type`, by `left` more fields. No deeper than those. */
+static bool find_cycle(struct search *s, const struct pb_type *type, const struct pb_type *from, size_t left,
+                       struct gateway_place *at)
+{
+    for (size_t i = 0; i < from->field_count && left > 0 && s->steps < STEPS_MAX; i++) {
+        const struct pb_type *held = held_type(&from->fields[i]);
+        s->steps++;
+        if (held == NULL)
+            continue;
+        at->cycle[at->cycle_length++] = &from->fields[i];
+        if (left == 1 ? held == type : find_cycle(s, type, held, left - 1, at))
+            return true;
+        at->cycle_length--;
+    }
+    return false;
+}
+
+static void look_for_self(struct search *s, const struct pb_type *type, struct gateway_place at)
+{
+    for (size_t length = 1; length <= GATEWAY_DEPTH_MAX + 1 && s->count < PLACES_MAX; length++)
+        if (find_cycle(s, type, type, length, &at)) { /* the shortest */
+            s->found[s->count++] = at;
+            return;
+        }
+    for (size_t i = 0; i < type->field_count && at.depth <= GATEWAY_DEPTH_MAX && s->count < PLACES_MAX; i++) {
+        const struct pb_type *held = held_type(&type->fields[i]);
+        struct gateway_place here = at;
+        here.fields[here.depth++] = &type->fields[i];
+        if (held != NULL)
+            look_for_self(s, held, here);
+    }
+}
+
 bool gateway_find_place(struct random *r, const struct pb_type *type, enum gateway_field wanted, const char *json,
                         struct gateway_place *out)
 {
@@ -117,7 +168,10 @@ bool gateway_find_place(struct random *r, const struct pb_type *type, enum gatew
     *out = (struct gateway_place){.depth = 0};
     if (wanted == FIELD_NONE)
         return true;
-    look(&s, type, *out);
+    if (wanted == FIELD_SELF)
+        look_for_self(&s, type, *out);
+    else
+        look(&s, type, *out);
     if (s.count == 0)
         return false;
     *out = s.found[random_below(r, s.count)];
@@ -148,14 +202,39 @@ static struct bytes members(const char *json)
     return BYTES(from, (size_t)(to - from));
 }
 
-static void put_place(const struct gateway_place *p, bool open, struct text *out)
+static void open_message(const struct pb_field *f, struct text *out)
 {
-    for (size_t i = 0; i + 1 < p->depth; i++) {
+    enum pb_kind key = f->map ? f->message->fields[0].kind : PB_STRING;
+    text_printf(out, "\"%s\":", f->json_name);
+    if (f->map)
+        text_printf(out, "{\"%s\":{", key == PB_BOOL ? "true" : key == PB_STRING ? "k" : "1");
+    else
+        text_puts(out, f->repeated ? "[{" : "{");
+}
+
+static void put_messages(const struct pb_field *const *fields, size_t count, bool open, struct text *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct pb_field *f = open ? fields[i] : fields[count - 1 - i];
         if (open)
-            text_printf(out, "\"%s\":{", p->fields[i]->json_name);
+            open_message(f, out);
         else
-            text_char(out, '}');
+            text_puts(out, f->map ? "}}" : f->repeated ? "}]" : "}");
     }
+}
+
+/* The path and the cycle again and again. */
+static void put_self(const struct gateway_place *p, size_t levels, bool open, struct text *out)
+{
+    struct text round = TEXT_INIT;
+    put_messages(p->cycle, p->cycle_length, open, &round);
+    if (open)
+        put_messages(p->fields, p->depth, true, out);
+    repeat(out, text_string(&round), levels);
+    if (!open)
+        put_messages(p->fields, p->depth, false, out);
+    out->failed = out->failed || round.failed;
+    text_deinit(&round);
 }
 
 static void put_one(char what, const struct gateway_base *base, const struct gateway_place *p, struct text *out,
@@ -189,7 +268,15 @@ static void put_one(char what, const struct gateway_base *base, const struct gat
         break;
     case '[':
     case ']':
-        put_place(p, what == '[', out);
+        put_messages(p->fields, p->depth > 0 ? p->depth - 1 : 0, what == '[', out);
+        break;
+    case '<':
+    case '>':
+        put_self(p, SELF_LEVELS, what == '<', out);
+        break;
+    case '1':
+    case '2':
+        put_self(p, SELF_SOME, what == '1', out);
         break;
     case 'N':
         text_puts(out, f != NULL ? f->json_name : "");
@@ -227,6 +314,12 @@ static void put_one(char what, const struct gateway_base *base, const struct gat
         break;
     case ')':
         repeat(out, "]", 10000);
+        break;
+    case '{':
+        repeat(out, "{\"@type\":\"type.googleapis.com/google.protobuf.Any\",\"value\":", ANY_LEVELS);
+        break;
+    case '}':
+        repeat(out, "}", ANY_LEVELS);
         break;
     case 'c':
         repeat(out, "0,", 100000);

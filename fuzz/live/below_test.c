@@ -7,6 +7,7 @@
 #include "fuzz/case/case.h"
 #include "fuzz/frames/frame.h"
 #include "fuzz/fuzz.h"
+#include "fuzz/live/test_kit.h"
 #include "proto/set.h"
 #include "rpc/http.h"
 #include "world/sim.h"
@@ -43,12 +44,6 @@ struct bed {
 
 /* ---- the service: everything that decodes is answered with an empty message ---- */
 
-static void on_open(struct rpc_call *call, void *service)
-{
-    (void)call;
-    (void)service;
-}
-
 static void on_message(struct rpc_call *call, struct bytes message, void *service)
 {
     const struct bed *b = service;
@@ -64,12 +59,6 @@ static void on_half_closed(struct rpc_call *call, void *service)
     (void)service;
     rpc_call_send_bytes(call, BYTES("", 0));
     rpc_call_finish(call, GRPC_OK, "");
-}
-
-static void on_cancelled(struct rpc_call *call, void *service)
-{
-    (void)service;
-    rpc_call_finish(call, GRPC_CANCELLED, "");
 }
 
 /* ---- the gateway ---- */
@@ -206,42 +195,26 @@ static int64_t process(struct target *t, const char *component)
     return 1;
 }
 
-static int keep_line(void *arg, const char *line, size_t len)
-{
-    struct bed *b = arg;
-    text_add(&b->lines, line, len);
-    return 0;
-}
-
-static uint64_t virtual_now(void *arg)
-{
-    return world_now(arg);
-}
-
 static void bed_init(struct bed *b, unsigned careless)
 {
     static const char *const services[] = {"store.Store", NULL};
     static const struct target_operations operations = {.alive = alive, .process = process};
     static const struct rpc_handler handler = {
-        .open = on_open, .message = on_message, .half_closed = on_half_closed, .cancelled = on_cancelled};
+        .open = kit_open, .message = on_message, .half_closed = on_half_closed, .cancelled = kit_cancelled};
     *b = (struct bed){.careless = careless};
     b->sim = sim_new(&(struct sim_options){.seed = 1});
     assert_non_null(b->sim);
     assert_int_equal(pb_pool_new(proto_set(), "set", &b->pool, NULL), 0);
     struct world *w = sim_node(b->sim, "harrow"), *toy = sim_node(b->sim, "toy");
     b->door = sim_node(b->sim, "door");
-    assert_int_equal(rpc_server_new(toy, &(struct rpc_server_options){0}, &b->server, NULL), 0);
-    assert_int_equal(rpc_server_add_health(b->server), 0);
-    rpc_server_set_fallback(b->server, &handler, b);
-    assert_int_equal(rpc_server_listen(b->server, "0.0.0.0:7000", NULL), 0);
+    b->server = kit_serve(toy, &handler, b, true);
     if (careless & SWALLOWS)
         assert_int_equal(world_listen(b->door, "0.0.0.0:7000", on_accept, b, &b->listener, NULL), 0);
     assert_int_equal(http_server_new(sim_node(b->sim, "api"), NULL, handle, b, &b->http, NULL), 0);
     assert_int_equal(http_server_listen(b->http, "0.0.0.0:8080", NULL), 0);
     b->component = (struct target_component){
         .name = "toy", .address = careless & SWALLOWS ? "door:7000" : "toy:7000", .services = services};
-    b->results =
-        (struct result_stream){.write = keep_line, .arg = b, .now = virtual_now, .now_arg = w, .started = world_now(w)};
+    b->results = kit_results(&b->lines, w);
     b->target = (struct target){.operations = &operations,
                                 .world = w,
                                 .system = "toy",

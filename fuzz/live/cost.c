@@ -1,6 +1,7 @@
 #include "fuzz/live/cost.h"
 
 #include "fuzz/live/engine.h"
+#include "world/worker.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -20,7 +21,7 @@
 
 int cost_open(struct cost *c, const struct target *t, struct error *err)
 {
-    *c = (struct cost){.component_count = t->component_count};
+    *c = (struct cost){.component_count = t->component_count, .repeat = {.began = world_worker_cpu()}};
     c->components = calloc(t->component_count + 1, sizeof *c->components);
     return c->components ? 0 : error_set(err, ERROR_MEMORY, "out of memory");
 }
@@ -31,6 +32,7 @@ void cost_close(struct cost *c)
         array_deinit(&c->components[i].looks);
     for (size_t i = 0; i < c->suspect_count; i++)
         fuzz_case_deinit(&c->suspects[i].c);
+    repeat_deinit(&c->repeat);
     free(c->components);
     *c = (struct cost){0};
 }
@@ -124,6 +126,7 @@ void cost_case(struct cost *c, const struct fuzz_case *test, const struct fuzz_t
 {
     uint64_t duration = 0;
     size_t at = c->suspect_count;
+    repeat_case(&c->repeat, test, t);
     for (size_t i = 0; i < t->calls.count; i++)
         if (!t->calls.items[i].ended_by_us && t->calls.items[i].duration > duration)
             duration = t->calls.items[i].duration;
@@ -180,4 +183,5 @@ void cost_settle(struct engine *e)
         }
         text_deinit(&why);
     }
+    repeat_settle(e);
 }

@@ -6,12 +6,13 @@
  * suspected of a leak. Where the driver cannot tell sizes there is nothing to say.
  *
  * Cases whose calls took longest, by the bytes sent, are run again alone with the component's processor time and size
- * read before and after. */
+ * read before and after. In simulation cases are repeated instead (repeat.h). */
 #ifndef FUZZ_LIVE_COST_H
 #define FUZZ_LIVE_COST_H
 
 #include "fuzz/case/trace.h"
 #include "fuzz/fuzz.h"
+#include "fuzz/live/repeat.h"
 
 #define COST_SUSPECTS_MAX 16
 
@@ -33,6 +34,7 @@ struct cost {
     size_t component_count;
     struct cost_suspect suspects[COST_SUSPECTS_MAX]; /* the slowest, in no order */
     size_t suspect_count;
+    struct repeat repeat;
 };
 
 struct engine;

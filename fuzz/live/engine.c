@@ -382,7 +382,7 @@ bool engine_try(struct engine *e, const struct fuzz_case *c, struct engine_verdi
         }
     }
     fuzz_trace_deinit(&t);
-    return wrong;
+    return wrong || repeat_try(e, c, out, why);
 }
 
 /* ---- the campaign ----------------------------------------------------------------------------------------------- */
@@ -419,9 +419,10 @@ static int find_methods(struct engine *e, struct error *err)
         }
     }
     if (e->method_count == 0)
-        return error_set(err, ERROR_NOT_FOUND, "no method is left: none contains \"%s\"%s%s",
+        return error_set(err, ERROR_INVALID, "no method is left: none contains \"%s\"%s%s%s",
                          e->options.filter != NULL ? e->options.filter : "/",
-                         e->options.skip != NULL ? " without " : "", e->options.skip != NULL ? e->options.skip : "");
+                         e->options.skip != NULL ? " and not \"" : "", e->options.skip != NULL ? e->options.skip : "",
+                         e->options.skip != NULL ? "\"" : "");
     e->summary->methods = (int64_t)e->method_count;
     return 0;
 }
@@ -576,13 +577,18 @@ static int campaign(struct engine *e, struct error *err)
 
 /* ---- one case, and a corpus ------------------------------------------------------------------------------------- */
 
+int engine_missing(int code, const char *path, struct error *err)
+{
+    return code == ERROR_NOT_FOUND ? error_set_at(err, code, path, 0, 0, "there is no such file") : code;
+}
+
 static int read_input(struct engine *e, struct fuzz_case *c, struct error *err)
 {
     struct text file = TEXT_INIT;
     const char *name = e->options.input ? e->options.input : "the case";
     int code = 0;
     if (e->options.input)
-        code = world_read_file(engine_files(e), name, INPUT_FILE_MAX, &file, err);
+        code = engine_missing(world_read_file(engine_files(e), name, INPUT_FILE_MAX, &file, err), name, err);
     else
         text_add(&file, e->options.script.data, e->options.script.len);
     bool binary = file.len >= 4 && memcmp(file.data, "HFZ1", 4) == 0;
@@ -601,6 +607,7 @@ static int run_one(struct engine *e, struct error *err)
     struct engine_verdict v;
     int code = read_input(e, &c, err);
     if (code == 0) {
+        e->cost.repeat.wanted = "";
         bool wrong = engine_try(e, &c, &v, &why);
         e->summary->cases++;
         e->summary->inputs += (int64_t)fuzz_case_calls(&c);

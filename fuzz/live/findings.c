@@ -148,7 +148,8 @@ struct shrinking {
     struct fuzz_finding *finding;
     const char *file;              /* of the candidate, for a fresh system */
     const struct pb_method *shown; /* where it showed last */
-    uint64_t until;                /* ns of the target's world, when tries take real time; 0: no matter */
+    const struct target_component *at;
+    uint64_t until; /* ns of the target's world, when tries take real time; 0: no matter */
 };
 
 /* A defect that shrinking mended, or made another one, is not this finding: the name on the message stays, so what is
@@ -178,19 +179,22 @@ static bool still(void *arg, const struct fuzz_case *c)
     struct text why = TEXT_INIT;
     if ((s->until != 0 && world_now(s->engine->target->world) > s->until) || engine_settled(s->engine))
         return false; /* as small as it got */
-    /* All calls break off when a component goes: which one is seen first says nothing. */
+    /* All calls break off when a component goes: which one is seen first says nothing. What is left behind is any
+     * call's of the case. */
     bool same = keeps_defect(s->engine, f, c) && engine_try(s->engine, c, &v, &why) &&
-                strcmp(v.oracle, f->oracle) == 0 && (v.method == f->method || is(f, "crash")) &&
+                strcmp(v.oracle, f->oracle) == 0 && (v.method == f->method || is(f, "crash") || repeat_is(f->oracle)) &&
                 (f->method || !f->defect || (v.defect && strcmp(v.defect, f->defect) == 0));
-    if (same)
+    if (same) {
         s->shown = v.method;
+        s->at = v.component;
+    }
     text_deinit(&why);
     return same;
 }
 
 static size_t tries_for(const struct fuzz_finding *f)
 {
-    return is(f, "crash") ? TRIES_CRASH : is(f, "hang") || is(f, "amplification") ? TRIES_HANG : TRIES_MAX;
+    return is(f, "crash") ? TRIES_CRASH : is(f, "hang") || repeat_is(f->oracle) ? TRIES_HANG : TRIES_MAX;
 }
 
 /* ---- a fresh system --------------------------------------------------------------------------------------------- */
@@ -266,7 +270,7 @@ static void confirm(struct engine *e, struct fuzz_finding *f, struct fuzz_case *
  * what comes again is told. */
 static bool needs_proof(const struct fuzz_finding *f)
 {
-    return is(f, "hang") || is(f, "amplification") || (below_takes(&f->c) && !is(f, "crash")) ||
+    return is(f, "hang") || repeat_is(f->oracle) || (below_takes(&f->c) && !is(f, "crash")) ||
            sequence_checker_find(f->oracle) != NULL;
 }
 
@@ -278,6 +282,7 @@ static void settle(struct engine *e, struct fuzz_finding *f)
     if (!world_is_simulated(e->target->world))
         s.until = world_now(e->target->world) + SMALLER_TIME;
     struct fuzz_case whole = FUZZ_CASE_INIT;
+    repeat_want(&e->cost.repeat, f->oracle);
     if (fuzz_case_copy(&whole, &f->c) == 0 && !engine_ends(e) && !engine_settled(e)) {
         f->repeats = fuzz_shrink(&f->c, e->target->pool, still, &s, tries_for(f), NULL) != ERROR_NOT_FOUND;
         s.until = 0;
@@ -286,9 +291,11 @@ static void settle(struct engine *e, struct fuzz_finding *f)
             f->repeats = still(&s, &f->c);
         f->settled = !engine_ends(e) && (f->repeats || !engine_settled(e));
         f->method = f->repeats && s.shown ? s.shown : f->method;
+        f->component = f->repeats && s.at && repeat_is(f->oracle) ? s.at : f->component;
         if (f->settled)
             confirm(e, f, &whole);
     }
+    repeat_want(&e->cost.repeat, NULL);
     fuzz_case_deinit(&whole);
 }
 

@@ -490,6 +490,18 @@ static void run_json(struct phase *p, const struct base *b)
     run_operators(p, &base, true, p->ran++ < WHOLE_BASES);
 }
 
+/* For a method without a base: those that need none, since who reads a body does not know yet what it is for. */
+static void run_alone(struct phase *p, const struct pb_method *m, const char *component, struct base *b)
+{
+    if (p->style == NULL || !path_of(p->style, m, component, &b->path))
+        return;
+    const struct gateway_base base = {.method = m, .path = text_string(&b->path), .host = GATEWAY_HOST, .json = "{}"};
+    for (size_t i = 0; i < gateway_operator_count() && !p->crashed && goes_on(p); i++)
+        if (gateway_operator_alone(gateway_operator_at(i)))
+            try_operator(p, &base, i);
+    settle(p);
+}
+
 /* One of the methods, in an order of the seed's. NULL: it is of the other kind, or no single call. */
 static const struct pb_method *method_at(const struct phase *p, size_t i, size_t first, bool reads,
                                          const char **component)
@@ -511,9 +523,10 @@ static void run_methods(struct phase *p)
     p->until = until > now ? now + (until - now) / 2 : until;
     for (size_t i = 0; i < count && goes_on(p); i++) {
         const struct pb_method *m = method_at(p, i, first, true, &component);
-        if (m == NULL || !find_base(p, m, component, &p->bases[p->reading]))
-            continue;
-        run_comparisons(p, m, text_string(&p->bases[p->reading++].path));
+        if (m != NULL && find_base(p, m, component, &p->bases[p->reading]))
+            run_comparisons(p, m, text_string(&p->bases[p->reading++].path));
+        else if (m != NULL)
+            run_alone(p, m, component, &p->bases[p->reading]);
     }
     p->until = until;
     for (size_t i = 0; i < p->reading && goes_on(p); i++)
@@ -523,6 +536,8 @@ static void run_methods(struct phase *p)
         const struct pb_method *m = method_at(p, i, first, false, &component);
         if (m != NULL && find_base(p, m, component, other))
             run_json(p, other);
+        else if (m != NULL)
+            run_alone(p, m, component, other);
         if (m != NULL && p->reading > 0 && goes_on(p) && !is_answered(p, &p->bases[0]) &&
             !is_answered(p, &p->bases[p->reading - 1]))
             p->shut_by = m->path;

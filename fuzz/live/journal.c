@@ -1,5 +1,7 @@
 #include "fuzz/live/journal.h"
 
+#include "world/watchdog.h"
+
 #include <string.h>
 
 #define HEAD_BEGIN 9 /* bytes: kind, number, length */
@@ -53,6 +55,7 @@ uint32_t journal_begin(struct journal *j, const struct fuzz_case *c)
 {
     if (!j->file)
         return 0;
+    world_watchdog_alive();
     uint32_t number = j->last + 1;
     text_clear(&j->record);
     text_char(&j->record, 'B');
@@ -71,6 +74,7 @@ void journal_end(struct journal *j, uint32_t number)
 {
     if (!j->file || number == 0)
         return;
+    world_watchdog_alive();
     text_clear(&j->record);
     text_char(&j->record, 'E');
     put_number(&j->record, number);

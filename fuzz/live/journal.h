@@ -2,7 +2,8 @@
  * process) leaves behind it. Appended to as cases begin and end, and removed when the campaign comes to its end.
  *
  * Records: 'B', number, length, the case as in a corpus (fuzz_case_write()); 'E', number. Numbers and lengths are 32
- * bits, little-endian. Above JOURNAL_MAX bytes it begins anew, and what was under way by then is forgotten. */
+ * bits, little-endian. Each record is a sign of life for the watchdog (world/watchdog.h), where one is started. Above
+ * JOURNAL_MAX bytes it begins anew, and what was under way by then is forgotten. */
 #ifndef FUZZ_LIVE_JOURNAL_H
 #define FUZZ_LIVE_JOURNAL_H
 

@@ -116,6 +116,8 @@ static void names_in_a_program(void **state)
     known_names(&k, BYTES(program, sizeof program));
     const char *const expected[] = {"micro-trace-id", "micro-label-", "grpc-tags-bin"};
     assert_int_equal(k.names.count, 3);
+    assert_int_equal(k.words.count, 1);
+    assert_string_equal(k.words.items[0], "plain");
     for (size_t i = 0; i < 3; i++)
         assert_string_equal(k.names.items[i], expected[i]);
     known_deinit(&k);

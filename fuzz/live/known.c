@@ -10,6 +10,8 @@
 
 #define NAME_SHORTEST 4 /* bytes */
 #define NAME_LONGEST  48
+#define WORD_SHORTEST 3
+#define WORD_LONGEST  24
 #define ASKED_MAX     6 /* methods tried until one is found that is answered with OK */
 #define ASK_TIME      ((uint64_t)SECOND)
 
@@ -29,23 +31,81 @@ static bool is_name(struct bytes word)
     return hyphen != NULL && memmem(word.data, word.len, "--", 2) == NULL;
 }
 
+/* "leaf", "created_at": what a program may give a meaning to. */
+static bool is_word(struct bytes word)
+{
+    if (word.len < WORD_SHORTEST || word.len > WORD_LONGEST)
+        return false;
+    for (size_t i = 0; i < word.len; i++)
+        if ((word.data[i] < 'a' || word.data[i] > 'z') && (word.data[i] != '_' || i == 0))
+            return false;
+    return true;
+}
+
+static void take(struct known *k, struct map *seen, struct bytes word)
+{
+    bool name = is_name(word) && k->names.count < KNOWN_NAMES_MAX;
+    if (!name && (!is_word(word) || k->words.count == KNOWN_WORDS_MAX))
+        return;
+    const char *text = arena_string_n(&k->arena, (const char *)word.data, word.len);
+    if (text == NULL || map_get(seen, text) != NULL || !map_put(seen, text, k))
+        return;
+    if (name)
+        (void)array_push(&k->names, text);
+    else
+        (void)array_push(&k->words, text);
+}
+
+static void take_all(struct known *k, struct map *seen, struct bytes part)
+{
+    size_t from = 0;
+    for (size_t i = 0; i < part.len; i++) {
+        if (is_name_byte(part.data[i]) || part.data[i] == '_')
+            continue;
+        /* A constant ends in a NUL, and begins behind one. */
+        if (part.data[i] == '\0' && (from == 0 || part.data[from - 1] == '\0'))
+            take(k, seen, BYTES(part.data + from, i - from));
+        from = i + 1;
+    }
+}
+
+static uint64_t read_number(struct bytes b, size_t at, size_t size)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < size; i++)
+        n |= (uint64_t)b.data[at + i] << (8 * i);
+    return n;
+}
+
+/* The i-th part of a 64-bit little-endian ELF file that is loaded (System V ABI, program header); names of what it is
+ * linked with and debugged by stand beside. False: there are not so many, or it is no such file. */
+static bool loaded_part(struct bytes program, size_t i, struct bytes *out)
+{
+    if (program.len < 64 || memcmp(program.data, "\177ELF\2\1", 6) != 0)
+        return false;
+    uint64_t table = read_number(program, 32, 8), size = read_number(program, 54, 2),
+             count = read_number(program, 56, 2);
+    for (uint64_t k = 0; size >= 56 && k < count; k++) {
+        if (table > program.len || program.len - table < (k + 1) * size)
+            return false;
+        size_t at = (size_t)(table + k * size);
+        uint64_t from = read_number(program, at + 8, 8), len = read_number(program, at + 32, 8);
+        if (read_number(program, at, 4) != 1 || from > program.len || program.len - from < len || i-- > 0)
+            continue;
+        *out = BYTES(program.data + from, (size_t)len);
+        return true;
+    }
+    return false;
+}
+
 void known_names(struct known *k, struct bytes program)
 {
     struct map seen = MAP_INIT;
-    size_t from = 0;
-    for (size_t i = 0; i < program.len && k->names.count < KNOWN_NAMES_MAX; i++) {
-        if (is_name_byte(program.data[i]))
-            continue;
-        struct bytes word = BYTES(program.data + from, i - from);
-        /* A constant ends in a NUL, and begins behind one. */
-        bool whole = program.data[i] == '\0' && (from == 0 || program.data[from - 1] == '\0');
-        from = i + 1;
-        if (!whole || !is_name(word))
-            continue;
-        const char *name = arena_string_n(&k->arena, (const char *)word.data, word.len);
-        if (name != NULL && map_get(&seen, name) == NULL && map_put(&seen, name, k))
-            (void)array_push(&k->names, name);
-    }
+    struct bytes part;
+    if (!loaded_part(program, 0, &part))
+        take_all(k, &seen, program);
+    for (size_t i = 0; loaded_part(program, i, &part); i++)
+        take_all(k, &seen, part);
     map_deinit(&seen);
 }
 
@@ -116,6 +176,7 @@ void known_find(struct known *k, struct engine *e)
 void known_deinit(struct known *k)
 {
     array_deinit(&k->names);
+    array_deinit(&k->words);
     array_deinit(&k->relays);
     arena_deinit(&k->arena);
     *k = (struct known){0};

@@ -4,6 +4,7 @@
 #include "base/failing.h"
 #include "fuzz/live/framing.h"
 #include "fuzz/live/live_door.h"
+#include "fuzz/live/test_kit.h"
 #include "proto/set.h"
 #include "world/sim.h"
 
@@ -50,19 +51,6 @@ static void on_message(struct rpc_call *call, struct bytes message, void *contex
         rpc_call_send_bytes(call, message);
 }
 
-static void on_half_closed(struct rpc_call *call, void *context)
-{
-    (void)context;
-    if (!rpc_call_user(call) && !strstr(rpc_call_path(call), "/Stream"))
-        rpc_call_finish(call, GRPC_OK, "");
-}
-
-static void on_cancelled(struct rpc_call *call, void *context)
-{
-    (void)context;
-    rpc_call_finish(call, GRPC_CANCELLED, "");
-}
-
 static int act(struct target *t, const char *component, enum target_action action, struct error *err)
 {
     struct bed *b = (struct bed *)((char *)t - offsetof(struct bed, target));
@@ -82,14 +70,12 @@ static void bed_init(struct bed *b)
     static const char *const services[] = {"helloworld.Helloworld", NULL};
     static const struct target_operations operations = {.act = act};
     static const struct rpc_handler handler = {
-        .open = on_open, .message = on_message, .half_closed = on_half_closed, .cancelled = on_cancelled};
+        .open = on_open, .message = on_message, .half_closed = kit_echo_half_closed, .cancelled = kit_cancelled};
     *b = (struct bed){.killed = 0};
     b->sim = sim_new(&(struct sim_options){.seed = 1});
     assert_non_null(b->sim);
     assert_int_equal(pb_pool_new(proto_set(), "set", &b->pool, NULL), 0);
-    assert_int_equal(rpc_server_new(sim_node(b->sim, "toy"), &(struct rpc_server_options){0}, &b->server, NULL), 0);
-    rpc_server_set_fallback(b->server, &handler, b);
-    assert_int_equal(rpc_server_listen(b->server, "0.0.0.0:7000", NULL), 0);
+    b->server = kit_serve(sim_node(b->sim, "toy"), &handler, b, false);
     b->component = (struct target_component){.name = "toy", .address = "toy:7000", .services = services};
     b->target = (struct target){.operations = &operations,
                                 .world = sim_node(b->sim, "harrow"),

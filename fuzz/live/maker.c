@@ -134,6 +134,7 @@ void maker_use(struct maker *m, const struct known *known)
     m->source.name_count = known->names.count;
     m->source.relays = known->relays.items;
     m->source.relay_count = known->relays.count;
+    sequence_use(m->sequence, known->words.items, known->words.count);
 }
 
 const struct sequence_graph *maker_graph(const struct maker *m)

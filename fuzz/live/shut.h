@@ -71,6 +71,8 @@ bool shut_due(const struct engine *e); /* shut_look() has to be called */
 void shut_look(struct engine *e);
 /* Before findings are looked into on this system, and between them: is it as open as it was? Starts it anew if not. */
 void shut_mend(struct engine *e);
+/* Ends the system and starts it again, empty; `gone` when that fails. hooks.anew is there. */
+void shut_start_anew(struct engine *e);
 /* A note about it, when there is something to tell. */
 void shut_tell(struct engine *e);
 

@@ -126,6 +126,7 @@ int engine_run_suspects(struct engine *e, struct error *err)
     if (!world_is_simulated(e->target->world))
         return error_set(err, ERROR_UNSUPPORTED, "suspects can be tried in simulation only (--driver sim)");
     int rc = journal_read(engine_files(e), e->options.suspects, &cases, err);
+    rc = engine_missing(rc, e->options.suspects, err);
     for (size_t i = 0; rc == 0 && i < cases.count && i < SUSPECTS_MAX && !s.oracle && !engine_ends(e); i++) {
         s.oracle = try_case(&s, &cases.items[i]);
         e->summary->cases++;
@@ -137,9 +138,9 @@ int engine_run_suspects(struct engine *e, struct error *err)
         text_printf(
             &why,
             "%zu cases were under way; none of them alone brings a fresh system down. The campaign's own command "
-            "does: the same seed is the same campaign.",
+            "does, as long as its corpus is the same: the same seed is the same campaign.",
             cases.count);
-        engine_report_plain(e, "the simulated system went down", "warning", "crash", NULL, text_string(&why));
+        engine_report_plain(e, "the simulated system went down", "bug", "crash", NULL, text_string(&why));
         text_deinit(&why);
     }
     journal_cases_free(&cases);

@@ -7,10 +7,15 @@
 #include "fuzz/loop/grpc_target.h"
 #include "fuzz/loop/mutator.h"
 #include "fuzz/loop/pool.h"
+#include "fuzz/loop/replay.h"
+#include "fuzz/loop/verdict.h"
+#include "fuzz/loop/worker_internal.h"
 #include "proto/set.h"
 #include "world/real.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static struct world *world;
@@ -162,10 +167,137 @@ static void test_grpc(void **state)
     fuzz_case_deinit(&c);
 }
 
+/* ---- verdicts, and findings once more --------------------------------------------------------------------------- */
+
+static int setup_judge(void **state, const struct pb_pool **out, struct error *err)
+{
+    *state = malloc(1);
+    *out = pool;
+    return *state ? 0 : error_set(err, ERROR_MEMORY, "out of memory");
+}
+
+static bool shows(const struct fuzz_case *c)
+{
+    struct bytes all = c->events.count ? fuzz_case_bytes(c, c->events.items[0].value) : BYTES_NONE;
+    return all.len > 0 && memmem(all.data, all.len, "se 3", 4) != NULL;
+}
+
+static void run_judge(void *state, const struct fuzz_case *c, struct fuzz_trace *t)
+{
+    (void)state;
+    if (!shows(c))
+        return;
+    t->blamed = fuzz_trace_keep(t, bytes_of("first"));
+    t->why = fuzz_trace_keep(t, bytes_of("because"));
+    t->oracle = "order";
+}
+
+static const struct fuzz_target judge = {.name = "judge", .setup = setup_judge, .teardown = free, .run = run_judge};
+
+static struct fuzz_case told_case(const struct worker_verdict *v)
+{
+    return (struct fuzz_case){.events = {.items = (struct fuzz_event *)(uintptr_t)v->events, .count = v->event_count},
+                              .data = {.data = (char *)(uintptr_t)v->data, .len = v->data_len}};
+}
+
+/* What is told has the case that shows it, whatever became of making it smaller; what is not is told of as memory. */
+static void judge_all(const struct fuzz_case *c, bool suspect)
+{
+    struct worker_shared *shared = calloc(1, sizeof *shared);
+    struct cover *cover = cover_new();
+    assert_true(shared && cover);
+    for (size_t n = 1;; n++) {
+        struct worker w = {.target = &judge, .cover = cover, .shared = shared, .contracts = pool, .shrink = 50};
+        const struct worker_verdict *v = &shared->verdict;
+        memset(shared, 0, sizeof *shared);
+        failing_arm(n);
+        worker_run(&w, c);
+        int rc = !suspect ? verdict_judge(&w, c) : verdict_suspected(&w) ? verdict_of_suspect(&w, c) : ERROR_MEMORY;
+        bool hit = failing_hit();
+        failing_disarm();
+        assert_true(rc == 0 || (hit && rc == ERROR_MEMORY));
+        assert_true((rc == 0) == v->full);
+        if (v->full) {
+            struct fuzz_case told = told_case(v);
+            assert_true(shows(&told));
+            assert_string_equal(v->oracle, "order");
+            assert_int_equal(shared->verdict_count, 1);
+        }
+        if (!hit) {
+            assert_true(v->confirmed && v->steps > 0 && v->data_len < c->data.len);
+            assert_string_equal(v->blamed, "first");
+            assert_string_equal(v->why, "because");
+        }
+        fuzz_trace_deinit(&w.trace);
+        fuzz_case_deinit(&w.judged);
+        if (!hit)
+            break;
+    }
+    cover_free(cover);
+    free(shared);
+}
+
+static void test_verdict(void **state)
+{
+    (void)state;
+    struct fuzz_case c = FUZZ_CASE_INIT;
+    make_case(&c, 33);
+    make_case(&c, 4);
+    judge_all(&c, false);
+    judge_all(&c, true);
+    fuzz_case_deinit(&c);
+}
+
+static void test_replay(void **state)
+{
+    (void)state;
+    struct fuzz_case c = FUZZ_CASE_INIT;
+    struct text forms[2] = {0}, whole = TEXT_INIT;
+    make_case(&c, 3);
+    assert_int_equal(fuzz_case_write(&c, &forms[0]), 0);
+    assert_int_equal(fuzz_case_print(&c, pool, &forms[1]), 0);
+    for (size_t n = 1, form = 0; form < 2; n++) {
+        struct text why = TEXT_INIT;
+        struct error err = ERROR_INIT;
+        failing_arm(n);
+        int rc = replay_run(&judge, text_bytes(&forms[form]), &why, &err);
+        bool hit = failing_hit();
+        failing_disarm();
+        assert_true(rc == 1 || (hit && rc == ERROR_MEMORY && err.code == ERROR_MEMORY));
+        if (!hit)
+            assert_string_equal(text_string(&why), "OracleSanitizer: order\n    #0 0x0 in first\n\nbecause\n");
+        text_deinit(&why);
+        error_clear(&err);
+        if (!hit) {
+            form++;
+            n = 0;
+        }
+    }
+    replay_test_source(&judge, "a title", text_bytes(&forms[1]), &whole);
+    for (size_t n = 1;; n++) {
+        struct text source = TEXT_INIT;
+        failing_arm(n);
+        replay_test_source(&judge, "a title", text_bytes(&forms[1]), &source);
+        bool hit = failing_hit();
+        failing_disarm();
+        assert_true(text_ok(&source) != hit);
+        if (!hit)
+            assert_string_equal(text_string(&source), text_string(&whole));
+        text_deinit(&source);
+        if (!hit)
+            break;
+    }
+    text_deinit(&forms[0]);
+    text_deinit(&forms[1]);
+    text_deinit(&whole);
+    fuzz_case_deinit(&c);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_pool), cmocka_unit_test(test_corpus),
-                                       cmocka_unit_test(test_mutator), cmocka_unit_test(test_grpc)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_pool),    cmocka_unit_test(test_corpus),
+                                       cmocka_unit_test(test_mutator), cmocka_unit_test(test_grpc),
+                                       cmocka_unit_test(test_verdict), cmocka_unit_test(test_replay)};
     if (world_real_new(1, &world, NULL) || pb_pool_new(proto_set(), "set", &pool, NULL))
         return 1;
     snprintf(folder, sizeof folder, "/tmp/harrow-loop-memory-%ld/corpus", (long)getpid());

@@ -216,9 +216,10 @@ static bool is_confirmed(struct solve *s, const struct place *p, const struct re
         fuzz_close(&changed, mark);
         wire_tree_edit(&s->tree, p->parent, last->value, last->end, &changed, 0);
     }
+    s->failed |= !text_ok(&changed);
     wire_tree_read(&t, nodes, NODES, s->tree.type, text_bytes(&changed), 0);
     /* The parent keeps its number: nodes before it are the same, and only what is within it changed. */
-    if (text_ok(&changed) && t.clean && !t.full && p->parent < t.count && nodes[p->parent].flags & NODE_OPEN &&
+    if (!s->failed && t.clean && !t.full && p->parent < t.count && nodes[p->parent].flags & NODE_OPEN &&
         marker_of(s, p->field, &marker)) {
         struct place again = {.field = p->field, .parent = p->parent, .at = nodes[p->parent].end};
         for (uint32_t i = p->parent + 1; i < nodes[p->parent].next; i = nodes[i].next)
@@ -316,7 +317,7 @@ static size_t number_in(struct bytes text, const struct compare *c, uint64_t num
 }
 
 /* The text with what a comparison wants in place of what it was compared with. False: the text is in neither side. */
-static bool wanted_text(const struct compare *c, struct bytes text, struct text *out)
+static bool wanted_text(struct solve *s, const struct compare *c, struct bytes text, struct text *out)
 {
     uint8_t number[8];
     size_t at = SIZE_MAX, len = 0;
@@ -341,6 +342,7 @@ static bool wanted_text(const struct compare *c, struct bytes text, struct text 
     size_t rest = c->size || other.len <= len ? at + len : at + other.len;
     if (rest < text.len)
         text_add(out, text.data + rest, text.len - rest);
+    s->failed |= !text_ok(out);
     return text_ok(out);
 }
 
@@ -373,11 +375,12 @@ static void probe_text_of(struct solve *s, const struct place *p, size_t length,
         size_t head = pb_varint_read(own, &len);
         text_add(&marker, own.data + head, own.len - head);
     }
-    if (text_ok(&marker) && set_field(s, &s->tree, p, 0, text_bytes(&marker))) {
+    s->failed |= !text_ok(&marker);
+    if (!s->failed && set_field(s, &s->tree, p, 0, text_bytes(&marker))) {
         size_t count = run(s, &compares);
         for (size_t i = 0; i < count && !is_spent(s); i++) {
             const struct compare *c = &compares[i];
-            if (wanted_text(c, text_bytes(&marker), &patched)) {
+            if (wanted_text(s, c, text_bytes(&marker), &patched)) {
                 bool valid = p->field->kind != PB_STRING || wire_text_valid(text_bytes(&patched));
                 if (valid && c->size != 1)
                     learnt_text(s, p->field, text_bytes(&patched));
@@ -461,7 +464,8 @@ static bool fill(struct solve *s, const struct pb_type *type, struct bytes messa
     bool added = false;
     text_clear(out);
     text_add(out, message.data, message.len);
-    for (size_t n = 0; n < FILLED_MAX; n++) {
+    s->failed |= !text_ok(out);
+    for (size_t n = 0; n < FILLED_MAX && !s->failed; n++) {
         const struct pb_field *f = NULL;
         uint32_t at = 0;
         wire_tree_read(&s->tree, s->nodes, NODES, type, text_bytes(out), 0);
@@ -484,12 +488,14 @@ static bool fill(struct solve *s, const struct pb_type *type, struct bytes messa
         text_clear(&next);
         fuzz_put_bytes(&next, f->number, BYTES_NONE);
         wire_tree_edit(&s->tree, at, s->nodes[at].end, s->nodes[at].end, &next, 0);
+        s->failed |= !text_ok(&next);
         text_clear(out);
         text_add(out, next.data, next.len);
-        added = text_ok(out) && text_ok(&next);
+        s->failed |= !text_ok(out);
+        added = true;
     }
     text_deinit(&next);
-    return added;
+    return added && !s->failed;
 }
 
 /* Bytes no descriptor knows: as they are, searched for either side. */
@@ -500,7 +506,7 @@ static void look_at_bytes(struct solve *s, size_t event, struct bytes value)
     if (value.len > 0 && set_work(s, event, value)) {
         size_t count = run(s, &compares);
         for (size_t i = 0; i < count && !is_spent(s); i++)
-            if ((compares[i].size > 1 || compares[i].a_len > 1) && wanted_text(&compares[i], value, &patched) &&
+            if ((compares[i].size > 1 || compares[i].a_len > 1) && wanted_text(s, &compares[i], value, &patched) &&
                 set_work(s, event, text_bytes(&patched)))
                 give(s);
     }

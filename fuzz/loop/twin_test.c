@@ -2,8 +2,10 @@
  * checksums of other fields; in so many executions, the same way each time. And a twin that is lost costs nothing. */
 #include "base/test.h"
 
+#include "base/failing.h"
 #include "fuzz/loop/loop.h"
 #include "fuzz/loop/mutator.h"
+#include "fuzz/loop/solve.h"
 #include "fuzz/loop/solve_target.h"
 #include "fuzz/loop/twin.h"
 #include "world/real.h"
@@ -244,12 +246,97 @@ static void test_attach(void **state)
     assert_int_equal(twin_attach(&other, path, NULL), ERROR_NOT_FOUND);
 }
 
+/* ---- no memory -------------------------------------------------------------------------------------------------- */
+
+static void count_learnt(void *arg, const struct solved *s)
+{
+    (void)s;
+    ++*(size_t *)arg;
+}
+
+static void count_made(void *arg, const struct fuzz_case *c)
+{
+    assert_true(c->events.count > 0); /* whole, whatever is lacking */
+    ++*(size_t *)arg;
+}
+
+struct solving {
+    struct solve_stats stats;
+    size_t told; /* values and cases */
+    bool hit;
+};
+
+/* The target has all the memory it wants: what fails is the solver's. */
+static const struct fuzz_target *sheltered;
+static struct {
+    size_t left; /* allocations until one fails; 0: none does any more */
+    bool hit;
+} failing;
+
+static void run_sheltered(void *state, const struct fuzz_case *c, struct fuzz_trace *t)
+{
+    size_t seen = failing_count();
+    failing.hit |= failing_hit();
+    failing_disarm();
+    sheltered->run(state, c, t);
+    failing.left = failing.hit || failing.left <= seen ? 0 : failing.left - seen;
+    if (failing.left > 0)
+        failing_arm(failing.left);
+}
+
+static int solve_with(void *state, const struct pb_pool *pool, const struct fuzz_case *c, size_t n, struct solving *out)
+{
+    static const struct fuzz_target target = {.name = "sheltered", .run = run_sheltered};
+    *out = (struct solving){.told = 0};
+    const struct solve_sink sink = {count_learnt, count_made, &out->told};
+    failing.left = n;
+    failing.hit = false;
+    if (n > 0)
+        failing_arm(n);
+    int rc = solve_case(&target, state, pool, c, &sink, &out->stats);
+    out->hit = failing.hit || failing_hit();
+    failing_disarm();
+    return rc;
+}
+
+/* Each allocation fails once: it is said, and what was told until then stands. */
+static void test_memory(void **state)
+{
+    (void)state;
+    const struct {
+        const struct fuzz_target *target;
+        struct bytes seed;
+    } all[] = {{&solve_text, SEED}, {&solve_checksum, SEED}, {&solve_layers, BYTES("", 0)}, {&solve_raw, SEED}};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        struct fuzz_case c = FUZZ_CASE_INIT;
+        const struct pb_pool *pool = NULL;
+        void *own = NULL;
+        struct solving s = {.hit = true}, whole;
+        sheltered = all[i].target;
+        assert_int_equal(fuzz_target_case(all[i].target, all[i].seed, &c), 0);
+        if (all[i].target->setup)
+            assert_int_equal(all[i].target->setup(&own, &pool, NULL), 0);
+        assert_int_equal(solve_with(own, pool, &c, 0, &whole), 0);
+        assert_true(whole.told > 0 && whole.told == whole.stats.made + whole.stats.learnt);
+        for (size_t n = 1; s.hit; n++) {
+            int rc = solve_with(own, pool, &c, n, &s);
+            if (rc != (s.hit ? ERROR_MEMORY : 0))
+                fail_msg("%s, allocation %zu: %d", sheltered->name, n, rc);
+            assert_true(s.told == s.stats.made + s.stats.learnt && s.told <= whole.told);
+        }
+        assert_int_equal(s.told, whole.told);
+        if (all[i].target->teardown)
+            all[i].target->teardown(own);
+        fuzz_case_deinit(&c);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_gates),     cmocka_unit_test(test_layers),
                                        cmocka_unit_test(test_relations), cmocka_unit_test(test_raw),
                                        cmocka_unit_test(test_lost),      cmocka_unit_test(test_checks),
-                                       cmocka_unit_test(test_attach)};
+                                       cmocka_unit_test(test_attach),    cmocka_unit_test(test_memory)};
     if (world_real_new(1, &world, NULL))
         return 1;
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -127,7 +127,7 @@ static void test_operators(void **state)
         "number-boundary", "number-delta",  "number-bit",        "number-negate", "number-random", "number-scale",
         "number-flip",     "enum-known",    "enum-unknown",      "text-insert",   "text-token",    "text-delete",
         "text-cut",        "text-repeat",   "text-char",         "text-bit",      "text-number",   "text-long",
-        "text-empty",      "packed-remove", "packed-repeat",     "packed-insert",
+        "text-empty",      "text-parts",    "text-json",         "packed-remove", "packed-repeat", "packed-insert",
     };
     uint64_t seen[sizeof expected / sizeof expected[0]] = {0};
     static const char *const names[] = {"test.all.Everything", "test.all.Tree", "test.shared.Place", "test.all.Choice",

@@ -68,7 +68,13 @@ bool mutate_value(struct mutate_work *w)
     bool is_known = !(n->flags & NODE_PACKED) && mutate_known_value(w, f, &known);
     if (!is_known)
         w->did->source = SOURCE_CHANGE;
-    if (is_known && fuzz_wire_type(f) == WIRE_BYTES) {
+    if (is_known && fuzz_wire_type(f) == WIRE_BYTES && random_below(w->r, 4) == 0) {
+        /* Nearly what it was: what reads it finds it, and then something else. */
+        const char *edit;
+        size_t mark = fuzz_open(w->out);
+        value_text_change(w->r, f, known.text, mutate_room(w, n->end - n->data), w->out, &edit);
+        fuzz_close(w->out, mark);
+    } else if (is_known && fuzz_wire_type(f) == WIRE_BYTES) {
         fuzz_put_varint(w->out, known.text.len);
         fuzz_put(w->out, known.text.data, known.text.len);
     } else if (is_known) {

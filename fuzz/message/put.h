@@ -34,6 +34,20 @@ static inline void fuzz_put_run(struct text *out, char c, size_t len)
     out->data[out->len] = '\0';
 }
 
+/* `times` times the same bytes, of which no part lies in `out`. */
+static inline void fuzz_put_times(struct text *out, const void *data, size_t len, size_t times)
+{
+    size_t whole = len * times;
+    if (whole == 0 || !text_reserve(out, whole))
+        return;
+    char *to = out->data + out->len;
+    memcpy(to, data, len);
+    for (size_t done = len; done < whole; done *= 2) /* what stands there already, once more */
+        memcpy(to + done, to, done < whole - done ? done : whole - done);
+    out->len += whole;
+    out->data[out->len] = '\0';
+}
+
 static inline void fuzz_put_varint(struct text *out, uint64_t value)
 {
     uint8_t bytes[10];

@@ -27,4 +27,7 @@ void value_text_fresh(struct random *r, const struct pb_field *f, size_t max, st
 void value_text_change(struct random *r, const struct pb_field *f, struct bytes old, size_t max, struct text *out,
                        const char **what);
 
+/* A token as in RFC 7519, often odd in one way. Appends some 700 bytes, now and then 4000 more. */
+void value_token_fresh(struct random *r, struct text *out);
+
 #endif

@@ -1,35 +1,43 @@
-/* Texts and bytes: words by what a field is called, tokens that break parsers, and edits that know where a code point
- * begins. */
-#include "fuzz/message/values.h"
+/* Texts and bytes: words by what a field is called, tokens that break parsers, texts with a form of their own
+ * (values_form.h), and edits that know where a code point begins. */
+#include "fuzz/message/values_form.h"
 
 #include "base/utf8.h"
 #include "fuzz/message/put.h"
 
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
 
+/* What systems take apart when a field is called so. */
+enum form { FORM_NONE, FORM_PARTS, FORM_JSON, FORM_TOKEN };
+
 /* Small sets, so that calls meet each other's data. */
 static const struct {
     const char *part, *words[4];
+    enum form form;
 } word_table[] = {
-    {"id", {"id-1", "id-2", "id-3", "0"}},
-    {"key", {"key-1", "key-2", "key/1", "key"}},
-    {"name", {"alpha", "beta", "gamma", "a.b"}},
-    {"path", {"a", "a.b", "a.b.c", "a..b"}},
-    {"table", {"t1", "t2", "table", "t-3"}},
-    {"database", {"micro", "db1", "db2", "d"}},
-    {"domain", {"micro", "other", "*", ""}},
-    {"order", {"asc", "desc", "ASC", "random"}},
-    {"format", {"json", "yaml", "", "raw"}},
-    {"data", {"1", "\"text\"", "{\"a\":{\"b\":1}}", "[1,2,3]"}},
-    {"email", {"a@example.com", "b@example.com", "@", "a@b@c"}},
-    {"address", {"127.0.0.1:1", "localhost:0", ":", "[::1]:65536"}},
-    {"token", {"x.y.z", "eyJhbGciOiJub25lIn0.e30.", "", "Bearer"}},
-    {"scope", {"admin", "service", "*", ""}},
-    {"type", {"user", "service", "string", "int64"}},
-    {"space", {"micro", "other", "x", "micro"}},
-    {"version", {"latest", "1.0.0", "v0.0.1", "0"}},
-    {"time", {"2024-01-01T00:00:00Z", "0", "-1", "9999-12-31T23:59:60Z"}},
-    {"url", {"http://localhost:1/", "file:///etc/passwd", "//", "http://[::1"}},
+    {"id", {"id-1", "id-2", "id-3", "0"}, FORM_NONE},
+    {"key", {"key-1", "key-2", "key/1", "key"}, FORM_PARTS},
+    {"name", {"alpha", "beta", "gamma", "a.b"}, FORM_PARTS},
+    {"path", {"a", "a.b", "a.b.c", "a..b"}, FORM_PARTS},
+    {"table", {"t1", "t2", "table", "t-3"}, FORM_NONE},
+    {"database", {"micro", "db1", "db2", "d"}, FORM_NONE},
+    {"domain", {"micro", "other", "*", ""}, FORM_PARTS},
+    {"order", {"asc", "desc", "ASC", "random"}, FORM_NONE},
+    {"format", {"json", "yaml", "", "raw"}, FORM_NONE},
+    {"data", {"1", "\"text\"", "{\"a\":{\"b\":1}}", "[1,2,3]"}, FORM_JSON},
+    {"value", {"1", "text", "{\"a\":1}", "key-1"}, FORM_JSON},
+    {"payload", {"{}", "text", "{\"id\":1}", "[1]"}, FORM_JSON},
+    {"body", {"{}", "text", "{\"id\":1}", "[1]"}, FORM_JSON},
+    {"json", {"{}", "{\"a\":1}", "[]", "null"}, FORM_JSON},
+    {"email", {"a@example.com", "b@example.com", "@", "a@b@c"}, FORM_PARTS},
+    {"address", {"127.0.0.1:1", "localhost:0", ":", "[::1]:65536"}, FORM_PARTS},
+    {"token", {"x.y.z", "eyJhbGciOiJub25lIn0.e30.", "", "Bearer"}, FORM_TOKEN},
+    {"scope", {"admin", "service", "*", ""}, FORM_PARTS},
+    {"type", {"user", "service", "string", "int64"}, FORM_NONE},
+    {"space", {"micro", "other", "x", "micro"}, FORM_NONE},
+    {"version", {"latest", "1.0.0", "v0.0.1", "0"}, FORM_PARTS},
+    {"time", {"2024-01-01T00:00:00Z", "0", "-1", "9999-12-31T23:59:60Z"}, FORM_NONE},
+    {"url", {"http://localhost:1/", "file:///etc/passwd", "//", "http://[::1"}, FORM_PARTS},
 };
 
 static const char *const tokens[] = {"",
@@ -78,10 +86,6 @@ static const char *const tokens[] = {"",
                                      "{\"a\":null}",
                                      "[{}]"};
 
-/* What parsers count, nest or go back for. */
-static const char *const pieces[] = {"*",  "*a", "a*", "?*", "**/", "?",   "a?",   "[a-", "(",  "((a)*)*", "{",   "[",
-                                     "a.", "a/", "a,", "a:", "a;",  "../", "a=1&", "\\",  "\"", "{\"a\":", "%25", "-"};
-
 static uint32_t first_letters(void)
 {
     uint32_t letters = 0;
@@ -90,7 +94,8 @@ static uint32_t first_letters(void)
     return letters;
 }
 
-static const char *word_for(struct random *r, const char *field)
+/* The row for a field of that name; COUNT(word_table): there is none. */
+static size_t row_for(const char *field)
 {
     const uint32_t letters = first_letters();
     for (const char *c = field; *c; c++) {
@@ -98,9 +103,14 @@ static const char *word_for(struct random *r, const char *field)
             continue;
         for (size_t i = 0; i < COUNT(word_table); i++)
             if (word_table[i].part[0] == *c && strncmp(c, word_table[i].part, strlen(word_table[i].part)) == 0)
-                return word_table[i].words[random_below(r, 4)];
+                return i;
     }
-    return "text";
+    return COUNT(word_table);
+}
+
+static const char *word_of(struct random *r, size_t row)
+{
+    return row < COUNT(word_table) ? word_table[row].words[random_below(r, 4)] : "text";
 }
 
 static const char *token(struct random *r)
@@ -136,19 +146,35 @@ static void put_letters(struct random *r, const struct pb_field *f, size_t len, 
         fuzz_put(out, letter, n);
 }
 
-/* The same piece again and again: few times for who looks at all ways, many for who keeps them in a table. */
-static void put_pieces(struct random *r, size_t max, struct text *out)
+/* A token of its own is longer than other texts: what does not fit is none. */
+static void put_token(struct random *r, size_t max, struct text *out)
 {
-    const char *piece = pieces[random_below(r, COUNT(pieces))];
-    size_t len = strlen(piece), times = 3 + (size_t)random_below(r, random_below(r, 2) == 0 ? 20 : 300);
-    for (size_t i = 0; i < times && (i + 1) * len <= max; i++)
-        fuzz_put(out, piece, len);
+    size_t base = out->len;
+    value_token_fresh(r, out);
+    if (out->len - base > max)
+        text_truncate(out, base);
+}
+
+/* A word, or something of the form that texts of that name have. */
+static void put_named(struct random *r, const char *field, size_t max, struct text *out)
+{
+    size_t row = row_for(field);
+    enum form form = row < COUNT(word_table) ? word_table[row].form : FORM_NONE;
+    const char *word = word_of(r, row);
+    if (form == FORM_NONE || random_below(r, 8) > 0)
+        put_within(out, word, max);
+    else if (form == FORM_TOKEN)
+        put_token(r, max, out);
+    else if (form == FORM_JSON)
+        value_json_fresh(r, max, out);
+    else
+        value_parts_fresh(r, word, max, out);
 }
 
 void value_text_fresh(struct random *r, const struct pb_field *f, size_t max, struct text *out)
 {
     uint64_t lot = random_below(r, 8);
-    if (f->kind == PB_BYTES && lot >= 4) {
+    if (f->kind == PB_BYTES && lot >= 5) {
         uint8_t block[64];
         size_t n = (size_t)random_below(r, sizeof block);
         if (random_below(r, 20) == 0) {
@@ -164,14 +190,16 @@ void value_text_fresh(struct random *r, const struct pb_field *f, size_t max, st
     case 1:
     case 2:
     case 3:
-        put_within(out, word_for(r, f->name), max);
+        put_named(r, f->name, max, out);
         break;
     case 4:
-    case 5:
-        if (random_below(r, 3) == 0)
-            put_pieces(r, max, out);
+        if (random_below(r, 2))
+            value_parts_fresh(r, "", max, out);
         else
-            put_within(out, token(r), max);
+            value_json_fresh(r, max, out);
+        break;
+    case 5:
+        put_within(out, token(r), max);
         break;
     case 6: {
         char block[24];
@@ -190,16 +218,8 @@ void value_text_fresh(struct random *r, const struct pb_field *f, size_t max, st
 
 /* ---- edits ---- */
 
-struct edit {
-    struct random *r;
-    const struct pb_field *field;
-    struct bytes old;
-    size_t max;
-    struct text *out;
-};
-
 /* A place where a code point begins; for bytes any place. [0, len] */
-static size_t place(const struct edit *e, size_t at)
+static size_t place(const struct text_edit *e, size_t at)
 {
     if (e->field->kind == PB_STRING)
         while (at > 0 && at < e->old.len && (e->old.data[at] & 0xC0) == 0x80)
@@ -207,13 +227,13 @@ static size_t place(const struct edit *e, size_t at)
     return at;
 }
 
-static size_t any_place(const struct edit *e)
+static size_t any_place(const struct text_edit *e)
 {
     return place(e, (size_t)random_below(e->r, e->old.len + 1));
 }
 
 /* Two places, the first before the second by at least one code point; the old text is not empty. */
-static void any_range(const struct edit *e, size_t *from, size_t *to)
+static void any_range(const struct text_edit *e, size_t *from, size_t *to)
 {
     *from = place(e, (size_t)random_below(e->r, e->old.len));
     size_t span = random_below(e->r, 4) ? 1 + (size_t)random_below(e->r, 8) : e->old.len;
@@ -223,8 +243,7 @@ static void any_range(const struct edit *e, size_t *from, size_t *to)
             ++*to;
 }
 
-/* The old text with [from, to) replaced, when that fits. */
-static bool replace(const struct edit *e, size_t from, size_t to, struct bytes with)
+bool text_edit_replace(const struct text_edit *e, size_t from, size_t to, struct bytes with)
 {
     if (e->old.len - (to - from) + with.len > e->max)
         return false;
@@ -234,33 +253,34 @@ static bool replace(const struct edit *e, size_t from, size_t to, struct bytes w
     return true;
 }
 
-static bool edit_insert(const struct edit *e)
+static bool edit_insert(const struct text_edit *e)
 {
     size_t at = any_place(e);
-    return replace(e, at, at, bytes_of(token(e->r)));
+    return text_edit_replace(e, at, at, bytes_of(token(e->r)));
 }
 
-static bool edit_token(const struct edit *e)
+static bool edit_token(const struct text_edit *e)
 {
-    const char *s = random_below(e->r, 2) ? token(e->r) : word_for(e->r, e->field->name);
-    return replace(e, 0, e->old.len, bytes_of(s));
+    const char *s = random_below(e->r, 2) ? token(e->r) : word_of(e->r, row_for(e->field->name));
+    return text_edit_replace(e, 0, e->old.len, bytes_of(s));
 }
 
-static bool edit_delete(const struct edit *e)
+static bool edit_delete(const struct text_edit *e)
 {
     size_t from, to;
     if (e->old.len == 0)
         return false;
     any_range(e, &from, &to);
-    return replace(e, from, to, BYTES_NONE);
+    return text_edit_replace(e, from, to, BYTES_NONE);
 }
 
-static bool edit_cut(const struct edit *e)
+static bool edit_cut(const struct text_edit *e)
 {
-    return e->old.len > 0 && replace(e, place(e, (size_t)random_below(e->r, e->old.len)), e->old.len, BYTES_NONE);
+    return e->old.len > 0 &&
+           text_edit_replace(e, place(e, (size_t)random_below(e->r, e->old.len)), e->old.len, BYTES_NONE);
 }
 
-static bool edit_repeat(const struct edit *e)
+static bool edit_repeat(const struct text_edit *e)
 {
     size_t from, to;
     if (e->old.len == 0)
@@ -295,7 +315,7 @@ static uint32_t code_point(struct random *r)
     }
 }
 
-static bool edit_char(const struct edit *e)
+static bool edit_char(const struct text_edit *e)
 {
     char c[UTF8_MAX];
     size_t from = place(e, (size_t)random_below(e->r, e->old.len + 1)), to = from, len = 1;
@@ -309,11 +329,11 @@ static bool edit_char(const struct edit *e)
             while (to < e->old.len && (e->old.data[to] & 0xC0) == 0x80)
                 to++;
     }
-    return replace(e, from, to, BYTES(c, len));
+    return text_edit_replace(e, from, to, BYTES(c, len));
 }
 
 /* One letter to the other case, or one bit of a byte that stays ASCII. */
-static bool edit_bit(const struct edit *e)
+static bool edit_bit(const struct text_edit *e)
 {
     if (e->old.len == 0)
         return false;
@@ -328,11 +348,11 @@ static bool edit_bit(const struct edit *e)
     } else {
         c = (uint8_t)(c ^ 1U << random_below(e->r, 8));
     }
-    return replace(e, at, at + 1, BYTES(&c, 1));
+    return text_edit_replace(e, at, at + 1, BYTES(&c, 1));
 }
 
 /* A decimal number in the text becomes another one. */
-static bool edit_number(const struct edit *e)
+static bool edit_number(const struct text_edit *e)
 {
     size_t at = 0, end;
     uint64_t v = 0;
@@ -356,10 +376,10 @@ static bool edit_number(const struct edit *e)
         digits[--n] = (char)('0' + v % 10);
         v /= 10;
     } while (v > 0);
-    return replace(e, at, end, BYTES(digits + n, sizeof digits - n));
+    return text_edit_replace(e, at, end, BYTES(digits + n, sizeof digits - n));
 }
 
-static bool edit_long(const struct edit *e)
+static bool edit_long(const struct text_edit *e)
 {
     static const size_t lengths[] = {64, 127, 128, 255, 256, 257, 1023, 1024, 4096, FUZZ_LENGTH_LONG, 16384, 65536};
     size_t want = lengths[random_below(e->r, COUNT(lengths) - (random_below(e->r, 8) ? 2 : 0))];
@@ -373,28 +393,46 @@ static bool edit_long(const struct edit *e)
     return true;
 }
 
-static bool edit_empty(const struct edit *e)
+static bool edit_empty(const struct text_edit *e)
 {
     return e->old.len > 0;
+}
+
+struct edit_row {
+    const char *name;
+    bool (*apply)(const struct text_edit *e);
+};
+
+/* Where it would be taken apart, by what it seems to be; NULL: that is not its turn, or it is empty. */
+static const struct edit_row *draw_form(const struct text_edit *e)
+{
+    static const struct edit_row parts = {"text-parts", value_parts_change}, json = {"text-json", value_json_change},
+                                 claim = {"text-claim", value_token_change};
+    uint8_t first = e->old.len > 1 ? e->old.data[0] : 0;
+    if (first == 0 || random_below(e->r, 4) > 0)
+        return NULL;
+    if (first == '{' || first == '[')
+        return &json;
+    /* Base64 of '{' and a quote. */
+    return memcmp(e->old.data, "ey", 2) == 0 && random_below(e->r, 2) ? &claim : &parts;
 }
 
 void value_text_change(struct random *r, const struct pb_field *f, struct bytes old, size_t max, struct text *out,
                        const char **what)
 {
-    static const struct {
-        const char *name;
-        bool (*apply)(const struct edit *e);
-    } edits[] = {
+    static const struct edit_row edits[] = {
         {"text-insert", edit_insert}, {"text-token", edit_token}, {"text-delete", edit_delete}, {"text-cut", edit_cut},
         {"text-repeat", edit_repeat}, {"text-char", edit_char},   {"text-char", edit_char},     {"text-bit", edit_bit},
         {"text-number", edit_number}, {"text-long", edit_long},   {"text-empty", edit_empty},
     };
-    struct edit e = {r, f, old, max, out};
+    const struct text_edit e = {r, f, old, max, out};
     size_t base = out->len;
     for (int tries = 0; tries < 8; tries++) {
-        size_t i = (size_t)random_below(r, COUNT(edits));
-        *what = edits[i].name;
-        if (edits[i].apply(&e) && !bytes_equal(BYTES(text_bytes(out).data + base, out->len - base), old))
+        const struct edit_row *edit = draw_form(&e);
+        if (edit == NULL)
+            edit = &edits[random_below(r, COUNT(edits))];
+        *what = edit->name;
+        if (edit->apply(&e) && !bytes_equal(BYTES(text_bytes(out).data + base, out->len - base), old))
             return;
         if (!text_ok(out))
             return;

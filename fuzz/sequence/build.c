@@ -7,6 +7,8 @@
 #include <math.h>
 
 #define AGREE_SCORE_MIN 45 /* points of an edge that is more than a likeness */
+#define KNOWN_NAME_IN   24 /* fresh names, of which one is made of the program's own words */
+#define KNOWN_OBJECT_IN 3  /* the same of JSON objects */
 
 /* ---- choosing ---- */
 
@@ -190,6 +192,11 @@ static bool take_edge(struct sequence *s, const struct sequence_edge *e, struct 
     return take_request(s, (size_t)call, sequence_edge_source(s->graph, e), p);
 }
 
+static bool names_text(const struct sequence_leaf *l)
+{
+    return (sequence_class_names_one(l->class) || l->class == CLASS_TOPIC) && sequence_leaf_field(l)->kind == PB_STRING;
+}
+
 static void take_value(struct sequence *s, size_t method, size_t leaf, uint8_t *source, struct part *p)
 {
     struct sequence_graph *g = s->graph;
@@ -205,6 +212,8 @@ static void take_value(struct sequence *s, size_t method, size_t leaf, uint8_t *
     }
     if (*source == SOURCE_FRESH) {
         sequence_fresh(l, &s->random, &p->drawn);
+        if (names_text(l) && s->known.count > 0 && random_below(&s->random, KNOWN_NAME_IN) == 0)
+            sequence_known_name(&s->known, &s->random, &p->drawn);
     } else if (*source >= SOURCE_WORD && (size_t)*source - SOURCE_WORD < sequence_word_count(l, slot)) {
         sequence_word(g, l, slot, (size_t)*source - SOURCE_WORD, &s->random, &p->drawn);
         if (l->class == CLASS_CONTEXT && *source == SOURCE_WORD && slot->learnt_count == 0 &&
@@ -212,6 +221,9 @@ static void take_value(struct sequence *s, size_t method, size_t leaf, uint8_t *
             p->drawn.len = strlen(s->context);
             memcpy(p->drawn.data, s->context, p->drawn.len);
         }
+        if (p->drawn.len > 1 && p->drawn.data[0] == '{' && s->known.count > 0 &&
+            random_below(&s->random, KNOWN_OBJECT_IN) == 0)
+            sequence_known_object(&s->known, &s->random, &p->drawn);
     } else {
         *source = SOURCE_EMPTY;
         return;

@@ -1,6 +1,6 @@
 #include "fuzz/sequence/check_internal.h"
 
-#include "fuzz/case/path.h"
+#include "fuzz/sequence/link.h"
 #include "fuzz/sequence/wire.h"
 #include "wire/grpc.h"
 
@@ -19,6 +19,10 @@ const struct sequence_checker sequence_checkers[] = {
     {"list-omits", "a list does not show what was created and can be read", check_list_probe, check_list_judge},
     {"limit-ignored", "more comes back than the request's limit allows", check_limit_probe, check_limit_judge},
     {"filter-broken", "what comes back does not begin or end as was asked for", check_filter_probe, check_filter_judge},
+    {"pages-broken", "pages asked for one behind the other are not the whole list", check_pages_probe,
+     check_pages_judge},
+    {"delivery-lost", "what was published, and acknowledged by nobody, does not reach the reader that stays",
+     check_delivery_probe, check_delivery_judge},
     {"lost-update", "a write is OK, and what was there before it is still read", check_update_probe,
      check_update_judge},
     {"condition-ignored", "a change on condition of a revision is made although it is another", check_condition_probe,
@@ -39,6 +43,8 @@ const struct sequence_checker *sequence_checker_find(const char *name)
     return NULL;
 }
 
+static int find_pairs(struct sequence_view *v);
+
 int sequence_check(const struct sequence_graph *g, const struct fuzz_case *c, const struct fuzz_trace *t,
                    void (*found)(void *arg, const struct sequence_checker *checker,
                                  const struct sequence_finding *finding),
@@ -46,6 +52,8 @@ int sequence_check(const struct sequence_graph *g, const struct fuzz_case *c, co
 {
     struct sequence_view v = {.count = 0};
     int count = 0, rc = sequence_view_of(&v, g, c, t);
+    if (rc == 0)
+        rc = find_pairs(&v);
     for (size_t i = 0; rc == 0 && i < sequence_checker_count; i++) {
         struct sequence_finding finding = {.call = 0, .why = TEXT_INIT};
         if (sequence_checkers[i].judge(&v, &finding)) {
@@ -199,18 +207,16 @@ int check_pause(struct fuzz_case *c)
 int check_put(struct sequence *s, struct fuzz_case *c, size_t call, const struct sequence_leaf *l, struct bytes value)
 {
     struct text changed = TEXT_INIT;
-    struct fuzz_path path = {.count = 0};
+    struct fuzz_path path;
     const struct pb_field *f = sequence_leaf_field(l);
     const struct fuzz_value raw = {.kind = f->kind, .wire = (uint8_t)fuzz_wire_type(f), .bytes = value};
     if (sequence_view_of(&s->view, s->graph, c, NULL) != 0)
         return ERROR_MEMORY;
     size_t event = s->view.calls[call].message;
-    bool said = event > 0;
-    for (size_t i = 0; i < l->depth; i++)
-        said = said && fuzz_path_push(&path, l->fields[i]->number, l->fields[i]->repeated ? 0 : FUZZ_PATH_NO_INDEX);
-    int rc = said ? fuzz_path_put(&path, s->graph->methods[s->view.calls[call].method].method->input,
-                                  fuzz_case_bytes(c, c->events.items[event].value), &raw, &changed)
-                  : ERROR_LIMIT;
+    sequence_leaf_path(l, l->depth, &path);
+    int rc = event > 0 ? fuzz_path_put(&path, s->graph->methods[s->view.calls[call].method].method->input,
+                                       fuzz_case_bytes(c, c->events.items[event].value), &raw, &changed)
+                       : ERROR_LIMIT;
     if (rc == 0)
         rc = fuzz_case_set_value(c, event, text_bytes(&changed));
     text_deinit(&changed);
@@ -249,20 +255,32 @@ static bool is_kin(const struct sequence_graph *g, size_t m, size_t c)
     return sequence_words_equal(&owner, &y->resource);
 }
 
+/* What is asked of every two calls by every judge is asked once. ERROR_MEMORY. */
+static int find_pairs(struct sequence_view *v)
+{
+    for (size_t maker = 0; maker < v->count; maker++) {
+        if (check_role(v, maker) != ROLE_CREATE || !view_worked(v, maker) || !check_own(v, maker))
+            continue;
+        for (size_t call = maker + 1; call < v->count; call++) {
+            struct view_pair p = {.maker = (uint16_t)maker, .call = (uint16_t)call};
+            if (v->calls[call].method >= 0 && check_behind(v, maker, call) &&
+                is_kin(v->graph, (size_t)v->calls[maker].method, (size_t)v->calls[call].method) &&
+                view_about(v, maker, call, &p.name) && check_is_new(v, maker, p.name) && !array_push(&v->pairs, p))
+                return ERROR_MEMORY;
+        }
+    }
+    return 0;
+}
+
 bool check_next_pair(const struct sequence_view *v, struct check_pair *p)
 {
-    for (; p->maker < v->count; p->maker++, p->call = 0) {
-        if (p->call <= p->maker)
-            p->call = p->maker;
-        if (check_role(v, p->maker) != ROLE_CREATE || !view_worked(v, p->maker) || !check_own(v, p->maker))
-            continue;
-        while (++p->call < v->count)
-            if (v->calls[p->call].method >= 0 && check_behind(v, p->maker, p->call) &&
-                is_kin(v->graph, (size_t)v->calls[p->maker].method, (size_t)v->calls[p->call].method) &&
-                view_about(v, p->maker, p->call, &p->name) && check_is_new(v, p->maker, p->name))
-                return true;
-    }
-    return false;
+    if (p->next >= v->pairs.count)
+        return false;
+    const struct view_pair *found = &v->pairs.items[p->next++];
+    p->maker = found->maker;
+    p->call = found->call;
+    p->name = found->name;
+    return true;
 }
 
 int check_another(struct sequence *s, struct fuzz_case *c, size_t maker)

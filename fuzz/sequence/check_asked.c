@@ -9,7 +9,7 @@
 
 #define LIMITS_MAX 3 /* a probe asks for so many at most */
 
-static bool answers(const struct sequence_view *v, size_t call)
+bool check_answers(const struct sequence_view *v, size_t call)
 {
     const struct trace_call *r = view_result(v, call);
     return check_reads(v, call) && r->status == GRPC_OK && !r->ended_by_us && !r->timed_out && v->calls[call].resolved;
@@ -17,7 +17,7 @@ static bool answers(const struct sequence_view *v, size_t call)
 
 /* ---- limit-ignored ---- */
 
-static bool is_limit(const struct sequence_leaf *l)
+bool check_is_limit(const struct sequence_leaf *l)
 {
     struct sequence_words w;
     sequence_words_of(sequence_leaf_field(l)->name, &w);
@@ -28,17 +28,16 @@ static bool is_limit(const struct sequence_leaf *l)
            (sequence_words_have(&w, "max") && sequence_words_have(&w, "result"));
 }
 
-static int limit_of(const struct sequence_graph *g, size_t method)
+int check_limit_of(const struct sequence_graph *g, size_t method)
 {
     const struct sequence_shape *s = sequence_input(g, method);
     for (size_t i = 0; i < s->count; i++)
-        if (is_limit(&s->leaves[i]))
+        if (check_is_limit(&s->leaves[i]))
             return (int)i;
     return -1;
 }
 
-/* The one list a reply is made of; NULL: there is none, or several. */
-static const struct pb_field *elements_of(const struct pb_type *t)
+const struct pb_field *check_elements_of(const struct pb_type *t)
 {
     const struct pb_field *found = NULL;
     for (size_t i = 0; i < t->field_count; i++) {
@@ -52,21 +51,37 @@ static const struct pb_field *elements_of(const struct pb_type *t)
     return found;
 }
 
+bool check_next_element(struct check_elements *e, struct bytes *out)
+{
+    for (;;) {
+        struct wire_item item;
+        while (wire_next(&e->rest, &item))
+            if (item.number == e->field->number && item.type == WIRE_BYTES) {
+                *out = item.value;
+                return true;
+            }
+        const struct trace_reply *r = NULL;
+        for (; e->reply < e->view->trace->replies.count && r == NULL; e->reply++)
+            if (e->view->trace->replies.items[e->reply].call == e->call &&
+                !e->view->trace->replies.items[e->reply].broken)
+                r = &e->view->trace->replies.items[e->reply];
+        if (r == NULL)
+            return false;
+        e->rest = fuzz_trace_bytes(e->view->trace, r->body);
+    }
+}
+
 static size_t count_elements(const struct sequence_view *v, size_t call, const struct pb_field *f)
 {
+    struct check_elements e = {.view = v, .call = call, .field = f};
+    struct bytes element;
     size_t count = 0;
-    for (size_t i = 0; i < v->trace->replies.count; i++) {
-        const struct trace_reply *r = &v->trace->replies.items[i];
-        struct bytes rest = fuzz_trace_bytes(v->trace, r->body);
-        struct wire_item item;
-        while (r->call == call && !r->broken && wire_next(&rest, &item))
-            count += item.number == f->number && item.type == WIRE_BYTES;
-    }
+    while (check_next_element(&e, &element))
+        count++;
     return count;
 }
 
-/* A method that lists and is about what the maker's service keeps, which has what `wanted` looks for. */
-static int draw_method(struct sequence *s, size_t made_by, int (*wanted)(const struct sequence_graph *g, size_t method))
+int check_draw_reader(struct sequence *s, size_t made_by, int (*wanted)(const struct sequence_graph *g, size_t method))
 {
     const struct sequence_graph *g = s->graph;
     size_t seen = 0;
@@ -81,11 +96,16 @@ static int draw_method(struct sequence *s, size_t made_by, int (*wanted)(const s
     return drawn;
 }
 
-/* That call with nothing said but the place where things are. */
-static int ask_all(struct sequence *s, struct fuzz_case *c, size_t method)
+int check_ask_all(struct sequence *s, struct fuzz_case *c, size_t method)
 {
     uint8_t blank[SEQUENCE_LEAVES_MAX] = {SOURCE_EMPTY};
     return sequence_append(s, c, method, blank, 0);
+}
+
+int check_put_number(struct sequence *s, struct fuzz_case *c, size_t call, const struct sequence_leaf *l, uint64_t n)
+{
+    uint8_t number[10];
+    return check_put(s, c, call, l, BYTES(number, pb_varint_write(number, n)));
 }
 
 int check_limit_probe(struct sequence *s, struct fuzz_case *c)
@@ -94,29 +114,29 @@ int check_limit_probe(struct sequence *s, struct fuzz_case *c)
     if (maker < 0)
         return check_told(maker);
     size_t made_by = (size_t)s->view.calls[maker].method;
-    int method = draw_method(s, made_by, limit_of);
+    int method = check_draw_reader(s, made_by, check_limit_of);
     if (method < 0)
         return 0;
     /* One more than asked for is only seen where there are so many. */
     int rc = 0;
     for (size_t more = 1 + (size_t)random_below(&s->random, LIMITS_MAX); rc >= 0 && more > 0; more--)
         rc = check_another(s, c, (size_t)maker);
-    int call = rc >= 0 ? ask_all(s, c, (size_t)method) : rc;
-    const uint8_t limit = (uint8_t)(1 + random_below(&s->random, LIMITS_MAX));
-    rc = call < 0 ? call
-                  : check_put(s, c, (size_t)call,
-                              &sequence_input(s->graph, (size_t)method)->leaves[limit_of(s->graph, (size_t)method)],
-                              BYTES(&limit, 1));
-    return check_told(rc);
+    int call = rc >= 0 ? check_ask_all(s, c, (size_t)method) : rc;
+    if (call < 0)
+        return check_told(call);
+    const struct sequence_leaf *l =
+        &sequence_input(s->graph, (size_t)method)->leaves[check_limit_of(s->graph, (size_t)method)];
+    return check_told(check_put_number(s, c, (size_t)call, l, 1 + random_below(&s->random, LIMITS_MAX)));
 }
 
 bool check_limit_judge(const struct sequence_view *v, struct sequence_finding *out)
 {
     for (size_t i = 0; i < v->count; i++) {
-        if (v->calls[i].method < 0 || !answers(v, i))
+        if (v->calls[i].method < 0 || !check_answers(v, i))
             continue;
-        int leaf = limit_of(v->graph, (size_t)v->calls[i].method);
-        const struct pb_field *f = leaf >= 0 ? elements_of(v->graph->methods[v->calls[i].method].method->output) : NULL;
+        int leaf = check_limit_of(v->graph, (size_t)v->calls[i].method);
+        const struct pb_field *f =
+            leaf >= 0 ? check_elements_of(v->graph->methods[v->calls[i].method].method->output) : NULL;
         const struct sequence_leaf *l =
             f != NULL ? &sequence_input(v->graph, (size_t)v->calls[i].method)->leaves[leaf] : NULL;
         struct bytes value;
@@ -193,6 +213,26 @@ static int filter_of(const struct sequence_graph *g, size_t method)
     return -1;
 }
 
+/* The call asks for what begins with `part`, or ends; or both, now and then. */
+static int put_filter(struct sequence *s, struct fuzz_case *c, size_t call, size_t method, struct bytes part, bool tail)
+{
+    int rc = ERROR_NOT_FOUND;
+    for (size_t i = 0; (rc >= 0 || rc == ERROR_NOT_FOUND) && i < sequence_input(s->graph, method)->count; i++) {
+        struct filter f;
+        if (!filter_at(s->graph, method, i, &f) || (f.at_end != tail && random_below(&s->random, 3) != 0))
+            continue;
+        rc = check_put(s, c, call, f.says, part);
+        if (rc >= 0 && f.flag != NULL)
+            rc = check_put(s, c, call, f.flag, BYTES("\1", 1));
+    }
+    return rc;
+}
+
+int check_put_prefix(struct sequence *s, struct fuzz_case *c, size_t call, struct bytes part)
+{
+    return put_filter(s, c, call, (size_t)s->view.calls[call].method, part, false);
+}
+
 /* Asks by the first or last bytes of the name that was made, once or with both filters. */
 int check_filter_probe(struct sequence *s, struct fuzz_case *c)
 {
@@ -200,7 +240,7 @@ int check_filter_probe(struct sequence *s, struct fuzz_case *c)
     if (maker < 0)
         return check_told(maker);
     size_t made_by = (size_t)s->view.calls[maker].method;
-    int method = draw_method(s, made_by, filter_of), naming = view_naming_leaf(s->graph, made_by, made_by);
+    int method = check_draw_reader(s, made_by, filter_of), naming = view_naming_leaf(s->graph, made_by, made_by);
     struct bytes name;
     if (method < 0 || naming < 0 ||
         !view_value(&s->view, (size_t)maker, &sequence_input(s->graph, made_by)->leaves[naming], &name))
@@ -209,18 +249,8 @@ int check_filter_probe(struct sequence *s, struct fuzz_case *c)
     size_t len = 1 + (size_t)random_below(&s->random, name.len < sizeof part ? name.len : sizeof part);
     bool tail = random_below(&s->random, 2) == 0;
     memcpy(part, tail ? name.data + name.len - len : name.data, len);
-    int call = ask_all(s, c, (size_t)method), rc = call;
-    bool any = false;
-    for (size_t i = 0; rc >= 0 && i < sequence_input(s->graph, (size_t)method)->count; i++) {
-        struct filter f;
-        if (!filter_at(s->graph, (size_t)method, i, &f) || (f.at_end != tail && random_below(&s->random, 3) != 0))
-            continue;
-        any = true;
-        rc = check_put(s, c, (size_t)call, f.says, BYTES(part, len));
-        if (rc >= 0 && f.flag != NULL)
-            rc = check_put(s, c, (size_t)call, f.flag, BYTES("\1", 1));
-    }
-    return any ? check_told(rc) : 0;
+    int call = check_ask_all(s, c, (size_t)method);
+    return check_told(call < 0 ? call : put_filter(s, c, (size_t)call, (size_t)method, BYTES(part, len), tail));
 }
 
 struct matching {
@@ -261,7 +291,7 @@ static bool judge_filter(const struct sequence_view *v, size_t call, const struc
 bool check_filter_judge(const struct sequence_view *v, struct sequence_finding *out)
 {
     for (size_t i = 0; i < v->count; i++) {
-        if (v->calls[i].method < 0 || !answers(v, i))
+        if (v->calls[i].method < 0 || !check_answers(v, i))
             continue;
         size_t method = (size_t)v->calls[i].method;
         struct filter f;

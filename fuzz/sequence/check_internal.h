@@ -27,6 +27,10 @@ bool check_list_judge(const struct sequence_view *v, struct sequence_finding *ou
 
 int check_limit_probe(struct sequence *s, struct fuzz_case *c);
 bool check_limit_judge(const struct sequence_view *v, struct sequence_finding *out);
+int check_pages_probe(struct sequence *s, struct fuzz_case *c);
+bool check_pages_judge(const struct sequence_view *v, struct sequence_finding *out);
+int check_delivery_probe(struct sequence *s, struct fuzz_case *c);
+bool check_delivery_judge(const struct sequence_view *v, struct sequence_finding *out);
 int check_filter_probe(struct sequence *s, struct fuzz_case *c);
 bool check_filter_judge(const struct sequence_view *v, struct sequence_finding *out);
 int check_update_probe(struct sequence *s, struct fuzz_case *c);
@@ -65,6 +69,33 @@ int check_put(struct sequence *s, struct fuzz_case *c, size_t call, const struct
 bool check_said(const struct sequence_view *v, size_t call, const struct sequence_leaf *l, struct bytes *out);
 uint64_t check_number(const struct sequence_leaf *l,
                       struct bytes value); /* of integers; UINT64_MAX: negative, or none */
+int check_put_number(struct sequence *s, struct fuzz_case *c, size_t call, const struct sequence_leaf *l, uint64_t n);
+
+/* ---- questions that say how much they want (check_asked.c) ---- */
+
+/* "limit", "page_size", "max_results". */
+bool check_is_limit(const struct sequence_leaf *l);
+int check_limit_of(const struct sequence_graph *g, size_t method); /* that leaf of its request; -1: it has none */
+/* A method that lists and is about what the maker's service keeps, which has what `wanted` looks for; -1. */
+int check_draw_reader(struct sequence *s, size_t made_by, int (*wanted)(const struct sequence_graph *g, size_t method));
+/* A call with nothing said but the place where things are. As sequence_append(). */
+int check_ask_all(struct sequence *s, struct fuzz_case *c, size_t method);
+/* The call, which check_ask_all() made, asks for what begins with `part`. ERROR_NOT_FOUND: it cannot be asked so. */
+int check_put_prefix(struct sequence *s, struct fuzz_case *c, size_t call, struct bytes part);
+/* The call read something and was answered to its end. */
+bool check_answers(const struct sequence_view *v, size_t call);
+/* The one list a reply is made of; NULL: there is none, or several. */
+const struct pb_field *check_elements_of(const struct pb_type *t);
+/* Walks the elements of all replies of a call. */
+struct check_elements {
+    const struct sequence_view *view;
+    size_t call;
+    const struct pb_field *field;
+    size_t reply; /* from here on for the walk itself; 0 at the start */
+    struct bytes rest;
+};
+bool check_next_element(struct check_elements *e, struct bytes *out);
+
 /* The same method, asked the same. */
 bool check_same(const struct sequence_view *v, size_t a, size_t b);
 /* What the call's reply says of the thing called `name`, when that is more than the name. */
@@ -90,7 +121,8 @@ const char *check_path(const struct sequence_view *v, size_t call);
 struct check_pair {
     size_t maker, call;
     struct bytes name;
+    size_t next;
 };
-bool check_next_pair(const struct sequence_view *v, struct check_pair *p); /* start with maker = call = 0 */
+bool check_next_pair(const struct sequence_view *v, struct check_pair *p); /* start with zeros */
 
 #endif

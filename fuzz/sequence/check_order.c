@@ -14,12 +14,29 @@ static size_t few(struct sequence *s)
     return (size_t)random_below(&s->random, 2);
 }
 
-static bool refused_as_not_there(const struct trace_call *r)
+/* Made of letters, digits, and what stands in the other name as well, and not much longer: nothing is wrong with its
+ * form. */
+static bool is_such_a_name(struct bytes unknown, struct bytes name)
 {
-    return r != NULL && !r->timed_out && !r->ended_by_us &&
-           (r->status == GRPC_NOT_FOUND || r->status == GRPC_INVALID_ARGUMENT ||
-            r->status == GRPC_FAILED_PRECONDITION || r->status == GRPC_UNKNOWN || r->status == GRPC_PERMISSION_DENIED ||
-            r->status == GRPC_UNAUTHENTICATED);
+    for (size_t i = 0; i < unknown.len; i++) {
+        uint8_t b = unknown.data[i];
+        bool plain = (b >= 'a' && b <= 'z') || (b >= 'A' && b <= 'Z') || (b >= '0' && b <= '9');
+        if (!plain && memchr(name.data, b, name.len) == NULL)
+            return false;
+    }
+    return unknown.len <= 2 * name.len;
+}
+
+/* What is refused for its form says nothing of what is there: only NOT_FOUND says so whatever it was asked by. */
+static bool refused_as_not_there(const struct sequence_view *v, size_t call, struct bytes unknown, struct bytes name)
+{
+    const struct trace_call *r = view_result(v, call);
+    if (r == NULL || r->timed_out || r->ended_by_us)
+        return false;
+    return r->status == GRPC_NOT_FOUND ||
+           ((r->status == GRPC_INVALID_ARGUMENT || r->status == GRPC_FAILED_PRECONDITION || r->status == GRPC_UNKNOWN ||
+             r->status == GRPC_PERMISSION_DENIED || r->status == GRPC_UNAUTHENTICATED) &&
+            is_such_a_name(unknown, name) && pb_scan(r->method->input->descriptor, view_request(v, call), NULL) == 0);
 }
 
 /* The same request about something nobody made, which is called `unknown`. */
@@ -51,7 +68,7 @@ static bool is_control(const struct sequence_view *v, size_t use, size_t control
 /* A deletion on condition of a revision gets that of the reading, now and then. */
 static int condition(struct sequence *s, struct fuzz_case *c, size_t end, size_t reading)
 {
-    struct fuzz_path from = {.count = 0}, to = {.count = 0};
+    struct fuzz_path from, to;
     if (sequence_view_of(&s->view, s->graph, c, NULL) != 0)
         return ERROR_MEMORY;
     size_t method = (size_t)s->view.calls[end].method, read = (size_t)s->view.calls[reading].method;
@@ -65,12 +82,8 @@ static int condition(struct sequence *s, struct fuzz_case *c, size_t end, size_t
             shown = &reply->leaves[i];
     if (said == NULL || shown == NULL || few(s) == 0)
         return 0;
-    for (size_t i = 0; i < shown->depth; i++)
-        if (!fuzz_path_push(&from, shown->fields[i]->number, shown->fields[i]->repeated ? 0 : FUZZ_PATH_NO_INDEX))
-            return 0;
-    for (size_t i = 0; i < said->depth; i++)
-        if (!fuzz_path_push(&to, said->fields[i]->number, FUZZ_PATH_NO_INDEX))
-            return 0;
+    sequence_leaf_path(shown, shown->depth, &from);
+    sequence_leaf_path(said, said->depth, &to);
     return fuzz_links_add(c, s->view.calls[end].message, (uint32_t)reading, 0, &from, &to);
 }
 
@@ -143,7 +156,7 @@ static bool is_refuted(const struct sequence_view *v, size_t read, size_t maker,
     for (size_t control = 0; control < v->count; control++) {
         struct bytes unknown = BYTES_NONE;
         if (naming >= 0 && check_behind(v, maker, control) && is_control(v, read, control, naming, &unknown) &&
-            (refused_as_not_there(view_result(v, control)) ||
+            (refused_as_not_there(v, control, unknown, name) ||
              (view_worked(v, control) && !shows_the_same(v, control, unknown, shown, name))))
             return true;
     }
@@ -307,7 +320,7 @@ bool check_freed_judge(const struct sequence_view *v, struct sequence_finding *o
             int naming = view_naming_leaf(v->graph, (size_t)v->calls[p.maker].method, (size_t)v->calls[use].method);
             struct bytes unknown;
             for (size_t control = 0; control < v->count; control++)
-                if (is_control(v, use, control, naming, &unknown) && refused_as_not_there(view_result(v, control))) {
+                if (is_control(v, use, control, naming, &unknown) && refused_as_not_there(v, control, unknown, name)) {
                     check_say(v, out, use, "%s takes \"%.*s\" after %s of it was OK; of what never was it says %s",
                               check_path(v, use), (int)name.len, (const char *)name.data, check_path(v, p.call),
                               grpc_status_name(view_result(v, control)->status));

@@ -2,6 +2,7 @@
 #include "fuzz/sequence/check_internal.h"
 
 #include "fuzz/case/links.h"
+#include "fuzz/sequence/link.h"
 #include "fuzz/sequence/wire.h"
 #include "wire/grpc.h"
 
@@ -87,15 +88,6 @@ static const struct sequence_leaf *place_of(const struct sequence_shape *shape, 
     return NULL;
 }
 
-static bool path_to(const struct sequence_leaf *l, size_t depth, struct fuzz_path *out)
-{
-    out->count = 0;
-    for (size_t i = 0; i < depth; i++)
-        if (!fuzz_path_push(out, l->fields[i]->number, l->fields[i]->repeated ? 0 : FUZZ_PATH_NO_INDEX))
-            return false;
-    return true;
-}
-
 /* An update about what was made that takes the whole of it; a creation that may be an update too. */
 static int find_update(const struct sequence *s, size_t made_by, const struct pb_type *type)
 {
@@ -115,7 +107,8 @@ static int mark_made(struct sequence *s, struct fuzz_case *c, size_t maker, cons
     struct fuzz_path path;
     const struct fuzz_value value = fuzz_value_text(bytes_of(UNKNOWN_VALUE));
     size_t event = s->view.calls[maker].message;
-    int rc = path_to(l, depth, &path) && fuzz_path_push(&path, UNKNOWN_NUMBER, FUZZ_PATH_NO_INDEX)
+    sequence_leaf_path(l, depth, &path);
+    int rc = fuzz_path_push(&path, UNKNOWN_NUMBER, FUZZ_PATH_NO_INDEX)
                  ? fuzz_path_put(&path, NULL, fuzz_case_bytes(c, c->events.items[event].value), &value, &changed)
                  : ERROR_LIMIT;
     if (rc == 0)
@@ -136,8 +129,10 @@ static int feed_whole(struct sequence *s, struct fuzz_case *c, size_t update, si
         place_of(sequence_output(s->graph, (size_t)s->view.calls[reading].method), type, &from_depth);
     const struct sequence_leaf *target =
         place_of(sequence_input(s->graph, (size_t)s->view.calls[update].method), type, &to_depth);
-    if (source == NULL || target == NULL || !path_to(source, from_depth, &from) || !path_to(target, to_depth, &to))
+    if (source == NULL || target == NULL)
         return ERROR_NOT_FOUND;
+    sequence_leaf_path(source, from_depth, &from);
+    sequence_leaf_path(target, to_depth, &to);
     return fuzz_links_add(c, s->view.calls[update].message, (uint32_t)reading, 0, &from, &to);
 }
 

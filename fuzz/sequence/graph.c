@@ -190,6 +190,8 @@ int sequence_graph_new(const struct pb_pool *pool, const struct sequence_graph_o
     int rc = add_methods(g, options, err);
     if (rc == 0) {
         rc = find_edges(g);
+        if (rc == 0)
+            rc = graph_find_loose(g);
         if (rc != 0)
             error_set(err, rc, "out of memory");
     }
@@ -207,6 +209,9 @@ void sequence_graph_free(struct sequence_graph *g)
         return;
     for (size_t i = 0; i < g->shape_count; i++)
         sequence_shape_deinit(&g->shapes[i]);
+    for (size_t i = 0; i < g->loose_count; i++)
+        sequence_shape_deinit(&g->loose[i]);
+    free(g->loose);
     map_deinit(&g->by_path);
     free(g->shapes);
     free(g->methods);

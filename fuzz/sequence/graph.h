@@ -77,6 +77,8 @@ struct sequence_graph {
     struct sequence_slot *slots; /* of all methods */
     size_t slot_count;
     size_t edge_count;
+    struct sequence_shape *loose; /* messages no method names (loose.c) */
+    size_t loose_count;
     struct map by_path; /* number of the method, from 1 */
 };
 
@@ -104,6 +106,10 @@ static inline const struct sequence_shape *sequence_output(const struct sequence
 {
     return &g->shapes[g->methods[method].output];
 }
+
+/* The n-th message of the method's package that is called a request and that no method takes and no message holds: what
+ * a stream may be sent behind its first message. NULL: there are not so many. */
+const struct sequence_shape *sequence_loose(const struct sequence_graph *g, size_t method, size_t n);
 
 /* The leaf an edge comes from. */
 const struct sequence_leaf *sequence_edge_source(const struct sequence_graph *g, const struct sequence_edge *e);

@@ -23,6 +23,8 @@ int graph_ends_of(const struct sequence_graph *g, bool requests, struct graph_en
 int graph_score(const struct sequence_graph *g, const struct graph_end *from, enum sequence_edge_kind kind,
                 const struct graph_end *to, uint32_t *reasons);
 
+int graph_find_loose(struct sequence_graph *g); /* ERROR_MEMORY */
+
 struct graph_reason {
     int points;
     const char *words;

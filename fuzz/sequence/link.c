@@ -2,11 +2,19 @@
 
 #include "fuzz/case/links.h"
 
+_Static_assert(SEQUENCE_DEPTH_MAX < FUZZ_PATH_STEPS_MAX, "every leaf has a path, and what is unknown beside it too");
+
+void sequence_leaf_path(const struct sequence_leaf *l, size_t depth, struct fuzz_path *out)
+{
+    out->count = 0;
+    for (size_t i = 0; i < depth; i++)
+        (void)fuzz_path_push(out, l->fields[i]->number, l->fields[i]->repeated ? 0 : FUZZ_PATH_NO_INDEX);
+}
+
 size_t sequence_link_path(const struct sequence_leaf *l, size_t depth, uint8_t out[FUZZ_PATH_BYTES_MAX])
 {
-    struct fuzz_path path = {.count = 0};
-    for (size_t i = 0; i < depth; i++)
-        (void)fuzz_path_push(&path, l->fields[i]->number, l->fields[i]->repeated ? 0 : FUZZ_PATH_NO_INDEX);
+    struct fuzz_path path;
+    sequence_leaf_path(l, depth, &path);
     return fuzz_path_write(&path, out);
 }
 

@@ -8,7 +8,9 @@
 #include "fuzz/case/trace.h"
 #include "fuzz/sequence/shape.h"
 
-/* The path of the leaf's first `depth` fields, the first one of everything repeated. Returns its bytes. */
+/* The path of the leaf's first `depth` fields, the first one of everything repeated. */
+void sequence_leaf_path(const struct sequence_leaf *l, size_t depth, struct fuzz_path *out);
+/* The same as bytes. Returns how many. */
 size_t sequence_link_path(const struct sequence_leaf *l, size_t depth, uint8_t out[FUZZ_PATH_BYTES_MAX]);
 enum sequence_resolved {
     RESOLVED_ALL,

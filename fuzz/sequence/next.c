@@ -39,6 +39,11 @@ void sequence_free(struct sequence *s)
     free(s);
 }
 
+void sequence_use(struct sequence *s, const char *const *words, size_t count)
+{
+    s->known = (struct sequence_known){.words = words, .count = count};
+}
+
 struct sequence_graph *sequence_graph_of(struct sequence *s)
 {
     return s->graph;

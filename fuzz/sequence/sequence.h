@@ -45,6 +45,10 @@ int sequence_new(struct sequence_graph *g, const struct sequence_options *option
 void sequence_free(struct sequence *s); /* not the graph */
 struct sequence_graph *sequence_graph_of(struct sequence *s);
 
+/* Words of the program under test, lower case and without quotes: names and the members of objects are drawn from them
+ * now and then. Borrowed for as long as cases are made. */
+void sequence_use(struct sequence *s, const char *const *words, size_t count);
+
 /* The next case, in place of what `out` holds. ERROR_MEMORY. */
 int sequence_next(struct sequence *s, struct fuzz_case *out, struct sequence_plan *plan);
 /* What came of it. `plan` NULL: the case was made elsewhere. */

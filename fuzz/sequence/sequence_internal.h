@@ -17,6 +17,7 @@ struct sequence {
     struct sequence_graph *graph;
     struct random random;
     char context[32];
+    struct sequence_known known;
     struct sequence_view view; /* of the case being built */
     struct text message;       /* being written */
     struct kept kept[SEQUENCE_KEPT_MAX];

@@ -1,6 +1,7 @@
 #include "base/test.h"
 
 #include "fuzz/sequence/sequence.h"
+#include "fuzz/sequence/value.h"
 
 #include "fuzz/sequence/link.h"
 #include "fuzz/sequence/refusal.h"
@@ -8,6 +9,7 @@
 #include "proto/set.h"
 #include "wire/grpc.h"
 
+#include <jansson.h>
 #include <string.h>
 
 static struct pb_pool *pool;
@@ -371,11 +373,55 @@ static void repeatable(void **state)
     assert_memory_equal(hashes[0], hashes[1], sizeof hashes[0]);
 }
 
+/* What the program calls things goes into names and into the members of objects, which stay well-formed. */
+static void words_of_the_program(void **state)
+{
+    static const char *const words[] = {"leaf", "created_at", "abcdefghijklmnopqrstuvwx"};
+    const struct sequence_known known = {words, 3};
+    struct random r;
+    size_t alone = 0, behind = 0, members = 0;
+    (void)state;
+    random_seed(&r, 1);
+    for (int i = 0; i < 2000; i++) {
+        struct sequence_value v = {.data = "f0123456789", .len = 11};
+        sequence_known_name(&known, &r, &v);
+        assert_true(v.len >= 4 && v.len <= SEQUENCE_VALUE_MAX);
+        alone += v.len == 4 && memcmp(v.data, "leaf", 4) == 0;
+        behind += v.len == 16 && memcmp(v.data, "f0123456789.leaf", 16) == 0;
+        sequence_known_object(&known, &r, &v);
+        json_t *object = json_loadb((const char *)v.data, v.len, 0, NULL);
+        assert_true(v.len <= SEQUENCE_VALUE_MAX && json_is_object(object));
+        members += json_object_get(object, "leaf") != NULL;
+        json_decref(object);
+    }
+    assert_true(alone > 20 && behind > 5 && members > 500);
+
+    /* And so into the cases: none without them. */
+    for (size_t count = 0; count <= 3; count += 3) {
+        struct sequence_graph *g = graph_new();
+        struct sequence *s = NULL;
+        struct fuzz_case c = FUZZ_CASE_INIT;
+        struct sequence_plan plan;
+        size_t held = 0;
+        assert_int_equal(sequence_new(g, &(struct sequence_options){.seed = 3}, &s, NULL), 0);
+        sequence_use(s, words, count);
+        for (int i = 0; i < 500; i++) {
+            assert_int_equal(sequence_next(s, &c, &plan), 0);
+            held += memmem(c.data.data, c.data.len, words[2], strlen(words[2])) != NULL;
+        }
+        assert_true(count > 0 ? held > 5 : held == 0);
+        fuzz_case_deinit(&c);
+        sequence_free(s);
+        sequence_graph_free(g);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(words_and_roles), cmocka_unit_test(graph_of_micro), cmocka_unit_test(wanted_methods),
-        cmocka_unit_test(refusals),        cmocka_unit_test(learns),         cmocka_unit_test(repeatable),
+        cmocka_unit_test(words_and_roles),      cmocka_unit_test(graph_of_micro), cmocka_unit_test(wanted_methods),
+        cmocka_unit_test(words_of_the_program), cmocka_unit_test(refusals),       cmocka_unit_test(learns),
+        cmocka_unit_test(repeatable),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

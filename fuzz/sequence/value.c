@@ -5,60 +5,45 @@
 #include <stdio.h>
 #include <string.h>
 
+#define KNOWN_PARTS_MAX   3  /* words in a name */
+#define KNOWN_MEMBERS_MAX 40 /* words in an object */
+
 static void put_text(struct sequence_value *out, const char *s)
 {
     out->len = strlen(s) < SEQUENCE_VALUE_MAX ? strlen(s) : SEQUENCE_VALUE_MAX;
     memcpy(out->data, s, out->len);
 }
 
-static void put_fixed(struct sequence_value *out, uint64_t bits, size_t size)
-{
-    for (size_t i = 0; i < size; i++)
-        out->data[i] = (uint8_t)(bits >> (8 * i));
-    out->len = size;
-}
-
+/* A number as the field's kind holds it. */
 static void put_number(const struct pb_field *f, int64_t n, struct sequence_value *out)
 {
-    double real = (double)n;
-    float single = (float)n;
-    uint64_t bits = 0;
-    uint32_t half = 0;
-    memcpy(&bits, &real, sizeof bits);
-    memcpy(&half, &single, sizeof half);
-    switch (f->kind) {
-    case PB_DOUBLE:
-        put_fixed(out, bits, 8);
-        break;
-    case PB_FLOAT:
-        put_fixed(out, half, 4);
-        break;
-    case PB_FIXED64:
-    case PB_SFIXED64:
-        put_fixed(out, (uint64_t)n, 8);
-        break;
-    case PB_FIXED32:
-    case PB_SFIXED32:
-        put_fixed(out, (uint64_t)n, 4);
-        break;
-    case PB_SINT32:
-    case PB_SINT64:
-        out->len = pb_varint_write(out->data, (uint64_t)n << 1 ^ (n < 0 ? UINT64_MAX : 0));
-        break;
-    case PB_UINT32:
-        out->len = pb_varint_write(out->data, (uint32_t)n);
-        break;
-    case PB_INT64:
-    case PB_UINT64:
-    case PB_INT32:
-    case PB_BOOL:
-    case PB_ENUM:
-    case PB_STRING:
-    case PB_BYTES:
-    case PB_MESSAGE:
-        out->len = pb_varint_write(out->data, (uint64_t)n);
-        break;
+    uint64_t bits = (uint64_t)n;
+    const double real = (double)n;
+    const float single = (float)n;
+    uint32_t half;
+    if (f->kind == PB_DOUBLE) {
+        memcpy(&bits, &real, sizeof bits);
+    } else if (f->kind == PB_FLOAT) {
+        memcpy(&half, &single, sizeof half);
+        bits = half;
+    } else if (f->kind == PB_SINT32 || f->kind == PB_SINT64) {
+        bits = (uint64_t)n << 1 ^ (n < 0 ? UINT64_MAX : 0);
+    } else if (f->kind == PB_UINT32) {
+        bits = (uint32_t)n;
     }
+    unsigned wire = fuzz_wire_type(f);
+    if (wire == WIRE_VARINT) {
+        out->len = pb_varint_write(out->data, bits);
+        return;
+    }
+    out->len = wire == WIRE_FIXED64 ? 8 : 4;
+    for (size_t i = 0; i < out->len; i++)
+        out->data[i] = (uint8_t)(bits >> (8 * i));
+}
+
+static bool is_text(const struct pb_field *f)
+{
+    return f->kind == PB_STRING || f->kind == PB_BYTES;
 }
 
 /* ---- words ---- */
@@ -136,38 +121,17 @@ static const struct words_for *table_of(const struct sequence_words *w)
 static size_t own_words(const struct pb_field *f)
 {
     struct sequence_words name;
-    size_t n = 0;
-    switch (f->kind) {
-    case PB_STRING:
-    case PB_BYTES:
-        sequence_words_of(f->name, &name);
-        if (special_of(&name) != SPECIAL_NONE)
-            return 2;
-        for (const struct words_for *t = table_of(&name); t != NULL && n < 4 && t->words[n] != NULL;)
-            n++;
-        return n > 0 ? n : 1;
-    case PB_BOOL:
-        return 1;
-    case PB_ENUM:
-        n = f->enumeration->value_count;
-        return n > SEQUENCE_WORDS_OF_FIELD - 2 ? SEQUENCE_WORDS_OF_FIELD - 2 : n;
-    case PB_DOUBLE:
-    case PB_FLOAT:
-    case PB_INT32:
-    case PB_INT64:
-    case PB_UINT32:
-    case PB_UINT64:
-    case PB_SINT32:
-    case PB_SINT64:
-    case PB_FIXED32:
-    case PB_FIXED64:
-    case PB_SFIXED32:
-    case PB_SFIXED64:
-        return 4;
-    case PB_MESSAGE:
-        return 0;
-    }
-    return 0;
+    size_t n = 0, most = SEQUENCE_WORDS_OF_FIELD - 2;
+    if (f->kind == PB_ENUM)
+        return f->enumeration->value_count < most ? f->enumeration->value_count : most;
+    if (!is_text(f))
+        return f->kind == PB_MESSAGE ? 0 : f->kind == PB_BOOL ? 1 : 4;
+    sequence_words_of(f->name, &name);
+    if (special_of(&name) != SPECIAL_NONE)
+        return 2;
+    for (const struct words_for *t = table_of(&name); t != NULL && n < 4 && t->words[n] != NULL;)
+        n++;
+    return n > 0 ? n : 1;
 }
 
 size_t sequence_word_count(const struct sequence_leaf *l, const struct sequence_slot *slot)
@@ -198,39 +162,19 @@ void sequence_word(const struct sequence_graph *g, const struct sequence_leaf *l
         return;
     }
     n -= slot->learnt_count;
-    sequence_words_of(f->name, &name);
-    switch (f->kind) {
-    case PB_STRING:
-    case PB_BYTES: {
+    if (f->kind == PB_BOOL) {
+        put_number(f, 1, out);
+    } else if (f->kind == PB_ENUM) {
+        put_number(f, f->enumeration->values[n % f->enumeration->value_count].number, out);
+    } else if (is_text(f)) {
+        sequence_words_of(f->name, &name);
         const struct words_for *t = table_of(&name);
         if (special_of(&name) != SPECIAL_NONE)
             put_special(g, special_of(&name), r, out);
         else
             put_text(out, t != NULL && n < 4 && t->words[n] != NULL ? t->words[n] : "text");
-        break;
-    }
-    case PB_BOOL:
-        put_number(f, 1, out);
-        break;
-    case PB_ENUM:
-        put_number(f, f->enumeration->values[n % f->enumeration->value_count].number, out);
-        break;
-    case PB_DOUBLE:
-    case PB_FLOAT:
-    case PB_INT32:
-    case PB_INT64:
-    case PB_UINT32:
-    case PB_UINT64:
-    case PB_SINT32:
-    case PB_SINT64:
-    case PB_FIXED32:
-    case PB_FIXED64:
-    case PB_SFIXED32:
-    case PB_SFIXED64:
+    } else if (f->kind != PB_MESSAGE) {
         put_number(f, n == 3 ? numbers[random_below(r, sizeof numbers / sizeof numbers[0])] : numbers[n % 3], out);
-        break;
-    case PB_MESSAGE:
-        break;
     }
 }
 
@@ -243,7 +187,7 @@ void sequence_fresh(const struct sequence_leaf *l, struct random *r, struct sequ
     char text[SEQUENCE_VALUE_MAX];
     struct sequence_words name;
     *out = (struct sequence_value){.len = 0};
-    if (f->kind != PB_STRING && f->kind != PB_BYTES) {
+    if (!is_text(f)) {
         put_number(f, f->kind == PB_BOOL ? 1 : (int64_t)(1 + bits % 1000), out);
         return;
     }
@@ -261,4 +205,56 @@ void sequence_fresh(const struct sequence_leaf *l, struct random *r, struct sequ
         /* A letter, then letters and digits: what names, keys, topics and ids of most systems may be. */
         snprintf(text, sizeof text, "f%010llx", bits >> 24);
     put_text(out, text);
+}
+
+/* ---- words of the program ---- */
+
+static const char *draw_known(const struct sequence_known *k, struct random *r)
+{
+    return k->words[random_below(r, k->count)];
+}
+
+void sequence_known_name(const struct sequence_known *k, struct random *r, struct sequence_value *out)
+{
+    static const char marks[] = "./:-";
+    char text[SEQUENCE_VALUE_MAX];
+    char mark = marks[random_below(r, sizeof marks - 1)];
+    size_t len = 0, parts = 1 + (size_t)random_below(r, KNOWN_PARTS_MAX);
+    bool named = random_below(r, 2) == 0 && out->len < sizeof text / 2; /* behind the name that was to be */
+    if (named) {
+        memcpy(text, out->data, out->len);
+        len = out->len;
+    }
+    for (size_t i = 0; i < parts; i++) {
+        const char *word = draw_known(k, r);
+        if (len + strlen(word) + 2 > sizeof text)
+            break;
+        if (len > 0)
+            text[len++] = mark;
+        memcpy(text + len, word, strlen(word));
+        len += strlen(word);
+    }
+    if (len > 0) {
+        memcpy(out->data, text, len);
+        out->len = len;
+    }
+}
+
+/* Many at a time: the one that means something shows itself when the case is made smaller. */
+void sequence_known_object(const struct sequence_known *k, struct random *r, struct sequence_value *out)
+{
+    size_t members = 1 + (size_t)random_below(r, KNOWN_MEMBERS_MAX);
+    out->len = 0;
+    for (size_t i = 0; i < members; i++) {
+        const char *word = draw_known(k, r);
+        char member[SEQUENCE_VALUE_MAX];
+        int len = snprintf(member, sizeof member, "%c\"%s\":%s", i == 0 ? '{' : ',', word,
+                           random_below(r, 2) == 0 ? "1" : "\"a\"");
+        if (len < 0 || out->len + (size_t)len + 1 > SEQUENCE_VALUE_MAX)
+            break;
+        memcpy(out->data + out->len, member, (size_t)len);
+        out->len += (size_t)len;
+    }
+    if (out->len > 0)
+        out->data[out->len++] = '}';
 }

@@ -25,6 +25,7 @@ int sequence_view_of(struct sequence_view *v, const struct sequence_graph *g, co
     v->trace = t;
     v->count = 0;
     text_clear(&v->requests);
+    array_clear(&v->pairs);
     for (size_t i = 0; i < c->events.count; i++) {
         const struct fuzz_event *e = &c->events.items[i];
         if (e->kind == EVENT_CALL) {
@@ -48,6 +49,7 @@ int sequence_view_of(struct sequence_view *v, const struct sequence_graph *g, co
 void sequence_view_deinit(struct sequence_view *v)
 {
     text_deinit(&v->requests);
+    array_deinit(&v->pairs);
     *v = (struct sequence_view){.count = 0};
 }
 
@@ -165,6 +167,8 @@ static bool is_about(const struct sequence_view *v, size_t maker, size_t call, b
     if (naming < 0)
         return false;
     const struct sequence_shape *s = sequence_input(g, c);
+    if (!view_value(v, call, &s->leaves[naming], name))
+        return false;
     for (size_t i = 0; i < s->count; i++) {
         struct view_match match = view_match_leaf(g, m, c, i);
         struct bytes mine, theirs = BYTES_NONE;
@@ -179,7 +183,7 @@ static bool is_about(const struct sequence_view *v, size_t maker, size_t call, b
         if (says_which && !bytes_equal(mine, theirs))
             return false;
     }
-    return view_value(v, call, &s->leaves[naming], name) && name->len > 0;
+    return name->len > 0;
 }
 
 bool view_about(const struct sequence_view *v, size_t maker, size_t call, struct bytes *name)

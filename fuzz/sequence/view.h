@@ -20,6 +20,12 @@ struct view_call {
     bool unsure;      /* whether one did is not known, and so what was sent */
 };
 
+/* A call that made something, and a later one about that thing, which is called `name`. */
+struct view_pair {
+    uint16_t maker, call;
+    struct bytes name;
+};
+
 struct sequence_view {
     const struct sequence_graph *graph;
     const struct fuzz_case *test;
@@ -27,6 +33,7 @@ struct sequence_view {
     struct view_call calls[SEQUENCE_VIEW_MAX];
     size_t count;
     struct text requests;
+    ARRAY(struct view_pair) pairs; /* for the judges, who all go by them; found by sequence_check() */
 };
 
 /* ERROR_MEMORY. `v` is zero, or was used before: its memory is used again. */

@@ -4,6 +4,7 @@
 
 #include "base/failing.h"
 #include "base/log.h"
+#include "fuzz/live/test_kit.h"
 #include "fuzz/simulated/door.h"
 #include "proto/set.h"
 
@@ -63,19 +64,6 @@ static void on_message(struct rpc_call *call, struct bytes message, void *contex
             rpc_call_send_bytes(call, message);
 }
 
-static void on_half_closed(struct rpc_call *call, void *context)
-{
-    (void)context;
-    if (!rpc_call_user(call) && !strstr(rpc_call_path(call), "/Stream"))
-        rpc_call_finish(call, GRPC_OK, "");
-}
-
-static void on_cancelled(struct rpc_call *call, void *context)
-{
-    (void)context;
-    rpc_call_finish(call, GRPC_CANCELLED, "");
-}
-
 static int act(struct target *t, const char *component, enum target_action action, struct error *err)
 {
     struct bed *b = (struct bed *)((char *)t - offsetof(struct bed, target));
@@ -101,14 +89,12 @@ static void bed_init(struct bed *b)
     static const char *const services[] = {"helloworld.Helloworld", NULL};
     static const struct target_operations operations = {.act = act};
     static const struct rpc_handler handler = {
-        .open = on_open, .message = on_message, .half_closed = on_half_closed, .cancelled = on_cancelled};
+        .open = on_open, .message = on_message, .half_closed = kit_echo_half_closed, .cancelled = kit_cancelled};
     *b = (struct bed){.hash = UINT64_C(14695981039346656037)};
     b->sim = sim_new(&(struct sim_options){.seed = 1});
     assert_non_null(b->sim);
     assert_int_equal(pb_pool_new(proto_set(), "set", &b->pool, NULL), 0);
-    assert_int_equal(rpc_server_new(sim_node(b->sim, "toy"), &(struct rpc_server_options){0}, &b->server, NULL), 0);
-    rpc_server_set_fallback(b->server, &handler, b);
-    assert_int_equal(rpc_server_listen(b->server, "0.0.0.0:7000", NULL), 0);
+    b->server = kit_serve(sim_node(b->sim, "toy"), &handler, b, false);
     b->components[0] = (struct target_component){.name = "toy", .address = "toy:7000", .services = services};
     b->components[1] = (struct target_component){.name = "beside", .services = services + 1};
     assert_non_null(sim_node(b->sim, "beside"));

@@ -172,6 +172,11 @@ static int list_take(void *arg, const Store__Record *record)
         return 0;
     }
     int rc = auth_account_parse(record, arena, &account, NULL);
+    if (rc == ERROR_SYNTAX) {
+        /* One that was damaged (in the store an administrator may write anything) must not hide the others. */
+        log_warn("auth", "the account at %s cannot be read and is left out of the list", record->key);
+        return 0;
+    }
     Auth__Account *message = rc == 0 ? auth_account_message(&account, l->namespace, arena) : NULL;
     if (rc == 0 && (!message || !array_push(&l->accounts, message)))
         rc = ERROR_MEMORY;
@@ -193,8 +198,6 @@ static void list_end(void *arg, int status, const char *message, int code)
     array_deinit(&l->accounts);
     if (status != GRPC_OK)
         auth_store_failed(l->call, id, status, message);
-    else if (code == ERROR_SYNTAX)
-        micro_fail(l->call, 500, id, "a stored account cannot be read");
     else if (code == ERROR_LIMIT)
         micro_fail(l->call, 507, id, "the accounts are more than the %zu bytes of one answer", AUTH_ACCOUNTS_MAX);
     else if (code < 0 || !out.accounts)

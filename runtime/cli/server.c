@@ -11,7 +11,7 @@
 #include <string.h>
 
 static struct {
-    const char *host, *profile, *admin_secret, *address, *image;
+    const char *host, *profile, *admin_secret, *address, *image, *peers_dir;
     int64_t base_port;
     bool json;
 } flags;
@@ -60,6 +60,11 @@ const struct option server_options_table[] = {
      .argument = "SECRET",
      .help = "secret of the first account; drawn and kept in the data directory when absent",
      .env = "MICRO_ADMIN_SECRET"},
+    {.name = "peers-dir",
+     .kind = OPTION_TEXT,
+     .target = &flags.peers_dir,
+     .argument = "FOLDER",
+     .help = "what FOLDER/COMPONENT holds is that component's --peers: where it, and no other, finds the others"},
     {.name = "json", .kind = OPTION_FLAG, .target = &flags.json, .help = "the line that says all is up, as JSON"},
     {.name = NULL},
 };
@@ -126,6 +131,7 @@ int command_server(const struct arguments *args)
         .base_port = (int)flags.base_port,
         .profile = flags.profile,
         .admin_secret = flags.admin_secret,
+        .peers_dir = flags.peers_dir && flags.peers_dir[0] ? flags.peers_dir : NULL,
         .json = flags.json,
     };
     return server_run(c->world, &options);

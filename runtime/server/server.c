@@ -14,6 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define PEERS_MAX ((size_t)64 << 10) /* bytes of one component's */
+
 struct server {
     struct world *world;
     const struct server_options *options;
@@ -116,6 +118,22 @@ static int component_token(struct server *s, const char *name, struct text *out,
     return micro_token_sign(text_string(&s->home.private_key), &claims, out, err);
 }
 
+/* The component's --peers, or "" when the folder says nothing of it. */
+static int read_peers(struct server *s, const char *name, struct text *out, struct error *err)
+{
+    struct world_stat stat = {0};
+    struct text path = TEXT_INIT;
+    text_printf(&path, "%s/%s", s->options->peers_dir ? s->options->peers_dir : "", name);
+    int rc = text_ok(&path) ? 0 : error_set(err, ERROR_MEMORY, "out of memory");
+    if (rc == 0 && s->options->peers_dir && world_stat(s->world, text_string(&path), &stat) == 0 && stat.exists)
+        rc = world_read_file(s->world, text_string(&path), PEERS_MAX, out, err);
+    out->len = strcspn(text_string(out), "\r\n");
+    if (out->data)
+        out->data[out->len] = '\0';
+    text_deinit(&path);
+    return rc;
+}
+
 /* Keys and tokens go by environment, which only the same user can read, not by arguments, which everybody can. The
  * private key is auth's alone; the empty values keep what we may have inherited from the others. */
 static int start_child(struct server *s, struct child *c, struct error *err)
@@ -124,8 +142,10 @@ static int start_child(struct server *s, struct child *c, struct error *err)
     bool auth = strcmp(name, "auth") == 0;
     const char *admin = s->options->admin_secret ? s->options->admin_secret : "";
     struct arena arena = ARENA_INIT;
-    struct text token = TEXT_INIT;
+    struct text token = TEXT_INIT, peers = TEXT_INIT;
     int rc = component_token(s, name, &token, err);
+    if (rc == 0)
+        rc = read_peers(s, name, &peers, err);
     if (rc < 0)
         goto out;
     const char *const argv[] = {
@@ -142,6 +162,8 @@ static int start_child(struct server *s, struct child *c, struct error *err)
         arena_printf(&arena, "%d", s->base_port),
         "--profile",
         s->options->profile,
+        peers.len ? "--peers" : NULL,
+        text_string(&peers),
         NULL,
     };
     const char *const environment[] = {
@@ -156,6 +178,7 @@ static int start_child(struct server *s, struct child *c, struct error *err)
     else
         rc = child_start(c, argv, environment, err);
 out:
+    text_deinit(&peers);
     text_deinit(&token);
     arena_deinit(&arena);
     return rc;

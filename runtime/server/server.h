@@ -21,7 +21,10 @@ struct server_options {
     int base_port; /* 0: any free block */
     const char *profile;
     const char *admin_secret; /* NULL: auth draws one */
-    bool json;                /* the ready line as JSON */
+    /* A folder with files of components' names: what is in one goes to that component as its --peers. Read at each
+     * start of it; no file: nothing to add. NULL: none. */
+    const char *peers_dir;
+    bool json; /* the ready line as JSON */
 };
 
 /* Runs until stopped by a signal; the exit code for the program. */

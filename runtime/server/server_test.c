@@ -191,6 +191,8 @@ static void wait_for(bool (*done)(void *arg), void *arg)
 
 /* ---- one server for most tests ---- */
 
+#define PEERS "elsewhere=127.0.0.1:1" /* of helloworld alone */
+
 static int set_up(void **state)
 {
     (void)state;
@@ -199,7 +201,13 @@ static int set_up(void **state)
     if (!mkdtemp(directory) || world_real_new(1, &world, NULL) < 0)
         return -1;
     snprintf(data, sizeof data, "%s/data", directory);
-    const char *const argv[] = {MICRO_PROGRAM, "server", "--data-dir", data, "--base-port", "0", "--json", NULL};
+    char peers[PATH_LEN + 64], file[PATH_LEN + 80];
+    snprintf(peers, sizeof peers, "%s/peers", directory);
+    snprintf(file, sizeof file, "%s/helloworld", peers);
+    if (world_make_directory(world, peers) < 0 || world_write_file(world, file, bytes_of(PEERS "\n"), true, NULL) < 0)
+        return -1;
+    const char *const argv[] = {MICRO_PROGRAM, "server", "--data-dir",  data,  "--base-port",
+                                "0",           "--json", "--peers-dir", peers, NULL};
     spawn(&server, argv);
     if (world_run_until(world, has_line_or_exited, &server, READY_LIMIT) < 0 || server.exited) {
         print_error("the server does not come up: %s\n", text_string(&server.err));
@@ -335,6 +343,24 @@ static void test_killed(void **state)
     expect(0, "ok", "health", "store");
 }
 
+/* Where one component finds the others goes to that one only. */
+static void test_peers(void **state)
+{
+    static const char *const names[] = {"helloworld", "store"};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        char path[64];
+        struct text arguments = TEXT_INIT;
+        snprintf(path, sizeof path, "/proc/%d/cmdline", (int)pid_of(names[i]));
+        assert_int_equal(world_read_file(world, path, 1 << 16, &arguments, NULL), 0);
+        for (size_t at = 0; at < arguments.len; at++)
+            if (arguments.data[at] == '\0')
+                arguments.data[at] = ' ';
+        assert_int_equal(strstr(text_string(&arguments), " --peers " PEERS " ") != NULL, i == 0);
+        text_deinit(&arguments);
+    }
+}
+
 static void test_second_server(void **state)
 {
     char pid[32];
@@ -416,7 +442,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ready_line), cmocka_unit_test(test_commands),      cmocka_unit_test(test_stopped),
         cmocka_unit_test(test_killed),     cmocka_unit_test(test_second_server), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_interrupt),
+        cmocka_unit_test(test_peers),      cmocka_unit_test(test_interrupt),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -95,14 +95,15 @@ static int start(struct sim_micro *m, struct part *p, struct error *err)
     const char *token = sim_micro_token(m, &arena, name, "service", MICRO_NAMESPACE, "service", TOKEN_SECONDS);
     m->policy = m->policy || auth;
     /* Before that there may be no policy to wait for: tests of one component have no auth at all. */
-    const char *peers = arena_printf(&arena, "%s%s", text_string(&m->peers), m->policy ? "" : ",policy=none");
+    const char *own = m->options.own_peers ? m->options.own_peers[p - m->parts] : NULL;
+    const char *peers = arena_printf(&arena, "%s%s%s%s", own ? own : "", own && own[0] ? "," : "",
+                                     text_string(&m->peers), m->policy ? "" : ",policy=none");
     if (!token || !peers) {
         arena_deinit(&arena);
         return error_set(err, ERROR_MEMORY, "no token can be made for %s", name);
     }
-    const char *argv[ARGUMENTS_MAX] = {"micro",   name,      "--data-dir", SIM_MICRO_DATA, "--host",
-                                       "0.0.0.0", "--peers", peers,        "--public-key", m->options.public_key,
-                                       "--token", token};
+    const char *argv[ARGUMENTS_MAX] = {"micro",   name,  "--data-dir",   SIM_MICRO_DATA,        "--host",  "0.0.0.0",
+                                       "--peers", peers, "--public-key", m->options.public_key, "--token", token};
     int argc = 12;
     if (auth) {
         argv[argc++] = "--private-key";

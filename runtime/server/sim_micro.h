@@ -22,6 +22,9 @@ struct sim_micro_options {
      * none. All strings are borrowed. */
     const char *const *const *arguments;
     const char *peers;      /* "store=harness:4711,...": what is somewhere else; NULL: nothing is */
+    /* For each of `components`: where the others are for it alone; what `peers` says comes after. NULL, or an entry
+     * NULL: nowhere else. */
+    const char *const *own_peers;
     uint64_t restart_after; /* ns; 0: what died stays dead until sim_micro_start_one() */
 };
 /* Registers the components' programs; nothing is started yet. */

@@ -46,7 +46,7 @@ CASES = [
     ("flow that is not one", "flow: f\nsteps:\n  - cal: store.Store/Read\n", ["e2e", MANIFEST, "{}"], 4,
      '{}:3:5: no step is called "cal": did you mean "call"?'),
     ("unknown fault", None, ["chaos", MANIFEST, "--fault", "kil"], 4, 'there is no fault "kil"'),
-    ("fault of the other driver", None, ["chaos", MANIFEST, "--fault", "partition"], 4, "needs --driver sim"),
+    ("fault of the other driver", None, ["chaos", MANIFEST, "--fault", "power-cut"], 4, "needs --driver sim"),
     ("unknown target", None, ["chaos", MANIFEST, "-d", "sim", "--target", "stroe"], 4, 'no component "stroe"'),
     ("stream that is none", "system: x\n", ["report", "{}"], 4, "{}:1:"),
     ("finding that is none", "[1]\n", ["replay", "{}"], 4, '{}:1:1: no line "# replay: COMMAND" in it'),
@@ -72,8 +72,8 @@ def completes(folder, command):
                                f"harrow {command} --" if command else "harrow ''", 2 if command else 1,
                                shlex.quote(typed))], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     offered = {word.strip() for word in done.stdout.split()}
-    wanted = {"": {"run", "up", "e2e", "contract", "fuzz", "chaos", "replay", "report"}, "replay": {"--print", "--number"},
-              "report": {"--format", "--output"}}.get(command, {"--driver", "--seed", "--json"})
+    wanted = {"": {"run", "up", "e2e", "contract", "fuzz", "chaos", "check", "replay", "report"},
+              "replay": {"--print", "--number"}, "check": {"--model", "--picture"}, "report": {"--format", "--output"}}.get(command, {"--driver", "--seed", "--json"})
     check(got == 0 and wanted <= offered, f"bash completes {typed!r}", done.stdout)
 
 
@@ -95,7 +95,7 @@ def main():
         got, output = harrow("run", MANIFEST, "--out", "file/below", folder=folder)
         check(got == 3 and "cannot make the folder file/below" in output, "output folder that cannot be made", output)
         # Every command teaches.
-        for command in ["run", "up", "e2e", "contract", "fuzz", "chaos", "replay", "report"]:
+        for command in ["run", "up", "e2e", "contract", "fuzz", "chaos", "check", "replay", "report"]:
             got, output = harrow(command, "--help", folder=folder)
             check(got == 0 and "Usage" in output and "harrow " + command in output, f"{command} --help", output)
             completes(folder, command)

@@ -4,6 +4,7 @@ several workers of which one is lost, an interrupt, the user's invariant, and a 
 import glob
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -91,6 +92,35 @@ def jobs(folder):
     check(not processes_of(folder), "nothing is left running", str(processes_of(folder)))
 
 
+def job_crashes(folder):
+    """A worker that its simulated system takes down leaves a finding: one case, small, with its own command."""
+    code, output = harrow("fuzz", os.path.join(SOURCE, "systems", "micro.yaml"), "--driver", "sim", "--jobs", "2", "--budget",
+                          "20s", "--seed", "5", "--only", "helloworld.Helloworld/Call", "--out", "crashed",
+                          program="harrow_crashing", folder=folder)
+    run = runs(folder, "crashed")[-1]
+    found = lines(run, "finding")
+    check(code == 1 and [f["oracle"] for f in found] == ["crash"] and "Helloworld/Call" in found[0]["title"],
+          "a worker's crash is told once, of its call", f"exit {code}\n{found}\n{output}")
+    check("is looked into" in json.dumps(lines(run, "note")), "and that it was lost", json.dumps(lines(run, "note")))
+    check(any(f["oracle"] == "crash" for f in summary(run)["findings"]), "it is in the summary", str(summary(run)["findings"]))
+    replay = shlex.split(found[0]["replay"]) if found else []
+    with open(os.path.join(folder, replay[-1])) as f:
+        script = f.read()
+    check(script.count("\ncall ") == 1 and len(script) < 1000, "its case is small", script)
+    done = subprocess.run(replay, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+    check(done.returncode == -signal.SIGABRT, "its command shows it again", f"exit {done.returncode}\n{done.stdout[-2000:]}")
+    check(not processes_of(folder), "nothing is left running", str(processes_of(folder)))
+
+
+def job_refusals(folder):
+    """What no worker can begin with is told with its reason, and once."""
+    with open(os.path.join(folder, "no-folder"), "w", encoding="utf-8") as f:
+        f.write("x")
+    code, output = fuzz(folder, "--jobs", "2", "--budget", "60s", "--corpus", "no-folder", bugs=NONE, out="refused")
+    check(code == 3 and "no worker could begin" in output and "no-folder" in output, "a corpus that is no folder is told",
+          f"exit {code}\n{output}")
+
+
 def job_findings(folder):
     """A worker's finding is replayed by the program as the user called it, whoever started the worker."""
     code, output = fuzz(folder, "--jobs", "2", "--inputs", "3000", "--only", "PingPong", bugs=ACCEPTS, out="named")
@@ -114,6 +144,55 @@ def interrupt(folder):
     figures = summary(runs(folder, "cut")[-1])
     check(p.returncode == 130 and figures["ended"] == "interrupted" and figures["calls"] > 0,
           "an interrupt keeps what was learnt", f"exit {p.returncode}\n{output}")
+
+
+def interrupt_settling(folder):
+    """An interrupt while a finding runs on its fresh system ends both systems."""
+    command = [os.path.join(BIN, "harrow"), "fuzz", MANIFEST, "--out", "late", "--inputs", "3000", "--seed", "3", "--only",
+               "PingPong"]
+    with subprocess.Popen(command, cwd=folder, env=dict(os.environ, CI="1", **ACCEPTS), stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True) as p:
+        fresh = []
+        while not fresh and p.poll() is None:
+            time.sleep(0.02)
+            fresh = glob.glob(os.path.join(folder, "late", "2*", "fresh", "2*"))
+        p.send_signal(signal.SIGINT)
+        output = p.communicate()[0]
+    found = lines(runs(folder, "late")[-1], "finding")
+    check(fresh and p.returncode == 130 and len(found) == 1, "an interrupt behind the campaign tells what was found",
+          f"exit {p.returncode}\n{output}")
+    check(not processes_of(folder) and not os.path.exists(os.path.dirname((fresh or [folder])[0])), "nothing is left",
+          str(processes_of(folder)))
+
+
+def wrong_options(folder):
+    """What cannot be meant is told before anything is started, and leaves nothing."""
+    for arguments, code, words in (
+            (["--minutes", "x"], 2, "expected an integer"), (["--minutes", "-1"], 2, "from 0 to 100000"),
+            (["--jobs", "0"], 2, "from 1 to 64"), (["--jobs", "999"], 2, "from 1 to 64"), (["--corpus", ""], 2, "need a name"),
+            (["--minutes", "1", "--budget", "2s"], 2, "give one"), (["--jobs", "2", "--suspects", "j"], 2, "--jobs goes with"),
+            (["--jobs", "2", "--journal", "j"], 2, "leave out --journal"), (["--suspects", "j"], 2, "add --driver sim"),
+            (["--input", "a", "--distil", "b"], 2, "give one"), (["--distil", "b"], 2, "need --corpus"),
+            (["--list", "--corpus", "none"], 4, "none: there is no such corpus folder"),
+            (["--input", "none.case"], 4, "none.case: there is no such file"),
+            (["--only", "no.Such"], 4, "no method is left: none contains \"no.Such\""),
+            (["--out", "/proc/none"], 3, "cannot make the folder /proc/none"),
+            (["--corpus", "/proc/none"], 3, "cannot make the corpus folder /proc/none")):
+        got, output = fuzz(folder, *arguments, bugs=NONE, out="wrong")
+        check(got == code and words in output, " ".join(arguments), f"exit {got}, not {code}\n{output}")
+    check(not processes_of(folder), "nothing is left running", str(processes_of(folder)))
+
+
+def shared_corpus(folder):
+    """Two campaigns at once on one folder: both end well, and each takes in what the other finds."""
+    command = [os.path.join(BIN, "harrow"), "fuzz", MANIFEST, "--budget", "4s", "--only", "/", "--corpus", "shared", "--quiet"]
+    both = [subprocess.Popen([*command, "--out", f"shared-{i}"], cwd=folder, env=dict(os.environ, CI="1", **NONE),
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for i in range(2)]
+    said = [p.communicate()[0] for p in both]
+    imported = [summary(runs(folder, f"shared-{i}")[-1])["imported"] for i in range(2)]
+    check([p.returncode for p in both] == [0, 0] and all(imported), "two campaigns share a folder", f"{imported}\n{said}")
+    code, output = harrow("fuzz", MANIFEST, "--corpus", "shared", "--list", folder=folder, environment=NONE)
+    check(code == 0 and "nobody wrote down" not in output, "and every case in it is whole", output[-2000:])
 
 
 def invariant(folder):
@@ -143,8 +222,13 @@ def main():
         campaign(folder)
         corpus(folder)
         jobs(folder)
+        job_crashes(folder)
+        job_refusals(folder)
         job_findings(folder)
         interrupt(folder)
+        interrupt_settling(folder)
+        wrong_options(folder)
+        shared_corpus(folder)
         invariant(folder)
     test_in_c()
     finish()

@@ -6,6 +6,7 @@
 #include "base/failing.h"
 #include "base/units.h"
 #include "fuzz/fuzz.h"
+#include "fuzz/live/test_kit.h"
 #include "proto/set.h"
 #include "tests/fuzz/toy.h"
 #include "world/sim.h"
@@ -69,18 +70,6 @@ static void on_crash(void *arg)
     sim_reset_streams(b->sim, "toy", "harrow");
 }
 
-static int keep_line(void *arg, const char *line, size_t len)
-{
-    struct bed *b = arg;
-    text_add(&b->lines, line, len);
-    return 0;
-}
-
-static uint64_t virtual_now(void *arg)
-{
-    return world_now(arg);
-}
-
 static void bed_init_locking(struct bed *b, unsigned planted, uint64_t seed, bool locks)
 {
     static const char *const services[] = {"helloworld.Helloworld", "notes.Notes", NULL};
@@ -93,8 +82,7 @@ static void bed_init_locking(struct bed *b, unsigned planted, uint64_t seed, boo
         .pool = pool, .address = "0.0.0.0:7000", .bugs = planted, .crash = on_crash, .arg = b, .locks = locks};
     assert_int_equal(toy_new(sim_node(b->sim, "toy"), &toy, &b->toy, NULL), 0);
     b->component = (struct target_component){.name = "toy", .address = "toy:7000", .services = services};
-    b->results =
-        (struct result_stream){.write = keep_line, .arg = b, .now = virtual_now, .now_arg = w, .started = world_now(w)};
+    b->results = kit_results(&b->lines, w);
     b->target = (struct target){.operations = &operations,
                                 .world = w,
                                 .system = "toy",

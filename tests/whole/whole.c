@@ -7,7 +7,7 @@
 #include "runtime/component.h"
 #include "runtime/server/sim_keys.h"
 #include "tests/whole/invariants.h"
-#include "tests/whole/leak.h"
+#include "fuzz/live/leak.h"
 #include "world/saved.h"
 
 #include <stdio.h>

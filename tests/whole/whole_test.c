@@ -5,7 +5,7 @@
 #include "rpc/rpc.h"
 #include "tests/whole/fresh.h"
 #include "tests/whole/invariants.h"
-#include "tests/whole/leak.h"
+#include "fuzz/live/leak.h"
 #include "world/real.h"
 #include "world/saved.h"
 

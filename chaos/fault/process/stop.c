@@ -6,11 +6,6 @@ static int inject(struct fault_injection *f, struct error *err)
     return fault_act(f, TARGET_STOP, err);
 }
 
-static int heal(struct fault_injection *f, struct error *err)
-{
-    return fault_act(f, TARGET_CONTINUE, err);
-}
-
 const struct chaos_fault fault_stop = {
     .name = "stop",
     .family = "process",
@@ -21,5 +16,5 @@ const struct chaos_fault fault_stop = {
     .hold_max = 1500 * (uint64_t)MILLISECOND,
     .down_from_heal = true,
     .inject = inject,
-    .heal = heal,
+    .heal = fault_continue,
 };

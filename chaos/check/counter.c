@@ -1,0 +1,190 @@
+/* Counters: add and read. Whether a history of additions of any size is linearizable is as hard as finding a subset of
+ * a given sum, so there are two answers:
+ *
+ *   - up to COUNTER_OPERATIONS operations of a key it is searched, and the verdict is exact, unless memory runs out;
+ *   - above, each read has to lie between what must have been added before it and what may have been, and where nothing
+ *     is taken off, no read is below an earlier one. Necessary, not sufficient: the result says so. */
+#include "chaos/check/search.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNTER_OPERATIONS ((size_t)4096)
+#define COUNTER_MEMORY     ((size_t)64 << 20) /* bytes of a search */
+
+struct change {
+    uint64_t at;
+    int64_t by;
+};
+
+static int by_time(const void *a, const void *b)
+{
+    const struct change *x = a, *y = b;
+    return x->at < y->at ? -1 : x->at > y->at;
+}
+
+/* Sorts changes and makes each the sum of all up to it. */
+static void sum_up(struct change *c, size_t count)
+{
+    if (count > 0)
+        qsort(c, count, sizeof *c, by_time);
+    for (size_t i = 1; i < count; i++)
+        c[i].by = (int64_t)((uint64_t)c[i].by + (uint64_t)c[i - 1].by);
+}
+
+/* The sum of what is before `time`, or at it as well. */
+static int64_t sum_until(const struct change *c, size_t count, uint64_t time, bool at_it)
+{
+    size_t low = 0;
+    for (size_t high = count; low < high;) {
+        size_t middle = low + (high - low) / 2;
+        if (c[middle].at < time || (at_it && c[middle].at == time))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low > 0 ? c[low - 1].by : 0;
+}
+
+struct sums {
+    struct change *added, *maybe_added, *taken, *maybe_taken; /* by end and by invocation, of above and below 0 */
+    size_t added_count, maybe_added_count, taken_count, maybe_taken_count;
+};
+
+static void gather(const struct history *h, const uint32_t *operations, size_t count, struct sums *s)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct operation *o = &h->operations[operations[i]];
+        if (o->function != OPERATION_ADD || o->end == END_FAIL)
+            continue;
+        bool up = o->value >= 0;
+        const struct change sure = {o->ended, o->value}, maybe = {o->invoked, o->value};
+        if (up)
+            s->maybe_added[s->maybe_added_count++] = maybe;
+        else
+            s->maybe_taken[s->maybe_taken_count++] = maybe;
+        if (o->end == END_OK && up)
+            s->added[s->added_count++] = sure;
+        else if (o->end == END_OK)
+            s->taken[s->taken_count++] = sure;
+    }
+    sum_up(s->added, s->added_count);
+    sum_up(s->maybe_added, s->maybe_added_count);
+    sum_up(s->taken, s->taken_count);
+    sum_up(s->maybe_taken, s->maybe_taken_count);
+}
+
+static void check_bounds(const struct history *h, const uint32_t *operations, size_t count, const struct sums *s,
+                         int64_t initial, struct check_result *out)
+{
+    for (size_t i = 0; i < count && out->verdict == VERDICT_VALID; i++) {
+        const struct operation *o = &h->operations[operations[i]];
+        if (o->function != OPERATION_READ || o->end != END_OK)
+            continue;
+        int64_t low = initial + sum_until(s->added, s->added_count, o->invoked, false) +
+                      sum_until(s->maybe_taken, s->maybe_taken_count, o->ended, true);
+        int64_t high = initial + sum_until(s->maybe_added, s->maybe_added_count, o->ended, true) +
+                       sum_until(s->taken, s->taken_count, o->invoked, false);
+        if (o->value >= low && o->value <= high)
+            continue;
+        word key, value;
+        say_invalid(out, o->key, (size_t[]){operations[i]}, 1,
+                    "process %d read %s from %s, which was between %lld and %lld then", o->process,
+                    value_word(h, o->value, value), key_word(h, o->key, key), (long long)low, (long long)high);
+        out->minimal = true;
+    }
+}
+
+/* Where nothing is taken off: the highest value read by the time a read began. */
+static int check_rising(const struct history *h, const uint32_t *operations, size_t count, uint32_t *by_end,
+                        uint32_t *spare, struct check_result *out)
+{
+    size_t reads = 0, at = 0, highest = SIZE_MAX;
+    for (size_t i = 0; i < count; i++) {
+        const struct operation *o = &h->operations[operations[i]];
+        if (o->function == OPERATION_READ && o->end == END_OK)
+            by_end[reads++] = operations[i];
+    }
+    sort_by_end(h, by_end, reads, spare);
+    for (size_t i = 0; i < count && out->verdict == VERDICT_VALID; i++) {
+        const struct operation *o = &h->operations[operations[i]];
+        if (o->function != OPERATION_READ || o->end != END_OK)
+            continue;
+        for (; at < reads && h->operations[by_end[at]].ended < o->invoked; at++)
+            if (highest == SIZE_MAX || h->operations[by_end[at]].value > h->operations[highest].value)
+                highest = by_end[at];
+        if (highest == SIZE_MAX || h->operations[highest].value <= o->value)
+            continue;
+        word key, a, b;
+        say_invalid(out, o->key, (size_t[]){highest, operations[i]}, 2,
+                    "%s was read from %s after %s had been, and nothing is ever taken off", value_word(h, o->value, a),
+                    key_word(h, o->key, key), value_word(h, h->operations[highest].value, b));
+        out->minimal = true;
+    }
+    return 0;
+}
+
+static int check_key(const struct history *h, const uint32_t *operations, size_t count,
+                     const struct check_limits *limits, struct check_result *out)
+{
+    struct change *changes = malloc((4 * count + 1) * sizeof *changes);
+    uint32_t *by_end = malloc((2 * count + 1) * sizeof *by_end);
+    int code = changes != NULL && by_end != NULL ? 0 : ERROR_MEMORY;
+    if (code == 0) {
+        struct sums s = {.added = changes,
+                         .maybe_added = &changes[count],
+                         .taken = &changes[2 * count],
+                         .maybe_taken = &changes[3 * count]};
+        gather(h, operations, count, &s);
+        check_bounds(h, operations, count, &s, limits->initial != VALUE_NIL ? limits->initial : 0, out);
+        if (out->verdict == VERDICT_VALID && s.maybe_taken_count == 0)
+            code = check_rising(h, operations, count, by_end, &by_end[count], out);
+    }
+    free(changes);
+    free(by_end);
+    if (code != 0 || out->verdict == VERDICT_INVALID)
+        return code;
+    bool exact = false;
+    if (count <= COUNTER_OPERATIONS) {
+        struct check_limits small = *limits;
+        if (small.memory > COUNTER_MEMORY)
+            small.memory = COUNTER_MEMORY;
+        struct budget b = budget_of(&small);
+        code = search_key(&machine_counter, h, operations, count, &b, out);
+        if (b.stopped)
+            return code;
+        exact = out->verdict != VERDICT_UNKNOWN;
+    }
+    if (code == 0 && !exact) {
+        out->verdict = VERDICT_VALID;
+        out->checked = h->count;
+        snprintf(out->reason, sizeof out->reason,
+                 "only bounds were checked: each read is possible by itself, and reads do not fall");
+    }
+    return code;
+}
+
+static int check_counter(const struct history *h, const struct check_limits *limits, struct check_result *out,
+                         struct error *err)
+{
+    (void)err;
+    struct split s;
+    int code = split_by_key(h, limits, &s);
+    if (code != 0)
+        return code;
+    out->checked = h->count;
+    for (size_t i = 0; code == 0 && out->verdict == VERDICT_VALID && i < s.count; i++)
+        code = check_key(h, &s.operations[s.starts[i]], s.starts[i + 1] - s.starts[i], limits, out);
+    split_deinit(&s);
+    return code;
+}
+
+const struct check_model model_counter = {
+    .name = "counter",
+    .summary = "linearizable counters, a key each: add, read; exact up to 4,096 operations of a key, bounds above",
+    .bytes = MODEL_BYTES,
+    .functions = KNOWS(ADD) | KNOWS(READ),
+    .check = check_counter,
+    .twin = &machine_counter,
+};

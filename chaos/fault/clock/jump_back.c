@@ -1,0 +1,26 @@
+#include "chaos/fault/clock/clock.h"
+
+#include "base/units.h"
+
+static const struct fault_parameter parameters[] = {
+    {"by", "how far", FAULT_DURATION, MILLISECOND, 87600 * HOUR, 10 * MILLISECOND, MINUTE},
+    {0},
+};
+
+static int inject(struct fault_injection *f, struct error *err)
+{
+    return clock_jump(f, -f->parameters[0], err);
+}
+
+const struct chaos_fault fault_clock_back = {
+    .name = "clock-back",
+    .family = "clock",
+    .summary = "the wall clock jumps back, and ahead to the truth later",
+    .parameters = parameters,
+    .drivers = FAULT_ON_SIM,
+    .scope = FAULT_OF_COMPONENT,
+    .hold_min = 200 * (uint64_t)MILLISECOND,
+    .hold_max = 3000 * (uint64_t)MILLISECOND,
+    .inject = inject,
+    .heal = clock_set_right,
+};

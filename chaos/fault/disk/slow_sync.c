@@ -1,0 +1,35 @@
+#include "chaos/fault/disk/disk.h"
+
+#include "base/units.h"
+
+static const struct fault_parameter parameters[] = {
+    {"delay", "of each", FAULT_DURATION, MICROSECOND, MINUTE, 2 * MILLISECOND, 200 * MILLISECOND},
+    {0},
+};
+
+static int inject(struct fault_injection *f, struct error *err)
+{
+    return disk_inject(f, &(struct sim_disk_faults){.sync_delay = (uint64_t)f->parameters[0]},
+                       &(struct intercept_rule){.calls = INTERCEPT_SYNC,
+                                                .action = INTERCEPT_DELAY,
+                                                .delay = (uint64_t)f->parameters[0],
+                                                .share = 1000000,
+                                                .seed = random_next(&f->random)},
+                       err);
+}
+
+const struct chaos_fault fault_disk_slow_sync = {
+    .name = "disk-slow-sync",
+    .family = "disk",
+    .summary = "every fsync takes longer, and the process waits for it",
+    .parameters = parameters,
+    .drivers = FAULT_ON_PROCESSES | FAULT_ON_SIM,
+    .scope = FAULT_OF_COMPONENT,
+    .hold_min = 200 * (uint64_t)MILLISECOND,
+    .hold_max = 2000 * (uint64_t)MILLISECOND,
+    .down_from_heal = true,
+    .possible = disk_possible,
+    .inject = inject,
+    .verify = disk_verify,
+    .heal = disk_heal,
+};

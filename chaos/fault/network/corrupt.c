@@ -1,0 +1,31 @@
+#include "chaos/fault/network/network.h"
+
+enum { SHARE };
+
+static const struct fault_parameter parameters[] = {
+    {"share", "of the bytes", FAULT_SHARE, 1, PROXY_SHARE_ALL, 20, 2000},
+    {0},
+};
+
+static int inject(struct fault_injection *f, struct error *err)
+{
+    const struct proxy_effect shape = {.flip = (uint32_t)f->parameters[SHARE]};
+    return network_inject(f, &shape, NETWORK_BOTH, err);
+}
+
+const struct chaos_fault fault_corrupt = {
+    .name = "corrupt",
+    .family = "network",
+    .summary = "bits of what is said and heard are flipped",
+    .parameters = parameters,
+    .drivers = NETWORK_DRIVERS,
+    .scope = FAULT_OF_LINK,
+    .asked_only = true,
+    .hold_min = NETWORK_HOLD_MIN,
+    .hold_max = NETWORK_HOLD_MAX,
+    .down_from_heal = true,
+    .possible = network_possible,
+    .inject = inject,
+    .verify = network_verify,
+    .heal = network_heal,
+};

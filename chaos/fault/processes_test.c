@@ -1,0 +1,297 @@
+/* Every fault on real processes: injected, its effect seen from inside the process or from the kernel, healed, and seen
+ * to be gone; nothing of it is left in the journal or in the table of processes. What needs root, or what this machine
+ * does not have, skips itself and says why. */
+#include "chaos/fault/victims.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+/* ---- what a call of the process is answered ---- */
+
+static const struct probed {
+    const char *fault;
+    int64_t parameter;
+    enum victim_probe probe; /* PROBE_COUNT: any */
+    int code;
+} probed[] = {
+    {"descriptor-limit", 0, PROBE_OPEN, EMFILE},
+    {"file-size-limit", 4096, PROBE_GROW, EFBIG},
+    {"memory-limit", 0, PROBE_MAP, ENOMEM},
+    {"process-limit", 0, PROBE_FORK, EAGAIN},
+    {"disk-write-error", 1000000, PROBE_WRITE, EIO},
+    {"disk-read-error", 1000000, PROBE_READ, EIO},
+    {"disk-sync-error", 500000, PROBE_SYNC, EIO},
+    {"disk-full", 0, PROBE_WRITE, ENOSPC},
+    {"disk-read-only", 0, PROBE_WRITE, EROFS},
+    {"disk-read-only", 0, PROBE_RENAME, EROFS},
+    {"disk-nth-error", 3, PROBE_COUNT, EIO},
+    {"disk-short-write", 1000000, PROBE_WRITE, VICTIM_SHORT},
+    {"temp-full", 0, PROBE_TEMP, ENOSPC},
+};
+static const struct probed *asked;
+
+static bool probe_shows(struct fixture *x)
+{
+    const int *codes = x->parts[0].worst.codes;
+    if (asked->probe < PROBE_COUNT)
+        return codes[asked->probe] == asked->code;
+    for (size_t i = 0; i < PROBE_COUNT; i++)
+        if (codes[i] == asked->code)
+            return true;
+    return false;
+}
+
+static void test_probed(void **state)
+{
+    struct fixture *x = *state;
+    victims_begin(x, "");
+    for (size_t i = 0; i < sizeof probed / sizeof probed[0]; i++) {
+        asked = &probed[i];
+        int64_t id = victim_process(x, "a");
+        if (!victims_inject(x, asked->fault, "a", asked->parameter, INT64_MIN))
+            continue;
+        if (!within(x, probe_shows))
+            fail_msg("%s does not show", asked->fault);
+        victims_heal(x);
+        if (x->f.fault->verify != NULL && x->f.hits == 0)
+            fail_msg("%s says that it acted on nothing", asked->fault);
+        if (!within(x, well))
+            fail_msg("%s goes on after the heal", asked->fault);
+        /* It came through. */
+        assert_int_equal(victim_process(x, "a"), id);
+        assert_int_equal(x->parts[1].failures, 0);
+    }
+}
+
+/* ---- time ---- */
+
+static bool sync_slow(struct fixture *x)
+{
+    return x->parts[0].worst.sync_us >= 30000;
+}
+
+static bool turn_slow(struct fixture *x)
+{
+    return x->parts[0].worst.turn_us >= 30000;
+}
+
+static void test_slow(void **state)
+{
+    struct fixture *x = *state;
+    victims_begin(x, "");
+    if (victims_inject(x, "disk-slow-sync", "a", 30 * MILLISECOND, INT64_MIN)) {
+        assert_true(within(x, sync_slow));
+        victims_heal(x);
+        assert_true(x->f.hits > 0);
+    }
+    assert_true(within(x, well));
+    if (victims_inject(x, "disk-slow", "a", 10 * MILLISECOND, INT64_MIN)) {
+        assert_true(within(x, turn_slow)); /* three such calls a turn at least */
+        victims_heal(x);
+        assert_true(x->f.hits > 2);
+    }
+    assert_true(within(x, well));
+    assert_true(victims_inject(x, "stutter", "a", 4, 40 * MILLISECOND));
+    victims_heal(x);
+    assert_true(within(x, turn_slow));
+    assert_true(within(x, well));
+}
+
+/* ---- life and death ---- */
+
+static void test_stop(void **state)
+{
+    struct fixture *x = *state;
+    struct world_foreign p;
+    victims_begin(x, "");
+    assert_int_equal(world_foreign_by_id(x->world, victim_process(x, "a"), &p, NULL), 0);
+    assert_true(victims_inject(x, "stop", "a", INT64_MIN, INT64_MIN));
+    assert_int_equal(world_foreign_state(x->world, &p), 'T');
+    assert_int_equal(undo_journal_open_steps(x->target.journal), 1);
+    victims_heal(x);
+    assert_int_not_equal(world_foreign_state(x->world, &p), 'T');
+    assert_true(victims_inject(x, "stop-all", NULL, INT64_MIN, INT64_MIN));
+    assert_int_equal(undo_journal_open_steps(x->target.journal), PARTS);
+    assert_int_equal(world_foreign_state(x->world, &p), 'T');
+    victims_heal(x);
+    assert_true(within(x, well));
+    if (victims_inject(x, "freeze", "a", INT64_MIN, INT64_MIN)) {
+        assert_int_equal(world_sleep(x->world, 10 * MILLISECOND), 0); /* what was in the pipe */
+        size_t before = x->parts[0].reports, other = x->parts[1].reports;
+        assert_int_equal(world_sleep(x->world, 100 * MILLISECOND), 0);
+        assert_int_equal(x->parts[0].reports, before);
+        assert_true(x->parts[1].reports > other);
+        victims_heal(x);
+        assert_true(within(x, well));
+    }
+}
+
+static bool a_died(struct fixture *x)
+{
+    return x->parts[0].exited;
+}
+
+static void test_kill(void **state)
+{
+    static const struct {
+        const char *fault;
+        int64_t first, second;
+        bool lives; /* when the injection is over: it was started again, or is not dead yet */
+    } cases[] = {
+        {"kill", INT64_MIN, INT64_MIN, false},
+        {"restart", INT64_MIN, INT64_MIN, false},
+        {"crash-loop", 3, INT64_MIN, false},
+        {"late-start", INT64_MIN, INT64_MIN, false},
+        {"slow-start", 100 * MILLISECOND, 300000, true},
+        {"kill-at-write", 5, INT64_MIN, true},
+        {"kill-at-sync", 3, INT64_MIN, true},
+        {"kill-at-rename", 2, INT64_MIN, true},
+        {"kill-at-send", 4, INT64_MIN, true},
+    };
+    struct fixture *x = *state;
+    victims_begin(x, "");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int64_t before = victim_process(x, "a"), other = victim_process(x, "b");
+        if (!victims_inject(x, cases[i].fault, "a", cases[i].first, cases[i].second))
+            continue;
+        bool at_call = strncmp(cases[i].fault, "kill-at", 7) == 0;
+        if (at_call && !within(x, a_died))
+            fail_msg("%s: it lives", cases[i].fault);
+        if (!at_call)
+            assert_int_equal(victim_alive(x, "a"), cases[i].lives);
+        assert_int_equal(x->held, strcmp(cases[i].fault, "late-start") == 0);
+        if (!victim_alive(x, "a")) {
+            assert_true(x->parts[0].status.signalled);
+            assert_int_equal(x->parts[0].status.code, strcmp(cases[i].fault, "restart") == 0 ? SIGTERM : SIGKILL);
+        }
+        victims_heal(x);
+        if (at_call)
+            assert_int_equal(x->f.hits, 1);
+        assert_false(x->held);
+        assert_true(within(x, well));
+        assert_int_not_equal(victim_process(x, "a"), before);
+        assert_int_equal(victim_process(x, "b"), other);
+    }
+}
+
+static void test_system(void **state)
+{
+    static const char *const all[] = {"kill-all", "shuffled-start"};
+    struct fixture *x = *state;
+    victims_begin(x, "");
+    for (size_t i = 0; i < 2; i++) {
+        assert_true(victims_inject(x, all[i], NULL, 0, INT64_MIN));
+        assert_false(victim_alive(x, "a"));
+        assert_false(victim_alive(x, "b"));
+        victims_heal(x);
+        assert_true(within(x, well));
+        assert_true(victim_alive(x, "b"));
+    }
+    assert_true(victims_inject(x, "kill-dependency", NULL, INT64_MIN, INT64_MIN));
+    assert_true(victim_alive(x, "a"));
+    assert_false(victim_alive(x, "b"));
+    victims_heal(x);
+    assert_true(victim_alive(x, "b"));
+    struct error err = ERROR_INIT;
+    assert_int_equal(fault_possible(fault_find("kill-supervisor"), &x->target, &err), ERROR_UNSUPPORTED);
+    error_clear(&err);
+    victims_supervised(x, true);
+    assert_int_equal(fault_possible(fault_find("shuffled-start"), &x->target, &err), ERROR_UNSUPPORTED);
+    error_clear(&err);
+    assert_true(victims_inject(x, "kill-supervisor", NULL, INT64_MIN, INT64_MIN));
+    assert_true(within(x, a_died));
+    victims_heal(x);
+    assert_true(within(x, well));
+}
+
+static bool a_caught(struct fixture *x)
+{
+    return x->parts[0].report.caught > 0;
+}
+
+static void test_signals(void **state)
+{
+    struct fixture *x = *state;
+    victims_begin(x, "");
+    int64_t id = victim_process(x, "a");
+    assert_true(victims_inject(x, "signal-storm", "a", 300, 0));
+    victims_heal(x);
+    assert_true(within(x, well));
+    assert_int_equal(victim_process(x, "a"), id);
+    assert_true(within(x, a_caught)); /* SIGUSR1, which it says it catches */
+}
+
+/* ---- processors and memory ---- */
+
+/* The share of one processor the first part uses over a while. */
+static double share(struct fixture *x)
+{
+    struct world_foreign p;
+    uint64_t resident, before, after, began = world_now(x->world);
+    assert_int_equal(world_foreign_by_id(x->world, victim_process(x, "a"), &p, NULL), 0);
+    assert_int_equal(world_foreign_usage(x->world, &p, &resident, &before), 0);
+    assert_int_equal(world_sleep(x->world, 400 * MILLISECOND), 0);
+    assert_int_equal(world_foreign_usage(x->world, &p, &resident, &after), 0);
+    return (double)(after - before) / (double)(world_now(x->world) - began);
+}
+
+static void test_processors(void **state)
+{
+    struct fixture *x = *state;
+    struct machine_schedule before, during, after;
+    struct world_foreign p;
+    victims_begin(x, VICTIM_BUSY);
+    assert_int_equal(world_foreign_by_id(x->world, victim_process(x, "a"), &p, NULL), 0);
+    assert_int_equal(machine_schedule(x->world, &p, &before, NULL), 0);
+    static const char *const faults[] = {"one-core", "cpu-hog", "idle-class"};
+    for (size_t i = 0; i < 3; i++) {
+        if (!victims_inject(x, faults[i], "a", 8, INT64_MIN))
+            continue;
+        assert_int_equal(machine_schedule(x->world, &p, &during, NULL), 0);
+        if (i == 2)
+            assert_true(during.idle && during.nice == 19);
+        else
+            assert_int_equal(machine_cpus_count(&during.cpus), 1);
+        if (i == 1)
+            assert_true(share(x) < 0.45); /* an eighth and a bit would be fair */
+        victims_heal(x);
+        assert_true(x->f.fault->verify == NULL || x->f.hits == 1);
+        assert_int_equal(machine_schedule(x->world, &p, &after, NULL), 0);
+        assert_memory_equal(&before, &after, sizeof before);
+    }
+    if (victims_inject(x, "cpu-quota", "a", 20000, INT64_MIN)) {
+        assert_true(share(x) < 0.2);
+        victims_heal(x);
+    }
+    assert_true(within(x, well));
+}
+
+static void test_memory(void **state)
+{
+    struct fixture *x = *state;
+    victims_begin(x, VICTIM_GROW);
+    if (victims_inject(x, "out-of-memory", "a", 8 << 20, INT64_MIN)) {
+        assert_true(within(x, a_died));
+        assert_true(x->parts[0].status.signalled && x->parts[0].status.code == SIGKILL);
+        victims_heal(x);
+        assert_true(within(x, well));
+    }
+    assert_true(victims_inject(x, "memory-hog", NULL, 32 << 20, INT64_MIN));
+    victims_heal(x);
+    assert_int_equal(x->f.hits, 1);
+    assert_true(victims_inject(x, "cold-cache", "a", INT64_MIN, INT64_MIN)); /* seen to have got colder */
+    victims_heal(x);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 2 && strcmp(argv[1], "victim") == 0)
+        return victim_main(argc, argv);
+#define TEST(name) cmocka_unit_test_setup_teardown(name, victims_setup, victims_teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_probed), TEST(test_slow),    TEST(test_stop),       TEST(test_kill),
+        TEST(test_system), TEST(test_signals), TEST(test_processors), TEST(test_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

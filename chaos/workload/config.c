@@ -1,0 +1,239 @@
+/* Configuration: paths of a namespace are registers, set, read and deleted by clients, and each is watched. Half of the
+ * paths lie below one node of the tree, so that a change must keep what others set beside it. Deleting writes nil.
+ *
+ * A watch's first message is the value as it was found, with the namespace's revision: it is written down as a mark,
+ * for it says that nothing up to there will come. What follows is a change each. The revision of a deletion is not
+ * taken from its answer, for a deletion of what is not there changes nothing. */
+#include "base/units.h"
+#include "chaos/workload/follower.h"
+#include "chaos/workload/kinds.h"
+#include "config/config.pb-c.h"
+#include "config/watch.pb-c.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CONFIG_SERVICE "config.Config"
+#define WATCH_SERVICE  "config.Watcher"
+#define QUIET          ((uint64_t)SECOND)
+#define UNKNOWN        (-1) /* a value nobody set */
+
+struct place {
+    char namespace[64], path[96];
+};
+struct watch {
+    struct follower follower;
+    bool found;    /* the first message is in */
+    int64_t value; /* told last */
+};
+struct state {
+    struct watch *watches; /* by key */
+    int64_t next_watch;
+};
+
+static void place_of(struct workload *w, uint32_t key, struct place *out)
+{
+    const struct target *t = workload_target(w);
+    snprintf(out->namespace, sizeof out->namespace, "%s", t->namespace != NULL ? t->namespace : "micro");
+    snprintf(out->path, sizeof out->path, key % 2 != 0 ? "%s.k%u" : "%s_k%u", workload_name(w), key);
+}
+
+/* "17", or "null". */
+static int64_t value_of(const char *json)
+{
+    int64_t value;
+    if (json == NULL || json[0] == '\0' || strcmp(json, "null") == 0)
+        return VALUE_NIL;
+    return units_parse_integer(json, 1, INT64_MAX, &value, NULL) == 0 ? value : UNKNOWN;
+}
+
+/* ---- clients ---- */
+
+static struct workload_outcome got(struct workload_client *c, const struct rpc_reply *reply)
+{
+    struct arena arena = ARENA_INIT;
+    ProtobufCMessage *message = NULL;
+    int64_t value = UNKNOWN;
+    (void)c;
+    if (reply->status == GRPC_NOT_FOUND) /* the namespace has no configuration at all */
+        return (struct workload_outcome){END_OK, VALUE_NIL};
+    if (reply->status != GRPC_OK)
+        return (struct workload_outcome){END_FAIL, VALUE_NIL};
+    if (pb_unpack(&config__get_response__descriptor, reply->body, &arena, &message, NULL) == 0) {
+        const Config__GetResponse *response = (const Config__GetResponse *)message;
+        value = value_of(response->value != NULL ? response->value->data : NULL);
+    }
+    arena_deinit(&arena);
+    return (struct workload_outcome){END_OK, value};
+}
+
+static struct workload_outcome changed(struct workload_client *c, const struct rpc_reply *reply)
+{
+    enum operation_end end = workload_end_of_write(reply);
+    if (end == END_OK && workload_operation(c)->value != VALUE_NIL)
+        workload_keep_revision(c, reply);
+    if (reply->status == GRPC_NOT_FOUND && workload_operation(c)->value == VALUE_NIL)
+        end = END_OK; /* the namespace has no configuration: nothing is there, as wanted */
+    /* 409: the tree was changed by others again and again; this change did not happen. */
+    return (struct workload_outcome){reply->status == GRPC_ABORTED ? END_FAIL : end, VALUE_NIL};
+}
+
+static int begin_read(struct workload_client *c, uint32_t key)
+{
+    struct place place;
+    Config__GetRequest request = CONFIG__GET_REQUEST__INIT;
+    place_of(c->workload, key, &place);
+    request.namespace_ = place.namespace;
+    request.path = place.path;
+    int code = workload_invoke(c, OPERATION_READ, key, VALUE_NIL);
+    return code == 0 ? workload_call(c, CONFIG_SERVICE, "/config.Config/Get", &request.base, got) : code;
+}
+
+static int begin_set(struct workload_client *c, uint32_t key)
+{
+    int64_t value = workload_value(c->workload);
+    struct place place;
+    char digits[24], format[] = "json";
+    Config__SetRequest request = CONFIG__SET_REQUEST__INIT;
+    Config__Value v = CONFIG__VALUE__INIT;
+    place_of(c->workload, key, &place);
+    snprintf(digits, sizeof digits, "%lld", (long long)value);
+    v.data = digits;
+    v.format = format;
+    request.namespace_ = place.namespace;
+    request.path = place.path;
+    request.value = &v;
+    int code = workload_invoke(c, OPERATION_WRITE, key, value);
+    return code == 0 ? workload_call(c, CONFIG_SERVICE, "/config.Config/Set", &request.base, changed) : code;
+}
+
+static int begin_delete(struct workload_client *c, uint32_t key)
+{
+    struct place place;
+    Config__DeleteRequest request = CONFIG__DELETE_REQUEST__INIT;
+    place_of(c->workload, key, &place);
+    request.namespace_ = place.namespace;
+    request.path = place.path;
+    int code = workload_invoke(c, OPERATION_WRITE, key, VALUE_NIL);
+    return code == 0 ? workload_call(c, CONFIG_SERVICE, "/config.Config/Delete", &request.base, changed) : code;
+}
+
+static int begin(struct workload_client *c)
+{
+    struct random *r = workload_random(c->workload);
+    uint64_t what = random_below(r, 10);
+    uint32_t key = (uint32_t)random_below(r, (uint64_t)workload_keys(c->workload));
+    if (what < 5)
+        return begin_read(c, key);
+    return what == 5 ? begin_delete(c, key) : begin_set(c, key);
+}
+
+/* ---- watches ---- */
+
+static int request_stream(struct follower *f, struct text *wire)
+{
+    struct place place;
+    Config__WatchRequest request = CONFIG__WATCH_REQUEST__INIT;
+    place_of(f->workload, f->key, &place);
+    request.namespace_ = place.namespace;
+    request.path = place.path;
+    return pb_pack(&request.base, wire);
+}
+
+static void on_change(struct follower *f, struct bytes message)
+{
+    struct watch *watch = f->arg;
+    struct arena arena = ARENA_INIT;
+    ProtobufCMessage *unpacked = NULL;
+    if (pb_unpack(&config__watch_response__descriptor, message, &arena, &unpacked, NULL) == 0) {
+        const Config__WatchResponse *m = (const Config__WatchResponse *)unpacked;
+        const Config__ChangeSet *set = m->change != NULL ? m->change->changeset : NULL;
+        int64_t value = value_of(set != NULL ? set->data : NULL);
+        /* After a change it had not seen, config tells the value in any case: the same again is no change. */
+        bool again = watch->found && value == watch->value;
+        if (!watch->found)
+            follower_mark(f, m->revision);
+        else if (!again)
+            follower_pair(f, (int64_t)m->revision, value);
+        watch->found = true;
+        watch->value = value;
+    }
+    arena_deinit(&arena);
+}
+
+static void on_ended(struct follower *f, const struct rpc_reply *reply)
+{
+    struct state *s = workload_state(f->workload);
+    struct watch *watch = f->arg;
+    (void)reply;
+    watch->found = false;
+    f->subscription = ++s->next_watch;
+}
+
+static const struct follower_kind watches = {
+    .service = WATCH_SERVICE,
+    .path = "/config.Watcher/Watch",
+    .function = OPERATION_WATCH,
+    .request = request_stream,
+    .message = on_change,
+    .ended = on_ended,
+};
+
+static int prepare(struct workload *w, struct error *err)
+{
+    struct state *s = calloc(1, sizeof *s);
+    workload_set_state(w, s);
+    if (s != NULL)
+        s->watches = calloc((size_t)workload_keys(w), sizeof *s->watches);
+    if (s == NULL || s->watches == NULL)
+        return error_set(err, ERROR_MEMORY, "out of memory");
+    for (int i = 0; i < workload_keys(w); i++)
+        follower_init(&s->watches[i].follower, w, &watches, (uint32_t)i, ++s->next_watch, &s->watches[i]);
+    return 0;
+}
+
+static void start(struct workload *w)
+{
+    struct state *s = workload_state(w);
+    for (int i = 0; i < workload_keys(w); i++)
+        follower_start(&s->watches[i].follower);
+}
+
+static bool quiet(struct workload *w)
+{
+    const struct state *s = workload_state(w);
+    for (int i = 0; i < workload_keys(w); i++)
+        if (!s->watches[i].found || !follower_idle(&s->watches[i].follower, QUIET))
+            return false;
+    return true;
+}
+
+static void stop(struct workload *w)
+{
+    struct state *s = workload_state(w);
+    for (int i = 0; s != NULL && s->watches != NULL && i < workload_keys(w); i++)
+        follower_deinit(&s->watches[i].follower);
+}
+
+static void release(struct workload *w)
+{
+    struct state *s = workload_state(w);
+    if (s != NULL)
+        free(s->watches);
+    free(s);
+}
+
+const struct workload_kind workload_config = {
+    .name = "config",
+    .summary = "configuration set, read, deleted and watched by path",
+    .services = (const char *const[]){CONFIG_SERVICE, WATCH_SERVICE, NULL},
+    .models = (const char *const[]){"cas-register", "watch", NULL},
+    .prepare = prepare,
+    .begin = begin,
+    .final_read = begin_read,
+    .start = start,
+    .quiet = quiet,
+    .stop = stop,
+    .release = release,
+};

@@ -1,0 +1,214 @@
+#include "chaos/workload/follower.h"
+
+#include "base/units.h"
+
+#include <string.h>
+
+#define STOP_LIMIT ((uint64_t)(5 * SECOND))
+
+static struct world *world_of(const struct follower *f)
+{
+    return workload_target(f->workload)->world;
+}
+
+static void invoke(struct follower *f)
+{
+    struct history *h = workload_write(f->workload);
+    f->operation = -1;
+    if (h->count >= WORKLOAD_OPERATIONS_MAX) {
+        rpc_stream_cancel(f->stream);
+        f->stopped = true;
+        return;
+    }
+    f->operation = history_invoke(h, f->process, f->kind->function, f->key, VALUE_NIL, world_now(world_of(f)));
+    if (f->operation >= 0 && f->kind->function != OPERATION_DEQUEUE)
+        h->operations[f->operation].other = f->subscription;
+}
+
+static void end(struct follower *f, enum operation_end how, int64_t value)
+{
+    if (f->operation >= 0)
+        history_end(workload_write(f->workload), f->operation, how, value, world_now(world_of(f)));
+    f->operation = -1;
+}
+
+static void end_unknown(struct follower *f)
+{
+    if (f->operation >= 0)
+        end(f, f->kind->function == OPERATION_DEQUEUE ? END_INFO : END_FAIL, VALUE_NIL);
+    f->process = workload_process(f->workload);
+}
+
+void follower_mark(struct follower *f, uint64_t revision)
+{
+    struct history *h = workload_write(f->workload);
+    world_timer_stop(&f->deliver);
+    if (f->operation < 0 && f->stands)
+        invoke(f);
+    if (f->operation < 0)
+        return;
+    /* Without memory for what came, nothing came that this history could tell. */
+    if (history_set_list(h, f->operation, f->items.items, f->items.count) != 0 ||
+        (revision != 0 && history_set_revision(h, f->operation, revision) != 0))
+        end_unknown(f);
+    else
+        end(f, END_OK, VALUE_NIL);
+    array_clear(&f->items);
+    if (f->stream != NULL)
+        invoke(f);
+}
+
+static void deliver(void *arg)
+{
+    follower_mark(arg, 0);
+}
+
+void follower_pair(struct follower *f, int64_t position, int64_t value)
+{
+    if (!array_reserve(&f->items, f->items.count + 2)) {
+        rpc_stream_cancel(f->stream); /* a stream with a hole tells nothing any more */
+        return;
+    }
+    f->items.items[f->items.count++] = position;
+    f->items.items[f->items.count++] = value;
+    if (!world_timer_active(&f->deliver))
+        world_timer_start(&f->deliver, 0);
+}
+
+void follower_value(struct follower *f, int64_t value)
+{
+    end(f, END_OK, value);
+    invoke(f);
+}
+
+static void on_headers(void *arg, struct grpc_metadata headers)
+{
+    struct follower *f = arg;
+    f->stands = true;
+    f->came = world_now(world_of(f));
+    invoke(f);
+    if (f->kind->opened != NULL)
+        f->kind->opened(f, headers);
+}
+
+static void on_message(void *arg, struct bytes message)
+{
+    struct follower *f = arg;
+    if (f->operation < 0)
+        return; /* being closed */
+    f->came = world_now(world_of(f));
+    f->kind->message(f, message);
+}
+
+static void on_finished(void *arg, const struct rpc_reply *reply)
+{
+    struct follower *f = arg;
+    f->stream = NULL;
+    if (f->items.count > 0)
+        follower_mark(f, 0);
+    world_timer_stop(&f->deliver);
+    array_clear(&f->items);
+    end_unknown(f);
+    f->stands = false;
+    if (f->kind->ended != NULL)
+        f->kind->ended(f, reply);
+    if (!f->stopped)
+        world_timer_start(&f->again, FOLLOWER_REOPEN);
+}
+
+static void open_stream(void *arg)
+{
+    static const struct rpc_stream_events events = {
+        .headers = on_headers, .message = on_message, .finished = on_finished};
+    struct follower *f = arg;
+    struct target *t = workload_target(f->workload);
+    const struct target_component *component = target_serving(t, f->kind->service);
+    struct grpc_header headers[TARGET_HEADERS_MAX + 1];
+    struct grpc_metadata metadata = target_metadata(t);
+    struct rpc_channel *channel = NULL;
+    struct text wire = TEXT_INIT;
+    size_t count = metadata.count;
+    if (f->stopped || f->stream != NULL)
+        return;
+    for (size_t i = 0; i < count; i++)
+        headers[i] = metadata.items[i];
+    if (f->header != NULL && f->header_value[0] != '\0')
+        headers[count++] = (struct grpc_header){bytes_of(f->header), bytes_of(f->header_value)};
+    int code = component != NULL ? target_channel(t, component, &channel, NULL) : ERROR_UNSUPPORTED;
+    if (code == 0)
+        code = f->kind->request(f, &wire);
+    if (code == 0) {
+        struct rpc_request request = {.path = f->kind->path, .metadata = {headers, count}};
+        code = rpc_stream_open(channel, &request, &events, f, &f->stream, NULL);
+        if (code != 0)
+            f->stream = NULL;
+    }
+    if (f->stream != NULL) {
+        code = rpc_stream_send(f->stream, text_bytes(&wire));
+        if (code == 0 && !f->kind->talks)
+            code = rpc_stream_half_close(f->stream);
+        if (code != 0)
+            rpc_stream_cancel(f->stream);
+    } else {
+        world_timer_start(&f->again, FOLLOWER_REOPEN);
+    }
+    text_deinit(&wire);
+}
+
+void follower_init(struct follower *f, struct workload *w, const struct follower_kind *kind, uint32_t key,
+                   int64_t subscription, void *arg)
+{
+    *f = (struct follower){
+        .kind = kind, .workload = w, .key = key, .subscription = subscription, .arg = arg, .operation = -1};
+    f->process = workload_process(w);
+    world_timer_init(&f->again, world_of(f), open_stream, f);
+    world_timer_init(&f->deliver, world_of(f), deliver, f);
+}
+
+void follower_start(struct follower *f)
+{
+    open_stream(f);
+}
+
+int follower_send(struct follower *f, const ProtobufCMessage *message)
+{
+    struct text wire = TEXT_INIT;
+    int code = f->stream != NULL ? pb_pack(message, &wire) : ERROR_CLOSED;
+    if (code == 0)
+        code = rpc_stream_send(f->stream, text_bytes(&wire));
+    text_deinit(&wire);
+    return code;
+}
+
+bool follower_idle(const struct follower *f, uint64_t duration)
+{
+    return f->stands && f->items.count == 0 && world_now(world_of(f)) - f->came >= duration;
+}
+
+static bool is_over(void *arg)
+{
+    const struct follower *f = arg;
+    return f->stream == NULL;
+}
+
+void follower_stop(struct follower *f)
+{
+    if (f->workload == NULL)
+        return;
+    f->stopped = true;
+    world_timer_stop(&f->again);
+    if (f->stream != NULL)
+        rpc_stream_cancel(f->stream);
+    if (f->stream != NULL)
+        (void)world_run_until(world_of(f), is_over, f, STOP_LIMIT);
+}
+
+void follower_deinit(struct follower *f)
+{
+    if (f->workload == NULL)
+        return;
+    follower_stop(f);
+    world_timer_stop(&f->again);
+    world_timer_stop(&f->deliver);
+    array_deinit(&f->items);
+}
