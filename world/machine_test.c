@@ -155,8 +155,8 @@ static void test_process(void **state)
 
 static void count_file(void *arg, const char *path)
 {
-    size_t *count = arg;
-    *count += strstr(path, "/work") != NULL ? 1 : 0;
+    size_t *count = arg, len = strlen(path);
+    *count += len > 5 && strcmp(path + len - 5, "/work") == 0;
 }
 
 static void test_files(void **state)
