@@ -44,6 +44,7 @@ struct chaos_options {
 struct chaos_summary {
     int64_t operations, ok, failed, unknown, faults, not_injected, lost, violations;
     uint64_t recovery_max, converged; /* ns; from the last heal until all was read and had arrived, 0: it did not */
+    int64_t left_out;                 /* steps whose turn did not come in time */
     bool guard_broke;
     bool clocks_moved; /* a fault of the clock was injected */
     char failure[80];  /* the first thing that failed: a case's name, a finding's oracle; "" nothing did */

@@ -162,6 +162,12 @@ static void storm_happened(struct experiment *x, uint64_t duration)
     } else if (x->options.guards != NULL) {
         tell_case(x, "no guard broke", "passed", NULL, duration);
     }
+    if (x->summary->left_out > 0) {
+        char line[128];
+        snprintf(line, sizeof line, "%lld steps of the schedule were left out: the time was up before their turn came",
+                 (long long)x->summary->left_out);
+        result_emit(x->target->results, "note", json_pack("{s:s}", "text", line));
+    }
     if (x->summary->faults > 0)
         tell_case(x, "faults were injected", "passed", NULL, duration);
     else
@@ -177,6 +183,7 @@ static int storm(struct experiment *x, struct error *err)
                       .schedule = x->schedule,
                       .load = &x->load,
                       .settle = x->options.settle,
+                      .time = x->options.schedule == NULL ? x->options.duration : UINT64_MAX / 2,
                       .options = &x->options,
                       .summary = x->summary};
     uint64_t start = world_now(x->target->world);

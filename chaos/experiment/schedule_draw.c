@@ -93,14 +93,14 @@ static void draw_swarm(struct drawing *d, struct text *swarm)
 }
 
 /* Faults on one component at a time would make each other's effects unsure: who is stopped cannot be killed and seen
- * to come back. A fault of the system goes alone. */
+ * to come back. */
 static bool collides(const struct chaos_schedule *s, const struct chaos_fault *f, const char *component, uint64_t at)
 {
     for (size_t i = s->steps.count; i-- > 0;) {
         const struct chaos_step *step = &s->steps.items[i];
         if (step->at + step->hold < at)
             continue;
-        if (f->scope == FAULT_OF_SYSTEM || step->fault->scope == FAULT_OF_SYSTEM)
+        if (fault_goes_alone(f) || fault_goes_alone(step->fault))
             return true;
         if (component != NULL && step->component != NULL && strcmp(component, step->component) == 0)
             return true;

@@ -20,6 +20,7 @@ struct storm {
     const struct chaos_schedule *schedule;
     struct load *load;
     uint64_t settle;
+    uint64_t time;                       /* ns: nothing is injected any more after that */
     const struct chaos_options *options; /* for findings: seed, replay */
     struct chaos_summary *summary;
     struct storm_fault faults[SCHEDULE_TOGETHER_MAX];

@@ -21,6 +21,11 @@ const struct chaos_fault *fault_find(const char *name)
     return NULL;
 }
 
+bool fault_goes_alone(const struct chaos_fault *f)
+{
+    return f->alone || f->scope == FAULT_OF_SYSTEM;
+}
+
 static unsigned driver_bit(const struct target *t)
 {
     return strcmp(t->driver, "sim") == 0      ? FAULT_ON_SIM

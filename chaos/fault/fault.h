@@ -59,6 +59,7 @@ struct chaos_fault {
     unsigned drivers;                         /* FAULT_ON_... */
     enum fault_scope scope;
     bool root;                   /* on processes it needs root */
+    bool alone;                  /* nothing else may be in force: it keeps others from being healed */
     bool asked_only;             /* never drawn unless named: no component promises to come through it whole */
     uint64_t hold_min, hold_max; /* ns between inject and heal when nothing is asked for */
     bool down_from_heal;         /* recovery is counted from the heal (the component was held until then) */
@@ -76,6 +77,8 @@ void fault_draw(struct fault_injection *f);
 /* Whether the target's driver and this machine can do it. */
 int fault_possible(const struct chaos_fault *f, struct target *t, struct error *err);
 const struct chaos_fault *fault_find(const char *name);
+/* Whether nothing else may be in force meanwhile: faults of the system, and those that say so. */
+bool fault_goes_alone(const struct chaos_fault *f);
 /* "latency delay=20ms jitter=5ms", for results and replays. */
 void fault_print(const struct fault_injection *f, struct text *out);
 

@@ -45,8 +45,9 @@ def caught(driver, program, manifest, folder):
 
 def made_smaller(folder):
     """Of all the kills of a run one is enough to show the planted bug."""
-    code, output = harrow("chaos", MANIFEST, *CHAOS[:-2], "--driver", "sim", "--seed", "11", program="harrow_early_ack",
-                          folder=folder, timeout=240)
+    code, output = harrow("chaos", MANIFEST, "--duration", "4s", "--fault", "kill", "--target", "store", "--clients", "3",
+                          "--keys", "2", "--rate", "300", "--driver", "sim", "--seed", "11",
+                          program="harrow_early_ack", folder=folder, timeout=240)
     check(code == 1 and "1 fault is enough: " in output, "sim: what fails is made smaller", f"exit {code}\n{output}")
 
 

@@ -75,9 +75,10 @@ def jobs(folder):
     with subprocess.Popen(command, cwd=folder, env=dict(os.environ, CI="1", **NONE), stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True) as p:
         workers = []
-        for _ in range(200):
+        for tries in range(200):
             workers = [pid for pid, line in processes_of(folder) if " --json " in line and "/jobs/" in line]
-            if len(workers) == 2 and glob.glob(os.path.join(folder, "many", "2*", "corpus", "*")):
+            # Both are there and at work: what the first of them learnt is in the folder, or they had time to begin.
+            if len(workers) == 2 and (tries > 60 or glob.glob(os.path.join(folder, "many", "2*", "corpus", "*"))):
                 break
             time.sleep(0.05)
         check(len(workers) == 2, "two workers run", str(workers))

@@ -4,7 +4,7 @@
 #define BACK_WITHIN ((uint64_t)(30 * SECOND)) /* supervisors wait longer each time */
 
 static const struct fault_parameter parameters[] = {
-    {"times", "how often it is killed", FAULT_COUNT, 2, 100, 2, 5},
+    {"times", "how often it is killed", FAULT_COUNT, 2, 100, 2, 3},
     {0},
 };
 

@@ -26,6 +26,7 @@ const struct chaos_fault fault_late_start = {
     .summary = "SIGKILL, and nobody starts it again for a while: its supervisor is held back",
     .drivers = FAULT_ON_PROCESSES | FAULT_ON_SIM,
     .scope = FAULT_OF_COMPONENT,
+    .alone = true,
     .hold_min = 500 * (uint64_t)MILLISECOND,
     .hold_max = 4000 * (uint64_t)MILLISECOND,
     .down_from_heal = true,
