@@ -104,8 +104,11 @@ static void count_signal(void *arg, int number)
 static int turn_the_loop(void *arg)
 {
     volatile uint64_t *count = shared.data;
-    for (;; ++*count)
+    while (*count < UINT64_MAX) { /* until it is ended */
         (void)world_sleep(arg, 0); /* its parent's, which it shall leave alone */
+        ++*count;
+    }
+    return 0;
 }
 
 /* A signal that comes while a copy is at work is the parent's: it is told of it, and its world comes to its end. */

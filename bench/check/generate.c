@@ -114,6 +114,8 @@ bool generate(const struct generate *g, struct history *h)
         for (int i = 0; i < g->clients; i++)
             if (clients[i].at != TIME_NEVER && (c == NULL || clients[i].at < c->at))
                 c = &clients[i];
+        if (c == NULL)
+            break;
         if (c->phase == ASKED) {
             act(&m, c);
         } else if (c->phase == DONE) {
