@@ -34,7 +34,8 @@ struct child {
 struct processes {
     struct system *system;
     struct log_ring log;
-    const char *environment[2]; /* added for all */
+    struct world_listener *block; /* its ports are ours while we listen here */
+    const char *environment[2];   /* added for all */
     struct child supervisor;
     struct child *children; /* one per component, when started one by one */
     size_t child_count;
@@ -92,22 +93,34 @@ static bool port_free(struct world *w, int port)
     return true;
 }
 
-static int find_ports(struct system *s, struct error *err)
+/* Blocks stand side by side, as large as the manifest's last port wants, and one more: who listens on that one has the
+ * block. So two that look at the same moment never take the same ports. */
+static int find_ports(struct system *s, struct processes *p, struct error *err)
 {
     const struct manifest *m = s->manifest;
+    int64_t last = 0;
+    for (size_t i = 0; i < m->port_count; i++)
+        last = m->ports[i] > last ? m->ports[i] : last;
+    uint64_t size = (uint64_t)last + 2, blocks = (PORT_LAST - PORT_FIRST) / size;
     /* Not from the run's seed: two runs of one seed must be able to stand side by side. */
-    for (int i = 0; i < PORT_TRIES; i++) {
+    for (int i = 0; i < PORT_TRIES && blocks > 0; i++) {
         uint64_t lot = 0;
         if (world_entropy(s->run->world, &lot, sizeof lot) != 0)
             break;
-        int base = PORT_FIRST + (int)(lot % (PORT_LAST - PORT_FIRST));
+        int base = PORT_FIRST + (int)(lot % blocks * size);
+        char address[32];
+        snprintf(address, sizeof address, "127.0.0.1:%d", base + (int)size - 1);
+        if (world_listen(s->run->world, address, refuse, NULL, &p->block, NULL) != 0)
+            continue;
         bool all = true;
-        for (size_t p = 0; p < m->port_count && all; p++)
-            all = port_free(s->run->world, base + (int)m->ports[p]);
+        for (size_t n = 0; n < m->port_count && all; n++)
+            all = port_free(s->run->world, base + (int)m->ports[n]);
         if (all) {
             s->values.port = base;
             return 0;
         }
+        world_listener_close(p->block);
+        p->block = NULL;
     }
     return error_set(err, ERROR_IN_USE, "no free block of ports between %d and %d", PORT_FIRST, PORT_LAST);
 }
@@ -161,7 +174,7 @@ static int processes_prepare(struct system *s, struct error *err)
     if ((code = world_make_directory(s->run->world, s->cover)) != 0)
         return error_set(err, code, "cannot make %s: %s", s->cover, error_code_name(code));
     code = world_file_open(s->run->world, log, WORLD_WRITE | WORLD_CREATE, &p->log.file, err);
-    return code != 0 ? code : find_ports(s, err);
+    return code != 0 ? code : find_ports(s, p, err);
 }
 
 /* A folder with a file for each component: none of them when there are no links. */
@@ -350,6 +363,8 @@ static void processes_stop(struct system *s)
     undo_journal_close(s->target.journal);
     s->target.journal = NULL;
     end_all(p);
+    if (p->block != NULL)
+        world_listener_close(p->block);
     log_ring_deinit(&p->log);
     free(p->children);
     free(p->stopped);
