@@ -204,3 +204,18 @@ void say_invalid(struct check_result *out, uint32_t key, const size_t *witness, 
     vsnprintf(out->reason, sizeof out->reason, format, args);
     va_end(args);
 }
+
+int check_each_key(const struct history *h, const struct check_limits *limits, check_one_key *judge, bool variant,
+                   struct check_result *out)
+{
+    struct budget b = budget_of(limits);
+    struct split s;
+    int code = split_by_key(h, limits, &s);
+    if (code != 0)
+        return code;
+    out->checked = h->count;
+    for (size_t i = 0; code == 0 && out->verdict == VERDICT_VALID && i < s.count; i++)
+        code = judge(h, &s.operations[s.starts[i]], s.starts[i + 1] - s.starts[i], variant, &b, out);
+    split_deinit(&s);
+    return code;
+}

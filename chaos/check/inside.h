@@ -67,6 +67,11 @@ struct split {
 /* ERROR_MEMORY, ERROR_CANCELLED, or ERROR_LIMIT above 2^32 - 2 operations. */
 int split_by_key(const struct history *h, const struct check_limits *limits, struct split *out);
 void split_deinit(struct split *s);
+/* Judges one key after the other until one is not valid. `variant` is the judge's own. */
+typedef int check_one_key(const struct history *h, const uint32_t *operations, size_t count, bool variant,
+                          struct budget *b, struct check_result *out);
+int check_each_key(const struct history *h, const struct check_limits *limits, check_one_key *judge, bool variant,
+                   struct check_result *out);
 
 /* Indices into the history ordered by when they ended (TIME_NEVER last), ties in the history's order. Sorts in place;
  * `spare` has room for as many; nearly ordered input is cheap. */

@@ -458,33 +458,18 @@ static int check_key(const struct history *h, const uint32_t *operations, size_t
     return code;
 }
 
-static int check_keys(const struct history *h, const struct check_limits *limits, bool snapshots,
-                      struct check_result *out)
-{
-    struct budget b = budget_of(limits);
-    struct split s;
-    int code = split_by_key(h, limits, &s);
-    if (code != 0)
-        return code;
-    out->checked = h->count;
-    for (size_t i = 0; code == 0 && out->verdict == VERDICT_VALID && i < s.count; i++)
-        code = check_key(h, &s.operations[s.starts[i]], s.starts[i + 1] - s.starts[i], snapshots, &b, out);
-    split_deinit(&s);
-    return code;
-}
-
 static int check_set(const struct history *h, const struct check_limits *limits, struct check_result *out,
                      struct error *err)
 {
     (void)err;
-    return check_keys(h, limits, true, out);
+    return check_each_key(h, limits, check_key, true, out);
 }
 
 static int check_set_elements(const struct history *h, const struct check_limits *limits, struct check_result *out,
                               struct error *err)
 {
     (void)err;
-    return check_keys(h, limits, false, out);
+    return check_each_key(h, limits, check_key, false, out);
 }
 
 /* The history of one value: reads that see it or do not. */
