@@ -214,26 +214,28 @@ static bool lists(const struct sequence_view *v, const struct check_pair *p, siz
     return false;
 }
 
-/* The list showed it before, and shows it unchanged at every look from there on. */
-static bool still_listed(const struct sequence_view *v, const struct check_pair *p, size_t before, size_t *last)
+/* The last look at a list that showed it before and shows it unchanged at every look from the deletion on; 0: it does
+ * not, or too few looked. */
+static size_t still_listed(const struct sequence_view *v, const struct check_pair *p, size_t before)
 {
     struct bytes shown = view_first_holder(v, before, p->name);
-    size_t looks = 0;
+    size_t looks = 0, last = 0;
     if (check_role(v, before) != ROLE_LIST || shown.len == 0 || !takes_away(v, p->call) || !lists(v, p, before) ||
         !check_lists_for(v->graph, (size_t)v->calls[before].method, (size_t)v->calls[p->call].method,
                          (size_t)v->calls[p->maker].method))
-        return false;
+        return 0;
     for (size_t i = p->call + 1; i < v->count; i++) {
         if (!check_reads(v, i) || !check_same(v, before, i) || !check_behind(v, p->call, i))
             continue;
         /* The whole reply is what holds a plain name in a list of names: others may come and go. */
         struct bytes now = view_first_holder(v, i, p->name);
         if (now.len == 0 || (!view_is_top(v, i, now) && !bytes_equal(now, shown)))
-            return false;
+            return 0;
         looks++;
-        *last = i;
+        last = i;
     }
-    return looks >= CHECK_LOOKS && check_quiet(v, 1U << p->maker | 1U << p->call, p->call, *last, p->name);
+    bool told = looks >= CHECK_LOOKS && check_quiet(v, 1U << p->maker | 1U << p->call, p->call, last, p->name);
+    return told ? last : 0;
 }
 
 /* The reading after the deletion shows what the one before it did. It asks for the thing itself: others, which may well
@@ -268,10 +270,9 @@ bool check_deleted_judge(const struct sequence_view *v, struct sequence_finding 
             if (!check_reads(v, before) || !knows_of_it(v, &p, before) || !check_behind(v, p.maker, before) ||
                 !check_behind(v, before, p.call))
                 continue;
-            size_t shows = 0;
-            if (!still_listed(v, &p, before, &shows))
-                for (size_t after = p.call + 1; after < v->count && shows == 0; after++)
-                    shows = still_read(v, &p, before, after) ? after : 0;
+            size_t shows = still_listed(v, &p, before);
+            for (size_t after = p.call + 1; after < v->count && shows == 0; after++)
+                shows = still_read(v, &p, before, after) ? after : 0;
             if (shows == 0)
                 continue;
             check_say(v, out, shows, "%s still shows \"%.*s\" after %s of it was OK", check_path(v, shows),

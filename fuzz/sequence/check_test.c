@@ -532,6 +532,41 @@ static void writes_under_way_excuse_what_is_read(void **state)
     sequence_graph_free(g);
 }
 
+/* A list that shows what was deleted is told when it was looked at twice, and nobody wrote it again in between. */
+static void what_is_written_again_is_listed_again(void **state)
+{
+#define WRITE(n)  "call /store.Store/Write\nmessage " n " {\"record\":{\"key\":\"f0123456789\"}}\nawait " n "\n"
+#define LIST(n)   "call /store.Store/List\nmessage " n " {}\nawait " n "\n"
+#define DELETE(n) "call /store.Store/Delete\nmessage " n " {\"key\":\"f0123456789\"}\nawait " n "\n"
+    static const struct {
+        const char *script;
+        enum bug bug;
+        bool told;
+    } rows[] = {{WRITE("0") LIST("1") DELETE("2") LIST("3") LIST("4"), BUG_LISTED, true},
+                {WRITE("0") LIST("1") DELETE("2") LIST("3"), BUG_LISTED, false},
+                {WRITE("0") LIST("1") DELETE("2") WRITE("3") LIST("4"), BUG_NONE, false},
+                {WRITE("0") LIST("1") DELETE("2") WRITE("3") LIST("4") LIST("5"), BUG_NONE, false}};
+#undef WRITE
+#undef LIST
+#undef DELETE
+    struct sequence_graph *g = NULL;
+    (void)state;
+    assert_int_equal(sequence_graph_new(pool, &(struct sequence_graph_options){.wanted = is_toy}, &g, NULL), 0);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct fuzz_case c = FUZZ_CASE_INIT;
+        struct fuzz_trace t = FUZZ_TRACE_INIT;
+        struct outcome o = {.expected = "read-after-delete"};
+        assert_int_equal(fuzz_case_parse(bytes_of(rows[i].script), "script", pool, &c, NULL), 0);
+        run(rows[i].bug, &c, &t);
+        assert_true(sequence_check(g, &c, &t, on_found, &o) >= 0);
+        if ((o.fired > 0) != rows[i].told || o.wrong > 0)
+            fail_msg("row %zu: fired %zu times, others %zu", i, o.fired, o.wrong);
+        fuzz_trace_deinit(&t);
+        fuzz_case_deinit(&c);
+    }
+    sequence_graph_free(g);
+}
+
 /* An update that says the thing twice, once with the unknown field and once without, may be taken at its last word. */
 static void unknown_fields_said_twice(void **state)
 {
@@ -614,6 +649,7 @@ int main(void)
                                        cmocka_unit_test(what_was_not_deleted_is_read),
                                        cmocka_unit_test(what_is_said_of_anything_proves_nothing),
                                        cmocka_unit_test(writes_under_way_excuse_what_is_read),
+                                       cmocka_unit_test(what_is_written_again_is_listed_again),
                                        cmocka_unit_test(unknown_fields_said_twice),
                                        cmocka_unit_test(features)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
