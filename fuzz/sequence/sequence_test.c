@@ -6,6 +6,7 @@
 #include "fuzz/sequence/link.h"
 #include "fuzz/sequence/refusal.h"
 #include "fuzz/sequence/view.h"
+#include "fuzz/sequence/wire.h"
 #include "proto/set.h"
 #include "wire/grpc.h"
 
@@ -416,12 +417,49 @@ static void words_of_the_program(void **state)
     }
 }
 
+/* Fields behind a group are read: decoders skip it, so a checker has to. */
+static void groups_are_stepped_over(void **state)
+{
+    static const struct {
+        const char *message;
+        size_t len;
+        size_t items; /* until the end, or what is broken */
+        bool whole;
+    } rows[] = {
+        {"\x10\x01\x63\x08\x06\x64\x1a\x01t", 9, 3, true},         /* varint, group, length */
+        {"\x0b\x13\x0a\x02\x14\x0c\x14\x0c\x10\x01", 10, 2, true}, /* a group in a group, ends as content */
+        {"\x10\x01\x63\x08\x06", 5, 1, false},                     /* no end */
+        {"\x63\x6c\x10\x01", 4, 0, false},                         /* the end of another */
+        {"\x64\x10\x01", 3, 0, false},                             /* an end alone */
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct bytes in = BYTES((const uint8_t *)rows[i].message, rows[i].len);
+        struct wire_item item;
+        size_t items = 0;
+        while (wire_next(&in, &item))
+            items++;
+        if (items != rows[i].items || (in.len == 0 && rows[i].whole) != rows[i].whole)
+            fail_msg("row %zu: %zu items, %zu bytes left", i, items, in.len);
+    }
+    uint8_t deep[2 * PB_DEPTH_MAX + 2];
+    memset(deep, 0x0b, sizeof deep / 2);
+    memset(deep + sizeof deep / 2, 0x0c, sizeof deep / 2);
+    struct bytes in = BYTES(deep, sizeof deep);
+    struct wire_item item;
+    assert_false(wire_next(&in, &item)); /* deeper than any decoder goes */
+    in = BYTES(deep + 1, sizeof deep - 2);
+    assert_true(wire_next(&in, &item));
+    assert_int_equal(item.value.len, sizeof deep - 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(words_and_roles),      cmocka_unit_test(graph_of_micro), cmocka_unit_test(wanted_methods),
-        cmocka_unit_test(words_of_the_program), cmocka_unit_test(refusals),       cmocka_unit_test(learns),
-        cmocka_unit_test(repeatable),
+        cmocka_unit_test(words_and_roles), cmocka_unit_test(graph_of_micro),
+        cmocka_unit_test(wanted_methods),  cmocka_unit_test(words_of_the_program),
+        cmocka_unit_test(refusals),        cmocka_unit_test(learns),
+        cmocka_unit_test(repeatable),      cmocka_unit_test(groups_are_stepped_over),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -1,5 +1,6 @@
 /* Reading wire bytes item by item, for values whose place is known. The value of an item is the bytes it takes: a
- * varint's, a fixed width's, or the content of a length. Anything broken ends the walk; groups do too. */
+ * varint's, a fixed width's, the content of a length, or of a group with its end. Anything broken ends the walk, as it
+ * does a decoder's. */
 #ifndef FUZZ_SEQUENCE_WIRE_H
 #define FUZZ_SEQUENCE_WIRE_H
 
@@ -36,6 +37,9 @@ static inline bool wire_packed_next(struct bytes *in, unsigned type, struct byte
                                   : false;
 }
 
+/* Behind the end of the group whose tag was read. */
+bool wire_skip_group(struct bytes *in, uint32_t number);
+
 static inline bool wire_next(struct bytes *in, struct wire_item *item)
 {
     uint64_t tag, len;
@@ -46,6 +50,12 @@ static inline bool wire_next(struct bytes *in, struct wire_item *item)
     item->type = (unsigned)(tag & 7);
     if (item->type == WIRE_BYTES)
         return wire_varint(in, &len, &bytes) && len <= in->len && wire_take(in, (size_t)len, &item->value);
+    if (item->type == WIRE_GROUP) {
+        item->value = *in;
+        bool whole = wire_skip_group(in, item->number);
+        item->value.len -= in->len;
+        return whole;
+    }
     return wire_packed_next(in, item->type, &item->value);
 }
 
