@@ -94,7 +94,8 @@ void result_case(struct result_stream *r, const struct result_case *c)
               put_text(m, "status", c->status) && put_integer(m, "duration", c->duration) &&
               put_text(m, skipped ? "why" : "message", c->message) && put_text(m, "detail", c->detail) &&
               put_text(m, "file", c->file) && (c->line <= 0 || put_integer(m, "line", c->line)) &&
-              (c->column <= 0 || put_integer(m, "column", c->column)) && put_text(m, "replay", c->replay);
+              (c->column <= 0 || put_integer(m, "column", c->column)) && put_text(m, "replay", c->replay) &&
+              put_text(m, "picture", c->picture);
     if (!ok)
         r->broken = true; /* the line still goes out with what it has, so that the count is right */
     result_emit(r, "case", m);

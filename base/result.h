@@ -4,11 +4,12 @@
  *   run      id, system, driver, seed, started (RFC 3339), command, version
  *   pillar   name (contract|e2e|fuzz|chaos), state (start|end), plus a pillar's own totals at the end
  *   case     pillar, suite, name, status (passed|failed|skipped|flaky), duration, message, file, line, column, replay,
- *            detail (text), why (skipped: the reason)
+ *            detail (text), why (skipped: the reason), picture (path of an SVG beside the stream)
  *   step     case, name, status, duration, attempts, sent, received
  *   fault    name, target, state (inject|heal), hits, verified (bool), detail
  *   sample   series, value: one point of a curve (latency_ms, throughput, errors)
- *   recovery target, fault, duration (ns from the fault until the first success)
+ *   recovery target, fault, number, duration (ns from the fault until the first success), detected, baseline
+ *   converged target, fault, number (of the recovery), duration (until all readers were current)
  *   finding  pillar, title, severity (bug|warning), oracle, target, seed, replay, input, detail, count
  *   table    pillar, title, columns (names), rows (lists: a text, a number, shares as an object of numbers, or null)
  *   note     text
@@ -49,7 +50,8 @@ struct result_case {
     const char *detail;
     const char *file;
     int line, column;
-    const char *replay; /* the one command that runs only this again */
+    const char *replay;  /* the one command that runs only this again */
+    const char *picture; /* an SVG beside the stream, by its path from there */
 };
 void result_case(struct result_stream *r, const struct result_case *c);
 

@@ -10,6 +10,7 @@
 #include "rpc/target.h"
 
 struct chaos_schedule;
+struct workload;
 struct workload_kind;
 
 /* What must not last during the storm; when it does the storm ends at once, everything is healed, and the experiment
@@ -31,20 +32,27 @@ struct chaos_options {
     int rate;                   /* operations a second over all clients; 0: as fast as they are answered */
     const char *const *faults;  /* names; NULL: all that the driver can do */
     const char *const *targets; /* component names; NULL: all */
-    const struct workload_kind *const *workloads; /* all at once, NULL-terminated; NULL: store-register */
+    const struct workload_kind *const *workloads; /* all at once, NULL-terminated; NULL: the first served */
     const struct chaos_schedule *schedule;        /* NULL: drawn from the seed */
     const struct chaos_guards *guards;            /* NULL: none */
-    const char *history; /* file for the first workload's history as JSON lines, others are beside it; NULL: none */
+    bool violated; /* it shows what a system is known not to keep: it passes when a verdict says so, and only then */
+    const char *history;  /* file for the first workload's history, others are beside it; NULL: none. JSON lines; one
+                             of more operations than `history_lines` is binary, and its name ends in .bin instead */
+    size_t history_lines; /* 0: 50,000, which are 20 MB as lines and half a megabyte in the binary form */
     const char *kept_schedule; /* file for the schedule; NULL: none */
     /* Writes a file of the harness (its disk is the real one even when the target is simulated). */
     int (*write)(void *arg, const char *path, struct bytes content, struct error *err);
     void *write_arg;
     const char *replay; /* the one command that repeats this experiment */
+    /* Told of every workload once its history is whole; NULL: nobody. */
+    void (*look)(void *arg, struct workload *w);
+    void *look_arg;
 };
 struct chaos_summary {
     int64_t operations, ok, failed, unknown, faults, not_injected, lost, violations;
     uint64_t recovery_max, converged; /* ns; from the last heal until all was read and had arrived, 0: it did not */
     int64_t left_out;                 /* steps whose turn did not come in time */
+    int64_t expected;                 /* verdicts that say "violated" where that is expected; no violations */
     bool guard_broke;
     bool clocks_moved; /* a fault of the clock was injected */
     char failure[80];  /* the first thing that failed: a case's name, a finding's oracle; "" nothing did */

@@ -1,19 +1,20 @@
-# HARROW_MUSEUM: every target is built with the museum's bugs (docs/fuzzing-museum.md). Read last, when all targets are
-# there: what generate.py alters takes the place of the original in the target that has it.
+# HARROW_MUSEUM: every target is built with the museums' bugs (docs/fuzzing-museum.md, docs/chaos-museum.md). Read last,
+# when all targets are there: what generate.py alters takes the place of the original in the target that has it.
 set(museum_out ${CMAKE_BINARY_DIR}/museum)
 find_program(MUSEUM_PYTHON python3 REQUIRED)
-file(GLOB museum_bugs CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/fuzz/museum/bugs/*.bug)
+file(GLOB museum_bugs CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/fuzz/museum/bugs/*.bug
+  ${CMAKE_SOURCE_DIR}/chaos/museum/bugs/*.bug)
 execute_process(
-  COMMAND ${MUSEUM_PYTHON} ${CMAKE_SOURCE_DIR}/fuzz/museum/generate.py write ${CMAKE_SOURCE_DIR} ${museum_out}
+  COMMAND ${MUSEUM_PYTHON} ${CMAKE_SOURCE_DIR}/world/museum/generate.py write ${CMAKE_SOURCE_DIR} ${museum_out}
   OUTPUT_VARIABLE museum_altered OUTPUT_STRIP_TRAILING_WHITESPACE RESULT_VARIABLE museum_code)
 if(museum_code)
   message(FATAL_ERROR "the museum's sources cannot be made, see above")
 endif()
 string(REPLACE "\n" ";" museum_altered "${museum_altered}")
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS
-  ${CMAKE_SOURCE_DIR}/fuzz/museum/generate.py ${CMAKE_SOURCE_DIR}/fuzz/museum/setup.bug ${museum_bugs} ${museum_altered})
+  ${CMAKE_SOURCE_DIR}/world/museum/generate.py ${CMAKE_SOURCE_DIR}/world/museum/setup.bug ${museum_bugs} ${museum_altered})
 
-harrow_library(museum SOURCES fuzz/museum/museum.c LINK world)
+harrow_library(museum SOURCES world/museum/museum.c LINK world)
 target_include_directories(museum PRIVATE ${museum_out})
 
 target_compile_definitions(harrow_core PRIVATE HARROW_MUSEUM)

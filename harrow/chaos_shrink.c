@@ -61,11 +61,19 @@ static bool has_exited(void *arg)
     return lab->exited;
 }
 
+/* The command, with the workloads that are left. */
+static const char *replay_of(struct lab *lab, const struct chaos_options *o, const char *schedule)
+{
+    struct chaos_request q = *lab->request;
+    q.workloads = o->workloads != NULL ? o->workloads : q.workloads;
+    return chaos_replay(lab->run, &q, o, schedule, lab->driver, lab->seed);
+}
+
 /* The command's words with our own program in the first place, and what a try adds. */
 static const char *const *words_of_try(struct lab *lab, const struct chaos_options *o, struct arena *arena,
                                        struct error *err)
 {
-    const char *line = chaos_replay(lab->run, lab->request, o, lab->schedule, lab->driver, lab->seed);
+    const char *line = replay_of(lab, o, lab->schedule);
     char **words = NULL;
     size_t count = 0;
     if (line == NULL || words_split(line, arena, &words, &count, err) != 0)
@@ -146,7 +154,7 @@ static void tell(struct lab *lab, const struct shrunk *small, bool minimal, int 
     const char *path = arena_printf(&r->arena, "%s/schedule-small.yaml", r->folder);
     const char *replay = NULL;
     if (path != NULL && write_schedule(lab, &small->schedule, path, NULL) == 0)
-        replay = chaos_replay(r, lab->request, &small->options, path, lab->driver, lab->seed);
+        replay = replay_of(lab, &small->options, path);
     if (steps == 0)
         text_puts(&title, "it takes no fault at all");
     else

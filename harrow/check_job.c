@@ -38,7 +38,8 @@ const struct check_model *check_job_guess(const struct history *h)
 {
 #define HAS(f) ((used.functions >> OPERATION_##f & 1) != 0)
     struct used used = look_at(h);
-    const char *name = HAS(WATCH)     ? "watch"
+    const char *name = HAS(TXN)       ? "multi-register"
+                       : HAS(WATCH)   ? "watch"
                        : HAS(POLL)    ? HAS(ACKNOWLEDGE) ? "broker"
                                         : used.offsets   ? "log"
                                                          : "pubsub"

@@ -1,8 +1,12 @@
 #include "base/units.h"
 #include "chaos/workload/workload.h"
 #include "harrow/attach.h"
+#include "harrow/chaos_toolkit.h"
+#include "harrow/chaos_nightly.h"
 #include "harrow/command_system.h"
 #include "harrow/commands.h"
+#include "harrow/driver_disk.h"
+#include "harrow/driver_network.h"
 #include "world/real.h"
 
 #include <stdio.h>
@@ -13,10 +17,17 @@ static struct option_list faults, targets, workloads;
 static const char *schedule;
 static const char *shrink;
 static const char *const shrink_names[] = {"never", "simulated", "always", NULL};
-static bool list, direct;
+static bool list, direct, searching;
+static struct chaos_search_request search;
+static bool unguided;
+static int64_t nightly;
+
+static const char *toolkit_system_path, *toolkit_journal;
 
 static const struct option options[] = {
     COMMON_OPTIONS,
+    NETWORK_OPTION,
+    DISK_OPTION,
     {.name = "duration",
      .letter = 't',
      .kind = OPTION_DURATION,
@@ -43,7 +54,7 @@ static const struct option options[] = {
      .kind = OPTION_LIST,
      .target = &workloads,
      .argument = "NAME",
-     .help = "what the clients do (may be repeated; default: store-register; `harrow chaos workloads` shows all)"},
+     .help = "what the clients do (may be repeated; default: the first that fits; all: `harrow chaos workloads`)"},
     {.name = "fault",
      .letter = 'f',
      .kind = OPTION_LIST,
@@ -88,6 +99,51 @@ static const struct option options[] = {
      .fallback = "simulated",
      .choices = shrink_names,
      .help = "make smaller what fails, by running it again and again: never, when it fails simulated, or always"},
+    {.name = "search",
+     .kind = OPTION_DURATION,
+     .target = &search.duration,
+     .argument = "DURATION",
+     .help = "for so long, in simulation, make experiments of those that showed something new"},
+    {.name = "runs",
+     .kind = OPTION_INTEGER,
+     .target = &search.runs,
+     .argument = "N",
+     .min = 1,
+     .max = INT64_C(1000000000000),
+     .help = "search: at most so many experiments; the same seed is then the same search"},
+    {.name = "corpus",
+     .kind = OPTION_TEXT,
+     .target = &search.corpus,
+     .argument = "FOLDER",
+     .help = "search, nightly: where what showed something new is kept, and lies already (default: the run's folder)"},
+    {.name = "jobs",
+     .letter = 'j',
+     .kind = OPTION_INTEGER,
+     .target = &search.jobs,
+     .argument = "N",
+     .min = 1,
+     .max = CHAOS_SEARCH_JOBS_MAX,
+     .help = "search: experiments at a time (default: 1)"},
+    {.name = "unguided",
+     .kind = OPTION_FLAG,
+     .target = &unguided,
+     .help = "search: draw each experiment and make none of what was kept, to compare with"},
+    {.name = "nightly",
+     .kind = OPTION_DURATION,
+     .target = &nightly,
+     .argument = "DURATION",
+     .help = "for so long, run the experiments given (default: chaos/experiments/*.yaml) and searches by turns; one "
+             "report"},
+    {.name = "system",
+     .kind = OPTION_TEXT,
+     .target = &toolkit_system_path,
+     .argument = "MANIFEST",
+     .help = "an experiment of the Chaos Toolkit: the system it is done to"},
+    {.name = "journal",
+     .kind = OPTION_TEXT,
+     .target = &toolkit_journal,
+     .argument = "FILE",
+     .help = "an experiment of the Chaos Toolkit: where its journal goes, beside the run's folder"},
     {.name = "list", .kind = OPTION_FLAG, .target = &list, .help = "list the faults and leave"},
     {0},
 };
@@ -114,27 +170,44 @@ static const struct workload_kind *const *kinds_of(struct run *r)
 
 static const char *plan_path; /* NULL: the argument was a manifest */
 static struct chaos_plan plan;
+static struct chaos_plan kept; /* what the schedule's file says beside the schedule; name NULL: nothing */
+
+/* What the command line leaves open a corpus file says. */
+static void fill_from_kept(struct chaos_request *q)
+{
+    const struct chaos_options *o = &kept.options;
+    if (kept.name == NULL)
+        return;
+    q->duration = q->duration > 0 ? q->duration : (int64_t)o->duration;
+    q->settle = q->settle > 0 ? q->settle : (int64_t)o->settle;
+    q->recovery_within = q->recovery_within > 0 ? q->recovery_within : (int64_t)o->recovery_within;
+    q->clients = q->clients > 0 ? q->clients : o->clients;
+    q->keys = q->keys > 0 ? q->keys : o->keys;
+    q->rate = q->rate >= 0 || o->rate == 0 ? q->rate : o->rate;
+    q->workloads = q->workloads != NULL ? q->workloads : o->workloads;
+}
 
 static int work(struct run *r, struct system *s, const struct arguments *args)
 {
     (void)args;
-    const struct chaos_request request = {.plan_path = plan_path,
-                                          .plan = plan_path != NULL ? &plan : NULL,
-                                          .schedule_path = schedule,
-                                          .duration = duration,
-                                          .settle = settle,
-                                          .recovery_within = recovery_within,
-                                          .clients = clients,
-                                          .keys = keys,
-                                          .rate = rate,
-                                          .faults = terminated(r, &faults),
-                                          .targets = terminated(r, &targets),
-                                          .workloads = workloads.count > 0 ? kinds_of(r) : NULL,
-                                          .direct = direct,
-                                          .shrink = strcmp(shrink, "never") == 0    ? CHAOS_SHRINK_NEVER
-                                                    : strcmp(shrink, "always") == 0 ? CHAOS_SHRINK_ALWAYS
-                                                                                    : CHAOS_SHRINK_SIMULATED};
-    return pillar_chaos(r, s, &request);
+    struct chaos_request request = {.plan_path = plan_path,
+                                    .plan = plan_path != NULL ? &plan : NULL,
+                                    .schedule_path = schedule,
+                                    .duration = duration,
+                                    .settle = settle,
+                                    .recovery_within = recovery_within,
+                                    .clients = clients,
+                                    .keys = keys,
+                                    .rate = rate,
+                                    .faults = terminated(r, &faults),
+                                    .targets = terminated(r, &targets),
+                                    .workloads = workloads.count > 0 ? kinds_of(r) : NULL,
+                                    .direct = direct,
+                                    .shrink = strcmp(shrink, "never") == 0    ? CHAOS_SHRINK_NEVER
+                                              : strcmp(shrink, "always") == 0 ? CHAOS_SHRINK_ALWAYS
+                                                                              : CHAOS_SHRINK_SIMULATED};
+    fill_from_kept(&request);
+    return searching ? chaos_search(r, s, &request, &search) : pillar_chaos(r, s, &request);
 }
 
 /* ---- a plan in the place of the manifest ---- */
@@ -174,6 +247,22 @@ static int look_for_plan(struct world *w, const char *path, const char **manifes
     return code;
 }
 
+/* A schedule's file that is a whole experiment says more than the schedule. */
+static int look_into_schedule(struct world *w, struct error *err)
+{
+    struct text content = TEXT_INIT;
+    struct document *d = NULL;
+    int code = 0;
+    if (schedule != NULL && world_read_file(w, schedule, DOCUMENT_SIZE_MAX, &content, NULL) == 0 &&
+        document_parse(text_bytes(&content), schedule, &d, NULL) == 0 && plan_is(d)) {
+        code = plan_read(d, &kept, err);
+        d = NULL;
+    }
+    document_free(d);
+    text_deinit(&content);
+    return code;
+}
+
 static int check_words(void)
 {
     for (size_t i = 0; i < workloads.count; i++) {
@@ -187,13 +276,122 @@ static int check_words(void)
         fputs("harrow: chaos: --schedule says which faults hit whom: --fault and --target do not go with it\n", stderr);
         return HARROW_USAGE;
     }
-    return 0;
+    searching = search.duration > 0 || search.runs > 0;
+    search.drawn_only = unguided;
+    if (!searching && nightly == 0 && (search.corpus != NULL || search.jobs > 0 || unguided)) {
+        fputs("harrow: chaos: --corpus, --jobs and --unguided go with --search DURATION, --runs N or --nightly "
+              "DURATION\n",
+              stderr);
+        return HARROW_USAGE;
+    }
+    if (nightly > 0 &&
+        (searching || schedule != NULL || workloads.count > 0 || faults.count > 0 || targets.count > 0)) {
+        fputs("harrow: chaos: --nightly runs experiments as their files say: --search, --runs, --schedule, --workload, "
+              "--fault and --target do not go with it\n",
+              stderr);
+        return HARROW_USAGE;
+    }
+    if (searching && schedule != NULL) {
+        fputs("harrow: chaos: a search makes its schedules: --schedule does not go with it; put the file in the folder "
+              "of --corpus\n",
+              stderr);
+        return HARROW_USAGE;
+    }
+    if (searching && strcmp(common.driver, "attach") == 0) {
+        fputs("harrow: chaos: a search is done in simulation: --driver attach does not go with it\n", stderr);
+        return HARROW_USAGE;
+    }
+    if (searching)
+        common.driver = "sim";
+    return driver_network_refuses("chaos") || driver_disk_refuses("chaos") ? HARROW_USAGE : 0;
+}
+
+/* ---- nights ---- */
+
+#define NIGHT_PATHS_MAX 128
+#define EXPERIMENTS     "chaos/experiments"
+
+struct night_paths {
+    struct arena arena;
+    const char *paths[NIGHT_PATHS_MAX], *systems[NIGHT_PATHS_MAX];
+    size_t count;
+    bool too_many, out_of_memory;
+};
+
+static void add_experiment(void *arg, const char *name)
+{
+    struct night_paths *n = arg;
+    size_t len = strlen(name);
+    if (len < 6 || strcmp(name + len - 5, ".yaml") != 0)
+        return;
+    n->too_many |= n->count == NIGHT_PATHS_MAX;
+    if (n->count < NIGHT_PATHS_MAX && (n->paths[n->count++] = arena_printf(&n->arena, EXPERIMENTS "/%s", name)) == NULL)
+        n->out_of_memory = true;
+}
+
+static int list_paths(struct world *w, const struct arguments *args, struct night_paths *n, struct error *err)
+{
+    n->too_many = args->argc > NIGHT_PATHS_MAX;
+    for (int i = 0; i < args->argc && i < NIGHT_PATHS_MAX; i++)
+        n->paths[n->count++] = args->argv[i];
+    if (args->argc == 0 && (world_list(w, EXPERIMENTS, add_experiment, n) != 0 || n->count == 0))
+        return error_set(err, ERROR_INVALID, "which EXPERIMENTS or MANIFESTS? There are none in " EXPERIMENTS);
+    if (n->too_many)
+        return error_set(err, ERROR_LIMIT, "a night takes at most %d experiments and manifests", NIGHT_PATHS_MAX);
+    int code = n->out_of_memory ? ERROR_MEMORY : 0;
+    for (size_t i = 0; i < n->count && code == 0; i++) {
+        const char *manifest = n->paths[i];
+        code = look_for_plan(w, n->paths[i], &manifest, err);
+        if (code == 0 && attach_is_address(manifest))
+            code = error_set(err, ERROR_INVALID, "%s is not ours to stop or kill", manifest);
+        if (code == 0 && (n->systems[i] = arena_string(&n->arena, manifest)) == NULL)
+            code = error_set(err, ERROR_MEMORY, "out of memory");
+        plan_deinit(&plan);
+    }
+    plan_path = NULL;
+    return code;
+}
+
+static int run_nightly(const struct arguments *args)
+{
+    struct night_paths n = {.arena = ARENA_INIT};
+    struct error err = ERROR_INIT;
+    struct world *w = NULL;
+    int exit_code = 0, code = world_real_new(1, &w, &err);
+    if (code == 0)
+        code = list_paths(w, args, &n, &err);
+    world_real_free(w);
+    if (code == 0) {
+        const struct chaos_nightly asked = {.budget = nightly,
+                                            .paths = n.paths,
+                                            .systems = n.systems,
+                                            .count = n.count,
+                                            .corpus = search.corpus,
+                                            .duration = duration,
+                                            .jobs = search.jobs,
+                                            .simulated = strcmp(common.driver, "sim") == 0,
+                                            .direct = direct};
+        exit_code = chaos_nightly(&asked);
+    } else {
+        exit_code = say(&err, code == ERROR_MEMORY ? HARROW_ENVIRONMENT : HARROW_INPUT);
+    }
+    error_clear(&err);
+    arena_deinit(&n.arena);
+    return exit_code;
 }
 
 static int run(const struct arguments *args)
 {
     if (list)
         return command_faults_run(args);
+    if (nightly > 0) {
+        int wrong = check_words();
+        return wrong != 0 ? wrong : run_nightly(args);
+    }
+    if (args->argc > 1) {
+        fputs("harrow: chaos: one MANIFEST or EXPERIMENT at a time; several go with --nightly DURATION\n", stderr);
+        return HARROW_USAGE;
+    }
     if (args->argc == 0) {
         fputs("harrow: chaos: which MANIFEST or EXPERIMENT? For example: harrow chaos systems/micro.yaml\n", stderr);
         return HARROW_USAGE;
@@ -201,12 +399,22 @@ static int run(const struct arguments *args)
     int exit_code = check_words();
     if (exit_code != 0)
         return exit_code;
+    bool is_toolkit = false;
+    exit_code = chaos_toolkit(args, toolkit_system_path, toolkit_journal, direct, &is_toolkit);
+    if (is_toolkit)
+        return exit_code;
+    if (toolkit_system_path != NULL || toolkit_journal != NULL) {
+        fputs("harrow: chaos: --system and --journal go with an experiment of the Chaos Toolkit\n", stderr);
+        return HARROW_USAGE;
+    }
     struct error err = ERROR_INIT;
     struct world *w = NULL;
     const char *manifest = args->argv[0];
     int code = world_real_new(1, &w, &err);
     if (code == 0)
         code = look_for_plan(w, args->argv[0], &manifest, &err);
+    if (code == 0)
+        code = look_into_schedule(w, &err);
     world_real_free(w);
     if (code != 0) {
         exit_code = say(&err, code == ERROR_MEMORY ? HARROW_ENVIRONMENT : HARROW_INPUT);
@@ -217,20 +425,22 @@ static int run(const struct arguments *args)
     const char *argv[] = {manifest, NULL};
     replaced.argc = 1;
     replaced.argv = argv;
-    common.links = !direct;
+    /* With networks of their own, parts reach each other as they would without links: faults are those of packets. */
+    common.links = !direct && !driver_network_asked();
     exit_code = attach_refuses("chaos", manifest, "it is not ours to stop or kill")
                     ? HARROW_USAGE
                     : command_on_system(&replaced, work);
     plan_deinit(&plan);
+    plan_deinit(&kept);
     return exit_code;
 }
 
 const struct command command_chaos = {
     .name = "chaos",
     .summary = "stop and kill the system's parts under load and check the history",
-    .positional = "[MANIFEST | EXPERIMENT]",
+    .positional = "[MANIFEST | EXPERIMENT]...",
     .positional_min = 0,
-    .positional_max = 1,
+    .positional_max = NIGHT_PATHS_MAX,
     .description =
         "Clients read and write unique values while faults drawn from the seed are injected and healed. After\n"
         "settling, the history is checked: no acknowledged write may be lost, every key must be linearizable,\n"
@@ -238,6 +448,9 @@ const struct command command_chaos = {
     .examples = "  harrow chaos systems/micro.yaml --duration 1m\n"
                 "  harrow chaos systems/micro.yaml --fault kill --target store --driver sim --seed 42\n"
                 "  harrow chaos chaos/experiments/store-kill.yaml --driver sim\n"
+                "  harrow chaos chaos/experiments/gateway-without-store.json --journal journal.json\n"
+                "  harrow chaos systems/micro.yaml --search 10m --corpus harrow-corpus/chaos\n"
+                "  harrow chaos --nightly 8h --corpus harrow-corpus/chaos\n"
                 "  harrow chaos faults\n",
     .options = options,
     .run = run,

@@ -1,9 +1,11 @@
 /* `harrow chaos faults`: what the faults say of themselves, and what this machine can do of them. */
 #include "base/units.h"
 #include "chaos/fault/fault.h"
+#include "chaos/packet/networks.h"
 #include "chaos/proxy/proxy.h"
 #include "harrow/commands.h"
 #include "harrow/run.h"
+#include "world/image.h"
 #include "world/real.h"
 
 #include <inttypes.h>
@@ -63,9 +65,14 @@ static struct proxy *imagine_links(struct world *w, const struct manifest *m)
     return NULL;
 }
 
-static struct target imagine(struct world *w, const struct manifest *m, struct proxy *links, bool sim)
+/* What a fault needs on the command line is taken for given. */
+static struct target imagine(struct world *w, const struct manifest *m, struct proxy *links,
+                             struct packet_networks *networks, bool sim)
 {
+    static const struct world_image disk = {.fd = -1};
     return (struct target){.operations = sim ? &by_sim : &by_processes,
+                           .packets = networks,
+                           .disk = &disk,
                            .world = w,
                            .proxy = links,
                            .system = m != NULL ? m->name : "the system",
@@ -135,6 +142,8 @@ static void print_line(const struct chaos_fault *f, const struct verdict *p, con
            : p->known  ? "   (no)  "
                        : "    -    ",
            s->possible ? "sim" : " - ", f->summary);
+    if (p->possible && f->with != NULL)
+        printf("  %-*s with %s\n", NAME_WIDTH, "", f->with);
     if (p->known && !p->possible)
         printf("  %-*s not here: %s\n", NAME_WIDTH, "", text_string(&p->reason));
 }
@@ -146,7 +155,8 @@ static void print_whole(const struct chaos_fault *f, const struct verdict *p, co
                 f->scope == FAULT_OF_SYSTEM ? "the system" : scope_names[f->scope], p->known ? "processes" : "",
                 p->known && s->known ? ", " : "", s->known ? "sim" : "");
     if (f->root)
-        text_puts(&out, "needs       root, on processes\n");
+        text_printf(&out, "needs       root%s%s, on processes\n", f->with != NULL ? " and " : "",
+                    f->with != NULL ? f->with : "");
     if (p->known)
         text_printf(&out, "here        %s%s\n", p->possible ? "yes" : "no: ", text_string(&p->reason));
     text_printf(&out, "drawn       %s\nheld for    ",
@@ -191,16 +201,18 @@ static json_t *fault_json(const struct chaos_fault *f, const struct verdict *p, 
                                         unit_names[q->unit], "min", (json_int_t)q->min, "max", (json_int_t)q->max,
                                         "low", (json_int_t)q->low, "high", (json_int_t)q->high));
     }
-    return json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:I, s:I, s:o, s:o}", "name", f->name, "family", f->family,
-                     "summary", f->summary, "scope", scope_names[f->scope], "root", f->root ? 1 : 0, "asked_only",
-                     f->asked_only ? 1 : 0, "hold_min", (json_int_t)f->hold_min, "hold_max", (json_int_t)f->hold_max,
-                     "drivers", drivers, "parameters", parameters);
+    return json_pack("{s:s, s:s, s:s, s:s, s:b, s:s*, s:b, s:I, s:I, s:o, s:o}", "name", f->name, "family", f->family,
+                     "summary", f->summary, "scope", scope_names[f->scope], "root", f->root ? 1 : 0, "with", f->with,
+                     "asked_only", f->asked_only ? 1 : 0, "hold_min", (json_int_t)f->hold_min, "hold_max",
+                     (json_int_t)f->hold_max, "drivers", drivers, "parameters", parameters);
 }
 
 static int list_faults(struct world *w, const struct manifest *m, const struct chaos_fault *only)
 {
     struct proxy *links = imagine_links(w, m);
-    struct target processes = imagine(w, m, links, false), sim = imagine(w, m, links, true);
+    struct packet_networks *networks = NULL;
+    (void)packet_networks_new(w, &networks, NULL); /* where it cannot be, the faults say why */
+    struct target processes = imagine(w, m, links, networks, false), sim = imagine(w, m, links, NULL, true);
     const char *family = "";
     json_t *all = json_array();
     size_t known = 0, here = 0;
@@ -233,6 +245,7 @@ static int list_faults(struct world *w, const struct manifest *m, const struct c
         printf("\n%zu faults, %zu of them possible here\n", known, here);
     free(text);
     json_decref(all);
+    packet_networks_free(networks);
     proxy_free(links);
     return HARROW_PASSED;
 }

@@ -36,7 +36,7 @@ static int run(const struct arguments *args)
     struct error err = ERROR_INIT;
     struct world *w = NULL;
     struct report *report = NULL;
-    struct text path = TEXT_INIT, out = TEXT_INIT;
+    struct text path = TEXT_INIT, folder = TEXT_INIT, out = TEXT_INIT;
     struct world_stat stat = {0};
     int code = world_real_new(0, &w, &err);
     text_puts(&path, args->argv[0]);
@@ -45,6 +45,11 @@ static int run(const struct arguments *args)
         text_puts(&path, "/results.jsonl");
     if (code == 0)
         code = report_read(w, text_string(&path), &report, &err);
+    if (code == 0) {
+        const char *slash = strrchr(text_string(&path), '/');
+        text_add(&folder, text_string(&path), slash != NULL ? (size_t)(slash - text_string(&path)) : 0);
+        code = report_attach(report, w, slash != NULL ? text_string(&folder) : ".", &err);
+    }
     if (code == 0) {
         if (as_json || strcmp(format, "json") == 0)
             report_json(report, &out);
@@ -65,6 +70,7 @@ static int run(const struct arguments *args)
     report_free(report);
     world_real_free(w);
     text_deinit(&path);
+    text_deinit(&folder);
     text_deinit(&out);
     error_clear(&err);
     return exit_code;

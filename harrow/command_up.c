@@ -1,11 +1,13 @@
 #include "harrow/attach.h"
 #include "harrow/commands.h"
+#include "harrow/driver_disk.h"
+#include "harrow/driver_network.h"
 #include "harrow/system.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static const struct option options[] = {COMMON_OPTIONS, {0}};
+static const struct option options[] = {COMMON_OPTIONS, NETWORK_OPTION, DISK_OPTION, {0}};
 
 static bool interrupted(void *arg)
 {
@@ -19,9 +21,11 @@ static void emit_system(struct run *r, struct system *s)
     const struct target *t = system_target(s);
     struct text line = TEXT_INIT;
     json_t *components = json_array();
-    for (size_t i = 0; i < t->component_count; i++)
-        json_array_append_new(components, json_pack("{s:s, s:s*, s:s*}", "name", t->components[i].name, "address",
-                                                    t->components[i].address, "http", t->components[i].http));
+    for (size_t i = 0; i < t->component_count; i++) {
+        const struct target_component *c = &t->components[i];
+        json_array_append_new(components, json_pack("{s:s, s:s*, s:s*, s:s*}", "name", c->name, "address", c->address,
+                                                    "http", c->http, "tcp", c->tcp.address));
+    }
     system_describe(s, &line);
     result_emit(&r->results, "note",
                 json_pack("{s:s, s:o, s:s*, s:s*}", "text", text_string(&line), "components", components, "gateway",
@@ -36,11 +40,15 @@ static void print_system(struct run *r, struct system *s)
     run_say(r, "%s", text_string(&line));
     text_deinit(&line);
     const struct target *t = system_target(s);
-    for (size_t i = 0; i < t->component_count; i++)
-        run_say(r, "  %-12s %s", t->components[i].name,
-                t->components[i].address != NULL ? t->components[i].address : t->components[i].http);
+    for (size_t i = 0; i < t->component_count; i++) {
+        const struct target_component *c = &t->components[i];
+        const char *door = c->address != NULL ? c->address : c->http != NULL ? c->http : c->tcp.address;
+        run_say(r, "  %-12s %s", c->name, door != NULL ? door : "no door");
+    }
     if (t->token != NULL)
         run_say(r, "  token        %s", t->token);
+    if (s->networks != NULL)
+        run_say(r, "  networks     nsenter --net=%s/COMPONENT COMMAND", s->networks);
     run_say(r, "Ctrl-C stops it");
 }
 
@@ -50,6 +58,8 @@ static int run(const struct arguments *args)
         fputs("harrow: up: a simulated system lives only inside one command; use --driver processes\n", stderr);
         return HARROW_USAGE;
     }
+    if (driver_network_refuses("up") || driver_disk_refuses("up"))
+        return HARROW_USAGE;
     if (attach_refuses("up", args->argv[0], "it runs already"))
         return HARROW_USAGE;
     int exit_code = 0;

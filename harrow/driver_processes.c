@@ -6,6 +6,8 @@
 #include "base/units.h"
 #include "chaos/journal/journal.h"
 #include "fuzz/cover/cover_hooks.h"
+#include "harrow/driver_disk.h"
+#include "harrow/driver_network.h"
 #include "harrow/links.h"
 #include "harrow/log_ring.h"
 #include "harrow/system.h"
@@ -26,6 +28,8 @@ struct child {
     struct processes *owner;
     const char *name; /* component, or the system's name for the supervisor */
     const char *const *argv;
+    const char *directory; /* NULL: ours */
+    const char *package;   /* Debian's, that the program is in; NULL: not known */
     struct world_process *process;
     bool exited;
     struct world_exit status;
@@ -58,8 +62,13 @@ static void child_output(void *arg, int fd, struct bytes line)
 static void child_exited(void *arg, struct world_exit status)
 {
     struct child *c = arg;
+    struct text line = TEXT_INIT;
     c->exited = true;
     c->status = status;
+    text_printf(&line, "harrow: %s ", c->name);
+    world_exit_format(status, &line);
+    log_ring_add(&c->owner->log, text_bytes(&line));
+    text_deinit(&line);
 }
 
 static int child_start(struct child *c, struct error *err)
@@ -69,9 +78,17 @@ static int child_start(struct child *c, struct error *err)
     c->process = NULL;
     c->exited = false;
     /* In groups that end with us: what a system of somebody else's starts by itself need not. */
-    struct world_spawn spawn = {
-        .name = c->name, .argv = c->argv, .environment = c->owner->environment, .whole_group = true};
-    return world_process_spawn(c->owner->system->run->world, &spawn, &events, c, &c->process, err);
+    struct world_spawn spawn = {.name = c->name,
+                                .argv = c->argv,
+                                .environment = c->owner->environment,
+                                .directory = c->directory,
+                                .whole_group = true,
+                                .network = driver_network_of(c->owner->system, c->name)};
+    int code = world_process_spawn(c->owner->system->run->world, &spawn, &events, c, &c->process, err);
+    if (code == ERROR_NOT_FOUND && c->package != NULL)
+        error_wrap(err, "%s is not installed: it is in Debian's package %s (apt-get install %s)", c->argv[0],
+                   c->package, c->package);
+    return code;
 }
 
 /* ---- ports ---- */
@@ -164,6 +181,8 @@ static int processes_prepare(struct system *s, struct error *err)
     if (code != 0)
         return error_set(err, code, "cannot make %s: %s", s->values.data, error_code_name(code));
     heal_before(s->run);
+    if (driver_disk_asked() && (code = driver_disk_start(s, err)) != 0)
+        return code;
     const char *log = arena_printf(&s->arena, "%s/system.log", s->run->folder);
     s->values.bin = world_program_folder(s->run->world);
     /* Programs built to count their coverage share it there; others do not know the variable. */
@@ -201,10 +220,26 @@ static int make_peers(struct system *s, struct error *err)
     return code != 0 ? error_set(err, code, "cannot make %s: %s", s->values.peers, error_code_name(code)) : 0;
 }
 
+/* Folders to start the components in, and the sockets of each one's peers there. */
+static int make_sockets(struct system *s, struct error *err)
+{
+    for (size_t i = 0; i < s->manifest->component_count; i++) {
+        const char *folder = links_folder(s, s->manifest->components[i].name);
+        if (folder == NULL)
+            return error_set(err, ERROR_MEMORY, "out of memory");
+        int code = world_make_directory(s->run->world, folder);
+        if (code != 0)
+            return error_set(err, code, "cannot make %s: %s", folder, error_code_name(code));
+    }
+    return links_start_sockets(s, err);
+}
+
 static int make_links(struct system *s, struct error *err)
 {
     enum manifest_links kind = manifest_links(s->manifest);
     int code = kind == MANIFEST_LINKS_ALL ? make_peers(s, err) : 0;
+    if (code == 0 && manifest_has_sockets(s->manifest))
+        code = make_sockets(s, err);
     if (code == 0 && common.links)
         code = links_start(s, "127.0.0.1", kind, true, err);
     return code == 0 && kind == MANIFEST_LINKS_ALL ? write_peers(s, err) : code;
@@ -217,6 +252,13 @@ static int expand_start(struct system *s, const struct manifest_component *c, co
     struct manifest_values values = s->values;
     values.via = links_via;
     values.via_arg = &self;
+    if (manifest_has_sockets(s->manifest)) { /* it is started in another folder than ours */
+        values.data = system_absolute(s, values.data);
+        values.here = system_absolute(s, values.here);
+        values.peers = values.peers != NULL ? system_absolute(s, values.peers) : NULL;
+        if (values.data == NULL || values.here == NULL)
+            return error_set(err, ERROR_MEMORY, "out of memory");
+    }
     return manifest_expand_list(c->start, &values, &s->arena, out, err);
 }
 
@@ -230,6 +272,9 @@ static int start_one_by_one(struct system *s, struct processes *p, struct error 
         struct child *child = &p->children[p->child_count++];
         child->owner = p;
         child->name = c->name;
+        child->package = c->package;
+        if (manifest_has_sockets(s->manifest) && (child->directory = links_folder(s, c->name)) == NULL)
+            return error_set(err, ERROR_MEMORY, "out of memory");
         if (c->start == NULL)
             return error_set_at(err, ERROR_INVALID, s->manifest->path, c->line, c->column,
                                 "component %s has no \"start\", and neither has the system", c->name);
@@ -246,6 +291,8 @@ static int processes_start(struct system *s, struct error *err)
 {
     struct processes *p = s->state;
     int code = system_expand(s, err);
+    if (code == 0 && driver_network_asked())
+        code = driver_network_start(s, err);
     if (code == 0)
         code = make_links(s, err);
     if (code != 0)
@@ -363,6 +410,8 @@ static void processes_stop(struct system *s)
     undo_journal_close(s->target.journal);
     s->target.journal = NULL;
     end_all(p);
+    driver_network_stop(s);
+    driver_disk_stop(s);
     if (p->block != NULL)
         world_listener_close(p->block);
     log_ring_deinit(&p->log);
@@ -372,6 +421,9 @@ static void processes_stop(struct system *s)
     s->state = NULL;
     if (s->cover != NULL)
         world_remove_tree(s->run->world, s->cover);
+    const char *folders = arena_printf(&s->arena, "%s/peers", s->run->folder);
+    if (manifest_has_sockets(s->manifest) && folders != NULL) /* processes that were killed leave their sockets there */
+        world_remove_tree(s->run->world, folders);
     if (!common.keep)
         world_remove_tree(s->run->world, s->values.data);
 }
@@ -406,6 +458,7 @@ static int find_process(struct target *t, const char *component, struct world_fo
 struct expectation {
     struct world *world;
     struct world_foreign process;
+    const struct child *child; /* NULL: not ours */
     enum target_action action;
 };
 
@@ -415,8 +468,8 @@ static bool has_happened(void *arg)
     char state = world_foreign_state(e->world, &e->process);
     switch (e->action) {
     case TARGET_KILL:
-    case TARGET_TERMINATE:
-        return state == 0;
+    case TARGET_TERMINATE: /* its first thread may be gone while others still wait for the disk */
+        return state == 0 && (e->child == NULL || e->child->exited);
     case TARGET_STOP:
         return state == 'T';
     case TARGET_CONTINUE:
@@ -455,8 +508,15 @@ static int start_child(struct target *t, const char *component, struct error *er
         component = "the supervisor";
     if (child == NULL)
         return error_set(err, ERROR_UNSUPPORTED, "%s is started again by its own supervisor", component);
-    if (child->process != NULL && !child->exited)
-        return error_set(err, ERROR_EXISTS, "%s is running", component);
+    if (child->process != NULL && !child->exited) {
+        struct expectation e = {.world = t->world, .child = child, .action = TARGET_KILL};
+        e.process.id = world_process_id(child->process);
+        if (world_foreign_by_id(t->world, e.process.id, &e.process, NULL) == 0)
+            return error_set(err, ERROR_EXISTS, "%s is running", component);
+        int code = wait_happened(t, &e, err); /* it is ending */
+        if (code != 0)
+            return code;
+    }
     return child_start(child, err);
 }
 
@@ -469,7 +529,7 @@ static int processes_act(struct target *t, const char *component, enum target_ac
     if (signals[action] == 0)
         return error_set(err, ERROR_UNSUPPORTED, "the processes driver cannot %s", target_action_name(action));
     struct processes *p = processes_of(t);
-    struct expectation e = {.world = t->world, .action = action};
+    struct expectation e = {.world = t->world, .child = child_find(p, component), .action = action};
     int code = find_process(t, component, &e.process, err);
     if (code != 0)
         return code;

@@ -64,22 +64,61 @@ static bool wanted(const struct system *s, enum manifest_links kind, const char 
     return kind == MANIFEST_LINKS_ALL || manifest_names_via(manifest_find(s->manifest, from), to);
 }
 
+const char *links_folder(struct system *s, const char *component)
+{
+    return arena_printf(&s->arena, "%s/peers/%s", s->run->folder, component);
+}
+
+static const char *socket_address(struct system *s, const char *component, const struct manifest_component *to)
+{
+    const char *folder = links_folder(s, component);
+    return folder != NULL ? arena_printf(&s->arena, "unix:%s/%s", folder, to->socket) : NULL;
+}
+
+static int links_new(struct system *s, struct error *err)
+{
+    if (s->target.proxy == NULL)
+        s->target.proxy = proxy_new(s->target.world);
+    return s->target.proxy != NULL ? 0 : out_of_memory(err);
+}
+
+int links_start_sockets(struct system *s, struct error *err)
+{
+    int code = links_new(s, err);
+    for (size_t i = 0; code == 0 && i < s->manifest->component_count; i++) {
+        const struct manifest_component *to = &s->manifest->components[i];
+        for (size_t n = 0; code == 0 && to->socket != NULL && n < s->manifest->component_count; n++) {
+            const char *from = s->manifest->components[n].name;
+            struct proxy_link *l;
+            if (n == i)
+                continue;
+            const char *true_one = socket_address(s, to->name, to), *listen = socket_address(s, from, to);
+            if (true_one == NULL || listen == NULL)
+                return out_of_memory(err);
+            code = proxy_add(s->target.proxy, from, to->name, true_one, listen, &l, err);
+            if (code != 0)
+                error_wrap(err, "a link from %s to %s", from, to->name);
+        }
+    }
+    return code;
+}
+
 int links_start(struct system *s, const char *host, enum manifest_links kind, bool fixed, struct error *err)
 {
     static const char http[] = "http://";
     struct proxy_link *l;
-    int code = 0;
-    s->target.proxy = proxy_new(s->target.world);
-    if (s->target.proxy == NULL)
-        return out_of_memory(err);
+    int code = links_new(s, err);
     s->links_host = host;
     for (size_t to = 0; code == 0 && to < s->target.component_count; to++) {
         struct target_component *c = &s->components[to];
-        for (size_t from = 0; code == 0 && c->address != NULL && from < s->target.component_count; from++)
+        const char *door = c->address != NULL ? c->address : c->tcp.address;
+        for (size_t from = 0; code == 0 && door != NULL && from < s->target.component_count; from++)
             if (wanted(s, kind, s->components[from].name, c->name))
-                code = add(s, s->components[from].name, c->name, c->address, fixed, &l, err);
+                code = add(s, s->components[from].name, c->name, door, fixed, &l, err);
         if (code == 0 && c->address != NULL)
             code = add_own(s, host, fixed, c->name, "", &c->address, err);
+        if (code == 0 && c->tcp.address != NULL)
+            code = add_own(s, host, fixed, c->name, "", &c->tcp.address, err);
         if (code != 0 || c->http == NULL || strncmp(c->http, http, strlen(http)) != 0)
             continue;
         bool gateway = s->target.gateway != NULL && strcmp(s->target.gateway, c->http) == 0;
@@ -94,7 +133,8 @@ static const struct proxy_link *find(const struct system *s, const char *from, c
 {
     for (size_t i = 0; s->target.proxy != NULL && i < proxy_count(s->target.proxy); i++) {
         const struct proxy_link *l = proxy_link(s->target.proxy, i);
-        if (strcmp(proxy_link_from(l), from) == 0 && strcmp(proxy_link_to(l), to) == 0)
+        bool socket = strncmp(proxy_link_address(l), "unix:", 5) == 0; /* which nobody is told of */
+        if (!socket && strcmp(proxy_link_from(l), from) == 0 && strcmp(proxy_link_to(l), to) == 0)
             return l;
     }
     return NULL;
@@ -137,7 +177,8 @@ int links_via(void *arg, const char *name, struct arena *arena, const char **out
     const struct manifest_component *c = manifest_find(s->manifest, name);
     struct bytes elsewhere = listed(self->peers, name);
     const struct proxy_link *l = find(s, self->component, name);
-    if (c == NULL || (c->address == NULL && elsewhere.data == NULL))
+    const char *address = c == NULL ? NULL : c->address != NULL ? c->address : c->tcp.address;
+    if (c == NULL || (address == NULL && elsewhere.data == NULL))
         return error_set(err, ERROR_INVALID, "${via.%s}: there is no component \"%s\" with an \"address\"", name, name);
     if (elsewhere.data != NULL)
         *out = arena_string_n(arena, (const char *)elsewhere.data, elsewhere.len);
@@ -146,7 +187,7 @@ int links_via(void *arg, const char *name, struct arena *arena, const char **out
     else {
         struct manifest_values values = s->values;
         values.via = NULL;
-        return manifest_expand(c->address, &values, arena, out, err);
+        return manifest_expand(address, &values, arena, out, err);
     }
     return *out != NULL ? 0 : out_of_memory(err);
 }

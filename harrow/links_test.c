@@ -4,6 +4,7 @@
 
 #include "chaos/fault/faults.h"
 #include "chaos/proxy/proxy.h"
+#include "world/sim.h"
 
 #include <string.h>
 
@@ -126,6 +127,30 @@ static void via_without_links(void **state)
     manifest_free(m);
 }
 
+/* Each part finds the others' sockets by the same names, in a folder of its own: what listens there is its link. */
+static void sockets_are_links(void **state)
+{
+    (void)state;
+    struct manifest *m = parse("system: a\ncomponents:\n  - {name: b, socket: \"b:1\", address: \"b:7\"}\n"
+                               "  - {name: c, socket: \"c:1\", address: \"c:7\"}\n  - {name: d}\n");
+    struct sim *sim = sim_new(&(struct sim_options){.seed = 1});
+    struct run r = {.folder = "run"};
+    const struct target_component components[] = {{.name = "b", .address = "b:7"}, {.name = "c", .address = "c:7"}};
+    struct system s = {.manifest = m, .run = &r, .components = (struct target_component *)(uintptr_t)components};
+    s.target = (struct target){.world = sim_node(sim, "harrow"), .components = components, .component_count = 2};
+    assert_true(manifest_has_sockets(m));
+    assert_int_equal(links_start_sockets(&s, NULL), 0);
+    assert_int_equal(proxy_count(s.target.proxy), 4);
+    assert_string_equal(proxy_link_address(link_of(&s.target, "c", "b")), "unix:run/peers/c/b:1");
+    assert_string_equal(proxy_link_address(link_of(&s.target, "d", "c")), "unix:run/peers/d/c:1");
+    assert_string_equal(links_folder(&s, "c"), "run/peers/c");
+    assert_string_equal(links_peers(&s, "c"), ""); /* nobody has to be told */
+    proxy_free(s.target.proxy);
+    arena_deinit(&s.arena);
+    manifest_free(m);
+    sim_free(sim);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -133,6 +158,7 @@ int main(void)
         cmocka_unit_test(one_pair_is_cut),
         cmocka_unit_test(manifests_name_links),
         cmocka_unit_test(via_without_links),
+        cmocka_unit_test(sockets_are_links),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,7 +13,7 @@ const char *harrow_command_line;
 
 int main(int argc, char **argv)
 {
-    bool museum = argc > 2 && strcmp(argv[1], "fuzz") == 0 && strcmp(argv[2], "museum") == 0;
+    bool museum = argc > 2 && strcmp(argv[2], "museum") == 0;
     bool lists = argc > 2 && strcmp(argv[1], "chaos") == 0 &&
                  (strcmp(argv[2], "faults") == 0 || strcmp(argv[2], "workloads") == 0);
     const struct command commands[] = {command_run,
@@ -21,7 +21,9 @@ int main(int argc, char **argv)
                                        command_e2e,
                                        command_contract,
                                        museum ? command_fuzz_museum : command_fuzz,
-                                       lists ? command_chaos_lists : command_chaos,
+                                       museum  ? command_chaos_museum
+                                       : lists ? command_chaos_lists
+                                               : command_chaos,
                                        command_check,
                                        command_heal,
                                        command_replay,

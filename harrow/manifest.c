@@ -2,6 +2,7 @@
 
 #include "base/array.h"
 #include "base/units.h"
+#include "rpc/tcp_check.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -151,10 +152,28 @@ static int read_attach(struct manifest *m, const struct node *map, struct error 
     return read_metadata(m, attach, err);
 }
 
+static int read_tcp(const struct node *component, struct target_tcp *out, struct error *err)
+{
+    static const char *const keys[] = {"address", "send", "expect", NULL};
+    const struct node *map = NULL;
+    int code = node_may_map(component, "tcp", &map, err);
+    if (code != 0 || map == NULL)
+        return code;
+    if ((code = node_only_keys(map, keys, err)) != 0 ||
+        (code = node_need_text(map, "address", &out->address, err)) != 0 ||
+        (code = node_need_text(map, "send", &out->send, err)) != 0 ||
+        (code = node_need_text(map, "expect", &out->expect, err)) != 0)
+        return code;
+    if (out->expect[0] == '\0' || strlen(out->expect) > TCP_CHECK_EXPECT_MAX)
+        return node_error(node_get(map, "expect"), err, ERROR_INVALID,
+                          "\"expect\" is how the answer to \"send\" begins: 1 to %d bytes", TCP_CHECK_EXPECT_MAX);
+    return 0;
+}
+
 static int read_component(struct manifest *m, const struct node *node, struct manifest_component *c, struct error *err)
 {
-    static const char *const keys[] = {"name",  "address", "http",      "services", "pid_file",
-                                       "start", "program", "arguments", "stateful", NULL};
+    static const char *const keys[] = {"name",    "address",   "http",     "tcp",    "services", "pid_file", "start",
+                                       "program", "arguments", "stateful", "socket", "package",  NULL};
     if (node->kind != NODE_MAP)
         return node_error(node, err, ERROR_INVALID, "a component is a map with at least \"name\", and this is %s",
                           node_kind_name(node->kind));
@@ -166,7 +185,9 @@ static int read_component(struct manifest *m, const struct node *node, struct ma
     int code;
     if ((code = node_only_keys(node, keys, err)) != 0 || (code = node_need_text(node, "name", &c->name, err)) != 0 ||
         (code = node_may_text(node, "address", &c->address, err)) != 0 ||
-        (code = node_may_text(node, "http", &c->http, err)) != 0 ||
+        (code = node_may_text(node, "http", &c->http, err)) != 0 || (code = read_tcp(node, &c->tcp, err)) != 0 ||
+        (code = node_may_text(node, "socket", &c->socket, err)) != 0 ||
+        (code = node_may_text(node, "package", &c->package, err)) != 0 ||
         (code = read_list(m, node, "services", &c->services, err)) != 0 ||
         (code = node_may_text(node, "pid_file", &c->pid_file, err)) != 0 ||
         (code = read_list(m, node, "start", &c->start, err)) != 0 ||
@@ -176,6 +197,9 @@ static int read_component(struct manifest *m, const struct node *node, struct ma
         return code;
     if (c->start != NULL && c->start[0] == NULL)
         return node_error(node_get(node, "start"), err, ERROR_INVALID, "\"start\" names no program");
+    if (c->socket != NULL && (c->socket[0] == '\0' || strchr(c->socket, '/') != NULL))
+        return node_error(node_get(node, "socket"), err, ERROR_INVALID,
+                          "\"socket\" is the name of a unix socket in the component's own folder: no \"/\" in it");
     if (c->name[0] == '\0' || c->name[strspn(c->name, NAME_CHARACTERS)] != '\0')
         return node_error(node_get(node, "name"), err, ERROR_INVALID,
                           "a component's name is made of letters, digits, \"-\", \"_\" and \".\"");
@@ -292,6 +316,14 @@ enum manifest_links manifest_links(const struct manifest *m)
     return via ? MANIFEST_LINKS_VIA : MANIFEST_LINKS_NONE;
 }
 
+bool manifest_has_sockets(const struct manifest *m)
+{
+    for (size_t i = 0; i < m->component_count; i++)
+        if (m->components[i].socket != NULL)
+            return true;
+    return false;
+}
+
 bool manifest_names_via(const struct manifest_component *c, const char *name)
 {
     char whole[ENVIRONMENT_NAME_MAX + 8];
@@ -364,14 +396,16 @@ static int expand_name(struct bytes name, const struct manifest_values *v, struc
         return expand_port(name, v, out, err);
     else if (name.len > 4 && memcmp(name.data, "env.", 4) == 0)
         return expand_environment(BYTES(name.data + 4, name.len - 4), v, out, err);
+    else if (bytes_is(name, "enter"))
+        text_puts(out, v->enter != NULL ? v->enter : "");
     else if (bytes_is(name, "peers"))
         return expand_own("peers", v->peers, out, err);
     else if (v->via != NULL && name.len > 4 && memcmp(name.data, "via.", 4) == 0)
         return expand_via(BYTES(name.data + 4, name.len - 4), v, out, err);
     else
         return error_set(err, ERROR_INVALID,
-                         "${%.*s} is not known here: expected bin, here, data, secret, port, port+N, peers, env.NAME "
-                         "or, in a component's \"start\", via.NAME",
+                         "${%.*s} is not known here: expected bin, here, data, secret, port, port+N, peers, enter, "
+                         "env.NAME or, in a component's \"start\", via.NAME",
                          (int)name.len, (const char *)name.data);
     return 0;
 }

@@ -2,14 +2,15 @@
  *
  * Strings may hold ${names}: bin (the folder of this program), here (the folder of the manifest), data (the run's data
  * folder), port and port+N (a block of free ports), secret (drawn for each run), env.NAME (a variable of the
- * environment), via.NAME and peers (links.h: where a component finds the others). They are expanded once, by
- * manifest_expand(), when a driver knows them. */
+ * environment), via.NAME and peers (links.h: where a component finds the others), enter (driver_network.h). They are
+ * expanded once, by manifest_expand(), when a driver knows them. */
 #ifndef HARROW_MANIFEST_H
 #define HARROW_MANIFEST_H
 
 #include "base/arena.h"
 #include "base/document.h"
 #include "base/error.h"
+#include "rpc/target.h"
 #include "world/world.h"
 
 #include <stdbool.h>
@@ -22,6 +23,10 @@ struct manifest_component {
     const char *name;
     const char *address;          /* "127.0.0.1:${port+2}"; NULL: no gRPC door */
     const char *http;             /* NULL: no HTTP door */
+    struct target_tcp tcp;        /* its door of another protocol; address NULL: none */
+    const char *socket;           /* a unix socket in its working directory, where the others find it under the same
+                                     name in theirs (links.h); NULL: none */
+    const char *package;          /* Debian's, that its program is in; NULL: not said */
     const char *const *services;  /* NULL-terminated */
     const char *pid_file;         /* written by the system's own supervisor; NULL: none */
     const char *const *start;     /* how to run it alone; NULL: it cannot */
@@ -77,6 +82,7 @@ enum manifest_links {
     MANIFEST_LINKS_VIA,  /* by ${via.NAME}: those that are named */
 };
 enum manifest_links manifest_links(const struct manifest *m);
+bool manifest_has_sockets(const struct manifest *m);
 bool manifest_names_via(const struct manifest_component *c, const char *name); /* ${via.NAME} is in its `start` */
 
 struct manifest_values {
@@ -85,6 +91,7 @@ struct manifest_values {
     int port;                  /* 0: likewise */
     struct world *world;       /* whose environment; NULL: ${env.NAME} is not known */
     const char *peers;         /* a folder; NULL: there is none */
+    const char *enter;         /* the command in front of each part's (driver_network.h); NULL: none is needed */
     /* Where ${via.NAME} is for the component whose texts are expanded; NULL: not known here. In the arena. */
     int (*via)(void *arg, const char *name, struct arena *arena, const char **out, struct error *err);
     void *via_arg;

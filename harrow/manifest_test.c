@@ -84,7 +84,10 @@ static const char full[] = "system: shop\n"
                            "    program: store\n"
                            "    arguments: [--fast]\n"
                            "    stateful: true\n"
-                           "  - name: cart\n";
+                           "  - name: cart\n"
+                           "    tcp: {address: \"127.0.0.1:${port+1}\", send: \"PING\\r\\n\", expect: \"+PONG\"}\n"
+                           "    socket: \"cart:1\"\n"
+                           "    package: cart-server\n";
 
 static void every_member_is_read(void **state)
 {
@@ -116,6 +119,15 @@ static void every_member_is_read(void **state)
     assert_string_equal(c->program, "store");
     assert_string_equal(c->arguments[0], "--fast");
     assert_true(c->stateful);
+    assert_null(c->tcp.address);
+    assert_true(c->socket == NULL && c->package == NULL);
+    c = manifest_find(m, "cart");
+    assert_string_equal(c->tcp.address, "127.0.0.1:${port+1}");
+    assert_string_equal(c->tcp.send, "PING\r\n");
+    assert_string_equal(c->tcp.expect, "+PONG");
+    assert_string_equal(c->socket, "cart:1");
+    assert_string_equal(c->package, "cart-server");
+    assert_true(manifest_has_sockets(m));
     manifest_free(m);
 }
 
@@ -153,6 +165,11 @@ static void errors_say_where(void **state)
          "m.yaml:4:16: a text of \"services\" holds a zero character"},
         {"system: x\ncomponents:\n  - name: a\n    stateful: 1\n",
          "m.yaml:4:15: stateful: expected true or false, found an integer"},
+        {"system: x\ncomponents:\n  - name: a\n    tcp: {address: b, send: c}\n", "m.yaml:4:10: \"expect\" is missing"},
+        {"system: x\ncomponents:\n  - name: a\n    tcp: {address: b, send: c, expect: \"\"}\n",
+         "m.yaml:4:40: \"expect\" is how the answer to \"send\" begins: 1 to 256 bytes"},
+        {"system: x\ncomponents:\n  - name: a\n    socket: b/c\n",
+         "m.yaml:4:13: \"socket\" is the name of a unix socket in the component's own folder: no \"/\" in it"},
         {"system: x\nstart: []\ncomponents: [{name: a}]\n", "m.yaml:2:8: \"start\" names no program"},
         {"system: x\nports: [0, 1001]\ncomponents: [{name: a}]\n",
          "m.yaml:2:12: a port offset is a number from 0 to 1000"},
@@ -193,7 +210,7 @@ static void too_many_components(void **state)
     text_deinit(&t);
 }
 
-#define WORDS "peers, env.NAME or, in a component's \"start\", via.NAME"
+#define WORDS "peers, enter, env.NAME or, in a component's \"start\", via.NAME"
 
 static void names_are_expanded(void **state)
 {
@@ -209,6 +226,7 @@ static void names_are_expanded(void **state)
         {"127.0.0.1:${port}", "127.0.0.1:20000", NULL},
         {"${port+0},${port+80},${port+1000}", "20000,20080,21000", NULL},
         {"$${port}", "$20000", NULL},
+        {"[${enter}]", "[]", NULL},
         {"${prt}", NULL, "${prt} is not known here: expected bin, here, data, secret, port, port+N, " WORDS},
         {"a${}b", NULL, "${} is not known here: expected bin, here, data, secret, port, port+N, " WORDS},
         {"${port+}", NULL, "${port+} is not known here: expected bin, here, data, secret, port, port+N, " WORDS},

@@ -3,6 +3,8 @@
 #include "base/words.h"
 #include "chaos/workload/workload.h"
 #include "harrow/chaos_run.h"
+#include "harrow/driver_disk.h"
+#include "harrow/driver_network.h"
 #include "harrow/pillars.h"
 
 #include <string.h>
@@ -81,6 +83,9 @@ const char *chaos_replay(struct run *r, const struct chaos_request *q, const str
     add_time(&line, "recovery-within", o->recovery_within);
     text_printf(&line, " --clients %d --keys %d --rate %d", o->clients, o->keys, o->rate);
     text_puts(&line, q->direct ? " --direct" : "");
+    text_puts(&line, q->shrink == CHAOS_SHRINK_NEVER ? " --shrink never" : "");
+    text_puts(&line, driver_network_asked() && strcmp(driver, "processes") == 0 ? " --network namespaces" : "");
+    text_puts(&line, driver_disk_asked() && strcmp(driver, "processes") == 0 ? " --disk image" : "");
     text_printf(&line, " --driver %s --seed %llu", driver, (unsigned long long)seed);
     const char *copy = text_ok(&line) ? arena_string(&r->arena, text_string(&line)) : NULL;
     text_deinit(&line);
@@ -153,7 +158,7 @@ static int one_experiment(struct run *r, struct system *s, const struct chaos_re
         code = chaos_run(system_target(s), &o, &summary, err);
         add_up(all, &summary);
     }
-    if (code == 0 && summary.violations > 0 && q->shrink != CHAOS_SHRINK_NEVER)
+    if (code == 0 && summary.violations > 0 && !o.violated && q->shrink != CHAOS_SHRINK_NEVER)
         code = chaos_make_smaller(r, s, q, &o, o.kept_schedule, summary.failure, err);
     schedule_deinit(&schedule);
     return code;

@@ -195,6 +195,10 @@ static int write_reports(struct run *r, struct error *err)
     int code = path == NULL ? error_set(err, ERROR_MEMORY, "out of memory") : report_read(r->world, path, &report, err);
     if (code != 0)
         return code;
+    if ((code = report_attach(report, r->world, r->folder, err)) != 0) {
+        report_free(report);
+        return code;
+    }
     report_html(report, &html);
     report_junit(report, &junit);
     report_terminal(report, &summary, r->colour, TERMINAL_WIDTH);

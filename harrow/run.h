@@ -35,7 +35,9 @@ struct common_options {
     uint64_t seed; /* 0: drawn, and printed */
     const char *driver, *out, *log_level;
     bool json, quiet, keep;
-    bool links; /* parts reach each other, and are reached, through links (links.h): for chaos */
+    const char *disk;    /* "image": the system's data is on a file system of its own (driver_disk.h) */
+    const char *network; /* "namespaces": each part has one of its own (driver_network.h); else they share ours */
+    bool links;          /* parts reach each other, and are reached, through links (links.h): for chaos */
 };
 extern struct common_options common;
 /* Rows for a command's option table. */

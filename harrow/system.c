@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "chaos/proxy/proxy.h"
+#include "rpc/tcp_check.h"
 #include "runtime/component.h"
 #include "runtime/service/service.h"
 
@@ -13,6 +14,7 @@
 #define LOGIN_TIMEOUT   (10 * SECOND)
 #define VARIABLES       5 /* for flows */
 #define READY_SLICE     ((uint64_t)(250 * MILLISECOND))
+#define ASK_AGAIN       ((uint64_t)(5 * MILLISECOND))
 
 static int out_of_memory(struct error *err)
 {
@@ -167,6 +169,9 @@ int system_expand(struct system *s, struct error *err)
             code = manifest_expand(from->address, &s->values, &s->arena, &to->address, err);
         if (code == 0 && from->http != NULL)
             code = manifest_expand(from->http, &s->values, &s->arena, &to->http, err);
+        to->tcp = from->tcp;
+        if (code == 0 && from->tcp.address != NULL)
+            code = manifest_expand(from->tcp.address, &s->values, &s->arena, &to->tcp.address, err);
         if (code != 0)
             return error_wrap(err, "%s:%d:%d: component %s", m->path, from->line, from->column, from->name);
     }
@@ -180,18 +185,56 @@ int system_expand(struct system *s, struct error *err)
     return set_variables(s, err);
 }
 
+struct door_answer {
+    struct tcp_check *check;
+    bool answers;
+};
+
+static void on_door(void *arg, bool answers)
+{
+    *(struct door_answer *)arg = (struct door_answer){.answers = answers};
+}
+
+static bool door_told(void *arg)
+{
+    return ((const struct door_answer *)arg)->check == NULL;
+}
+
+/* Within a slice; as soon as it does. */
+static int wait_door(struct world *w, const struct target_tcp *door, struct error *err)
+{
+    uint64_t end = world_now(w) + READY_SLICE;
+    struct door_answer a = {0};
+    while (!a.answers && world_now(w) < end) {
+        int code = tcp_check_start(w, door, READY_SLICE, on_door, &a, &a.check, err);
+        if (code == 0)
+            code = world_run_until(w, door_told, &a, READY_SLICE);
+        tcp_check_cancel(a.check);
+        a.check = NULL;
+        if (code == 0 && !a.answers)
+            code = world_sleep(w, ASK_AGAIN);
+        if (code != 0)
+            return code;
+    }
+    return a.answers
+               ? 0
+               : error_set(err, ERROR_TIMEOUT, "sent \"%s\", it does not answer \"%s\"", door->send, door->expect);
+}
+
 /* One component, in slices, so that a system that died or a user who lost patience is noticed. */
 static int wait_component(struct system *s, const struct target_component *c, uint64_t end, struct error *err)
 {
-    struct rpc_channel *channel;
-    int code = target_channel(&s->target, c, &channel, err);
-    while (code == 0 && rpc_wait_ready(s->target.world, channel, "", READY_SLICE, err) != 0) {
+    struct rpc_channel *channel = NULL;
+    int code = c->address != NULL ? target_channel(&s->target, c, &channel, err) : 0;
+    while (code == 0 && (channel != NULL ? rpc_wait_ready(s->target.world, channel, "", READY_SLICE, err)
+                                         : wait_door(s->target.world, &c->tcp, err)) != 0) {
         if (s->run->interrupted)
             code = error_set(err, ERROR_CANCELLED, "interrupted");
         else if (s->driver->gone(s))
             code = error_set(err, ERROR_CLOSED, "%s ended before %s answered", s->manifest->name, c->name);
         else if (world_now(s->target.world) >= end)
-            code = error_wrap(err, "component %s at %s does not answer", c->name, c->address);
+            code = error_wrap(err, "component %s at %s does not answer", c->name,
+                              c->address != NULL ? c->address : c->tcp.address);
         else
             error_clear(err);
     }
@@ -203,7 +246,7 @@ static int wait_ready(struct system *s, struct error *err)
     uint64_t end = world_now(s->target.world) + (uint64_t)s->manifest->ready_within;
     int code = 0;
     for (size_t i = 0; i < s->target.component_count && code == 0; i++)
-        if (s->components[i].address != NULL)
+        if (s->components[i].address != NULL || s->components[i].tcp.address != NULL)
             code = wait_component(s, &s->components[i], end, err);
     return code;
 }

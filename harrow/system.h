@@ -63,6 +63,9 @@ struct system {
     const char *scratch;
     const char *alone;      /* the one component, or NULL */
     const char *links_host; /* how parts reach the proxy (links.h); NULL: there is none */
+    struct world_image *disk;       /* driver_disk.h; NULL: the data is on the machine's file system */
+    const char *networks;           /* folder with a file for each network; for nsenter(1) */
+    struct packet_networks *network; /* driver_network.h; NULL: the parts share the machine's */
     const char *cover;      /* folder programs share their counters in, by the driver; NULL: none */
 };
 

@@ -2,55 +2,6 @@
 
 #include <stdlib.h>
 
-static int compare_recoveries(const void *a, const void *b)
-{
-    const struct report_recovery *x = a, *y = b;
-    int order = strcmp(x->target, y->target);
-    if (order == 0)
-        order = strcmp(x->fault, y->fault);
-    if (order == 0)
-        order = (x->duration > y->duration) - (x->duration < y->duration);
-    return order;
-}
-
-int report_recovery_rows(const struct report *r, struct report_recovery_row **rows, size_t *count)
-{
-    size_t n = r->recoveries.count;
-    *rows = NULL;
-    *count = 0;
-    if (n == 0)
-        return 0;
-    struct report_recovery *sorted = malloc(n * sizeof *sorted);
-    struct report_recovery_row *table = calloc(n, sizeof *table);
-    if (sorted == NULL || table == NULL) {
-        free(sorted);
-        free(table);
-        return ERROR_MEMORY;
-    }
-    memcpy(sorted, r->recoveries.items, n * sizeof *sorted);
-    qsort(sorted, n, sizeof *sorted, compare_recoveries);
-    for (size_t i = 0; i < n;) {
-        size_t end = i + 1;
-        while (end < n && strcmp(sorted[i].target, sorted[end].target) == 0 &&
-               strcmp(sorted[i].fault, sorted[end].fault) == 0)
-            end++;
-        size_t middle = i + (end - i) / 2;
-        uint64_t median = sorted[middle].duration;
-        if ((end - i) % 2 == 0)
-            median = median / 2 + sorted[middle - 1].duration / 2;
-        table[(*count)++] = (struct report_recovery_row){.target = sorted[i].target,
-                                                         .fault = sorted[i].fault,
-                                                         .count = end - i,
-                                                         .min = sorted[i].duration,
-                                                         .median = median,
-                                                         .max = sorted[end - 1].duration};
-        i = end;
-    }
-    free(sorted);
-    *rows = table;
-    return 0;
-}
-
 uint64_t report_fault_end(const struct report *r, const struct report_fault *f)
 {
     return f->healed ? f->end : r->duration > f->start ? r->duration : f->start;

@@ -1,5 +1,6 @@
 #include "reports/html.h"
 
+#include "base/base64.h"
 #include "base/units.h"
 
 #include <stdlib.h>
@@ -182,6 +183,24 @@ static void put_steps(const struct report_case *c, struct text *out)
     text_puts(out, "</details>\n");
 }
 
+/* As an image: whatever stands in the file, nothing of it is run or fetched. */
+static void put_picture(const struct report_picture *p, struct text *out)
+{
+    if (p->path[0] == 0)
+        return;
+    text_puts(out, "<figure class=\"picture\">");
+    if (p->data.len != 0) {
+        text_puts(out, "<img alt=\"the picture that shows it\" src=\"data:image/svg+xml;base64,");
+        base64_encode(out, p->data);
+        text_puts(out, "\">");
+    }
+    text_puts(out, "<figcaption>");
+    put(out, p->path);
+    text_puts(out, p->problem[0] != 0 ? ": " : "");
+    put(out, p->problem);
+    text_puts(out, "</figcaption></figure>\n");
+}
+
 static void put_failures(const struct report *r, struct text *out)
 {
     size_t number = 0;
@@ -202,6 +221,7 @@ static void put_failures(const struct report *r, struct text *out)
         text_puts(out, " into the run</span></p>\n");
         put_tagged(out, "p", "message", c->message);
         put_tagged(out, "pre", "detail", c->detail);
+        put_picture(&c->picture, out);
         put_command(out, "replay", c->replay);
         put_steps(c, out);
         text_puts(out, "</article>\n");
@@ -231,6 +251,7 @@ static void put_finding(const struct report_finding *f, size_t number, struct te
     put_duration(out, f->t);
     text_puts(out, " into the run</span></p>\n");
     put_tagged(out, "pre", "detail", f->detail);
+    put_picture(&f->picture, out);
     if (f->input[0] != 0) {
         text_puts(out, "<details><summary>input</summary>");
         put_tagged(out, "pre", "detail", f->input);
@@ -280,37 +301,6 @@ static void put_timeline(const struct report *r, struct text *out)
     free(curves);
 }
 
-static void put_recoveries(const struct report *r, struct text *out)
-{
-    struct report_recovery_row *rows = NULL;
-    size_t count = 0;
-    if (report_recovery_rows(r, &rows, &count) != 0)
-        out->failed = true;
-    if (count != 0)
-        text_puts(out,
-                  "<section><h2>Time to recovery</h2>\n<p class=\"hint\">From the fault until the component answered "
-                  "again.</p><div class=\"scroll\"><table>\n<thead><tr><th>component</th><th>fault</th>"
-                  "<th class=\"number\">times</th><th class=\"number\">min</th><th class=\"number\">median</th>"
-                  "<th class=\"number\">max</th></tr></thead>\n<tbody>\n");
-    for (size_t i = 0; i < count; i++) {
-        const uint64_t figures[] = {rows[i].min, rows[i].median, rows[i].max};
-        text_puts(out, "<tr><td>");
-        put(out, rows[i].target);
-        text_puts(out, "</td><td>");
-        put(out, rows[i].fault);
-        text_printf(out, "</td><td class=\"number\">%zu</td>", rows[i].count);
-        for (size_t k = 0; k < 3; k++) {
-            text_puts(out, "<td class=\"number\">");
-            put_duration(out, figures[k]);
-            text_puts(out, "</td>");
-        }
-        text_puts(out, "</tr>\n");
-    }
-    if (count != 0)
-        text_puts(out, "</tbody></table></div></section>\n");
-    free(rows);
-}
-
 /* ---- everything ------------------------------------------------------------------------------------------------ */
 
 static void put_row(const struct report_case *c, struct text *out)
@@ -320,6 +310,7 @@ static void put_row(const struct report_case *c, struct text *out)
     put(out, c->name);
     if (c->status != REPORT_FAILED) { /* failures are told in full above */
         put_tagged(out, "div", "remark", c->message);
+        put_picture(&c->picture, out);
         if (c->status == REPORT_FLAKY)
             put_command(out, "replay", c->replay);
         put_steps(c, out);
@@ -403,7 +394,7 @@ void report_html(const struct report *r, struct text *out)
     put_pillars(r, out);
     put_problems(r, out);
     put_timeline(r, out);
-    put_recoveries(r, out);
+    recovery_html(r, out);
     tables_html(r, out);
     put_suites(r, out);
     put_notes(r, out);

@@ -27,6 +27,9 @@ void timeline_svg(const struct report *r, const struct timeline_curve *curves, s
 void timeline_json(const struct report *r, const struct timeline_curve *curves, struct text *out);
 bool timeline_needed(const struct report *r);
 
+/* Recoveries by component and fault: a plot and a table. Nothing when there are none. */
+void recovery_html(const struct report *r, struct text *out);
+
 /* What pillars gave as tables. */
 void tables_html(const struct report *r, struct text *out);
 

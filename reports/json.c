@@ -37,11 +37,19 @@ static json_t *recoveries(const struct report *r)
     json_t *list = json_array();
     if (report_recovery_rows(r, &rows, &count) != 0)
         count = 0;
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "target", rows[i].target, "fault",
-                                              rows[i].fault, "count", (json_int_t)rows[i].count, "min",
-                                              (json_int_t)rows[i].min, "median", (json_int_t)rows[i].median, "max",
-                                              (json_int_t)rows[i].max));
+    for (size_t i = 0; i < count; i++) {
+        json_t *row = json_pack("{s:s, s:s, s:I}", "target", rows[i].target, "fault", rows[i].fault, "count",
+                                (json_int_t)rows[i].count);
+        for (int f = 0; f < REPORT_FIGURE_COUNT; f++) {
+            const struct report_spread *s = &rows[i].figures[f];
+            if (s->count > 0)
+                json_object_set_new(row, report_figure_name((enum report_figure)f),
+                                    json_pack("{s:I, s:I, s:I, s:I}", "count", (json_int_t)s->count, "p50",
+                                              (json_int_t)s->p50, "p99", (json_int_t)s->p99, "max",
+                                              (json_int_t)s->max));
+        }
+        json_array_append_new(list, row);
+    }
     free(rows);
     return list;
 }

@@ -92,7 +92,7 @@ static int64_t integer_of(struct reader *in, const char *key, int64_t min, int64
 
 static uint64_t count_of(struct reader *in, const char *key, uint64_t fallback)
 {
-    return (uint64_t)integer_of(in, key, 0, INT64_MAX, (int64_t)fallback);
+    return member(in, key) == NULL ? fallback : (uint64_t)integer_of(in, key, 0, INT64_MAX, 0);
 }
 
 static bool bool_of(struct reader *in, const char *key)
@@ -228,6 +228,7 @@ static void read_case(struct reader *in)
                             .file = text_of(in, "file"),
                             .line = (int)integer_of(in, "line", 0, INT32_MAX, 0),
                             .column = (int)integer_of(in, "column", 0, INT32_MAX, 0),
+                            .picture = {.path = text_of(in, "picture"), .problem = ""},
                             .replay = text_of(in, "replay")};
     if (c.message[0] == 0)
         c.message = text_of(in, "why");
@@ -370,11 +371,30 @@ static void read_sample(struct reader *in)
 static void read_recovery(struct reader *in)
 {
     struct report_recovery recovery = {.t = in->t,
-                                       .duration = count_of(in, "duration", 0),
+                                       .number = count_of(in, "number", 0),
+                                       .durations = {[REPORT_DETECTED] = count_of(in, "detected", REPORT_UNKNOWN),
+                                                     [REPORT_ANSWERED] = count_of(in, "duration", 0),
+                                                     [REPORT_BASELINE] = count_of(in, "baseline", REPORT_UNKNOWN),
+                                                     [REPORT_CONVERGED] = REPORT_UNKNOWN},
                                        .target = text_of(in, "target"),
                                        .fault = text_of(in, "fault")};
     if (in->failed == 0 && !array_push(&in->report->recoveries, recovery))
         (void)out_of_memory(in);
+}
+
+/* What was only known when the history was whole. Numbers begin anew with each experiment: it is the last one's. */
+static void read_converged(struct reader *in)
+{
+    struct report *r = in->report;
+    const char *target = text_of(in, "target"), *fault = text_of(in, "fault");
+    uint64_t number = count_of(in, "number", 0), duration = count_of(in, "duration", REPORT_UNKNOWN);
+    for (size_t i = r->recoveries.count; in->failed == 0 && i-- > 0;) {
+        struct report_recovery *recovery = &r->recoveries.items[i];
+        if (recovery->number != number || strcmp(recovery->target, target) != 0 || strcmp(recovery->fault, fault) != 0)
+            continue;
+        recovery->durations[REPORT_CONVERGED] = duration;
+        return;
+    }
 }
 
 static void read_finding(struct reader *in)
@@ -390,6 +410,7 @@ static void read_finding(struct reader *in)
                                .replay = text_of(in, "replay"),
                                .input = payload_of(in, "input"),
                                .detail = text_of(in, "detail"),
+                               .picture = {.path = text_of(in, "picture"), .problem = ""},
                                .count = count_of(in, "count", 1)};
     f.warning = strcmp(f.severity, "warning") == 0;
     struct report_pillar *p = in->failed != 0 ? NULL : pillar_of(in, f.pillar);
@@ -429,9 +450,9 @@ static void read_end(struct reader *in)
 static const struct {
     const char *type;
     void (*read)(struct reader *in);
-} types[] = {{"run", read_run},     {"pillar", read_pillar},     {"case", read_case},       {"step", read_step},
-             {"fault", read_fault}, {"sample", read_sample},     {"finding", read_finding}, {"note", read_note},
-             {"end", read_end},     {"recovery", read_recovery}, {"table", read_table}};
+} types[] = {{"run", read_run},     {"pillar", read_pillar},     {"case", read_case},           {"step", read_step},
+             {"fault", read_fault}, {"sample", read_sample},     {"finding", read_finding},     {"note", read_note},
+             {"end", read_end},     {"recovery", read_recovery}, {"converged", read_converged}, {"table", read_table}};
 
 static bool is_blank(struct bytes line)
 {

@@ -175,7 +175,7 @@ static int count_of(const char *text, const char *part)
 /* Every tag that is opened is closed, in order; what stands in <style> and <script> is not markup. */
 static void check_balance(const char *html)
 {
-    static const char *const empty[] = {"meta", "link", "!DOCTYPE", "line", "rect", "path", "br"};
+    static const char *const empty[] = {"meta", "link", "!DOCTYPE", "line", "rect", "path", "br", "circle", "img"};
     char open[64][16];
     size_t depth = 0;
     for (const char *at = strchr(html, '<'); at != NULL; at = strchr(at + 1, '<')) {
@@ -208,7 +208,8 @@ static void check_balance(const char *html)
 
 static void check_references(const char *html)
 {
-    assert_null(strstr(html, " src=\""));
+    for (const char *at = strstr(html, " src=\""); at != NULL; at = strstr(at + 1, " src=\""))
+        assert_ptr_equal(strstr(at, " src=\"data:image/svg+xml;base64,"), at);
     assert_null(strstr(html, "@import"));
     assert_null(strstr(html, "url("));
     for (const char *at = strstr(html, " href=\""); at != NULL; at = strstr(at + 1, " href=\"")) {
@@ -281,6 +282,125 @@ static void test_html(void **state)
         text_deinit(&out);
         report_free(r);
     }
+}
+
+/* Pictures are put in as images, from below the folder and nowhere else. */
+static void test_pictures(void **state)
+{
+    (void)state;
+    struct text out = TEXT_INIT;
+    struct error err = ERROR_INIT;
+    struct report *r = read_stream("full");
+    assert_int_equal(report_attach(r, world, "reports/testdata", &err), 0);
+    report_html(r, &out);
+    assert_int_equal(count_of(text_string(&out), "<img"), 1);
+    assert_non_null(strstr(text_string(&out), "<figcaption>pictures/history-register.svg</figcaption>"));
+    check_references(text_string(&out));
+    check_balance(text_string(&out));
+    report_free(r);
+    r = read_stream("full"); /* it is not where it should be */
+    assert_int_equal(report_attach(r, world, "reports", &err), 0);
+    text_clear(&out);
+    report_html(r, &out);
+    assert_int_equal(count_of(text_string(&out), "<img"), 0);
+    assert_non_null(strstr(text_string(&out), "pictures/history-register.svg: not found"));
+    report_free(r);
+    r = read_stream("hostile");
+    assert_int_equal(report_attach(r, world, "reports/testdata", &err), 0);
+    text_clear(&out);
+    report_html(r, &out);
+    assert_int_equal(count_of(text_string(&out), "<img"), 0);
+    assert_non_null(strstr(text_string(&out), "not put in: a picture is an .svg file below the run&#39;s folder"));
+    assert_null(strstr(text_string(&out), "<script>alert"));
+    text_deinit(&out);
+    report_free(r);
+}
+
+static void test_picture_limits(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path, *problem;
+    } table[] = {{"pictures/history-register.svg", ""},
+                 {"pictures/none.svg", "not found"},
+                 {"/etc/hosts.svg", "below the run's folder"},
+                 {"pictures/../pictures/history-register.svg", "below the run's folder"},
+                 {"pictures//history-register.svg", "below the run's folder"},
+                 {".hidden.svg", "below the run's folder"},
+                 {"pictures", "below the run's folder"},
+                 {"pictures/no-svg.svg", "it is no SVG"}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct report *r = NULL;
+        struct error err = ERROR_INIT;
+        char line[256];
+        assert_int_equal(report_new("made", &r, &err), 0);
+        int len = snprintf(line, sizeof line, "{\"type\":\"finding\",\"t\":0,\"title\":\"x\",\"picture\":\"%s\"}",
+                           table[i].path);
+        assert_int_equal(report_add_line(r, BYTES(line, (size_t)len), &err), 0);
+        assert_int_equal(report_attach(r, world, "reports/testdata", &err), 0);
+        const struct report_picture *p = &r->findings.items[0].picture;
+        if (strstr(p->problem, table[i].problem) == NULL || (p->data.len != 0) != (table[i].problem[0] == 0))
+            fail_msg("%s: '%s'", table[i].path, p->problem);
+        report_free(r);
+    }
+}
+
+/* Every row of the figures is in the page: in the table, and as dots in the plot. */
+static void test_recovery(void **state)
+{
+    (void)state;
+    struct report *r = read_stream("full");
+    struct report_recovery_row *rows = NULL;
+    struct text out = TEXT_INIT;
+    size_t count = 0, values = 0, lines = 0;
+    assert_int_equal(report_recovery_rows(r, &rows, &count), 0);
+    for (size_t i = 0; i < count; i++) {
+        for (int f = 0; f < REPORT_FIGURE_COUNT; f++) {
+            values += rows[i].figures[f].count;
+            lines += rows[i].figures[f].count != 0;
+        }
+    }
+    recovery_html(r, &out);
+    assert_int_equal(count_of(text_string(&out), "<tr class=\"few\">"), lines); /* none has five */
+    assert_int_equal(count_of(text_string(&out), "r=\"2.6\""), values);
+    assert_int_equal(count_of(text_string(&out), "<td>converged</td>"), 2);
+    assert_null(strstr(text_string(&out), "nobody"));
+    check_balance(text_string(&out));
+    free(rows);
+    text_deinit(&out);
+    report_free(r);
+}
+
+/* 200 recoveries of one kind: percentiles by nearest rank, dots no more than are seen. */
+static void test_many_recoveries(void **state)
+{
+    (void)state;
+    struct report *r = NULL;
+    struct report_recovery_row *rows = NULL;
+    struct text out = TEXT_INIT;
+    struct error err = ERROR_INIT;
+    size_t count = 0;
+    assert_int_equal(report_new("made", &r, &err), 0);
+    for (int i = 0; i < 200; i++) {
+        char line[160];
+        int len = snprintf(line, sizeof line,
+                           "{\"type\":\"recovery\",\"t\":%d,\"target\":\"store\",\"fault\":\"kill\",\"duration\":%d}",
+                           i, (i * 77 % 200 + 1) * 1000000);
+        assert_int_equal(report_add_line(r, BYTES(line, (size_t)len), &err), 0);
+    }
+    assert_int_equal(report_recovery_rows(r, &rows, &count), 0);
+    assert_int_equal(count, 1);
+    assert_int_equal(rows[0].figures[REPORT_ANSWERED].count, 200);
+    assert_int_equal(rows[0].figures[REPORT_ANSWERED].p50, 100000000);
+    assert_int_equal(rows[0].figures[REPORT_ANSWERED].p99, 198000000);
+    assert_int_equal(rows[0].figures[REPORT_ANSWERED].max, 200000000);
+    assert_int_equal(rows[0].figures[REPORT_CONVERGED].count, 0);
+    recovery_html(r, &out);
+    assert_int_equal(count_of(text_string(&out), "r=\"2.6\""), 60);
+    assert_int_equal(count_of(text_string(&out), "class=\"few\""), 0);
+    free(rows);
+    text_deinit(&out);
+    report_free(r);
 }
 
 /* Shares become parts of a bar with their names; where there are none, the cell is empty. */
@@ -429,9 +549,10 @@ static int close_world(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_terminal), cmocka_unit_test(test_junit),    cmocka_unit_test(test_json),
-        cmocka_unit_test(test_html),     cmocka_unit_test(test_timeline), cmocka_unit_test(test_curve),
-        cmocka_unit_test(test_live),     cmocka_unit_test(test_shares),
+        cmocka_unit_test(test_terminal), cmocka_unit_test(test_junit),           cmocka_unit_test(test_json),
+        cmocka_unit_test(test_html),     cmocka_unit_test(test_timeline),        cmocka_unit_test(test_curve),
+        cmocka_unit_test(test_live),     cmocka_unit_test(test_pictures),        cmocka_unit_test(test_picture_limits),
+        cmocka_unit_test(test_recovery), cmocka_unit_test(test_many_recoveries), cmocka_unit_test(test_shares),
     };
     return cmocka_run_group_tests(tests, open_world, close_world);
 }

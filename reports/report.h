@@ -18,9 +18,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define REPORT_LINE_MAX    ((size_t)16 << 20) /* bytes of one line */
-#define REPORT_SERIES_MAX  64                 /* curves; samples of further ones are counted and dropped */
-#define REPORT_COLUMNS_MAX 64                 /* of a table */
+#define REPORT_LINE_MAX     ((size_t)16 << 20) /* bytes of one line */
+#define REPORT_SERIES_MAX   64                 /* curves; samples of further ones are counted and dropped */
+#define REPORT_COLUMNS_MAX  64                 /* of a table */
+#define REPORT_PICTURE_MAX  ((size_t)1 << 20)  /* bytes of a picture put into the page */
+#define REPORT_PICTURES_MAX 64                 /* of them; further ones are named only */
 
 /* Times `t`, `start` and `end` are nanoseconds since the run began. Texts are NUL-terminated, "" when the stream does
  * not say. */
@@ -33,12 +35,19 @@ struct report_step {
     uint64_t duration;
     struct report_step *next;
 };
+/* A drawing (SVG) beside the stream. */
+struct report_picture {
+    const char *path;    /* in the run's folder; "" none */
+    struct bytes data;   /* by report_attach(); empty: not there */
+    const char *problem; /* why it is not; "" */
+};
 struct report_case {
     uint64_t t, duration;
     const char *pillar, *suite, *name;
     enum report_status status;
     const char *message, *detail, *file, *replay; /* message: for skipped, the reason */
     int line, column;
+    struct report_picture picture;
     struct report_step *steps; /* in order */
 };
 struct report_finding {
@@ -46,6 +55,7 @@ struct report_finding {
     const char *pillar, *title, *severity, *oracle, *target, *seed, *replay, *input, *detail;
     uint64_t count; /* how often it was met */
     bool warning;   /* severity "warning": shown, but the run does not fail of it */
+    struct report_picture picture;
 };
 struct report_fault {
     const char *name, *target, *detail;
@@ -54,8 +64,19 @@ struct report_fault {
     bool healed;
     bool verified, counted; /* it was seen to take effect; the stream gave hits */
 };
+/* What is measured of a recovery, in the order in which it comes about. */
+enum report_figure {
+    REPORT_DETECTED,  /* seen not to answer */
+    REPORT_ANSWERED,  /* first success */
+    REPORT_BASELINE,  /* the load's throughput and p99 are back */
+    REPORT_CONVERGED, /* all readers are answered with what is current */
+    REPORT_FIGURE_COUNT,
+};
+const char *report_figure_name(enum report_figure f); /* "detected", ... */
+#define REPORT_UNKNOWN UINT64_MAX
 struct report_recovery {
-    uint64_t t, duration;
+    uint64_t t, number;                      /* number: as the writer counts them in one experiment; 0: not said */
+    uint64_t durations[REPORT_FIGURE_COUNT]; /* from the fault; REPORT_UNKNOWN: not seen */
     const char *target, *fault;
 };
 struct report_point {
@@ -139,18 +160,29 @@ int report_add_last(struct report *r, struct bytes line, struct error *err);
 /* A whole file. */
 int report_read(struct world *w, const char *path, struct report **out, struct error *err);
 
+/* Reads the pictures the stream names, from the folder it lies in; what cannot be read is said in the report. Only
+ * plain relative paths and SVG are taken. ERROR_MEMORY is the only failure. */
+int report_attach(struct report *r, struct world *w, const char *folder, struct error *err);
+
 /* "passed", "failed", or "incomplete" when the run never said that it ended. */
 enum report_verdict { REPORT_VERDICT_PASSED, REPORT_VERDICT_FAILED, REPORT_VERDICT_INCOMPLETE };
 enum report_verdict report_verdict(const struct report *r);
 const char *report_verdict_name(enum report_verdict v);
 
-/* Recoveries of one component from one fault, put together. */
+/* Recoveries of one component from one fault, put together: over all repetitions in the stream. Percentiles are by
+ * nearest rank: a value that was measured; of fewer than 100, p99 is the greatest. */
+#define REPORT_FEW 5 /* fewer values than this say little, and the report says so */
+struct report_spread {
+    const uint64_t *values; /* rising; those that are known */
+    size_t count;
+    uint64_t p50, p99, max; /* 0 when there are none */
+};
 struct report_recovery_row {
     const char *target, *fault;
-    size_t count;
-    uint64_t min, median, max;
+    size_t count; /* recoveries */
+    struct report_spread figures[REPORT_FIGURE_COUNT];
 };
-/* *rows is one block the caller frees; sorted by target, then fault. */
+/* *rows and what they point to is one block the caller frees; sorted by target, then fault. */
 int report_recovery_rows(const struct report *r, struct report_recovery_row **rows, size_t *count);
 
 /* The summary for a terminal: verdict, totals, failures and findings with their replay commands. `width` 0: 100. */

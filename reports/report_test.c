@@ -75,7 +75,13 @@ static void test_full(void **state)
     assert_string_equal(rows[3].target, "store");
     assert_string_equal(rows[3].fault, "kill");
     assert_int_equal(rows[3].count, 2);
-    assert_true(rows[3].min <= rows[3].median && rows[3].median <= rows[3].max);
+    for (int f = 0; f < REPORT_FIGURE_COUNT; f++) {
+        const struct report_spread *s = &rows[3].figures[f];
+        assert_true(s->count <= 2 && s->p50 <= s->p99 && s->p99 == s->max);
+        assert_true(s->count == 0 || s->p50 == s->values[0]);
+    }
+    assert_int_equal(rows[3].figures[REPORT_ANSWERED].count, 2);
+    assert_true(rows[3].figures[REPORT_DETECTED].max < rows[3].figures[REPORT_ANSWERED].p50);
     free(rows);
     report_free(r);
 }

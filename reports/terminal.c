@@ -10,6 +10,11 @@
 #define MESSAGE_LINES    6
 #define DETAIL_LINES_MAX 12
 #define NOTES_MAX        10
+#define TABLES_MAX       9 /* shown in the summary, and of these: */
+#define TABLE_ROWS       8
+#define TABLE_COLUMNS    8
+#define CELL_WIDTH       24
+#define LIST_LINES       6
 
 static const char *const codes[] = {"", "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[34m"};
 
@@ -260,27 +265,114 @@ static void put_findings(struct terminal *t, const struct report *r)
         text_printf(t->out, "  and %zu more, in the report\n", r->findings.count - shown);
 }
 
+/* A bar would end the cell of a table that is pasted into a page. */
+static void put_cell(struct terminal *t, const char *text, size_t columns)
+{
+    struct text cell = TEXT_INIT;
+    size_t used = terminal_line(&cell, text, columns);
+    for (size_t i = 0; text_ok(&cell) && i < cell.len; i++)
+        cell.data[i] = cell.data[i] == '|' ? '/' : cell.data[i];
+    text_printf(t->out, "| %s%*s ", text_string(&cell), (int)(columns - used), "");
+    terminal_release(t->out, &cell);
+}
+
+static void put_figure(struct terminal *t, const struct report_recovery_row *row, enum report_figure f, bool first)
+{
+    const struct report_spread *s = &row->figures[f];
+    const uint64_t values[] = {s->p50, s->p99, s->max};
+    put_cell(t, first ? row->target : "", 16);
+    put_cell(t, first ? row->fault : "", 16);
+    put_cell(t, report_figure_name(f), 9);
+    text_printf(t->out, "| %3zu ", s->count);
+    for (size_t i = 0; i < 3; i++) {
+        char value[32];
+        units_format_duration((int64_t)(values[i] & INT64_MAX), value, sizeof value);
+        text_printf(t->out, "| %9s ", value);
+    }
+    text_puts(t->out, s->count < REPORT_FEW ? "| few  |\n" : "|      |\n");
+}
+
+/* A table in Markdown, to be pasted into an issue. */
 static void put_recoveries(struct terminal *t, const struct report *r)
 {
     struct report_recovery_row *rows = NULL;
     size_t count = 0;
     if (report_recovery_rows(r, &rows, &count) != 0)
         t->out->failed = true;
+    if (count != 0)
+        text_puts(
+            t->out,
+            "\nTime to recovery\n"
+            "| component        | fault            | until     |   n |       p50 |       p99 |       max |      |\n"
+            "|------------------|------------------|-----------|----:|----------:|----------:|----------:|------|\n");
     for (size_t i = 0; i < count; i++) {
-        char min[32], median[32], max[32];
-        struct text name = TEXT_INIT;
-        units_format_duration((int64_t)(rows[i].min & INT64_MAX), min, sizeof min);
-        units_format_duration((int64_t)(rows[i].median & INT64_MAX), median, sizeof median);
-        units_format_duration((int64_t)(rows[i].max & INT64_MAX), max, sizeof max);
-        size_t columns = terminal_line(&name, rows[i].target, 24);
-        text_char(&name, ' ');
-        columns += 1 + terminal_line(&name, rows[i].fault, 24);
-        text_printf(t->out, "%s  %s%*s %4zu times   min %9s   median %9s   max %9s\n",
-                    i == 0 ? "\nTime to recovery\n" : "", text_string(&name), columns < 26 ? (int)(26 - columns) : 0,
-                    "", rows[i].count, min, median, max);
-        terminal_release(t->out, &name);
+        bool first = true;
+        for (int f = 0; f < REPORT_FIGURE_COUNT; f++) {
+            if (rows[i].figures[f].count == 0)
+                continue;
+            put_figure(t, &rows[i], (enum report_figure)f, first);
+            first = false;
+        }
     }
     free(rows);
+}
+
+/* Two columns are a list of names and what they say. */
+static void put_list(struct terminal *t, const struct report_table *table)
+{
+    for (size_t i = 0; i < table->rows; i++) {
+        struct text line = TEXT_INIT;
+        text_printf(&line, "%s: %s", table->cells[2 * i].text, table->cells[2 * i + 1].text);
+        terminal_paragraph(t, text_string(&line), 2, LIST_LINES);
+        terminal_release(t->out, &line);
+    }
+}
+
+static void put_grid(struct terminal *t, const struct report_table *table)
+{
+    size_t widths[TABLE_COLUMNS];
+    for (size_t k = 0; k < table->columns; k++) {
+        struct text measured = TEXT_INIT;
+        widths[k] = terminal_line(&measured, table->names[k], CELL_WIDTH);
+        for (size_t i = 0; i < table->rows; i++) {
+            size_t wide = terminal_line(&measured, table->cells[i * table->columns + k].text, CELL_WIDTH);
+            widths[k] = wide > widths[k] ? wide : widths[k];
+        }
+        terminal_release(t->out, &measured);
+    }
+    for (size_t k = 0; k < table->columns; k++)
+        put_cell(t, table->names[k], widths[k]);
+    text_puts(t->out, "|\n");
+    for (size_t k = 0; k < table->columns; k++) {
+        text_puts(t->out, "|");
+        for (size_t n = 0; n < widths[k] + 2; n++)
+            text_char(t->out, '-');
+    }
+    text_puts(t->out, "|\n");
+    for (size_t i = 0; i < table->rows; i++) {
+        for (size_t k = 0; k < table->columns; k++)
+            put_cell(t, table->cells[i * table->columns + k].text, widths[k]);
+        text_puts(t->out, "|\n");
+    }
+}
+
+/* Small ones; the report has all. */
+static void put_tables(struct terminal *t, const struct report *r)
+{
+    size_t shown = 0;
+    for (size_t i = 0; i < r->tables.count && shown < TABLES_MAX; i++) {
+        const struct report_table *table = &r->tables.items[i];
+        if (table->rows == 0 || table->rows > TABLE_ROWS || table->columns > TABLE_COLUMNS)
+            continue;
+        shown++;
+        text_char(t->out, '\n');
+        (void)terminal_line(t->out, table->title, t->width);
+        text_char(t->out, '\n');
+        if (table->columns == 2)
+            put_list(t, table);
+        else
+            put_grid(t, table);
+    }
 }
 
 static void put_remarks(struct terminal *t, const struct report *r)
@@ -316,5 +408,6 @@ void report_terminal(const struct report *r, struct text *out, bool colour, int 
     put_failures(&t, r);
     put_findings(&t, r);
     put_recoveries(&t, r);
+    put_tables(&t, r);
     put_remarks(&t, r);
 }

@@ -35,13 +35,31 @@ const struct target_component *target_find(const struct target *t, const char *n
     return NULL;
 }
 
+static bool serves(const struct target_component *c, const char *service)
+{
+    for (const char *const *s = c->services; s && *s; s++)
+        if (strcmp(*s, service) == 0)
+            return true;
+    return false;
+}
+
+const struct target_component *target_serving_one(const struct target *t, const char *service, size_t number)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < t->component_count; i++)
+        count += serves(&t->components[i], service);
+    if (count == 0)
+        return NULL;
+    number %= count;
+    const struct target_component *c = t->components;
+    while (!serves(c, service) || number-- > 0)
+        c++;
+    return c;
+}
+
 const struct target_component *target_serving(const struct target *t, const char *service)
 {
-    for (size_t i = 0; i < t->component_count; i++)
-        for (const char *const *s = t->components[i].services; s && *s; s++)
-            if (strcmp(*s, service) == 0)
-                return &t->components[i];
-    return NULL;
+    return target_serving_one(t, service, 0);
 }
 
 static struct target_channels *channels_of(struct target *t)
@@ -51,25 +69,29 @@ static struct target_channels *channels_of(struct target *t)
     return t->channels;
 }
 
-int target_channel(struct target *t, const struct target_component *c, struct rpc_channel **out, struct error *err)
+int target_channel_new(const struct target *t, const struct target_component *c, struct rpc_channel **out,
+                       struct error *err)
 {
     if (!c->address)
         return error_set(err, ERROR_UNSUPPORTED, "component %s has no gRPC address", c->name);
+    const struct rpc_channel_options options = {.addresses = c->address,
+                                                .tls = c->tls,
+                                                .connect_timeout = TARGET_CONNECT_TIMEOUT,
+                                                .reconnect_max = TARGET_RECONNECT_MAX};
+    return rpc_channel_new(t->world, &options, out, err);
+}
+
+int target_channel(struct target *t, const struct target_component *c, struct rpc_channel **out, struct error *err)
+{
     struct target_channels *channels = channels_of(t);
     size_t i = (size_t)(c - t->components);
     if (!channels || !array_reserve(&channels->open, t->component_count))
         return error_set(err, ERROR_MEMORY, "out of memory");
     while (channels->open.count < t->component_count)
         channels->open.items[channels->open.count++] = NULL;
-    if (!channels->open.items[i]) {
-        struct rpc_channel_options options = {.addresses = c->address,
-                                              .tls = c->tls,
-                                              .connect_timeout = TARGET_CONNECT_TIMEOUT,
-                                              .reconnect_max = TARGET_RECONNECT_MAX};
-        int rc = rpc_channel_new(t->world, &options, &channels->open.items[i], err);
-        if (rc)
-            return rc;
-    }
+    int rc = channels->open.items[i] ? 0 : target_channel_new(t, c, &channels->open.items[i], err);
+    if (rc)
+        return rc;
     *out = channels->open.items[i];
     return 0;
 }

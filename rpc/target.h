@@ -27,11 +27,18 @@ enum target_action {
 };
 const char *target_action_name(enum target_action a); /* "kill", "terminate", ... */
 
+/* A door of another protocol. Who sends it `send` and gets an answer that begins with `expect` was answered. */
+struct target_tcp {
+    const char *address; /* "127.0.0.1:6379"; NULL: none */
+    const char *send, *expect;
+};
+
 struct target_component {
     const char *name;
     const char *address;            /* gRPC, "127.0.0.1:8002"; NULL: none */
     struct tls_context *tls;        /* its gRPC door speaks TLS; NULL: plain text */
     const char *http;               /* "http://127.0.0.1:8080"; NULL: none */
+    struct target_tcp tcp;
     const char *const *services;    /* full proto names it serves, NULL-terminated */
     bool stateful;                  /* has data of its own on disk */
     const char *const *needs;       /* components it cannot work without, NULL-terminated; NULL: not known */
@@ -70,18 +77,26 @@ struct target {
     uint64_t seed;
     struct result_stream *results;
     bool interrupted; /* the user wants to stop: finish what is under way, undo, return ERROR_CANCELLED */
+    bool hurry;       /* faults are to be undone at once: nobody waits inside one any more */
     struct target_channels *channels; /* internal; NULL at first */
     /* Links between the parts, and from the harness to them (chaos/proxy/proxy.h); NULL: they reach each other
      * directly. `address`, `http` and `gateway` are then those of the harness's own links. */
     struct proxy *proxy;
+    const struct world_image *disk; /* world/image.h: all parts' data lies on it; NULL: on this machine's file system */
+    struct packet_networks *packets; /* chaos/packet/networks.h: each part has one of its own; NULL: they share ours */
     struct undo_journal *journal;          /* chaos/journal/journal.h: what is to be undone; NULL until something is */
 };
 
 const struct target_component *target_find(const struct target *t, const char *name);       /* component by name */
 const struct target_component *target_serving(const struct target *t, const char *service); /* by full proto name */
+/* Where several serve it: the number-th of them, counted round. */
+const struct target_component *target_serving_one(const struct target *t, const char *service, size_t number);
 /* A channel to the component (made on first use, kept until target_close_channels). */
 int target_channel(struct target *t, const struct target_component *c, struct rpc_channel **out, struct error *err);
 void target_close_channels(struct target *t);
+/* One of the caller's own, with connections of its own: rpc_channel_free(). */
+int target_channel_new(const struct target *t, const struct target_component *c, struct rpc_channel **out,
+                       struct error *err);
 /* Metadata every call carries: the target's own, token and namespace. Items live as long as the target. */
 struct grpc_metadata target_metadata(struct target *t);
 

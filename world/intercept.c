@@ -2,9 +2,10 @@
 #include "world/machine.h"
 #include "world/mapping.h"
 #include "world/sim.h"
+#include "world/tracee.h"
+#include "world/tracer.h"
 #include "world/worker.h"
 
-#include <dirent.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,21 +15,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
-#include <linux/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/user.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#define TASKS_MAX    1024
 #define START_WITHIN UINT64_C(5000000000) /* ns */
 #define STOP_WITHIN  UINT64_C(5000000000)
 #define LOOK_EVERY   UINT64_C(200000)
 #define IDLE_WAIT    UINT64_C(5000000)
-#define SYSCALL_STOP (SIGTRAP | 0x80)
 #define MILLION      1000000
 
 enum state { STATE_STARTING, STATE_READY, STATE_FAILED };
@@ -51,59 +47,56 @@ struct intercept {
 
 /* ---- in the worker ---- */
 
-struct task {
-    pid_t id;
-    int result;   /* what the call under way is made to return (negative errno); 0: its own */
-    uint64_t due; /* it is held until then; 0: it runs */
-};
-struct tracer {
+struct rules {
     struct intercept *i;
+    const struct intercept_rule *rule;
+    char below[TRACEE_PATH_MAX]; /* "": everywhere; "/" is "", too */
     struct random random;
-    struct task tasks[TASKS_MAX];
-    size_t count;
     bool fired; /* the n-th was met */
 };
 
-static struct task *task_find(struct tracer *t, pid_t id)
+static bool below(const struct rules *r, const char *path)
 {
-    for (size_t i = 0; i < t->count; i++)
-        if (t->tasks[i].id == id)
-            return &t->tasks[i];
-    return NULL;
+    size_t len = strlen(r->below);
+    return len == 0 || (strncmp(path, r->below, len) == 0 && path[len] == '/');
 }
 
-static struct task *task_add(struct tracer *t, pid_t id)
+/* Whether the descriptor is of a regular file where the rule holds. */
+static bool regular(const struct rules *r, pid_t task, uint64_t descriptor)
 {
-    struct task *known = task_find(t, id);
-    if (known != NULL || t->count == TASKS_MAX)
-        return known;
-    t->tasks[t->count] = (struct task){.id = id};
-    return &t->tasks[t->count++];
-}
-
-static void task_remove(struct tracer *t, pid_t id)
-{
-    struct task *k = task_find(t, id);
-    if (k != NULL)
-        *k = t->tasks[--t->count];
-}
-
-static bool regular(const struct tracer *t, uint64_t descriptor)
-{
-    char path[64];
+    char opener[64], path[TRACEE_PATH_MAX];
     struct stat st;
-    snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)t->i->process.id, (int)descriptor);
-    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+    snprintf(opener, sizeof opener, "/proc/%d/fd/%d", (int)task, (int)descriptor);
+    if (stat(opener, &st) != 0 || !S_ISREG(st.st_mode))
+        return false;
+    ssize_t n = r->below[0] != '\0' ? readlink(opener, path, sizeof path - 1) : 0;
+    path[n > 0 ? n : 0] = '\0';
+    return below(r, path);
 }
 
-static unsigned open_class(uint64_t flags)
+/* An open, of what is there or not, where the rule holds. */
+static unsigned open_class(const struct rules *r, pid_t task, int64_t folder, uint64_t name, uint64_t flags)
 {
-    unsigned out = (flags & O_CREAT) != 0 ? INTERCEPT_NAMES : 0;
-    return out | ((flags & O_ACCMODE) != O_RDONLY ? INTERCEPT_OPEN : 0);
+    unsigned changes = (flags & O_ACCMODE) != O_RDONLY ? INTERCEPT_OPEN : 0;
+    char path[TRACEE_PATH_MAX];
+    struct stat st;
+    if (((flags & O_CREAT) == 0 || (r->rule->calls & INTERCEPT_NAMES) == 0) && r->below[0] == '\0')
+        return changes;
+    if (!tracee_path_followed(task, folder, name, path) || !below(r, path))
+        return 0;
+    bool made = (flags & O_TMPFILE) == O_TMPFILE || ((flags & O_CREAT) != 0 && stat(path, &st) != 0);
+    return changes | (made ? INTERCEPT_NAMES : 0);
+}
+
+/* A call on a name, where the rule holds. */
+static unsigned name_class(const struct rules *r, pid_t task, int64_t folder, uint64_t name, unsigned class)
+{
+    char path[TRACEE_PATH_MAX];
+    return r->below[0] == '\0' || (tracee_path(task, folder, name, path) && below(r, path)) ? class : 0;
 }
 
 /* What the call is, in the terms of the rule. */
-static unsigned class_of(const struct tracer *t, uint64_t number, const uint64_t *arguments)
+static unsigned class_of(const struct rules *r, pid_t task, uint64_t number, const uint64_t *a)
 {
     switch (number) {
     case SYS_read:
@@ -111,43 +104,53 @@ static unsigned class_of(const struct tracer *t, uint64_t number, const uint64_t
     case SYS_readv:
     case SYS_preadv:
     case SYS_preadv2:
-        return (t->i->rule.calls & INTERCEPT_READ) != 0 && regular(t, arguments[0]) ? INTERCEPT_READ : 0;
+        return (r->rule->calls & INTERCEPT_READ) != 0 && regular(r, task, a[0]) ? INTERCEPT_READ : 0;
     case SYS_write:
     case SYS_writev:
-        return regular(t, arguments[0]) ? INTERCEPT_WRITE : INTERCEPT_SEND;
+        if ((r->rule->calls & (INTERCEPT_WRITE | INTERCEPT_SEND)) == 0)
+            return 0;
+        return regular(r, task, a[0]) ? INTERCEPT_WRITE : INTERCEPT_SEND;
     case SYS_pwrite64:
     case SYS_pwritev:
     case SYS_pwritev2:
     case SYS_ftruncate:
     case SYS_fallocate:
+        return r->below[0] == '\0' || regular(r, task, a[0]) ? INTERCEPT_WRITE : 0;
     case SYS_truncate:
-        return INTERCEPT_WRITE;
+        return name_class(r, task, AT_FDCWD, a[0], INTERCEPT_WRITE);
     case SYS_fsync:
     case SYS_fdatasync:
     case SYS_sync_file_range:
         return INTERCEPT_SYNC;
 #ifdef SYS_rename
     case SYS_rename:
+        return INTERCEPT_RENAME;
     case SYS_unlink:
     case SYS_rmdir:
+        return name_class(r, task, AT_FDCWD, a[0], INTERCEPT_REMOVE);
     case SYS_mkdir:
+        return name_class(r, task, AT_FDCWD, a[0], INTERCEPT_NAMES);
     case SYS_link:
     case SYS_symlink:
+        return name_class(r, task, AT_FDCWD, a[1], INTERCEPT_NAMES);
     case SYS_creat:
-        return number == SYS_rename ? INTERCEPT_RENAME : INTERCEPT_NAMES;
+        return open_class(r, task, AT_FDCWD, a[0], O_CREAT | O_WRONLY | O_TRUNC);
     case SYS_open:
-        return open_class(arguments[1]);
+        return open_class(r, task, AT_FDCWD, a[0], a[1]);
 #endif
     case SYS_renameat:
     case SYS_renameat2:
         return INTERCEPT_RENAME;
     case SYS_unlinkat:
+        return name_class(r, task, (int64_t)a[0], a[1], INTERCEPT_REMOVE);
     case SYS_mkdirat:
+        return name_class(r, task, (int64_t)a[0], a[1], INTERCEPT_NAMES);
     case SYS_linkat:
+        return name_class(r, task, (int64_t)a[2], a[3], INTERCEPT_NAMES);
     case SYS_symlinkat:
-        return INTERCEPT_NAMES;
+        return name_class(r, task, (int64_t)a[1], a[2], INTERCEPT_NAMES);
     case SYS_openat:
-        return open_class(arguments[2]);
+        return open_class(r, task, (int64_t)a[0], a[1], a[2]);
     case SYS_sendto:
     case SYS_sendmsg:
     case SYS_sendmmsg:
@@ -184,21 +187,22 @@ static bool change(pid_t id, bool skip, const uint64_t *third, const int64_t *re
 #define CAN_CHANGE false
 #endif
 
-static bool falls_on(struct tracer *t)
+static bool falls_on(struct rules *rules)
 {
-    const struct intercept_rule *r = &t->i->rule;
-    uint64_t seen = atomic_fetch_add(&t->i->shared->seen, 1) + 1;
+    const struct intercept_rule *r = &rules->i->rule;
+    uint64_t seen = atomic_fetch_add(&rules->i->shared->seen, 1) + 1;
     if (r->nth > 0) {
-        bool hit = !t->fired && seen == r->nth;
-        t->fired |= hit;
+        bool hit = !rules->fired && seen == r->nth;
+        rules->fired |= hit;
         return hit;
     }
-    return random_below(&t->random, MILLION) < r->share;
+    return random_below(&rules->random, MILLION) < r->share;
 }
 
-static void act(struct tracer *t, struct task *k, const uint64_t *arguments)
+/* False: it stands until it is due. */
+static bool act(const struct rules *rules, struct tracer_task *k, const uint64_t *arguments)
 {
-    const struct intercept_rule *r = &t->i->rule;
+    const struct intercept_rule *r = &rules->i->rule;
     bool done = true;
     switch (r->action) {
     case INTERCEPT_COUNT:
@@ -206,6 +210,7 @@ static void act(struct tracer *t, struct task *k, const uint64_t *arguments)
     case INTERCEPT_FAIL:
         done = change(k->id, true, NULL, NULL);
         k->result = done ? -r->error : 0;
+        k->wants = done;
         break;
     case INTERCEPT_DELAY:
         k->due = world_worker_now() + r->delay;
@@ -216,95 +221,28 @@ static void act(struct tracer *t, struct task *k, const uint64_t *arguments)
         break;
     }
     case INTERCEPT_KILL:
-        done = kill((pid_t)t->i->process.id, SIGKILL) == 0;
+        done = kill((pid_t)rules->i->process.id, SIGKILL) == 0;
         break;
     }
     if (done)
-        atomic_fetch_add(&t->i->shared->hits, 1);
+        atomic_fetch_add(&rules->i->shared->hits, 1);
+    return k->due == 0;
 }
 
-/* At the entry or the exit of a call. */
-static void on_syscall(struct tracer *t, struct task *k)
+static bool call_entered(struct tracer *t, struct tracer_task *k, uint64_t number, const uint64_t arguments[6])
 {
-    struct ptrace_syscall_info info = {0};
-    if (ptrace((enum __ptrace_request)PTRACE_GET_SYSCALL_INFO, k->id, (void *)sizeof info, &info) <= 0)
-        return;
-    if (info.op == PTRACE_SYSCALL_INFO_EXIT && k->result != 0) {
-        const int64_t result = k->result;
-        (void)change(k->id, false, NULL, &result);
-        k->result = 0;
-    } else if (info.op == PTRACE_SYSCALL_INFO_ENTRY &&
-               (class_of(t, info.entry.nr, (const uint64_t *)info.entry.args) & t->i->rule.calls) != 0 && falls_on(t)) {
-        act(t, k, (const uint64_t *)info.entry.args);
-    }
+    struct rules *r = t->arg;
+    if ((class_of(r, k->id, number, arguments) & r->rule->calls) == 0 || !falls_on(r))
+        return true;
+    return act(r, k, arguments);
 }
 
-static void go_on(pid_t id, int signal_number)
+static void call_left(struct tracer *t, struct tracer_task *k, int64_t result)
 {
-    ptrace(PTRACE_SYSCALL, id, NULL, (void *)(intptr_t)signal_number);
-}
-
-static void on_stop(struct tracer *t, pid_t id, int status)
-{
-    struct task *k = task_add(t, id);
-    int number = WSTOPSIG(status), event = status >> 16;
-    if (k == NULL) {
-        ptrace(PTRACE_DETACH, id, NULL, NULL); /* more threads than we can follow */
-    } else if (number == SYSCALL_STOP) {
-        on_syscall(t, k);
-        if (k->due == 0)
-            go_on(id, 0);
-    } else if (event == PTRACE_EVENT_STOP && number != SIGTRAP) {
-        ptrace(PTRACE_LISTEN, id, NULL, NULL); /* stopped by a signal: it stays so until it is continued */
-    } else {
-        go_on(id, event != 0 ? 0 : number);
-    }
-}
-
-/* All threads; again, until none is new, since one that is not yet held may start another. */
-static int seize(struct tracer *t)
-{
-    char folder[64];
-    snprintf(folder, sizeof folder, "/proc/%lld/task", (long long)t->i->process.id);
-    for (bool more = true; more;) {
-        more = false;
-        DIR *d = opendir(folder);
-        if (d == NULL)
-            return ESRCH;
-        for (const struct dirent *e; (e = readdir(d)) != NULL;) {
-            pid_t id = (pid_t)strtol(e->d_name, NULL, 10);
-            if (id <= 0 || task_find(t, id) != NULL)
-                continue;
-            if (ptrace(PTRACE_SEIZE, id, NULL, (void *)(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE)) != 0) {
-                int why = errno;
-                /* A thread that a held one has just started is held already. */
-                if (why == ESRCH || (why == EPERM && t->count > 0))
-                    continue;
-                closedir(d);
-                return why;
-            }
-            ptrace(PTRACE_INTERRUPT, id, NULL, NULL);
-            if (task_add(t, id) == NULL) {
-                closedir(d);
-                return EAGAIN;
-            }
-            more = true;
-        }
-        closedir(d);
-    }
-    return t->count > 0 ? 0 : ESRCH;
-}
-
-static void reap(struct tracer *t)
-{
-    int status;
-    pid_t id;
-    while ((id = waitpid(-1, &status, __WALL | WNOHANG)) > 0) {
-        if (WIFSTOPPED(status))
-            on_stop(t, id, status);
-        else
-            task_remove(t, id);
-    }
+    (void)t, (void)result;
+    if (k->result != 0)
+        (void)change(k->id, false, NULL, &k->result);
+    k->result = 0;
 }
 
 /* Lets those go on whose time has come; how long until the next. */
@@ -312,12 +250,12 @@ static uint64_t release_due(struct tracer *t)
 {
     uint64_t now = world_worker_now(), wait = IDLE_WAIT;
     for (size_t i = 0; i < t->count; i++) {
-        struct task *k = &t->tasks[i];
+        struct tracer_task *k = &t->tasks[i];
         if (k->due == 0)
             continue;
         if (k->due <= now) {
             k->due = 0;
-            go_on(k->id, 0);
+            tracer_go(k);
         } else if (k->due - now < wait) {
             wait = k->due - now;
         }
@@ -336,18 +274,24 @@ static bool at_rest(const struct tracer *t)
 
 static int tracer_main(void *arg)
 {
+    static const struct tracer_handler handler = {.entry = call_entered, .exit = call_left};
     static struct tracer t;
+    static struct rules rules;
     struct intercept *i = arg;
-    sigset_t wake;
-    t.i = i;
-    random_seed(&t.random, i->rule.seed);
-    /* Nothing of our parent's may be held open by us. */
-    syscall(SYS_close_range, 3, ~0U, 0);
-    sigemptyset(&wake);
-    sigaddset(&wake, SIGCHLD);
-    sigaddset(&wake, SIGUSR1);
-    sigprocmask(SIG_BLOCK, &wake, NULL);
-    int why = seize(&t);
+    rules.i = i;
+    rules.rule = &i->rule;
+    if (i->rule.below != NULL && realpath(i->rule.below, rules.below) == NULL) {
+        atomic_store(&i->shared->failure, errno);
+        atomic_store(&i->shared->state, STATE_FAILED);
+        return 1;
+    }
+    if (strcmp(rules.below, "/") == 0)
+        rules.below[0] = '\0';
+    random_seed(&rules.random, i->rule.seed);
+    t.handler = &handler;
+    t.arg = &rules;
+    tracer_prepare();
+    int why = tracer_seize(&t, (pid_t)i->process.id);
     if (why != 0) {
         atomic_store(&i->shared->failure, why);
         atomic_store(&i->shared->state, STATE_FAILED);
@@ -355,14 +299,8 @@ static int tracer_main(void *arg)
     }
     /* In force once every thread was stopped and goes on from call to call. */
     atomic_store(&i->shared->state, STATE_READY);
-    while (t.count > 0) {
-        reap(&t);
-        if (atomic_load(&i->shared->stop) && at_rest(&t))
-            break;
-        uint64_t wait = release_due(&t);
-        const struct timespec limit = {.tv_sec = (time_t)(wait / 1000000000), .tv_nsec = (long)(wait % 1000000000)};
-        (void)sigtimedwait(&wake, NULL, &limit);
-    }
+    while (t.count > 0 && !(atomic_load(&i->shared->stop) && at_rest(&t)))
+        tracer_run(&t, release_due(&t));
     return 0;
 }
 

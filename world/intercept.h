@@ -13,13 +13,14 @@
 #include "world/foreign.h"
 
 enum intercept_calls {
-    INTERCEPT_READ = 1,   /* read, pread64, readv, preadv, of a regular file */
-    INTERCEPT_WRITE = 2,  /* write, pwrite64, writev, pwritev, truncate, fallocate, of a regular file */
-    INTERCEPT_SYNC = 4,   /* fsync, fdatasync, sync_file_range */
-    INTERCEPT_RENAME = 8, /* rename, renameat, renameat2 */
-    INTERCEPT_NAMES = 16, /* unlink, mkdir, link and their kin, open that may create */
-    INTERCEPT_OPEN = 32,  /* open for writing, of what is there */
-    INTERCEPT_SEND = 64,  /* sendto, sendmsg, and write and writev to what is no regular file */
+    INTERCEPT_READ = 1,     /* read, pread64, readv, preadv, of a regular file */
+    INTERCEPT_WRITE = 2,    /* write, pwrite64, writev, pwritev, truncate, fallocate, of a regular file */
+    INTERCEPT_SYNC = 4,     /* fsync, fdatasync, sync_file_range */
+    INTERCEPT_RENAME = 8,   /* rename, renameat, renameat2 */
+    INTERCEPT_NAMES = 16,   /* mkdir, link and their kin, open that creates */
+    INTERCEPT_OPEN = 32,    /* open for writing, of what is there */
+    INTERCEPT_REMOVE = 128, /* unlink, rmdir */
+    INTERCEPT_SEND = 64,    /* sendto, sendmsg, and write and writev to what is no regular file */
 };
 enum intercept_action {
     INTERCEPT_COUNT, /* only counted */
@@ -36,6 +37,7 @@ struct intercept_rule {
     uint32_t share; /* out of 1,000,000 such calls */
     uint64_t nth;   /* only this one (1: the next); 0: all, by share */
     uint64_t seed;
+    const char *below; /* only writes, names and opens in this folder and below it; NULL: everywhere. Borrowed */
 };
 
 struct intercept;

@@ -32,9 +32,9 @@ int machine_status(struct world *w, const struct world_foreign *p, struct machin
 /* The value of a variable the process was started with; ERROR_NOT_FOUND. */
 int machine_variable(struct world *w, const struct world_foreign *p, const char *name, struct text *out,
                      struct error *err);
-/* Regular files it has open, each once. */
-int machine_open_files(struct world *w, const struct world_foreign *p, void (*each)(void *arg, const char *path),
-                       void *arg, struct error *err);
+/* Regular files it has open (`writing`: for writing), each once. */
+int machine_open_files(struct world *w, const struct world_foreign *p, bool writing,
+                       void (*each)(void *arg, const char *path), void *arg, struct error *err);
 
 enum machine_limit {
     MACHINE_OPEN_FILES,
@@ -94,6 +94,7 @@ int machine_private_folder(struct world *w, const char *path, struct error *err)
 /* A whole file that must be ours alone: regular, no link, one name, of our user, not writable by others. */
 int machine_private_read(struct world *w, const char *path, size_t limit, struct text *out, struct error *err);
 uint32_t machine_user(void);
+int machine_link(struct world *w, const char *to, const char *path, struct error *err); /* a symbolic one */
 /* A file system in memory of that size over the directory; `source` is its name in the table of mounts. */
 int machine_mount_memory(struct world *w, const char *path, const char *source, uint64_t size, struct error *err);
 /* Takes away the mount of that name from the path; fine when there is none. */

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define TABLE_MAX    ((size_t)4 << 20) /* of a table in /proc */
-#define GROUP_TRIES  100               /* to empty a group whose processes fork meanwhile */
+#define GROUP_TRIES  5000              /* to empty a group whose processes fork meanwhile, or take their time to die */
 #define GROUP_PAUSE  1000              /* us */
 #define WORD_MAX_LEN 256
 
@@ -288,6 +288,12 @@ int machine_private_read(struct world *w, const char *path, size_t limit, struct
     if (code == 0 && out->len > limit)
         code = error_set(err, ERROR_LIMIT, "%s is longer than %zu bytes", path, limit);
     return code == 0 && !text_ok(out) ? error_set(err, ERROR_MEMORY, "out of memory") : code;
+}
+
+int machine_link(struct world *w, const char *to, const char *path, struct error *err)
+{
+    int code = refuse_simulated(w, err);
+    return code != 0 ? code : symlink(to, path) == 0 ? 0 : failed(err, "cannot make the link", path);
 }
 
 /* ---- mounts ---- */

@@ -158,8 +158,8 @@ int machine_variable(struct world *w, const struct world_foreign *p, const char 
                      : error_set(err, code, "%s of process %lld: %s", name, (long long)p->id, error_code_name(code));
 }
 
-int machine_open_files(struct world *w, const struct world_foreign *p, void (*each)(void *arg, const char *path),
-                       void *arg, struct error *err)
+int machine_open_files(struct world *w, const struct world_foreign *p, bool writing,
+                       void (*each)(void *arg, const char *path), void *arg, struct error *err)
 {
     char folder[64], link[96], path[MACHINE_PATH_MAX];
     int code = check(w, p, err);
@@ -175,6 +175,9 @@ int machine_open_files(struct world *w, const struct world_foreign *p, void (*ea
         struct stat st;
         snprintf(link, sizeof link, "%s/%.20s", folder, e->d_name);
         ssize_t n = readlink(link, path + 1, sizeof path - 3);
+        /* The link's own mode tells how it is open. */
+        if (writing && (lstat(link, &st) != 0 || (st.st_mode & S_IWUSR) == 0))
+            continue;
         if (n <= 0 || path[1] != '/' || stat(link, &st) != 0 || !S_ISREG(st.st_mode) || st.st_nlink == 0)
             continue;
         path[0] = '\n';

@@ -168,7 +168,7 @@ static void test_files(void **state)
     size_t count = 0;
     uint64_t cached, pages;
     assert_true(comes(&c, 0));
-    assert_int_equal(machine_open_files(f->world, &c.process, count_file, &count, NULL), 0);
+    assert_int_equal(machine_open_files(f->world, &c.process, false, count_file, &count, NULL), 0);
     assert_int_equal(count, 1);
     child_end(&c);
     assert_int_equal(machine_private_folder(f->world, folder, NULL), 0);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,7 @@ struct child_failure {
     int error;
     int step;
 };
-enum { STEP_DIRECTORY, STEP_DESCRIPTORS, STEP_LIMITS, STEP_EXECUTE };
+enum { STEP_DIRECTORY, STEP_DESCRIPTORS, STEP_LIMITS, STEP_NETWORK, STEP_EXECUTE };
 
 static void child_fail(int report, int step)
 {
@@ -72,6 +73,8 @@ static void child_main(const struct world_spawn *spawn, char *const *environment
         real_keeper_tell(keeper, getpid(), true);
     if (spawn->limits && set_limits(spawn->limits) < 0)
         child_fail(report, STEP_LIMITS);
+    if (spawn->network && setns(real_network_descriptor(spawn->network), CLONE_NEWNET) < 0)
+        child_fail(report, STEP_NETWORK);
     if (input < 0)
         input = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (input < 0 || dup2(input, STDIN_FILENO) < 0)
@@ -158,6 +161,8 @@ static int failure_error(const struct world_spawn *spawn, const struct child_fai
         return error_set(err, code, "cannot run %s: its input and output cannot be set up: %s", spawn->argv[0], why);
     case STEP_LIMITS:
         return error_set(err, code, "cannot run %s: its limits cannot be set: %s", spawn->argv[0], why);
+    case STEP_NETWORK:
+        return error_set(err, code, "cannot run %s in its network: %s", spawn->argv[0], why);
     default:
         return error_set(err, code, "cannot run %s: %s", spawn->argv[0], why);
     }

@@ -18,6 +18,7 @@
 struct real_stream;
 struct real_listener;
 struct real_process;
+struct world_network;
 
 struct real_world {
     struct world base; /* first */
@@ -114,6 +115,8 @@ struct real_child {
 /* Forks and executes; returns when the new program runs or is known not to. */
 int real_child_start(struct real_world *w, const struct world_spawn *spawn, struct real_child *out, struct error *err);
 const char *real_environment(struct world *w, const char *name);
+
+int real_network_descriptor(const struct world_network *n); /* network.c */
 
 /* real_keeper.c: a process of ours that outlives us by a moment, to end the groups we leave behind. */
 int real_keeper_start(struct real_world *w, struct error *err); /* fine when it runs */

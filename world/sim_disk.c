@@ -109,7 +109,7 @@ void disk_image_read(const struct disk_image *image, void *out, size_t len, size
 
 /* ---- nodes and paths --------------------------------------------------------------------------------------------- */
 
-static struct disk_node *disk_node_new(bool directory)
+struct disk_node *disk_node_new(bool directory)
 {
     struct disk_node *node = calloc(1, sizeof(*node));
     if (!node)

@@ -37,6 +37,7 @@ struct disk_node {
     bool directory, executable;
     bool creation_pending; /* its CREATE or MKDIR is still in the journal */
     int64_t modified;
+    uint64_t origin; /* what sim_plant.h was told */
     struct disk_image seen, kept;
     struct disk_write *writes, **writes_end;
 };
@@ -63,6 +64,7 @@ void disk_image_free(struct disk_image *image);
 void disk_image_read(const struct disk_image *image, void *out, size_t len, size_t offset); /* within its size */
 bool disk_image_write(struct disk_image *image, const void *data, size_t len, uint64_t offset);
 bool disk_image_resize(struct disk_image *image, uint64_t size);
+struct disk_node *disk_node_new(bool directory); /* one reference; NULL: no memory */
 void disk_node_release(struct sim_disk *d, struct disk_node *node);
 size_t disk_parent_length(const char *path); /* of the parent's path; 1 for those in the root */
 

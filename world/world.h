@@ -171,6 +171,7 @@ int world_write_file(struct world *w, const char *path, struct bytes content, bo
 #define WORLD_GROUPS_MAX 4096
 
 struct world_process;
+struct world_network;
 struct world_exit {
     bool signalled;
     int code; /* exit code, or the signal's number */
@@ -200,6 +201,7 @@ struct world_spawn {
      * time. A process that leaves the group (setsid) leaves this as well. */
     bool whole_group;
     const struct world_limits *limits; /* NULL: none but ours; not in simulation */
+    const struct world_network *network; /* world/network.h: it is in that one; NULL: in ours */
 };
 /* The child leads a process group of its own and is killed by the system when we die. */
 int world_process_spawn(struct world *w, const struct world_spawn *spawn, const struct world_process_events *events,

@@ -1,15 +1,22 @@
 /* CPU seconds and peak memory of the history checkers, and how they compare with Porcupine (a Go library) in one run.
  *
- *   check_bench [--quick] [--limit SECONDS]     --quick: no more than 10,000 operations a case
+ *   check_bench [--quick] [--limit SECONDS] [--rounds N]     --quick: no more than 10,000 operations a case
+ *   check_bench --hard [--limit SECONDS] [--rounds N]        cas registers of few values with one or many wrong
+ *                                                            answers, by how many clients and values there are: how
+ *                                                            many are decided
+ *
+ * With several rounds, ours and the rival's take turns, and the figures are medians. --alone: without the rival.
  *
  * Each case runs in a process of its own: the figures are the check's processor time, and the whole process's peak of
  * resident memory, the history included. With HARROW_BENCH_PORCUPINE set at configure time to a program that reads the
  * same history (write_rows below tells the form) and prints its verdict, each case is given to it as well, within the
- * limit of time (60 s) and 9 GiB; the ratio is its processor time to ours. */
+ * limit of processor time (60 s) and 9 GiB, and "time" or "memory" says which of the two it ran into; the ratio is its
+ * processor time to ours. */
 #include "bench/check/generate.h"
 #include "chaos/check/check.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,13 +26,14 @@
 #include <unistd.h>
 
 #define RIVAL_MEMORY ((rlim_t)9 << 30) /* bytes of writable memory */
+#define RIVAL_WALL   100               /* its limit on the clock, for each second of processor time that it has */
 #define QUICK        ((size_t)10000)
 
 struct outcome {
     enum verdict verdict;
     double seconds;
     long peak_kib;
-    bool done;
+    bool done, out_of_time;
     char reason[256];
 };
 
@@ -116,13 +124,15 @@ static struct outcome run_rival(const struct generate *g, const char *path)
     struct rusage usage;
     char line[64] = "", limit[16];
     int ends[2], status;
-    snprintf(limit, sizeof limit, "%d", seconds_limit);
+    snprintf(limit, sizeof limit, "%d", seconds_limit * RIVAL_WALL); /* it counts time on the clock */
     if (!write_rows(g, path) || pipe(ends) != 0)
         return o;
     pid_t child = fork();
     if (child == 0) {
         const struct rlimit memory = {RIVAL_MEMORY, RIVAL_MEMORY};
+        const struct rlimit cpu = {(rlim_t)seconds_limit, (rlim_t)seconds_limit + 1};
         setrlimit(RLIMIT_DATA, &memory);
+        setrlimit(RLIMIT_CPU, &cpu);
         dup2(ends[1], STDOUT_FILENO);
         close(STDERR_FILENO);
         execl(BENCH_PORCUPINE, BENCH_PORCUPINE, path, limit, (char *)NULL);
@@ -136,6 +146,7 @@ static struct outcome run_rival(const struct generate *g, const char *path)
         o.seconds = user_and_system(&usage);
         o.peak_kib = usage.ru_maxrss;
         o.done = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+        o.out_of_time = WIFSIGNALED(status) && (WTERMSIG(status) == SIGXCPU || WTERMSIG(status) == SIGKILL);
         o.verdict = strncmp(line, "Ok", 2) == 0        ? VERDICT_VALID
                     : strncmp(line, "Illegal", 7) == 0 ? VERDICT_INVALID
                                                        : VERDICT_UNKNOWN;
@@ -152,50 +163,150 @@ static struct outcome run_rival(const struct generate *g, const char *path)
 
 static const char *flaw_name(enum flaw f)
 {
-    static const char *const names[] = {"legal", "never written", "stale"};
+    static const char *const names[] = {"legal", "never written", "stale", "one wrong", "many wrong"};
     return names[f];
+}
+
+static int rounds = 1;
+static bool alone;
+
+static int by_seconds(const void *a, const void *b)
+{
+    const struct outcome *x = a, *y = b;
+    return (x->seconds > y->seconds) - (x->seconds < y->seconds);
+}
+
+#define ROUNDS_MAX 101
+
+static bool decided(const struct outcome *o)
+{
+    return o->done && o->verdict != VERDICT_UNKNOWN;
+}
+
+/* The median of each side's rounds; which verdict is the same in all of them. */
+static bool measure(const struct generate *g, struct outcome *ours, struct outcome *rival)
+{
+    struct outcome all[2][ROUNDS_MAX] = {0};
+    bool has_rival = false;
+    for (int i = 0; i < rounds; i++) {
+        all[0][i] = run_ours(g);
+#ifdef BENCH_PORCUPINE
+        char path[] = "/tmp/check_bench_XXXXXX";
+        bool gave_up = i > 0 && !decided(&all[1][i - 1]); /* once is enough: it takes the whole limit */
+        int file = alone || gave_up ? -1 : mkstemp(path);
+        if (file >= 0) {
+            close(file);
+            all[1][i] = run_rival(g, path);
+            unlink(path);
+            has_rival = true;
+        }
+#endif
+    }
+    qsort(all[0], (size_t)rounds, sizeof all[0][0], by_seconds);
+    *ours = all[0][rounds / 2];
+    *rival = all[1][0];
+    if (has_rival && decided(rival)) {
+        qsort(all[1], (size_t)rounds, sizeof all[1][0], by_seconds);
+        *rival = all[1][rounds / 2];
+    }
+    return has_rival;
+}
+
+static bool disagree(const struct outcome *ours, const struct outcome *rival)
+{
+    return decided(ours) && decided(rival) && ours->verdict != rival->verdict;
 }
 
 static bool run_case(const struct generate *g, enum verdict expected)
 {
-    struct outcome ours = run_ours(g);
+    struct outcome ours, rival;
+    bool has_rival = measure(g, &ours, &rival);
     printf("%-8s %9zu %4d %4zu %-13s  %-8s %9.4f s %8ld KiB", g->cas ? "cas" : "register", g->operations, g->clients,
            g->crashed, flaw_name(g->flaw), ours.done ? verdict_name(ours.verdict) : "failed", ours.seconds,
            ours.peak_kib);
-#ifdef BENCH_PORCUPINE
-    char path[] = "/tmp/check_bench_XXXXXX";
-    int file = mkstemp(path);
-    if (file >= 0) {
-        close(file);
-        struct outcome rival = run_rival(g, path);
-        unlink(path);
-        bool decided = rival.done && rival.verdict != VERDICT_UNKNOWN;
-        printf("  porcupine: %-8s %9.4f s %8ld KiB  %s%.0f x", decided ? verdict_name(rival.verdict) : "gave up",
-               rival.seconds, rival.peak_kib, decided ? "" : "> ", rival.seconds / ours.seconds);
-        if (decided && ours.verdict != VERDICT_UNKNOWN && rival.verdict != ours.verdict) {
-            printf("  DISAGREES\n");
-            return false;
-        }
-    }
-#endif
+    if (has_rival)
+        printf("  porcupine: %-8s %9.4f s %8ld KiB  %s%.1f x%s",
+               decided(&rival)     ? verdict_name(rival.verdict)
+               : rival.out_of_time ? "time"
+                                   : "memory",
+               rival.seconds, rival.peak_kib, decided(&rival) ? "" : "> ", rival.seconds / ours.seconds,
+               disagree(&ours, &rival) ? "  DISAGREES" : "");
     printf("\n");
     fflush(stdout);
-    return ours.done && ours.verdict == expected;
+    return ours.done && ours.verdict == expected && !(has_rival && disagree(&ours, &rival));
+}
+
+/* Wrong answers among operations that overlap much and values that tell little, a history a round. */
+static bool run_hard_row(enum flaw flaw, int clients, int64_t values)
+{
+    struct outcome all[2][ROUNDS_MAX] = {0};
+    int verdicts[2][3] = {{0}}, histories = rounds;
+    bool has_rival = false, agree = true;
+    rounds = 1;
+    for (int i = 0; i < histories; i++) {
+        const struct generate g = {.operations = 1000,
+                                   .clients = clients,
+                                   .cas = true,
+                                   .values = values,
+                                   .flaw = flaw,
+                                   .seed = (uint64_t)i + 1};
+        has_rival = measure(&g, &all[0][i], &all[1][i]);
+        for (int side = 0; side < 2; side++)
+            verdicts[side][decided(&all[side][i]) ? all[side][i].verdict : VERDICT_UNKNOWN]++;
+        agree = agree && !(has_rival && disagree(&all[0][i], &all[1][i]));
+    }
+    rounds = histories;
+    printf("%-10s %7d %6d", flaw_name(flaw), clients, (int)values);
+    for (int side = 0; side < 1 + has_rival; side++) {
+        qsort(all[side], (size_t)histories, sizeof all[side][0], by_seconds);
+        printf(" | %5d %7d %7d %9.4f %9.4f", verdicts[side][VERDICT_VALID], verdicts[side][VERDICT_INVALID],
+               verdicts[side][VERDICT_UNKNOWN], all[side][histories / 2].seconds, all[side][histories - 1].seconds);
+    }
+    printf("%s\n", agree ? "" : "  DISAGREES");
+    fflush(stdout);
+    return agree;
+}
+
+static bool run_hard(void)
+{
+    static const int clients[] = {4, 8, 16, 32, 64, 128};
+    static const int64_t values[] = {2, 3, 5, 8, 16};
+    bool agree = true;
+    printf("1,000 operations, of each verdict so many; median and worst seconds%s\n",
+           alone ? "" : "; then Porcupine's");
+    printf("flaw       clients values | valid invalid unknown    median     worst\n");
+    for (int flaw = FLAW_OTHER; flaw <= FLAW_MANY; flaw++)
+        for (size_t c = 0; c < sizeof clients / sizeof clients[0]; c++)
+            for (size_t v = 0; v < sizeof values / sizeof values[0]; v++)
+                agree = run_hard_row((enum flaw)flaw, clients[c], values[v]) && agree;
+    return agree;
 }
 
 int main(int argc, char **argv)
 {
     size_t most = SIZE_MAX;
+    bool hard = false;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--quick") == 0)
             most = QUICK;
         else if (strcmp(argv[i], "--limit") == 0 && i + 1 < argc && (seconds_limit = atoi(argv[i + 1])) > 0)
             i++;
+        else if (strcmp(argv[i], "--rounds") == 0 && i + 1 < argc && (rounds = atoi(argv[i + 1])) > 0 &&
+                 rounds <= ROUNDS_MAX)
+            i++;
+        else if (strcmp(argv[i], "--hard") == 0)
+            hard = true;
+        else if (strcmp(argv[i], "--alone") == 0)
+            alone = true;
         else {
-            fprintf(stderr, "usage: check_bench [--quick] [--limit SECONDS]\n");
+            fprintf(stderr,
+                    "usage: check_bench [--quick | --hard] [--alone] [--limit SECONDS] [--rounds N, up to %d]\n",
+                    ROUNDS_MAX);
             return 2;
         }
     }
+    if (hard)
+        return run_hard() ? 0 : 1;
     static const struct {
         size_t operations;
         int clients;

@@ -33,7 +33,8 @@ struct making {
 
 static int64_t pick_value(struct making *m)
 {
-    return m->g->cas ? 1 + (int64_t)random_below(&m->random, VALUES) : ++m->next_value;
+    uint64_t values = m->g->values > 0 ? (uint64_t)m->g->values : VALUES;
+    return m->g->cas ? 1 + (int64_t)random_below(&m->random, values) : ++m->next_value;
 }
 
 static bool ask(struct making *m, struct client *c)
@@ -48,7 +49,7 @@ static bool ask(struct making *m, struct client *c)
                  h->count * m->g->crashed >= m->crashed * m->g->operations && f != OPERATION_READ;
     if (m->flaw_at == h->count)
         f = OPERATION_READ;
-    c->lies = m->flaw_at == h->count;
+    c->lies = m->flaw_at == h->count || (m->g->flaw == FLAW_MANY && random_below(&m->random, 20) == 0);
     c->crashes = crash && !c->lies;
     c->effective = !c->crashes || random_below(&m->random, 2) == 0;
     m->crashed += c->crashes;
@@ -73,7 +74,9 @@ static void act(struct making *m, struct client *c)
     const struct operation *o = &m->h->operations[c->index];
     c->ok = true;
     c->learnt = m->value;
-    if (c->lies)
+    if (c->lies && m->g->flaw >= FLAW_OTHER)
+        c->learnt = m->value % (m->g->values > 0 ? m->g->values : VALUES) + 1;
+    else if (c->lies)
         c->learnt = m->g->flaw == FLAW_NEVER ? -1 : m->g->cas ? MARK : m->overwritten;
     if (o->function == OPERATION_CAS && m->value != o->other)
         c->ok = false;
@@ -84,6 +87,8 @@ static void act(struct making *m, struct client *c)
         }
         m->value = o->value;
     }
+    if (c->lies && m->g->flaw == FLAW_MANY && o->function == OPERATION_CAS)
+        c->ok = !c->ok;
     c->at = c->end;
     c->phase = DONE;
 }
@@ -104,7 +109,7 @@ bool generate(const struct generate *g, struct history *h)
     bool ok = clients != NULL;
     history_init(h);
     random_seed(&m.random, g->seed);
-    m.flaw_at = g->flaw == FLAW_NONE ? SIZE_MAX : g->operations / 10 * 9;
+    m.flaw_at = g->flaw == FLAW_NONE || g->flaw == FLAW_MANY ? SIZE_MAX : g->operations / 10 * 9;
     for (int i = 0; ok && i < g->clients; i++) {
         clients[i].process = i;
         clients[i].at = random_below(&m.random, DURATION_MAX);

@@ -87,7 +87,6 @@ static void fail(const struct broker *b, size_t a, size_t other, int64_t value, 
     word key, v;
     say_invalid(out, b->h->operations[a].key, witness, other != NO_OPERATION ? 2 : 1, "value %s of %s %s",
                 value_word(b->h, value, v), key_word(b->h, b->h->operations[a].key, key), what);
-    out->minimal = true;
 }
 
 static int gather_sends(struct broker *b, struct check_result *out)

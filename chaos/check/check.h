@@ -15,10 +15,10 @@ struct check_result {
     enum verdict verdict;
     uint32_t key; /* the key it fails at, or at which it gave up */
     ARRAY(size_t)
-    witness;          /* indices into the history, rising: operations that no order explains, even when all others
-                         may have happened or not */
-    bool minimal;     /* proven: no operation of the witness can be left out */
-    size_t checked;   /* operations judged; when unknown: explained so far */
+    witness;        /* indices into the history, rising: operations that no order explains, even when all others
+                       may have happened or not */
+    bool minimal;   /* proven: no operation of the witness can be left out (chaos/check/witness.h says what that is) */
+    size_t checked; /* operations judged; when unknown: explained so far */
     char reason[256]; /* one sentence; why it is invalid, why it is not known; when valid: what was not looked at,
                          empty when the verdict is the model's whole statement */
 };
@@ -39,15 +39,32 @@ struct check_limits {
 #define CHECK_LIMITS_DEFAULT                                                                                           \
     ((struct check_limits){.memory = (size_t)1 << 30, .initial = VALUE_NIL, .redelivery = TIME_NEVER})
 
+/* How operations of a witness hang together (chaos/check/witness.h). */
+enum check_bonds {
+    BONDS_NONE,
+    BONDS_VALUES,   /* a queue's: what has one value */
+    BONDS_SESSIONS, /* a lock's: an acquisition and its release */
+    BONDS_TOKENS,   /* who shows a token, and who was given it */
+};
+
 struct machine;
+struct budget;
+/* One key's operations, rising; `with` is the judge's own. 0 with the verdict, or an error's code. */
+typedef int check_one_key(const struct history *h, const uint32_t *operations, size_t count, const void *with,
+                          struct budget *b, struct check_result *out, struct error *err);
+
 struct check_model {
     const char *name, *summary;
     uint32_t bytes;     /* it takes at most that for each operation and item of a list, beside what it searches with */
     uint32_t functions; /* bit 1 << enum operation_function: the operations it knows; others are an error */
+    enum check_bonds bonds;
+    uint32_t keeps; /* functions that stand beside every witness, and are not part of it */
     /* 0 with the verdict in *out (initialised by the caller, who may use it again), ERROR_MEMORY, or ERROR_INVALID when
      * the history has something the model does not know. */
     int (*check)(const struct history *h, const struct check_limits *limits, struct check_result *out,
                  struct error *err);
+    check_one_key *check_key; /* instead of `check`: each key by itself, with `with` */
+    const void *with;
     /* The same by trying everything, or by looking at every pair; for small histories; unknown above its limits. Either
      * a machine for the search for an order (chaos/check/search.h) or a function; neither: `check` is exact and plain
      * enough to be its own. */

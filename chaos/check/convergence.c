@@ -39,11 +39,14 @@ static int same_lists(const struct history *h, const struct operation *a, const 
     return same;
 }
 
-static int check_key(const struct history *h, const uint32_t *operations, size_t count,
-                     const struct check_limits *limits, struct check_result *out)
+static int check_key(const struct history *h, const uint32_t *operations, size_t count, const void *with,
+                     struct budget *b, struct check_result *out, struct error *err)
 {
+    const struct check_limits *limits = b->limits;
+    (void)with;
+    (void)err;
     size_t first = SIZE_MAX;
-    word key, a, b;
+    word key, x, y;
     for (size_t i = 0; i < count; i++) {
         const struct operation *o = &h->operations[operations[i]];
         if (stop_asked(limits, i))
@@ -79,8 +82,7 @@ static int check_key(const struct history *h, const uint32_t *operations, size_t
         else
             say_invalid(out, o->key, (size_t[]){first, operations[i]}, 2,
                         "process %d read %s from %s and process %d read %s after it had to be settled", f->process,
-                        value_word(h, f->value, a), key_word(h, o->key, key), o->process, value_word(h, o->value, b));
-        out->minimal = true;
+                        value_word(h, f->value, x), key_word(h, o->key, key), o->process, value_word(h, o->value, y));
         return 0;
     }
     if (first == SIZE_MAX || h->operations[first].list != 0 || h->operations[first].value == limits->initial)
@@ -91,28 +93,9 @@ static int check_key(const struct history *h, const uint32_t *operations, size_t
             return 0;
     }
     say_invalid(out, h->operations[first].key, &first, 1, "process %d read %s from %s, which nobody had written",
-                h->operations[first].process, value_word(h, h->operations[first].value, a),
+                h->operations[first].process, value_word(h, h->operations[first].value, x),
                 key_word(h, h->operations[first].key, key));
-    out->minimal = true;
     return 0;
-}
-
-static int check_convergence(const struct history *h, const struct check_limits *limits, struct check_result *out,
-                             struct error *err)
-{
-    (void)err;
-    struct split s;
-    int code = split_by_key(h, limits, &s);
-    if (code != 0)
-        return code;
-    out->checked = h->count;
-    for (size_t i = 0; code == 0 && out->verdict != VERDICT_INVALID && i < s.count; i++) {
-        code = check_key(h, &s.operations[s.starts[i]], s.starts[i + 1] - s.starts[i], limits, out);
-        if (out->verdict == VERDICT_INVALID)
-            out->checked = h->count;
-    }
-    split_deinit(&s);
-    return code;
 }
 
 const struct check_model model_convergence = {
@@ -120,6 +103,7 @@ const struct check_model model_convergence = {
     .summary = "after a given time all readers of a key see the same, and something that was written",
     .bytes = MODEL_BYTES,
     .functions = KNOWS(READ) | KNOWS(WRITE) | KNOWS(CAS) | KNOWS(ADD) | KNOWS(REMOVE),
-    .check = check_convergence,
+    .keeps = KNOWS(WRITE) | KNOWS(CAS) | KNOWS(ADD) | KNOWS(REMOVE),
+    .check_key = check_key,
     .exhaustive = rules_convergence,
 };

@@ -92,7 +92,6 @@ static void check_bounds(const struct history *h, const uint32_t *operations, si
         say_invalid(out, o->key, (size_t[]){operations[i]}, 1,
                     "process %d read %s from %s, which was between %lld and %lld then", o->process,
                     value_word(h, o->value, value), key_word(h, o->key, key), (long long)low, (long long)high);
-        out->minimal = true;
     }
 }
 
@@ -120,14 +119,16 @@ static int check_rising(const struct history *h, const uint32_t *operations, siz
         say_invalid(out, o->key, (size_t[]){highest, operations[i]}, 2,
                     "%s was read from %s after %s had been, and nothing is ever taken off", value_word(h, o->value, a),
                     key_word(h, o->key, key), value_word(h, h->operations[highest].value, b));
-        out->minimal = true;
     }
     return 0;
 }
 
-static int check_key(const struct history *h, const uint32_t *operations, size_t count,
-                     const struct check_limits *limits, struct check_result *out)
+static int check_key(const struct history *h, const uint32_t *operations, size_t count, const void *with,
+                     struct budget *b, struct check_result *out, struct error *err)
 {
+    const struct check_limits *limits = b->limits;
+    (void)with;
+    (void)err;
     struct change *changes = malloc((4 * count + 1) * sizeof *changes);
     uint32_t *by_end = malloc((2 * count + 1) * sizeof *by_end);
     int code = changes != NULL && by_end != NULL ? 0 : ERROR_MEMORY;
@@ -150,9 +151,10 @@ static int check_key(const struct history *h, const uint32_t *operations, size_t
         struct check_limits small = *limits;
         if (small.memory > COUNTER_MEMORY)
             small.memory = COUNTER_MEMORY;
-        struct budget b = budget_of(&small);
-        code = search_key(&machine_counter, h, operations, count, &b, out);
-        if (b.stopped)
+        struct budget search = budget_of(&small);
+        code = search_key(&machine_counter, h, operations, count, &search, out);
+        b->stopped = search.stopped;
+        if (search.stopped)
             return code;
         exact = out->verdict != VERDICT_UNKNOWN;
     }
@@ -165,26 +167,11 @@ static int check_key(const struct history *h, const uint32_t *operations, size_t
     return code;
 }
 
-static int check_counter(const struct history *h, const struct check_limits *limits, struct check_result *out,
-                         struct error *err)
-{
-    (void)err;
-    struct split s;
-    int code = split_by_key(h, limits, &s);
-    if (code != 0)
-        return code;
-    out->checked = h->count;
-    for (size_t i = 0; code == 0 && out->verdict == VERDICT_VALID && i < s.count; i++)
-        code = check_key(h, &s.operations[s.starts[i]], s.starts[i + 1] - s.starts[i], limits, out);
-    split_deinit(&s);
-    return code;
-}
-
 const struct check_model model_counter = {
     .name = "counter",
     .summary = "linearizable counters, a key each: add, read; exact up to 4,096 operations of a key, bounds above",
     .bytes = MODEL_BYTES,
     .functions = KNOWS(ADD) | KNOWS(READ),
-    .check = check_counter,
+    .check_key = check_key,
     .twin = &machine_counter,
 };

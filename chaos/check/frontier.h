@@ -33,7 +33,6 @@
 #include "chaos/check/inside.h"
 
 /* One key's operations, rising. 0 or ERROR_MEMORY. */
-int frontier_key(const struct history *h, const uint32_t *operations, size_t count, struct budget *b,
-                 struct check_result *out);
+check_one_key frontier_key;
 
 #endif

@@ -34,6 +34,15 @@ struct course {
     uint32_t initial;    /* value */
 };
 
+/* ERROR_MEMORY, or ERROR_LIMIT: too many operations are open at a time. To be deinited in any case. */
+int course_prepare(struct course *c, const uint32_t *operations, size_t count, int64_t initial);
+void course_deinit(struct course *c);
+/* The same course, of which only one value is told from all others: a register of two values, which every order of the
+ * true one explains as well. What neither makes nor looks at that value becomes a look at the others. It has so few
+ * configurations that it often proves by itself that the value cannot be there. `out` is zeroed, or holds another
+ * narrow course of the same one; its events are those of `c`. 0, ERROR_MEMORY, or ERROR_CANCELLED: no room. */
+int course_narrow(const struct course *c, uint32_t value, struct budget *b, struct course *out);
+
 struct pass_options {
     size_t width;     /* configurations kept */
     size_t tokens;    /* of one configuration */
@@ -94,6 +103,10 @@ int pass_init(struct pass *p, const struct course *c, struct budget *b, const st
 void pass_deinit(struct pass *p);
 /* Goes up to options.stop, or to `pause` if that is earlier. PASS_DIED: no configuration survives p->event. */
 enum pass_end pass_run(struct pass *p, size_t pause);
+/* One whole pass that knows nothing of what was before options.begin; *proof: it died and nothing was left out, so that
+ * what it was given is invalid. 0, ERROR_MEMORY or ERROR_CANCELLED. */
+int pass_proves(const struct course *c, struct budget *b, const struct pass_options *options, enum pass_end *end,
+                bool *proof);
 /* False: no memory. */
 bool pass_save(const struct pass *p, struct saved_frontier *out);
 

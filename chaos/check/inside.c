@@ -205,17 +205,32 @@ void say_invalid(struct check_result *out, uint32_t key, const size_t *witness, 
     va_end(args);
 }
 
-int check_each_key(const struct history *h, const struct check_limits *limits, check_one_key *judge, bool variant,
-                   struct check_result *out)
+int check_each_key(const struct history *h, const struct check_limits *limits, check_one_key *judge, const void *with,
+                   struct check_result *out, struct error *err)
 {
     struct budget b = budget_of(limits);
     struct split s;
+    struct check_result unknown;
     int code = split_by_key(h, limits, &s);
     if (code != 0)
         return code;
-    out->checked = h->count;
-    for (size_t i = 0; code == 0 && out->verdict == VERDICT_VALID && i < s.count; i++)
-        code = judge(h, &s.operations[s.starts[i]], s.starts[i + 1] - s.starts[i], variant, &b, out);
+    check_result_init(&unknown);
+    for (size_t i = 0; code == 0 && out->verdict != VERDICT_INVALID && !b.stopped && i < s.count; i++) {
+        out->checked = h->count;
+        b.full = false;
+        code = judge(h, &s.operations[s.starts[i]], s.starts[i + 1] - s.starts[i], with, &b, out, err);
+        if (out->verdict != VERDICT_UNKNOWN)
+            continue;
+        if (unknown.verdict == VERDICT_UNKNOWN)
+            check_result_deinit(out);
+        else
+            unknown = *out; /* the first is told of, unless one is invalid */
+        check_result_init(out);
+    }
+    if (out->verdict == VERDICT_VALID && unknown.verdict == VERDICT_UNKNOWN)
+        *out = unknown;
+    else
+        check_result_deinit(&unknown);
     split_deinit(&s);
     return code;
 }

@@ -67,11 +67,13 @@ struct split {
 /* ERROR_MEMORY, ERROR_CANCELLED, or ERROR_LIMIT above 2^32 - 2 operations. */
 int split_by_key(const struct history *h, const struct check_limits *limits, struct split *out);
 void split_deinit(struct split *s);
-/* Judges one key after the other until one is not valid. `variant` is the judge's own. */
-typedef int check_one_key(const struct history *h, const uint32_t *operations, size_t count, bool variant,
-                          struct budget *b, struct check_result *out);
-int check_each_key(const struct history *h, const struct check_limits *limits, check_one_key *judge, bool variant,
-                   struct check_result *out);
+/* The model's check, without what check_run() does before and behind it. */
+int check_judge(const struct check_model *m, const struct history *h, const struct check_limits *limits,
+                struct check_result *out, struct error *err);
+/* Judges one key after the other until one is invalid, the budget is used up, or `judge` fails. A key whose verdict is
+ * unknown does not hide a later one that is invalid. */
+int check_each_key(const struct history *h, const struct check_limits *limits, check_one_key *judge, const void *with,
+                   struct check_result *out, struct error *err);
 
 /* Indices into the history ordered by when they ended (TIME_NEVER last), ties in the history's order. Sorts in place;
  * `spare` has room for as many; nearly ordered input is cheap. */
@@ -105,7 +107,7 @@ int check_zones_of(const struct history *h, const struct check_limits *limits, b
 extern const struct check_model model_register, model_cas_register, model_mutex, model_lock, model_fencing, model_set,
     model_set_elements, model_queue, model_unordered_queue, model_at_most_once, model_at_least_once, model_counter,
     model_log, model_broker, model_pubsub, model_pubsub_reliable, model_watch, model_token, model_redeem_once,
-    model_session, model_convergence;
+    model_session, model_convergence, model_multi_register;
 
 /* The rules of some models once more, by looking at every pair: their twins (rules.c). */
 #define RULES(name)                                                                                                    \

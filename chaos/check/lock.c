@@ -86,7 +86,6 @@ static int gather(const struct history *h, const uint32_t *operations, size_t co
             word key;
             say_invalid(out, o->key, &index, 1, "process %d released %s, which it did not hold", o->process,
                         key_word(h, o->key, key));
-            out->minimal = true;
             return 0;
         }
     }
@@ -193,7 +192,6 @@ static void check_tokens(const struct history *h, struct sessions *s, const stru
             say_invalid(out, o->key, &writes[w].index, 1,
                         "a write to %s was accepted with token %s, which no acquisition had given",
                         key_word(h, o->key, key), value_word(h, o->other, token));
-            out->minimal = true;
             return;
         }
         if (now == NULL)
@@ -202,7 +200,6 @@ static void check_tokens(const struct history *h, struct sessions *s, const stru
         if (i > 0 && now[-1].token == now->token) {
             say_invalid(out, a->key, (size_t[]){now[-1].acquire, now->acquire}, 2, "token %s of %s was given twice",
                         value_word(h, now->token, token), key_word(h, a->key, key));
-            out->minimal = true;
             return;
         }
         if (exclusive && i > 0 && now[-1].release == NO_OPERATION) {
@@ -241,9 +238,11 @@ static void check_tokens(const struct history *h, struct sessions *s, const stru
     }
 }
 
-static int check_key(const struct history *h, const uint32_t *operations, size_t count, enum kind kind,
-                     const struct check_limits *limits, struct check_result *out, struct error *err)
+static int check_key(const struct history *h, const uint32_t *operations, size_t count, const void *with,
+                     struct budget *b, struct check_result *out, struct error *err)
 {
+    enum kind kind = *(const enum kind *)with;
+    const struct check_limits *limits = b->limits;
     struct sessions s = {0};
     ARRAY(struct write) writes = {0};
     int code = gather(h, operations, count, kind, limits, &s, out);
@@ -278,44 +277,16 @@ static int check_key(const struct history *h, const uint32_t *operations, size_t
     return code;
 }
 
-static int check_keys(const struct history *h, enum kind kind, const struct check_limits *limits,
-                      struct check_result *out, struct error *err)
-{
-    struct split s;
-    int code = split_by_key(h, limits, &s);
-    if (code != 0)
-        return code;
-    out->checked = h->count;
-    for (size_t i = 0; code == 0 && out->verdict == VERDICT_VALID && i < s.count; i++)
-        code = check_key(h, &s.operations[s.starts[i]], s.starts[i + 1] - s.starts[i], kind, limits, out, err);
-    split_deinit(&s);
-    return code;
-}
-
-static int check_mutex(const struct history *h, const struct check_limits *limits, struct check_result *out,
-                       struct error *err)
-{
-    return check_keys(h, KIND_MUTEX, limits, out, err);
-}
-
-static int check_lock(const struct history *h, const struct check_limits *limits, struct check_result *out,
-                      struct error *err)
-{
-    return check_keys(h, KIND_LOCK, limits, out, err);
-}
-
-static int check_fencing(const struct history *h, const struct check_limits *limits, struct check_result *out,
-                         struct error *err)
-{
-    return check_keys(h, KIND_FENCING, limits, out, err);
-}
+static const enum kind kinds[] = {KIND_MUTEX, KIND_LOCK, KIND_FENCING};
 
 const struct check_model model_mutex = {
     .name = "mutex",
     .summary = "linearizable locks, a key each: nobody holds one that another holds, nobody releases what is not his",
     .bytes = MODEL_BYTES,
     .functions = KNOWS(ACQUIRE) | KNOWS(RELEASE),
-    .check = check_mutex,
+    .bonds = BONDS_SESSIONS,
+    .check_key = check_key,
+    .with = &kinds[KIND_MUTEX],
     .twin = &machine_mutex,
 };
 
@@ -324,7 +295,9 @@ const struct check_model model_lock = {
     .summary = "locks with fencing tokens: exclusion, tokens rise in the order of holding, no old token is accepted",
     .bytes = MODEL_BYTES,
     .functions = KNOWS(ACQUIRE) | KNOWS(RELEASE) | KNOWS(WRITE),
-    .check = check_lock,
+    .bonds = BONDS_TOKENS,
+    .check_key = check_key,
+    .with = &kinds[KIND_LOCK],
     .twin = &machine_lock,
 };
 
@@ -333,6 +306,8 @@ const struct check_model model_fencing = {
     .summary = "leases with fencing tokens: tokens rise, no old token is accepted; holders may overlap",
     .bytes = MODEL_BYTES,
     .functions = KNOWS(ACQUIRE) | KNOWS(RELEASE) | KNOWS(WRITE),
-    .check = check_fencing,
+    .bonds = BONDS_TOKENS,
+    .check_key = check_key,
+    .with = &kinds[KIND_FENCING],
     .twin = &machine_fencing,
 };

@@ -40,6 +40,50 @@ static bool register_step(const struct history *h, const struct operation *o, si
 const struct machine machine_register = {
     .name = "register", .role = register_role, .start = register_start, .step = register_step};
 
+/* ---- registers: what all hold at first, then pairs of key and value, keys rising, of those that hold another ---- */
+
+static enum role registers_role(const struct history *h, const struct operation *o)
+{
+    (void)h;
+    bool may = o->function != OPERATION_READ && o->end != END_FAIL;
+    return o->end == END_OK ? ROLE_MUST : may ? ROLE_MAY : ROLE_NONE;
+}
+
+static bool registers_do(enum operation_function f, int64_t key, int64_t value, bool learnt, struct state *s)
+{
+    size_t i = 1;
+    while (i < s->count && s->items[i] < key)
+        i += 2;
+    bool there = i < s->count && s->items[i] == key;
+    if (f == OPERATION_READ)
+        return !learnt || value == (there ? s->items[i + 1] : s->items[0]);
+    if (there) {
+        state_remove(s, i);
+        state_remove(s, i);
+    }
+    if (value != s->items[0]) {
+        state_insert(s, i, key);
+        state_insert(s, i + 1, value);
+    }
+    return true;
+}
+
+static bool registers_step(const struct history *h, const struct operation *o, size_t choice, struct state *s)
+{
+    (void)choice;
+    if (o->function != OPERATION_TXN)
+        return registers_do((enum operation_function)o->function, o->key, o->value, o->end == END_OK, s);
+    size_t count;
+    const int64_t *items = history_list(h, o, &count);
+    bool possible = true;
+    for (size_t i = 0; possible && i < count && !s->failed; i += PART_SIZE)
+        possible = registers_do((enum operation_function)items[i + PART_FUNCTION], items[i + PART_KEY],
+                                items[i + PART_VALUE], o->end == END_OK, s);
+    return possible;
+}
+const struct machine machine_registers = {
+    .name = "registers", .role = registers_role, .start = register_start, .step = registers_step};
+
 /* ---- mutex: who holds it, or -1; with tokens: the last one given, the last one accepted by what it protects ---- */
 
 static enum role mutex_role(const struct history *h, const struct operation *o)

@@ -1,25 +1,10 @@
 /* The table of models, and the registers' entries in it. */
 #include "chaos/check/frontier.h"
 #include "chaos/check/search.h"
+#include "chaos/check/witness.h"
 
 #include <stdio.h>
 #include <string.h>
-
-static int check_cas_register(const struct history *h, const struct check_limits *limits, struct check_result *out,
-                              struct error *err)
-{
-    (void)err;
-    struct budget b = budget_of(limits);
-    struct split s;
-    int code = split_by_key(h, limits, &s);
-    if (code != 0)
-        return code;
-    out->checked = h->count;
-    for (size_t i = 0; code == 0 && out->verdict == VERDICT_VALID && i < s.count; i++)
-        code = frontier_key(h, &s.operations[s.starts[i]], s.starts[i + 1] - s.starts[i], &b, out);
-    split_deinit(&s);
-    return code;
-}
 
 static int check_unique_register(const struct history *h, const struct check_limits *limits, struct check_result *out,
                                  struct error *err)
@@ -29,7 +14,7 @@ static int check_unique_register(const struct history *h, const struct check_lim
     if (code != 0 || !repeated)
         return code;
     check_result_deinit(out);
-    code = check_cas_register(h, limits, out, err);
+    code = check_each_key(h, limits, frontier_key, NULL, out, err);
     if (code == 0 && out->verdict == VERDICT_VALID)
         snprintf(out->reason, sizeof out->reason, "values are not unique, so an order was searched for, and found");
     return code;
@@ -48,21 +33,33 @@ const struct check_model model_cas_register = {
     .name = "cas-register",
     .summary = "linearizable registers, a key each: read, write, cas over any values; a failed cas saw another value",
     .functions = KNOWS(READ) | KNOWS(WRITE) | KNOWS(CAS),
-    .check = check_cas_register,
+    .check_key = frontier_key,
     .twin = &machine_register,
 };
 
-const struct check_model *const check_models[] = {&model_register,     &model_cas_register,
-                                                  &model_session,      &model_convergence,
-                                                  &model_set,          &model_set_elements,
-                                                  &model_counter,      &model_mutex,
-                                                  &model_lock,         &model_fencing,
-                                                  &model_queue,        &model_unordered_queue,
-                                                  &model_at_most_once, &model_at_least_once,
-                                                  &model_log,          &model_broker,
-                                                  &model_pubsub,       &model_pubsub_reliable,
-                                                  &model_watch,        &model_token,
-                                                  &model_redeem_once,  NULL};
+const struct check_model *const check_models[] = {&model_register,
+                                                  &model_cas_register,
+                                                  &model_session,
+                                                  &model_convergence,
+                                                  &model_set,
+                                                  &model_set_elements,
+                                                  &model_counter,
+                                                  &model_mutex,
+                                                  &model_lock,
+                                                  &model_fencing,
+                                                  &model_queue,
+                                                  &model_unordered_queue,
+                                                  &model_at_most_once,
+                                                  &model_at_least_once,
+                                                  &model_log,
+                                                  &model_broker,
+                                                  &model_pubsub,
+                                                  &model_pubsub_reliable,
+                                                  &model_watch,
+                                                  &model_token,
+                                                  &model_redeem_once,
+                                                  &model_multi_register,
+                                                  NULL};
 
 const struct check_model *check_model_find(const char *name)
 {
@@ -70,6 +67,13 @@ const struct check_model *check_model_find(const char *name)
         if (strcmp(check_models[i]->name, name) == 0)
             return check_models[i];
     return NULL;
+}
+
+int check_judge(const struct check_model *m, const struct history *h, const struct check_limits *limits,
+                struct check_result *out, struct error *err)
+{
+    return m->check != NULL ? m->check(h, limits, out, err)
+                            : check_each_key(h, limits, m->check_key, m->with, out, err);
 }
 
 int check_run(const struct check_model *m, const struct history *h, const struct check_limits *limits,
@@ -88,7 +92,9 @@ int check_run(const struct check_model *m, const struct history *h, const struct
     struct budget b = budget_of(limits);
     bool fits = budget_take(&b, m->bytes * (h->count + h->lists.count));
     b.stopped = fits && limits->stop != NULL && limits->stop(limits->stop_arg);
-    int code = fits && !b.stopped ? m->check(h, limits, out, err) : ERROR_CANCELLED;
+    int code = fits && !b.stopped ? check_judge(m, h, limits, out, err) : ERROR_CANCELLED;
+    if (code == 0 && out->verdict == VERDICT_INVALID && !out->minimal && m != &model_cas_register)
+        code = witness_minimise(m, h, limits, out, err);
     if (code == ERROR_CANCELLED) {
         b.stopped = fits;
         budget_unknown(&b, out, 0, 0);

@@ -84,7 +84,6 @@ static void fail(const struct pubsub *p, size_t a, size_t b, size_t c, int64_t v
                 : b != NO_OPERATION ? 2
                                     : 1,
                 "value %s of %s %s", value_word(p->h, value, v), key_word(p->h, p->h->operations[a].key, key), what);
-    out->minimal = true;
 }
 
 /* The first acknowledged message of a publisher between two of its messages. */

@@ -66,7 +66,6 @@ static void fail(const struct queue *q, uint32_t a, uint32_t b, const char *what
     word key, value;
     say_invalid(out, q->key, witness, b != NO_OPERATION ? 2 : 1, "value %s %s %s", value_word(q->h, o->value, value),
                 what, key_word(q->h, q->key, key));
-    out->minimal = true;
 }
 
 static int gather(struct queue *q, const uint32_t *operations, size_t count, const struct check_limits *limits)
@@ -166,7 +165,6 @@ static int check_missing(const struct queue *q, const struct item **asked, const
                         "value %s was enqueued after %s was, and dequeued from %s though %s never was",
                         value_word(q->h, q->h->operations[overtook->enqueue].value, x),
                         value_word(q->h, q->h->operations[a->enqueue].value, y), key_word(q->h, q->key, key), y);
-            out->minimal = true;
             return 0;
         }
         if (!array_push(&due, overtook->left)) {
@@ -216,7 +214,6 @@ static int check_order(const struct queue *q, struct check_result *out)
                         "value %s was enqueued after %s and dequeued before it, from %s",
                         value_word(q->h, q->h->operations[b->enqueue].value, x),
                         value_word(q->h, q->h->operations[last->enqueue].value, y), key_word(q->h, q->key, key));
-            out->minimal = true;
         }
         if (out->verdict == VERDICT_VALID)
             code = check_missing(q, asked, entered, count, out);
@@ -282,9 +279,12 @@ static int check_empty(const struct queue *q, struct check_result *out)
 
 /* ---- models ---- */
 
-static int check_key(const struct history *h, const uint32_t *operations, size_t count, bool ordered, struct budget *b,
-                     struct check_result *out)
+/* `with`: the order of the values counts. */
+static int check_key(const struct history *h, const uint32_t *operations, size_t count, const void *with,
+                     struct budget *b, struct check_result *out, struct error *err)
 {
+    bool ordered = *(const bool *)with;
+    (void)err;
     struct queue q = {.h = h, .key = count > 0 ? h->operations[operations[0]].key : 0};
     int code = gather(&q, operations, count, b->limits);
     bool missing = false;
@@ -302,20 +302,6 @@ static int check_key(const struct history *h, const uint32_t *operations, size_t
     }
     queue_deinit(&q);
     return code;
-}
-
-static int check_queue(const struct history *h, const struct check_limits *limits, struct check_result *out,
-                       struct error *err)
-{
-    (void)err;
-    return check_each_key(h, limits, check_key, true, out);
-}
-
-static int check_unordered(const struct history *h, const struct check_limits *limits, struct check_result *out,
-                           struct error *err)
-{
-    (void)err;
-    return check_each_key(h, limits, check_key, false, out);
 }
 
 /* Lost: more acknowledged values that never came than dequeues of unknown end, though somebody then found it empty. */
@@ -348,56 +334,40 @@ static void check_lost(const struct queue *q, struct check_result *out)
                 "%zu acknowledged values of %s never came though process %d then found it empty, as %s", lost,
                 key_word(q->h, q->key, key), q->h->operations[by].process,
                 value_word(q->h, q->h->operations[first].value, value));
-    out->minimal = explained == 0;
 }
 
-static int check_delivery(const struct history *h, bool twice_allowed, const struct check_limits *limits,
-                          struct check_result *out)
+/* `with`: what comes may come twice, and is not lost. */
+static int check_delivery(const struct history *h, const uint32_t *operations, size_t count, const void *with,
+                          struct budget *b, struct check_result *out, struct error *err)
 {
-    struct split s;
-    int code = split_by_key(h, limits, &s);
-    if (code != 0)
-        return code;
-    out->checked = h->count;
-    for (size_t i = 0; code == 0 && out->verdict == VERDICT_VALID && i < s.count; i++) {
-        struct queue q = {.h = h, .key = h->operations[s.operations[s.starts[i]]].key};
-        code = gather(&q, &s.operations[s.starts[i]], s.starts[i + 1] - s.starts[i], limits);
-        if (code == 0 && q.repeated) {
-            out->verdict = VERDICT_UNKNOWN;
-            out->key = q.key;
-            out->checked = 0;
-            snprintf(out->reason, sizeof out->reason, "a value was enqueued twice: this model needs unique values");
-        }
-        if (code == 0 && out->verdict == VERDICT_VALID)
-            check_fresh(&q, twice_allowed, out);
-        if (code == 0 && out->verdict == VERDICT_VALID && twice_allowed)
-            check_lost(&q, out);
-        queue_deinit(&q);
+    const bool *twice_allowed = with;
+    struct queue q = {.h = h, .key = h->operations[operations[0]].key};
+    (void)err;
+    int code = gather(&q, operations, count, b->limits);
+    if (code == 0 && q.repeated) {
+        out->verdict = VERDICT_UNKNOWN;
+        out->key = q.key;
+        out->checked = 0;
+        snprintf(out->reason, sizeof out->reason, "a value was enqueued twice: this model needs unique values");
     }
-    split_deinit(&s);
+    if (code == 0 && out->verdict == VERDICT_VALID)
+        check_fresh(&q, *twice_allowed, out);
+    if (code == 0 && out->verdict == VERDICT_VALID && *twice_allowed)
+        check_lost(&q, out);
+    queue_deinit(&q);
     return code;
 }
 
-static int check_at_most_once(const struct history *h, const struct check_limits *limits, struct check_result *out,
-                              struct error *err)
-{
-    (void)err;
-    return check_delivery(h, false, limits, out);
-}
-
-static int check_at_least_once(const struct history *h, const struct check_limits *limits, struct check_result *out,
-                               struct error *err)
-{
-    (void)err;
-    return check_delivery(h, true, limits, out);
-}
+static const bool yes = true, no = false;
 
 const struct check_model model_queue = {
     .name = "queue",
     .summary = "linearizable queues, a key each, first in, first out; a failed dequeue found it empty",
     .bytes = MODEL_BYTES,
     .functions = KNOWS(ENQUEUE) | KNOWS(DEQUEUE),
-    .check = check_queue,
+    .bonds = BONDS_VALUES,
+    .check_key = check_key,
+    .with = &yes,
     .twin = &machine_queue,
 };
 
@@ -406,7 +376,9 @@ const struct check_model model_unordered_queue = {
     .summary = "linearizable queues without order: each value comes once; a failed dequeue found it empty",
     .bytes = MODEL_BYTES,
     .functions = KNOWS(ENQUEUE) | KNOWS(DEQUEUE),
-    .check = check_unordered,
+    .bonds = BONDS_VALUES,
+    .check_key = check_key,
+    .with = &no,
     .twin = &machine_bag,
 };
 
@@ -415,7 +387,9 @@ const struct check_model model_at_most_once = {
     .summary = "what comes was enqueued, not later than it came, and comes once; values may be lost",
     .bytes = MODEL_BYTES,
     .functions = KNOWS(ENQUEUE) | KNOWS(DEQUEUE),
-    .check = check_at_most_once,
+    .bonds = BONDS_VALUES,
+    .check_key = check_delivery,
+    .with = &no,
     .exhaustive = rules_at_most_once,
 };
 
@@ -425,6 +399,8 @@ const struct check_model model_at_least_once = {
                "when the queue is then found empty",
     .bytes = MODEL_BYTES,
     .functions = KNOWS(ENQUEUE) | KNOWS(DEQUEUE),
-    .check = check_at_least_once,
+    .bonds = BONDS_VALUES,
+    .check_key = check_delivery,
+    .with = &yes,
     .exhaustive = rules_at_least_once,
 };

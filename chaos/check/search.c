@@ -1,4 +1,5 @@
 #include "chaos/check/search.h"
+#include "chaos/check/timeline.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -178,65 +179,43 @@ static void mark(struct run *r, uint32_t item)
     r->done.b ^= p.b;
 }
 
-/* The events of one key; true with memory. */
-static bool prepare(struct run *r, const uint32_t *operations, size_t count)
+/* The events of one key: 0, ERROR_MEMORY, or ERROR_LIMIT when too many are open at a time. */
+static int prepare(struct run *r, const uint32_t *operations, size_t count)
 {
-    uint32_t *by_end = malloc((count + 1) * sizeof *by_end), *spare = malloc((count + 1) * sizeof *spare);
-    uint32_t *number = malloc((count + 1) * sizeof *number);
+    struct timeline line = {0};
+    uint32_t *looked_at = malloc((count + 1) * sizeof *looked_at);
+    bool *must = malloc((count + 1) * sizeof *must);
     r->items = calloc(count + 1, sizeof *r->items);
     r->frames = calloc(count + 1, sizeof *r->frames);
     r->events = calloc(2 * count + 1, sizeof *r->events);
-    bool ok =
-        by_end != NULL && spare != NULL && number != NULL && r->items != NULL && r->frames != NULL && r->events != NULL;
-    for (size_t i = 0; ok && i < count; i++) {
+    bool room = looked_at != NULL && must != NULL && r->items != NULL && r->frames != NULL && r->events != NULL;
+    for (size_t i = 0; room && i < count; i++) {
         enum role role = r->machine->role(r->h, &r->h->operations[operations[i]]);
         if (role == ROLE_NONE)
             continue;
-        r->items[r->item_count] = (struct item){.operation = operations[i], .end = NONE, .must = role == ROLE_MUST};
+        must[r->item_count] = role == ROLE_MUST;
         r->must_left += role == ROLE_MUST;
-        by_end[r->item_count++] = operations[i];
+        looked_at[r->item_count++] = operations[i];
     }
-    if (ok) {
-        sort_by_end(r->h, by_end, r->item_count, spare);
-        /* From operations back to items: both are rising. */
-        for (size_t i = 0; i < r->item_count; i++) {
-            size_t low = 0;
-            for (size_t high = r->item_count; high - low > 1;) {
-                size_t middle = low + (high - low) / 2;
-                if (r->items[middle].operation <= by_end[i])
-                    low = middle;
-                else
-                    high = middle;
-            }
-            number[i] = (uint32_t)low;
-        }
-        uint32_t at = 0, calls = 0, ends = 0;
-        while (calls < r->item_count || ends < r->item_count) {
-            const struct item *call = &r->items[calls];
-            struct item *end = ends < r->item_count ? &r->items[number[ends]] : NULL;
-            bool is_call = end == NULL || (calls < r->item_count && r->h->operations[call->operation].invoked <=
-                                                                        r->h->operations[end->operation].ended);
-            if (!is_call && !end->must) { /* it may take effect whenever, or never: it has no end */
-                ends++;
-                continue;
-            }
-            at++;
-            r->events[at] =
-                (struct event){.previous = at - 1, .item = is_call ? calls : number[ends], .is_return = !is_call};
-            r->events[at - 1].next = at;
-            if (is_call)
-                r->items[calls++].call = at;
-            else {
-                end->end = at;
-                ends++;
-            }
-        }
-        r->events[at].next = NONE;
+    /* What may take effect whenever, or never, has no end. */
+    int code = room ? timeline_make(r->h, looked_at, must, r->item_count, &line) : ERROR_MEMORY;
+    for (size_t i = 0; code == 0 && i < r->item_count; i++) { /* the sentinel is event 0 */
+        uint32_t end = line.items[i].end;
+        r->items[i] = (struct item){.operation = looked_at[i],
+                                    .call = line.items[i].call + 1,
+                                    .end = end != TIMELINE_NONE ? end + 1 : NONE,
+                                    .must = must[i]};
     }
-    free(by_end);
-    free(spare);
-    free(number);
-    return ok;
+    for (uint32_t e = 0; code == 0 && e < line.event_count; e++) {
+        r->events[e + 1] = (struct event){.previous = e, .item = line.events[e] / 2, .is_return = line.events[e] & 1};
+        r->events[e].next = e + 1;
+    }
+    if (code == 0)
+        r->events[line.event_count].next = NONE;
+    timeline_deinit(&line);
+    free(looked_at);
+    free(must);
+    return code;
 }
 
 static bool save_state(struct run *r, struct frame *f)
@@ -362,14 +341,14 @@ int search_key(const struct machine *m, const struct history *h, const uint32_t 
                struct budget *b, struct check_result *out)
 {
     struct run r = {.machine = m, .h = h, .budget = b};
-    size_t fixed = (count + 1) * (sizeof *r.items + sizeof *r.frames + 2 * sizeof *r.events + 3 * sizeof(uint32_t));
+    size_t fixed = (count + 1) * (sizeof *r.items + sizeof *r.frames + 2 * sizeof *r.events + TIMELINE_BYTES);
     uint32_t key = count > 0 ? h->operations[operations[0]].key : 0;
     bool found = false;
     if (!budget_take(b, fixed)) {
         budget_unknown(b, out, key, 0);
         return 0;
     }
-    int code = prepare(&r, operations, count) ? 0 : ERROR_MEMORY;
+    int code = prepare(&r, operations, count);
     if (code == 0 && m->start != NULL)
         m->start(b->limits, &r.state);
     if (r.state.failed)
@@ -378,6 +357,9 @@ int search_key(const struct machine *m, const struct history *h, const uint32_t 
         code = run_search(&r, &found);
     if (code == ERROR_CANCELLED) {
         budget_unknown(b, out, key, r.best);
+        code = 0;
+    } else if (code == ERROR_LIMIT) {
+        timeline_too_many(out, key);
         code = 0;
     } else if (code == 0 && !found) {
         struct text text = TEXT_INIT;
@@ -399,17 +381,15 @@ int search_key(const struct machine *m, const struct history *h, const uint32_t 
     return code;
 }
 
+static int search_one(const struct history *h, const uint32_t *operations, size_t count, const void *with,
+                      struct budget *b, struct check_result *out, struct error *err)
+{
+    (void)err;
+    return search_key(with, h, operations, count, b, out);
+}
+
 int search(const struct machine *m, const struct history *h, const struct check_limits *limits,
            struct check_result *out)
 {
-    struct budget b = budget_of(limits);
-    struct split s;
-    int code = split_by_key(h, limits, &s);
-    if (code != 0)
-        return code;
-    out->checked = h->count;
-    for (size_t i = 0; code == 0 && out->verdict == VERDICT_VALID && i < s.count; i++)
-        code = search_key(m, h, &s.operations[s.starts[i]], s.starts[i + 1] - s.starts[i], &b, out);
-    split_deinit(&s);
-    return code;
+    return check_each_key(h, limits, search_one, m, out, NULL);
 }

@@ -44,7 +44,7 @@ int search_key(const struct machine *m, const struct history *h, const uint32_t 
 int search(const struct machine *m, const struct history *h, const struct check_limits *limits,
            struct check_result *out);
 
-extern const struct machine machine_register, machine_mutex, machine_lock, machine_fencing, machine_set, machine_queue,
-    machine_bag, machine_counter, machine_token, machine_redeem_once;
+extern const struct machine machine_register, machine_registers, machine_mutex, machine_lock, machine_fencing,
+    machine_set, machine_queue, machine_bag, machine_counter, machine_token, machine_redeem_once;
 
 #endif

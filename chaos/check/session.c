@@ -84,7 +84,6 @@ static int follow(struct sessions *s, size_t index, struct check_result *out)
         say_invalid(out, o->key, (size_t[]){index, write}, write != NO_OPERATION ? 2 : 1,
                     "process %d read %s from %s, which nobody had begun to write", o->process,
                     value_word(s->h, o->value, value), key_word(s->h, o->key, key));
-        out->minimal = true;
         return 0;
     }
     struct session *session = &s->list.items[p];
@@ -95,7 +94,6 @@ static int follow(struct sessions *s, size_t index, struct check_result *out)
                         "process %d %s %s and then found %s as it was at first", o->process,
                         last->function == OPERATION_READ ? "read" : "wrote", value_word(s->h, last->value, value),
                         key_word(s->h, o->key, key));
-            out->minimal = true;
             return 0;
         }
         struct version *from = &s->versions.items[session->version];

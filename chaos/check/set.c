@@ -64,13 +64,12 @@ static struct element *element_of(struct set *s, int64_t value)
     return &s->elements.items[number];
 }
 
-static void fail(const struct set *s, const struct element *e, const size_t *witness, size_t count, bool minimal,
-                 const char *what, struct check_result *out)
+static void fail(const struct set *s, const struct element *e, const size_t *witness, size_t count, const char *what,
+                 struct check_result *out)
 {
     word key, value;
     say_invalid(out, s->key, witness, count, "value %s of %s %s", value_word(s->h, e->value, value),
                 key_word(s->h, s->key, key), what);
-    out->minimal = minimal;
 }
 
 static void ends_by(struct element *e, uint64_t time, uint32_t index)
@@ -102,7 +101,7 @@ static int gather_read(struct set *s, uint32_t index, struct check_result *out)
         if (e == NULL)
             return ERROR_MEMORY;
         if (e->seen_at == index)
-            fail(s, e, (size_t[]){index}, 1, true, "is in one read twice", out);
+            fail(s, e, (size_t[]){index}, 1, "is in one read twice", out);
         e->seen_at = index;
         ends_by(e, o->ended, index);
         seen(e, o->invoked, index);
@@ -158,16 +157,16 @@ static void judge_element(const struct set *s, struct element *e, struct check_r
     if (e->add == NO_OPERATION && e->first == NO_OPERATION)
         return; /* only removals that failed, or of unknown end */
     if (e->add == NO_OPERATION) {
-        fail(s, e, (size_t[]){e->first}, 1, true, "was seen, and never added", out);
+        fail(s, e, (size_t[]){e->first}, 1, "was seen, and never added", out);
         return;
     }
     if (e->removed_again != NO_OPERATION) {
-        fail(s, e, (size_t[]){e->remove, e->removed_again}, 2, true, "was removed twice, and added once", out);
+        fail(s, e, (size_t[]){e->remove, e->removed_again}, 2, "was removed twice, and added once", out);
         return;
     }
     const struct operation *add = &all[e->add];
     if (e->first != NO_OPERATION && e->from < add->invoked) {
-        fail(s, e, (size_t[]){e->first, e->add}, 2, true, "was seen before it was added", out);
+        fail(s, e, (size_t[]){e->first, e->add}, 2, "was seen before it was added", out);
         return;
     }
     if (e->remove == NO_OPERATION)
@@ -178,7 +177,7 @@ static void judge_element(const struct set *s, struct element *e, struct check_r
         e->last = e->add;
     }
     if (remove->end == END_OK && e->seen > remove->ended) {
-        fail(s, e, (size_t[]){e->last, e->remove}, 2, true, "was seen after it was removed", out);
+        fail(s, e, (size_t[]){e->last, e->remove}, 2, "was seen after it was removed", out);
         return;
     }
     if (remove->invoked > e->seen) {
@@ -239,7 +238,7 @@ static void name_blind_read(const struct set *s, const struct element *e, struct
         if (n < count)
             continue;
         size_t witness[3] = {s->reads.items[i], e->first, e->last};
-        fail(s, e, witness, e->remove != NO_OPERATION || e->last != NO_OPERATION ? 3 : 2, e->remove == NO_OPERATION,
+        fail(s, e, witness, e->remove != NO_OPERATION || e->last != NO_OPERATION ? 3 : 2,
              "was missing from a read while it must have been there", out);
         return;
     }
@@ -303,8 +302,8 @@ static void check_failed_removes(const struct set *s, struct check_result *out)
             continue;
         const struct element *e = &s->elements.items[number];
         if (between(e, o))
-            fail(s, e, (size_t[]){s->operations[i], e->first}, 2, false,
-                 "could not be removed while it must have been there", out);
+            fail(s, e, (size_t[]){s->operations[i], e->first}, 2, "could not be removed while it must have been there",
+                 out);
     }
 }
 
@@ -394,7 +393,6 @@ static int check_growing(struct set *s, struct check_result *out)
             say_invalid(out, s->key, (size_t[]){order[i - 1].index, order[i].index}, 2,
                         "two reads of %s each saw something that the other did not, and nothing is ever removed",
                         key_word(s->h, s->key, key));
-            out->minimal = true;
         }
         known = count;
         /* Reads of the same length have to be the same. */
@@ -409,7 +407,6 @@ static int check_growing(struct set *s, struct check_result *out)
                         out, s->key, (size_t[]){order[i].index, order[group].index}, 2,
                         "two reads of %s each saw something that the other did not, and nothing is ever removed",
                         key_word(s->h, s->key, key));
-                    out->minimal = true;
                 }
         }
         for (size_t n = i; n < group && out->verdict == VERDICT_VALID; n++)
@@ -431,9 +428,12 @@ static int check_growing(struct set *s, struct check_result *out)
 
 /* ---- models ---- */
 
-static int check_key(const struct history *h, const uint32_t *operations, size_t count, bool snapshots,
-                     struct budget *b, struct check_result *out)
+/* `with`: reads ask for all values at one time. */
+static int check_key(const struct history *h, const uint32_t *operations, size_t count, const void *with,
+                     struct budget *b, struct check_result *out, struct error *err)
 {
+    bool snapshots = *(const bool *)with;
+    (void)err;
     struct set s = {.h = h, .operations = operations, .count = count};
     s.key = count > 0 ? h->operations[operations[0]].key : 0;
     int code = gather(&s, b->limits, out);
@@ -456,20 +456,6 @@ static int check_key(const struct history *h, const uint32_t *operations, size_t
     }
     set_deinit(&s);
     return code;
-}
-
-static int check_set(const struct history *h, const struct check_limits *limits, struct check_result *out,
-                     struct error *err)
-{
-    (void)err;
-    return check_each_key(h, limits, check_key, true, out);
-}
-
-static int check_set_elements(const struct history *h, const struct check_limits *limits, struct check_result *out,
-                              struct error *err)
-{
-    (void)err;
-    return check_each_key(h, limits, check_key, false, out);
 }
 
 /* The history of one value: reads that see it or do not. */
@@ -521,12 +507,15 @@ static int search_elements(const struct history *h, const struct check_limits *l
     return code;
 }
 
+static const bool yes = true, no = false;
+
 const struct check_model model_set = {
     .name = "set",
     .summary = "linearizable sets, a key each, read as a whole; near-linear when nothing is removed, else searched",
     .bytes = MODEL_BYTES,
     .functions = KNOWS(ADD) | KNOWS(REMOVE) | KNOWS(READ),
-    .check = check_set,
+    .check_key = check_key,
+    .with = &yes,
     .twin = &machine_set,
 };
 
@@ -536,6 +525,7 @@ const struct check_model model_set_elements = {
         "sets, each element by itself: reads need not be snapshots; values are added and removed once; near-linear",
     .bytes = MODEL_BYTES,
     .functions = KNOWS(ADD) | KNOWS(REMOVE) | KNOWS(READ),
-    .check = check_set_elements,
+    .check_key = check_key,
+    .with = &no,
     .exhaustive = search_elements,
 };

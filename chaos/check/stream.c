@@ -84,7 +84,6 @@ static void fail(const struct stream *s, size_t a, size_t b, uint32_t key, const
     say_invalid(out, key, witness, b != NO_OPERATION && b != a ? 2 : 1, "%s %s: value %s at %s %s",
                 key_word(s->h, key, k), what, value_word(s->h, value, v), s->kind == KIND_LOG ? "offset" : "revision",
                 value_word(s->h, position, p));
-    out->minimal = true;
 }
 
 /* An operation says that a position holds a value. */
@@ -245,7 +244,6 @@ static void advance(const struct stream *s, size_t index, struct reader *r, int6
         word key, a, b;
         say_invalid(out, o->key, (size_t[]){r->last, index}, 2, "a reader of %s got position %s after %s",
                     key_word(s->h, o->key, key), value_word(s->h, position, a), value_word(s->h, r->position, b));
-        out->minimal = true;
         return;
     }
     if (r->position != VALUE_NIL && f != NULL && f->key == o->key &&

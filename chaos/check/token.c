@@ -33,7 +33,6 @@ static void fail(const struct history *h, size_t a, size_t b, const char *what, 
     word key, token;
     say_invalid(out, o->key, witness, b != NO_OPERATION ? 2 : 1, "token %s of %s %s", value_word(h, o->value, token),
                 key_word(h, o->key, key), what);
-    out->minimal = true;
 }
 
 static int gather(const struct history *h, struct tokens *t, struct check_result *out)
@@ -107,6 +106,7 @@ const struct check_model model_token = {
     .summary = "tokens: only issued ones are accepted, none once its revocation was acknowledged",
     .bytes = MODEL_BYTES,
     .functions = KNOWS(ISSUE) | KNOWS(USE) | KNOWS(REVOKE),
+    .bonds = BONDS_TOKENS,
     .check = check_token,
     .twin = &machine_token,
 };
@@ -116,6 +116,7 @@ const struct check_model model_redeem_once = {
     .summary = "tokens that can be used once: at most one use is accepted, and the rules of token",
     .bytes = MODEL_BYTES,
     .functions = KNOWS(ISSUE) | KNOWS(USE) | KNOWS(REVOKE),
+    .bonds = BONDS_TOKENS,
     .check = check_redeem_once,
     .twin = &machine_redeem_once,
 };

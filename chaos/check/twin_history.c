@@ -4,12 +4,15 @@
 
 #define CLIENTS   4
 #define ITEMS_MAX ((size_t)64)
+#define REGISTERS ((size_t)4) /* of transactions */
+#define PARTS     3
 #define VALUES    4 /* small numbers that values are drawn from where they may repeat */
 
 struct client {
     int64_t index; /* of its operation; -1: idle */
     bool done;     /* it has taken effect */
     int32_t process;
+    uint32_t key;
     int64_t value, other, list[2 * ITEMS_MAX];
     size_t list_count;
     bool has_list;
@@ -86,6 +89,30 @@ static bool is_model(const struct making *m, const char *name)
     return strcmp(m->model->name, name) == 0;
 }
 
+/* Reads and writes of registers: few values, so that what is read tells little. */
+static void ask_parts(struct making *m, struct client *c)
+{
+    c->has_list = true;
+    c->list_count = 0;
+    for (uint64_t n = 1 + below(m, PARTS); n > 0; n--) {
+        bool reads = one_in(m, 2);
+        learn(c, reads ? OPERATION_READ : OPERATION_WRITE);
+        learn(c, (int64_t)below(m, REGISTERS));
+        learn(c, reads ? VALUE_NIL : 1 + (int64_t)below(m, VALUES));
+    }
+}
+
+static void do_parts(struct making *m, struct client *c)
+{
+    for (size_t i = 0; i < c->list_count; i += PART_SIZE) {
+        int64_t *held = &m->items[c->list[i + PART_KEY]], *part = &c->list[i + PART_VALUE];
+        if (c->list[i + PART_FUNCTION] == OPERATION_READ)
+            *part = *held;
+        else
+            *held = *part;
+    }
+}
+
 /* What it is asked with. */
 static enum operation_function ask(struct making *m, struct client *c)
 {
@@ -105,8 +132,13 @@ static enum operation_function ask(struct making *m, struct client *c)
     if (!knows(m, f))
         f = OPERATION_RELEASE;
     c->value = c->other = VALUE_NIL;
+    c->key = knows(m, OPERATION_TXN) ? (uint32_t)below(m, REGISTERS) : 0;
     int64_t fresh = m->next_value + 1, known = 1 + (int64_t)below(m, (uint64_t)m->next_value + 1);
     switch ((int)f) {
+    case OPERATION_TXN:
+        c->key = 0;
+        ask_parts(m, c);
+        break;
     case OPERATION_WRITE:
     case OPERATION_CAS:
         c->value = m->unique ? fresh : 1 + (int64_t)below(m, VALUES);
@@ -145,8 +177,11 @@ static void act(struct making *m, struct client *c, enum operation_function f)
     size_t at;
     c->end = END_OK;
     switch ((int)f) {
+    case OPERATION_TXN:
+        do_parts(m, c);
+        break;
     case OPERATION_READ:
-        c->value = m->value;
+        c->value = knows(m, OPERATION_TXN) ? m->items[c->key] : m->value;
         if (knows(m, OPERATION_ADD) && !is_model(m, "counter")) {
             c->has_list = true;
             for (size_t i = 0; i < m->count; i++)
@@ -155,6 +190,8 @@ static void act(struct making *m, struct client *c, enum operation_function f)
         break;
     case OPERATION_WRITE:
         m->value = c->value;
+        if (knows(m, OPERATION_TXN))
+            m->items[c->key] = c->value;
         if (knows(m, OPERATION_WATCH)) {
             put(m, c->value, 0);
             c->revision = m->count;
@@ -278,6 +315,14 @@ static void act(struct making *m, struct client *c, enum operation_function f)
 /* An answer that is not what happened. */
 static void lie(struct making *m, struct client *c, enum operation_function f)
 {
+    if (f == OPERATION_TXN) { /* a read that saw something else; else it did not happen, it says */
+        size_t at = PART_SIZE * (size_t)below(m, c->list_count / PART_SIZE);
+        if (c->list[at + PART_FUNCTION] == OPERATION_READ)
+            c->list[at + PART_VALUE] = 1 + (int64_t)below(m, VALUES);
+        else
+            c->end = END_FAIL;
+        return;
+    }
     if (c->list_count > 0 && !one_in(m, 8)) {
         size_t at = (size_t)below(m, c->list_count), by = f == OPERATION_READ ? 1 : 2;
         at -= at % by;
@@ -370,11 +415,14 @@ bool twin_history(const struct check_model *model, const struct choices *choices
     history_init(h);
     m.unique = is_model(&m, "register")                                                          ? below(&m, 8) != 0
                : is_model(&m, "cas-register") || is_model(&m, "counter")                         ? below(&m, 4) == 0
+               : is_model(&m, "multi-register")                                                  ? one_in(&m, 4)
                : is_model(&m, "set") || is_model(&m, "queue") || is_model(&m, "unordered-queue") ? below(&m, 10) != 0
                                                                                                  : true;
     m.lie = below(&m, 3) == 0 ? 0 : 2 + below(&m, 8);
     if (knows(&m, OPERATION_ACQUIRE) || is_model(&m, "counter"))
         m.value = 0;
+    for (size_t i = 0; i < REGISTERS; i++)
+        m.items[i] = VALUE_NIL;
     m.settled = 1 + operations / 6;
     if (is_model(&m, "convergence"))
         m.lie = below(&m, 3) == 0 ? 0 : 1 + below(&m, 2);
@@ -394,12 +442,12 @@ bool twin_history(const struct check_model *model, const struct choices *choices
                 continue;
             if (m.now == c->ended)
                 m.now++; /* one operation at a time: at one instant they would overlap */
-            enum operation_function f = ask(&m, c);
-            c->done = c->has_list = false;
+            c->has_list = c->done = false;
             c->list_count = 0;
+            enum operation_function f = ask(&m, c);
             c->revision = 0;
-            c->index = history_invoke(h, c->process, f, 0, c->value, m.now);
-            ok = c->index >= 0;
+            c->index = history_invoke(h, c->process, f, c->key, c->value, m.now);
+            ok = c->index >= 0 && (!c->has_list || history_set_list(h, c->index, c->list, c->list_count) == 0);
             if (ok) /* what it is asked with; the lock's token is learnt */
                 h->operations[c->index].other = c->other;
         } else if (!c->done) {

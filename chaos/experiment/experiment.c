@@ -1,18 +1,20 @@
 /* One experiment, in phases: steady state, storm, quiet, final reads, verdicts. Everything waits by running the loop,
  * so the workloads go on meanwhile. */
 #include "base/units.h"
-#include "chaos/experiment/storm.h"
+#include "chaos/experiment/tell.h"
 #include "chaos/experiment/verdict.h"
 #include "chaos/history/file.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define DURATION_DEFAULT ((uint64_t)(10 * SECOND))
-#define SETTLE_DEFAULT   ((uint64_t)(10 * SECOND))
-#define CLIENTS_DEFAULT  8
-#define KEYS_DEFAULT     5
-#define STEADY_TIME      ((uint64_t)SECOND)
+#define DURATION_DEFAULT      ((uint64_t)(10 * SECOND))
+#define SETTLE_DEFAULT        ((uint64_t)(10 * SECOND))
+#define CLIENTS_DEFAULT       8
+#define KEYS_DEFAULT          5
+#define HISTORY_LINES_DEFAULT ((size_t)50000) /* operations */
+#define STEADY_TIME           ((uint64_t)SECOND)
+#define HEALED_WITHIN         ((uint64_t)SECOND) /* of a guard's break */
 
 struct experiment {
     struct target *target;
@@ -23,6 +25,8 @@ struct experiment {
     struct load load;
     struct chaos_schedule drawn; /* when none was given */
     const struct chaos_schedule *schedule;
+    struct storm storm;
+    struct tell_phase before, during, after;
 };
 
 void chaos_failed(struct chaos_summary *s, const char *what)
@@ -86,7 +90,9 @@ static void list_busy(const struct experiment *x, const char **out)
     for (size_t i = 0; i < x->workload_count; i++) {
         const char *const *services = workload_kind_of(x->workloads[i])->services;
         for (size_t n = 0; n < 2 && services[n] != NULL; n++) {
-            const struct target_component *c = target_serving(x->target, services[n]);
+            /* Where several serve it, one of them by lot for each workload. */
+            const struct target_component *c =
+                target_serving_one(x->target, services[n], (size_t)(x->options.seed >> 8) + i + n);
             if (c != NULL)
                 out[count++] = c->name;
         }
@@ -108,9 +114,7 @@ static int draw(struct experiment *x, struct error *err)
         struct text swarm = TEXT_INIT;
         int code = schedule_draw(x->target, &options, &x->drawn, &swarm, err);
         if (code == 0)
-            result_emit(
-                x->target->results, "swarm",
-                json_pack("{s:I, s:s}", "steps", (json_int_t)x->drawn.steps.count, "options", text_string(&swarm)));
+            tell_swarm(x->target, x->options.seed, text_string(&swarm), x->drawn.steps.count);
         text_deinit(&swarm);
         if (code != 0)
             return code;
@@ -141,16 +145,29 @@ static int open_workloads(struct experiment *x, struct error *err)
 
 static int steady_state(struct experiment *x)
 {
+    x->before.from = world_now(x->target->world);
     int code = world_sleep(x->target->world, STEADY_TIME + LOAD_WINDOW / 2);
     if (x->target->interrupted)
         return ERROR_CANCELLED;
     if (code != 0)
         return code;
     load_set_baseline(&x->load);
+    x->before.to = world_now(x->target->world);
     bool steady = x->load.baseline_ok > 0;
     tell_case(x, "steady state before the storm", steady ? "passed" : "failed",
               steady ? NULL : "no operation succeeded within a second, with no fault injected yet", STEADY_TIME);
     return steady ? 0 : ERROR_INVALID;
+}
+
+/* From the guard's break until nothing was in force any more. */
+static void healed_in_time(struct experiment *x)
+{
+    uint64_t broke = x->load.broken_at, took = x->storm.healed > broke ? x->storm.healed - broke : 0;
+    char message[96], text[32];
+    units_format_duration((int64_t)took, text, sizeof text);
+    snprintf(message, sizeof message, "it took %s until nothing was in force any more", text);
+    tell_case(x, "healed within 1 s of the guard's break", took <= HEALED_WITHIN ? "passed" : "failed",
+              took <= HEALED_WITHIN ? NULL : message, took);
 }
 
 /* A storm that could do nothing shows nothing, and says so. */
@@ -159,6 +176,7 @@ static void storm_happened(struct experiment *x, uint64_t duration)
     if (x->load.broken[0] != '\0') {
         x->summary->guard_broke = true;
         tell_case(x, "no guard broke", "failed", x->load.broken, duration);
+        healed_in_time(x);
     } else if (x->options.guards != NULL) {
         tell_case(x, "no guard broke", "passed", NULL, duration);
     }
@@ -179,15 +197,17 @@ static void storm_happened(struct experiment *x, uint64_t duration)
 
 static int storm(struct experiment *x, struct error *err)
 {
-    struct storm s = {.target = x->target,
-                      .schedule = x->schedule,
-                      .load = &x->load,
-                      .settle = x->options.settle,
-                      .time = x->options.schedule == NULL ? x->options.duration : UINT64_MAX / 2,
-                      .options = &x->options,
-                      .summary = x->summary};
-    uint64_t start = world_now(x->target->world);
-    int code = storm_run(&s, err);
+    x->storm = (struct storm){.target = x->target,
+                              .schedule = x->schedule,
+                              .load = &x->load,
+                              .settle = x->options.settle,
+                              .time = x->options.schedule == NULL ? x->options.duration : UINT64_MAX / 2,
+                              .options = &x->options,
+                              .summary = x->summary};
+    uint64_t start = x->during.from = world_now(x->target->world);
+    int code = storm_run(&x->storm, err);
+    x->during.to = world_now(x->target->world);
+    tell_schedule(&x->storm, x->options.seed);
     if (x->target->interrupted)
         return ERROR_CANCELLED;
     if (code != 0 && x->load.broken[0] == '\0')
@@ -196,6 +216,8 @@ static int storm(struct experiment *x, struct error *err)
     uint64_t spent = world_now(x->target->world) - start;
     if (code == 0 && spent < x->options.duration)
         code = world_sleep(x->target->world, x->options.duration - spent);
+    x->load.guards = NULL; /* what comes is no storm any more */
+    x->target->hurry = false;
     storm_happened(x, world_now(x->target->world) - start);
     return x->target->interrupted ? ERROR_CANCELLED : 0;
 }
@@ -238,12 +260,67 @@ static int all_answer(struct experiment *x, struct error *err)
     return t->interrupted ? ERROR_CANCELLED : 0;
 }
 
+struct settling {
+    const struct load *load;
+    uint64_t since;
+};
+
+static bool is_steady(void *arg)
+{
+    const struct settling *s = arg;
+    return load_is_steady(s->load, s->since);
+}
+
+/* Clients of a workload whose history is full begin nothing any more. */
+static bool histories_full(const struct experiment *x)
+{
+    for (size_t i = 0; i < x->workload_count; i++)
+        if (workload_history(x->workloads[i])->count >= WORKLOAD_OPERATIONS_MAX)
+            return true;
+    return false;
+}
+
+/* The load, too, has to be what it was before. */
+static int steady_again(struct experiment *x, uint64_t healed)
+{
+    static const char *const name = "steady state after the storm";
+    struct world *w = x->target->world;
+    struct settling s = {.load = &x->load, .since = healed};
+    uint64_t from = world_now(w);
+    int code = world_run_until(w, is_steady, &s, x->options.settle + STEADY_TIME);
+    x->after = (struct tell_phase){"after", s.since, world_now(w)};
+    if (x->target->interrupted)
+        return ERROR_CANCELLED;
+    if (code != 0 && code != ERROR_TIMEOUT)
+        return code;
+    uint64_t took = x->after.to - from;
+    struct load_figures last;
+    char message[160], limit[32];
+    if (code == 0) {
+        tell_case(x, name, "passed", NULL, took);
+    } else if (histories_full(x)) {
+        tell_case(x, name, "skipped", "a history was full, and its clients had to stop", took);
+    } else if (load_figures(&x->load, x->after.to - STEADY_TIME - LOAD_WINDOW, x->after.to, &last) == 0) {
+        units_format_duration((int64_t)x->options.settle, limit, sizeof limit);
+        snprintf(message, sizeof message,
+                 "%.0f operations a second succeed where %.0f did before the first fault, %s "
+                 "after everything was healed",
+                 last.ok, x->load.baseline_ok * (double)SECOND / (double)LOAD_WINDOW, limit);
+        tell_case(x, name, "failed", message, took);
+    }
+    return 0;
+}
+
+static void tell_figures(struct experiment *x)
+{
+    const struct tell_phase phases[] = {x->before, x->during, x->after};
+    tell_load(x->target, &x->load, x->options.seed, phases, sizeof phases / sizeof phases[0]);
+}
+
 /* The last reads and the verdict, workload by workload. */
 static void judge_all(struct experiment *x, uint64_t healed)
 {
     bool all = true;
-    for (size_t i = 0; i < x->workload_count; i++)
-        (void)workload_stop(x->workloads[i]);
     for (size_t i = 0; i < x->workload_count && !x->target->interrupted; i++) {
         struct error own = ERROR_INIT;
         struct text why = TEXT_INIT;
@@ -258,6 +335,11 @@ static void judge_all(struct experiment *x, uint64_t healed)
     }
     if (all && !x->target->interrupted)
         x->summary->converged = world_now(x->target->world) - healed;
+    if (x->options.violated && !x->target->interrupted) {
+        bool shown = x->summary->expected > 0;
+        tell_case(x, "the expected violation was shown", shown ? "passed" : "failed",
+                  shown ? NULL : "every verdict holds, where this experiment expects one that does not", 0);
+    }
 }
 
 static int run_phases(struct experiment *x, struct error *err)
@@ -270,6 +352,13 @@ static int run_phases(struct experiment *x, struct error *err)
         return code;
     uint64_t healed = world_now(x->target->world);
     if ((code = all_answer(x, err)) != 0)
+        return code;
+    if ((code = steady_again(x, healed)) != 0)
+        return code;
+    tell_figures(x);
+    for (size_t i = 0; i < x->workload_count; i++)
+        (void)workload_stop(x->workloads[i]);
+    if (!x->target->interrupted && (code = tell_converged(&x->storm, x->workloads, x->workload_count, err)) != 0)
         return code;
     judge_all(x, healed);
     return x->target->interrupted ? ERROR_CANCELLED : 0;
@@ -297,11 +386,13 @@ static int keep_history(struct experiment *x, size_t n, struct error *err)
     const char *path = x->options.history, *dot = strrchr(path, '.');
     struct text name = TEXT_INIT, out = TEXT_INIT;
     size_t stem = dot != NULL ? (size_t)(dot - path) : strlen(path);
+    const struct history *h = workload_history(x->workloads[n]);
+    bool lines = h->count <= (x->options.history_lines > 0 ? x->options.history_lines : HISTORY_LINES_DEFAULT);
     text_add(&name, path, stem);
     if (n > 0)
         text_printf(&name, "-%s", workload_kind_of(x->workloads[n])->name);
-    text_puts(&name, path + stem);
-    int code = history_write(workload_history(x->workloads[n]), &out);
+    text_puts(&name, lines ? path + stem : ".bin");
+    int code = lines ? history_write(h, &out) : history_write_binary(h, &out);
     if (code != 0 || !text_ok(&name))
         code = error_set(err, ERROR_MEMORY, "out of memory");
     else
@@ -324,7 +415,12 @@ static int keep_histories(struct experiment *x, struct error *err)
 
 int chaos_run(struct target *t, const struct chaos_options *options, struct chaos_summary *summary, struct error *err)
 {
-    struct experiment x = {.target = t, .options = *options, .summary = summary};
+    struct experiment x = {.target = t,
+                           .options = *options,
+                           .summary = summary,
+                           .before = {.name = "before"},
+                           .during = {.name = "during"},
+                           .after = {.name = "after"}};
     *summary = (struct chaos_summary){0};
     schedule_init(&x.drawn);
     int code = check_names(t, options, err);
@@ -345,11 +441,14 @@ int chaos_run(struct target *t, const struct chaos_options *options, struct chao
         code = run_phases(&x, err);
         load_stop(&x.load);
         count_operations(&x);
+        for (size_t i = 0; x.options.look != NULL && i < x.workload_count; i++)
+            x.options.look(x.options.look_arg, x.workloads[i]);
         int kept = keep_histories(&x, code == 0 ? err : NULL);
         if (code == 0)
             code = kept;
     }
     load_deinit(&x.load);
+    storm_deinit(&x.storm);
     for (size_t i = 0; i < x.workload_count; i++)
         workload_free(x.workloads[i]);
     schedule_deinit(&x.drawn);

@@ -2,7 +2,8 @@
 #include "base/test.h"
 
 #include "base/units.h"
-#include "chaos/chaos.h"
+#include "chaos/experiment/schedule.h"
+#include "chaos/history/file.h"
 #include "chaos/workload/toy_store.h"
 
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #define RATE     400
 
 struct kept {
+    const char *name; /* expected; NULL: history.jsonl */
     struct text content;
     int files;
 };
@@ -20,7 +22,7 @@ static int keep(void *arg, const char *path, struct bytes content, struct error 
 {
     struct kept *k = arg;
     (void)err;
-    assert_string_equal(path, "history.jsonl");
+    assert_string_equal(path, k->name != NULL ? k->name : "history.jsonl");
     text_clear(&k->content);
     text_add(&k->content, content.data, content.len);
     k->files++;
@@ -51,6 +53,7 @@ static void test_correct(void **state)
 {
     (void)state;
     int64_t faults = 0;
+    size_t converged = 0;
     for (uint64_t seed = 1; seed <= 5; seed++) {
         struct toy t;
         struct chaos_summary s;
@@ -64,6 +67,12 @@ static void test_correct(void **state)
         assert_int_equal(s.not_injected, 0);
         assert_true(s.ok > 500);
         assert_int_equal(toy_count(&t, "\"type\":\"recovery\""), s.faults);
+        converged += toy_count(&t, "\"type\":\"converged\"");
+        assert_int_equal(toy_count(&t, "\"name\":\"steady state after the storm\",\"status\":\"passed\""), 1);
+        assert_int_equal(toy_count(&t, "\"title\":\"schedule (seed "), 1);
+        assert_int_equal(toy_count(&t, "\"title\":\"what the seed drew (seed "), 1);
+        assert_int_equal(toy_count(&t, "[\"before\",") * toy_count(&t, "[\"during\",") * toy_count(&t, "[\"after\","),
+                         1);
         assert_true(s.recovery_max > 0 && s.recovery_max < (uint64_t)(2 * SECOND));
         assert_int_equal(toy_count(&t, "\"state\":\"inject\""), toy_count(&t, "\"state\":\"heal\""));
         assert_int_equal(t.acts[TARGET_STOP], t.acts[TARGET_CONTINUE]);
@@ -72,6 +81,7 @@ static void test_correct(void **state)
         toy_deinit(&t);
     }
     assert_true(faults > 20);
+    assert_true(converged * 2 > (size_t)faults); /* not where the next fault came too soon */
 }
 
 /* Runs seeds until the violation shows; fails when none of them shows it. Every failed case carries its witness. */
@@ -164,6 +174,8 @@ static void test_cannot_come_back(void **state)
     assert_true(t.results.findings > 0);
     assert_true(s.violations > 0);
     assert_true(toy_count(&t, "store cannot be brought back after kill") > 0);
+    assert_int_equal(toy_count(&t, "\"name\":\"steady state after the storm\",\"status\":\"failed\""), 1);
+    assert_true(toy_count(&t, "not healed: the disk is gone") > 0);
     assert_true(toy_count(&t, "the disk is gone\\nlast words") > 0);
     assert_int_equal(toy_count(&t, "\"name\":\"everything answers after healing\",\"status\":\"failed\""), 1);
     toy_deinit(&t);
@@ -238,6 +250,69 @@ static void history_of(uint64_t seed, struct text *history, struct text *lines)
     toy_deinit(&t);
 }
 
+/* A long history is kept in the binary form, and reads as the same. */
+static void test_long_history(void **state)
+{
+    (void)state;
+    struct toy t;
+    struct chaos_summary s;
+    struct kept kept = {.name = "history.bin"};
+    struct history h;
+    struct history_source source;
+    struct text lines = TEXT_INIT, again = TEXT_INIT, said = TEXT_INIT;
+    struct chaos_options o = options_of(8);
+    o.history = "history.jsonl";
+    o.history_lines = 100;
+    o.write = keep;
+    o.write_arg = &kept;
+    toy_init(&t, TOY_CORRECT, 8);
+    assert_int_equal(run(&t, &o, &s), 0);
+    toy_deinit(&t);
+    assert_int_equal(history_parse(text_bytes(&kept.content), "history.bin", NULL, &h, &source, NULL), 0);
+    assert_int_equal(source.format, HISTORY_BINARY);
+    assert_int_equal(h.count, s.operations);
+    assert_int_equal(history_write(&h, &again), 0);
+    history_deinit(&h);
+    history_of(8, &lines, &said);
+    assert_string_equal(text_string(&lines), text_string(&again));
+    text_deinit(&kept.content);
+    text_deinit(&lines);
+    text_deinit(&again);
+    text_deinit(&said);
+}
+
+/* Stopped for a minute each time, and guarded: the storm ends at once, and nothing is in force a moment later. */
+static void test_guard(void **state)
+{
+    (void)state;
+    const struct chaos_guards guards = {.throughput_min = 0.5, .lasting = (uint64_t)(500 * MILLISECOND)};
+    struct chaos_schedule schedule;
+    struct document *d = NULL;
+    struct toy t;
+    struct chaos_summary s;
+    struct chaos_options o = options_of(6);
+    toy_init(&t, TOY_CORRECT, 6);
+    assert_int_equal(
+        document_parse_yaml(bytes_of("[{at: 500ms, fault: stop, component: store, hold: 60s}]"), "x.yaml", &d, NULL),
+        0);
+    assert_int_equal(schedule_read(document_root(d), &t.target, 6, &schedule, NULL), 0);
+    o.faults = NULL;
+    o.schedule = &schedule;
+    o.guards = &guards;
+    o.duration = (uint64_t)(60 * SECOND);
+    uint64_t began = world_now(t.target.world);
+    assert_int_equal(run(&t, &o, &s), 0);
+    assert_true(s.guard_broke);
+    assert_true(world_now(t.target.world) - began < (uint64_t)(10 * SECOND));
+    assert_int_equal(toy_count(&t, "\"name\":\"no guard broke\",\"status\":\"failed\""), 1);
+    assert_int_equal(toy_count(&t, "\"name\":\"healed within 1 s of the guard's break\",\"status\":\"passed\""), 1);
+    assert_int_equal(t.acts[TARGET_CONTINUE], 1);
+    assert_false(t.target.hurry);
+    schedule_deinit(&schedule);
+    document_free(d);
+    toy_deinit(&t);
+}
+
 static void test_same_seed(void **state)
 {
     (void)state;
@@ -259,7 +334,7 @@ static void test_bad_options(void **state)
 {
     (void)state;
     static const char *const nothing[] = {"earthquake", NULL}, *const nobody[] = {"nobody", NULL};
-    static const char *const power[] = {"power-cut", NULL};
+    static const char *const simulated[] = {"crash-at-point", NULL};
     struct toy t;
     struct chaos_summary s;
     struct chaos_options o = options_of(1);
@@ -270,7 +345,7 @@ static void test_bad_options(void **state)
     o.targets = nobody;
     assert_int_equal(run(&t, &o, &s), ERROR_INVALID);
     o.targets = NULL;
-    o.faults = power;
+    o.faults = simulated;
     t.target.driver = "processes";
     assert_int_equal(run(&t, &o, &s), ERROR_INVALID);
     t.target.driver = "sim";
@@ -286,7 +361,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_correct),   cmocka_unit_test(test_early_ack),    cmocka_unit_test(test_no_sync),
         cmocka_unit_test(test_stale),     cmocka_unit_test(test_not_injected), cmocka_unit_test(test_cannot_come_back),
-        cmocka_unit_test(test_interrupt), cmocka_unit_test(test_same_seed),    cmocka_unit_test(test_bad_options),
+        cmocka_unit_test(test_interrupt), cmocka_unit_test(test_long_history), cmocka_unit_test(test_guard),
+        cmocka_unit_test(test_same_seed), cmocka_unit_test(test_bad_options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,15 +6,18 @@
 #include "chaos/chaos.h"
 #include "chaos/workload/workload.h"
 
-#define LOAD_WINDOW     ((uint64_t)250000000) /* ns */
-#define LOAD_BACK_SHARE 0.9                   /* of the baseline's throughput counts as back, */
-#define LOAD_BACK_P99   2.0                   /* with a p99 of at most so many times the baseline's, */
-#define LOAD_BACK_SLACK 5.0                   /* or so many ms more than it */
+#define LOAD_WINDOW           ((uint64_t)250000000) /* ns */
+#define LOAD_BACK_SHARE       0.9                   /* of the baseline's throughput counts as back, */
+#define LOAD_BACK_P99         2.0                   /* with a p99 of at most so many times the baseline's, */
+#define LOAD_STEADY_WINDOWS   2                     /* half a second */
+#define LOAD_STEADY_SHARE     0.25                  /* on a machine others use as well */
+#define LOAD_STEADY_SHARE_SIM 0.8                   /* in virtual time, which nobody else takes */
+#define LOAD_BACK_SLACK       5.0                   /* or so many ms more than it */
 
 struct load_window {
     uint64_t end;       /* on the target's clock */
     int64_t ok, not_ok; /* failed and unknown */
-    double p99;         /* ms; of the slowest workload */
+    double p50, p99;    /* ms; of the slowest workload; 0: nothing was answered */
 };
 struct load {
     struct target *target;
@@ -26,13 +29,24 @@ struct load {
     double baseline_ok, baseline_p99; /* a window's mean; ms */
     const struct chaos_guards *guards;
     uint64_t broken_since; /* 0: nothing is broken */
-    char broken[160];      /* the guard that broke for good, in words; "" none did */
+    uint64_t broken_at;    /* when a guard broke for good; the target is then told to hurry */
+    char broken[160];      /* which one, in words; "" none did */
 };
 void load_start(struct load *l, struct target *t, struct workload **workloads, size_t count,
                 const struct chaos_guards *guards);
 void load_set_baseline(struct load *l); /* the windows so far */
+/* What the windows say that lie whole in [from, to): means of a second for what is counted, medians of the windows for
+ * latencies in ms. */
+struct load_figures {
+    size_t windows;
+    double ok, not_ok, p50, p99, p99_max;
+};
+int load_figures(const struct load *l, uint64_t from, uint64_t to, struct load_figures *out);
 /* When the load was back at its baseline after `since`; 0: not yet. */
 uint64_t load_back_at(const struct load *l, uint64_t since);
+/* Whether the last half second, all of it after `since`, was as the steady state: the share above of its throughput,
+ * less three times the square root of what it would be, by which a count differs from the next by chance. */
+bool load_is_steady(const struct load *l, uint64_t since);
 void load_stop(struct load *l);
 void load_deinit(struct load *l);
 

@@ -59,8 +59,52 @@ static void test_guard(void **state)
     toy_deinit(&t);
 }
 
+static struct sim *no_sim(struct target *t)
+{
+    (void)t;
+    return NULL;
+}
+
+/* Windows put in by hand: four a second, 1000 operations each at first. */
+static void test_figures(void **state)
+{
+    (void)state;
+    static const struct target_operations operations = {.sim = no_sim};
+    struct target t = {.operations = &operations};
+    struct load l = {.target = &t};
+    struct load_figures f;
+    const int64_t counts[] = {1000, 1000, 1000, 1000, 0, 0, 200, 400, 1000, 1000, 1000, 1000};
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        const struct load_window w = {.end = LOAD_WINDOW * (i + 1),
+                                      .ok = counts[i],
+                                      .not_ok = counts[i] == 0 ? 8 : 0,
+                                      .p50 = counts[i] == 0 ? 0 : (double)i + 1,
+                                      .p99 = counts[i] == 0 ? 0 : 10 * ((double)i + 1)};
+        assert_true(array_push(&l.windows, w));
+        if (i == 3)
+            load_set_baseline(&l);
+        if (i < 3)
+            continue;
+        /* Of half a second, two windows, a quarter has to succeed, less what chance takes: of 2000, 366. */
+        assert_int_equal(load_is_steady(&l, 0), i != 5 && i != 6);
+    }
+    assert_false(load_is_steady(&l, LOAD_WINDOW * 11)); /* not half a second yet */
+    assert_true(load_is_steady(&l, LOAD_WINDOW * 10));
+    assert_int_equal(load_figures(&l, 0, LOAD_WINDOW * 4, &f), 0);
+    assert_int_equal(f.windows, 4);
+    assert_true(f.ok == 4000 && f.not_ok == 0 && f.p50 == 3 && f.p99 == 30 && f.p99_max == 40);
+    assert_int_equal(load_figures(&l, LOAD_WINDOW * 4, LOAD_WINDOW * 8 + 5, &f), 0);
+    assert_int_equal(f.windows, 4);
+    assert_true(f.ok == 600 && f.not_ok == 16 && f.p50 == 8 &&
+                f.p99_max == 80); /* those that answered nothing have none */
+    assert_int_equal(load_figures(&l, LOAD_WINDOW * 4 + 1, LOAD_WINDOW * 5, &f), 0);
+    assert_int_equal(f.windows, 0);
+    load_deinit(&l);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_back), cmocka_unit_test(test_guard)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_figures), cmocka_unit_test(test_back),
+                                       cmocka_unit_test(test_guard)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -124,6 +124,19 @@ static int may_count(const struct node *map, const char *key, int64_t min, int64
     return code;
 }
 
+static int read_expectation(const struct node *root, struct chaos_plan *p, struct error *err)
+{
+    const char *expect = NULL;
+    int code = node_may_text(root, "expect", &expect, err);
+    if (code != 0 || expect == NULL)
+        return code;
+    p->options.violated = strcmp(expect, "violated") == 0;
+    if (!p->options.violated && strcmp(expect, "kept") != 0)
+        return node_error(node_get(root, "expect"), err, ERROR_INVALID,
+                          "\"expect\" is \"kept\" (what is not said) or \"violated\"");
+    return 0;
+}
+
 static int read_load(const struct node *root, struct chaos_plan *p, struct error *err)
 {
     struct chaos_options *o = &p->options;
@@ -163,7 +176,7 @@ int plan_read(struct document *d, struct chaos_plan *out, struct error *err)
 {
     static const char *const keys[] = {"experiment", "about",  "system",          "workloads", "clients",  "keys",
                                        "rate",       "faults", "targets",         "schedule",  "duration", "settle",
-                                       "guards",     "repeat", "recovery_within", NULL};
+                                       "guards",     "repeat", "recovery_within", "expect",    NULL};
     const struct node *root = document_root(d);
     *out = (struct chaos_plan){.document = d, .arena = ARENA_INIT};
     int code = root->kind == NODE_MAP ? node_only_keys(root, keys, err)
@@ -180,6 +193,8 @@ int plan_read(struct document *d, struct chaos_plan *out, struct error *err)
         code = read_load(root, out, err);
     if (code == 0)
         code = read_storm(root, out, err);
+    if (code == 0)
+        code = read_expectation(root, out, err);
     if (code == 0)
         code = read_guards(root, out, err);
     if (code != 0)

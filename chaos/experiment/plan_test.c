@@ -56,6 +56,13 @@ static void test_defaults(void **state)
     assert_null(p.options.guards);
     assert_null(p.options.workloads);
     assert_int_equal(p.repeat, 1);
+    assert_false(p.options.violated);
+    plan_deinit(&p);
+    assert_int_equal(read_text("experiment: e\nexpect: violated\n", &p, NULL), 0);
+    assert_true(p.options.violated);
+    plan_deinit(&p);
+    assert_int_equal(read_text("experiment: e\nexpect: kept\n", &p, NULL), 0);
+    assert_false(p.options.violated);
     plan_deinit(&p);
 }
 

@@ -43,6 +43,13 @@ static void on_answer(void *arg, struct http_answer *answer, struct error *err)
     heard(p, answers);
 }
 
+static void on_checked(void *arg, bool answers)
+{
+    struct probe *p = arg;
+    p->check = NULL;
+    heard(p, answers);
+}
+
 static void ask(void *arg)
 {
     struct probe *p = arg;
@@ -62,6 +69,8 @@ static void ask(void *arg)
     } else if (c->http != NULL) {
         const struct http_fetch fetch = {.method = "GET", .url = c->http, .timeout = PROBE_TIMEOUT};
         code = http_fetch_start(t->world, &fetch, on_answer, p, &p->fetch, NULL);
+    } else if (c->tcp.address != NULL) {
+        code = tcp_check_start(t->world, &c->tcp, PROBE_TIMEOUT, on_checked, p, &p->check, NULL);
     } else {
         heard(p, t->operations->alive(t, c->name));
     }
@@ -93,6 +102,7 @@ void probe_stop(struct probe *p)
     p->stopped = true;
     world_timer_stop(&p->next);
     http_fetch_cancel(p->fetch);
+    tcp_check_cancel(p->check);
     if (p->call != NULL)
         rpc_stream_cancel(p->call); /* on_reply() frees */
     else

@@ -1,10 +1,10 @@
-/* A probe asks one component again and again whether it answers (gRPC health, or its HTTP door), and keeps when it
- * first did not and when it first did again. Everything runs from the loop: many probes at a time disturb nobody. */
+/* A probe asks one component again and again whether it answers (gRPC health, or its HTTP or TCP door), and keeps when
+ * it first did not and when it first did again. Everything runs from the loop: many probes at a time disturb nobody. */
 #ifndef CHAOS_EXPERIMENT_PROBE_H
 #define CHAOS_EXPERIMENT_PROBE_H
 
 #include "rpc/http.h"
-#include "rpc/target.h"
+#include "rpc/tcp_check.h"
 
 struct probe {
     struct target *target;
@@ -12,6 +12,7 @@ struct probe {
     struct world_timer next;
     struct rpc_stream *call;
     struct http_client_call *fetch;
+    struct tcp_check *check;
     uint64_t asked;      /* when the question under way was put */
     uint64_t not_before; /* answers to questions put earlier say nothing of recovery */
     uint64_t failed;     /* when it was first seen not to answer; 0: not yet */

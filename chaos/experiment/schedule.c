@@ -54,16 +54,25 @@ static void print_time(uint64_t ns, struct text *out)
 
 static void print_parameter(const struct fault_parameter *p, int64_t value, struct text *out)
 {
-    text_printf(out, ", %s: ", p->name);
+    text_printf(out, "%s: ", p->name);
     if (p->unit == FAULT_DURATION && value >= 0)
         print_time((uint64_t)value, out);
     else
         text_printf(out, "%" PRId64, value);
 }
 
-void schedule_print_step(const struct chaos_step *s, struct text *out)
+void schedule_print_parameters(const struct chaos_step *s, struct text *out)
 {
     const struct fault_parameter *p = s->fault->parameters;
+    for (size_t i = 0; p != NULL && i < FAULT_PARAMETERS_MAX && p[i].name != NULL; i++) {
+        print_parameter(&p[i], s->parameters[i], out);
+        text_puts(out, ", ");
+    }
+    text_printf(out, "seed: %" PRIu64, s->seed);
+}
+
+void schedule_print_step(const struct chaos_step *s, struct text *out)
+{
     text_puts(out, "{at: ");
     print_time(s->at, out);
     text_printf(out, ", fault: %s", s->fault->name);
@@ -75,9 +84,9 @@ void schedule_print_step(const struct chaos_step *s, struct text *out)
         text_printf(out, ", method: %s", s->method);
     text_puts(out, ", hold: ");
     print_time(s->hold, out);
-    for (size_t i = 0; p != NULL && i < FAULT_PARAMETERS_MAX && p[i].name != NULL; i++)
-        print_parameter(&p[i], s->parameters[i], out);
-    text_printf(out, ", seed: %" PRIu64 "}", s->seed);
+    text_puts(out, ", ");
+    schedule_print_parameters(s, out);
+    text_char(out, '}');
 }
 
 void schedule_write(const struct chaos_schedule *s, struct text *out)

@@ -43,7 +43,8 @@ int schedule_draw(struct target *t, const struct schedule_options *options, stru
                   struct text *swarm, struct error *err);
 /* One step on one line, in the form schedule_read() reads: "{at: 1.2s, fault: kill, component: store, hold: 120ms}". */
 void schedule_print_step(const struct chaos_step *s, struct text *out);
-void schedule_write(const struct chaos_schedule *s, struct text *out); /* YAML: "schedule:" and the steps */
+void schedule_print_parameters(const struct chaos_step *s, struct text *out); /* "delay: 20ms, seed: 81" */
+void schedule_write(const struct chaos_schedule *s, struct text *out);        /* YAML: "schedule:" and the steps */
 /* The list of steps, checked against the target: names of faults, components, parameters and their ranges. What is not
  * given is drawn from `seed`. */
 int schedule_read(const struct node *list, struct target *t, uint64_t seed, struct chaos_schedule *out,

@@ -129,6 +129,11 @@ static const char *draw_peer(struct drawing *d, const char *component)
     if (t->component_count < 2 || random_below(&d->random, 4) != 0)
         return NULL;
     const char *peer = t->components[random_below(&d->random, t->component_count)].name;
+    size_t busy = 0;
+    while (d->options->busy != NULL && d->options->busy[busy] != NULL)
+        busy++;
+    if (busy > 0 && random_below(&d->random, 2) == 0) /* between these something goes on */
+        peer = d->options->busy[random_below(&d->random, busy)];
     return strcmp(peer, component) != 0 ? peer : NULL;
 }
 

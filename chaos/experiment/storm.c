@@ -5,9 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LOG_LINES   20                            /* of a component that stays down */
-#define LOOK_EVERY  ((uint64_t)(5 * MILLISECOND)) /* whether somebody answers again, while nothing else is due */
-#define BACK_WITHIN ((uint64_t)(3 * SECOND)) /* of the answer; a load that is not back by then is told as not back */
+#define LOG_LINES  20                            /* of a component that stays down */
+#define LOOK_EVERY ((uint64_t)(5 * MILLISECOND)) /* whether somebody answers again, while nothing else is due */
 
 static uint64_t now_of(const struct storm *s)
 {
@@ -35,19 +34,26 @@ static int wait_until(struct storm *s, uint64_t time)
 
 /* ---- what is told ---- */
 
-static void emit_fault(struct storm *s, const struct fault_injection *f, const char *state, bool verified,
-                       const char *detail)
+void storm_tell_fault(struct target *t, const struct fault_injection *f, size_t step, const char *state, bool verified,
+                      const char *detail)
 {
     struct text what = TEXT_INIT;
     fault_print(f, &what);
-    json_t *members =
-        json_pack("{s:s, s:s, s:s, s:s, s:I, s:b, s:s}", "name", f->fault->name, "what", text_string(&what), "target",
-                  f->component != NULL ? f->component : s->target->system, "state", state, "hits", (json_int_t)f->hits,
-                  "verified", verified ? 1 : 0, "detail", detail);
+    json_t *members = json_pack("{s:s, s:s, s:s, s:s, s:I, s:b, s:s}", "name", f->fault->name, "what",
+                                text_string(&what), "target", f->component != NULL ? f->component : t->system, "state",
+                                state, "hits", (json_int_t)f->hits, "verified", verified ? 1 : 0, "detail", detail);
     if (members != NULL && f->peer != NULL)
         json_object_set_new(members, "peer", json_string(f->peer));
-    result_emit(s->target->results, "fault", members);
+    if (members != NULL && step > 0)
+        json_object_set_new(members, "step", json_integer((json_int_t)step));
+    result_emit(t->results, "fault", members);
     text_deinit(&what);
+}
+
+static void emit_fault(struct storm *s, const struct storm_fault *f, const char *state, bool verified,
+                       const char *detail)
+{
+    storm_tell_fault(s->target, &f->injection, f->step + 1, state, verified, detail);
 }
 
 /* `why` may be NULL: it came back, but does not answer. */
@@ -101,16 +107,41 @@ static void emit_recovery(struct storm *s, const struct storm_fault *f)
         s->summary->recovery_max = duration;
     if (s->options->recovery_within > 0 && duration > s->options->recovery_within)
         report_slow(s, f, duration);
-    json_t *members = json_pack("{s:s, s:s, s:I}", "target", f->probe->component->name, "fault",
-                                f->injection.fault->name, "duration", (json_int_t)duration);
-    if (members != NULL && f->probe->failed > f->since)
-        json_object_set_new(members, "detected", json_integer((json_int_t)(f->probe->failed - f->since)));
+    const struct storm_recovery told = {.component = f->probe->component->name,
+                                        .fault = f->injection.fault->name,
+                                        .begun = f->begun,
+                                        .since = f->since,
+                                        .answered = f->probe->answered};
+    json_t *members = json_pack("{s:s, s:s, s:I, s:I}", "target", told.component, "fault", told.fault, "number",
+                                (json_int_t)s->recoveries.count + 1, "duration", (json_int_t)duration);
+    if (members != NULL && f->probe->failed > f->begun) /* not from the heal: it is the fault that was detected */
+        json_object_set_new(members, "detected", json_integer((json_int_t)(f->probe->failed - f->begun)));
     if (members != NULL && back > f->since)
         json_object_set_new(members, "baseline", json_integer((json_int_t)(back - f->since)));
-    result_emit(s->target->results, "recovery", members);
+    if (array_push(&s->recoveries, told))
+        result_emit(s->target->results, "recovery", members);
+    else
+        json_decref(members);
 }
 
 /* ---- one fault ---- */
+
+/* Notes what became of its step. */
+static void note_outcome(struct storm *s, const struct storm_fault *f, enum storm_outcome outcome,
+                         const struct error *why)
+{
+    struct storm_step *step = f->step < s->steps.count ? &s->steps.items[f->step] : NULL;
+    if (step == NULL)
+        return;
+    step->outcome = outcome;
+    step->hits = f->injection.hits;
+    if (outcome == STORM_IN_FORCE || outcome == STORM_NOT_INJECTED)
+        step->at = f->begun - s->started;
+    else
+        step->healed = now_of(s) - s->started;
+    if (why != NULL && why->message != NULL)
+        snprintf(step->why, sizeof step->why, "%s", why->message);
+}
 
 static struct storm_fault *free_slot(struct storm *s)
 {
@@ -134,7 +165,8 @@ static void heal(struct storm *s, struct storm_fault *f)
     if (i->fault->verify != NULL)
         (void)i->fault->verify(i, NULL);
     int code = i->fault->heal(i, &why);
-    emit_fault(s, i, "heal", code == 0, code == 0 ? "" : error_code_name(code));
+    emit_fault(s, f, "heal", code == 0, code == 0 ? "" : error_code_name(code));
+    note_outcome(s, f, code == 0 ? STORM_HEALED : STORM_NOT_HEALED, code == 0 ? NULL : &why);
     f->in_force = false;
     if (i->fault->down_from_heal) {
         f->since = now_of(s);
@@ -153,21 +185,25 @@ static void not_injected(struct storm *s, struct storm_fault *f, const struct er
 {
     struct text reason = TEXT_INIT;
     error_format(why, &reason);
-    emit_fault(s, &f->injection, "inject", false, text_string(&reason));
+    emit_fault(s, f, "inject", false, text_string(&reason));
+    note_outcome(s, f, STORM_NOT_INJECTED, why);
     text_deinit(&reason);
     s->summary->not_injected++;
     /* In case it half happened. */
     int code = f->injection.fault->heal(&f->injection, NULL);
-    emit_fault(s, &f->injection, "heal", code == 0, code == 0 ? "" : error_code_name(code));
+    emit_fault(s, f, "heal", code == 0, code == 0 ? "" : error_code_name(code));
     release(f);
 }
 
-static void inject(struct storm *s, const struct chaos_step *step, struct storm_fault *f)
+static void inject(struct storm *s, size_t number, struct storm_fault *f)
 {
+    const struct chaos_step *step = &s->schedule->steps.items[number];
     struct error why = ERROR_INIT;
     struct fault_injection *i = &f->injection;
     *f = (struct storm_fault){.used = true,
                               .in_force = true,
+                              .step = number,
+                              .begun = now_of(s),
                               .since = now_of(s),
                               .injection = {.fault = step->fault,
                                             .target = s->target,
@@ -182,7 +218,8 @@ static void inject(struct storm *s, const struct chaos_step *step, struct storm_
         return;
     }
     i->hits = step->fault->verify == NULL ? 1 : 0;
-    emit_fault(s, i, "inject", true, "");
+    emit_fault(s, f, "inject", true, "");
+    note_outcome(s, f, STORM_IN_FORCE, NULL);
     s->summary->faults++;
     s->summary->clocks_moved |= strcmp(step->fault->family, "clock") == 0;
     f->heal_at = f->since + step->hold;
@@ -222,7 +259,7 @@ static void look_back(struct storm *s, bool last)
         if (f->probe == NULL) { /* of the whole system: what does not answer is told at the end */
             release(f);
         } else if (f->probe->answered != 0) {
-            bool waited = now_of(s) >= f->probe->answered + BACK_WITHIN;
+            bool waited = now_of(s) >= f->probe->answered + STORM_BACK_WITHIN;
             if (last || late || waited || load_back_at(s->load, f->since) != 0) {
                 emit_recovery(s, f);
                 release(f);
@@ -281,10 +318,13 @@ static bool any_used(const struct storm *s)
 
 int storm_run(struct storm *s, struct error *err)
 {
-    uint64_t start = now_of(s);
+    uint64_t start = s->started = now_of(s);
     size_t next = 0, count = s->schedule->steps.count;
     int code = 0;
-    (void)err;
+    const struct storm_step none = {0};
+    while (s->steps.count < count)
+        if (!array_push(&s->steps, none))
+            return error_set(err, ERROR_MEMORY, "out of memory");
     while (code == 0 && (next < count || any_used(s))) {
         /* A storm that fell behind (supervisors that wait longer each time) ends when its time is up all the same. */
         if (next < count && now_of(s) >= start + s->time) {
@@ -300,8 +340,7 @@ int storm_run(struct storm *s, struct error *err)
                 heal(s, healing);
         } else if (step != NULL && slot != NULL && !still_down(s, step->component)) {
             if ((code = wait_until(s, start + step->at)) == 0) {
-                inject(s, step, slot);
-                next++;
+                inject(s, next++, slot);
             }
         } else if (step != NULL || any_used(s)) {
             /* Until somebody who was hit before answers. */
@@ -318,7 +357,15 @@ void storm_heal_all(struct storm *s)
         if (s->faults[i].used && s->faults[i].in_force)
             heal(s, &s->faults[i]);
     }
+    s->healed = now_of(s);
+    s->target->hurry = false;
     look_back(s, true);
     for (size_t i = 0; i < SCHEDULE_TOGETHER_MAX; i++)
         release(&s->faults[i]);
+}
+
+void storm_deinit(struct storm *s)
+{
+    array_deinit(&s->steps);
+    array_deinit(&s->recoveries);
 }

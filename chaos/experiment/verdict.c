@@ -24,46 +24,54 @@ static void describe_witness(const struct judging *j, const struct check_result 
     }
 }
 
-/* The picture of it, beside the history; where it is stands in the detail. */
-static void draw(const struct judging *j, const char *name, const struct check_result *c, struct text *detail)
+/* The picture of it, beside the history. Its path is empty when there is none, and the detail says why. */
+static void draw(const struct judging *j, const char *name, const struct check_result *c, struct text *path,
+                 struct text *detail)
 {
     const struct chaos_options *o = j->options;
-    struct text path = TEXT_INIT, page = TEXT_INIT;
-    struct error err = ERROR_INIT;
+    struct text drawing = TEXT_INIT;
     const char *dot = o->history != NULL ? strrchr(o->history, '.') : NULL;
     if (o->write == NULL || dot == NULL)
         return;
-    text_add(&path, o->history, (size_t)(dot - o->history));
-    text_printf(&path, "-%s-%s.html", j->suite, name);
-    for (size_t i = (size_t)(dot - o->history); text_ok(&path) && i < path.len; i++)
-        path.data[i] = path.data[i] == ' ' ? '-' : path.data[i];
-    int code = text_ok(&path) ? picture_html(j->history, c, name, &page) : ERROR_MEMORY;
+    text_add(path, o->history, (size_t)(dot - o->history));
+    text_printf(path, "-%s-%s.svg", j->suite, name);
+    for (size_t i = (size_t)(dot - o->history); text_ok(path) && i < path->len; i++)
+        path->data[i] = path->data[i] == ' ' ? '-' : path->data[i];
+    int code = text_ok(path) ? picture_svg(j->history, c, true, &drawing) : ERROR_MEMORY;
     if (code == 0)
-        code = o->write(o->write_arg, text_string(&path), text_bytes(&page), &err);
-    if (code == 0)
-        text_printf(detail, "picture: %s\n", text_string(&path));
-    else
+        code = o->write(o->write_arg, text_string(path), text_bytes(&drawing), NULL);
+    if (code != 0) {
         text_printf(detail, "no picture: %s\n", error_code_name(code));
-    error_clear(&err);
-    text_deinit(&path);
-    text_deinit(&page);
+        text_clear(path);
+    }
+    text_deinit(&drawing);
 }
 
 static void tell(struct judging *j, const char *name, const struct check_result *c)
 {
-    struct text detail = TEXT_INIT;
+    struct text detail = TEXT_INIT, picture = TEXT_INIT;
+    char expected[sizeof c->reason + 32];
     struct result_case result = {
         .pillar = "chaos", .suite = j->suite, .name = name, .status = "passed", .replay = j->options->replay};
     if (c->verdict == VERDICT_INVALID) {
         describe_witness(j, c, &detail);
-        draw(j, name, c, &detail);
-        result.status = "failed";
-        result.message = c->reason;
+        draw(j, name, c, &picture, &detail);
+        const char *slash = strrchr(text_string(&picture), '/');
+        result.picture = slash != NULL ? slash + 1 : picture.len > 0 ? text_string(&picture) : NULL;
         result.detail = text_string(&detail);
-        chaos_failed(j->summary, name);
+        if (j->options->violated) {
+            snprintf(expected, sizeof expected, "violated, as expected: %s", c->reason);
+            result.message = expected;
+            j->summary->expected++;
+        } else {
+            result.status = "failed";
+            result.message = c->reason;
+            chaos_failed(j->summary, name);
+        }
     }
     result_case(j->target->results, &result);
     text_deinit(&detail);
+    text_deinit(&picture);
 }
 
 static void not_checked(struct judging *j, const char *name, const char *why)
@@ -124,16 +132,31 @@ static void judge_model(struct judging *j, struct workload *w, const char *model
     check_result_deinit(&c);
 }
 
+/* Nothing is broken any more: who still waits waits for what never comes. */
+static void judge_end(struct judging *j, const char *unread)
+{
+    static const char *const name = "everything is answered in the end";
+    const bool failed = unread != NULL;
+    result_case(j->target->results, &(struct result_case){.pillar = "chaos",
+                                                          .suite = j->suite,
+                                                          .name = name,
+                                                          .status = failed ? "failed" : "passed",
+                                                          .message = unread,
+                                                          .replay = j->options->replay});
+    if (failed)
+        chaos_failed(j->summary, name);
+}
+
 void verdict_judge(struct target *t, const struct chaos_options *options, struct workload *w, const char *unread,
                    struct chaos_summary *summary)
 {
     const struct workload_kind *kind = workload_kind_of(w);
     struct judging j = {.target = t, .options = options, .history = workload_history(w), .summary = summary};
     snprintf(j.suite, sizeof j.suite, "%s", kind->name);
+    if (kind->final_read != NULL || kind->quiet != NULL)
+        judge_end(&j, unread);
     if (keeps_registers(kind))
         judge_lost(&j, w, unread);
-    else if (unread != NULL)
-        not_checked(&j, "everything sent was read in the end", unread);
     for (const char *const *m = kind->models; *m != NULL; m++) {
         char name[96];
         snprintf(name, sizeof name, "model %s", *m);

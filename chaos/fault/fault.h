@@ -59,6 +59,7 @@ struct chaos_fault {
     unsigned drivers;                         /* FAULT_ON_... */
     enum fault_scope scope;
     bool root;                   /* on processes it needs root */
+    const char *with;            /* and this on the command line: "--network namespaces"; NULL: nothing */
     bool alone;                  /* nothing else may be in force: it keeps others from being healed */
     bool asked_only;             /* never drawn unless named: no component promises to come through it whole */
     uint64_t hold_min, hold_max; /* ns between inject and heal when nothing is asked for */
@@ -103,7 +104,7 @@ int fault_continue_all(struct fault_injection *f, struct error *err);
 /* Nobody starts components again until let go. ERROR_UNSUPPORTED when the driver cannot see to that. */
 int fault_hold(struct fault_injection *f, bool hold, struct error *err);
 int fault_hold_possible(struct target *t, struct error *err);
-/* Waits with the load going on; ERROR_CANCELLED when the user wants to stop. */
+/* Waits with the load going on; ERROR_CANCELLED when the user wants to stop, or all is to be healed at once. */
 int fault_pause(struct fault_injection *f, uint64_t duration, struct error *err);
 /* Until the component runs (or does not), at most `within` ns: ERROR_TIMEOUT. */
 int fault_wait_alive(struct fault_injection *f, const char *component, bool alive, uint64_t within, struct error *err);

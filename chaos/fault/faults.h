@@ -11,7 +11,7 @@
     FAULT(kill_supervisor) FAULT(signal_storm) FAULT(freeze) FAULT(crash_at_point) \
     FAULT(kill_at_write) FAULT(kill_at_sync) FAULT(kill_at_rename) FAULT(kill_at_send)
 #define CHAOS_FAULTS_MACHINE \
-    FAULT(power_cut) FAULT(power_cut_all) FAULT(lost_writes) FAULT(torn_writes)
+    FAULT(power_cut) FAULT(power_cut_all) FAULT(lost_writes) FAULT(torn_writes) FAULT(power_loss)
 #define CHAOS_FAULTS_DISK \
     FAULT(disk_write_error) FAULT(disk_read_error) FAULT(disk_sync_error) FAULT(disk_nth_error) \
     FAULT(disk_full) FAULT(disk_read_only) FAULT(disk_slow_sync) FAULT(disk_slow) \
@@ -28,6 +28,11 @@
     FAULT(isolate_pair) FAULT(halves) FAULT(ring) FAULT(bridge) FAULT(swizzle) FAULT(flapping) \
     FAULT(refuse) FAULT(accept_close) FAULT(connection_limit) FAULT(data_limit) FAULT(timeout_close) \
     FAULT(corrupt) FAULT(duplicate) FAULT(garbage)
+#define CHAOS_FAULTS_PACKET \
+    FAULT(packet_loss) FAULT(packet_delay) FAULT(packet_reorder) FAULT(packet_duplicate) \
+    FAULT(packet_corrupt) FAULT(packet_rate) FAULT(packet_size) FAULT(packet_cut) FAULT(packet_cut_out) \
+    FAULT(packet_cut_in)
+#define CHAOS_FAULTS_FILTER FAULT(filter_drop) FAULT(filter_reject) FAULT(filter_limit)
 #define CHAOS_FAULTS_RPC \
     FAULT(rpc_status) FAULT(rpc_replace) FAULT(rpc_reset) FAULT(rpc_goaway) FAULT(rpc_delay) \
     FAULT(rpc_stall) FAULT(rpc_twice) FAULT(rpc_silence) FAULT(rpc_delay_answer) \
@@ -37,7 +42,7 @@
 
 #define CHAOS_FAULTS                                                                                                   \
     CHAOS_FAULTS_PROCESS CHAOS_FAULTS_MACHINE CHAOS_FAULTS_DISK CHAOS_FAULTS_CLOCK CHAOS_FAULTS_RESOURCE               \
-        CHAOS_FAULTS_NETWORK CHAOS_FAULTS_RPC
+        CHAOS_FAULTS_NETWORK CHAOS_FAULTS_PACKET CHAOS_FAULTS_FILTER CHAOS_FAULTS_RPC
 
 #define FAULT(name) extern const struct chaos_fault fault_##name;
 CHAOS_FAULTS

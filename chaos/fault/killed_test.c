@@ -1,13 +1,17 @@
 /* The harness dies by SIGKILL at a random moment while faults are in force, again and again. Afterwards what the
  * journal says is undone, and nothing may be left: no process of the harness, and a foreign process that it had its
  * faults on, and that outlives it, is as it was: it runs, with its limits, processors and control groups, traced by
- * nobody.
+ * nobody. As root the harness also has networks and a file system of its own, and tables in the kernel's filter.
  *
  *     chaos_killed_test [ROUNDS [SEED]]
  */
 #include "chaos/fault/victims.h"
+#include "chaos/packet/networks.h"
+#include "world/false_clock.h"
+#include "world/image.h"
 
 #include <dirent.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,23 +24,59 @@
 #define LIVES_MAX      ((uint64_t)(250 * MILLISECOND)) /* of the harness once it is ready */
 #define HOLD_MAX       ((uint64_t)(25 * MILLISECOND))
 #define HOG_SIZE       (8 << 20)
+#define IMAGE_SIZE     ((uint64_t)8 << 20)
+#define TABLE_MAX      (1 << 20)
 
 static int rounds = ROUNDS_DEFAULT;
+static bool apart; /* in a network of our own */
 static uint64_t seed = 1;
 
 /* ---- the harness that is killed ---- */
 
 /* On the foreign process, which has to live. */
 static const char *const harmless[] = {
-    "stop",         "stutter",          "freeze",         "signal-storm",   "descriptor-limit", "file-size-limit",
-    "memory-limit", "process-limit",    "one-core",       "cpu-hog",        "cpu-quota",        "idle-class",
-    "temp-full",    "disk-write-error", "disk-read-only", "disk-slow-sync", "disk-slow",        "disk-short-write",
-    "memory-hog",   "cold-cache"};
+    "stop",          "stutter",          "freeze",         "signal-storm",   "descriptor-limit", "file-size-limit",
+    "memory-limit",  "process-limit",    "one-core",       "cpu-hog",        "cpu-quota",        "idle-class",
+    "temp-full",     "disk-write-error", "disk-read-only", "disk-slow-sync", "disk-slow",        "disk-short-write",
+    "memory-hog",    "cold-cache",       "clock-forward",  "clock-skew",     "clock-strobe",     "filter-drop",
+    "filter-reject", "filter-limit"};
+/* On the networks it has made, which nobody talks over here (packets_test.c has who does). */
+static const char *const packets[] = {"packet-loss", "packet-delay", "packet-rate", "packet-cut"};
 /* On a child of the harness. */
-static const char *const deadly[] = {"kill", "restart", "crash-loop", "late-start", "kill-at-write", "out-of-memory"};
+static const char *const deadly[] = {"kill",          "restart",       "crash-loop",  "late-start",
+                                     "kill-at-write", "out-of-memory", "lost-writes", "torn-writes"};
+
+/* A file system in a file comes and goes, and loses its power now and then. */
+static void use_image(struct fixture *x, struct random *lots, bool first)
+{
+    char data[128];
+    struct world_image i;
+    snprintf(data, sizeof data, "%s/image", x->folder);
+    if (world_make_directory(x->world, data) != 0 || world_image_make(x->world, NULL, data, IMAGE_SIZE, &i, NULL) != 0)
+        return;
+    if (world_image_mount(x->world, &i, NULL) == 0 && !first) {
+        if (random_below(lots, 2) == 0)
+            (void)world_image_cut(x->world, &i, NULL);
+        (void)world_image_unmount(x->world, &i, NULL);
+    }
+    world_image_close(&i);
+}
+
+/* Makes them again and again as well. */
+static void use_networks(struct fixture *x, struct packet_networks **n)
+{
+    packet_networks_free(*n);
+    *n = NULL;
+    if (packet_networks_new(x->world, n, NULL) == 0)
+        for (size_t i = 0; i < PARTS; i++)
+            if (packet_networks_add(*n, x->parts[i].name, NULL) == 0)
+                (void)packet_networks_door(*n, x->parts[i].name, (uint16_t)(20001 + i), NULL);
+    x->target.packets = *n;
+}
 
 static int harness_main(char **argv)
 {
+    struct packet_networks *networks = NULL;
     struct fixture *x = victims_new(argv[2]);
     struct random lots;
     random_seed(&lots, strtoull(argv[4], NULL, 10));
@@ -44,11 +84,24 @@ static int harness_main(char **argv)
     if (world_foreign_by_id(x->world, x->parts[0].foreign.id, &x->parts[0].foreign, NULL) != 0 ||
         victim_start(&x->parts[1], NULL) != 0)
         return 1;
+    x->components[0].address = "127.0.0.1:9"; /* a port for the filter */
+    if (machine_is_root()) {
+        use_networks(x, &networks);
+        use_image(x, &lots, true);
+    }
     (void)!write(STDOUT_FILENO, "ready\n", 6);
     for (;;) {
+        if (networks != NULL && random_below(&lots, 12) == 0)
+            use_networks(x, &networks);
+        if (networks != NULL && random_below(&lots, 12) == 0)
+            use_image(x, &lots, false);
         bool kill = random_below(&lots, 6) == 0;
         const char *name = kill ? deadly[random_below(&lots, sizeof deadly / sizeof deadly[0])]
                                 : harmless[random_below(&lots, sizeof harmless / sizeof harmless[0])];
+        if (networks != NULL && random_below(&lots, 6) == 0)
+            name = packets[random_below(&lots, sizeof packets / sizeof packets[0])];
+        /* The filter is that of the machine's network or of the part's. */
+        x->target.packets = strncmp(name, "packet", 6) == 0 || random_below(&lots, 2) == 0 ? networks : NULL;
         struct fault_injection f = {
             .fault = fault_find(name), .target = &x->target, .component = kill ? "b" : "a", .random = lots};
         for (size_t i = 0; i < FAULT_PARAMETERS_MAX; i++)
@@ -145,9 +198,30 @@ static bool untraced(struct fixture *x)
     return strstr(status, "\nTracerPid:\t0\n") != NULL;
 }
 
+/* Whether what the command prints has the word. */
+static bool prints(const char *command, const char *word)
+{
+    char line[1024];
+    bool has = false;
+    FILE *f = popen(command, "r");
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f) != NULL)
+        has = has || strstr(line, word) != NULL;
+    pclose(f);
+    return has;
+}
+
+/* Devices of networks, and images, which the kernel takes away itself, a moment later. Nobody else's are meant: the
+ * test is in a network of its own. */
+static bool no_device(struct fixture *x)
+{
+    (void)x;
+    return !prints("ip -oneline link", " " UNDO_PREFIX) && !prints("cat /proc/self/mounts", "/image ");
+}
+
 static void nothing_left(struct fixture *x, const struct world_foreign *a, const struct condition *before, int64_t dead)
 {
-    static char table[1 << 20];
+    static char table[TABLE_MAX];
     struct condition now;
     char word[64], path[64];
     int64_t which = 0;
@@ -169,6 +243,17 @@ static void nothing_left(struct fixture *x, const struct world_foreign *a, const
     assert_non_null(found);
     assert_null(fgets(table, sizeof table, found));
     pclose(found);
+    /* Its clock is its own, and no code was left in it. */
+    uint64_t reads;
+    if (false_clock_possible(x->world, NULL) == 0)
+        assert_int_equal(false_clock_reads(x->world, a, &reads, NULL), ERROR_NOT_FOUND);
+    snprintf(path, sizeof path, "/proc/%lld/maps", (long long)a->id);
+    read_file(path, table, sizeof table);
+    assert_null(strstr(table, "r-xp 00000000 00:00 0 \n"));
+    if (apart) {
+        assert_true(within(x, no_device));
+        assert_false(prints("nft list tables 2>/dev/null", UNDO_PREFIX));
+    }
     if (!within(x, well))
         fail_msg("the foreign process (state %c) is not well", world_foreign_state(x->world, a));
 }
@@ -271,6 +356,7 @@ int main(int argc, char **argv)
         return victim_main(argc, argv);
     if (argc > 4 && strcmp(argv[1], "harness") == 0)
         return harness_main(argv);
+    apart = machine_is_root() && unshare(CLONE_NEWNET) == 0;
     if (argc > 1)
         rounds = atoi(argv[1]);
     if (argc > 2)

@@ -159,12 +159,42 @@ int fault_hold(struct fault_injection *f, bool hold, struct error *err)
     return code != 0 ? code : t->operations->hold(t, hold, err);
 }
 
+struct pause {
+    const struct target *target;
+    bool over;
+};
+
+static void pause_over(void *arg)
+{
+    struct pause *p = arg;
+    p->over = true;
+}
+
+static bool over_or_hurried(void *arg)
+{
+    const struct pause *p = arg;
+    return p->over || p->target->hurry;
+}
+
 int fault_pause(struct fault_injection *f, uint64_t duration, struct error *err)
 {
-    int code = f->target->interrupted ? ERROR_CANCELLED : world_sleep(f->target->world, duration);
-    if (f->target->interrupted)
+    struct target *t = f->target;
+    struct pause p = {.target = t};
+    struct world_timer timer;
+    int code = t->interrupted || t->hurry ? ERROR_CANCELLED : 0;
+    world_timer_init(&timer, t->world, pause_over, &p);
+    if (code == 0 && (code = world_timer_start(&timer, duration)) == 0)
+        code = world_run_until(t->world, over_or_hurried, &p, 0);
+    world_timer_stop(&timer);
+    if (code == ERROR_CLOSED) /* nothing else is left to happen, and time passes all the same */
+        code = world_sleep(t->world, duration);
+    if (t->interrupted || t->hurry)
         code = ERROR_CANCELLED;
-    return code == 0 ? 0 : error_set(err, code, "%s", code == ERROR_CANCELLED ? "interrupted" : error_code_name(code));
+    return code == 0 ? 0
+                     : error_set(err, code, "%s",
+                                 code != ERROR_CANCELLED ? error_code_name(code)
+                                 : t->interrupted        ? "interrupted"
+                                                         : "everything had to be healed at once");
 }
 
 int fault_wait_alive(struct fault_injection *f, const char *component, bool alive, uint64_t within, struct error *err)

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -33,6 +34,18 @@ static int64_t now_us(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* The wall clock by each of the three ways to ask for it, in us. */
+static void read_clocks(long long out[3])
+{
+    struct timespec t;
+    struct timeval v;
+    clock_gettime(CLOCK_REALTIME, &t);
+    gettimeofday(&v, NULL);
+    out[0] = (long long)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+    out[1] = (long long)v.tv_sec * 1000000 + v.tv_usec;
+    out[2] = (long long)time(NULL) * 1000000;
 }
 
 static int result(ssize_t n, size_t wanted)
@@ -89,6 +102,7 @@ int victim_main(int argc, char **argv)
     static char block[8192];
     const char *kind = argc > 3 ? argv[3] : "";
     char line[512], temp[512];
+    long long wall[3];
     int ends[2], codes[PROBE_COUNT] = {0};
     signal(SIGXFSZ, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
@@ -127,9 +141,11 @@ int victim_main(int argc, char **argv)
         while (strcmp(kind, VICTIM_BUSY) == 0 && now_us() - began < 20000) {
         }
         usleep(PAUSE_US);
-        int len = snprintf(line, sizeof line, "%d %d %d %d %d %d %d %d %d %d %lld %lld %d\n", codes[0], codes[1],
-                           codes[2], codes[3], codes[4], codes[5], codes[6], codes[7], codes[8], codes[9],
-                           (long long)sync_us, (long long)(now_us() - began), (int)caught);
+        read_clocks(wall);
+        int len = snprintf(line, sizeof line, "%d %d %d %d %d %d %d %d %d %d %lld %lld %d %lld %lld %lld %lld\n",
+                           codes[0], codes[1], codes[2], codes[3], codes[4], codes[5], codes[6], codes[7], codes[8],
+                           codes[9], (long long)sync_us, (long long)(now_us() - began), (int)caught, wall[0], wall[1],
+                           wall[2], (long long)now_us());
         if (write(STDOUT_FILENO, line, (size_t)len) < 0)
             return 0;
     }

@@ -16,6 +16,8 @@ struct report {
     int codes[PROBE_COUNT];
     long long sync_us, turn_us;
     int caught;
+    long long wall_us[3], monotonic_us; /* the wall clock in the three ways it is asked for */
+    int64_t read_at;                    /* the true wall clock when the line came, us */
 };
 struct part {
     struct fixture *fixture;
@@ -50,7 +52,8 @@ int64_t victim_process(struct fixture *x, const char *component);
 
 /* Within a time that is long enough on a busy machine. */
 bool within(struct fixture *x, bool (*what)(struct fixture *x));
-bool well(struct fixture *x); /* three turns of "a" in which nothing failed */
+bool well(struct fixture *x); /* three turns of "a" in which nothing failed and the clock was right */
+bool clock_ahead(const struct report *r, int64_t by); /* by that many us, about */
 /* False: not on this machine; says why. An injection that fails fails the test. */
 bool victims_inject(struct fixture *x, const char *name, const char *component, int64_t first, int64_t second);
 void victims_heal(struct fixture *x);

@@ -84,10 +84,14 @@ static int64_t take_value(struct reader *r, int64_t before)
 static void take_list(struct reader *r, int64_t index)
 {
     uint64_t count = take_below(&r->c, HISTORY_LIST_MAX + 1, "a list is longer than the limit of 16777216");
+    unsigned function = r->history->operations[index].function;
+    size_t step = binary_list_step(function);
     array_clear(&r->items);
     for (uint64_t i = 0; i < count && r->c.bad == NULL && r->code == 0; i++)
-        if (!array_push(&r->items, take_value(r, i >= 2 ? r->items.items[i - 2] : 0)))
+        if (!array_push(&r->items, take_value(r, i >= step ? r->items.items[i - step] : 0)))
             r->code = ERROR_MEMORY;
+    if (function == OPERATION_TXN && !operation_parts_valid(r->items.items, r->items.count))
+        spoil(&r->c, "a transaction has a part that is neither a read nor a write");
     if (r->c.bad == NULL && r->code == 0)
         r->code = history_set_list(r->history, index, r->items.items, r->items.count);
 }
@@ -121,9 +125,14 @@ static void take_members(struct reader *r, int64_t index, uint8_t head, uint8_t 
 static uint8_t take_more(struct cursor *c, uint8_t head)
 {
     uint8_t more = (head & BINARY_MORE) != 0 ? take_byte(c) : 0;
-    if (more > (BINARY_OTHER | BINARY_LIST | BINARY_REVISION) || ((head & BINARY_MORE) != 0 && more == 0))
+    if (more > (BINARY_OTHER | BINARY_LIST | BINARY_REVISION | BINARY_HIGH) || ((head & BINARY_MORE) != 0 && more == 0))
         spoil(c, "an operation has a flag that is not known");
     return more;
+}
+
+static unsigned function_of(uint8_t head, uint8_t more)
+{
+    return (head & BINARY_FUNCTION) + ((more & BINARY_HIGH) != 0 ? BINARY_FUNCTION + 1 : 0);
 }
 
 static void take_operation(struct reader *r)
@@ -132,7 +141,8 @@ static void take_operation(struct reader *r)
     uint64_t process = take_below(&r->c, (uint64_t)INT32_MAX + 1, "a process is above the limit of 2147483647");
     uint64_t key = take_below(&r->c, (uint64_t)UINT32_MAX + 1, "a key is above the limit of 4294967295");
     uint64_t invoked = r->invoked + take(&r->c);
-    if ((head & 0xF) >= OPERATION_FUNCTION_COUNT)
+    unsigned function = function_of(head, more);
+    if (function >= OPERATION_FUNCTION_COUNT)
         spoil(&r->c, "an operation has a function that is not known");
     if (invoked < r->invoked || invoked >= INT64_MAX)
         spoil(&r->c, "an operation is invoked before the one that stands before it");
@@ -141,7 +151,7 @@ static void take_operation(struct reader *r)
     if (r->c.bad != NULL)
         return;
     r->invoked = invoked;
-    int64_t index = history_invoke(r->history, (int32_t)process, head & 0xF, (uint32_t)key, VALUE_NIL, invoked);
+    int64_t index = history_invoke(r->history, (int32_t)process, function, (uint32_t)key, VALUE_NIL, invoked);
     if (index < 0)
         r->code = (int)index;
     else
@@ -158,7 +168,7 @@ static void take_end(struct reader *r, uint64_t *index, uint64_t known)
         return;
     *index += step;
     const struct operation *o = &r->history->operations[*index];
-    if (o->end != END_OPEN || o->function != (head & 0xF) || (head >> 4 & 3) == END_OPEN)
+    if (o->end != END_OPEN || o->function != function_of(head, more) || (head >> 4 & 3) == END_OPEN)
         spoil(&r->c, "an operation ends that is not open");
     else
         take_members(r, (int64_t)*index, head, more);

@@ -22,14 +22,20 @@ static void step(struct history *h, struct random *r, uint64_t *now, int64_t ope
             assert_int_equal(
                 history_set_list(h, open[client], (int64_t[]){5, 100, 6, 101, VALUE_NIL, 102}, 2 * random_below(r, 4)),
                 0);
+        if (o->function == OPERATION_TXN && end == END_OK)
+            assert_int_equal(
+                history_set_list(h, open[client],
+                                 (int64_t[]){OPERATION_WRITE, 3, 5, OPERATION_READ, 7, (int64_t)random_below(r, 100)},
+                                 6),
+                0);
         if (random_below(r, 10) == 0)
             assert_int_equal(history_set_revision(h, open[client], 1 + random_below(r, 1000000)), 0);
         history_end(h, open[client], end, (int64_t)random_below(r, 100000), *now);
         open[client] = -1;
         return;
     }
-    static const enum operation_function functions[] = {OPERATION_READ, OPERATION_WRITE, OPERATION_CAS,
-                                                        OPERATION_ACQUIRE, OPERATION_POLL};
+    static const enum operation_function functions[] = {OPERATION_READ,    OPERATION_WRITE, OPERATION_CAS,
+                                                        OPERATION_ACQUIRE, OPERATION_POLL,  OPERATION_TXN};
     char name[16];
     int64_t value = (int64_t)random_below(r, 100000), key;
     if (random_below(r, 10) == 0) {
@@ -38,7 +44,10 @@ static void step(struct history *h, struct random *r, uint64_t *now, int64_t ope
     }
     snprintf(name, sizeof name, "key %d", (int)random_below(r, 20));
     assert_true((key = history_key(h, name, strlen(name))) >= 0);
-    open[client] = history_invoke(h, (int32_t)client, functions[random_below(r, 5)], (uint32_t)key, value, *now);
+    open[client] = history_invoke(h, (int32_t)client, functions[random_below(r, 6)], (uint32_t)key, value, *now);
+    if (h->operations[open[client]].function == OPERATION_TXN)
+        assert_int_equal(
+            history_set_list(h, open[client], (int64_t[]){OPERATION_WRITE, 3, 5, OPERATION_READ, 7, VALUE_NIL}, 6), 0);
     if (h->operations[open[client]].function == OPERATION_CAS)
         h->operations[open[client]].other = value_is_text(value) ? 3 : value - 3;
 }

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-_Static_assert(OPERATION_FUNCTION_COUNT <= 16, "a function has four bits");
+_Static_assert(OPERATION_FUNCTION_COUNT <= 2 * (BINARY_FUNCTION + 1), "a function has five bits");
 
 struct writer {
     const struct history *history;
@@ -30,11 +30,11 @@ static void put_difference(struct text *out, int64_t value, int64_t before)
 
 static void put_list(struct writer *w, const struct operation *o)
 {
-    size_t count;
+    size_t count, step = binary_list_step(o->function);
     const int64_t *items = history_list(w->history, o, &count);
     put(w->out, count);
     for (size_t i = 0; i < count; i++)
-        put_difference(w->out, items[i], i >= 2 ? items[i - 2] : 0);
+        put_difference(w->out, items[i], i >= step ? items[i - step] : 0);
 }
 
 /* Function and end, flags and what they say is there; `invoked` stands between, where it is wanted. */
@@ -43,9 +43,9 @@ static void put_operation(struct writer *w, size_t index, bool whole)
     const struct operation *o = &w->history->operations[index];
     uint64_t revision = history_revision(w->history, index);
     unsigned more = (o->other != VALUE_NIL ? BINARY_OTHER : 0U) | (o->list != 0 ? BINARY_LIST : 0U) |
-                    (revision != 0 ? BINARY_REVISION : 0U);
-    text_char(w->out, (char)(o->function | (unsigned)o->end << 4 | (o->value != VALUE_NIL ? BINARY_VALUE : 0U) |
-                             (more != 0 ? BINARY_MORE : 0U)));
+                    (revision != 0 ? BINARY_REVISION : 0U) | (o->function > BINARY_FUNCTION ? BINARY_HIGH : 0U);
+    text_char(w->out, (char)((o->function & BINARY_FUNCTION) | (unsigned)o->end << 4 |
+                             (o->value != VALUE_NIL ? BINARY_VALUE : 0U) | (more != 0 ? BINARY_MORE : 0U)));
     if (more != 0)
         text_char(w->out, (char)more);
     if (whole) {

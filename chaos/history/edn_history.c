@@ -7,7 +7,7 @@
 
 #define KNOWN_FUNCTIONS                                                                                                \
     "read, write, cas, add, remove, enqueue, dequeue, acquire, release, send, poll, acknowledge, watch, issue, use, "  \
-    "revoke, and get, put, append of texts"
+    "revoke, txn, and get, put, append of texts"
 
 /* Beside the names of operation_function_name(). */
 static const struct {
@@ -17,7 +17,7 @@ static const struct {
     {"r", OPERATION_READ},       {"get", OPERATION_READ},       {"w", OPERATION_WRITE},
     {"put", OPERATION_WRITE},    {"set", OPERATION_WRITE},      {"compare-and-set", OPERATION_CAS},
     {"lock", OPERATION_ACQUIRE}, {"unlock", OPERATION_RELEASE}, {"ack", OPERATION_ACKNOWLEDGE},
-    {"insert", OPERATION_ADD},   {"delete", OPERATION_REMOVE},
+    {"insert", OPERATION_ADD},   {"delete", OPERATION_REMOVE},  {"transaction", OPERATION_TXN},
 };
 
 static int no_memory(struct error *err)
@@ -101,11 +101,6 @@ static int get_function(const struct edn_importer *m, const struct edn_event *x,
             d->texts = d->append = true;
             return 0;
         }
-        if (strcmp(name, "txn") == 0 || strcmp(name, "append") == 0)
-            return edn_wrong(
-                &m->edn, x->f, ERROR_UNSUPPORTED, err,
-                ":f :%s is not known: transactions over several keys are not checked here; known are " KNOWN_FUNCTIONS,
-                name);
     }
     return edn_wrong(&m->edn, x->f, ERROR_UNSUPPORTED, err, ":f %.*s is not known: known are " KNOWN_FUNCTIONS,
                      len < 60 ? (int)len : 60, text);
@@ -174,6 +169,62 @@ static int get_list(struct edn_importer *m, const struct edn_node *list, bool pa
     return 0;
 }
 
+/* Of a transaction: [[:read key value] [:write key value] ...], or :r and :w. A read of nil that is ok says nothing,
+ * unless nil is absence, and then stands only in what was asked. */
+static int get_parts(struct edn_importer *m, const struct edn_node *list, struct error *err)
+{
+    static const char *const names[] = {":read", ":r", ":write", ":w"};
+    array_clear(&m->items);
+    if (list->kind != EDN_VECTOR && list->kind != EDN_LIST)
+        return edn_wrong(&m->edn, list, ERROR_INVALID, err, "the value of a txn is [[:read :x nil] [:write :y 2]]");
+    if (list->count > HISTORY_LIST_MAX / PART_SIZE)
+        return edn_wrong(&m->edn, list, ERROR_LIMIT, err, "more parts than the limit of 5592405 in a transaction");
+    const struct edn_node *part = list + 1;
+    for (uint32_t i = 0; i < list->count; i++) {
+        size_t name = 0;
+        uint32_t key = 0;
+        int64_t value;
+        if ((part->kind != EDN_VECTOR && part->kind != EDN_LIST) || part->count != PART_SIZE)
+            return edn_wrong(&m->edn, part, ERROR_INVALID, err,
+                             "a part of a txn is [:read key value] or [:write key value]");
+        const struct edn_node *f = part + 1, *of = &m->edn.nodes.items[f->next];
+        while (name < sizeof names / sizeof names[0] && !edn_is(&m->edn, f, EDN_KEYWORD, names[name]))
+            name++;
+        if (name == sizeof names / sizeof names[0])
+            return edn_wrong(&m->edn, f, ERROR_UNSUPPORTED, err,
+                             "this part of a transaction is not known: known are :read (:r) and :write (:w)");
+        int code = get_key(m, of, &key, err);
+        if (code == 0)
+            code = get_scalar(m, &m->edn.nodes.items[of->next], &value, err);
+        if (code != 0)
+            return code;
+        if (!array_push(&m->items, name < 2 ? OPERATION_READ : OPERATION_WRITE) ||
+            !array_push(&m->items, (int64_t)key) || !array_push(&m->items, value))
+            return no_memory(err);
+        part = &m->edn.nodes.items[part->next];
+    }
+    return 0;
+}
+
+/* Leaves out the reads of a transaction that say nothing. True: nothing else was in it. */
+static bool drop_unknown_reads(struct edn_importer *m, int64_t index)
+{
+    size_t count, kept = 0;
+    struct history *h = m->events.history;
+    const int64_t *items = history_list(h, &h->operations[index], &count);
+    array_clear(&m->items);
+    for (size_t i = 0; i < count; i += PART_SIZE) {
+        if (items[i + PART_FUNCTION] == OPERATION_READ && items[i + PART_VALUE] == VALUE_NIL)
+            continue;
+        /* It had room for all of them when they were read. */
+        memcpy(&m->items.items[kept], &items[i], PART_SIZE * sizeof *items);
+        kept += PART_SIZE;
+    }
+    if (kept < count)
+        history_set_list(h, index, m->items.items, kept); /* no longer than before: it cannot fail */
+    return kept == 0;
+}
+
 /* Whether values are [key value] shows in the first event: what else asks with such a pair is only a plain cas. */
 static bool decide_tuples(const struct edn_importer *m, const struct edn_event *x, enum operation_function f)
 {
@@ -184,6 +235,8 @@ static bool decide_tuples(const struct edn_importer *m, const struct edn_event *
 
 static int split_tuple(struct edn_importer *m, struct edn_event *x, enum operation_function f, struct error *err)
 {
+    if (f == OPERATION_TXN)
+        return 0;
     if (m->tuples == TUPLES_UNKNOWN)
         m->tuples = decide_tuples(m, x, f) ? TUPLES : NO_TUPLES;
     if (m->tuples == NO_TUPLES)
@@ -206,10 +259,11 @@ static int get_value(struct edn_importer *m, const struct edn_event *x, const st
         e->has_other = v != NULL && v->kind == EDN_INTEGER;
         return e->has_other ? get_scalar(m, v, &e->other, err) : 0;
     }
-    bool learnt = e->end == END_OK && form->value_learnt, asked = e->end == END_OPEN && !form->value_learnt;
+    bool learnt = e->end == END_OK && (form->value_learnt || form->parts);
+    bool asked = e->end == END_OPEN && !form->value_learnt;
     if (!learnt && !asked)
         return 0;
-    if (v == NULL && asked)
+    if (v == NULL && (asked || form->parts))
         return edn_wrong(&m->edn, x->map, ERROR_INVALID, err, "a %s has a :value",
                          operation_function_name(e->function));
     e->value = VALUE_NIL;
@@ -223,8 +277,8 @@ static int get_value(struct edn_importer *m, const struct edn_event *x, const st
         code = get_scalar(m, v + 1, &e->other, err);
         return code != 0 ? code : get_scalar(m, second_of(m, v), &e->value, err);
     }
-    if (form->list && is_collection(v) && v->kind != EDN_MAP) {
-        code = get_list(m, v, form->pairs, err);
+    if (form->parts || (form->list && is_collection(v) && v->kind != EDN_MAP)) {
+        code = form->parts ? get_parts(m, v, err) : get_list(m, v, form->pairs, err);
         e->has_value = false;
         e->has_list = true;
         e->items = m->items.items;
@@ -293,7 +347,9 @@ int edn_add_event(struct edn_importer *m, const struct edn_event *event, struct 
         return code;
     if (e.end == END_OPEN)
         return d.append ? add_append(m, &e, err) : 0;
-    if (tells_nothing(m, &e, &m->events.history->operations[index], &d)) {
+    const struct operation *o = &m->events.history->operations[index];
+    bool empty = e.end == END_OK && o->function == OPERATION_TXN && !m->nil_is_absent && drop_unknown_reads(m, index);
+    if (empty || tells_nothing(m, &e, o, &d)) {
         m->source.told_nothing++;
         return events_drop(&m->events, index) != 0 ? no_memory(err) : 0;
     }

@@ -26,8 +26,18 @@ const struct operation_form *operation_form(enum operation_function f)
         [OPERATION_ISSUE] = {.other = "other", .value_learnt = true},
         [OPERATION_USE] = {.other = "other", .value_needed = true},
         [OPERATION_REVOKE] = {.other = "other", .value_needed = true},
+        [OPERATION_TXN] = {.other = "other", .value_needed = true, .list = true, .parts = true},
     };
     return &forms[f];
+}
+
+bool operation_parts_valid(const int64_t *items, size_t count)
+{
+    bool valid = count % PART_SIZE == 0;
+    for (size_t i = 0; valid && i < count; i += PART_SIZE)
+        valid = (items[i + PART_FUNCTION] == OPERATION_READ || items[i + PART_FUNCTION] == OPERATION_WRITE) &&
+                items[i + PART_KEY] >= 0 && items[i + PART_KEY] <= UINT32_MAX;
+    return valid;
 }
 
 void events_init(struct history_events *e, struct history *h)
@@ -137,6 +147,19 @@ static int take_rest(struct history_events *e, int64_t index, const struct histo
     return code;
 }
 
+/* What ended asked for the same as what was invoked. */
+static bool same_parts(const struct history *h, const struct operation *o, const struct history_event *event)
+{
+    size_t count;
+    const int64_t *asked = history_list(h, o, &count);
+    bool same = event->count == count;
+    for (size_t i = 0; same && i < count; i += PART_SIZE)
+        same = event->items[i + PART_FUNCTION] == asked[i + PART_FUNCTION] &&
+               event->items[i + PART_KEY] == asked[i + PART_KEY] &&
+               (asked[i + PART_FUNCTION] == OPERATION_READ || event->items[i + PART_VALUE] == asked[i + PART_VALUE]);
+    return same;
+}
+
 static int invoke(struct history_events *e, int64_t *open, const struct history_event *event, uint64_t time,
                   const char **why)
 {
@@ -165,6 +188,8 @@ static int finish(struct history_events *e, int64_t *open, const struct history_
     if (!event->any_function && (o->function != event->function || o->key != event->key))
         return broken(why, ERROR_INVALID, "this end does not fit the operation its process invoked");
     const struct operation_form *form = operation_form(o->function);
+    if (form->parts && event->end == END_OK && !same_parts(e->history, o, event))
+        return broken(why, ERROR_INVALID, "a transaction ends with the parts it was invoked with");
     bool learns = event->has_value && form->value_learnt;
     history_end(e->history, index, event->end, learns ? event->value : o->value, time);
     if (learns)

@@ -19,8 +19,12 @@ struct operation_form {
     bool value_needed;               /* there is none without a value */
     bool value_learnt, other_learnt; /* set by the end, not asked with */
     bool list, pairs;                /* the value may be a list; of pairs */
+    bool parts;                      /* it is a list of [f, key, value]: a transaction, without a key of its own */
 };
 const struct operation_form *operation_form(enum operation_function f);
+
+/* Whether these are the parts of a transaction: reads and writes, of keys that are there. */
+bool operation_parts_valid(const int64_t *items, size_t count);
 
 struct history_event {
     int64_t process;

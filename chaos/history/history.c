@@ -12,7 +12,7 @@ static const char *const function_names[] = {
     [OPERATION_DEQUEUE] = "dequeue", [OPERATION_ACQUIRE] = "acquire", [OPERATION_RELEASE] = "release",
     [OPERATION_SEND] = "send",       [OPERATION_POLL] = "poll",       [OPERATION_ACKNOWLEDGE] = "acknowledge",
     [OPERATION_WATCH] = "watch",     [OPERATION_ISSUE] = "issue",     [OPERATION_USE] = "use",
-    [OPERATION_REVOKE] = "revoke",
+    [OPERATION_REVOKE] = "revoke",   [OPERATION_TXN] = "txn",
 };
 
 const char *operation_function_name(enum operation_function f)
@@ -77,6 +77,13 @@ void history_end(struct history *h, int64_t index, enum operation_end end, int64
 
 int history_set_list(struct history *h, int64_t index, const int64_t *items, size_t count)
 {
+    uint32_t before = h->operations[index].list;
+    if (before != 0 && (size_t)h->lists.items[before] >= count) {
+        h->lists.items[before] = (int64_t)count;
+        if (count > 0)
+            memcpy(&h->lists.items[before + 1], items, count * sizeof *items);
+        return 0;
+    }
     size_t at = h->lists.count > 0 ? h->lists.count : 1;
     if (count > UINT32_MAX || at + 1 + count > UINT32_MAX)
         return ERROR_LIMIT;
@@ -267,6 +274,22 @@ static double milliseconds(uint64_t time, uint64_t zero)
     return ((double)time - (double)zero) / 1e6;
 }
 
+static void print_parts(const struct history *h, const struct operation *o, struct text *out)
+{
+    size_t count;
+    const int64_t *items = history_list(h, o, &count);
+    text_char(out, '[');
+    for (size_t i = 0; i + PART_SIZE <= count; i += PART_SIZE) {
+        text_printf(out, "%s%s ", i > 0 ? ", " : "", function_names[items[i + PART_FUNCTION]]);
+        history_print_key(h, (uint32_t)items[i + PART_KEY], out);
+        if (items[i + PART_FUNCTION] == OPERATION_WRITE || o->end == END_OK) {
+            text_char(out, ' ');
+            history_print_value(h, items[i + PART_VALUE], out);
+        }
+    }
+    text_char(out, ']');
+}
+
 static void print_list(const struct history *h, const struct operation *o, struct text *out)
 {
     size_t count;
@@ -283,8 +306,11 @@ void history_print_operation(const struct history *h, size_t index, uint64_t zer
 {
     const struct operation *o = &h->operations[index];
     text_printf(out, "process %" PRId32 ": %s ", o->process, function_names[o->function]);
-    history_print_key(h, o->key, out);
-    if (o->function == OPERATION_CAS) {
+    if (o->function != OPERATION_TXN)
+        history_print_key(h, o->key, out);
+    if (o->function == OPERATION_TXN) {
+        print_parts(h, o, out);
+    } else if (o->function == OPERATION_CAS) {
         text_puts(out, " from ");
         history_print_value(h, o->other, out);
         text_puts(out, " to ");

@@ -39,10 +39,16 @@ enum operation_function {
     OPERATION_ISSUE,       /* value learnt: the token issued */
     OPERATION_USE,         /* value: the token shown; ok: it was accepted; fail: refused */
     OPERATION_REVOKE,      /* value: the token ended */
+    OPERATION_TXN, /* reads and writes of several keys at once: the list is parts of three items each, see below;
+                      `key` is 0 and says nothing */
     OPERATION_FUNCTION_COUNT,
 };
 const char *operation_function_name(enum operation_function f);              /* "read", "cas", "acknowledge", ... */
 bool operation_function_parse(const char *name, enum operation_function *f); /* false: there is none of that name */
+
+/* A part of a transaction: OPERATION_READ or OPERATION_WRITE, the key, the value; what a read saw is learnt. The parts
+ * take effect in their order: a read sees what a part before it wrote. */
+enum { PART_FUNCTION, PART_KEY, PART_VALUE, PART_SIZE };
 
 enum operation_end { END_OPEN, END_OK, END_FAIL, END_INFO };
 const char *operation_end_name(enum operation_end e); /* "open", "ok", "fail", "info" */
@@ -85,7 +91,8 @@ int64_t history_invoke(struct history *h, int32_t process, enum operation_functi
                        uint64_t now);
 /* `value`: what was learnt, kept where the function learns one (and the end is ok); ignored elsewhere. */
 void history_end(struct history *h, int64_t index, enum operation_end end, int64_t value, uint64_t now);
-int history_set_list(struct history *h, int64_t index, const int64_t *items, size_t count); /* copies */
+/* Copies; a second list of an operation takes the first one's place where it is no longer. */
+int history_set_list(struct history *h, int64_t index, const int64_t *items, size_t count);
 const int64_t *history_list(const struct history *h, const struct operation *o, size_t *count);
 /* The server's own number for the state an operation saw or made (a store's revision, etcd's): lets checks replay
  * instead of search. */

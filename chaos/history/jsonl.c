@@ -88,6 +88,35 @@ static void write_list(const struct history *h, const struct operation *o, bool 
     text_char(out, ']');
 }
 
+static void write_key(const struct history *h, uint32_t key, struct text *out)
+{
+    const char *name = history_key_name(h, key);
+    if (name == NULL) {
+        text_printf(out, "%" PRIu32, key);
+        return;
+    }
+    text_char(out, '"');
+    text_json(out, name, strlen(name));
+    text_char(out, '"');
+}
+
+/* What reads saw is null where it was not learnt. */
+static void write_parts(const struct history *h, const struct operation *o, bool learnt, struct text *out)
+{
+    size_t count;
+    const int64_t *items = history_list(h, o, &count);
+    text_char(out, '[');
+    for (size_t i = 0; i + PART_SIZE <= count; i += PART_SIZE) {
+        enum operation_function f = (enum operation_function)items[i + PART_FUNCTION];
+        text_printf(out, "%s[\"%s\",", i > 0 ? "," : "", operation_function_name(f));
+        write_key(h, (uint32_t)items[i + PART_KEY], out);
+        text_char(out, ',');
+        write_value(h, f == OPERATION_WRITE || learnt ? items[i + PART_VALUE] : VALUE_NIL, out);
+        text_char(out, ']');
+    }
+    text_char(out, ']');
+}
+
 /* What was asked stands in both lines; what was learnt in the last one there is. */
 static void write_members(const struct history *h, size_t index, bool last, struct text *out)
 {
@@ -99,6 +128,9 @@ static void write_members(const struct history *h, size_t index, bool last, stru
         text_char(out, ',');
         write_value(h, o->value, out);
         text_char(out, ']');
+    } else if (form->parts) {
+        text_puts(out, ",\"value\":");
+        write_parts(h, o, last && o->end == END_OK, out);
     } else if (o->list != 0 && form->list) {
         if (last) {
             text_puts(out, ",\"value\":");
@@ -117,24 +149,15 @@ static void write_members(const struct history *h, size_t index, bool last, stru
         text_printf(out, ",\"revision\":%" PRIu64, history_revision(h, index));
 }
 
-static void write_key(const struct history *h, uint32_t key, struct text *out)
-{
-    const char *name = history_key_name(h, key);
-    if (name == NULL) {
-        text_printf(out, "%" PRIu32, key);
-        return;
-    }
-    text_char(out, '"');
-    text_json(out, name, strlen(name));
-    text_char(out, '"');
-}
-
 static void write_event(const struct history *h, const struct event *e, struct text *out)
 {
     const struct operation *o = &h->operations[e->operation];
-    text_printf(out, "{\"type\":\"%s\",\"process\":%" PRId32 ",\"f\":\"%s\",\"key\":",
+    text_printf(out, "{\"type\":\"%s\",\"process\":%" PRId32 ",\"f\":\"%s\"",
                 e->end ? operation_end_name(o->end) : "invoke", o->process, operation_function_name(o->function));
-    write_key(h, o->key, out);
+    if (!operation_form(o->function)->parts) {
+        text_puts(out, ",\"key\":");
+        write_key(h, o->key, out);
+    }
     write_members(h, e->operation, e->end || o->end == END_OPEN, out);
     text_printf(out, ",\"time\":%" PRIu64 "}\n", e->time);
 }
@@ -251,6 +274,48 @@ static int get_list(struct reader *r, const json_t *list, bool pairs, struct err
     return code;
 }
 
+static int get_key(struct reader *r, const json_t *v, const char *member, uint32_t *key, struct error *err)
+{
+    const char *why = NULL;
+    int code;
+    if (json_is_string(v))
+        code = events_key_name(&r->events, json_string_value(v), json_string_length(v), key, &why);
+    else if (json_is_integer(v))
+        code = events_key_number(&r->events, json_integer_value(v), key, &why);
+    else
+        return wrong(r, err, ERROR_INVALID, member, "an event has a \"key\": a whole number or a name");
+    return told(r, err, code, member, why);
+}
+
+/* Of a transaction: [["read", key, what it saw], ["write", key, value], ...]. */
+static int get_parts(struct reader *r, const json_t *list, struct error *err)
+{
+    size_t count = json_array_size(list);
+    int code = 0;
+    array_clear(&r->items);
+    if (!json_is_array(list))
+        return wrong(r, err, ERROR_INVALID, "value",
+                     "the value of a txn is a list: [[\"read\",\"x\",null],[\"write\",\"y\",2]]");
+    if (count > HISTORY_LIST_MAX / PART_SIZE)
+        return wrong(r, err, ERROR_LIMIT, "value", "more parts than the limit of 5592405 in a transaction");
+    for (size_t i = 0; i < count && code == 0; i++) {
+        const json_t *part = json_array_get(list, i);
+        const char *name = json_string_value(json_array_get(part, PART_FUNCTION));
+        enum operation_function f;
+        uint32_t key = 0;
+        if (json_array_size(part) != PART_SIZE || name == NULL || !operation_function_parse(name, &f) ||
+            (f != OPERATION_READ && f != OPERATION_WRITE))
+            return wrong(r, err, ERROR_INVALID, "value",
+                         "a part of a txn is [\"read\", key, value] or [\"write\", key, value]");
+        if ((code = get_key(r, json_array_get(part, PART_KEY), "value", &key, err)) != 0)
+            return code;
+        if (!array_push(&r->items, (int64_t)f) || !array_push(&r->items, (int64_t)key))
+            return no_memory(err);
+        code = add_item(r, json_array_get(part, PART_VALUE), err);
+    }
+    return code;
+}
+
 static int read_value(struct reader *r, const json_t *value, struct history_event *e, struct error *err)
 {
     const struct operation_form *form = operation_form(e->function);
@@ -263,8 +328,8 @@ static int read_value(struct reader *r, const json_t *value, struct history_even
         int code = get_value(r, json_array_get(value, 0), "value", &e->other, err);
         return code != 0 ? code : get_value(r, json_array_get(value, 1), "value", &e->value, err);
     }
-    if (form->list && json_is_array(value)) {
-        int code = get_list(r, value, form->pairs, err);
+    if (form->parts || (form->list && json_is_array(value))) {
+        int code = form->parts ? get_parts(r, value, err) : get_list(r, value, form->pairs, err);
         e->has_list = true;
         e->items = r->items.items;
         e->count = r->items.count;
@@ -287,20 +352,6 @@ static int read_other(struct reader *r, const json_t *line, struct history_event
         return 0;
     e->has_other = true;
     return get_value(r, other, name, &e->other, err);
-}
-
-static int read_key(struct reader *r, const json_t *line, uint32_t *key, struct error *err)
-{
-    const json_t *v = json_object_get(line, "key");
-    const char *why = NULL;
-    int code;
-    if (json_is_string(v))
-        code = events_key_name(&r->events, json_string_value(v), json_string_length(v), key, &why);
-    else if (json_is_integer(v))
-        code = events_key_number(&r->events, json_integer_value(v), key, &why);
-    else
-        return wrong(r, err, ERROR_INVALID, "key", "an event has a \"key\": a whole number or a name");
-    return told(r, err, code, "key", why);
 }
 
 static int read_head(struct reader *r, const json_t *line, struct history_event *e, struct error *err)
@@ -326,7 +377,7 @@ static int read_head(struct reader *r, const json_t *line, struct history_event 
     if (f == NULL || !operation_function_parse(f, &e->function))
         return wrong(r, err, ERROR_INVALID, "f",
                      "\"f\" is read, write, cas, add, remove, enqueue, dequeue, acquire, release, send, poll, "
-                     "acknowledge, watch, issue, use or revoke");
+                     "acknowledge, watch, issue, use, revoke or txn");
     if (!get_integer(line, "process", 0, HISTORY_PROCESSES_MAX - 1, &e->process))
         return wrong(r, err, ERROR_INVALID, "process", "\"process\" is a whole number between 0 and 1048575");
     if (!get_integer(line, "time", 0, INT64_MAX, &time))
@@ -340,8 +391,8 @@ static int read_event(struct reader *r, const json_t *line, struct error *err)
     struct history_event e = {0};
     const char *why = NULL;
     int code = read_head(r, line, &e, err);
-    if (code == 0)
-        code = read_key(r, line, &e.key, err);
+    if (code == 0 && !operation_form(e.function)->parts)
+        code = get_key(r, json_object_get(line, "key"), "key", &e.key, err);
     if (code == 0)
         code = read_value(r, json_object_get(line, "value"), &e, err);
     if (code == 0)
@@ -349,12 +400,12 @@ static int read_event(struct reader *r, const json_t *line, struct error *err)
     if (code != 0)
         return code;
     const struct operation_form *form = operation_form(e.function);
-    if (e.end == END_OPEN && form->value_needed && !e.has_value) {
+    if (e.end == END_OPEN && form->value_needed && !e.has_value && !e.has_list) {
         char message[64];
         snprintf(message, sizeof message, "a %s has a \"value\"", operation_function_name(e.function));
         return wrong(r, err, ERROR_INVALID, NULL, message);
     }
-    if (e.end == END_OK && form->value_learnt && !e.has_value && !e.has_list) {
+    if (e.end == END_OK && (form->value_learnt || form->parts) && !e.has_value && !e.has_list) {
         char message[80];
         snprintf(message, sizeof message, "a %s that is ok has a \"value\" (null: nothing)",
                  operation_function_name(e.function));

@@ -34,7 +34,12 @@ static const char every_function[] =
     "{\"type\":\"invoke\",\"process\":5,\"f\":\"acquire\",\"key\":\"the \\\"key\\\"\",\"time\":1500}\n"
     "{\"type\":\"ok\",\"process\":5,\"f\":\"acquire\",\"key\":\"the \\\"key\\\"\",\"token\":4,\"time\":1550}\n"
     "{\"type\":\"invoke\",\"process\":6,\"f\":\"release\",\"key\":\"the \\\"key\\\"\",\"token\":4,\"time\":1600}\n"
-    "{\"type\":\"info\",\"process\":6,\"f\":\"release\",\"key\":\"the \\\"key\\\"\",\"token\":4,\"time\":1600}\n";
+    "{\"type\":\"invoke\",\"process\":7,\"f\":\"txn\",\"value\":[[\"read\",\"the \\\"key\\\"\",null],"
+    "[\"write\",\"y\",\"two\"]],\"time\":1700}\n"
+    "{\"type\":\"ok\",\"process\":7,\"f\":\"txn\",\"value\":[[\"read\",\"the "
+    "\\\"key\\\"\",5],[\"write\",\"y\",\"two\"]],"
+    "\"time\":1750}\n"
+    "{\"type\":\"info\",\"process\":6,\"f\":\"release\",\"key\":\"the \\\"key\\\"\",\"token\":4,\"time\":1750}\n";
 
 static void test_text_of_it(void **state)
 {
@@ -57,6 +62,10 @@ static void test_text_of_it(void **state)
     assert_int_equal(history_set_revision(&h, add(&h, OPERATION_SEND, 19, 3, END_OK), 18), 0);
     add(&h, OPERATION_ACQUIRE, VALUE_NIL, 4, END_OK);
     add(&h, OPERATION_RELEASE, VALUE_NIL, 4, END_INFO);
+    assert_int_equal(history_key(&h, "y", 1), 1);
+    assert_int_equal(history_set_list(&h, add(&h, OPERATION_TXN, VALUE_NIL, VALUE_NIL, END_OK),
+                                      (const int64_t[]){OPERATION_READ, 0, 5, OPERATION_WRITE, 1, two}, 6),
+                     0);
     assert_int_equal(history_write(&h, &out), 0);
     assert_string_equal(text_string(&out), every_function);
     assert_int_equal(history_read(text_string(&out), out.len, "h.jsonl", &again, &err), 0);
@@ -93,6 +102,12 @@ static void test_every_operation(void **state)
             if (f == OPERATION_POLL || f == OPERATION_WATCH) {
                 h.operations[i].value = VALUE_NIL;
                 assert_int_equal(history_set_list(&h, i, values, 2 * random_below(&r, 4)), 0);
+            }
+            if (f == OPERATION_TXN) {
+                int64_t parts[] = {OPERATION_READ,  0, end == END_OK ? values[random_below(&r, 6)] : VALUE_NIL,
+                                   OPERATION_WRITE, 7, values[random_below(&r, 6)]};
+                h.operations[i].value = VALUE_NIL;
+                assert_int_equal(history_set_list(&h, i, parts, PART_SIZE * random_below(&r, 3)), 0);
             }
             if (random_below(&r, 3) == 0)
                 assert_int_equal(history_set_revision(&h, i, 1 + random_below(&r, 100)), 0);
@@ -131,7 +146,14 @@ static void test_bad_files(void **state)
         {"{\"type\":\"done\",\"process\":0}", "h.jsonl:1:2: \"type\" is \"invoke\", \"ok\", \"fail\" or \"info\""},
         {INVOKE("\"f\":\"cash\",\"key\":0,\"time\":1"),
          "h.jsonl:1:30: \"f\" is read, write, cas, add, remove, enqueue, dequeue, acquire, release, send, poll, "
-         "acknowledge, watch, issue, use or revoke"},
+         "acknowledge, watch, issue, use, revoke or txn"},
+        {INVOKE("\"f\":\"txn\",\"time\":1"), "h.jsonl:1:1: a txn has a \"value\""},
+        {INVOKE("\"f\":\"txn\",\"value\":7,\"time\":1"),
+         "h.jsonl:1:40: the value of a txn is a list: [[\"read\",\"x\",null],[\"write\",\"y\",2]]"},
+        {INVOKE("\"f\":\"txn\",\"value\":[[\"cas\",0,1]],\"time\":1"),
+         "h.jsonl:1:40: a part of a txn is [\"read\", key, value] or [\"write\", key, value]"},
+        {INVOKE("\"f\":\"txn\",\"value\":[[\"write\",-1,1]],\"time\":1"),
+         "h.jsonl:1:40: a key that is a number is between 0 and 4294967295"},
         {"{\"type\":\"invoke\",\"process\":-1,\"f\":\"read\",\"key\":0,\"time\":1}",
          "h.jsonl:1:18: \"process\" is a whole number between 0 and 1048575"},
         {INVOKE("\"f\":\"read\",\"key\":0,\"time\":-1"), "h.jsonl:1:49: \"time\" is a whole number of nanoseconds"},

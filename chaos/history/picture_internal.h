@@ -11,6 +11,7 @@ struct picture {
     ARRAY(uint64_t) times;    /* of their events, rising, each once: the columns */
     ARRAY(int32_t) processes; /* the rows */
     size_t left_out;          /* operations of the same keys, while the witness went on */
+    double step;              /* of the drawing: from one column to the next */
 };
 /* At most `most` operations, but all of the witness (up to PICTURE_OPERATIONS_MAX). 0 or ERROR_MEMORY. */
 int picture_make(struct picture *p, const struct history *h, const struct check_result *r, size_t most);

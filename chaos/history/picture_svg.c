@@ -6,17 +6,19 @@
 #include <string.h>
 
 /* Measures, in pixels. */
-#define LEFT       104
-#define STEP       58 /* from one event to the next */
-#define ROW        34
-#define BAR        22
-#define TOP        64 /* of the first row */
-#define BOTTOM     42
-#define FADE       1.6 /* steps that an end nobody knows takes */
-#define CHARACTER  6.9 /* width, of the labels' font */
-#define TICK       108 /* at least, from one time written to the next */
-#define NEIGHBOURS 16  /* shown beside the witness */
-#define TITLE_MAX  600
+#define LEFT        104
+#define STEP        58  /* from one event to the next, at least, */
+#define STEP_MAX    150 /* and at most: as much as the labels take */
+#define LABEL_WHOLE 14  /* bytes of a label for which there is to be room */
+#define ROW         34
+#define BAR         22
+#define TOP         64 /* of the first row */
+#define BOTTOM      42
+#define FADE        1.6 /* steps that an end nobody knows takes */
+#define CHARACTER   6.9 /* width, of the labels' font */
+#define TICK        108 /* at least, from one time written to the next */
+#define NEIGHBOURS  16  /* shown beside the witness */
+#define TITLE_MAX   600
 
 static const char style[] =
     "<style>\n"
@@ -43,9 +45,35 @@ static void put_xml(struct text *out, const struct text *text)
     out->failed |= text->failed;
 }
 
-static double x_of(size_t place)
+static double x_of(const struct picture *p, size_t place)
 {
-    return LEFT + STEP * (double)place;
+    return LEFT + p->step * (double)place;
+}
+
+/* Where the label stands in its bar. */
+static double inset_of(int number)
+{
+    return number > 0 ? 22 : 5;
+}
+
+/* The columns are as wide as the labels need, each over the columns its bar takes. */
+static double step_of(const struct history *h, const struct check_result *r, const struct picture *p)
+{
+    double step = STEP;
+    for (size_t i = 0; i < p->operations.count; i++) {
+        const struct operation *o = &h->operations[p->operations.items[i]];
+        struct text label = TEXT_INIT;
+        size_t from = picture_place(p, o->invoked);
+        double columns = o->ended == TIME_NEVER ? (double)(p->times.count - 1 - from) + FADE
+                                                : (double)(picture_place(p, o->ended) - from);
+        picture_label(h, o, &label);
+        double wide = inset_of(picture_number(r, p->operations.items[i])) + 4 +
+                      CHARACTER * (double)(label.len < LABEL_WHOLE ? label.len : LABEL_WHOLE);
+        if (columns >= 1 && wide / columns > step)
+            step = wide / columns;
+        text_deinit(&label);
+    }
+    return step < STEP_MAX ? step : STEP_MAX;
 }
 
 static void put_bar(const struct history *h, const struct check_result *r, const struct picture *p, size_t operation,
@@ -55,8 +83,8 @@ static void put_bar(const struct history *h, const struct check_result *r, const
     struct text label = TEXT_INIT, tip = TEXT_INIT;
     int number = picture_number(r, operation);
     bool open = o->ended == TIME_NEVER;
-    double x = x_of(picture_place(p, o->invoked));
-    double end = open ? x_of(p->times.count - 1) + FADE * STEP : x_of(picture_place(p, o->ended));
+    double x = x_of(p, picture_place(p, o->invoked));
+    double end = open ? x_of(p, p->times.count - 1) + FADE * p->step : x_of(p, picture_place(p, o->ended));
     double width = end - x > 4 ? end - x : 4, y = TOP + ROW * (double)picture_row(p, o->process);
     picture_label(h, o, &label);
     history_print_operation(h, operation, p->times.items[0], &tip);
@@ -65,7 +93,7 @@ static void put_bar(const struct history *h, const struct check_result *r, const
     text_printf(out, "</title><rect class=\"%s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" rx=\"4\"/>",
                 open ? "open" : operation_end_name(o->end), x, y, width, BAR);
     /* The label is cut where the bar ends; a tooltip has the whole of it. */
-    double inset = number > 0 ? 22 : 5, room = width - inset - 3;
+    double inset = inset_of(number), room = width - inset - 3;
     size_t fits = room > 0 ? (size_t)(room / CHARACTER) : 0;
     if (label.len > fits)
         text_truncate(&label, fits > 2 ? fits - 2 : 0);
@@ -103,13 +131,13 @@ static void put_times(const struct picture *p, double y, struct text *out)
     double free_from = 0;
     for (size_t i = 0; i < p->times.count; i++) {
         char time[32];
-        if (x_of(i) < free_from)
+        if (x_of(p, i) < free_from)
             continue;
         units_format_duration((int64_t)(p->times.items[i] - p->times.items[0]), time, sizeof time);
-        text_printf(out, "<text class=\"soft\" x=\"%.1f\" y=\"%.1f\">%s</text>", x_of(i), y + 14, time);
-        text_printf(out, "<line class=\"line\" x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%.1f\"/>\n", x_of(i), TOP - 8,
-                    x_of(i), y);
-        free_from = x_of(i) + TICK;
+        text_printf(out, "<text class=\"soft\" x=\"%.1f\" y=\"%.1f\">%s</text>", x_of(p, i), y + 14, time);
+        text_printf(out, "<line class=\"line\" x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%.1f\"/>\n", x_of(p, i), TOP - 8,
+                    x_of(p, i), y);
+        free_from = x_of(p, i) + TICK;
     }
 }
 
@@ -118,7 +146,10 @@ static void put_title(const struct history *h, const struct check_result *r, con
     struct text title = TEXT_INIT;
     text_puts(&title, "key ");
     history_print_key(h, r->key, &title);
-    text_printf(&title, ": %.*s", TITLE_MAX, r->reason);
+    text_puts(&title, ": ");
+    if (text_ok(&title) && strncmp(r->reason, text_string(&title), title.len) == 0)
+        text_clear(&title); /* the reason names it itself */
+    text_printf(&title, "%.*s", TITLE_MAX, r->reason);
     text_puts(out, "<text class=\"title\" x=\"8\" y=\"20\">");
     put_xml(out, &title);
     text_puts(out, "</text>\n<text class=\"soft\" x=\"8\" y=\"40\">");
@@ -138,7 +169,9 @@ int picture_svg(const struct history *h, const struct check_result *r, bool alon
         return code;
     }
     double rows = TOP + ROW * (double)p.processes.count, height = rows + BOTTOM;
-    double bars = x_of(p.times.count - 1) + (FADE + 0.3) * STEP, titles = 16 + 7.3 * (double)(strlen(r->reason) + 12);
+    p.step = step_of(h, r, &p);
+    double bars = x_of(&p, p.times.count - 1) + (FADE + 0.3) * p.step,
+           titles = 16 + 7.3 * (double)(strlen(r->reason) + 12);
     double width = bars > titles ? bars : titles;
     width = width < 720 ? 720 : width;
     text_printf(

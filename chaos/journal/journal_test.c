@@ -107,16 +107,16 @@ static void test_lines(void **state)
         {.kind = UNDO_CONTINUE, .process = {42, 99}},
         {.kind = UNDO_KILL, .process = {42, UINT64_MAX}},
         {.kind = UNDO_LIMIT, .process = {42, 9}, .limit = MACHINE_FILE_SIZE, .bounds = {7, MACHINE_NO_LIMIT}},
+        {.kind = UNDO_CLOCK, .process = {42, 9}},
         {.kind = UNDO_SCHEDULE, .process = {42, 9}, .schedule = {.idle = true, .nice = -3}},
         {.kind = UNDO_REMOVE, .path = "/tmp/a b%\n/harrow-x\xff"},
         {.kind = UNDO_UNMOUNT, .path = "/tmp/some where", .other = "harrow-1"},
         {.kind = UNDO_CGROUP, .path = "/sys/fs/cgroup/harrow-1", .other = "/sys/fs/cgroup"},
-        {.kind = UNDO_NAMESPACE, .path = "harrow-ns_1"},
         {.kind = UNDO_NFT_TABLE, .path = "harrow-table"},
     };
     assert_int_equal(sizeof steps / sizeof steps[0], UNDO_KIND_COUNT);
-    steps[3].schedule.cpus.words[0] = 5;
-    steps[3].schedule.cpus.words[15] = 1;
+    steps[4].schedule.cpus.words[0] = 5;
+    steps[4].schedule.cpus.words[15] = 1;
     for (size_t i = 0; i < UNDO_KIND_COUNT; i++) {
         struct text one = TEXT_INIT, two = TEXT_INIT, words = TEXT_INIT;
         struct undo back;
@@ -159,9 +159,9 @@ static void test_bad_lines(void **state)
         "remove",
         "unmount /home home",
         "cgroup /sys/fs/cgroup/user.slice /sys/fs/cgroup",
-        "netns default",
-        "netns harrow-;rm",
         "nft-table filter",
+        "nft-table harrow-;rm",
+        "netns harrow-x",
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct undo out;
@@ -247,11 +247,11 @@ static void test_heal(void **state)
     snprintf(remove, sizeof remove, "do 5 remove %s/harrow-left%%20over", x->runtime);
     kill(one, SIGSTOP);
     assert_int_equal(wait_state(x, &a, true), 'T');
-    const char *const lines[] = {go_on, wrong, kill_it, "do 4 netns harrow-none", "done 4", remove, NULL};
+    const char *const lines[] = {go_on, wrong, kill_it, "do 4 nft-table harrow-none", "done 4", remove, NULL};
     write_journal(x, DEAD_FILE, NULL, lines, "do 6 remove /tmp/harrow-torn #12");
     heal(x, true);
     assert_non_null(strstr(text_string(&x->told), "listed remove"));
-    assert_null(strstr(text_string(&x->told), "netns")); /* struck */
+    assert_null(strstr(text_string(&x->told), "nft-table")); /* struck */
     assert_true(there(x, folder));
     heal(x, false);
     assert_int_equal(x->summary.undone, 4);
@@ -287,7 +287,7 @@ static void test_hostile(void **state)
     write_journal(x, DEAD_FILE, NULL, (const char *const[]){"hello", NULL}, "");
     heal(x, false);
     assert_int_equal(x->summary.refused, 1);
-    write_journal(x, DEAD_FILE, NULL, NULL, "do 1 netns harrow-x #0000000000000000\n");
+    write_journal(x, DEAD_FILE, NULL, NULL, "do 1 nft-table harrow-x #0000000000000000\n");
     heal(x, false);
     assert_int_equal(x->summary.refused, 1);
     write_journal(x, "harrow-4194302-77-1.journal", NULL, NULL, "");
@@ -325,7 +325,7 @@ static void test_hostile_folder(void **state)
 {
     struct fixture *x = *state;
     struct undo_journal *j = NULL;
-    struct undo step = {.kind = UNDO_NAMESPACE, .path = "harrow-x"};
+    struct undo step = {.kind = UNDO_REMOVE, .path = "/tmp/harrow-x"};
     struct heal_summary s;
     uint64_t number;
     char elsewhere[128];
@@ -382,23 +382,22 @@ static void test_root(void **state)
     struct fixture *x = *state;
     char path[128], line[256];
     if (!machine_is_root()) {
-        print_message("             skipped: mounts and namespaces need root\n");
+        print_message("             skipped: mounts and tables need root\n");
         return;
     }
     snprintf(path, sizeof path, "%s/mounted", x->runtime);
     assert_int_equal(world_make_directory(x->world, path), 0);
     assert_int_equal(machine_mount_memory(x->world, path, "harrow-test", 4096, NULL), 0);
     snprintf(line, sizeof line, "do 1 unmount %s harrow-test", path);
-    bool space = system("ip netns add harrow-journal-test 2>/dev/null") == 0;
     bool table = system("nft add table inet harrow-journal-test 2>/dev/null") == 0;
-    write_journal(
-        x, DEAD_FILE, NULL,
-        (const char *const[]){line, "do 2 netns harrow-journal-test", "do 3 nft-table harrow-journal-test", NULL}, "");
+    write_journal(x, DEAD_FILE, NULL,
+                  (const char *const[]){line, table ? "do 2 nft-table harrow-journal-test" : NULL,
+                                        "do 3 nft-table harrow-that-is-not-there", NULL},
+                  "");
     heal(x, false);
     assert_int_equal(x->summary.failed + x->summary.refused, 0);
     assert_int_equal(rmdir(path), 0); /* it would be busy */
     assert_int_equal(machine_unmount(x->world, path, "harrow-test", NULL), 0);
-    assert_true(!space || access("/run/netns/harrow-journal-test", F_OK) != 0);
     assert_true(!table || system("nft list table inet harrow-journal-test >/dev/null 2>&1") != 0);
 }
 
@@ -407,7 +406,7 @@ static void test_simulation(void **state)
     (void)state;
     struct sim *s = sim_new(&(struct sim_options){.seed = 1});
     struct undo_journal *j = NULL;
-    struct undo step = {.kind = UNDO_NAMESPACE, .path = "harrow-x"};
+    struct undo step = {.kind = UNDO_REMOVE, .path = "/tmp/harrow-x"};
     uint64_t number = 7;
     assert_int_equal(undo_journal_note(&j, sim_node(s, "n"), &step, &number, NULL), 0);
     assert_true(j == NULL && number == 0);

@@ -1,23 +1,24 @@
 #include "chaos/journal/undo.h"
 
 #include "base/units.h"
+#include "world/command.h"
+#include "world/false_clock.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define GONE_WITHIN    ((uint64_t)(2 * SECOND))
-#define LOOK_EVERY     ((uint64_t)MILLISECOND)
-#define COMMAND_WITHIN ((uint64_t)(10 * SECOND))
-#define CPU_WORDS      (MACHINE_CPUS_MAX / 64)
-#define NAMESPACES     "/run/netns/"
+#define GONE_WITHIN ((uint64_t)(2 * SECOND))
+#define LOOK_EVERY  ((uint64_t)MILLISECOND)
+#define CPU_WORDS   (MACHINE_CPUS_MAX / 64)
 
 static const char *const names[UNDO_KIND_COUNT] = {
-    [UNDO_CONTINUE] = "continue", [UNDO_KILL] = "kill",       [UNDO_LIMIT] = "limit",
-    [UNDO_SCHEDULE] = "schedule", [UNDO_REMOVE] = "remove",   [UNDO_UNMOUNT] = "unmount",
-    [UNDO_CGROUP] = "cgroup",     [UNDO_NAMESPACE] = "netns", [UNDO_NFT_TABLE] = "nft-table",
+    [UNDO_CONTINUE] = "continue", [UNDO_KILL] = "kill",         [UNDO_LIMIT] = "limit",
+    [UNDO_CLOCK] = "clock",       [UNDO_SCHEDULE] = "schedule", [UNDO_REMOVE] = "remove",
+    [UNDO_UNMOUNT] = "unmount",   [UNDO_CGROUP] = "cgroup",     [UNDO_NFT_TABLE] = "nft-table",
 };
 static const char *const limit_names[MACHINE_LIMIT_COUNT] = {"open-files", "file-size", "address-space", "processes"};
 
@@ -53,6 +54,7 @@ int undo_check(const struct undo *s, struct error *err)
     switch (s->kind) {
     case UNDO_CONTINUE:
     case UNDO_KILL:
+    case UNDO_CLOCK:
     case UNDO_SCHEDULE:
         ok = s->process.id > 1 && s->process.started > 0;
         break;
@@ -68,7 +70,6 @@ int undo_check(const struct undo *s, struct error *err)
     case UNDO_CGROUP:
         ok = absolute(path) && ours(path) && s->other != NULL && absolute(s->other);
         break;
-    case UNDO_NAMESPACE:
     case UNDO_NFT_TABLE:
         ok = ours(path) && plain(path);
         break;
@@ -91,59 +92,19 @@ static int kill_process(struct world *w, const struct world_foreign *p)
     return code;
 }
 
-struct command {
-    bool ended;
-    struct world_exit status;
-};
-
-static void on_exited(void *arg, struct world_exit status)
-{
-    struct command *c = arg;
-    c->ended = true;
-    c->status = status;
-}
-
-static bool has_ended(void *arg)
-{
-    const struct command *c = arg;
-    return c->ended;
-}
-
-/* 0 when it ended with 0. */
-static int run(struct world *w, const char *const *argv, struct error *err)
-{
-    static const struct world_process_events events = {.exited = on_exited};
-    struct command c = {0};
-    struct world_process *p;
-    struct world_spawn spawn = {.name = argv[0], .argv = argv};
-    int code = world_process_spawn(w, &spawn, &events, &c, &p, err);
-    if (code != 0)
-        return code;
-    uint64_t end = world_now(w) + COMMAND_WITHIN;
-    while (!c.ended && world_now(w) < end)
-        (void)world_run_until(w, has_ended, &c, end - world_now(w));
-    world_process_close(p);
-    if (c.ended && !c.status.signalled && c.status.code == 0)
-        return 0;
-    return error_set(err, c.ended ? ERROR_IO : ERROR_TIMEOUT, "%s %s %s did not succeed", argv[0], argv[1], argv[2]);
-}
-
-static int remove_namespace(struct world *w, const char *name, struct error *err)
-{
-    char path[MACHINE_PATH_MAX];
-    struct world_stat stat;
-    snprintf(path, sizeof path, NAMESPACES "%s", name);
-    int code = world_stat(w, path, &stat);
-    if (code != 0 || !stat.exists)
-        return code;
-    return run(w, (const char *const[]){"ip", "netns", "delete", name, NULL}, err);
-}
-
 static int remove_table(struct world *w, const char *name, struct error *err)
 {
-    if (run(w, (const char *const[]){"nft", "list", "table", "inet", name, NULL}, NULL) != 0)
-        return 0;
-    return run(w, (const char *const[]){"nft", "delete", "table", "inet", name, NULL}, err);
+    const char *const argv[] = {"nft", "delete", "table", "inet", name, NULL};
+    struct error own = ERROR_INIT;
+    int code = world_command_run(w, &(struct world_command){.argv = argv}, NULL, &own);
+    if (code == ERROR_NOT_FOUND) /* of the program: the table may be there */
+        code = error_set(err, ERROR_UNSUPPORTED, "nft is not installed");
+    else if (code != 0 && strstr(own.message, strerror(ENOENT)) != NULL)
+        code = 0;
+    else if (code != 0)
+        error_move(err, &own);
+    error_clear(&own);
+    return code;
 }
 
 static int remove_path(struct world *w, const char *path)
@@ -171,6 +132,9 @@ int undo_apply(struct world *w, const struct undo *s, struct error *err)
     case UNDO_LIMIT:
         code = machine_limit(w, &s->process, s->limit, &s->bounds, NULL, &own);
         break;
+    case UNDO_CLOCK:
+        code = false_clock_remove(w, &s->process, &own);
+        break;
     case UNDO_SCHEDULE:
         code = machine_schedule_set(w, &s->process, &s->schedule, &own);
         break;
@@ -182,9 +146,6 @@ int undo_apply(struct world *w, const struct undo *s, struct error *err)
         break;
     case UNDO_CGROUP:
         code = machine_cgroup_remove(w, s->path, s->other, &own);
-        break;
-    case UNDO_NAMESPACE:
-        code = remove_namespace(w, s->path, &own);
         break;
     case UNDO_NFT_TABLE:
         code = remove_table(w, s->path, &own);
@@ -220,6 +181,9 @@ void undo_describe(const struct undo *s, struct text *out)
         text_printf(out, "process %lld has its limit of %s again", id,
                     (unsigned)s->limit < MACHINE_LIMIT_COUNT ? limit_names[s->limit] : "nothing known");
         break;
+    case UNDO_CLOCK:
+        text_printf(out, "process %lld has the right clock again", id);
+        break;
     case UNDO_SCHEDULE:
         text_printf(out, "process %lld is scheduled as before", id);
         break;
@@ -231,9 +195,6 @@ void undo_describe(const struct undo *s, struct text *out)
         break;
     case UNDO_CGROUP:
         text_printf(out, "the control group %s is removed", s->path);
-        break;
-    case UNDO_NAMESPACE:
-        text_printf(out, "the network namespace %s is removed", s->path);
         break;
     case UNDO_NFT_TABLE:
         text_printf(out, "the nftables table %s is removed", s->path);

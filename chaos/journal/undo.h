@@ -14,17 +14,17 @@ enum undo_kind {
     UNDO_CONTINUE,  /* a stopped process goes on */
     UNDO_KILL,      /* a process of ours that uses something up ends */
     UNDO_LIMIT,     /* a limit of a process is as before */
+    UNDO_CLOCK,     /* the clock of a process, and of those it forked, is right again */
     UNDO_SCHEDULE,  /* processors, niceness and policy of a process are as before */
     UNDO_REMOVE,    /* a file or folder goes, with all below it */
     UNDO_UNMOUNT,   /* what is mounted on `path` under the name `other` */
     UNDO_CGROUP,    /* the control group `path` goes, its processes to `other` */
-    UNDO_NAMESPACE, /* the network namespace named `path` (ip-netns(8)) */
     UNDO_NFT_TABLE, /* the table named `path` of the family inet (nft(8)) */
     UNDO_KIND_COUNT,
 };
 struct undo {
     enum undo_kind kind;
-    struct world_foreign process; /* of the first four */
+    struct world_foreign process; /* of the first five */
     enum machine_limit limit;
     struct machine_bounds bounds;
     struct machine_schedule schedule;

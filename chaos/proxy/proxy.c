@@ -124,6 +124,11 @@ const char *proxy_link_to(const struct proxy_link *l)
     return l->to;
 }
 
+const char *proxy_link_reaches(const struct proxy_link *l)
+{
+    return l->to_address;
+}
+
 const char *proxy_link_address(const struct proxy_link *l)
 {
     return l->listen;

@@ -80,6 +80,7 @@ struct proxy_link *proxy_link(const struct proxy *p, size_t i);
 const char *proxy_link_from(const struct proxy_link *l);
 const char *proxy_link_to(const struct proxy_link *l);
 const char *proxy_link_address(const struct proxy_link *l);                /* where it listens */
+const char *proxy_link_reaches(const struct proxy_link *l);                /* what it connects to */
 size_t proxy_link_connections(const struct proxy_link *l);                 /* open now */
 uint64_t proxy_link_accepted(const struct proxy_link *l);                  /* so far */
 uint64_t proxy_link_bytes(const struct proxy_link *l, unsigned direction); /* passed on so far */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define RATE_LEAST  50 /* operations a second */
 #define HOLD_LEAST  ((uint64_t)(10 * MILLISECOND))
 #define REST_OF_RUN ((uint64_t)(500 * MILLISECOND)) /* behind the last heal */
 
@@ -22,12 +23,26 @@ void shrunk_deinit(struct shrunk *s)
     *s = (struct shrunk){0};
 }
 
+/* The workloads of `options` become its own. */
+static void own_workloads(struct shrunk *x, const struct chaos_options *options)
+{
+    size_t count = 0;
+    const struct workload_kind *const *from = options->workloads;
+    if (from == NULL || from == x->workloads)
+        return;
+    for (; from[count] != NULL && count < CHAOS_WORKLOADS_MAX; count++)
+        x->workloads[count] = from[count];
+    x->workloads[count] = NULL;
+    x->options.workloads = x->workloads;
+}
+
 static void adopt(struct shrinking *s, struct chaos_schedule *schedule, const struct chaos_options *options)
 {
     schedule_deinit(&s->best->schedule);
     s->best->schedule = *schedule;
     s->best->options = *options;
     s->best->options.schedule = &s->best->schedule;
+    own_workloads(s->best, options);
     if (s->runner->progress != NULL)
         s->runner->progress(s->runner->arg, s->tries, s->best->schedule.steps.count);
 }
@@ -87,7 +102,7 @@ static bool fewer_steps(struct shrinking *s)
 {
     struct chaos_schedule all;
     bool minimal = false;
-    if ((s->code = copy(&s->best->schedule, &all)) != 0)
+    if (s->code != 0 || (s->code = copy(&s->best->schedule, &all)) != 0)
         return false;
     bool *keep = malloc(all.steps.count + 1);
     if (keep == NULL) {
@@ -148,8 +163,41 @@ static void halve_keys(struct chaos_schedule *schedule, struct chaos_options *op
     options->keys = (options->keys + 1) / 2;
 }
 
+static void halve_rate(struct chaos_schedule *schedule, struct chaos_options *options, size_t at)
+{
+    (void)schedule;
+    (void)at;
+    options->rate /= 2;
+}
+
+/* Without each workload, as long as one is left. */
+static void fewer_workloads(struct shrinking *s)
+{
+    const struct workload_kind *const *all = s->best->workloads;
+    for (size_t i = 0; s->code == 0 && all[0] != NULL && all[1] != NULL && all[i] != NULL;) {
+        const struct workload_kind *rest[CHAOS_WORKLOADS_MAX + 1] = {NULL};
+        struct chaos_options options = s->best->options;
+        struct chaos_schedule schedule;
+        size_t count = 0;
+        for (size_t k = 0; all[k] != NULL; k++)
+            if (k != i)
+                rest[count++] = all[k];
+        options.workloads = rest;
+        if ((s->code = copy(&s->best->schedule, &schedule)) == 0 && !attempt(s, &schedule, &options))
+            i++;
+    }
+}
+
+static void shorter_run(struct shrinking *s)
+{
+    if (s->best->options.duration > 0)
+        (void)changed(s, end_early, 0);
+}
+
 static void less_load(struct shrinking *s)
 {
+    while (s->best->options.rate >= 2 * RATE_LEAST && changed(s, halve_rate, 0))
+        ;
     while (s->best->options.clients > 1 && changed(s, halve_clients, 0))
         ;
     while (s->best->options.keys > 1 && changed(s, halve_keys, 0))
@@ -157,9 +205,7 @@ static void less_load(struct shrinking *s)
     for (size_t i = 0; i < s->best->schedule.steps.count; i++)
         while (s->best->schedule.steps.items[i].hold > HOLD_LEAST && changed(s, halve_hold, i))
             ;
-    uint64_t before = s->best->options.duration;
-    if (before > 0)
-        (void)changed(s, end_early, 0);
+    shorter_run(s);
 }
 
 int chaos_shrink(const struct chaos_options *options, const struct shrink_runner *runner, struct shrunk *out,
@@ -173,6 +219,9 @@ int chaos_shrink(const struct chaos_options *options, const struct shrink_runner
     if (s.code != 0)
         return error_set(err, s.code, "out of memory");
     out->options.schedule = &out->schedule;
+    own_workloads(out, options);
+    fewer_workloads(&s);
+    shorter_run(&s);
     *minimal = fewer_steps(&s);
     less_load(&s);
     if (s.code == ERROR_MEMORY) {

@@ -1,7 +1,8 @@
-/* Making a failing experiment smaller: fewer faults (delta debugging over the schedule's steps, base/reduce.h), then
- * shorter holds, fewer clients, keys and workloads, a shorter run; every try is a whole experiment on a fresh system
- * with the same seed. What has to stay is the failure: the same case of the result stream, or a finding of the same
- * oracle. */
+/* Making a failing experiment smaller: without each workload that it does not take, without what comes after the last
+ * fault, then fewer faults (delta debugging over the schedule's steps, base/reduce.h), fewer clients and keys, less
+ * load, shorter holds. What makes every later try cheaper comes first. Every try is a whole experiment on a fresh
+ * system with the same seed. What has to stay is the failure: the same case of the result stream, or a finding of the
+ * same oracle. */
 #ifndef CHAOS_SEARCH_SHRINK_H
 #define CHAOS_SEARCH_SHRINK_H
 
@@ -12,7 +13,8 @@
 /* An experiment as the shrinker changes it. */
 struct shrunk {
     struct chaos_schedule schedule;
-    struct chaos_options options; /* `schedule` points to the one above */
+    const struct workload_kind *workloads[CHAOS_WORKLOADS_MAX + 1];
+    struct chaos_options options; /* `schedule` points to the one above, and `workloads`, unless it is NULL */
 };
 struct shrink_runner {
     /* Runs it on a fresh system, telling nobody. 0 with *failed: whether it failed the same way. ERROR_CANCELLED ends

@@ -13,9 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OLD_MAX   8 /* used tokens a client remembers */
-#define GRACE     ((uint64_t)(12 * SECOND))
-#define LONG_LIFE ((int64_t)24 * 3600)
+/* Used tokens a client remembers: the last one, and some so far apart that they get old enough. */
+#define OLD_MAX      8
+#define GRACE        ((uint64_t)(12 * SECOND))
+#define OLD_APART    (GRACE / 4)
+#define AGAIN_ONE_IN 16 /* uses are of an old one, once there is any */
+#define LONG_LIFE    ((int64_t)24 * 3600)
 
 struct token {
     char *text; /* NULL: none */
@@ -27,8 +30,9 @@ struct client {
     bool made;
     bool again; /* what is being used is an old one */
     struct token newest;
-    struct token old[OLD_MAX];
-    size_t old_count; /* counts on; its place is the remainder */
+    struct token old[OLD_MAX]; /* the last one comes first */
+    size_t apart_count;        /* counts on: of the others */
+    uint64_t apart;            /* when the newest of the others was used */
 };
 struct state {
     uint32_t accounts;
@@ -44,6 +48,22 @@ static void token_forget(struct token *t)
 {
     free(t->text);
     *t = (struct token){0};
+}
+
+/* The newest one was used. At the pace of the clients the last few would never be GRACE old while faults come. */
+static void remember(struct client *own, uint64_t now)
+{
+    if (own->old[0].text != NULL && (own->apart_count == 0 || own->old[0].used - own->apart >= OLD_APART)) {
+        struct token *slot = &own->old[1 + own->apart_count++ % (OLD_MAX - 1)];
+        token_forget(slot);
+        *slot = own->old[0];
+        own->apart = slot->used;
+        own->old[0] = (struct token){0};
+    }
+    token_forget(&own->old[0]);
+    own->old[0] = own->newest;
+    own->old[0].used = now;
+    own->newest = (struct token){0};
 }
 
 /* The refresh token of an answer becomes the newest; its value, or VALUE_NIL. */
@@ -109,13 +129,8 @@ static struct workload_outcome refreshed(struct workload_client *c, const struct
             token_forget(&own->newest); /* the login is over */
         return (struct workload_outcome){end, VALUE_NIL};
     }
-    struct token *slot = &own->old[own->old_count++ % OLD_MAX];
-    token_forget(slot);
-    if (end == END_OK) {
-        *slot = own->newest;
-        slot->used = now_of(c);
-        own->newest = (struct token){0};
-    }
+    if (end == END_OK)
+        remember(own, now_of(c));
     int64_t value = take(c, reply);
     if (end == END_OK && value != VALUE_NIL) {
         /* Issued while the use was under way; nobody could know of it before this instant. */
@@ -163,7 +178,7 @@ static int begin(struct workload_client *c)
     struct random *r = workload_random(c->workload);
     if (own->newest.text == NULL)
         return begin_login(c);
-    const struct token *old = random_below(r, 8) == 0 ? old_token(c, random_next(r)) : NULL;
+    const struct token *old = random_below(r, AGAIN_ONE_IN) == 0 ? old_token(c, random_next(r)) : NULL;
     return old != NULL ? begin_use(c, old, true) : begin_use(c, &own->newest, false);
 }
 

@@ -23,6 +23,11 @@ static int begin(struct workload_client *c)
     return subscribers_publish(c, OPERATION_ENQUEUE);
 }
 
+static int say_last_word(struct workload_client *c, uint32_t key)
+{
+    return subscribers_publish_to(c, OPERATION_ENQUEUE, key);
+}
+
 const struct workload_kind workload_broker_queue = {
     .name = "broker-queue",
     .summary = "messages published to topics whose two subscribers share a queue",
@@ -30,6 +35,7 @@ const struct workload_kind workload_broker_queue = {
     .models = (const char *const[]){"queue-at-most-once", NULL},
     .prepare = prepare,
     .begin = begin,
+    .final_read = say_last_word,
     .start = subscribers_start,
     .quiet = subscribers_quiet,
     .stop = subscribers_stop,

@@ -13,6 +13,30 @@ static void on_done(void *arg, const struct rpc_reply *reply)
         workload_end(&c->public, outcome.end, outcome.value);
 }
 
+static void on_fetched(void *arg, struct http_answer *answer, struct error *err)
+{
+    struct client *c = arg;
+    struct rpc_reply reply;
+    c->fetch = NULL;
+    gateway_call_reply(answer, err, &reply);
+    on_done(c, &reply);
+    http_answer_deinit(answer);
+}
+
+void call_give_up(struct client *c)
+{
+    if (c->fetch == NULL)
+        return;
+    http_fetch_cancel(c->fetch);
+    c->fetch = NULL;
+    workload_end(&c->public, END_INFO, VALUE_NIL);
+}
+
+static bool by_gateway(const struct workload *w)
+{
+    return w->kind->through != NULL && strcmp(w->kind->through, WORKLOAD_GATEWAY) == 0;
+}
+
 static void on_message(void *arg, struct bytes message)
 {
     struct client *c = arg;
@@ -37,10 +61,10 @@ static struct grpc_metadata as(struct grpc_metadata m, const char *token, struct
 static int begin_call(struct workload_client *c, const char *service, struct rpc_channel **channel)
 {
     struct workload *w = c->workload;
-    const struct target_component *component = target_serving(w->target, service);
+    const struct target_component *door = workload_door(w, service, (uint32_t)c->number);
     if (w->closing)
         return ERROR_CANCELLED;
-    return component != NULL ? target_channel(w->target, component, channel, NULL) : ERROR_UNSUPPORTED;
+    return door != NULL ? target_channel(w->target, door, channel, NULL) : ERROR_UNSUPPORTED;
 }
 
 int workload_call_as(struct workload_client *c, const char *token, const char *service, const char *path,
@@ -49,11 +73,16 @@ int workload_call_as(struct workload_client *c, const char *token, const char *s
     struct text wire = TEXT_INIT, bearer = TEXT_INIT;
     struct grpc_header items[TARGET_HEADERS_MAX + 1];
     struct rpc_channel *channel = NULL;
+    struct client *self = (struct client *)c;
+    bool gateway = by_gateway(c->workload);
     int code = begin_call(c, service, &channel);
     if (code == 0)
         code = pb_pack(request, &wire);
-    ((struct client *)c)->answered = answered;
-    if (code == 0) {
+    self->answered = answered;
+    if (code == 0 && gateway) {
+        code = gateway_call_start(c->workload->target, path, text_bytes(&wire), WORKLOAD_OPERATION_LIMIT, on_fetched,
+                                  self, &self->fetch);
+    } else if (code == 0) {
         struct rpc_request call = {.path = path,
                                    .metadata = target_metadata(c->workload->target),
                                    .timeout = WORKLOAD_OPERATION_LIMIT,
@@ -126,17 +155,15 @@ enum operation_end workload_end_of_write(const struct rpc_reply *reply)
     }
 }
 
+bool workload_fail_answers(const struct operation *o)
+{
+    return o->function == OPERATION_CAS || o->function == OPERATION_REMOVE || o->function == OPERATION_DEQUEUE ||
+           o->function == OPERATION_USE;
+}
+
 enum operation_end workload_end_undone(struct workload_client *c)
 {
-    switch (workload_operation(c)->function) {
-    case OPERATION_CAS:
-    case OPERATION_REMOVE:
-    case OPERATION_DEQUEUE:
-    case OPERATION_USE:
-        return END_INFO;
-    default:
-        return END_FAIL;
-    }
+    return workload_fail_answers(workload_operation(c)) ? END_INFO : END_FAIL;
 }
 
 uint64_t workload_number(struct grpc_metadata metadata, const char *name)

@@ -3,33 +3,25 @@
  *
  * A watch's first message is the value as it was found, with the namespace's revision: it is written down as a mark,
  * for it says that nothing up to there will come. What follows is a change each. The revision of a deletion is not
- * taken from its answer, for a deletion of what is not there changes nothing. */
+ * taken from its answer, for a deletion of what is not there changes nothing.
+ *
+ * In the end one path is set once more: with that watchers are told of changes that config had not seen made, and one
+ * that comes later is refused by the store. So then readers and watchers agree. */
 #include "base/units.h"
-#include "chaos/workload/follower.h"
 #include "chaos/workload/kinds.h"
+#include "chaos/workload/watches.h"
 #include "config/config.pb-c.h"
 #include "config/watch.pb-c.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define CONFIG_SERVICE "config.Config"
 #define WATCH_SERVICE  "config.Watcher"
-#define QUIET          ((uint64_t)SECOND)
 #define UNKNOWN        (-1) /* a value nobody set */
 
 struct place {
     char namespace[64], path[96];
-};
-struct watch {
-    struct follower follower;
-    bool found;    /* the first message is in */
-    int64_t value; /* told last */
-};
-struct state {
-    struct watch *watches; /* by key */
-    int64_t next_watch;
 };
 
 static void place_of(struct workload *w, uint32_t key, struct place *out)
@@ -71,12 +63,14 @@ static struct workload_outcome got(struct workload_client *c, const struct rpc_r
 static struct workload_outcome changed(struct workload_client *c, const struct rpc_reply *reply)
 {
     enum operation_end end = workload_end_of_write(reply);
-    if (end == END_OK && workload_operation(c)->value != VALUE_NIL)
+    if (end == END_OK && workload_operation(c)->value != VALUE_NIL) {
         workload_keep_revision(c, reply);
+        watches_written(c);
+    }
     if (reply->status == GRPC_NOT_FOUND && workload_operation(c)->value == VALUE_NIL)
         end = END_OK; /* the namespace has no configuration: nothing is there, as wanted */
     /* 409: the tree was changed by others again and again; this change did not happen. */
-    return (struct workload_outcome){reply->status == GRPC_ABORTED ? END_FAIL : end, VALUE_NIL};
+    return (struct workload_outcome){reply->status == GRPC_ALREADY_EXISTS ? END_FAIL : end, VALUE_NIL};
 }
 
 static int begin_read(struct workload_client *c, uint32_t key)
@@ -143,32 +137,23 @@ static int request_stream(struct follower *f, struct text *wire)
 
 static void on_change(struct follower *f, struct bytes message)
 {
-    struct watch *watch = f->arg;
     struct arena arena = ARENA_INIT;
     ProtobufCMessage *unpacked = NULL;
     if (pb_unpack(&config__watch_response__descriptor, message, &arena, &unpacked, NULL) == 0) {
         const Config__WatchResponse *m = (const Config__WatchResponse *)unpacked;
         const Config__ChangeSet *set = m->change != NULL ? m->change->changeset : NULL;
         int64_t value = value_of(set != NULL ? set->data : NULL);
-        /* After a change it had not seen, config tells the value in any case: the same again is no change. */
-        bool again = watch->found && value == watch->value;
-        if (!watch->found)
-            follower_mark(f, m->revision);
-        else if (!again)
-            follower_pair(f, (int64_t)m->revision, value);
-        watch->found = true;
-        watch->value = value;
+        if (!watches_has_found(f))
+            watches_found(f, m->revision, value);
+        else if (value != watches_believed(f)) /* after a change it had not seen, config tells the value in any case */
+            watches_told(f, m->revision, value);
     }
     arena_deinit(&arena);
 }
 
-static void on_ended(struct follower *f, const struct rpc_reply *reply)
+static int final_read(struct workload_client *c, uint32_t key)
 {
-    struct state *s = workload_state(f->workload);
-    struct watch *watch = f->arg;
-    (void)reply;
-    watch->found = false;
-    f->subscription = ++s->next_watch;
+    return watches_final(c, key, begin_set, begin_read);
 }
 
 static const struct follower_kind watches = {
@@ -177,63 +162,24 @@ static const struct follower_kind watches = {
     .function = OPERATION_WATCH,
     .request = request_stream,
     .message = on_change,
-    .ended = on_ended,
+    .ended = watches_ended,
 };
 
 static int prepare(struct workload *w, struct error *err)
 {
-    struct state *s = calloc(1, sizeof *s);
-    workload_set_state(w, s);
-    if (s != NULL)
-        s->watches = calloc((size_t)workload_keys(w), sizeof *s->watches);
-    if (s == NULL || s->watches == NULL)
-        return error_set(err, ERROR_MEMORY, "out of memory");
-    for (int i = 0; i < workload_keys(w); i++)
-        follower_init(&s->watches[i].follower, w, &watches, (uint32_t)i, ++s->next_watch, &s->watches[i]);
-    return 0;
-}
-
-static void start(struct workload *w)
-{
-    struct state *s = workload_state(w);
-    for (int i = 0; i < workload_keys(w); i++)
-        follower_start(&s->watches[i].follower);
-}
-
-static bool quiet(struct workload *w)
-{
-    const struct state *s = workload_state(w);
-    for (int i = 0; i < workload_keys(w); i++)
-        if (!s->watches[i].found || !follower_idle(&s->watches[i].follower, QUIET))
-            return false;
-    return true;
-}
-
-static void stop(struct workload *w)
-{
-    struct state *s = workload_state(w);
-    for (int i = 0; s != NULL && s->watches != NULL && i < workload_keys(w); i++)
-        follower_deinit(&s->watches[i].follower);
-}
-
-static void release(struct workload *w)
-{
-    struct state *s = workload_state(w);
-    if (s != NULL)
-        free(s->watches);
-    free(s);
+    return watches_prepare(w, &watches, true, err);
 }
 
 const struct workload_kind workload_config = {
     .name = "config",
     .summary = "configuration set, read, deleted and watched by path",
     .services = (const char *const[]){CONFIG_SERVICE, WATCH_SERVICE, NULL},
-    .models = (const char *const[]){"cas-register", "watch", NULL},
+    .models = (const char *const[]){"cas-register", "watch", "convergence", NULL},
     .prepare = prepare,
     .begin = begin,
-    .final_read = begin_read,
-    .start = start,
-    .quiet = quiet,
-    .stop = stop,
-    .release = release,
+    .final_read = final_read,
+    .start = watches_start,
+    .quiet = watches_quiet,
+    .stop = watches_stop,
+    .release = watches_release,
 };

@@ -69,6 +69,7 @@ void follower_pair(struct follower *f, int64_t position, int64_t value)
         rpc_stream_cancel(f->stream); /* a stream with a hole tells nothing any more */
         return;
     }
+    f->position = position;
     f->items.items[f->items.count++] = position;
     f->items.items[f->items.count++] = value;
     if (!world_timer_active(&f->deliver))
@@ -85,7 +86,7 @@ static void on_headers(void *arg, struct grpc_metadata headers)
 {
     struct follower *f = arg;
     f->stands = true;
-    f->came = world_now(world_of(f));
+    f->came = f->stood = world_now(world_of(f));
     invoke(f);
     if (f->kind->opened != NULL)
         f->kind->opened(f, headers);
@@ -122,10 +123,10 @@ static void open_stream(void *arg)
         .headers = on_headers, .message = on_message, .finished = on_finished};
     struct follower *f = arg;
     struct target *t = workload_target(f->workload);
-    const struct target_component *component = target_serving(t, f->kind->service);
+    const struct target_component *door =
+        f->direct ? target_serving(t, f->kind->service) : workload_door(f->workload, f->kind->service, f->key);
     struct grpc_header headers[TARGET_HEADERS_MAX + 1];
     struct grpc_metadata metadata = target_metadata(t);
-    struct rpc_channel *channel = NULL;
     struct text wire = TEXT_INIT;
     size_t count = metadata.count;
     if (f->stopped || f->stream != NULL)
@@ -134,12 +135,14 @@ static void open_stream(void *arg)
         headers[i] = metadata.items[i];
     if (f->header != NULL && f->header_value[0] != '\0')
         headers[count++] = (struct grpc_header){bytes_of(f->header), bytes_of(f->header_value)};
-    int code = component != NULL ? target_channel(t, component, &channel, NULL) : ERROR_UNSUPPORTED;
+    int code = door != NULL ? 0 : ERROR_UNSUPPORTED;
+    if (code == 0 && f->channel == NULL)
+        code = target_channel_new(t, door, &f->channel, NULL);
     if (code == 0)
         code = f->kind->request(f, &wire);
     if (code == 0) {
         struct rpc_request request = {.path = f->kind->path, .metadata = {headers, count}};
-        code = rpc_stream_open(channel, &request, &events, f, &f->stream, NULL);
+        code = rpc_stream_open(f->channel, &request, &events, f, &f->stream, NULL);
         if (code != 0)
             f->stream = NULL;
     }
@@ -158,8 +161,13 @@ static void open_stream(void *arg)
 void follower_init(struct follower *f, struct workload *w, const struct follower_kind *kind, uint32_t key,
                    int64_t subscription, void *arg)
 {
-    *f = (struct follower){
-        .kind = kind, .workload = w, .key = key, .subscription = subscription, .arg = arg, .operation = -1};
+    *f = (struct follower){.kind = kind,
+                           .workload = w,
+                           .key = key,
+                           .subscription = subscription,
+                           .arg = arg,
+                           .position = VALUE_NIL,
+                           .operation = -1};
     f->process = workload_process(w);
     world_timer_init(&f->again, world_of(f), open_stream, f);
     world_timer_init(&f->deliver, world_of(f), deliver, f);
@@ -183,6 +191,12 @@ int follower_send(struct follower *f, const ProtobufCMessage *message)
 bool follower_idle(const struct follower *f, uint64_t duration)
 {
     return f->stands && f->items.count == 0 && world_now(world_of(f)) - f->came >= duration;
+}
+
+void follower_leave(struct follower *f)
+{
+    if (f->stream != NULL)
+        rpc_stream_cancel(f->stream);
 }
 
 static bool is_over(void *arg)
@@ -210,5 +224,7 @@ void follower_deinit(struct follower *f)
     follower_stop(f);
     world_timer_stop(&f->again);
     world_timer_stop(&f->deliver);
+    rpc_channel_free(f->channel);
+    world_timer_stop(&f->again); /* a stream that had not ended did now */
     array_deinit(&f->items);
 }

@@ -6,6 +6,8 @@
  *   - when the stream ends, the one under way ends "fail" if it took nothing from anybody, else "info" (a queue's
  *     message may have been on its way to it); the follower goes on as another process.
  *
+ * It has a connection of its own, as a reader has that is a process of its own: what holds it up holds up nobody else.
+ *
  * A follower is embedded in the kind's state. All its memory is bounded by what one turn brings. */
 #ifndef CHAOS_WORKLOAD_FOLLOWER_H
 #define CHAOS_WORKLOAD_FOLLOWER_H
@@ -32,17 +34,21 @@ struct follower {
     const struct follower_kind *kind;
     struct workload *workload;
     uint32_t key;
+    int64_t position;      /* of the last pair, from which a stream may be resumed; VALUE_NIL: none yet */
     int64_t subscription;  /* `other` of its operations; the kind may change it when a stream ended */
     void *arg;             /* the kind's */
+    bool direct;           /* at who serves it, although the kind's calls go through somebody */
     const char *header;    /* sent with the next stream, with header_value; NULL: none */
     char header_value[64]; /* blank: not sent */
     /* internal */
     int32_t process;
     int64_t operation; /* -1: none */
     ARRAY(int64_t) items;
+    struct rpc_channel *channel;
     struct rpc_stream *stream;
     struct world_timer again, deliver;
-    uint64_t came; /* when the last message came, or the stream stood */
+    uint64_t came;  /* when the last message came, or the stream stood */
+    uint64_t stood; /* since when, or when last */
     bool stands, stopped;
 };
 
@@ -56,6 +62,8 @@ void follower_mark(struct follower *f, uint64_t revision);
 int follower_send(struct follower *f, const ProtobufCMessage *message);
 /* It stands, and nothing has come for `duration` ns. */
 bool follower_idle(const struct follower *f, uint64_t duration);
+/* Ends the stream, if there is one; it is opened again as after any other end. */
+void follower_leave(struct follower *f);
 /* Cancels the stream and waits for its end. */
 void follower_stop(struct follower *f);
 void follower_deinit(struct follower *f);

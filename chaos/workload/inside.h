@@ -3,11 +3,13 @@
 #define CHAOS_WORKLOAD_INSIDE_H
 
 #include "base/random.h"
+#include "chaos/workload/gateway_call.h"
 #include "chaos/workload/workload.h"
 
 struct client {
     struct workload_client public;
     workload_answered *answered;
+    struct http_client_call *fetch; /* at the gateway; NULL: none */
     void (*message)(struct workload_client *c, struct bytes message);
 };
 
@@ -28,5 +30,11 @@ struct workload {
     ARRAY(double) latencies; /* ms, of the window */
     void *state, *client_states;
 };
+
+/* Whether its failing is an answer of the component: a cas that saw another value, a removal of what was not there, an
+ * empty queue, a token refused. */
+bool workload_fail_answers(const struct operation *o);
+/* A call at the gateway ends here, unknown. */
+void call_give_up(struct client *c);
 
 #endif

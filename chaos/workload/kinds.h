@@ -1,4 +1,5 @@
-/* All kinds of workload, in the order they are listed: WORKLOAD(name) for `workload_name` in name.c. */
+/* All kinds of workload, in the order they are listed: WORKLOAD(name) for `workload_name`, in name.c or beside the kind
+ * it is another way to. */
 #ifndef CHAOS_WORKLOAD_KINDS_H
 #define CHAOS_WORKLOAD_KINDS_H
 
@@ -16,10 +17,24 @@
     WORKLOAD(events_group)                                                                                             \
     WORKLOAD(broker_pubsub)                                                                                            \
     WORKLOAD(broker_queue)                                                                                             \
+    WORKLOAD(proxy_register)                                                                                           \
+    WORKLOAD(proxy_pubsub)                                                                                             \
+    WORKLOAD(gateway_register)                                                                                         \
+    WORKLOAD(gateway_pubsub)                                                                                           \
     WORKLOAD(registry)                                                                                                 \
     WORKLOAD(config)                                                                                                   \
     WORKLOAD(auth_token)                                                                                               \
-    WORKLOAD(auth_refresh)
+    WORKLOAD(auth_refresh)                                                                                             \
+    WORKLOAD(etcd_register)                                                                                            \
+    WORKLOAD(etcd_cas)                                                                                                 \
+    WORKLOAD(etcd_set)                                                                                                 \
+    WORKLOAD(etcd_watch)                                                                                               \
+    WORKLOAD(etcd_lock)                                                                                                \
+    WORKLOAD(etcd_lock_fenced)                                                                                         \
+    WORKLOAD(redis_register)                                                                                           \
+    WORKLOAD(redis_cas)                                                                                                \
+    WORKLOAD(redis_counter)                                                                                            \
+    WORKLOAD(redis_set)
 
 #define WORKLOAD(name) extern const struct workload_kind workload_##name;
 WORKLOADS

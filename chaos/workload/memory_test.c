@@ -31,8 +31,16 @@ static void test_kinds(void **state)
                                            "config.Watcher",
                                            "auth.Auth",
                                            "auth.Accounts",
+                                           "client.Client",
+                                           "api.Api",
+                                           "etcdserverpb.KV",
+                                           "etcdserverpb.Watch",
+                                           "etcdserverpb.Lease",
+                                           "v3lockpb.Lock",
+                                           "redis",
                                            NULL};
-    struct target_component component = {.name = "all", .address = "all:1", .services = services};
+    struct target_component component = {
+        .name = "all", .address = "all:1", .tcp = {.address = "all:2"}, .services = services};
     struct sim *sim = sim_new(&(struct sim_options){.seed = 1});
     assert_non_null(sim);
     target = (struct target){

@@ -4,36 +4,35 @@
  * The registry keeps nothing on disk, so what a restart forgets is no finding, and its answers are no linearizable
  * register's. Judged are the watches (within a stream nothing is missing or doubled; another stream is another watch,
  * since revisions of two lives have nothing to do with each other), and that after healing, when the owners have
- * registered once more, who watched and who asks see the same.
+ * registered once more, who watched and who asks see the same. And those of the system's own components that were
+ * listed in the beginning have to be listed in the end, once each.
  *
  * The revision of a deregistration is not taken from its answer, for that of what is not there changes nothing. */
 #include "base/units.h"
-#include "chaos/workload/follower.h"
 #include "chaos/workload/kinds.h"
+#include "chaos/workload/watches.h"
 #include "registry/registry.pb-c.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define REGISTRY_SERVICE "registry.Registry"
-#define QUIET            ((uint64_t)SECOND)
 #define UNKNOWN          (-1) /* an address nobody registered */
+#define LARGE_ONE        16   /* one node of so many has much to say of itself, */
+#define FILLING_MAX      8192 /* bytes at most */
 
 struct place {
     char name[96], domain[64];
 };
-struct watch {
-    struct follower follower;
-    bool told; /* something, on this stream */
-    int64_t value;
-    bool noted; /* what it believes in the end */
+/* Of the run, kept by the first client. */
+struct run {
+    uint64_t listed; /* components of the target that were listed at first */
 };
-struct state {
-    struct watch *watches; /* by key */
-    bool *settled;         /* by key: registered once more for the end */
-    int64_t next_watch;
-};
+
+static struct run *run_of(struct workload *w)
+{
+    return workload_client(w, 0)->state;
+}
 
 static void place_of(struct workload *w, uint32_t key, struct place *out)
 {
@@ -71,7 +70,65 @@ static struct workload_outcome got(struct workload_client *c, const struct rpc_r
     return (struct workload_outcome){END_OK, value};
 }
 
-static int begin_read(struct workload_client *c, uint32_t key)
+/* The target's components that are listed with one node, a bit each; those beyond 64 are not looked at. */
+static uint64_t components_in(const struct target *t, const Registry__ListResponse *list)
+{
+    uint64_t bits = 0;
+    for (size_t i = 0; i < t->component_count && i < 64; i++)
+        for (size_t n = 0; n < list->n_services; n++)
+            if (list->services[n]->n_nodes == 1 && strcmp(list->services[n]->name, t->components[i].name) == 0)
+                bits |= UINT64_C(1) << i;
+    return bits;
+}
+
+/* Who was listed in the beginning has to be in the end, once: a registry that forgot is told again, and who was started
+ * again takes the place of who it was. */
+static bool all_are_back(struct workload *w, const Registry__ListResponse *list)
+{
+    uint64_t here = components_in(workload_target(w), list);
+    struct run *run = run_of(w);
+    if (run->listed == 0)
+        run->listed = here;
+    return workload_running(w) || (run->listed & ~here) == 0;
+}
+
+static struct workload_outcome listed(struct workload_client *c, const struct rpc_reply *reply)
+{
+    struct arena arena = ARENA_INIT;
+    ProtobufCMessage *message = NULL;
+    struct place place;
+    int64_t value = UNKNOWN;
+    if (reply->status != GRPC_OK)
+        return (struct workload_outcome){END_FAIL, VALUE_NIL};
+    place_of(c->workload, workload_operation(c)->key, &place);
+    enum operation_end end = END_OK;
+    if (pb_unpack(&registry__list_response__descriptor, reply->body, &arena, &message, NULL) == 0) {
+        const Registry__ListResponse *response = (const Registry__ListResponse *)message;
+        value = VALUE_NIL;
+        for (size_t i = 0; i < response->n_services; i++)
+            if (strcmp(response->services[i]->name, place.name) == 0)
+                value = value == VALUE_NIL ? value_of(response->services[i]) : UNKNOWN;
+        if (!all_are_back(c->workload, response))
+            end = END_FAIL; /* asked again, until they are */
+    }
+    arena_deinit(&arena);
+    return (struct workload_outcome){end, end == END_OK ? value : VALUE_NIL};
+}
+
+static int begin_list(struct workload_client *c, uint32_t key)
+{
+    struct place place;
+    Registry__ListRequest request = REGISTRY__LIST_REQUEST__INIT;
+    Registry__Options options = REGISTRY__OPTIONS__INIT;
+    place_of(c->workload, key, &place);
+    options.domain = place.domain;
+    request.options = &options;
+    int code = workload_invoke(c, OPERATION_READ, key, VALUE_NIL);
+    return code == 0 ? workload_call(c, REGISTRY_SERVICE, "/registry.Registry/ListServices", &request.base, listed)
+                     : code;
+}
+
+static int begin_get(struct workload_client *c, uint32_t key)
 {
     struct place place;
     Registry__GetRequest request = REGISTRY__GET_REQUEST__INIT;
@@ -84,15 +141,18 @@ static int begin_read(struct workload_client *c, uint32_t key)
     return code == 0 ? workload_call(c, REGISTRY_SERVICE, "/registry.Registry/GetService", &request.base, got) : code;
 }
 
+static int begin_read(struct workload_client *c, uint32_t key)
+{
+    return random_below(workload_random(c->workload), 2) == 0 ? begin_list(c, key) : begin_get(c, key);
+}
+
 static struct workload_outcome changed(struct workload_client *c, const struct rpc_reply *reply)
 {
-    struct state *s = workload_state(c->workload);
-    const struct operation *o = workload_operation(c);
     enum operation_end end = workload_end_of_write(reply);
-    if (end == END_OK && o->value != VALUE_NIL)
+    if (end == END_OK && workload_operation(c)->value != VALUE_NIL) {
         workload_keep_revision(c, reply);
-    if (end == END_OK && o->value != VALUE_NIL && !workload_running(c->workload))
-        s->settled[o->key] = true;
+        watches_written(c);
+    }
     return (struct workload_outcome){end, VALUE_NIL};
 }
 
@@ -104,6 +164,17 @@ static int begin_write(struct workload_client *c, uint32_t key, bool remove)
     Registry__Service service = REGISTRY__SERVICE__INIT;
     Registry__Options options = REGISTRY__OPTIONS__INIT;
     Registry__Node node = REGISTRY__NODE__INIT, *nodes[] = {&node};
+    Registry__Node__MetadataEntry note = REGISTRY__NODE__METADATA_ENTRY__INIT, *notes[] = {&note};
+    char note_name[] = "about";
+    struct text filling = TEXT_INIT;
+    struct random *r = workload_random(c->workload);
+    size_t filled = random_below(r, LARGE_ONE) == 0 ? (size_t)random_below(r, FILLING_MAX) : 0;
+    for (size_t i = 0; i < filled; i++)
+        text_char(&filling, 'x');
+    note.key = note_name;
+    note.value = filled > 0 && text_ok(&filling) ? filling.data : note_name;
+    node.metadata = notes;
+    node.n_metadata = 1;
     place_of(c->workload, key, &place);
     snprintf(address, sizeof address, "node-%lld", (long long)value);
     options.domain = place.domain;
@@ -115,10 +186,12 @@ static int begin_write(struct workload_client *c, uint32_t key, bool remove)
     service.nodes = nodes;
     service.options = &options;
     int code = workload_invoke(c, OPERATION_WRITE, key, value);
-    if (code != 0)
-        return code;
-    return workload_call(c, REGISTRY_SERVICE, remove ? "/registry.Registry/Deregister" : "/registry.Registry/Register",
-                         &service.base, changed);
+    if (code == 0)
+        code =
+            workload_call(c, REGISTRY_SERVICE, remove ? "/registry.Registry/Deregister" : "/registry.Registry/Register",
+                          &service.base, changed);
+    text_deinit(&filling);
+    return code;
 }
 
 static int begin(struct workload_client *c)
@@ -133,14 +206,15 @@ static int begin(struct workload_client *c)
     return begin_write(c, key, what == 5);
 }
 
+static int begin_register(struct workload_client *c, uint32_t key)
+{
+    return begin_write(c, key, false);
+}
+
 /* First every owner says once more that it is there. */
 static int final_read(struct workload_client *c, uint32_t key)
 {
-    const struct state *s = workload_state(c->workload);
-    for (int i = 0; i < workload_keys(c->workload); i++)
-        if (!s->settled[i])
-            return begin_write(c, (uint32_t)i, false);
-    return begin_read(c, key);
+    return watches_final(c, key, begin_register, key == 0 ? begin_list : begin_read);
 }
 
 /* ---- watches ---- */
@@ -167,27 +241,16 @@ static void on_opened(struct follower *f, struct grpc_metadata headers)
 
 static void on_change(struct follower *f, struct bytes message)
 {
-    struct watch *watch = f->arg;
     struct arena arena = ARENA_INIT;
     ProtobufCMessage *unpacked = NULL;
     if (pb_unpack(&registry__result__descriptor, message, &arena, &unpacked, NULL) == 0) {
         const Registry__Result *m = (const Registry__Result *)unpacked;
-        watch->told = true;
-        watch->value = strcmp(m->action, "delete") == 0 ? VALUE_NIL
-                       : m->service != NULL             ? value_of(m->service)
-                                                        : UNKNOWN;
-        follower_pair(f, (int64_t)m->revision, watch->value);
+        watches_told(f, m->revision,
+                     strcmp(m->action, "delete") == 0 ? VALUE_NIL
+                     : m->service != NULL             ? value_of(m->service)
+                                                      : UNKNOWN);
     }
     arena_deinit(&arena);
-}
-
-static void on_ended(struct follower *f, const struct rpc_reply *reply)
-{
-    struct state *s = workload_state(f->workload);
-    struct watch *watch = f->arg;
-    (void)reply;
-    watch->told = false;
-    f->subscription = ++s->next_watch;
 }
 
 static const struct follower_kind watches = {
@@ -197,69 +260,15 @@ static const struct follower_kind watches = {
     .request = request_stream,
     .opened = on_opened,
     .message = on_change,
-    .ended = on_ended,
+    .ended = watches_ended,
 };
 
 static int prepare(struct workload *w, struct error *err)
 {
-    struct state *s = calloc(1, sizeof *s);
-    workload_set_state(w, s);
-    if (s != NULL) {
-        s->watches = calloc((size_t)workload_keys(w), sizeof *s->watches);
-        s->settled = calloc((size_t)workload_keys(w), sizeof *s->settled);
-    }
-    if (s == NULL || s->watches == NULL || s->settled == NULL)
-        return error_set(err, ERROR_MEMORY, "out of memory");
-    for (int i = 0; i < workload_keys(w); i++)
-        follower_init(&s->watches[i].follower, w, &watches, (uint32_t)i, ++s->next_watch, &s->watches[i]);
-    return 0;
-}
-
-static void start(struct workload *w)
-{
-    struct state *s = workload_state(w);
-    for (int i = 0; i < workload_keys(w); i++)
-        follower_start(&s->watches[i].follower);
-}
-
-/* What a watcher believes is a read of his. One whose stream told nothing since it stands believes nothing yet. */
-static void note_belief(struct workload *w, struct watch *watch)
-{
-    struct history *h = workload_write(w);
-    uint64_t now = world_now(workload_target(w)->world);
-    int64_t index = history_invoke(h, workload_process(w), OPERATION_READ, watch->follower.key, VALUE_NIL, now);
-    if (index >= 0)
-        history_end(h, index, END_OK, watch->value, now);
-    watch->noted = true;
-}
-
-static bool quiet(struct workload *w)
-{
-    struct state *s = workload_state(w);
-    for (int i = 0; i < workload_keys(w); i++)
-        if (!follower_idle(&s->watches[i].follower, QUIET))
-            return false;
-    for (int i = 0; i < workload_keys(w); i++)
-        if (s->watches[i].told && !s->watches[i].noted)
-            note_belief(w, &s->watches[i]);
-    return true;
-}
-
-static void stop(struct workload *w)
-{
-    struct state *s = workload_state(w);
-    for (int i = 0; s != NULL && s->watches != NULL && i < workload_keys(w); i++)
-        follower_deinit(&s->watches[i].follower);
-}
-
-static void release(struct workload *w)
-{
-    struct state *s = workload_state(w);
-    if (s != NULL) {
-        free(s->watches);
-        free(s->settled);
-    }
-    free(s);
+    int code = workload_client_states(w, sizeof(struct run), err);
+    if (code != 0)
+        return code;
+    return watches_prepare(w, &watches, false, err);
 }
 
 const struct workload_kind workload_registry = {
@@ -270,8 +279,8 @@ const struct workload_kind workload_registry = {
     .prepare = prepare,
     .begin = begin,
     .final_read = final_read,
-    .start = start,
-    .quiet = quiet,
-    .stop = stop,
-    .release = release,
+    .start = watches_start,
+    .quiet = watches_quiet,
+    .stop = watches_stop,
+    .release = watches_release,
 };

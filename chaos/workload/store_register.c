@@ -1,4 +1,5 @@
-/* Registers in the store: clients write and read keys of a table of their own through store.Store. */
+/* Registers in the store: clients write and read keys of a table of their own through store.Store; of the store itself,
+ * or of a component that passes calls on, as the proxy and the gateway do. Those may say NOT_FOUND of the store. */
 #include "chaos/workload/kinds.h"
 #include "chaos/workload/record_calls.h"
 
@@ -12,8 +13,8 @@ static void name_of(uint32_t key, char out[RECORD_TEXT_MAX])
 static struct workload_outcome read_answered(struct workload_client *c, const struct rpc_reply *reply)
 {
     struct record_found found;
-    (void)c;
-    if (!record_found(reply, &found))
+    bool passed_on = workload_kind_of(c->workload)->through != NULL;
+    if ((passed_on && reply->status == GRPC_NOT_FOUND) || !record_found(reply, &found))
         return (struct workload_outcome){END_FAIL, VALUE_NIL};
     return (struct workload_outcome){END_OK, found.value};
 }
@@ -54,6 +55,26 @@ const struct workload_kind workload_store_register = {
     .name = "store-register",
     .summary = "reads and writes of unique values in a table of the store",
     .services = (const char *const[]){RECORD_SERVICE, NULL},
+    .models = (const char *const[]){"register", NULL},
+    .begin = begin,
+    .final_read = begin_read,
+};
+
+const struct workload_kind workload_proxy_register = {
+    .name = "proxy-register",
+    .summary = "the same through the proxy",
+    .services = (const char *const[]){WORKLOAD_PROXY, RECORD_SERVICE, NULL},
+    .through = WORKLOAD_PROXY,
+    .models = (const char *const[]){"register", NULL},
+    .begin = begin,
+    .final_read = begin_read,
+};
+
+const struct workload_kind workload_gateway_register = {
+    .name = "gateway-register",
+    .summary = "the same through the HTTP gateway",
+    .services = (const char *const[]){WORKLOAD_GATEWAY, RECORD_SERVICE, NULL},
+    .through = WORKLOAD_GATEWAY,
     .models = (const char *const[]){"register", NULL},
     .begin = begin,
     .final_read = begin_read,

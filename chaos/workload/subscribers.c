@@ -7,12 +7,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define QUIET   ((uint64_t)SECOND)
-#define UNKNOWN (-1) /* what nobody published */
+#define QUIET     ((uint64_t)SECOND)
+#define UNKNOWN   (-1) /* what nobody published */
+#define LARGE_ONE 8    /* one message of so many is larger, by what is drawn for the run: */
+#define LEAVE_ONE 200  /* at one publication of so many a subscriber leaves, and comes back */
 
+static const size_t fillings[] = {0, 4 << 10, 32 << 10,
+                                  128 << 10}; /* bytes at most: slow readers have to be waited for */
+
+struct subscriber {
+    struct follower follower; /* first */
+    int64_t last;             /* value it got */
+};
+struct last_word {
+    int64_t value;
+    uint64_t invoked;
+};
 struct state {
-    struct follower *subscribers; /* SUBSCRIBERS_EACH of each topic */
+    struct subscriber *subscribers; /* SUBSCRIBERS_EACH of each topic */
+    struct last_word *last_words;   /* by topic: published in the end and acknowledged; value 0: not yet */
     int64_t next_subscription;
+    size_t filling_max;
 };
 
 static size_t subscriber_count(struct workload *w)
@@ -25,27 +40,89 @@ static void topic_of(struct workload *w, uint32_t key, char *out, size_t size)
     snprintf(out, size, "%s.%u", workload_name(w), key);
 }
 
+/* ---- messages: "<value> <bytes of filling> <filling>" ---- */
+
+static char filling_of(int64_t value)
+{
+    return (char)('a' + value % 26);
+}
+
+static void write_body(struct workload *w, int64_t value, struct text *out)
+{
+    const struct state *s = workload_state(w);
+    struct random *r = workload_random(w);
+    size_t filling = random_below(r, LARGE_ONE) == 0 ? (size_t)random_below(r, s->filling_max + 1) : 0;
+    text_printf(out, "%lld %zu ", (long long)value, filling);
+    for (size_t i = 0; i < filling; i++)
+        text_char(out, filling_of(value));
+}
+
+static bool take_number(struct bytes *body, int64_t *out)
+{
+    char digits[24] = "";
+    size_t len = 0;
+    while (len < body->len && len + 1 < sizeof digits && body->data[len] != ' ') {
+        digits[len] = (char)body->data[len];
+        len++;
+    }
+    if (len == body->len || units_parse_integer(digits, 0, INT64_MAX, out, NULL) != 0)
+        return false;
+    *body = BYTES(body->data + len + 1, body->len - len - 1);
+    return true;
+}
+
+static int64_t read_body(struct bytes body)
+{
+    int64_t value, filling;
+    if (!take_number(&body, &value) || !take_number(&body, &filling) || (uint64_t)filling != body.len)
+        return UNKNOWN;
+    for (size_t i = 0; i < body.len; i++)
+        if ((char)body.data[i] != filling_of(value))
+            return UNKNOWN;
+    return value;
+}
+
+/* ---- publishing ---- */
+
 static struct workload_outcome published(struct workload_client *c, const struct rpc_reply *reply)
 {
-    (void)c;
-    return (struct workload_outcome){workload_end_of_write(reply), VALUE_NIL};
+    struct state *s = workload_state(c->workload);
+    const struct operation *o = workload_operation(c);
+    enum operation_end end = workload_end_of_write(reply);
+    if (end == END_OK && !workload_running(c->workload))
+        s->last_words[o->key] = (struct last_word){o->value, o->invoked};
+    return (struct workload_outcome){end, VALUE_NIL};
+}
+
+int subscribers_publish_to(struct workload_client *c, enum operation_function f, uint32_t key)
+{
+    int64_t value = workload_value(c->workload);
+    char topic[96];
+    struct text body = TEXT_INIT;
+    Broker__PublishRequest request = BROKER__PUBLISH_REQUEST__INIT;
+    Broker__Message message = BROKER__MESSAGE__INIT;
+    topic_of(c->workload, key, topic, sizeof topic);
+    write_body(c->workload, value, &body);
+    message.body = (ProtobufCBinaryData){.len = body.len, .data = (uint8_t *)body.data};
+    request.topic = topic;
+    request.message = &message;
+    int code = text_ok(&body) ? workload_invoke(c, f, key, value) : ERROR_MEMORY;
+    if (code == 0)
+        code = workload_call(c, BROKER_SERVICE, "/broker.Broker/Publish", &request.base, published);
+    text_deinit(&body);
+    return code;
 }
 
 int subscribers_publish(struct workload_client *c, enum operation_function f)
 {
-    uint32_t key = (uint32_t)random_below(workload_random(c->workload), (uint64_t)workload_keys(c->workload));
-    int64_t value = workload_value(c->workload);
-    char topic[96], body[24];
-    Broker__PublishRequest request = BROKER__PUBLISH_REQUEST__INIT;
-    Broker__Message message = BROKER__MESSAGE__INIT;
-    topic_of(c->workload, key, topic, sizeof topic);
-    int len = snprintf(body, sizeof body, "%lld", (long long)value);
-    message.body = (ProtobufCBinaryData){.len = (size_t)len, .data = (uint8_t *)body};
-    request.topic = topic;
-    request.message = &message;
-    int code = workload_invoke(c, f, key, value);
-    return code == 0 ? workload_call(c, BROKER_SERVICE, "/broker.Broker/Publish", &request.base, published) : code;
+    struct random *r = workload_random(c->workload);
+    struct state *s = workload_state(c->workload);
+    if (random_below(r, LEAVE_ONE) == 0)
+        follower_leave(&s->subscribers[random_below(r, subscriber_count(c->workload))].follower);
+    return subscribers_publish_to(c, f, (uint32_t)random_below(r, (uint64_t)workload_keys(c->workload)));
 }
+
+/* ---- subscribing ---- */
 
 int subscribers_request(struct follower *f, struct text *wire)
 {
@@ -60,21 +137,18 @@ int subscribers_request(struct follower *f, struct text *wire)
 
 void subscribers_message(struct follower *f, struct bytes message)
 {
+    struct subscriber *s = (struct subscriber *)f;
     struct arena arena = ARENA_INIT;
     ProtobufCMessage *unpacked = NULL;
-    int64_t value = UNKNOWN;
-    char digits[24] = "";
+    s->last = UNKNOWN;
     if (pb_unpack(&broker__message__descriptor, message, &arena, &unpacked, NULL) == 0) {
         const Broker__Message *m = (const Broker__Message *)unpacked;
-        if (m->body.len > 0 && m->body.len < sizeof digits)
-            memcpy(digits, m->body.data, m->body.len);
+        s->last = read_body(BYTES(m->body.data, m->body.len));
     }
-    if (units_parse_integer(digits, 1, INT64_MAX, &value, NULL) != 0)
-        value = UNKNOWN;
     if (f->kind->function == OPERATION_DEQUEUE)
-        follower_value(f, value);
+        follower_value(f, s->last);
     else
-        follower_pair(f, VALUE_NIL, value);
+        follower_pair(f, VALUE_NIL, s->last);
     arena_deinit(&arena);
 }
 
@@ -90,12 +164,18 @@ int subscribers_prepare(struct workload *w, const struct follower_kind *kind, ch
 {
     struct state *s = calloc(1, sizeof *s);
     workload_set_state(w, s);
-    if (s != NULL)
+    if (s != NULL) {
         s->subscribers = calloc(subscriber_count(w), sizeof *s->subscribers);
-    if (s == NULL || s->subscribers == NULL)
+        s->last_words = calloc((size_t)workload_keys(w), sizeof *s->last_words);
+    }
+    if (s == NULL || s->subscribers == NULL || s->last_words == NULL)
         return error_set(err, ERROR_MEMORY, "out of memory");
-    for (size_t i = 0; i < subscriber_count(w); i++)
-        follower_init(&s->subscribers[i], w, kind, (uint32_t)(i / SUBSCRIBERS_EACH), ++s->next_subscription, queue);
+    s->filling_max = fillings[random_below(workload_random(w), sizeof fillings / sizeof fillings[0])];
+    for (size_t i = 0; i < subscriber_count(w); i++) {
+        struct follower *f = &s->subscribers[i].follower;
+        follower_init(f, w, kind, (uint32_t)(i / SUBSCRIBERS_EACH), ++s->next_subscription, queue);
+        f->direct = i % SUBSCRIBERS_EACH != 0; /* so that not everybody loses touch with who passes on */
+    }
     return 0;
 }
 
@@ -103,14 +183,23 @@ void subscribers_start(struct workload *w)
 {
     struct state *s = workload_state(w);
     for (size_t i = 0; i < subscriber_count(w); i++)
-        follower_start(&s->subscribers[i]);
+        follower_start(&s->subscribers[i].follower);
+}
+
+/* The last word of a topic is for each that listened when it was said. Of a queue one of them gets it, and may have
+ * gone with it. */
+static bool waits_for_last_word(const struct state *s, const struct subscriber *who)
+{
+    const struct last_word *word = &s->last_words[who->follower.key];
+    return who->follower.kind->function != OPERATION_DEQUEUE && word->value != 0 &&
+           who->follower.stood < word->invoked && who->last != word->value;
 }
 
 bool subscribers_quiet(struct workload *w)
 {
     struct state *s = workload_state(w);
     for (size_t i = 0; i < subscriber_count(w); i++)
-        if (!follower_idle(&s->subscribers[i], QUIET))
+        if (!follower_idle(&s->subscribers[i].follower, QUIET) || waits_for_last_word(s, &s->subscribers[i]))
             return false;
     return true;
 }
@@ -119,13 +208,15 @@ void subscribers_stop(struct workload *w)
 {
     struct state *s = workload_state(w);
     for (size_t i = 0; s != NULL && s->subscribers != NULL && i < subscriber_count(w); i++)
-        follower_deinit(&s->subscribers[i]);
+        follower_deinit(&s->subscribers[i].follower);
 }
 
 void subscribers_release(struct workload *w)
 {
     struct state *s = workload_state(w);
-    if (s != NULL)
+    if (s != NULL) {
         free(s->subscribers);
+        free(s->last_words);
+    }
     free(s);
 }

@@ -29,7 +29,7 @@ const struct workload_kind *workload_kind_find(const char *name)
 
 static void note(struct workload *w, const struct operation *o, enum operation_end end, uint64_t now)
 {
-    if (end == END_OK) {
+    if (end == END_OK || (end == END_FAIL && workload_fail_answers(o))) {
         w->window.ok++;
         double ms = (double)(now - o->invoked) / (double)MILLISECOND;
         if (!array_push(&w->latencies, ms))
@@ -102,6 +102,9 @@ static void client_next(void *arg)
 
 static int check_services(const struct target *t, const struct workload_kind *kind, struct error *err)
 {
+    if (kind->through != NULL && target_serving(t, kind->through) == NULL)
+        return error_set(err, ERROR_UNSUPPORTED, "the workload %s needs a component that serves %s", kind->name,
+                         kind->through);
     for (const char *const *s = kind->services; *s != NULL; s++)
         if (target_serving(t, *s) == NULL)
             return error_set(err, ERROR_UNSUPPORTED, "the workload %s needs a component that serves %s", kind->name,
@@ -109,9 +112,18 @@ static int check_services(const struct target *t, const struct workload_kind *ki
     return 0;
 }
 
+/* The first whose services the target has. */
+static const struct workload_kind *first_served(const struct target *t)
+{
+    for (const struct workload_kind *const *k = workload_kinds; *k != NULL; k++)
+        if (check_services(t, *k, NULL) == 0)
+            return *k;
+    return &workload_store_register;
+}
+
 int workload_new(struct target *t, const struct workload_options *options, struct workload **out, struct error *err)
 {
-    const struct workload_kind *kind = options->kind != NULL ? options->kind : &workload_store_register;
+    const struct workload_kind *kind = options->kind != NULL ? options->kind : first_served(t);
     int code = check_services(t, kind, err);
     if (code != 0)
         return code;
@@ -186,6 +198,8 @@ static bool is_final(const struct history *h, const struct operation *o)
     case OPERATION_POLL:
         return o->end == END_OK && items == 0;
     case OPERATION_READ:
+    case OPERATION_SEND: /* where nothing can be read back: that it was taken */
+    case OPERATION_ENQUEUE:
         return o->end == END_OK;
     case OPERATION_USE: /* refused is an answer */
         return o->end == END_OK || o->end == END_FAIL;
@@ -267,6 +281,7 @@ void workload_free(struct workload *w)
         world_timer_stop(&c->next);
         if (c->call != NULL)
             rpc_stream_cancel(c->call);
+        call_give_up(&w->clients[i]);
     }
     if (w->kind->stop != NULL)
         w->kind->stop(w);
@@ -341,6 +356,12 @@ int64_t workload_value(struct workload *w)
 int32_t workload_process(struct workload *w)
 {
     return w->next_process++;
+}
+
+const struct target_component *workload_door(const struct workload *w, const char *service, uint32_t number)
+{
+    bool proxied = w->kind->through != NULL && strcmp(w->kind->through, WORKLOAD_PROXY) == 0;
+    return target_serving_one(w->target, proxied ? w->kind->through : service, number);
 }
 
 const char *workload_name(const struct workload *w)

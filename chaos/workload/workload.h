@@ -11,7 +11,7 @@ struct workload;
 struct workload_kind;
 
 struct workload_options {
-    const struct workload_kind *kind; /* NULL: store-register */
+    const struct workload_kind *kind; /* NULL: the first that the target serves */
     uint64_t seed;
     int clients, keys;
     int rate; /* operations a second over all clients; 0: as fast as they are answered */
@@ -35,7 +35,7 @@ void workload_free(struct workload *w);
 
 /* What happened since the last look: for curves and for the steady state. */
 struct workload_window {
-    int64_t ok, failed, unknown;
+    int64_t ok, failed, unknown; /* ok: answered, be it by a refusal where that is an answer (a token refused) */
     double p50, p99; /* ms; 0 when nothing was answered */
 };
 void workload_take_window(struct workload *w, struct workload_window *out);
@@ -45,7 +45,10 @@ void workload_take_window(struct workload *w, struct workload_window *out);
 #define WORKLOAD_OPERATION_LIMIT ((uint64_t)2000000000) /* ns: the deadline of each call */
 /* Of one history, what long streams bring included. Then clients begin nothing any more and streams are closed. */
 #define WORKLOAD_OPERATIONS_MAX ((size_t)4 << 20)
-#define WORKLOAD_PIECES_MAX     16 /* messages of a call that streams its request */
+/* Services of components that pass calls on; the gateway takes those of one message each, as HTTP. */
+#define WORKLOAD_PROXY      "client.Client"
+#define WORKLOAD_GATEWAY    "api.Api"
+#define WORKLOAD_PIECES_MAX 16 /* messages of a call that streams its request */
 
 /* One at a time each. `process` changes when an operation's end is unknown. */
 struct workload_client {
@@ -62,9 +65,10 @@ struct workload_client {
 struct workload_kind {
     const char *name, *summary;
     const char *const *services; /* that have to be served, the one the clients call first; NULL-terminated */
-    const char *const *models;   /* chaos/check models that judge the history; NULL-terminated */
-    uint64_t redelivery;         /* ns, for the model "broker"; 0: no rule */
-    uint64_t waits;              /* ns its final reads and `quiet` wait by themselves, on top of the settling time */
+    const char *through;       /* WORKLOAD_PROXY or WORKLOAD_GATEWAY passes the clients' calls on; NULL: nobody does */
+    const char *const *models; /* chaos/check models that judge the history; NULL-terminated */
+    uint64_t redelivery;       /* ns, for the model "broker"; 0: no rule */
+    uint64_t waits;            /* ns its final reads and `quiet` wait by themselves, on top of the settling time */
     bool clocks; /* the history has times that are the servers' own: moving their clocks breaks it, and rightly */
     /* Makes what the clients need; sets workload_set_state(). */
     int (*prepare)(struct workload *w, struct error *err);
@@ -90,9 +94,12 @@ struct random *workload_random(struct workload *w);
 int workload_keys(const struct workload *w);
 int workload_clients(const struct workload *w);
 struct workload_client *workload_client(struct workload *w, int number);
-bool workload_running(const struct workload *w);     /* clients begin new operations */
-int64_t workload_value(struct workload *w);          /* the next unique value, 1 and up */
-int32_t workload_process(struct workload *w);        /* the next unused process number */
+bool workload_running(const struct workload *w); /* clients begin new operations */
+int64_t workload_value(struct workload *w);      /* the next unique value, 1 and up */
+int32_t workload_process(struct workload *w);    /* the next unused process number */
+/* Who takes gRPC calls for a service: the proxy when the kind goes through it, else who serves it; NULL: nobody. Where
+ * several do, callers of different numbers are spread over them. */
+const struct target_component *workload_door(const struct workload *w, const char *service, uint32_t number);
 const char *workload_name(const struct workload *w); /* of this run's own table, topic, ...: no other run's */
 /* A piece of zeroed memory for each client, as its `state`; given back with the workload. */
 int workload_client_states(struct workload *w, size_t size, struct error *err);

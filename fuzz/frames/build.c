@@ -3,6 +3,7 @@
 #include "fuzz/frames/exchange.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <zlib.h>
 
 #define FLOOD_EVENTS 16 /* a flood is sent in so many pieces */
@@ -86,13 +87,15 @@ const char *frame_build_hold_path(const struct frame_build *b)
 static void fill_in(struct frame_build *b, const char *fields, const char *path, struct text *out)
 {
     text_clear(out);
-    for (const char *at = fields; *at; at++) {
+    for (const char *at = fields; *at;) {
+        size_t plain = strcspn(at, "@$");
+        text_add(out, at, plain);
+        at += plain;
         if (*at == '@')
             text_puts(out, path);
         else if (*at == '$')
             text_puts(out, b->plan->authority ? b->plan->authority : "localhost");
-        else
-            text_char(out, *at);
+        at += *at != '\0';
     }
     if (!text_ok(out) && b->rc == 0)
         b->rc = ERROR_MEMORY;

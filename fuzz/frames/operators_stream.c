@@ -469,8 +469,9 @@ int op_message_large(struct frame_build *b)
     text_add(&message, "\xfa\x7f", 2); /* field 2047, bytes */
     for (unsigned i = 0; i < 4; i++)   /* its length, a varint of four bytes */
         text_char(&message, (char)((size >> (7 * i) & 0x7f) | (i < 3 ? 0x80 : 0)));
-    for (size_t i = 0; i < size; i++)
-        text_char(&message, '\0');
+    static const char zeros[4096];
+    for (size_t left = size; left > 0; left -= left < sizeof zeros ? left : sizeof zeros)
+        text_add(&message, zeros, left < sizeof zeros ? left : sizeof zeros);
     int rc = text_ok(&message) ? 0 : ERROR_MEMORY;
     for (size_t at = 0; rc == 0 && at < message.len; at += DATA_PIECE) {
         size_t len = message.len - at < DATA_PIECE ? message.len - at : DATA_PIECE;

@@ -114,6 +114,7 @@ struct engine {
     bool stopping, pausing;
     int failed;            /* why no more cases could be made or sent; 0 */
     uint64_t settle_until; /* findings are run again until then; 0: not yet known */
+    bool patient;          /* the last time before it is told: who is only slow gets time to answer */
     uint64_t started, deadline, novel_at, next_point, point_step, next_word; /* by the budget's clock */
     int64_t methods_ok, invariant_at;
     bool invariant_broken;

@@ -287,8 +287,10 @@ static void settle(struct engine *e, struct fuzz_finding *f)
         f->repeats = fuzz_shrink(&f->c, e->target->pool, still, &s, tries_for(f), NULL) != ERROR_NOT_FOUND;
         s.until = 0;
         /* Once more: silence, or a process that ends, may have other reasons once. */
+        e->patient = true;
         if ((is(f, "hang") || is(f, "crash")) && f->repeats && !engine_ends(e) && !engine_settled(e))
             f->repeats = still(&s, &f->c);
+        e->patient = false;
         f->settled = !engine_ends(e) && (f->repeats || !engine_settled(e));
         f->method = f->repeats && s.shown ? s.shown : f->method;
         f->component = f->repeats && s.at && repeat_is(f->oracle) ? s.at : f->component;

@@ -16,6 +16,7 @@
 
 #define ASK_TIME       ((uint64_t)SECOND)              /* for an answer when looking for methods */
 #define HOLD_TIME      ((uint64_t)(200 * MILLISECOND)) /* without an answer that makes a method one that holds */
+#define PATIENT_TIME   ((uint64_t)(15 * SECOND))       /* before silence is told of a busy machine's servers */
 #define SILENT_SHARE   ((uint64_t)(60 * SECOND))       /* from which on half a minute of silence can be waited for */
 #define LIMIT_MIN      ((uint64_t)SECOND)              /* the least an answer is waited for */
 #define HOLD_TIME_MIN  ((uint64_t)(20 * MILLISECOND))
@@ -160,6 +161,10 @@ bool frames_try(struct engine *e, const struct fuzz_case *c, struct engine_verdi
     /* Smaller cases often end in the middle of something: half a minute's silence means something to few. */
     if (!of.op || !(of.op->answers & ANSWER_SILENCE))
         t.limit_silent = FRAMES_LIVE_LIMIT;
+    if (e->patient && !world_is_simulated(e->target->world)) {
+        t.limit = PATIENT_TIME;
+        t.limit_silent = t.limit_silent != 0 ? PATIENT_TIME : 0;
+    }
     if (t.component == NULL || t.component->address == NULL || t.component->tls != NULL)
         return false;
     return run_alone(&t, c, NULL) == 0 && t.wrong;

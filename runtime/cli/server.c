@@ -11,7 +11,7 @@
 #include <string.h>
 
 static struct {
-    const char *host, *profile, *admin_secret, *address, *image, *peers_dir;
+    const char *host, *profile, *admin_secret, *address, *image, *peers_dir, *prefix;
     int64_t base_port;
     bool json;
 } flags;
@@ -65,6 +65,11 @@ const struct option server_options_table[] = {
      .target = &flags.peers_dir,
      .argument = "FOLDER",
      .help = "what FOLDER/COMPONENT holds is that component's --peers: where it, and no other, finds the others"},
+    {.name = "component-prefix",
+     .kind = OPTION_TEXT,
+     .target = &flags.prefix,
+     .argument = "COMMAND",
+     .help = "what each component's command is put behind, {} for its name: 'strace -f -o {}.trace'"},
     {.name = "json", .kind = OPTION_FLAG, .target = &flags.json, .help = "the line that says all is up, as JSON"},
     {.name = NULL},
 };
@@ -132,6 +137,7 @@ int command_server(const struct arguments *args)
         .profile = flags.profile,
         .admin_secret = flags.admin_secret,
         .peers_dir = flags.peers_dir && flags.peers_dir[0] ? flags.peers_dir : NULL,
+        .prefix = flags.prefix && flags.prefix[0] ? flags.prefix : NULL,
         .json = flags.json,
     };
     return server_run(c->world, &options);

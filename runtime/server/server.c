@@ -1,6 +1,7 @@
 #include "runtime/server/server.h"
 
 #include "base/log.h"
+#include "base/words.h"
 #include "runtime/api/api.h"
 #include "runtime/server/child.h"
 #include "runtime/server/home.h"
@@ -134,6 +135,37 @@ static int read_peers(struct server *s, const char *name, struct text *out, stru
     return rc;
 }
 
+/* The words of the prefix, with the name for each {}. */
+static int split_prefix(struct server *s, const char *name, struct arena *arena, char ***words, size_t *count,
+                        struct error *err)
+{
+    struct text line = TEXT_INIT;
+    for (const char *p = s->options->prefix; p && *p; p++) {
+        if (p[0] == '{' && p[1] == '}') {
+            text_puts(&line, name);
+            p++;
+        } else {
+            text_char(&line, *p);
+        }
+    }
+    int rc = text_ok(&line) ? words_split(text_string(&line), arena, words, count, err)
+                            : error_set(err, ERROR_MEMORY, "out of memory");
+    text_deinit(&line);
+    return rc < 0 ? error_wrap(err, "--component-prefix") : 0;
+}
+
+/* Its words, then the command line. */
+static const char *const *behind_prefix(char **words, size_t count, const char *const *argv, struct arena *arena)
+{
+    size_t own = 0;
+    while (argv[own])
+        own++;
+    const char **all = ARENA_NEW_N(arena, const char *, count + own + 1);
+    for (size_t i = 0; all && i < count + own; i++)
+        all[i] = i < count ? words[i] : argv[i - count];
+    return all;
+}
+
 /* Keys and tokens go by environment, which only the same user can read, not by arguments, which everybody can. The
  * private key is auth's alone; the empty values keep what we may have inherited from the others. */
 static int start_child(struct server *s, struct child *c, struct error *err)
@@ -143,7 +175,11 @@ static int start_child(struct server *s, struct child *c, struct error *err)
     const char *admin = s->options->admin_secret ? s->options->admin_secret : "";
     struct arena arena = ARENA_INIT;
     struct text token = TEXT_INIT, peers = TEXT_INIT;
-    int rc = component_token(s, name, &token, err);
+    char **words = NULL;
+    size_t count = 0;
+    int rc = split_prefix(s, name, &arena, &words, &count, err);
+    if (rc == 0)
+        rc = component_token(s, name, &token, err);
     if (rc == 0)
         rc = read_peers(s, name, &peers, err);
     if (rc < 0)
@@ -175,8 +211,9 @@ static int start_child(struct server *s, struct child *c, struct error *err)
     };
     if (!argv[10] || !environment[0] || !environment[1] || !environment[2] || !environment[3])
         rc = error_set(err, ERROR_MEMORY, "out of memory");
-    else
-        rc = child_start(c, argv, environment, err);
+    const char *const *whole = rc == 0 ? behind_prefix(words, count, argv, &arena) : NULL;
+    if (rc == 0)
+        rc = whole ? child_start(c, whole, environment, err) : error_set(err, ERROR_MEMORY, "out of memory");
 out:
     text_deinit(&peers);
     text_deinit(&token);

@@ -24,6 +24,9 @@ struct server_options {
     /* A folder with files of components' names: what is in one goes to that component as its --peers. Read at each
      * start of it; no file: nothing to add. NULL: none. */
     const char *peers_dir;
+    /* Words in front of each component's command line, as a shell would read them, its name for {}: for tracers,
+     * debuggers, and to run it elsewhere. It has to become the component by exec. NULL: none. */
+    const char *prefix;
     bool json; /* the ready line as JSON */
 };
 

@@ -191,7 +191,8 @@ static void wait_for(bool (*done)(void *arg), void *arg)
 
 /* ---- one server for most tests ---- */
 
-#define PEERS "elsewhere=127.0.0.1:1" /* of helloworld alone */
+#define PREFIX "MICRO_SERVER_TEST"
+#define PEERS  "elsewhere=127.0.0.1:1" /* of helloworld alone */
 
 static int set_up(void **state)
 {
@@ -206,8 +207,18 @@ static int set_up(void **state)
     snprintf(file, sizeof file, "%s/helloworld", peers);
     if (world_make_directory(world, peers) < 0 || world_write_file(world, file, bytes_of(PEERS "\n"), true, NULL) < 0)
         return -1;
-    const char *const argv[] = {MICRO_PROGRAM, "server", "--data-dir",  data,  "--base-port",
-                                "0",           "--json", "--peers-dir", peers, NULL};
+    const char *const argv[] = {MICRO_PROGRAM,
+                                "server",
+                                "--data-dir",
+                                data,
+                                "--base-port",
+                                "0",
+                                "--json",
+                                "--peers-dir",
+                                peers,
+                                "--component-prefix",
+                                "env \"" PREFIX "={} is it\"",
+                                NULL};
     spawn(&server, argv);
     if (world_run_until(world, has_line_or_exited, &server, READY_LIMIT) < 0 || server.exited) {
         print_error("the server does not come up: %s\n", text_string(&server.err));
@@ -361,6 +372,22 @@ static void test_peers(void **state)
     }
 }
 
+/* What every component's command is put behind has become the component. */
+static void test_prefix(void **state)
+{
+    static const char *const names[] = {"helloworld", "store"};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        char path[64], variable[64];
+        struct text environment = TEXT_INIT;
+        snprintf(path, sizeof path, "/proc/%d/environ", (int)pid_of(names[i]));
+        int len = snprintf(variable, sizeof variable, PREFIX "=%s is it", names[i]);
+        assert_int_equal(world_read_file(world, path, 1 << 20, &environment, NULL), 0);
+        assert_non_null(memmem(text_string(&environment), environment.len, variable, (size_t)len + 1));
+        text_deinit(&environment);
+    }
+}
+
 static void test_second_server(void **state)
 {
     char pid[32];
@@ -442,7 +469,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ready_line), cmocka_unit_test(test_commands),      cmocka_unit_test(test_stopped),
         cmocka_unit_test(test_killed),     cmocka_unit_test(test_second_server), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_peers),      cmocka_unit_test(test_interrupt),
+        cmocka_unit_test(test_peers),      cmocka_unit_test(test_prefix),        cmocka_unit_test(test_interrupt),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

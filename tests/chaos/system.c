@@ -44,6 +44,9 @@ void chaos_system_init(struct chaos_system *s, uint64_t seed, const char *const 
                                                 .address = arena_string(&s->arena, address),
                                                 .services = component_find(name)->services,
                                                 .stateful = component_find(name)->stateful};
+        if (strcmp(name, "api") == 0)
+            s->target.gateway =
+                arena_printf(&s->arena, "http://%s:%d", name, MICRO_BASE_PORT + component_find(name)->port_offset);
     }
 }
 

@@ -36,6 +36,11 @@ static const char *const broker[] = {"broker", NULL};
 static const char *const registry[] = {"registry", NULL};
 static const char *const config[] = {"store", "config", NULL};
 static const char *const auth[] = {"store", "auth", NULL};
+/* The faults hit who is behind: what passes on has to come through that. */
+static const char *const proxy_store[] = {"registry", "proxy", "store", NULL};
+static const char *const proxy_broker[] = {"registry", "proxy", "broker", NULL};
+static const char *const gateway_store[] = {"registry", "api", "store", NULL};
+static const char *const gateway_broker[] = {"registry", "api", "broker", NULL};
 
 static const struct run runs[] = {
     {"store-register", store, HAS(READ) | HAS(WRITE), 200, 4},
@@ -53,6 +58,10 @@ static const struct run runs[] = {
     {"auth-token", auth, HAS(ISSUE) | HAS(USE) | HAS(REVOKE), 60, 6},
     {"auth-refresh", auth, HAS(ISSUE) | HAS(USE), 40, 4},
     {"broker-queue", broker, HAS(ENQUEUE) | HAS(DEQUEUE), 150, 2},
+    {"proxy-register", proxy_store, HAS(READ) | HAS(WRITE), 150, 3},
+    {"proxy-pubsub", proxy_broker, HAS(SEND) | HAS(POLL), 100, 2},
+    {"gateway-register", gateway_store, HAS(READ) | HAS(WRITE), 100, 3},
+    {"gateway-pubsub", gateway_broker, HAS(SEND) | HAS(POLL), 100, 2},
 };
 #define RUNS (sizeof runs / sizeof runs[0])
 
@@ -236,6 +245,8 @@ static const struct planted planted[] = {
     {"registry", "watch", {.path = "/registry.Registry/Watch", .lie = LIE_SKIP, .every = 20}},
     {"registry", "watch", {.path = "/registry.Registry/Watch", .lie = LIE_SWAP, .every = 20}},
     {"registry", "convergence", {.path = "/registry.Registry/GetService", .lie = LIE_STALE, .every = 1}},
+    {"registry", "convergence", {.path = "/registry.Registry/ListServices", .lie = LIE_STALE, .every = 1}},
+    {"config", "convergence", {.path = "/config.Config/Get", .lie = LIE_STALE, .every = 1}},
     {"config", "watch", {.path = "/config.Watcher/Watch", .lie = LIE_SKIP, .every = 20}},
     {"config", "cas-register", {.path = "/config.Config/Set", .lie = LIE_SWALLOW, .every = 20}},
     {"config", "cas-register", {.path = "/config.Config/Get", .lie = LIE_STALE, .every = 10}},

@@ -21,6 +21,13 @@ INFO  jepsen.util - 1 :ok :read 1
 """
 
 
+# Two transactions, each of which read the register that the other one wrote, and saw what it held at first.
+SKEW = """[{:process 0 :type :invoke :f :txn :value [[:r :x nil] [:w :y 1]]}
+ {:process 1 :type :invoke :f :txn :value [[:r :y nil] [:w :x 1]]}
+ {:process 0 :type :ok :f :txn :value [[:r :x 0] [:w :y 1]]} {:process 1 :type :ok :f :txn :value [[:r :y 0] [:w :x 1]]}]
+"""
+
+
 def write(folder, name, content):
     with open(os.path.join(folder, name), "w") as f:
         f.write(content)
@@ -57,7 +64,7 @@ def main():
     with Folder() as folder:
         write(folder, "valid.edn", VALID)
         write(folder, "stale.log", STALE)
-        write(folder, "bad.edn", "[{:process 0 :type :invoke :f :txn :value []}]\n")
+        write(folder, "bad.edn", "[{:process 0 :type :invoke :f :drain}]\n")
         code, out = harrow("check", "valid.edn", folder=folder)
         check(code == 0 and "valid.edn: valid as register (guessed from read, write), 2 operations" in out, "valid", out)
         code, out = harrow("check", "stale.log", "-m", "cas-register", "--picture", "p.svg", folder=folder)
@@ -67,9 +74,19 @@ def main():
         check(picture.startswith("<svg xmlns=") and 'class="witness"' in picture, "the picture", picture[:200])
         code, out = harrow("check", "valid.edn", "stale.log", "bad.edn", folder=folder)
         check(code == 1 and "3 histories: 1 valid, 1 invalid, 0 unknown, 1 not read" in out
-              and "bad.edn:1:31: :f :txn is not known" in out, "several", out)
+              and "bad.edn:1:31: :f drain is not known" in out, "several", out)
         code, out = harrow("check", "valid.edn", "bad.edn", folder=folder)
         check(code == 4, "a file that cannot be read", out)
+
+        write(folder, "skew.edn", SKEW)
+        for name in ("skew.edn", "skew.jsonl", "skew.bin"):
+            if name != "skew.edn":
+                harrow("check", "skew.edn", "--convert", name, folder=folder)
+            code, out = harrow("check", name, "-i", "0", folder=folder)
+            check(code == 1 and "INVALID as multi-register (guessed from txn)" in out
+                  and "process 0: txn [read :x 0, write :y 1]" in out, f"write skew as {name}", out)
+        code, out = harrow("check", "skew.edn", folder=folder)
+        check(code == 1 and "a read of nil" not in out, "write skew, and nothing there at first", out)
 
         for name in ("c.jsonl", "c.bin"):
             harrow("check", "stale.log", "--convert", name, folder=folder)

@@ -1,10 +1,14 @@
 #!/usr/bin/env python3
 """harrow killed (SIGKILL) with faults in force on real processes; harrow heal, and the next run by itself.
 
-heal_test.py BIN SOURCE [ROUNDS]"""
+heal_test.py BIN SOURCE [ROUNDS [SEED]]
+
+As root it runs in a network and with mounts of its own, so that whatever is left there is left by harrow."""
+import glob
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,9 +16,22 @@ import time
 
 from harness import BIN, MANIFEST, Folder, check, finish, harrow, processes_of
 
-ROUNDS = int(sys.argv[3]) if len(sys.argv) > 3 else 2
+ROUNDS = int(sys.argv[3]) if len(sys.argv) > 3 else 3
+SEED = int(sys.argv[4]) if len(sys.argv) > 4 else 5
+APART = "HARROW_HEAL_TEST_APART"
+ROOT = os.geteuid() == 0
 FAULTS = ["stop", "stutter", "late-start", "slow-start", "descriptor-limit", "one-core", "disk-slow-sync",
           "disk-slow", "signal-storm"]
+ROOT_FAULTS = ["freeze", "cpu-quota", "idle-class", "filter-drop", "filter-reject", "filter-limit"]
+PACKET_FAULTS = ["packet-loss", "packet-delay", "packet-reorder", "packet-rate", "packet-cut"]
+# How a round starts the system, and what it may inject.
+KINDS = [([], FAULTS)]
+if ROOT:
+    KINDS = [([], FAULTS + ROOT_FAULTS),
+             (["--network", "namespaces", "--disk", "image"],
+              ["stop", "freeze", "filter-drop", "power-loss"] + PACKET_FAULTS),
+             (["--network", "namespaces"], FAULTS + ROOT_FAULTS + PACKET_FAULTS),
+             (["--disk", "image"], ["power-loss", "stop", "idle-class"])]
 
 
 def fnv(line):
@@ -53,35 +70,68 @@ def journals(folder):
         return []
 
 
+def left(folder, process):
+    """Whatever a dead harrow could have left outside its folder."""
+    found = [line for line in open("/proc/self/mounts") if folder in line or "harrow-" in line]
+    found += [path for path in glob.glob("/sys/block/loop*/loop/backing_file") if folder in read(path)]
+    if ROOT:
+        links = subprocess.run(["ip", "-oneline", "link"], stdout=subprocess.PIPE, text=True, check=False).stdout
+        found += [line for line in links.splitlines() if " harrow-" in line]
+        found += [path for base, folders, _ in os.walk("/sys/fs/cgroup") for path in
+                  (os.path.join(base, name) for name in folders) if f"/harrow-{process}-" in path]
+    if ROOT and shutil.which("nft"):
+        tables = subprocess.run(["nft", "list", "tables"], stdout=subprocess.PIPE, text=True, check=False).stdout
+        found += [line for line in tables.splitlines() if "harrow-" in line]
+    return found
+
+
+def read(path):
+    try:
+        with open(path) as f:
+            return f.read()
+    except OSError:
+        return ""
+
+
 def killed(rounds):
-    lots = random.Random(5)
-    undone = 0
+    lots = random.Random(SEED)
+    undone = begun = 0
     for number in range(rounds):
         with Folder() as folder:
             own = {"XDG_RUNTIME_DIR": folder}
             env = dict(os.environ, CI="true", **own)
-            faults = [word for name in FAULTS for word in ("--fault", name)]
-            run = subprocess.Popen([os.path.join(BIN, "harrow"), "chaos", MANIFEST, "--duration", "60s", *faults],
+            options, names = KINDS[number % len(KINDS)]
+            faults = [word for name in names for word in ("--fault", name)]
+            run = subprocess.Popen([os.path.join(BIN, "harrow"), "chaos", MANIFEST, "--duration", "60s", "--seed",
+                                    str(lots.randrange(1, 1 << 30)), *options, *faults],
                                    cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-            began = wait_for(lambda: any(l["type"] == "fault" for l in results(folder)), 60)
-            time.sleep(lots.random() * 2)
+            what = " ".join([f"round {number}", *options])
+            if number % 3 == 2:  # anywhere: the system may not even have started
+                time.sleep(lots.random() * 5)
+                began = True
+            else:
+                began = wait_for(lambda: any(l["type"] == "fault" and l["verified"] for l in results(folder)), 60)
+                begun += began
+                time.sleep(lots.random() * 2)
             os.kill(run.pid, signal.SIGKILL)
             output = run.communicate()[0].decode(errors="replace")
-            check(began, f"round {number}: faults were in force", output[-2000:])
+            check(began, f"{what}: faults were in force", output[-2000:])
             code, listed = harrow("heal", "--list", "--json", environment=own)
-            check(code == 0, f"round {number}: heal --list", listed)
+            check(code == 0, f"{what}: heal --list", listed)
             code, healed = harrow("heal", "--json", environment=own)
             lines = [json.loads(line) for line in healed.splitlines()]
-            check(code == 0 and all(l["state"] == "undone" for l in lines), f"round {number}: heal undoes it", healed)
-            check(len(lines) == len(listed.splitlines()), f"round {number}: what was listed", listed + healed)
+            check(code == 0 and all(l["state"] == "undone" for l in lines), f"{what}: heal undoes it", healed)
+            check(len(lines) == len(listed.splitlines()), f"{what}: what was listed", listed + healed)
             undone += len(lines)
-            check(not journals(folder), f"round {number}: no journal is left", str(journals(folder)))
-            check(wait_for(lambda: not processes_of(folder), 5), f"round {number}: no process is left",
+            check(not journals(folder), f"{what}: no journal is left", str(journals(folder)))
+            check(wait_for(lambda: not processes_of(folder), 5), f"{what}: no process is left",
                   str(processes_of(folder)))
+            check(wait_for(lambda: not left(folder, run.pid), 5), f"{what}: nothing else is left",
+                  str(left(folder, run.pid)))
             code, again = harrow("heal", environment=own)
-            check(code == 0 and "nothing is left to undo" in again, f"round {number}: a second heal has nothing to do",
+            check(code == 0 and "nothing is left to undo" in again, f"{what}: a second heal has nothing to do",
                   again)
-    print(f"        {rounds} kills, {undone} steps undone")
+    print(f"        {rounds} kills, {begun} of them after a fault was seen, {undone} steps undone")
 
 
 def next_run():
@@ -138,6 +188,41 @@ def listing():
     check(code == 4 and "neither a fault nor a manifest" in output, "what is neither is told", f"exit {code}\n{output}")
 
 
+def needs_root():
+    """Said, and nothing started."""
+    for options in (["--network", "namespaces"], ["--disk", "image"]):
+        with Folder() as folder:
+            code, output = harrow("up", MANIFEST, *options, folder=folder, environment={"XDG_RUNTIME_DIR": folder})
+            check(code == 3 and "needs root" in output, f"{' '.join(options)} without root", f"exit {code}\n{output}")
+    for options in (["--network", "namespaces"], ["--disk", "image"]):
+        code, output = harrow("chaos", MANIFEST, "--driver", "sim", *options)
+        check(code == 2 and "--driver processes" in output, f"{' '.join(options)} in simulation",
+              f"exit {code}\n{output}")
+
+
+def cannot():
+    """Systems whose parts cannot be led into networks of their own: told, and nothing started."""
+    one, two = ("  - {name: %s, address: '127.0.0.1:${port}', start: [sleep, '60']}\n" % name for name in "ab")
+    cases = [("${enter}", f"start: [sleep, '60']\ncomponents:\n{one}"),
+             ("it has to be at 127.0.0.1", f"components:\n{one.replace('127.0.0.1', '0.0.0.0')}"),
+             ("is a door of a as well", f"components:\n{one}{two}")]
+    for expected, text in cases:
+        with Folder() as folder:
+            with open(os.path.join(folder, "system.yaml"), "w") as f:
+                f.write(f"system: some\nports: [0]\n{text}")
+            code, output = harrow("up", f.name, "--network", "namespaces", folder=folder,
+                                  environment={"XDG_RUNTIME_DIR": folder})
+            check(code == 3 and expected in output, f"refused: {expected}", f"exit {code}\n{output}")
+            check(not left(folder, 0), "and nothing is left", str(left(folder, 0)))
+
+
+if ROOT and APART not in os.environ and shutil.which("unshare") and shutil.which("ip"):
+    os.execvpe("unshare", ["unshare", "--net", "--mount", "sh", "-c", 'ip link set lo up && exec "$@"', "sh",
+                           sys.executable, *sys.argv], dict(os.environ, **{APART: "1"}))
+if not ROOT:
+    needs_root()
+else:
+    cannot()
 listing()
 refused()
 next_run()

@@ -46,7 +46,7 @@ CASES = [
     ("flow that is not one", "flow: f\nsteps:\n  - cal: store.Store/Read\n", ["e2e", MANIFEST, "{}"], 4,
      '{}:3:5: no step is called "cal": did you mean "call"?'),
     ("unknown fault", None, ["chaos", MANIFEST, "--fault", "kil"], 4, 'there is no fault "kil"'),
-    ("fault of the other driver", None, ["chaos", MANIFEST, "--fault", "power-cut"], 4, "needs --driver sim"),
+    ("fault of the other driver", None, ["chaos", MANIFEST, "--fault", "crash-at-point"], 4, "needs --driver sim"),
     ("unknown target", None, ["chaos", MANIFEST, "-d", "sim", "--target", "stroe"], 4, 'no component "stroe"'),
     ("stream that is none", "system: x\n", ["report", "{}"], 4, "{}:1:"),
     ("finding that is none", "[1]\n", ["replay", "{}"], 4, '{}:1:1: no line "# replay: COMMAND" in it'),

@@ -9,7 +9,7 @@ static const struct fault_parameter parameters[] = {
 
 static int inject(struct fault_injection *f, struct error *err)
 {
-    return clock_jump(f, -f->parameters[0], err);
+    return clock_begin(f, &(struct false_clock){.offset = -f->parameters[0]}, err);
 }
 
 const struct chaos_fault fault_clock_back = {
@@ -17,10 +17,12 @@ const struct chaos_fault fault_clock_back = {
     .family = "clock",
     .summary = "the wall clock jumps back, and ahead to the truth later",
     .parameters = parameters,
-    .drivers = FAULT_ON_SIM,
+    .drivers = FAULT_ON_PROCESSES | FAULT_ON_SIM,
     .scope = FAULT_OF_COMPONENT,
     .hold_min = 200 * (uint64_t)MILLISECOND,
     .hold_max = 3000 * (uint64_t)MILLISECOND,
+    .possible = clock_possible,
     .inject = inject,
-    .heal = clock_set_right,
+    .verify = clock_verify,
+    .heal = clock_heal,
 };

@@ -4,12 +4,14 @@
 
 static const struct fault_parameter parameters[] = {
     {"by", "how far", FAULT_DURATION, MILLISECOND, 87600 * HOUR, 10 * MILLISECOND, MINUTE},
+    {"monotonic", "1: the monotonic clocks too, as on a machine that was held (processes only)", FAULT_COUNT, 0, 1, 0,
+     0},
     {0},
 };
 
 static int inject(struct fault_injection *f, struct error *err)
 {
-    return clock_jump(f, f->parameters[0], err);
+    return clock_begin(f, &(struct false_clock){.offset = f->parameters[0], .monotonic = f->parameters[1] != 0}, err);
 }
 
 const struct chaos_fault fault_clock_forward = {
@@ -17,10 +19,12 @@ const struct chaos_fault fault_clock_forward = {
     .family = "clock",
     .summary = "the wall clock jumps ahead, and back to the truth later",
     .parameters = parameters,
-    .drivers = FAULT_ON_SIM,
+    .drivers = FAULT_ON_PROCESSES | FAULT_ON_SIM,
     .scope = FAULT_OF_COMPONENT,
     .hold_min = 200 * (uint64_t)MILLISECOND,
     .hold_max = 3000 * (uint64_t)MILLISECOND,
+    .possible = clock_possible,
     .inject = inject,
-    .heal = clock_set_right,
+    .verify = clock_verify,
+    .heal = clock_heal,
 };

@@ -7,18 +7,10 @@ static const struct fault_parameter parameters[] = {
     {0},
 };
 
-static int verify(struct fault_injection *f, struct error *err)
-{
-    (void)err;
-    f->hits += sim_clock_offset(fault_sim(f), f->component) != 0 ? 1 : 0;
-    return 0;
-}
-
 static int inject(struct fault_injection *f, struct error *err)
 {
-    (void)err;
-    sim_clock_rate(fault_sim(f), f->component, random_below(&f->random, 2) == 0 ? f->parameters[0] : -f->parameters[0]);
-    return 0;
+    int64_t rate = random_below(&f->random, 2) == 0 ? f->parameters[0] : -f->parameters[0];
+    return clock_begin(f, &(struct false_clock){.rate = rate}, err);
 }
 
 const struct chaos_fault fault_clock_skew = {
@@ -26,11 +18,12 @@ const struct chaos_fault fault_clock_skew = {
     .family = "clock",
     .summary = "the wall clock goes too fast or too slow",
     .parameters = parameters,
-    .drivers = FAULT_ON_SIM,
+    .drivers = FAULT_ON_PROCESSES | FAULT_ON_SIM,
     .scope = FAULT_OF_COMPONENT,
     .hold_min = 200 * (uint64_t)MILLISECOND,
     .hold_max = 3000 * (uint64_t)MILLISECOND,
+    .possible = clock_possible,
     .inject = inject,
-    .verify = verify,
-    .heal = clock_set_right,
+    .verify = clock_verify,
+    .heal = clock_heal,
 };

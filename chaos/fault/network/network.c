@@ -12,7 +12,7 @@ int network_possible(struct target *t, struct error *err)
         return 0;
     return error_set(err, ERROR_UNSUPPORTED,
                      "there are no links between the parts of %s: harrow chaos makes them "
-                     "unless it is called with --direct",
+                     "unless it is called with --direct or --network namespaces",
                      t->system);
 }
 

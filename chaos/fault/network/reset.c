@@ -1,4 +1,5 @@
 #include "chaos/fault/network/network.h"
+#include "world/sim.h"
 
 #include <stdlib.h>
 
@@ -16,6 +17,10 @@ static int inject(struct fault_injection *f, struct error *err)
     if (count == NULL)
         return error_set(err, ERROR_MEMORY, "out of memory");
     (void)network_each(f, f->component, reset_one, count);
+    /* Who found it by itself, in a registry, does not go by a link. */
+    struct sim *sim = f->target->operations->sim != NULL ? f->target->operations->sim(f->target) : NULL;
+    if (sim != NULL)
+        *count += sim_reset_streams(sim, f->component, f->peer);
     if (*count > 0)
         return 0;
     return error_set(err, ERROR_NOT_FOUND, "no connection to or from %s is open that could be reset", f->component);

@@ -18,6 +18,8 @@ static int inject(struct fault_injection *f, struct error *err)
     while (o->alive(t, component) && o->process(t, component) == before) {
         if (t->interrupted)
             return error_set(err, ERROR_CANCELLED, "interrupted");
+        if (t->hurry) /* the time for an orderly end is up */
+            return fault_act(f, TARGET_KILL, err);
         if (world_now(t->world) >= end)
             return error_set(err, ERROR_TIMEOUT, "%s was asked to stop and still runs after 10 s", component);
         if ((code = world_sleep(t->world, LOOK_EVERY)) != 0)

@@ -22,7 +22,7 @@ static int inject(struct fault_injection *f, struct error *err)
     struct world_foreign p;
     int code = fault_process(f, &p, err);
     if (code == 0)
-        code = machine_open_files(d.world, &p, drop, &d, err);
+        code = machine_open_files(d.world, &p, false, drop, &d, err);
     if (code == 0 && d.after >= d.before)
         code = error_set(err, ERROR_UNSUPPORTED, "no page of what %s has open can be let go of", f->component);
     return code;
