@@ -112,7 +112,7 @@ static int loop_open(const struct world_image *i, char *path, size_t size, int *
 int world_image_mount(struct world *w, const struct world_image *i, struct error *err)
 {
     char device[32];
-    int fd, code = refuse_simulated(w, err);
+    int fd = -1, code = refuse_simulated(w, err);
     if (code != 0 || (code = loop_open(i, device, sizeof device, &fd, err)) != 0)
         return code;
     if (mount(device, i->folder, "ext4", MS_NOSUID | MS_NODEV, NULL) != 0)

@@ -57,7 +57,7 @@ static double inset_of(int number)
 }
 
 /* The columns are as wide as the labels need, each over the columns its bar takes. */
-static double step_of(const struct history *h, const struct check_result *r, const struct picture *p)
+static double step_of(const struct history *h, const struct check_result *r, const struct picture *p, struct text *out)
 {
     double step = STEP;
     for (size_t i = 0; i < p->operations.count; i++) {
@@ -71,6 +71,7 @@ static double step_of(const struct history *h, const struct check_result *r, con
                       CHARACTER * (double)(label.len < LABEL_WHOLE ? label.len : LABEL_WHOLE);
         if (columns >= 1 && wide / columns > step)
             step = wide / columns;
+        out->failed |= label.failed;
         text_deinit(&label);
     }
     return step < STEP_MAX ? step : STEP_MAX;
@@ -169,7 +170,7 @@ int picture_svg(const struct history *h, const struct check_result *r, bool alon
         return code;
     }
     double rows = TOP + ROW * (double)p.processes.count, height = rows + BOTTOM;
-    p.step = step_of(h, r, &p);
+    p.step = step_of(h, r, &p, out);
     double bars = x_of(&p, p.times.count - 1) + (FADE + 0.3) * p.step,
            titles = 16 + 7.3 * (double)(strlen(r->reason) + 12);
     double width = bars > titles ? bars : titles;
