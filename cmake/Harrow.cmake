@@ -130,7 +130,7 @@ function(harrow_fuzz name)
   if(NOT arg_MAX_LEN)
     set(arg_MAX_LEN 4096)
   endif()
-  add_executable(${name} ${arg_SOURCES})
+  add_executable(${name} ${arg_SOURCES} ${CMAKE_SOURCE_DIR}/base/fuzz_leaks.c)
   target_link_libraries(${name} PRIVATE harrow_flags ${arg_LINK})
   # Under afl-clang-fast the same option brings AFL++'s persistent driver instead of libFuzzer's.
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)

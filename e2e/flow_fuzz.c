@@ -5,14 +5,6 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* As in base/document_yaml_fuzz.c: libfyaml 0.7.12 leaks a buffer of its own. */
-/* NOLINTNEXTLINE(cert-dcl51-cpp): the sanitizer gives the name. */
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void)
-{
-    return "leak:libfyaml.so";
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct flow_list flows = {0};

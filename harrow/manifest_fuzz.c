@@ -7,14 +7,6 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* libfyaml keeps a buffer of its own for a quoted text without end; nothing below it is ours. */
-/* NOLINTNEXTLINE(cert-dcl51-cpp): the sanitizer gives the name. */
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void)
-{
-    return "leak:libfyaml.so";
-}
-
 static const struct manifest_values values = {.bin = "/b", .here = "h", .data = "d", .secret = "s", .port = 20000};
 
 static void expand(const char *text, struct arena *arena)
