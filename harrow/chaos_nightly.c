@@ -214,7 +214,7 @@ static int take_turn(struct shift *s, struct night_arm *a, struct error *err)
     time = time < left ? time : left;
     int64_t news = a->news, findings = a->findings;
     s->arm = a;
-    s->work = arena_printf(&s->run->arena, "%s/work/%lld", s->run->folder, (long long)s->seed_number);
+    s->work = arena_printf(&s->run->arena, "%s/turns/%lld", s->run->folder, (long long)s->seed_number);
     const char *const *argv = s->work != NULL ? words_of(s, a, time, &arena, err) : NULL;
     int code = argv != NULL ? spawn(s, argv, &arena, err) : error_set(err, ERROR_MEMORY, "out of memory");
     if (code == 0) {

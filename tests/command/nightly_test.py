@@ -99,7 +99,7 @@ def nights(folder):
     process = started(folder)
     out = os.path.join(folder, "harrow-out")
     newest = max(os.listdir(out))
-    check(wait_for(lambda: any(name > newest and os.path.isdir(os.path.join(out, name, "work")) for name in os.listdir(out))),
+    check(wait_for(lambda: any(name > newest and os.path.isdir(os.path.join(out, name, "turns")) for name in os.listdir(out))),
           "nightly: another one begins")
     process.send_signal(signal.SIGTERM)
     code = process.wait(60)
