@@ -438,6 +438,32 @@ static bool is_config(void *arg, const struct pb_method *m)
     return strcmp(m->service->full_name, "config.Config") == 0;
 }
 
+struct deletion_row {
+    const char *script;
+    enum bug bug;
+    bool told; /* as read-after-delete, once, and nothing else */
+};
+
+static void judge_deletions(const struct deletion_row *rows, size_t count,
+                            bool (*wanted)(void *arg, const struct pb_method *m))
+{
+    struct sequence_graph *g = NULL;
+    assert_int_equal(sequence_graph_new(pool, &(struct sequence_graph_options){.wanted = wanted}, &g, NULL), 0);
+    for (size_t i = 0; i < count; i++) {
+        struct fuzz_case c = FUZZ_CASE_INIT;
+        struct fuzz_trace t = FUZZ_TRACE_INIT;
+        struct outcome o = {.expected = "read-after-delete"};
+        assert_int_equal(fuzz_case_parse(bytes_of(rows[i].script), "script", pool, &c, NULL), 0);
+        run(rows[i].bug, &c, &t);
+        assert_true(sequence_check(g, &c, &t, on_found, &o) >= 0);
+        if (o.fired != rows[i].told || o.wrong > 0)
+            fail_msg("row %zu: fired %zu times, others %zu", i, o.fired, o.wrong);
+        fuzz_trace_deinit(&t);
+        fuzz_case_deinit(&c);
+    }
+    sequence_graph_free(g);
+}
+
 /* Who answers of every path with the path shows as much of what is gone as of what never was: a control has to say so,
  * be asked when the place was there, and not be refused for its form. */
 static void what_is_said_of_anything_proves_nothing(void **state)
@@ -445,11 +471,7 @@ static void what_is_said_of_anything_proves_nothing(void **state)
 #define SET     "call /config.Config/Set\nmessage 0 {\"path\":\"f59bca6/420d\",\"value\":{\"data\":\"1\"}}\nawait 0\n"
 #define GONE(n) "call /config.Config/Delete\nmessage " n " {\"path\":\"f59bca6/420d\"}\nawait " n "\n"
 #define READ(n) "call /config.Config/Read\nmessage " n " {\"path\":\"f59bca6/420d\"}\nawait " n "\n"
-    static const struct {
-        const char *script;
-        enum bug bug;
-        bool told;
-    } rows[] = {
+    static const struct deletion_row rows[] = {
         /* Deleted twice, and read in between: nothing is shown but the question. */
         {SET GONE("1") READ("2") GONE("3")
              READ("4") "call /config.Config/Read\nmessage 5 {\"path\":\"fnobody/0001\"}\nawait 5\n",
@@ -474,22 +496,8 @@ static void what_is_said_of_anything_proves_nothing(void **state)
 #undef SET
 #undef GONE
 #undef READ
-    struct sequence_graph *g = NULL;
     (void)state;
-    assert_int_equal(sequence_graph_new(pool, &(struct sequence_graph_options){.wanted = is_config}, &g, NULL), 0);
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct fuzz_case c = FUZZ_CASE_INIT;
-        struct fuzz_trace t = FUZZ_TRACE_INIT;
-        struct outcome o = {.expected = "read-after-delete"};
-        assert_int_equal(fuzz_case_parse(bytes_of(rows[i].script), "script", pool, &c, NULL), 0);
-        run(rows[i].bug, &c, &t);
-        assert_true(sequence_check(g, &c, &t, on_found, &o) >= 0);
-        if (o.fired != rows[i].told || o.wrong > 0)
-            fail_msg("row %zu: fired %zu times, others %zu", i, o.fired, o.wrong);
-        fuzz_trace_deinit(&t);
-        fuzz_case_deinit(&c);
-    }
-    sequence_graph_free(g);
+    judge_deletions(rows, sizeof rows / sizeof rows[0], is_config);
 }
 
 /* A write nobody knows the end of may come to pass behind the deletion; one that ended before it may not. */
@@ -538,33 +546,16 @@ static void what_is_written_again_is_listed_again(void **state)
 #define WRITE(n)  "call /store.Store/Write\nmessage " n " {\"record\":{\"key\":\"f0123456789\"}}\nawait " n "\n"
 #define LIST(n)   "call /store.Store/List\nmessage " n " {}\nawait " n "\n"
 #define DELETE(n) "call /store.Store/Delete\nmessage " n " {\"key\":\"f0123456789\"}\nawait " n "\n"
-    static const struct {
-        const char *script;
-        enum bug bug;
-        bool told;
-    } rows[] = {{WRITE("0") LIST("1") DELETE("2") LIST("3") LIST("4"), BUG_LISTED, true},
-                {WRITE("0") LIST("1") DELETE("2") LIST("3"), BUG_LISTED, false},
-                {WRITE("0") LIST("1") DELETE("2") WRITE("3") LIST("4"), BUG_NONE, false},
-                {WRITE("0") LIST("1") DELETE("2") WRITE("3") LIST("4") LIST("5"), BUG_NONE, false}};
+    static const struct deletion_row rows[] = {
+        {WRITE("0") LIST("1") DELETE("2") LIST("3") LIST("4"), BUG_LISTED, true},
+        {WRITE("0") LIST("1") DELETE("2") LIST("3"), BUG_LISTED, false},
+        {WRITE("0") LIST("1") DELETE("2") WRITE("3") LIST("4"), BUG_NONE, false},
+        {WRITE("0") LIST("1") DELETE("2") WRITE("3") LIST("4") LIST("5"), BUG_NONE, false}};
 #undef WRITE
 #undef LIST
 #undef DELETE
-    struct sequence_graph *g = NULL;
     (void)state;
-    assert_int_equal(sequence_graph_new(pool, &(struct sequence_graph_options){.wanted = is_toy}, &g, NULL), 0);
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct fuzz_case c = FUZZ_CASE_INIT;
-        struct fuzz_trace t = FUZZ_TRACE_INIT;
-        struct outcome o = {.expected = "read-after-delete"};
-        assert_int_equal(fuzz_case_parse(bytes_of(rows[i].script), "script", pool, &c, NULL), 0);
-        run(rows[i].bug, &c, &t);
-        assert_true(sequence_check(g, &c, &t, on_found, &o) >= 0);
-        if ((o.fired > 0) != rows[i].told || o.wrong > 0)
-            fail_msg("row %zu: fired %zu times, others %zu", i, o.fired, o.wrong);
-        fuzz_trace_deinit(&t);
-        fuzz_case_deinit(&c);
-    }
-    sequence_graph_free(g);
+    judge_deletions(rows, sizeof rows / sizeof rows[0], is_toy);
 }
 
 /* An update that says the thing twice, once with the unknown field and once without, may be taken at its last word. */
