@@ -75,6 +75,11 @@ void command_path_name(const struct command_path *p, struct text *out)
         text_printf(out, "%s%s", i > 0 ? " " : "", p->commands[i]->name);
 }
 
+const struct option *command_path_options(const struct command_path *p, int level)
+{
+    return level < p->count - 1 && p->commands[level]->run ? NULL : p->commands[level]->options;
+}
+
 int option_list_append(struct option_list *list, const char *value, struct error *err)
 {
     struct owned_list *own = NULL;
@@ -112,7 +117,7 @@ void command_cleanup(void)
 static const struct option *find_long(const struct command_path *p, const char *name, size_t len)
 {
     for (int i = p->count; i-- > 0;)
-        for (const struct option *o = p->commands[i]->options; o && o->name; o++)
+        for (const struct option *o = command_path_options(p, i); o && o->name; o++)
             if (strlen(o->name) == len && memcmp(o->name, name, len) == 0)
                 return o;
     return NULL;
@@ -121,7 +126,7 @@ static const struct option *find_long(const struct command_path *p, const char *
 static const struct option *find_letter(const struct command_path *p, char letter)
 {
     for (int i = p->count; i-- > 0;)
-        for (const struct option *o = p->commands[i]->options; o && o->name; o++)
+        for (const struct option *o = command_path_options(p, i); o && o->name; o++)
             if (o->letter && o->letter == letter)
                 return o;
     return NULL;
@@ -289,15 +294,29 @@ static void find_help_topic(struct parser *p)
         p->at++;
 }
 
-static int on_word(struct parser *p, const char *word, bool *help)
+/* A command that runs by itself shares no options with its children: one that stands before the child would be lost. */
+static int check_shared(struct parser *p, const struct command *parent, const char *child)
 {
-    if (!current(p)->children) {
+    for (size_t i = 0; parent->run && i < p->settings.count; i++)
+        for (const struct option *o = parent->options; o && o->name; o++)
+            if (p->settings.items[i].option == o)
+                return error_set(p->err, ERROR_INVALID, "--%s stands before \"%s\" and is no option of it", o->name,
+                                 child);
+    return 0;
+}
+
+static int on_word(struct parser *p, const char *word, bool only_words, bool *help)
+{
+    const struct command *here = current(p);
+    bool takes_words = !here->children || here->run;
+    /* A child is named by the first word only: `fuzz museum`, but `fuzz -- museum` is a file. */
+    if (here->children && !only_words && owned.positional.count == 0 && descend(p, word))
+        return check_shared(p, here, word);
+    if (takes_words) {
         if (!array_push(&owned.positional, word))
             return error_set(p->err, ERROR_MEMORY, "out of memory");
         return 0;
     }
-    if (descend(p, word))
-        return 0;
     if (strcmp(word, "help") == 0) {
         *help = true;
         return 0;
@@ -312,7 +331,7 @@ static int read_words(struct parser *p, bool *help)
     while (!code && !*help && p->at < p->argc) {
         const char *word = p->argv[p->at++];
         if (only_words || word[0] != '-' || word[1] == '\0')
-            code = on_word(p, word, help);
+            code = on_word(p, word, only_words, help);
         else if (strcmp(word, "--") == 0)
             only_words = true;
         else if (strcmp(word, "--help") == 0)
@@ -351,7 +370,7 @@ static int store_origin(struct parser *p, const struct option *o, const char *va
 static int store_settings(struct parser *p)
 {
     for (int i = 0; i < p->path.count; i++) {
-        for (const struct option *o = p->path.commands[i]->options; o && o->name; o++) {
+        for (const struct option *o = command_path_options(&p->path, i); o && o->name; o++) {
             const char *env = o->env ? getenv(o->env) : NULL;
             bool from_env = env && *env && !was_given(p, o);
             int code = 0;
@@ -380,7 +399,7 @@ static int check_count(struct parser *p)
 {
     const struct command *c = current(p);
     size_t count = owned.positional.count;
-    if (c->children) {
+    if (c->children && !c->run) {
         struct text all = TEXT_INIT;
         add_children(c, &all);
         int code = error_set(p->err, ERROR_INVALID, "a command is expected: %s", text_string(&all));

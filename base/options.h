@@ -1,8 +1,9 @@
 /* Command lines from one table: parsing, --help, and shell completion all come from it.
  *
- * A program is a tree of `struct command`; a command either has children or a run function. Options of a parent are
- * accepted by its children. Forms: --name value, --name=value, -n value, -nvalue, --flag, --no-flag, `--` ends
- * options. A misspelt option or command is answered with the nearest right one. --help (-h) works at every level. */
+ * A program is a tree of `struct command`; a command has children, a run function, or both: then the first word decides
+ * whether it is a child's name. Options of a parent are accepted by its children, unless the parent runs by itself.
+ * Forms: --name value, --name=value, -n value, -nvalue, --flag, --no-flag, `--` ends options. A misspelt option or
+ * command is answered with the nearest right one. --help (-h) works at every level. */
 #ifndef BASE_OPTIONS_H
 #define BASE_OPTIONS_H
 

@@ -78,7 +78,7 @@ static void add_values(const struct command_path *path, const char *name, struct
 {
     const char *program = path->commands[0]->name;
     for (int i = path->count; i-- > 0;) {
-        for (const struct option *o = path->commands[i]->options; o && o->name; o++) {
+        for (const struct option *o = command_path_options(path, i); o && o->name; o++) {
             if (o->kind == OPTION_FLAG)
                 continue;
             text_printf(out, "        \"%s:--%s\"", name, o->name);
@@ -113,7 +113,7 @@ static void bash_words(const struct command_path *path, const char *name, struct
     for (const struct command *c = here->children; c && c->name; c++)
         text_printf(out, "%s ", c->name);
     for (int i = path->count; i-- > 0;) {
-        for (const struct option *o = path->commands[i]->options; o && o->name; o++) {
+        for (const struct option *o = command_path_options(path, i); o && o->name; o++) {
             text_printf(out, "--%s ", o->name);
             if (o->kind == OPTION_FLAG)
                 text_printf(out, "--no-%s ", o->name);
@@ -186,7 +186,7 @@ static void zsh_words(const struct command_path *path, const char *name, struct 
         zsh_word(out, "", c->name, c->summary);
     text_puts(out, " )\n            options=(");
     for (int i = path->count; i-- > 0;)
-        for (const struct option *o = path->commands[i]->options; o && o->name; o++)
+        for (const struct option *o = command_path_options(path, i); o && o->name; o++)
             zsh_word(out, "--", o->name, o->help);
     text_puts(out, " '--help:show help' )\n            ;;\n");
 }
@@ -262,7 +262,7 @@ static void fish_words(const struct command_path *path, const char *name, struct
         text_char(out, '\n');
     }
     for (int i = path->count; i-- > 0;) {
-        for (const struct option *o = path->commands[i]->options; o && o->name; o++) {
+        for (const struct option *o = command_path_options(path, i); o && o->name; o++) {
             fish_condition(out, path->commands[0]->name, name);
             text_printf(out, "-l %s ", o->name);
             if (o->letter)

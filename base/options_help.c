@@ -92,7 +92,7 @@ static size_t option_column(const struct command_path *path)
 {
     size_t widest = strlen("-h, --help");
     for (int i = 0; i < path->count; i++) {
-        for (const struct option *o = path->commands[i]->options; o && o->name; o++) {
+        for (const struct option *o = command_path_options(path, i); o && o->name; o++) {
             struct text name = TEXT_INIT;
             option_name(o, &name);
             if (name.len > widest && name.len + 4 <= HELP_COLUMN_MAX)
@@ -141,11 +141,16 @@ static void add_usage(const struct command_path *path, struct text *out)
     text_puts(out, "Usage: ");
     command_path_name(path, out);
     text_puts(out, " [OPTIONS]");
-    if (c->children)
-        text_puts(out, " COMMAND ...");
-    else if (c->positional)
+    if (c->positional)
         text_printf(out, " %s", c->positional);
+    else if (c->children)
+        text_puts(out, " COMMAND ...");
     text_char(out, '\n');
+    if (c->positional && c->children) {
+        text_puts(out, "       ");
+        command_path_name(path, out);
+        text_puts(out, " COMMAND ...\n");
+    }
 }
 
 static void add_description(const struct command *c, struct text *out)
@@ -203,7 +208,8 @@ void command_help(const struct command *root, const struct command *command, str
     add_row(out, "-h, --help", "show this and leave", column);
     for (int i = path.count - 1; i-- > 0;) {
         const struct command *parent = path.commands[i];
-        if (!parent->options || !parent->options->name)
+        const struct option *own = command_path_options(&path, i);
+        if (!own || !own->name)
             continue;
         text_printf(out, "\nOptions of every %s command:\n", parent->name);
         add_options(parent, column, out);

@@ -284,13 +284,79 @@ static void test_main_runs_with_context(void **state)
     assert_int_equal(command_main(&tree_root, 2, wrong, NULL), EXIT_USAGE);
 }
 
+/* ---- a command that runs by itself and has children ---- */
+
+static bool deep_flag, own_flag;
+static const struct option deep_options[] = {
+    {.name = "json", .kind = OPTION_FLAG, .target = &deep_flag, .help = "of the child"}, {.name = NULL}};
+static const struct option own_options[] = {
+    {.name = "json", .kind = OPTION_FLAG, .target = &own_flag, .help = "of the parent"}, {.name = NULL}};
+static const struct command deep_children[] = {
+    {.name = "list", .summary = "a child", .options = deep_options, .run = tree_run}, {.name = NULL}};
+static const struct command both_children[] = {{.name = "fuzz",
+                                                .summary = "both",
+                                                .positional = "MANIFEST",
+                                                .positional_min = 1,
+                                                .positional_max = 2,
+                                                .options = own_options,
+                                                .children = deep_children,
+                                                .run = tree_run},
+                                               {.name = NULL}};
+static const struct command both_root = {.name = "prog", .summary = "both", .children = both_children};
+
+static const struct command *parse_both(int count, const char *const *words, struct arguments *args, struct error *err)
+{
+    const struct command *found;
+    char *argv[8] = {0};
+    bool help;
+    deep_flag = own_flag = false;
+    for (int i = 0; i < count; i++)
+        argv[i] = (char *)(uintptr_t)words[i];
+    return command_parse(&both_root, count, argv, &found, args, &help, err) == 0 ? found : NULL;
+}
+
+static void test_first_word_names_a_child_or_is_an_argument(void **state)
+{
+    struct arguments args;
+    struct error err = ERROR_INIT;
+    struct text help = TEXT_INIT;
+    (void)state;
+    assert_ptr_equal(parse_both(4, (const char *const[]){"prog", "fuzz", "list", "--json"}, &args, NULL),
+                     &deep_children[0]);
+    assert_true(deep_flag && !own_flag);
+    assert_ptr_equal(parse_both(4, (const char *const[]){"prog", "fuzz", "x", "--json"}, &args, NULL),
+                     &both_children[0]);
+    assert_true(own_flag && !deep_flag);
+    assert_int_equal(args.argc, 1);
+    assert_ptr_equal(parse_both(4, (const char *const[]){"prog", "fuzz", "x", "list"}, &args, NULL), &both_children[0]);
+    assert_ptr_equal(parse_both(4, (const char *const[]){"prog", "fuzz", "--", "list"}, &args, NULL),
+                     &both_children[0]);
+    assert_string_equal(args.argv[0], "list");
+    assert_null(parse_both(4, (const char *const[]){"prog", "fuzz", "--json", "list"}, &args, &err));
+    assert_string_equal(err.message, "--json stands before \"list\" and is no option of it");
+    error_clear(&err);
+    command_help(&both_root, &deep_children[0], &help);
+    assert_non_null(strstr(text_string(&help), "of the child"));
+    assert_null(strstr(text_string(&help), "of the parent"));
+    text_clear(&help);
+    command_help(&both_root, &both_children[0], &help);
+    assert_non_null(strstr(text_string(&help), "MANIFEST\n       prog fuzz COMMAND"));
+    text_deinit(&help);
+    command_cleanup();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),      cmocka_unit_test(test_every_form),
-        cmocka_unit_test(test_environment),   cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_help_is_found), cmocka_unit_test(test_help_text),
-        cmocka_unit_test(test_completion),    cmocka_unit_test(test_main_runs_with_context),
+        cmocka_unit_test(test_first_word_names_a_child_or_is_an_argument),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_every_form),
+        cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_help_is_found),
+        cmocka_unit_test(test_help_text),
+        cmocka_unit_test(test_completion),
+        cmocka_unit_test(test_main_runs_with_context),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,6 +16,8 @@ bool command_path_find(const struct command *root, const struct command *command
 /* "harrow chaos run" */
 void command_path_name(const struct command_path *p, struct text *out);
 const struct command *command_child(const struct command *parent, const char *name);
+/* What counts at `level` of the path: options of a command that runs by itself are not its children's. NULL: none. */
+const struct option *command_path_options(const struct command_path *p, int level);
 
 /* Turns words into the target's type and stores it. `origin` names what the value was given to: "--seed". */
 int option_store(const struct option *o, const char *value, const char *origin, struct error *err);

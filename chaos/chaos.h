@@ -36,13 +36,16 @@ struct chaos_options {
     const struct chaos_schedule *schedule;        /* NULL: drawn from the seed */
     const struct chaos_guards *guards;            /* NULL: none */
     bool violated; /* it shows what a system is known not to keep: it passes when a verdict says so, and only then */
-    const char *history;  /* file for the first workload's history, others are beside it; NULL: none. JSON lines; one
-                             of more operations than `history_lines` is binary, and its name ends in .bin instead */
-    size_t history_lines; /* 0: 50,000, which are 20 MB as lines and half a megabyte in the binary form */
+    const char *history;  /* file for the first workload's history as JSON lines, others are beside it; NULL: none. In
+                             the binary form it is under the same name ending in .bin, and grows during the run */
+    size_t history_lines; /* longer ones are kept in the binary form alone; 0: 50,000 operations, which are 20 MB as
+                             lines and half a megabyte in the binary form */
     const char *kept_schedule; /* file for the schedule; NULL: none */
     /* Writes a file of the harness (its disk is the real one even when the target is simulated). */
     int (*write)(void *arg, const char *path, struct bytes content, struct error *err);
-    void *write_arg;
+    /* The same behind what the file has; NULL: histories are kept as lines only. */
+    int (*append)(void *arg, const char *path, struct bytes content, struct error *err);
+    void *write_arg; /* of both */
     const char *replay; /* the one command that repeats this experiment */
     /* Told of every workload once its history is whole; NULL: nobody. */
     void (*look)(void *arg, struct workload *w);

@@ -109,7 +109,7 @@ ${description}Cflags: -D_GNU_SOURCE -I\${includedir} -I\${includedir}/proto ${ex
 Libs: -Wl,--start-group ${installed_files} -Wl,--end-group ${others} -lm ${extra_cflags}
 ")
 
-install(TARGETS micro harrow RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(TARGETS micro harrow doubles protoc-gen-harrow backend_main RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS ${micro_archives} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}/micro)
 install(FILES ${CMAKE_BINARY_DIR}/installed/micro.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 foreach(room base world wire rpc runtime proto)

@@ -29,7 +29,7 @@ extern struct attach_options attach;
          .kind = OPTION_LIST,                                                                                          \
          .target = &attach.protos,                                                                                     \
          .argument = "FILE",                                                                                           \
-         .help = "attach: the contracts, a .proto file, compiled by protoc (may be repeated)"},                        \
+         .help = "attach: the contracts, a .proto file (may be repeated)"},                                            \
         {.name = "proto-path",                                                                                         \
          .kind = OPTION_LIST,                                                                                          \
          .target = &attach.proto_paths,                                                                                \
@@ -67,7 +67,7 @@ void attach_words(struct text *line);
 int attach_metadata_parse(const char *text, const struct manifest_values *values, struct arena *arena,
                           const char **name, const char **value, struct error *err);
 
-/* Fills the pool and the components' services: from a file, from protoc, or by asking the servers. Afterwards every
+/* Fills the pool and the components' services: from files, or by asking the servers. Afterwards every
  * component with a gRPC address serves at least one service of the pool. */
 struct system;
 int attach_contracts(struct system *s, struct error *err);

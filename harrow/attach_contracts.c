@@ -1,6 +1,7 @@
-/* The contracts of an attached system: a descriptor set, .proto files compiled by protoc, or what the servers tell of
+/* The contracts of an attached system: a descriptor set, .proto files, or what the servers tell of
  * themselves. */
 #include "harrow/attach.h"
+#include "harrow/protos.h"
 #include "harrow/system.h"
 #include "rpc/reflect_client.h"
 
@@ -11,86 +12,10 @@
 #include <string.h>
 
 #define REFLECTION_WITHIN ((uint64_t)(15 * SECOND))
-#define PROTOC_WITHIN     ((uint64_t)(30 * SECOND))
-#define PROTOC_TOLD       4096 /* bytes of its messages in ours */
 
 static int out_of_memory(struct error *err)
 {
     return error_set(err, ERROR_MEMORY, "out of memory");
-}
-
-/* ---- protoc ---- */
-
-struct protoc {
-    struct text said;
-    struct world_exit status;
-    bool exited;
-};
-
-static void on_output(void *arg, int fd, struct bytes line)
-{
-    struct protoc *p = arg;
-    (void)fd;
-    if (p->said.len < PROTOC_TOLD) {
-        text_add(&p->said, line.data, line.len);
-        text_char(&p->said, '\n');
-    }
-}
-
-static void on_exited(void *arg, struct world_exit status)
-{
-    struct protoc *p = arg;
-    p->status = status;
-    p->exited = true;
-}
-
-static bool has_exited(void *arg)
-{
-    const struct protoc *p = arg;
-    return p->exited;
-}
-
-static int run_protoc(struct system *s, const char *const *argv, struct error *err)
-{
-    static const struct world_process_events events = {.output = on_output, .exited = on_exited};
-    struct protoc p = {.said = TEXT_INIT};
-    struct world_process *process = NULL;
-    struct world_spawn spawn = {.name = "protoc", .argv = argv};
-    int code = world_process_spawn(s->run->world, &spawn, &events, &p, &process, err);
-    if (code != 0) {
-        error_wrap(err, ".proto files are compiled by protoc (Debian package protobuf-compiler)");
-        return code;
-    }
-    code = world_run_until(s->run->world, has_exited, &p, PROTOC_WITHIN);
-    world_process_close(process);
-    if (!p.exited) {
-        error_set(err, code, "protoc did not end: %s", error_code_name(code));
-    } else if (p.status.signalled || p.status.code != 0) {
-        struct text how = TEXT_INIT;
-        world_exit_format(p.status, &how);
-        code = error_set(err, ERROR_INVALID, "protoc %s:\n%s", text_string(&how), text_string(&p.said));
-        text_deinit(&how);
-    }
-    text_deinit(&p.said);
-    return code;
-}
-
-/* "-I" and the folder: those given, else each file's own. */
-static bool add_folders(struct system *s, const char **argv, size_t *n, const char *const *protos,
-                        const char *const *paths)
-{
-    for (size_t i = 0; paths[i] != NULL; i++)
-        if ((argv[(*n)++] = arena_printf(&s->arena, "-I%s", paths[i])) == NULL)
-            return false;
-    for (size_t i = 0; paths[0] == NULL && protos[i] != NULL; i++) {
-        const char *slash = strrchr(protos[i], '/');
-        const char *folder =
-            slash != NULL ? arena_printf(&s->arena, "-I%.*s", (int)(slash - protos[i]), protos[i]) : "-I.";
-        if (folder == NULL)
-            return false;
-        argv[(*n)++] = folder;
-    }
-    return true;
 }
 
 static size_t count_of(const char *const *list)
@@ -105,22 +30,12 @@ static size_t count_of(const char *const *list)
 static const char *compile(struct system *s, const char *const *protos, const char *const *paths, struct error *err)
 {
     const char *out = arena_printf(&s->arena, "%s/descriptors.pb", s->run->folder);
-    size_t count = count_of(protos), n = 0;
-    const char **argv = ARENA_NEW_N(&s->arena, const char *, 2 * count + count_of(paths) + 5);
-    if (out == NULL || argv == NULL) {
-        out_of_memory(err);
-        return NULL;
-    }
-    argv[n++] = "protoc";
-    argv[n++] = "--include_imports";
-    argv[n++] = arena_printf(&s->arena, "--descriptor_set_out=%s", out);
-    if (argv[n - 1] == NULL || !add_folders(s, argv, &n, protos, paths)) {
-        out_of_memory(err);
-        return NULL;
-    }
-    for (size_t i = 0; i < count; i++)
-        argv[n++] = protos[i];
-    return run_protoc(s, argv, err) == 0 ? out : NULL;
+    struct text set = TEXT_INIT;
+    int code = out != NULL ? protos_compile(s->run->world, protos, paths, &set, err) : out_of_memory(err);
+    if (code == 0)
+        code = world_write_file(s->run->world, out, text_bytes(&set), false, err);
+    text_deinit(&set);
+    return code == 0 ? out : NULL;
 }
 
 /* ---- where from ---- */

@@ -243,10 +243,10 @@ static int take_turn(struct shift *s, struct night_arm *a, struct error *err)
 /* Whether an earlier one is of the same system, by whatever path. */
 static bool seen_before(const struct chaos_nightly *asked, size_t i)
 {
-    char *own = realpath(asked->systems[i], NULL);
+    char *own = realpath(asked->items[i].system, NULL);
     bool seen = false;
     for (size_t k = 0; k < i && !seen; k++) {
-        char *other = realpath(asked->systems[k], NULL);
+        char *other = realpath(asked->items[k].system, NULL);
         seen = own != NULL && other != NULL && strcmp(own, other) == 0;
         free(other);
     }
@@ -254,10 +254,18 @@ static bool seen_before(const struct chaos_nightly *asked, size_t i)
     return seen;
 }
 
-static int add_arm(struct shift *s, const char *path, const char *driver, bool searches, struct error *err)
+/* `why_not`: it has no such turns here, which is told. */
+static int add_arm(struct shift *s, const char *path, const char *driver, bool searches, const char *why_not,
+                   struct error *err)
 {
     char name[256];
     snprintf(name, sizeof name, "%s (%s)", last_part(path), searches ? "search" : driver);
+    if (why_not != NULL) {
+        result_case(&s->run->results,
+                    &(struct result_case){
+                        .pillar = "chaos", .suite = "nightly", .name = name, .status = "skipped", .message = why_not});
+        return 0;
+    }
     /* Two files of one name are told by their folders. */
     if (night_find_arm(&s->night, name) != NULL)
         snprintf(name, sizeof name, "%s (%s)", path, searches ? "search" : driver);
@@ -271,12 +279,15 @@ static int add_arms(struct shift *s, struct error *err)
 {
     int code = 0;
     for (size_t i = 0; i < s->asked->count && code == 0; i++) {
-        code = add_arm(s, s->asked->paths[i], "sim", false, err);
+        const struct chaos_night_item *item = &s->asked->items[i];
+        code = add_arm(s, item->path, "sim", false, item->not_simulated, err);
         if (code == 0 && !s->asked->simulated)
-            code = add_arm(s, s->asked->paths[i], "processes", false, err);
+            code = add_arm(s, item->path, "processes", false, item->not_processes, err);
         if (code == 0 && !seen_before(s->asked, i))
-            code = add_arm(s, s->asked->systems[i], "sim", true, err);
+            code = add_arm(s, item->system, "sim", true, item->not_searched, err);
     }
+    if (code == 0 && s->night.arms.count == 0)
+        code = error_set(err, ERROR_UNSUPPORTED, "nothing of what is given can be done here");
     return code;
 }
 
@@ -303,7 +314,8 @@ static void tell_arms(struct shift *s)
     for (size_t i = 0; i < s->night.arms.count; i++) {
         const struct night_arm *a = &s->night.arms.items[i];
         char message[64];
-        snprintf(message, sizeof message, "%lld findings, see below", (long long)a->findings);
+        snprintf(message, sizeof message, "%lld finding%s, see below", (long long)a->findings,
+                 a->findings == 1 ? "" : "s");
         result_case(&s->run->results, &(struct result_case){.pillar = "chaos",
                                                             .suite = "nightly",
                                                             .name = a->name,
@@ -325,7 +337,7 @@ static void tell_findings(struct shift *s)
         if (f->times == 0) /* of another night */
             continue;
         text_printf(&title, "%s: %s", f->key, f->title);
-        text_printf(&detail, "%s; %lld times this night%s\n", f->arm, (long long)f->times,
+        text_printf(&detail, "%s; %lld time%s this night%s\n", f->arm, (long long)f->times, f->times == 1 ? "" : "s",
                     f->new ? ", and in none before" : ", and before");
         result_finding(&s->run->results, &(struct result_finding){.pillar = "chaos",
                                                                   .title = text_string(&title),
@@ -368,7 +380,7 @@ int chaos_nightly(const struct chaos_nightly *asked)
 {
     int exit_code = 0;
     struct error err = ERROR_INIT;
-    struct run *r = run_begin(asked->systems[0], harrow_command_line, &exit_code);
+    struct run *r = run_begin(asked->items[0].system, harrow_command_line, &exit_code);
     if (r == NULL)
         return exit_code;
     struct shift s = {.run = r, .asked = asked, .started = world_now(r->world)};

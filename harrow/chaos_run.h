@@ -11,6 +11,7 @@ enum chaos_shrink {
     CHAOS_SHRINK_NEVER,
     CHAOS_SHRINK_SIMULATED, /* when it fails in simulation as well, where a run takes a second or two */
     CHAOS_SHRINK_ALWAYS,
+    CHAOS_SHRINK_UNCONFIRMED, /* as simulated, and the small one is not run as processes */
 };
 
 /* What is not given (0, NULL, -1 for the rate) is as the plan says, and else the default. */
@@ -44,6 +45,18 @@ const char *chaos_replay(struct run *r, const struct chaos_request *q, const str
  * (chaos_summary.failure). 0 or a negative code. */
 int chaos_make_smaller(struct run *r, struct system *s, const struct chaos_request *q, const struct chaos_options *o,
                        const char *schedule, const char *failure, struct error *err);
+/* What failed in simulation, run as processes a few times. */
+struct chaos_confirmed {
+    int tries, times, otherwise; /* that it ran; that it failed so; that something else failed first */
+    char other[80];              /* what, the last time */
+    char why_not[80];            /* no try was made */
+};
+/* `failure` is a case's name or a finding's oracle, or what a search calls it. No try begins when it failed so `enough`
+ * times, or after `until` on the run's clock (0: no end). */
+void chaos_confirm(struct run *r, const struct chaos_request *q, const struct chaos_options *o, const char *failure,
+                   uint64_t seed, int enough, uint64_t until, struct chaos_confirmed *out);
+/* "as processes it failed 2 times of 3: confirmed", a line. */
+void chaos_confirmed_print(const struct chaos_confirmed *c, struct text *out);
 /* A file of steps, checked against the running system; the caller frees *out. */
 int chaos_load_schedule(struct run *r, struct system *s, const char *path, uint64_t seed, struct chaos_schedule *out,
                         struct error *err);

@@ -64,6 +64,7 @@ struct lab {
     uint64_t started, told, scanned; /* on the run's clock */
     uint64_t cpu, virtual_time;
     int64_t operations, faults, trials_run, not_carried_out;
+    int64_t confirmed, tried; /* findings that failed as processes as well; that were run so */
 };
 
 static uint64_t real_now(const struct lab *lab)
@@ -260,13 +261,24 @@ static int try_smaller(void *arg, const struct chaos_options *options, bool *fai
     return code;
 }
 
-/* The request with the workloads of these options, for the command that repeats them. */
-static const char *replay_of(struct lab *lab, const struct chaos_options *o, const char *file)
+/* The request with the workloads of these options, for the commands that repeat them. */
+static struct chaos_request request_of(struct lab *lab, const struct chaos_options *o)
 {
     static const struct workload_kind *const none[] = {NULL};
     struct chaos_request q = *lab->request;
     q.workloads = o->workloads != NULL ? o->workloads : none;
-    return chaos_replay(lab->run, &q, o, file, "sim", lab->run->seed);
+    return q;
+}
+
+static void confirm(struct lab *lab, const struct chaos_request *q, const struct chaos_options *o, const char *failure,
+                    struct text *detail)
+{
+    struct chaos_confirmed c;
+    uint64_t until = lab->asked->duration > 0 ? lab->started + (uint64_t)lab->asked->duration : 0;
+    chaos_confirm(lab->run, q, o, failure, lab->run->seed, 1, until, &c);
+    lab->tried += c.tries > 0;
+    lab->confirmed += c.times > 0;
+    chaos_confirmed_print(&c, detail);
 }
 
 static const char *keep_finding(struct lab *lab, size_t number, const char *what, const struct chaos_schedule *schedule)
@@ -295,19 +307,23 @@ static void tell_finding(struct lab *lab, size_t number, const struct search_fin
     const struct chaos_options *told = shrunk ? &small.options : &o;
     size_t steps = told->schedule->steps.count;
     const char *path = keep_finding(lab, number, "schedule", told->schedule);
+    const struct chaos_request q = request_of(lab, told);
     text_printf(&title, "%s: %s", f->failure, f->title);
     text_printf(&detail, "experiment %" PRIu64 " of the search; %zu fault%s%s\n", f->run, steps, steps == 1 ? "" : "s",
                 minimal ? ", none can be left out" : "");
+    if (lab->request->shrink == CHAOS_SHRINK_SIMULATED || lab->request->shrink == CHAOS_SHRINK_ALWAYS)
+        confirm(lab, &q, told, f->failure, &detail);
     schedule_write(told->schedule, &detail);
     result_finding(&lab->run->results,
-                   &(struct result_finding){.pillar = "chaos",
-                                            .title = text_string(&title),
-                                            .severity = "bug",
-                                            .oracle = "search",
-                                            .target = f->failure,
-                                            .seed = lab->run->seed,
-                                            .replay = path != NULL ? replay_of(lab, told, path) : NULL,
-                                            .detail = text_string(&detail)});
+                   &(struct result_finding){
+                       .pillar = "chaos",
+                       .title = text_string(&title),
+                       .severity = "bug",
+                       .oracle = "search",
+                       .target = f->failure,
+                       .seed = lab->run->seed,
+                       .replay = path != NULL ? chaos_replay(lab->run, &q, told, path, "sim", lab->run->seed) : NULL,
+                       .detail = text_string(&detail)});
     if (shrunk)
         shrunk_deinit(&small);
     text_deinit(&title);
@@ -504,7 +520,11 @@ static void tell_end(struct lab *lab)
 {
     struct run *r = lab->run;
     struct search_figures f;
+    char message[128];
     search_figures(lab->search, &f);
+    snprintf(message, sizeof message,
+             "see the findings: %zu, of which %" PRId64 " ran as processes and %" PRId64 " failed so as well",
+             f.findings, lab->tried, lab->confirmed);
     double cpu = (double)lab->cpu / SECOND, simulated = (double)lab->virtual_time / SECOND;
     result_case(&r->results, &(struct result_case){.pillar = "chaos",
                                                    .suite = "search",
@@ -514,16 +534,16 @@ static void tell_end(struct lab *lab)
                                                                                : "failed",
                                                    .message = f.runs == 0       ? "the time was too short for any"
                                                               : f.findings == 0 ? NULL
-                                                                                : "see the findings",
+                                                                                : message,
                                                    .duration = (int64_t)(real_now(lab) - lab->started)});
     char digest[20];
     snprintf(digest, sizeof digest, "%016" PRIx64, f.digest);
     result_emit(&r->results, "search",
-                json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:s, s:s}", "runs", (json_int_t)f.runs,
+                json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:s, s:s}", "runs", (json_int_t)f.runs,
                           "edges", (json_int_t)f.edges, "states", (json_int_t)f.states, "corpus", (json_int_t)f.entries,
-                          "added", (json_int_t)f.added, "findings", (json_int_t)f.findings, "faults",
-                          (json_int_t)lab->faults, "cpu", cpu, "simulated", simulated, "digest", digest, "folder",
-                          lab->corpus));
+                          "added", (json_int_t)f.added, "findings", (json_int_t)f.findings, "confirmed",
+                          (json_int_t)lab->confirmed, "faults", (json_int_t)lab->faults, "cpu", cpu, "simulated",
+                          simulated, "digest", digest, "folder", lab->corpus));
     char line[160];
     snprintf(line, sizeof line, "search: %.1f s of CPU simulated %.0f s, %.0f times as fast; corpus in %s", cpu,
              simulated, cpu > 0 ? simulated / cpu : 0, lab->corpus);

@@ -3,8 +3,8 @@
  * The system is started once; every trial runs in a forked copy of this process (world/worker.h), so that each finds
  * the same system at the same moment and none has to start it. What a trial did comes back through shared memory: the
  * facts of its state summary, and the edges of the program where this build counts them (HARROW_COVER). The copy stands
- * where
- * `--schedule FILE --seed N` stands when it begins its experiment: the printed command repeats a trial to the byte. */
+ * where `--schedule FILE --seed N` stands when it begins its experiment: the printed command repeats a trial to the
+ * byte. What failed is made smaller in copies, and then run as processes. */
 #ifndef HARROW_CHAOS_SEARCH_H
 #define HARROW_CHAOS_SEARCH_H
 

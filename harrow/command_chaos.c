@@ -1,8 +1,8 @@
 #include "base/units.h"
 #include "chaos/workload/workload.h"
 #include "harrow/attach.h"
+#include "harrow/chaos_plan.h"
 #include "harrow/chaos_toolkit.h"
-#include "harrow/chaos_nightly.h"
 #include "harrow/command_system.h"
 #include "harrow/commands.h"
 #include "harrow/driver_disk.h"
@@ -16,7 +16,7 @@ static int64_t duration, settle, recovery_within, clients, keys, rate = -1;
 static struct option_list faults, targets, workloads;
 static const char *schedule;
 static const char *shrink;
-static const char *const shrink_names[] = {"never", "simulated", "always", NULL};
+static const char *const shrink_names[] = {"never", "simulated", "always", "unconfirmed", NULL};
 static bool list, direct, searching;
 static struct chaos_search_request search;
 static bool unguided;
@@ -98,7 +98,8 @@ static const struct option options[] = {
      .argument = "WHEN",
      .fallback = "simulated",
      .choices = shrink_names,
-     .help = "make smaller what fails, by running it again and again: never, when it fails simulated, or always"},
+     .help = "make smaller what fails, by running it again and again: never, when it fails simulated, or always; "
+             "unconfirmed: simulated, and the small one is not run as processes"},
     {.name = "search",
      .kind = OPTION_DURATION,
      .target = &search.duration,
@@ -203,9 +204,10 @@ static int work(struct run *r, struct system *s, const struct arguments *args)
                                     .targets = terminated(r, &targets),
                                     .workloads = workloads.count > 0 ? kinds_of(r) : NULL,
                                     .direct = direct,
-                                    .shrink = strcmp(shrink, "never") == 0    ? CHAOS_SHRINK_NEVER
-                                              : strcmp(shrink, "always") == 0 ? CHAOS_SHRINK_ALWAYS
-                                                                              : CHAOS_SHRINK_SIMULATED};
+                                    .shrink = strcmp(shrink, "never") == 0         ? CHAOS_SHRINK_NEVER
+                                              : strcmp(shrink, "always") == 0      ? CHAOS_SHRINK_ALWAYS
+                                              : strcmp(shrink, "unconfirmed") == 0 ? CHAOS_SHRINK_UNCONFIRMED
+                                                                                   : CHAOS_SHRINK_SIMULATED};
     fill_from_kept(&request);
     return searching ? chaos_search(r, s, &request, &search) : pillar_chaos(r, s, &request);
 }
@@ -219,32 +221,6 @@ static int say(const struct error *err, int exit_code)
     fprintf(stderr, "harrow: chaos: %s\n", text_string(&message));
     text_deinit(&message);
     return exit_code;
-}
-
-/* Reads the file when it is an experiment: *manifest is then the system it names, in the plan's arena. Anything else
- * is left to whoever reads manifests. */
-static int look_for_plan(struct world *w, const char *path, const char **manifest, struct error *err)
-{
-    struct text content = TEXT_INIT;
-    struct document *d = NULL;
-    int code = 0;
-    if (world_read_file(w, path, DOCUMENT_SIZE_MAX, &content, NULL) == 0 &&
-        document_parse(text_bytes(&content), path, &d, NULL) == 0 && plan_is(d)) {
-        code = plan_read(d, &plan, err);
-        d = NULL;
-        const char *slash = strrchr(path, '/');
-        if (code == 0 && plan.system == NULL)
-            code = error_set(err, ERROR_INVALID, "%s names no \"system\": there is nothing to run it on", path);
-        if (code == 0) {
-            *manifest = plan.system[0] == '/' || slash == NULL
-                            ? plan.system
-                            : arena_printf(&plan.arena, "%.*s/%s", (int)(slash - path), path, plan.system);
-            plan_path = path;
-        }
-    }
-    document_free(d);
-    text_deinit(&content);
-    return code;
 }
 
 /* A schedule's file that is a whole experiment says more than the schedule. */
@@ -308,64 +284,23 @@ static int check_words(void)
 
 /* ---- nights ---- */
 
-#define NIGHT_PATHS_MAX 128
-#define EXPERIMENTS     "chaos/experiments"
-
-struct night_paths {
-    struct arena arena;
-    const char *paths[NIGHT_PATHS_MAX], *systems[NIGHT_PATHS_MAX];
-    size_t count;
-    bool too_many, out_of_memory;
-};
-
-static void add_experiment(void *arg, const char *name)
-{
-    struct night_paths *n = arg;
-    size_t len = strlen(name);
-    if (len < 6 || strcmp(name + len - 5, ".yaml") != 0)
-        return;
-    n->too_many |= n->count == NIGHT_PATHS_MAX;
-    if (n->count < NIGHT_PATHS_MAX && (n->paths[n->count++] = arena_printf(&n->arena, EXPERIMENTS "/%s", name)) == NULL)
-        n->out_of_memory = true;
-}
-
-static int list_paths(struct world *w, const struct arguments *args, struct night_paths *n, struct error *err)
-{
-    n->too_many = args->argc > NIGHT_PATHS_MAX;
-    for (int i = 0; i < args->argc && i < NIGHT_PATHS_MAX; i++)
-        n->paths[n->count++] = args->argv[i];
-    if (args->argc == 0 && (world_list(w, EXPERIMENTS, add_experiment, n) != 0 || n->count == 0))
-        return error_set(err, ERROR_INVALID, "which EXPERIMENTS or MANIFESTS? There are none in " EXPERIMENTS);
-    if (n->too_many)
-        return error_set(err, ERROR_LIMIT, "a night takes at most %d experiments and manifests", NIGHT_PATHS_MAX);
-    int code = n->out_of_memory ? ERROR_MEMORY : 0;
-    for (size_t i = 0; i < n->count && code == 0; i++) {
-        const char *manifest = n->paths[i];
-        code = look_for_plan(w, n->paths[i], &manifest, err);
-        if (code == 0 && attach_is_address(manifest))
-            code = error_set(err, ERROR_INVALID, "%s is not ours to stop or kill", manifest);
-        if (code == 0 && (n->systems[i] = arena_string(&n->arena, manifest)) == NULL)
-            code = error_set(err, ERROR_MEMORY, "out of memory");
-        plan_deinit(&plan);
-    }
-    plan_path = NULL;
-    return code;
-}
-
 static int run_nightly(const struct arguments *args)
 {
-    struct night_paths n = {.arena = ARENA_INIT};
+    struct chaos_night_list list_of_files;
     struct error err = ERROR_INIT;
     struct world *w = NULL;
     int exit_code = 0, code = world_real_new(1, &w, &err);
-    if (code == 0)
-        code = list_paths(w, args, &n, &err);
+    if (code != 0) {
+        exit_code = harrow_error(&err, "chaos");
+        error_clear(&err);
+        return exit_code;
+    }
+    code = chaos_night_list_read(w, args->argv, (size_t)args->argc, &list_of_files, &err);
     world_real_free(w);
     if (code == 0) {
         const struct chaos_nightly asked = {.budget = nightly,
-                                            .paths = n.paths,
-                                            .systems = n.systems,
-                                            .count = n.count,
+                                            .items = list_of_files.items,
+                                            .count = list_of_files.count,
                                             .corpus = search.corpus,
                                             .duration = duration,
                                             .jobs = search.jobs,
@@ -376,7 +311,7 @@ static int run_nightly(const struct arguments *args)
         exit_code = say(&err, code == ERROR_MEMORY ? HARROW_ENVIRONMENT : HARROW_INPUT);
     }
     error_clear(&err);
-    arena_deinit(&n.arena);
+    chaos_night_list_deinit(&list_of_files);
     return exit_code;
 }
 
@@ -412,12 +347,18 @@ static int run(const struct arguments *args)
     const char *manifest = args->argv[0];
     int code = world_real_new(1, &w, &err);
     if (code == 0)
-        code = look_for_plan(w, args->argv[0], &manifest, &err);
+        code = chaos_plan_look(w, args->argv[0], &plan, &manifest, &err);
+    if (code == 0 && plan.name != NULL)
+        plan_path = args->argv[0];
     if (code == 0)
         code = look_into_schedule(w, &err);
+    if (code == 0 && plan_path != NULL)
+        code = chaos_plan_take_surroundings(&plan, &err);
+    if (code == 0 && kept.name != NULL)
+        code = chaos_plan_take_surroundings(&kept, &err);
     world_real_free(w);
     if (code != 0) {
-        exit_code = say(&err, code == ERROR_MEMORY ? HARROW_ENVIRONMENT : HARROW_INPUT);
+        exit_code = say(&err, code == ERROR_MEMORY || code == ERROR_DENIED ? HARROW_ENVIRONMENT : HARROW_INPUT);
         error_clear(&err);
         return exit_code;
     }
@@ -440,7 +381,7 @@ const struct command command_chaos = {
     .summary = "stop and kill the system's parts under load and check the history",
     .positional = "[MANIFEST | EXPERIMENT]...",
     .positional_min = 0,
-    .positional_max = NIGHT_PATHS_MAX,
+    .positional_max = CHAOS_NIGHT_ITEMS_MAX,
     .description =
         "Clients read and write unique values while faults drawn from the seed are injected and healed. After\n"
         "settling, the history is checked: no acknowledged write may be lost, every key must be linearizable,\n"

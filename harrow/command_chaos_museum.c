@@ -12,22 +12,18 @@ static int run(const struct arguments *args)
     return museum_command("chaos", &museum_chaos, args->argc > 0 ? args->argv[0] : NULL, "faults");
 }
 
-static const struct command children[] = {
-    {.name = "museum",
-     .summary = "what experiments find of bugs planted in the system, and how soon",
-     .positional = "[EXPERIMENT]",
-     .positional_max = 1,
-     .description =
-         "Switches on one planted bug at a time and runs the experiment its description names (or the one given\n"
-         "here) with one seed after the other, in simulation where it can show there, until something fails or\n"
-         "the time is up. Prints when the bug's place was reached, when it was triggered, when it was told and\n"
-         "by which case, and the schedule made smaller.",
-     .examples = "  harrow chaos museum --jobs 2\n"
-                 "  harrow chaos museum --class store --only sync --shrink never --json\n",
-     .options = options,
-     .run = run},
-    {0},
-};
-
 const struct command command_chaos_museum = {
-    .name = "chaos", .summary = "stop and kill the system's parts; `harrow chaos --help`", .children = children};
+    .name = "museum",
+    .summary = "what experiments find of bugs planted in the system, and how soon",
+    .positional = "[EXPERIMENT]",
+    .positional_max = 1,
+    .description =
+        "Switches on one planted bug at a time and runs the experiment its description names (or the one given\n"
+        "here) with one seed after the other, in simulation where it can show there, until something fails or\n"
+        "the time is up. Prints when the bug's place was reached, when it was triggered, when it was told and\n"
+        "by which case, and the schedule made smaller.",
+    .examples = "  harrow chaos museum --jobs 2\n"
+                "  harrow chaos museum --class store --only sync --shrink never --json\n",
+    .options = options,
+    .run = run,
+};

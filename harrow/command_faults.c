@@ -274,25 +274,16 @@ int command_faults_run(const struct arguments *args)
     return exit_code;
 }
 
-static const struct command children[] = {
-    {.name = "faults",
-     .summary = "what faults there are, and what this machine can do of them",
-     .positional = "[NAME] [MANIFEST]",
-     .positional_max = 2,
-     .description =
-         "Each fault says what it does, on which drivers, with which parameters in which ranges. With NAME:\n"
-         "all that one says of itself. With MANIFEST: what can be done to that system.",
-     .examples = "  harrow chaos faults\n"
-                 "  harrow chaos faults disk-slow-sync\n"
-                 "  harrow chaos faults --json systems/micro.yaml\n",
-     .options = options,
-     .run = command_faults_run},
-    {.name = "workloads",
-     .summary = "what the clients can do meanwhile, and which models judge it",
-     .options = command_workloads_options,
-     .run = command_workloads_run},
-    {0},
+const struct command command_chaos_faults = {
+    .name = "faults",
+    .summary = "what faults there are, and what this machine can do of them",
+    .positional = "[NAME] [MANIFEST]",
+    .positional_max = 2,
+    .description = "Each fault says what it does, on which drivers, with which parameters in which ranges. With NAME:\n"
+                   "all that one says of itself. With MANIFEST: what can be done to that system.",
+    .examples = "  harrow chaos faults\n"
+                "  harrow chaos faults disk-slow-sync\n"
+                "  harrow chaos faults --json systems/micro.yaml\n",
+    .options = options,
+    .run = command_faults_run,
 };
-
-const struct command command_chaos_lists = {
-    .name = "chaos", .summary = "stop and kill the system's parts; `harrow chaos --help`", .children = children};

@@ -11,21 +11,17 @@ static int run(const struct arguments *args)
     return museum_command("fuzz", &museum_fuzz, args->argc > 0 ? args->argv[0] : "systems/micro.yaml", "bytes");
 }
 
-static const struct command children[] = {
-    {.name = "museum",
-     .summary = "what the fuzzer finds of bugs planted in the system, and how soon",
-     .positional = "[MANIFEST]",
-     .positional_max = 1,
-     .description =
-         "Switches on one planted bug at a time, runs the ordinary campaign against the simulated system until\n"
-         "something is told or the time is up, and prints when the bug's place was reached, when it was\n"
-         "triggered, when it was told, by which oracle, and the size of the minimised case.",
-     .examples = "  harrow fuzz museum --minutes 1 --jobs 2\n"
-                 "  harrow fuzz museum --class decode --only utf8 --json\n",
-     .options = options,
-     .run = run},
-    {0},
-};
-
 const struct command command_fuzz_museum = {
-    .name = "fuzz", .summary = "send calls to every method; `harrow fuzz --help`", .children = children};
+    .name = "museum",
+    .summary = "what the fuzzer finds of bugs planted in the system, and how soon",
+    .positional = "[MANIFEST]",
+    .positional_max = 1,
+    .description =
+        "Switches on one planted bug at a time, runs the ordinary campaign against the simulated system until\n"
+        "something is told or the time is up, and prints when the bug's place was reached, when it was\n"
+        "triggered, when it was told, by which oracle, and the size of the minimised case.",
+    .examples = "  harrow fuzz museum --minutes 1 --jobs 2\n"
+                "  harrow fuzz museum --class decode --only utf8 --json\n",
+    .options = options,
+    .run = run,
+};

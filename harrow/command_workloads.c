@@ -11,7 +11,7 @@
 
 static bool json;
 
-const struct option command_workloads_options[] = {
+static const struct option options[] = {
     {.name = "json", .kind = OPTION_FLAG, .target = &json, .help = "print everything as one JSON array"},
     {0},
 };
@@ -32,7 +32,7 @@ static void print_names(const char *label, const char *const *names)
     putchar('\n');
 }
 
-int command_workloads_run(const struct arguments *args)
+static int run(const struct arguments *args)
 {
     (void)args;
     json_t *all = json_array();
@@ -54,3 +54,10 @@ int command_workloads_run(const struct arguments *args)
     json_decref(all);
     return HARROW_PASSED;
 }
+
+const struct command command_chaos_workloads = {
+    .name = "workloads",
+    .summary = "what the clients can do meanwhile, and which models judge it",
+    .options = options,
+    .run = run,
+};

@@ -8,13 +8,10 @@
 extern const char *harrow_command_line;
 
 extern const struct command command_run, command_up, command_e2e, command_contract, command_fuzz, command_chaos,
-    command_check, command_heal, command_replay, command_report;
-/* In the places of command_fuzz and command_chaos when their first word is "museum". */
-extern const struct command command_fuzz_museum, command_chaos_museum;
-/* In the place of command_chaos when its first word is "faults" or "workloads"; and what these do. */
-extern const struct command command_chaos_lists;
+    command_check, command_heal, command_replay, command_report, command_fakes;
+/* Below them. */
+extern const struct command command_fuzz_museum, command_chaos_museum, command_chaos_faults, command_chaos_workloads,
+    command_contract_diff;
 int command_faults_run(const struct arguments *args); /* --list as well */
-extern const struct option command_workloads_options[];
-int command_workloads_run(const struct arguments *args);
 
 #endif

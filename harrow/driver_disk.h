@@ -8,13 +8,12 @@
 
 #define DISK_OPTION                                                                                                    \
     {                                                                                                                  \
-        .name = "disk", .kind = OPTION_CHOICE, .target = &common.disk, .argument = "KIND", .fallback = "shared",       \
-        .choices = disk_names,                                                                                         \
-        .help = "processes: the system's data on this machine's file system, or in an image (needs root)"              \
+        .name = "disk", .kind = OPTION_CHOICE, .target = &common.disk, .argument = "KIND", .choices = disk_names,      \
+        .help = "processes: the system's data on this machine's file system (default), or in an image (needs root)"    \
     }
 extern const char *const disk_names[];
 
-bool driver_disk_asked(void); /* on the command line */
+bool driver_disk_asked(void); /* on the command line, or by the experiment's file */
 /* Whether that goes with no other driver than this one's; says so. */
 bool driver_disk_refuses(const char *command);
 /* Once there is a data folder with nothing in it. */

@@ -19,13 +19,14 @@ struct world_network;
 
 #define NETWORK_OPTION                                                                                                 \
     {                                                                                                                  \
-        .name = "network", .kind = OPTION_CHOICE, .target = &common.network, .argument = "KIND", .fallback = "shared", \
+        .name = "network", .kind = OPTION_CHOICE, .target = &common.network, .argument = "KIND",                       \
         .choices = network_names,                                                                                      \
-        .help = "processes: shared with this machine, or namespaces: each part has one of its own (needs root)"        \
+        .help = "processes: shared with this machine (default), or namespaces: each part has one of its own (needs "   \
+                "root)"                                                                                                \
     }
 extern const char *const network_names[];
 
-bool driver_network_asked(void); /* on the command line */
+bool driver_network_asked(void); /* on the command line, or by the experiment's file */
 /* Whether that goes with no other driver than this one's; says so. */
 bool driver_network_refuses(const char *command);
 

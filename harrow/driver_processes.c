@@ -527,7 +527,10 @@ static int processes_act(struct target *t, const char *component, enum target_ac
     if (action == TARGET_START)
         return start_child(t, component, err);
     if (signals[action] == 0)
-        return error_set(err, ERROR_UNSUPPORTED, "the processes driver cannot %s", target_action_name(action));
+        return error_set(err, ERROR_UNSUPPORTED,
+                         "the processes driver cannot %s at a moment's notice: what it takes has to be around the "
+                         "process before (harrow chaos --fault %s); --driver sim can",
+                         target_action_name(action), action == TARGET_POWER_CUT ? "power-cut" : "partition");
     struct processes *p = processes_of(t);
     struct expectation e = {.world = t->world, .child = child_find(p, component), .action = action};
     int code = find_process(t, component, &e.process, err);

@@ -11,19 +11,24 @@
 
 const char *harrow_command_line;
 
+static struct command with(struct command c, const struct command *children)
+{
+    c.children = children;
+    return c;
+}
+
 int main(int argc, char **argv)
 {
-    bool museum = argc > 2 && strcmp(argv[2], "museum") == 0;
-    bool lists = argc > 2 && strcmp(argv[1], "chaos") == 0 &&
-                 (strcmp(argv[2], "faults") == 0 || strcmp(argv[2], "workloads") == 0);
+    const struct command below_fuzz[] = {command_fuzz_museum, {0}};
+    const struct command below_chaos[] = {command_chaos_museum, command_chaos_faults, command_chaos_workloads, {0}};
+    const struct command below_contract[] = {command_contract_diff, {0}};
     const struct command commands[] = {command_run,
                                        command_up,
                                        command_e2e,
-                                       command_contract,
-                                       museum ? command_fuzz_museum : command_fuzz,
-                                       museum  ? command_chaos_museum
-                                       : lists ? command_chaos_lists
-                                               : command_chaos,
+                                       with(command_contract, below_contract),
+                                       with(command_fuzz, below_fuzz),
+                                       with(command_chaos, below_chaos),
+                                       command_fakes,
                                        command_check,
                                        command_heal,
                                        command_replay,

@@ -69,7 +69,8 @@ static void tell(struct job *j, const char *oracle)
     look_at(j);
     j->told = true;
     if (!j->triggered) {
-        j->result.false_reports++;
+        /* A search for the case of a crash that finds none says so: that is no report of its own. */
+        j->result.false_reports += !j->trial.solving;
         j->result.size = 0;
     } else if (!j->trial.solving && j->result.found == MUSEUM_NEVER) {
         j->result.found = j->now;

@@ -22,7 +22,7 @@
 
 #define MUSEUM_NEVER     UINT64_MAX
 #define MUSEUM_STUCK     ((uint64_t)(20 * SECOND))  /* of processor time without a line */
-#define MUSEUM_SOLVE     ((uint64_t)(300 * SECOND)) /* by the clock, to make it small */
+#define MUSEUM_SOLVE     ((uint64_t)(420 * SECOND)) /* by the clock, to make it small */
 #define MUSEUM_ORACLE    48
 #define MUSEUM_ARGUMENTS 32
 
@@ -33,6 +33,14 @@ struct museum_bug {
     bool processes;         /* the system runs as processes, for it cannot show in simulation */
 };
 
+/* What making it small came to, where its museum says so. */
+struct museum_smaller {
+    int64_t size_before; /* 0: nothing is known of it */
+    int64_t operations_before, operations, tries;
+    uint64_t took; /* ns by the clock */
+    bool minimal;
+};
+
 struct museum_result {
     const char *name, *kind;
     uint64_t reached, triggered, found, used; /* ns; MUSEUM_NEVER */
@@ -40,6 +48,7 @@ struct museum_result {
     uint64_t seed;                            /* of the trial that told it */
     size_t size;                              /* of what was made small, as its museum counts; 0: there is none */
     struct text small;                        /* the same as text; empty: none */
+    struct museum_smaller smaller;
     int false_reports, trials;
     bool failed; /* a trial could not be run; its last words are in the bug's folder */
 };

@@ -5,8 +5,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define STEP "\n  - {at:" /* of a schedule as text (chaos/experiment/schedule.h) */
-
 static const char *folder_of(const struct museum_trial *t, struct arena *arena)
 {
     return t->solving ? arena_printf(arena, "%s/small", t->folder)
@@ -29,18 +27,29 @@ static int words(const struct museum_trial *t, struct arena *arena, const char *
                                 "--out",
                                 folder,
                                 "--shrink",
-                                t->solving ? (t->bug->processes ? "always" : "simulated") : "never",
+                                t->solving ? (t->bug->processes ? "always" : "unconfirmed") : "never",
                                 NULL};
     memcpy(out, list, sizeof list);
     return 0;
 }
 
-static size_t steps_of(const char *detail)
+static int64_t number(const json_t *line, const char *name)
 {
-    size_t count = 0;
-    for (const char *at = detail; (at = strstr(at, STEP)) != NULL; at++)
-        count++;
-    return count;
+    return json_integer_value(json_object_get(line, name));
+}
+
+static void take_smaller(const json_t *line, struct museum_result *r)
+{
+    const char *schedule = json_string_value(json_object_get(line, "schedule"));
+    r->size = (size_t)number(line, "faults");
+    r->smaller = (struct museum_smaller){.size_before = number(line, "faults_before"),
+                                         .operations_before = number(line, "operations_before"),
+                                         .operations = number(line, "operations"),
+                                         .tries = number(line, "tries"),
+                                         .took = (uint64_t)number(line, "duration"),
+                                         .minimal = json_is_true(json_object_get(line, "minimal"))};
+    text_clear(&r->small);
+    text_puts(&r->small, schedule != NULL ? schedule : "");
 }
 
 static const char *told(const struct museum_trial *t, const json_t *line, struct museum_result *r)
@@ -51,12 +60,8 @@ static const char *told(const struct museum_trial *t, const json_t *line, struct
     if (!type)
         return NULL;
     if (t->solving) {
-        const char *detail = json_string_value(json_object_get(line, "detail"));
-        if (strcmp(type, "finding") == 0 && oracle && detail && strcmp(oracle, "smaller") == 0) {
-            r->size = steps_of(detail);
-            text_clear(&r->small);
-            text_puts(&r->small, detail);
-        }
+        if (strcmp(type, "shrunk") == 0)
+            take_smaller(line, r);
         return NULL;
     }
     if (strcmp(type, "finding") == 0)

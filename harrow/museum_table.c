@@ -1,5 +1,6 @@
 #include "harrow/museum_table.h"
 
+#include "base/array.h"
 #include "harrow/run.h"
 #include "world/foreign.h"
 #include "world/real.h"
@@ -22,7 +23,14 @@ struct tally {
     int bugs, reached, triggered, found, false_reports;
 };
 
+/* What was made smaller. */
+struct smaller_tally {
+    ARRAY(size_t) before, after;
+    int to_one;
+};
+
 static struct tally tallies[CLASSES_MAX + 1];
+static struct smaller_tally all_smaller;
 static bool interrupted;
 
 static void put_time(uint64_t ns, char text[16])
@@ -45,6 +53,14 @@ static void print_json(const struct museum_result *r, const char *size)
                   seconds_of(r->reached), "triggered", seconds_of(r->triggered), "found", seconds_of(r->found), "used",
                   seconds_of(r->used), "oracle", r->oracle, "seed", (json_int_t)r->seed, size, (json_int_t)r->size,
                   "false_reports", r->false_reports, "trials", r->trials, "failed", r->failed);
+    const struct museum_smaller *m = &r->smaller;
+    if (m->size_before > 0) {
+        json_t *smaller =
+            json_pack("{sI sI sI sI sI so sb}", "size_before", (json_int_t)m->size_before, "size", (json_int_t)r->size,
+                      "operations_before", (json_int_t)m->operations_before, "operations", (json_int_t)m->operations,
+                      "tries", (json_int_t)m->tries, "seconds", seconds_of(m->took), "minimal", m->minimal);
+        json_object_set_new(o, "smaller", smaller);
+    }
     if (r->small.len > 0)
         json_object_set_new(o, "small", json_stringn(r->small.data, r->small.len));
     char *line = json_dumps(o, JSON_COMPACT);
@@ -59,13 +75,19 @@ static void print_line(const struct museum_result *r)
     put_time(r->reached, reached);
     put_time(r->triggered, hit);
     put_time(r->found, found);
-    if (r->size > 0 || r->small.len > 0)
+    if (r->smaller.size_before > 0)
+        snprintf(size, sizeof size, "%lld>%zu", (long long)r->smaller.size_before, r->size);
+    else if (r->size > 0 || r->small.len > 0)
         snprintf(size, sizeof size, "%zu", r->size);
     printf("%-28s %9s %9s %9s %7s  %s%s\n", r->name, reached, hit, found, size,
            r->failed                  ? "could not be run, see its folder"
            : r->found == MUSEUM_NEVER ? "missed"
                                       : r->oracle,
            r->false_reports ? " (and false)" : "");
+    if (r->smaller.size_before > 0)
+        printf("    operations: %lld>%lld; %lld tries, %.1f s%s\n", (long long)r->smaller.operations_before,
+               (long long)r->smaller.operations, (long long)r->smaller.tries, (double)r->smaller.took / (double)SECOND,
+               r->smaller.minimal ? "; none can be left out" : "");
     for (const char *at = r->small.len > 0 ? r->small.data : NULL, *end; at && *at; at = *end ? end + 1 : end) {
         end = strchrnul(at, '\n');
         printf("    %.*s\n", (int)(end - at), at);
@@ -84,6 +106,9 @@ static void on_done(void *arg, const struct museum_result *r)
     t->triggered += r->triggered != MUSEUM_NEVER;
     t->found += r->found != MUSEUM_NEVER;
     t->false_reports += r->false_reports;
+    if (r->smaller.size_before > 0 && array_push(&all_smaller.before, (size_t)r->smaller.size_before) &&
+        array_push(&all_smaller.after, r->size))
+        all_smaller.to_one += r->size <= 1;
     if (museum_settings.json)
         print_json(r, size);
     else
@@ -96,7 +121,25 @@ static void print_tally(const struct tally *t)
     printf("%-28s %9d %9d %9d %9d %9d\n", t->kind, t->bugs, t->reached, t->triggered, t->found, t->false_reports);
 }
 
-static void print_summary(void)
+static int by_size(const void *a, const void *b)
+{
+    size_t x = *(const size_t *)a, y = *(const size_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static void print_smaller(const char *size)
+{
+    size_t count = all_smaller.after.count;
+    if (count == 0)
+        return;
+    qsort(all_smaller.before.items, all_smaller.before.count, sizeof *all_smaller.before.items, by_size);
+    qsort(all_smaller.after.items, count, sizeof *all_smaller.after.items, by_size);
+    printf("\nmade smaller: %zu; median %s %zu>%zu, most %zu>%zu; to one or none: %d\n", count, size,
+           all_smaller.before.items[count / 2], all_smaller.after.items[count / 2], all_smaller.before.items[count - 1],
+           all_smaller.after.items[count - 1], all_smaller.to_one);
+}
+
+static void print_summary(const char *size)
 {
     struct tally all = {.kind = "all"};
     printf("\n%-28s %9s %9s %9s %9s %9s\n", "class", "bugs", "reached", "triggered", "found", "false");
@@ -109,6 +152,7 @@ static void print_summary(void)
         all.false_reports += t->false_reports;
     }
     print_tally(&all);
+    print_smaller(size);
 }
 
 static void on_signal(void *arg, int signal)
@@ -189,7 +233,9 @@ int museum_command(const char *name, const struct museum_collection *collection,
     if (code != 0)
         exit_code = harrow_error(&err, "museum");
     if (!museum_settings.json && tallies[0].kind)
-        print_summary();
+        print_summary(size);
+    array_deinit(&all_smaller.before);
+    array_deinit(&all_smaller.after);
     error_clear(&err);
     world_real_free(w);
     return exit_code;

@@ -126,7 +126,8 @@ static void test_no_campaign(void **state)
 
 #define FAILED "printf '%s\\n' '{\"type\":\"case\",\"name\":\"model log\",\"status\":\"failed\"}'; "
 #define SMALLER                                                                                                        \
-    "printf '%s\\n' '{\"type\":\"finding\",\"oracle\":\"smaller\",\"detail\":\"why\\nschedule:\\n"                     \
+    "printf '%s\\n' '{\"type\":\"shrunk\",\"faults_before\":9,\"faults\":2,\"operations_before\":800,"                 \
+    "\"operations\":30,\"tries\":4,\"duration\":5,\"minimal\":true,\"schedule\":\"schedule:\\n"                        \
     "  - {at: 1s, fault: kill}\\n  - {at: 2s, fault: stop}\\n\"}'; "
 
 #define BURN "i=0; while test $i -lt 100000; do i=$((i + 1)); done; " /* the limit is one of processor time */
@@ -149,6 +150,12 @@ static void test_experiments(void **state)
     assert_int_equal(o.result.false_reports, 0);
     assert_int_equal(o.result.size, 2);
     assert_non_null(strstr(o.small, "fault: stop"));
+    const struct museum_smaller *m = &o.result.smaller;
+    assert_int_equal(m->size_before, 9);
+    assert_int_equal(m->operations_before, 800);
+    assert_int_equal(m->operations, 30);
+    assert_int_equal(m->tries, 4);
+    assert_true(m->took == 5 && m->minimal);
 }
 
 /* What was triggered by an earlier seed does not excuse a report of a later one. */

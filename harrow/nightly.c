@@ -213,8 +213,13 @@ static int see_finding(struct night *n, struct night_arm *a, const json_t *line)
     /* The small one is no other finding than the one it was made of. */
     if (strcmp(text_of(line, "oracle"), "smaller") == 0)
         return 0;
-    return see_failure(n, a, text_of(line, "oracle"), text_of(line, "target"), text_of(line, "title"),
-                       text_of(line, "replay"));
+    /* What became of it on processes stands in a line of its own in a search's finding. */
+    static const char mark[] = "\nas processes";
+    const char *confirmed = strstr(text_of(line, "detail"), mark);
+    char title[512];
+    snprintf(title, sizeof title, "%s%s%.*s", text_of(line, "title"), confirmed != NULL ? "; " : "",
+             confirmed != NULL ? (int)strcspn(confirmed + 1, "\n") : 0, confirmed != NULL ? confirmed + 1 : "");
+    return see_failure(n, a, text_of(line, "oracle"), text_of(line, "target"), title, text_of(line, "replay"));
 }
 
 static int see_search(struct night *n, struct night_arm *a, const json_t *line)
@@ -295,16 +300,19 @@ json_t *night_table(const struct night *n)
     bool ok = rows != NULL;
     for (size_t i = 0; ok && i < n->arms.count; i++) {
         const struct night_arm *a = &n->arms.items[i];
+        if (a->nanoseconds == 0) /* its turn did not come, which a case of its own tells */
+            continue;
         json_t *row = json_pack("[s, I, I, f, I, I, I, o, o]", a->name, (json_int_t)a->turns,
                                 (json_int_t)a->experiments, (double)(a->nanoseconds / (uint64_t)MILLISECOND) / 1000,
                                 (json_int_t)a->faults, (json_int_t)a->schedules, (json_int_t)a->findings,
                                 milliseconds(night_recovery(a, 50)), milliseconds(night_recovery(a, 99)));
         ok = json_array_append_new(rows, row) == 0;
     }
-    json_t *table = ok ? json_pack("{s:s, s:s, s:[s, s, s, s, s, s, s, s, s], s:O}", "pillar", "chaos", "title",
-                                   "the night", "columns", "experiment", "turns", "runs", "seconds", "faults",
-                                   "new schedules", "findings", "recovery p50 ms", "recovery p99 ms", "rows", rows)
-                       : NULL;
+    json_t *table =
+        ok ? json_pack("{s:s, s:s, s:b, s:[s, s, s, s, s, s, s, s, s], s:O}", "pillar", "chaos", "title", "the night",
+                       "whole", 1, "columns", "experiment", "turns", "runs", "seconds", "faults", "new schedules",
+                       "findings", "recovery p50 ms", "recovery p99 ms", "rows", rows)
+           : NULL;
     json_decref(rows);
     return table;
 }

@@ -59,7 +59,7 @@ int night_line(struct night *n, struct night_arm *a, const json_t *line);
 void night_turn_ended(struct night_arm *a, uint64_t nanoseconds, int64_t news);
 /* ns below which so many per cent of the arm's recoveries are; -1: there were none. */
 int64_t night_recovery(const struct night_arm *a, unsigned percent);
-/* "table" line of the result stream: a row for each arm. NULL: out of memory. */
+/* "table" line of the result stream: a row for each arm that had a turn. NULL: out of memory. */
 json_t *night_table(const struct night *n);
 
 int night_write(const struct night *n, struct text *out);

@@ -106,10 +106,24 @@ static void test_lines(void **state)
     assert_int_equal(n.arms.items[1].news, 0); /* another arm saw it */
     assert_true(news >= 2 + 20);
     json_t *table = night_table(&n);
-    assert_int_equal(json_array_size(json_object_get(table, "rows")), 3);
+    assert_int_equal(json_array_size(json_object_get(table, "rows")), 2);
     assert_int_equal(json_array_size(json_array_get(json_object_get(table, "rows"), 0)),
                      json_array_size(json_object_get(table, "columns")));
     json_decref(table);
+    night_deinit(&n);
+}
+
+/* What a search's finding came to on processes is told with it. */
+static void test_confirmed(void **state)
+{
+    (void)state;
+    struct night n = {0};
+    add_arms(&n);
+    see(&n, &n.arms.items[2],
+        "{\"type\":\"finding\",\"oracle\":\"search\",\"target\":\"x / y\",\"title\":\"it fails\",\"detail\":"
+        "\"1 fault\\nas processes it failed 1 time of 2: confirmed\\nschedule:\\n\"}");
+    assert_int_equal(n.findings.count, 1);
+    assert_string_equal(n.findings.items[0].title, "it fails; as processes it failed 1 time of 2: confirmed");
     night_deinit(&n);
 }
 
@@ -219,8 +233,9 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_turns), cmocka_unit_test(test_lines),         cmocka_unit_test(test_many_recoveries),
-        cmocka_unit_test(test_file),  cmocka_unit_test(test_strange_files), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_turns),           cmocka_unit_test(test_lines), cmocka_unit_test(test_confirmed),
+        cmocka_unit_test(test_many_recoveries), cmocka_unit_test(test_file),  cmocka_unit_test(test_strange_files),
+        cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

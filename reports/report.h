@@ -119,6 +119,7 @@ struct report_table { /* figures of a pillar that have no meaning here but their
     const char **names;
     struct report_cell *cells; /* rows * columns, row by row */
     size_t columns, rows;
+    bool whole; /* the summary on the terminal has all of it, however long it is */
 };
 
 #define REPORT_ARRAY(type, name)                                                                                       \

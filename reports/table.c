@@ -92,6 +92,7 @@ int report_table_read(struct report *r, const json_t *line, struct error *err)
 {
     const json_t *columns = json_object_get(line, "columns"), *rows = json_object_get(line, "rows");
     const json_t *pillar = json_object_get(line, "pillar"), *title = json_object_get(line, "title");
+    const json_t *whole = json_object_get(line, "whole");
     struct report_table t = {
         .pillar = "", .title = "", .columns = json_array_size(columns), .rows = json_array_size(rows)};
     if (t.columns == 0 || t.columns > REPORT_COLUMNS_MAX)
@@ -100,6 +101,9 @@ int report_table_read(struct report *r, const json_t *line, struct error *err)
         return wrong(r, err, "\"rows\" must be a list");
     if ((pillar != NULL && !json_is_string(pillar)) || (title != NULL && !json_is_string(title)))
         return wrong(r, err, "\"pillar\" and \"title\" must be text");
+    if (whole != NULL && !json_is_boolean(whole))
+        return wrong(r, err, "\"whole\" must be true or false");
+    t.whole = json_is_true(whole);
     if (pillar != NULL)
         t.pillar = copied(r, pillar);
     if (title != NULL)

@@ -12,8 +12,8 @@
 #define NOTES_MAX        10
 #define TABLES_MAX       9 /* shown in the summary, and of these: */
 #define TABLE_ROWS       8
-#define TABLE_COLUMNS    8
-#define CELL_WIDTH       24
+#define TABLE_COLUMNS    10
+#define CELL_WIDTH       36
 #define LIST_LINES       6
 
 static const char *const codes[] = {"", "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[34m"};
@@ -356,13 +356,13 @@ static void put_grid(struct terminal *t, const struct report_table *table)
     }
 }
 
-/* Small ones; the report has all. */
+/* Small ones, and those that say so; the report has all. */
 static void put_tables(struct terminal *t, const struct report *r)
 {
     size_t shown = 0;
     for (size_t i = 0; i < r->tables.count && shown < TABLES_MAX; i++) {
         const struct report_table *table = &r->tables.items[i];
-        if (table->rows == 0 || table->rows > TABLE_ROWS || table->columns > TABLE_COLUMNS)
+        if (table->rows == 0 || (table->rows > TABLE_ROWS && !table->whole) || table->columns > TABLE_COLUMNS)
             continue;
         shown++;
         text_char(t->out, '\n');

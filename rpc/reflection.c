@@ -121,14 +121,15 @@ static void respond_file(struct rpc_call *call, const reflection_request *reques
     array_deinit(&files);
 }
 
-/* What the server was given, in order; with a fallback that may answer anything, the pool's services as well. */
+/* What the server was given, in order; with a fallback that may answer anything, the pool's services as well, unless
+ * the server says that it lists what it has. */
 static void respond_services(struct rpc_call *call, const reflection_request *request, const struct rpc_server *s)
 {
     ARRAY(const char *) names = {0};
     bool ok = true;
     for (const struct rpc_registered *r = s->registered; ok && r; r = r->next)
         ok = array_push(&names, r->service->name);
-    if (s->fallback_route.handler && s->options.pool) {
+    if (s->fallback_route.handler && s->options.pool && !s->options.listed_only) {
         for (size_t i = 0; ok && i < pb_service_count(s->options.pool); i++) {
             const char *name = pb_service_at(s->options.pool, i)->full_name;
             if (!map_get(&s->services, name))

@@ -60,6 +60,7 @@ struct rpc_server_options {
      * Asked again as long as it gives NULL. */
     const struct pb_pool *(*make_pool)(void *arg);
     void *make_pool_arg;
+    bool listed_only;            /* reflection tells of what was added alone, although there is a fallback */
     bool package_free;           /* Micro's routing: any prefix before the last dotted part of the service is fine */
     size_t message_max;          /* 0: GRPC_MESSAGE_MAX_DEFAULT */
     uint32_t streams_max;        /* per connection; 0: GRPC_STREAMS_MAX_DEFAULT */
@@ -87,6 +88,7 @@ void rpc_server_set_health(struct rpc_server *s, const char *service, bool servi
 int rpc_server_add_reflection(struct rpc_server *s); /* v1 and v1alpha, from the pool */
 int rpc_server_listen(struct rpc_server *s, const char *address, struct error *err); /* may be called for several */
 int rpc_server_port(const struct rpc_server *s);                                     /* of the first */
+struct world *rpc_server_world(const struct rpc_server *s);
 size_t rpc_server_calls(const struct rpc_server *s);                                 /* in flight */
 /* Every call in flight, once; `each` may end it, and others. */
 void rpc_server_each_call(struct rpc_server *s, void (*each)(void *arg, struct rpc_call *call), void *arg);
@@ -138,6 +140,10 @@ void rpc_call_pause(struct rpc_call *c);            /* take no more messages: ba
 void rpc_call_resume(struct rpc_call *c);
 void rpc_call_finish(struct rpc_call *c, int status, const char *message);
 void rpc_call_finish_details(struct rpc_call *c, int status, struct bytes message, struct bytes details);
+/* For who breaks off on purpose, in place of the finish: RST_STREAM (INTERNAL_ERROR), or the end of the connection with
+ * every call on it. What was sent and has not left (rpc_call_queued) may be lost. */
+void rpc_call_reset(struct rpc_call *c);
+void rpc_call_disconnect(struct rpc_call *c);
 void rpc_call_reply(struct rpc_call *c, const ProtobufCMessage *message); /* send, then finish with OK */
 void rpc_call_fail(struct rpc_call *c, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

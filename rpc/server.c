@@ -314,6 +314,11 @@ int rpc_server_listen(struct rpc_server *s, const char *address, struct error *e
     return 0;
 }
 
+struct world *rpc_server_world(const struct rpc_server *s)
+{
+    return s->world;
+}
+
 int rpc_server_port(const struct rpc_server *s)
 {
     return s->port;

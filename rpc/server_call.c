@@ -521,6 +521,29 @@ void rpc_call_finish(struct rpc_call *c, int status, const char *message)
     rpc_call_finish_details(c, status, message ? bytes_of(message) : BYTES_NONE, BYTES_NONE);
 }
 
+void rpc_call_reset(struct rpc_call *c)
+{
+    if (c->finished)
+        return;
+    if (c->stream) {
+        c->status = GRPC_INTERNAL;
+        grpc_stream_reset(c->stream, 2 /* INTERNAL_ERROR */);
+        rpc_link_schedule(&c->connection->link);
+    }
+    conclude(c);
+}
+
+void rpc_call_disconnect(struct rpc_call *c)
+{
+    if (c->finished)
+        return;
+    struct server_connection *connection = c->connection;
+    c->status = connection ? GRPC_UNAVAILABLE : c->status;
+    conclude(c);
+    if (connection)
+        rpc_link_close(&connection->link);
+}
+
 void rpc_call_reply(struct rpc_call *c, const ProtobufCMessage *message)
 {
     int rc = rpc_call_send(c, message);

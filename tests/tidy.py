@@ -22,7 +22,7 @@ MAY_INCLUDE = {
     "base": [],
     "world": ["base"],
     "wire": ["base"],
-    "proto": ["base"],
+    "proto": ["base", "wire"],
     "rpc": FLOOR_2,
     "runtime": FLOOR_3,
     "fakes": FLOOR_3,

@@ -61,7 +61,7 @@ struct pb_file {
     struct pb_file **imports; /* as dependencies */
     bool *import_public;
     bool foreign;                         /* proto2: only options may refer to it */
-    uint32_t seen_from;                   /* 1 + index of the file whose imports were marked last */
+    uint32_t seen_from;                   /* the stamp of the last walk over imports that came by */
     const pb_file_descriptor *descriptor; /* while building */
 };
 
@@ -109,6 +109,8 @@ struct pb_pool {
     struct pb_service *services;
     size_t service_count;
     struct pb_file **open_files; /* while building: work list of one walk over imports */
+    struct pb_file *seen_for;    /* and whose imports were walked last, with which stamp */
+    uint32_t seen_stamp;
     struct error *err;           /* while building */
 };
 

@@ -363,6 +363,11 @@ static const struct {
     {IN_FILE("4{1:M}") " 1{1:c.proto 12:proto3 3:a.proto 10=0} 1{1:b.proto 12:proto3 3:c.proto 2:q 4{1:N 2{1:f 3=1 4=1 "
                        "5=11 6:.p.M}}}",
      0, NULL},
+    /* Messages of all files are resolved before the first service, whose file was looked at last before that. */
+    {IN_FILE(
+         "4{1:M}") " 1{1:b.proto 12:proto3 2:q 3:a.proto 4{1:N 2{1:f 3=1 4=1 5=11 6:.p.M}} 6{1:S 2{1:R 2:.p.M 3:.p.M}}}"
+                   " 1{1:c.proto 12:proto3 2:r 3:a.proto 4{1:N 2{1:f 3=1 4=1 5=11 6:.p.M}}}",
+     0, NULL},
     {"1{1:a.proto 12:proto3 2:google.protobuf 4{1:Timestamp 2{1:seconds 3=1 4=1 5=5}}}", ERROR_INVALID,
      "does not have the fields of the well-known type"},
     {"1{1:google/protobuf/descriptor.proto 2:google.protobuf 4{1:FileOptions}} 1{1:a.proto 12:proto3 "

@@ -6,18 +6,19 @@
 
 /* ---- references ------------------------------------------------------------------------------------------------ */
 
-/* Stamps `file`, what it imports, and what those import publicly, with `stamp`. */
+/* Stamps `file`, what it imports, and what those import publicly, with a stamp of its own, unless it was the last. */
 static int mark_visible(struct pb_pool *p, struct pb_file *file)
 {
-    uint32_t stamp = (uint32_t)(file - p->files) + 1;
-    if (file->seen_from == stamp)
+    if (p->seen_for == file)
         return 0;
+    uint32_t stamp = ++p->seen_stamp;
     struct pb_file **open = p->open_files;
     if (!open)
         open = p->open_files = arena_alloc(&p->scratch, p->file_count * sizeof(struct pb_file *));
     if (!open)
         return pb_pool_no_memory(p);
     size_t count = 0;
+    p->seen_for = file;
     file->seen_from = stamp;
     for (size_t i = 0; i < file->dependency_count; i++)
         if (file->imports[i]->seen_from != stamp) {
@@ -71,7 +72,7 @@ int pb_pool_reference(struct pb_pool *p, struct pb_file *file, const char *scope
     int rc = mark_visible(p, file);
     if (rc)
         return rc;
-    if (s->file->seen_from != (uint32_t)(file - p->files) + 1)
+    if (s->file->seen_from != p->seen_stamp)
         return pb_pool_error(p, file, ERROR_INVALID, "%s refers to %s of %s, which is not imported", what, s->full_name,
                              s->file->name);
     if (s->kind == PB_SYMBOL_FOREIGN)

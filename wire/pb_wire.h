@@ -1,4 +1,4 @@
-/* The protobuf wire format, one field at a time. Private to wire/pb_*.c.
+/* The protobuf wire format, one field at a time.
  *
  * A reader walks borrowed bytes; an item is what one tag announces: a number (varint and fixed widths) or a run of
  * bytes. Nothing here allocates or knows a schema. Limits are those of the official implementations: a tag takes at

@@ -98,6 +98,7 @@ int sim_disk_flip(struct sim *s, const char *node, const char *path, uint64_t bi
 /* Bytes of this process's memory that the files of all nodes take, with what was written, made and removed and not yet
  * synced: for who weighs what the programs hold of their own. */
 uint64_t sim_disk_held(const struct sim *s);
+size_t sim_files_open(const struct sim *s); /* handles that nodes have not closed */
 void sim_clock_jump(struct sim *s, const char *node, int64_t wall_delta);
 /* From here on the node's wall clock goes faster or slower by that share; -1,000,000: it stands still. */
 void sim_clock_rate(struct sim *s, const char *node, int64_t parts_per_million);

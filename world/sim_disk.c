@@ -751,6 +751,15 @@ static uint64_t node_held(const struct disk_node *n)
     return held;
 }
 
+size_t sim_files_open(const struct sim *s)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < s->nodes_count; i++)
+        for (const struct sim_file *f = s->nodes[i]->files; f; f = f->next)
+            count++;
+    return count;
+}
+
 uint64_t sim_disk_held(const struct sim *s)
 {
     uint64_t held = 0;

@@ -217,12 +217,87 @@ static void test_same_instant(void **state)
     history_deinit(&again);
 }
 
+/* Lines of JSON, an operation's invocation and end each, the nth invoked at n. */
+static void expect(const char *model, const char *lines, enum verdict verdict, const char *reason)
+{
+    struct history h;
+    struct error err = ERROR_INIT;
+    struct check_result c;
+    check_result_init(&c);
+    if (history_read(lines, strlen(lines), "h.jsonl", &h, &err) != 0)
+        fail_msg("%s", err.message);
+    assert_int_equal(check_run(check_model_find(model), &h, NULL, &c, &err), 0);
+    if (c.verdict != verdict || strstr(c.reason, reason) == NULL)
+        fail_msg("%s: %s: %s", model, verdict_name(c.verdict), c.reason);
+    check_result_deinit(&c);
+    history_deinit(&h);
+}
+
+#define LINE(type, process, f, value, time, more)                                                                      \
+    "{\"type\":\"" type "\",\"process\":" process ",\"f\":\"" f "\",\"key\":\"k\",\"value\":" value                    \
+    ",\"time\":" time more "}\n"
+
+/* A watch that left out a write whose end nobody learnt: that somebody read it says that it was there. */
+#define WATCHED(seen)                                                                                                  \
+    LINE("invoke", "0", "write", "1", "1", "")                                                                         \
+    LINE("ok", "0", "write", "1", "2", ",\"revision\":1")                                                              \
+    LINE("invoke", "9", "watch", "null", "3", ",\"watch\":7")                                                          \
+    LINE("ok", "9", "watch", "[[1,1]]", "4", ",\"watch\":7")                                                           \
+    LINE("invoke", "1", "write", "2", "5", "")                                                                         \
+    seen LINE("invoke", "3", "write", "3", "8", "") LINE("ok", "3", "write", "3", "9", ",\"revision\":3")              \
+        LINE("invoke", "9", "watch", "null", "10", ",\"watch\":7")                                                     \
+            LINE("ok", "9", "watch", "[[3,3]]", "11", ",\"watch\":7") LINE("info", "1", "write", "2", "12", "")
+
+static void test_watch_left_out(void **state)
+{
+    (void)state;
+    expect("watch", WATCHED(""), VERDICT_VALID, "");
+    expect("watch", WATCHED(LINE("invoke", "2", "read", "null", "6", "") LINE("ok", "2", "read", "2", "7", "")),
+           VERDICT_INVALID, "was not told 2");
+}
+
+/* A refused token that was issued and that nothing had ended. */
+#define REFUSED(before)                                                                                                \
+    LINE("invoke", "0", "issue", "null", "1", "")                                                                      \
+    LINE("ok", "0", "issue", "5", "2", "")                                                                             \
+    before LINE("invoke", "1", "use", "5", "6", "") LINE("fail", "1", "use", "5", "7", "")
+#define USED    LINE("invoke", "2", "use", "5", "3", "") LINE("ok", "2", "use", "5", "4", "")
+#define REVOKED LINE("invoke", "2", "revoke", "5", "3", "")
+
+static void test_refused(void **state)
+{
+    (void)state;
+    expect("token", REFUSED(""), VERDICT_VALID, "");
+    expect("token-exact", REFUSED(""), VERDICT_INVALID, "was refused");
+    expect("token-exact", REFUSED(USED), VERDICT_INVALID, "was refused");
+    expect("token-exact", REFUSED(REVOKED), VERDICT_VALID, "");
+    expect("redeem-once-exact", REFUSED(""), VERDICT_INVALID, "was refused");
+    expect("redeem-once-exact", REFUSED(USED), VERDICT_VALID, "");
+}
+
+/* Equal additions: bounds by themselves would allow the read, but the two additions lie whole before it. */
+static void test_counter_windows(void **state)
+{
+    (void)state;
+    expect("counter",
+           LINE("invoke", "0", "add", "1", "1", "") LINE("invoke", "1", "read", "null", "1", "")
+               LINE("ok", "1", "read", "1", "2", "") LINE("invoke", "2", "add", "1", "3", "")
+                   LINE("ok", "2", "add", "1", "4", "") LINE("invoke", "3", "read", "null", "5", "")
+                       LINE("ok", "3", "read", "1", "6", "") LINE("ok", "0", "add", "1", "7", ""),
+           VERDICT_INVALID, "which was at least 2");
+    expect("counter",
+           LINE("invoke", "0", "add", "2", "1", "") LINE("ok", "0", "add", "2", "2", "")
+               LINE("invoke", "3", "read", "null", "5", "") LINE("ok", "3", "read", "1", "6", ""),
+           VERDICT_INVALID, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_known),        cmocka_unit_test(test_keys_apart),
         cmocka_unit_test(test_lost),         cmocka_unit_test(test_written_and_read_back),
-        cmocka_unit_test(test_same_instant),
+        cmocka_unit_test(test_same_instant), cmocka_unit_test(test_watch_left_out),
+        cmocka_unit_test(test_refused),      cmocka_unit_test(test_counter_windows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

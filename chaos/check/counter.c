@@ -1,9 +1,11 @@
-/* Counters: add and read. Whether a history of additions of any size is linearizable is as hard as finding a subset of
- * a given sum, so there are two answers:
+/* Counters: add and read. Where all additions are of one size, whether a history is linearizable is decided along its
+ * events (counter_course.h). Of additions of any size it is as hard as finding a subset of a given sum, so then:
  *
- *   - up to COUNTER_OPERATIONS operations of a key it is searched, and the verdict is exact, unless memory runs out;
- *   - above, each read has to lie between what must have been added before it and what may have been, and where nothing
- *     is taken off, no read is below an earlier one. Necessary, not sufficient: the result says so. */
+ *   - where all go one way, that course has to be possible for sums; else each read has to lie between what must have
+ *     been added before it and what may have been. Necessary, not sufficient;
+ *   - up to COUNTER_OPERATIONS operations of a key it is searched as well, and the verdict is exact, unless memory runs
+ *     out. Else the result says what was not looked at. */
+#include "chaos/check/counter_course.h"
 #include "chaos/check/search.h"
 
 #include <stdio.h>
@@ -95,31 +97,19 @@ static void check_bounds(const struct history *h, const uint32_t *operations, si
     }
 }
 
-/* Where nothing is taken off: the highest value read by the time a read began. */
-static int check_rising(const struct history *h, const uint32_t *operations, size_t count, uint32_t *by_end,
-                        uint32_t *spare, struct check_result *out)
+static int check_bounds_of(const struct history *h, const uint32_t *operations, size_t count, int64_t initial,
+                           struct check_result *out)
 {
-    size_t reads = 0, at = 0, highest = SIZE_MAX;
-    for (size_t i = 0; i < count; i++) {
-        const struct operation *o = &h->operations[operations[i]];
-        if (o->function == OPERATION_READ && o->end == END_OK)
-            by_end[reads++] = operations[i];
-    }
-    sort_by_end(h, by_end, reads, spare);
-    for (size_t i = 0; i < count && out->verdict == VERDICT_VALID; i++) {
-        const struct operation *o = &h->operations[operations[i]];
-        if (o->function != OPERATION_READ || o->end != END_OK)
-            continue;
-        for (; at < reads && h->operations[by_end[at]].ended < o->invoked; at++)
-            if (highest == SIZE_MAX || h->operations[by_end[at]].value > h->operations[highest].value)
-                highest = by_end[at];
-        if (highest == SIZE_MAX || h->operations[highest].value <= o->value)
-            continue;
-        word key, a, b;
-        say_invalid(out, o->key, (size_t[]){highest, operations[i]}, 2,
-                    "%s was read from %s after %s had been, and nothing is ever taken off", value_word(h, o->value, a),
-                    key_word(h, o->key, key), value_word(h, h->operations[highest].value, b));
-    }
+    struct change *changes = malloc((4 * count + 1) * sizeof *changes);
+    if (changes == NULL)
+        return ERROR_MEMORY;
+    struct sums s = {.added = changes,
+                     .maybe_added = &changes[count],
+                     .taken = &changes[2 * count],
+                     .maybe_taken = &changes[3 * count]};
+    gather(h, operations, count, &s);
+    check_bounds(h, operations, count, &s, initial, out);
+    free(changes);
     return 0;
 }
 
@@ -127,26 +117,16 @@ static int check_key(const struct history *h, const uint32_t *operations, size_t
                      struct budget *b, struct check_result *out, struct error *err)
 {
     const struct check_limits *limits = b->limits;
+    int64_t initial = limits->initial != VALUE_NIL ? limits->initial : 0;
+    bool exact = false;
     (void)with;
     (void)err;
-    struct change *changes = malloc((4 * count + 1) * sizeof *changes);
-    uint32_t *by_end = malloc((2 * count + 1) * sizeof *by_end);
-    int code = changes != NULL && by_end != NULL ? 0 : ERROR_MEMORY;
-    if (code == 0) {
-        struct sums s = {.added = changes,
-                         .maybe_added = &changes[count],
-                         .taken = &changes[2 * count],
-                         .maybe_taken = &changes[3 * count]};
-        gather(h, operations, count, &s);
-        check_bounds(h, operations, count, &s, limits->initial != VALUE_NIL ? limits->initial : 0, out);
-        if (out->verdict == VERDICT_VALID && s.maybe_taken_count == 0)
-            code = check_rising(h, operations, count, by_end, &by_end[count], out);
-    }
-    free(changes);
-    free(by_end);
-    if (code != 0 || out->verdict == VERDICT_INVALID)
+    int code = counter_course(h, operations, count, initial, limits, &exact, out);
+    bool one_way = code != ERROR_UNSUPPORTED;
+    if (!one_way)
+        code = check_bounds_of(h, operations, count, initial, out);
+    if (code != 0 || exact || out->verdict == VERDICT_INVALID)
         return code;
-    bool exact = false;
     if (count <= COUNTER_OPERATIONS) {
         struct check_limits small = *limits;
         if (small.memory > COUNTER_MEMORY)
@@ -162,14 +142,16 @@ static int check_key(const struct history *h, const uint32_t *operations, size_t
         out->verdict = VERDICT_VALID;
         out->checked = h->count;
         snprintf(out->reason, sizeof out->reason,
-                 "only bounds were checked: each read is possible by itself, and reads do not fall");
+                 one_way ? "additions differ: whether they come to what was read was not searched for"
+                         : "only bounds were checked: each read is possible by itself");
     }
     return code;
 }
 
 const struct check_model model_counter = {
     .name = "counter",
-    .summary = "linearizable counters, a key each: add, read; exact up to 4,096 operations of a key, bounds above",
+    .summary =
+        "linearizable counters, a key each: add, read; exact for additions of one size, or up to 4,096 operations",
     .bytes = MODEL_BYTES,
     .functions = KNOWS(ADD) | KNOWS(READ),
     .check_key = check_key,

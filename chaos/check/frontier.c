@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WIDTH       ((size_t)24) /* of the first pass */
+#define WIDTH_FIRST ((size_t)8)  /* of a pass that only proves "valid": crashed operations make wide ones dear */
+#define WIDTH       ((size_t)24) /* of the first pass that is gone on with */
 #define WIDTH_WIDER ((size_t)256)
 #define TOKENS      ((size_t)8)
 #define TOKENS_MAX  ((size_t)64)
@@ -121,7 +122,12 @@ static int solve(struct solving *s, bool *valid, size_t *last)
     struct saved_frontier start = {0};
     bool exact = true, died;
     size_t where;
-    int code = go(s, NULL, WIDTH, TOKENS, c->event_count, &exact, &died, &where);
+    int code = go(s, NULL, WIDTH_FIRST, TOKENS, c->event_count, &exact, &died, &where);
+    if (code == 0 && died && !exact) {
+        s->saved_count = s->furthest = 0;
+        exact = true;
+        code = go(s, NULL, WIDTH, TOKENS, c->event_count, &exact, &died, &where);
+    }
     while (code == 0 && died) {
         size_t width = WIDTH_WIDER, window = WINDOW, tokens = TOKENS;
         bool known = exact; /* that it is invalid; then only a witness is wanted */

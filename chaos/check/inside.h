@@ -107,7 +107,7 @@ int check_zones_of(const struct history *h, const struct check_limits *limits, b
 extern const struct check_model model_register, model_cas_register, model_mutex, model_lock, model_fencing, model_set,
     model_set_elements, model_queue, model_unordered_queue, model_at_most_once, model_at_least_once, model_counter,
     model_log, model_broker, model_pubsub, model_pubsub_reliable, model_watch, model_token, model_redeem_once,
-    model_session, model_convergence, model_multi_register;
+    model_token_exact, model_redeem_once_exact, model_session, model_convergence, model_multi_register;
 
 /* The rules of some models once more, by looking at every pair: their twins (rules.c). */
 #define RULES(name)                                                                                                    \

@@ -308,18 +308,26 @@ const struct machine machine_counter = {
 
 enum { TOKEN_ISSUED = 1, TOKEN_USED = 2, TOKEN_REVOKED = 4 };
 
+/* A refusal says nothing: a token may have run out. */
 static enum role token_role(const struct history *h, const struct operation *o)
 {
     (void)h;
     switch (o->function) {
     case OPERATION_ISSUE: /* one whose answer nobody saw gave a token nobody knows */
-    case OPERATION_USE:   /* a refusal says nothing: a token may have run out */
+    case OPERATION_USE:
         return o->end == END_OK ? ROLE_MUST : ROLE_NONE;
     case OPERATION_REVOKE:
         return o->end == END_OK ? ROLE_MUST : o->end == END_FAIL ? ROLE_NONE : ROLE_MAY;
     default:
         return ROLE_NONE;
     }
+}
+
+static enum role token_exact_role(const struct history *h, const struct operation *o)
+{
+    if (o->function != OPERATION_USE)
+        return token_role(h, o);
+    return o->end == END_OK || o->end == END_FAIL ? ROLE_MUST : ROLE_MAY;
 }
 
 static int64_t *token_flags(struct state *s, int64_t token)
@@ -339,14 +347,17 @@ static bool token_do(const struct operation *o, bool once, struct state *s)
     int64_t *flags = token_flags(s, o->value);
     if (flags == NULL)
         return false;
+    bool good = (*flags & TOKEN_ISSUED) != 0 && (*flags & TOKEN_REVOKED) == 0 && (!once || (*flags & TOKEN_USED) == 0);
     if (o->function == OPERATION_ISSUE) {
         if ((*flags & TOKEN_ISSUED) != 0)
             return false;
         *flags |= TOKEN_ISSUED;
     } else if (o->function == OPERATION_REVOKE) {
         *flags |= TOKEN_REVOKED;
+    } else if (o->end == END_FAIL) {
+        return !good;
     } else {
-        if ((*flags & TOKEN_ISSUED) == 0 || (*flags & TOKEN_REVOKED) != 0 || (once && (*flags & TOKEN_USED) != 0))
+        if (!good)
             return false;
         *flags |= TOKEN_USED;
     }
@@ -368,3 +379,6 @@ static bool redeem_step(const struct history *h, const struct operation *o, size
 }
 const struct machine machine_token = {.name = "token", .role = token_role, .step = token_step};
 const struct machine machine_redeem_once = {.name = "redeem-once", .role = token_role, .step = redeem_step};
+const struct machine machine_token_exact = {.name = "token-exact", .role = token_exact_role, .step = token_step};
+const struct machine machine_redeem_once_exact = {
+    .name = "redeem-once-exact", .role = token_exact_role, .step = redeem_step};

@@ -58,6 +58,8 @@ const struct check_model *const check_models[] = {&model_register,
                                                   &model_watch,
                                                   &model_token,
                                                   &model_redeem_once,
+                                                  &model_token_exact,
+                                                  &model_redeem_once_exact,
                                                   &model_multi_register,
                                                   NULL};
 

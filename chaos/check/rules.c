@@ -131,6 +131,41 @@ static bool sent_twice(const struct history *h)
     return false;
 }
 
+/* Since when a value is known: acknowledged, told, or (of a watch's history) read; TIME_NEVER: it is not. */
+static uint64_t known_since(const struct history *h, bool log, uint32_t key, int64_t value)
+{
+    const struct operation *sent = send_of(h, key, value);
+    uint64_t known = sent != NULL && sent->end == END_OK ? sent->ended : TIME_NEVER;
+    for (size_t i = 0; !log && i < h->count; i++) {
+        const struct operation *o = &h->operations[i];
+        size_t count;
+        const int64_t *items = history_list(h, o, &count);
+        bool here = o->function == OPERATION_READ && o->value == value;
+        for (size_t n = 0; o->function == OPERATION_WATCH && n + 1 < count; n += 2)
+            here = here || items[n + 1] == value;
+        if (here && o->end == END_OK && o->key == key && o->ended < known)
+            known = o->ended;
+    }
+    return known;
+}
+
+/* A write nobody told the position of, that lies between. */
+static bool hole(const struct history *h, uint32_t key, uint64_t from, int64_t next, const struct told *told,
+                 size_t count)
+{
+    const struct operation *end = send_of(h, key, next);
+    for (size_t i = 0; i < h->count; i++) {
+        const struct operation *w = &h->operations[i];
+        bool placed = false;
+        for (size_t t = 0; t < count; t++)
+            placed = placed || (h->operations[told[t].index].key == key && told[t].value == w->value);
+        if (w->function == OPERATION_WRITE && w->end != END_FAIL && w->key == key && w->value != VALUE_NIL && !placed &&
+            end != NULL && w->invoked > from && known_since(h, false, key, w->value) < end->invoked)
+            return true;
+    }
+    return false;
+}
+
 static int stream_rules(const struct history *h, bool log, struct check_result *out)
 {
     static struct told told[TOLD_MAX];
@@ -153,14 +188,15 @@ static int stream_rules(const struct history *h, bool log, struct check_result *
             if ((told[a].position == told[b].position) != (told[a].value == told[b].value) &&
                 (told[a].position == told[b].position || told[a].value != VALUE_NIL))
                 return broken(out, told[a].index);
-            if (sent != NULL && other != NULL && sent->end == END_OK && sent->ended < other->invoked &&
-                told[a].position >= told[b].position)
+            if (sent != NULL && other != NULL && told[a].position > told[b].position &&
+                known_since(h, log, o->key, told[a].value) < other->invoked)
                 return broken(out, told[a].index);
         }
     }
     for (size_t i = 0; i < h->count; i++) {
         const struct operation *o = &all[i];
         int64_t at = VALUE_NIL;
+        uint64_t known = TIME_NEVER; /* what is at it */
         if ((o->function != OPERATION_POLL && o->function != OPERATION_WATCH) || o->end != END_OK)
             continue;
         /* What this reader got up to and with this answer, once more from the beginning. */
@@ -177,13 +213,19 @@ static int stream_rules(const struct history *h, bool log, struct check_result *
                 for (size_t t = 0; at != VALUE_NIL && t < count; t++)
                     if (all[told[t].index].key == o->key && told[t].position > at && told[t].position < items[k])
                         return broken(out, n);
+                if (!log && at != VALUE_NIL && items[k + 1] != VALUE_NIL &&
+                    hole(h, o->key, known, items[k + 1], told, count))
+                    return broken(out, n);
                 at = items[k];
+                known = items[k + 1] != VALUE_NIL ? known_since(h, log, o->key, items[k + 1]) : p->ended;
             }
             for (size_t t = 0; at != VALUE_NIL && mark != 0 && t < count; t++)
                 if (all[told[t].index].key == o->key && told[t].position > at && told[t].position <= (int64_t)mark)
                     return broken(out, n);
-            if (mark != 0 && (at == VALUE_NIL || (int64_t)mark > at))
+            if (mark != 0 && (at == VALUE_NIL || (int64_t)mark > at)) {
                 at = (int64_t)mark;
+                known = p->ended;
+            }
             for (size_t t = 0; log && items_count == 0 && at != VALUE_NIL && t < count; t++) {
                 const struct operation *sent = send_of(h, o->key, told[t].value);
                 if (all[told[t].index].key == o->key && told[t].position > at && sent != NULL && sent->end == END_OK &&

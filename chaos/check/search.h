@@ -45,6 +45,7 @@ int search(const struct machine *m, const struct history *h, const struct check_
            struct check_result *out);
 
 extern const struct machine machine_register, machine_registers, machine_mutex, machine_lock, machine_fencing,
-    machine_set, machine_queue, machine_bag, machine_counter, machine_token, machine_redeem_once;
+    machine_set, machine_queue, machine_bag, machine_counter, machine_token, machine_redeem_once, machine_token_exact,
+    machine_redeem_once_exact;
 
 #endif

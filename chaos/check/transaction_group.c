@@ -1,44 +1,9 @@
 #include "chaos/check/transaction_group.h"
 
-#include "chaos/check/timeline.h"
+#include "chaos/check/transaction_frontier.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-struct part {
-    uint32_t key, value; /* numbers within the group */
-};
-
-struct task {
-    uint32_t operation;
-    uint32_t reads, writes;           /* where its parts begin */
-    uint32_t read_count, write_count; /* what it asks for; what it leaves */
-    bool must;
-};
-
-/* Configurations of `stride` words: registers, two to a word; must; usable; and in trails: placed, not yet needed. */
-struct pool {
-    uint64_t *items;
-    uint32_t *chain, *buckets;
-    bool *dead;
-    size_t count, capacity, bucket_count;
-};
-
-struct group {
-    const struct history *h;
-    struct budget *budget;
-    struct task *tasks;
-    uint32_t *operations;
-    size_t task_count, key_count, words, stride;
-    ARRAY(struct part) parts;
-    struct table keys, values;
-    struct timeline line;
-    uint32_t *task_of;  /* by slot */
-    uint64_t *touching; /* by key: the open tasks that read or write it */
-    uint64_t *open, *relevant, *room;
-    struct pool now, later, trails;
-    size_t taken, ended; /* bytes; operations explained */
-};
 
 /* ---- reducing ---- */
 
@@ -102,242 +67,6 @@ static int reduce(struct group *g, uint32_t number)
     return 0;
 }
 
-static const struct part *reads_of(const struct group *g, const struct task *t)
-{
-    return &g->parts.items[t->reads];
-}
-
-static const struct part *writes_of(const struct group *g, const struct task *t)
-{
-    return &g->parts.items[t->writes];
-}
-
-/* ---- configurations ---- */
-
-static uint32_t *registers_of(uint64_t *c)
-{
-    return (uint32_t *)(void *)c;
-}
-
-static uint64_t *must_of(const struct group *g, uint64_t *c)
-{
-    return &c[g->stride - 3 * g->words];
-}
-
-static uint64_t *usable_of(const struct group *g, uint64_t *c)
-{
-    return &c[g->stride - 2 * g->words];
-}
-
-static uint64_t *loose_of(const struct group *g, uint64_t *c)
-{
-    return &c[g->stride - g->words];
-}
-
-static bool bit_get(const uint64_t *mask, size_t i)
-{
-    return (mask[i / 64] >> (i % 64) & 1) != 0;
-}
-
-static void bit_set(uint64_t *mask, size_t i)
-{
-    mask[i / 64] |= UINT64_C(1) << (i % 64);
-}
-
-static void bit_clear(uint64_t *mask, size_t i)
-{
-    mask[i / 64] &= ~(UINT64_C(1) << (i % 64));
-}
-
-static bool holds(const struct group *g, const uint32_t *registers, const struct task *t)
-{
-    const struct part *reads = reads_of(g, t);
-    for (size_t i = 0; i < t->read_count; i++)
-        if (registers[reads[i].key] != reads[i].value)
-            return false;
-    return true;
-}
-
-static bool touches(const struct group *g, const struct task *t, uint32_t key)
-{
-    bool found = false;
-    for (size_t i = 0; !found && i < t->read_count; i++)
-        found = reads_of(g, t)[i].key == key;
-    for (size_t i = 0; !found && i < t->write_count; i++)
-        found = writes_of(g, t)[i].key == key;
-    return found;
-}
-
-/* `hidden` asks for nothing, and all it writes is written by `t`, which does not ask for it. */
-static bool hides(const struct group *g, const struct task *t, const struct task *hidden)
-{
-    if (hidden->read_count > 0 || hidden->write_count > t->write_count)
-        return false;
-    for (size_t i = 0; i < hidden->write_count; i++) {
-        uint32_t key = writes_of(g, hidden)[i].key;
-        bool written = false;
-        for (size_t n = 0; n < t->read_count; n++)
-            if (reads_of(g, t)[n].key == key)
-                return false;
-        for (size_t n = 0; !written && n < t->write_count; n++)
-            written = writes_of(g, t)[n].key == key;
-        if (!written)
-            return false;
-    }
-    return true;
-}
-
-/* What was placed and shares a register with the transaction is not loose any more: something behind it needs it. */
-static void tie(const struct group *g, uint64_t *c, const struct task *t)
-{
-    uint64_t *loose = loose_of(g, c);
-    for (size_t i = 0; i < (size_t)t->read_count + t->write_count; i++) { /* its parts stand one behind the other */
-        const uint64_t *touching = &g->touching[reads_of(g, t)[i].key * g->words];
-        for (size_t w = 0; w < g->words; w++)
-            loose[w] &= ~touching[w];
-    }
-}
-
-/* Places what only reads and sees what the registers hold. */
-static void explain(const struct group *g, uint64_t *c)
-{
-    uint64_t *must = must_of(g, c);
-    for (size_t w = 0; w < g->words; w++) {
-        for (uint64_t left = must[w]; left != 0; left &= left - 1) {
-            size_t slot = w * 64 + (size_t)__builtin_ctzll(left);
-            const struct task *t = &g->tasks[g->task_of[slot]];
-            if (t->write_count == 0 && holds(g, registers_of(c), t)) {
-                bit_clear(must, slot);
-                tie(g, c, t);
-            }
-        }
-    }
-}
-
-/* The transaction in `slot` takes effect. */
-static void place(const struct group *g, uint64_t *c, size_t slot)
-{
-    const struct task *t = &g->tasks[g->task_of[slot]];
-    uint64_t *must = must_of(g, c);
-    bit_clear(must, slot);
-    bit_clear(usable_of(g, c), slot);
-    for (size_t i = 0; i < t->write_count; i++)
-        registers_of(c)[writes_of(g, t)[i].key] = writes_of(g, t)[i].value;
-    for (size_t w = 0; w < g->words; w++) {
-        for (uint64_t left = must[w]; left != 0; left &= left - 1) {
-            size_t other = w * 64 + (size_t)__builtin_ctzll(left);
-            if (g->tasks[g->task_of[other]].write_count > 0 && hides(g, t, &g->tasks[g->task_of[other]]))
-                bit_clear(must, other);
-        }
-    }
-    tie(g, c, t);
-    bit_set(loose_of(g, c), slot);
-    explain(g, c);
-}
-
-/* ---- pools ---- */
-
-static bool pool_room(struct group *g, struct pool *p, size_t capacity)
-{
-    size_t each = g->stride * sizeof *p->items + sizeof *p->chain + sizeof *p->dead + 2 * sizeof *p->buckets;
-    size_t bucket_count = p->bucket_count > 0 ? p->bucket_count : 64;
-    while (bucket_count < capacity)
-        bucket_count *= 2;
-    if (!budget_take(g->budget, (capacity - p->capacity) * each))
-        return false;
-    g->taken += (capacity - p->capacity) * each;
-    uint64_t *items = realloc(p->items, capacity * g->stride * sizeof *items);
-    p->items = items != NULL ? items : p->items;
-    uint32_t *chain = realloc(p->chain, capacity * sizeof *chain);
-    p->chain = chain != NULL ? chain : p->chain;
-    bool *dead = realloc(p->dead, capacity * sizeof *dead);
-    p->dead = dead != NULL ? dead : p->dead;
-    uint32_t *buckets = calloc(bucket_count, sizeof *buckets);
-    if (items == NULL || chain == NULL || dead == NULL || buckets == NULL) {
-        free(buckets);
-        return false;
-    }
-    free(p->buckets);
-    p->buckets = buckets;
-    p->bucket_count = bucket_count;
-    p->capacity = capacity;
-    return true;
-}
-
-static uint64_t hash_registers(const struct group *g, const uint64_t *c)
-{
-    uint64_t hash = UINT64_C(0x9E3779B97F4A7C15);
-    for (size_t w = 0; w < g->stride - 3 * g->words; w++) {
-        hash = (hash ^ c[w]) * UINT64_C(0xFF51AFD7ED558CCD);
-        hash ^= hash >> 32;
-    }
-    return hash;
-}
-
-static void pool_link(const struct group *g, struct pool *p, size_t i)
-{
-    uint32_t *bucket = &p->buckets[hash_registers(g, &p->items[i * g->stride]) & (p->bucket_count - 1)];
-    p->chain[i] = *bucket;
-    *bucket = (uint32_t)i + 1;
-}
-
-static void pool_clear(struct pool *p)
-{
-    p->count = 0;
-    memset(p->buckets, 0, p->bucket_count * sizeof *p->buckets);
-}
-
-/* `a` leaves no less open than `b`. */
-static bool dominates(const struct group *g, const uint64_t *a, const uint64_t *b)
-{
-    const uint64_t *x = &a[g->stride - 3 * g->words], *y = &b[g->stride - 3 * g->words];
-    for (size_t w = 0; w < g->words; w++)
-        if ((x[w] & ~y[w]) != 0 || (y[g->words + w] & ~x[g->words + w]) != 0 ||
-            (x[2 * g->words + w] & ~y[2 * g->words + w]) != 0)
-            return false;
-    return true;
-}
-
-/* Takes a copy unless another one stands for it. False: no room. */
-static bool pool_add(struct group *g, struct pool *p, const uint64_t *c)
-{
-    size_t size = (g->stride - 3 * g->words) * sizeof *c;
-    for (uint32_t *at = &p->buckets[hash_registers(g, c) & (p->bucket_count - 1)]; *at != 0;) {
-        size_t i = *at - 1;
-        const uint64_t *other = &p->items[i * g->stride];
-        bool same = memcmp(other, c, size) == 0;
-        if (!budget_step(g->budget))
-            return false;
-        if (same && dominates(g, other, c))
-            return true;
-        if (same && dominates(g, c, other)) {
-            p->dead[i] = true;
-            *at = p->chain[i];
-            continue;
-        }
-        at = &p->chain[i];
-    }
-    if (p->count == p->capacity) {
-        if (p->count >= UINT32_MAX / 2 || !pool_room(g, p, p->capacity * 2))
-            return false;
-        for (size_t i = 0; i < p->count; i++)
-            if (!p->dead[i])
-                pool_link(g, p, i);
-    }
-    memcpy(&p->items[p->count * g->stride], c, g->stride * sizeof *c);
-    p->dead[p->count] = false;
-    pool_link(g, p, p->count++);
-    return true;
-}
-
-static void pool_deinit(struct pool *p)
-{
-    free(p->items);
-    free(p->chain);
-    free(p->buckets);
-    free(p->dead);
-}
-
 /* ---- events ---- */
 
 static void begin_task(struct group *g, size_t number)
@@ -352,7 +81,7 @@ static void begin_task(struct group *g, size_t number)
         uint64_t *c = &g->now.items[i * g->stride];
         if (t->write_count > 0)
             bit_set(usable_of(g, c), slot);
-        if (t->must && (t->write_count > 0 || !holds(g, registers_of(c), t)))
+        if (t->must && (t->write_count > 0 || !group_holds(g, registers_of(c), t)))
             bit_set(must_of(g, c), slot);
     }
 }
@@ -387,7 +116,7 @@ static bool settle(struct group *g, uint64_t *c, size_t slot)
     bit_clear(must_of(g, c), slot);
     bit_clear(usable_of(g, c), slot);
     memset(loose_of(g, c), 0, g->words * sizeof *c);
-    return pool_add(g, &g->later, c);
+    return group_pool_add(g, &g->later, c);
 }
 
 /* Whether all that was placed before the transaction shares a register with something behind it. */
@@ -399,7 +128,7 @@ static bool all_needed(const struct group *g, uint64_t *c, const struct task *t,
             size_t other = w * 64 + (size_t)__builtin_ctzll(left);
             bool needed = other == slot;
             for (size_t i = 0; !needed && i < (size_t)t->read_count + t->write_count; i++)
-                needed = touches(g, &g->tasks[g->task_of[other]], reads_of(g, t)[i].key);
+                needed = group_touches(g, &g->tasks[g->task_of[other]], reads_of(g, t)[i].key);
             if (!needed)
                 return false;
         }
@@ -420,13 +149,13 @@ static bool demand(struct group *g, size_t number)
                 memcpy(g->room, &g->trails.items[i * g->stride], g->stride * sizeof *g->room);
                 if (!budget_step(g->budget))
                     return false;
-                if (!holds(g, registers_of(g->room), &g->tasks[g->task_of[slot]]))
+                if (!group_holds(g, registers_of(g->room), &g->tasks[g->task_of[slot]]))
                     continue;
-                place(g, g->room, slot);
+                group_place(g, g->room, slot);
                 bool done = slot == goal || (t->write_count == 0 && !bit_get(must_of(g, g->room), goal));
                 if (done && !all_needed(g, g->room, t, goal))
                     continue;
-                if (done ? !settle(g, g->room, goal) : !pool_add(g, &g->trails, g->room))
+                if (done ? !settle(g, g->room, goal) : !group_pool_add(g, &g->trails, g->room))
                     return false;
             }
         }
@@ -438,13 +167,13 @@ static bool end_task(struct group *g, size_t number)
 {
     size_t slot = g->line.items[number].slot;
     const struct task *t = &g->tasks[number];
-    pool_clear(&g->later);
-    pool_clear(&g->trails);
+    group_pool_clear(&g->later);
+    group_pool_clear(&g->trails);
     mark_relevant(g, number);
     for (size_t i = 0; i < g->now.count; i++) {
         uint64_t *c = &g->now.items[i * g->stride];
         bool must = bit_get(must_of(g, c), slot), usable = bit_get(usable_of(g, c), slot);
-        if ((must || usable) && !pool_add(g, &g->trails, c))
+        if ((must || usable) && !group_pool_add(g, &g->trails, c))
             return false;
         if (!must && !settle(g, c, slot)) /* it was placed, or it stands hidden */
             return false;
@@ -528,13 +257,14 @@ static int prepare(struct group *g, uint32_t initial)
     g->open = take(g, g->words, sizeof *g->open, &code);
     g->relevant = take(g, g->words, sizeof *g->relevant, &code);
     g->room = take(g, g->stride, sizeof *g->room, &code);
-    if (code == 0 && (!pool_room(g, &g->now, 64) || !pool_room(g, &g->later, 64) || !pool_room(g, &g->trails, 64)))
+    if (code == 0 &&
+        (!group_pool_room(g, &g->now, 64) || !group_pool_room(g, &g->later, 64) || !group_pool_room(g, &g->trails, 64)))
         code = g->budget->full ? ERROR_CANCELLED : ERROR_MEMORY;
     if (code != 0)
         return code;
     for (size_t i = 0; i < g->key_count; i++)
         registers_of(g->room)[i] = initial;
-    return pool_add(g, &g->now, g->room) ? 0 : ERROR_CANCELLED;
+    return group_pool_add(g, &g->now, g->room) ? 0 : ERROR_CANCELLED;
 }
 
 /* All that had to be placed by event `last` of what cannot be. */
@@ -611,9 +341,9 @@ int transaction_group(const struct history *h, const uint32_t *operations, size_
     free(g.open);
     free(g.relevant);
     free(g.room);
-    pool_deinit(&g.now);
-    pool_deinit(&g.later);
-    pool_deinit(&g.trails);
+    group_pool_deinit(&g.now);
+    group_pool_deinit(&g.later);
+    group_pool_deinit(&g.trails);
     budget_give(b, g.taken);
     return code == 2 ? 0 : code;
 }

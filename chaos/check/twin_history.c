@@ -30,6 +30,7 @@ struct making {
     uint64_t now;
     size_t settled; /* convergence: from here on there are only reads */
     bool unique;
+    int64_t step; /* of a counter; 0: any */
     int64_t next_value;
     int32_t next_process;
     struct client clients[CLIENTS];
@@ -153,7 +154,8 @@ static enum operation_function ask(struct making *m, struct client *c)
     case OPERATION_SEND:
         c->value = knows(m, OPERATION_REMOVE) || f != OPERATION_ADD
                        ? (m->unique ? fresh : 1 + (int64_t)below(m, VALUES))
-                       : 1 + (int64_t)below(m, 3) * (m->unique ? 1 : 2) - (m->unique ? 0 : 2);
+                   : m->step != 0 ? m->step
+                                  : 1 + (int64_t)below(m, 3) * (m->unique ? 1 : 2) - (m->unique ? 0 : 2);
         m->next_value++;
         break;
     case OPERATION_REMOVE:
@@ -194,7 +196,7 @@ static void act(struct making *m, struct client *c, enum operation_function f)
             m->items[c->key] = c->value;
         if (knows(m, OPERATION_WATCH)) {
             put(m, c->value, 0);
-            c->revision = m->count;
+            c->revision = one_in(m, 4) ? 0 : m->count;
         }
         if (knows(m, OPERATION_ACQUIRE)) {
             if (c->other < m->value || c->other > m->token)
@@ -297,7 +299,8 @@ static void act(struct making *m, struct client *c, enum operation_function f)
         break;
     case OPERATION_USE:
         at = find(m, c->value);
-        if (at == m->count || (m->extra[at] & 2) != 0 || (is_model(m, "redeem-once") && (m->extra[at] & 1) != 0))
+        if (at == m->count || (m->extra[at] & 2) != 0 ||
+            (strncmp(m->model->name, "redeem-once", 11) == 0 && (m->extra[at] & 1) != 0))
             c->end = END_FAIL;
         else
             m->extra[at] |= 1;
@@ -421,6 +424,8 @@ bool twin_history(const struct check_model *model, const struct choices *choices
     m.lie = below(&m, 3) == 0 ? 0 : 2 + below(&m, 8);
     if (knows(&m, OPERATION_ACQUIRE) || is_model(&m, "counter"))
         m.value = 0;
+    if (is_model(&m, "counter") && one_in(&m, 2))
+        m.step = (const int64_t[]){1, 1, 2, -1}[below(&m, 4)];
     for (size_t i = 0; i < REGISTERS; i++)
         m.items[i] = VALUE_NIL;
     m.settled = 1 + operations / 6;

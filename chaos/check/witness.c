@@ -80,7 +80,8 @@ static bool bind_tokens(const struct history *h, enum operation_function gives, 
     }
     for (size_t i = 0; ok && i < h->count; i++) {
         const struct operation *o = &h->operations[i];
-        if (o->end != END_OK || o->function != (lock ? OPERATION_WRITE : OPERATION_USE))
+        bool refused = o->end == END_FAIL && !lock; /* where it counts, for the same reason */
+        if ((o->end != END_OK && !refused) || o->function != (lock ? OPERATION_WRITE : OPERATION_USE))
             continue;
         uint32_t n = table_find(&tokens, o->key, lock ? o->other : o->value);
         b->needs[i] = n != TABLE_NONE ? by.items[n] : NOBODY;
@@ -164,6 +165,8 @@ static int bonds_make(const struct check_model *m, const struct history *h, stru
 static uint32_t functions_left_out(const struct check_model *m)
 {
     bool tokens = m->bonds == BONDS_TOKENS;
+    if (m == &model_redeem_once_exact) /* a use is what ends a token */
+        return LOOKS & ~KNOWS(USE);
     return LOOKS | (tokens && (m->functions & KNOWS(ACQUIRE)) != 0 ? KNOWS(ACQUIRE) | KNOWS(WRITE) : 0);
 }
 

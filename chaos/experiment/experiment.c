@@ -1,20 +1,19 @@
 /* One experiment, in phases: steady state, storm, quiet, final reads, verdicts. Everything waits by running the loop,
  * so the workloads go on meanwhile. */
 #include "base/units.h"
+#include "chaos/experiment/record.h"
 #include "chaos/experiment/tell.h"
 #include "chaos/experiment/verdict.h"
-#include "chaos/history/file.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define DURATION_DEFAULT      ((uint64_t)(10 * SECOND))
-#define SETTLE_DEFAULT        ((uint64_t)(10 * SECOND))
-#define CLIENTS_DEFAULT       8
-#define KEYS_DEFAULT          5
-#define HISTORY_LINES_DEFAULT ((size_t)50000) /* operations */
-#define STEADY_TIME           ((uint64_t)SECOND)
-#define HEALED_WITHIN         ((uint64_t)SECOND) /* of a guard's break */
+#define DURATION_DEFAULT ((uint64_t)(10 * SECOND))
+#define SETTLE_DEFAULT   ((uint64_t)(10 * SECOND))
+#define CLIENTS_DEFAULT  8
+#define KEYS_DEFAULT     5
+#define STEADY_TIME      ((uint64_t)SECOND)
+#define HEALED_WITHIN    ((uint64_t)SECOND) /* of a guard's break */
 
 struct experiment {
     struct target *target;
@@ -26,6 +25,7 @@ struct experiment {
     struct chaos_schedule drawn; /* when none was given */
     const struct chaos_schedule *schedule;
     struct storm storm;
+    struct record record;
     struct tell_phase before, during, after;
 };
 
@@ -143,19 +143,39 @@ static int open_workloads(struct experiment *x, struct error *err)
 
 /* ---- phases ---- */
 
+static bool anything_succeeded(void *arg)
+{
+    const struct load *l = arg;
+    for (size_t i = 0; i < l->windows.count; i++)
+        if (l->windows.items[i].ok > 0)
+            return true;
+    return false;
+}
+
+/* A second of load; where the machine is so busy that nothing comes of it, another one behind the first success. */
 static int steady_state(struct experiment *x)
 {
-    x->before.from = world_now(x->target->world);
-    int code = world_sleep(x->target->world, STEADY_TIME + LOAD_WINDOW / 2);
+    struct world *w = x->target->world;
+    x->before.from = world_now(w);
+    int code = world_sleep(w, STEADY_TIME + LOAD_WINDOW / 2);
+    if (code == 0 && !x->target->interrupted && !anything_succeeded(&x->load) &&
+        (code = world_run_until(w, anything_succeeded, &x->load, x->options.settle)) == 0) {
+        array_clear(&x->load.windows);
+        x->before.from = world_now(w);
+        code = world_sleep(w, STEADY_TIME + LOAD_WINDOW / 2);
+    }
+    code = code == ERROR_TIMEOUT ? 0 : code;
     if (x->target->interrupted)
         return ERROR_CANCELLED;
     if (code != 0)
         return code;
     load_set_baseline(&x->load);
-    x->before.to = world_now(x->target->world);
+    x->before.to = world_now(w);
     bool steady = x->load.baseline_ok > 0;
-    tell_case(x, "steady state before the storm", steady ? "passed" : "failed",
-              steady ? NULL : "no operation succeeded within a second, with no fault injected yet", STEADY_TIME);
+    char message[96], within[32];
+    units_format_duration((int64_t)x->options.settle, within, sizeof within);
+    snprintf(message, sizeof message, "no operation succeeded within %s, with no fault injected yet", within);
+    tell_case(x, "steady state before the storm", steady ? "passed" : "failed", steady ? NULL : message, STEADY_TIME);
     return steady ? 0 : ERROR_INVALID;
 }
 
@@ -328,6 +348,7 @@ static void judge_all(struct experiment *x, uint64_t healed)
         if (!read)
             error_format(&own, &why);
         all = all && read;
+        record_append(&x->record);
         if (!x->target->interrupted)
             verdict_judge(x->target, &x->options, x->workloads[i], read ? NULL : text_string(&why), x->summary);
         text_deinit(&why);
@@ -345,6 +366,7 @@ static void judge_all(struct experiment *x, uint64_t healed)
 static int run_phases(struct experiment *x, struct error *err)
 {
     load_start(&x->load, x->target, x->workloads, x->workload_count, x->options.guards);
+    record_start(&x->record, x->target, &x->options, x->workloads, x->workload_count);
     int code = steady_state(x);
     if (code != 0)
         return code == ERROR_INVALID ? 0 : code;
@@ -380,39 +402,6 @@ static void count_operations(struct experiment *x)
     }
 }
 
-/* Files of the harness are the real disk's, also when the target is simulated. */
-static int keep_history(struct experiment *x, size_t n, struct error *err)
-{
-    const char *path = x->options.history, *dot = strrchr(path, '.');
-    struct text name = TEXT_INIT, out = TEXT_INIT;
-    size_t stem = dot != NULL ? (size_t)(dot - path) : strlen(path);
-    const struct history *h = workload_history(x->workloads[n]);
-    bool lines = h->count <= (x->options.history_lines > 0 ? x->options.history_lines : HISTORY_LINES_DEFAULT);
-    text_add(&name, path, stem);
-    if (n > 0)
-        text_printf(&name, "-%s", workload_kind_of(x->workloads[n])->name);
-    text_puts(&name, lines ? path + stem : ".bin");
-    int code = lines ? history_write(h, &out) : history_write_binary(h, &out);
-    if (code != 0 || !text_ok(&name))
-        code = error_set(err, ERROR_MEMORY, "out of memory");
-    else
-        code = x->options.write(x->options.write_arg, text_string(&name), text_bytes(&out), err);
-    text_deinit(&name);
-    text_deinit(&out);
-    return code;
-}
-
-static int keep_histories(struct experiment *x, struct error *err)
-{
-    int code = 0;
-    for (size_t i = 0; x->options.history != NULL && x->options.write != NULL && i < x->workload_count; i++) {
-        int kept = keep_history(x, i, code == 0 ? err : NULL);
-        if (code == 0)
-            code = kept;
-    }
-    return code;
-}
-
 int chaos_run(struct target *t, const struct chaos_options *options, struct chaos_summary *summary, struct error *err)
 {
     struct experiment x = {.target = t,
@@ -443,11 +432,12 @@ int chaos_run(struct target *t, const struct chaos_options *options, struct chao
         count_operations(&x);
         for (size_t i = 0; x.options.look != NULL && i < x.workload_count; i++)
             x.options.look(x.options.look_arg, x.workloads[i]);
-        int kept = keep_histories(&x, code == 0 ? err : NULL);
+        int kept = record_finish(&x.record, code == 0 ? err : NULL);
         if (code == 0)
             code = kept;
     }
     load_deinit(&x.load);
+    record_deinit(&x.record);
     storm_deinit(&x.storm);
     for (size_t i = 0; i < x.workload_count; i++)
         workload_free(x.workloads[i]);

@@ -15,7 +15,8 @@
 struct kept {
     const char *name; /* expected; NULL: history.jsonl */
     struct text content;
-    int files;
+    int files, fails_at; /* 0: never */
+    size_t operations;
 };
 
 static int keep(void *arg, const char *path, struct bytes content, struct error *err)
@@ -250,7 +251,25 @@ static void history_of(uint64_t seed, struct text *history, struct text *lines)
     toy_deinit(&t);
 }
 
-/* A long history is kept in the binary form, and reads as the same. */
+static int keep_more(void *arg, const char *path, struct bytes content, struct error *err)
+{
+    struct kept *k = arg;
+    struct history h;
+    struct history_source source;
+    (void)err;
+    assert_string_equal(path, k->name);
+    text_add(&k->content, content.data, content.len);
+    k->files++;
+    assert_int_equal(history_parse(text_bytes(&k->content), path, NULL, &h, &source, NULL), 0);
+    assert_int_equal(source.cut, 0);
+    assert_true(h.count >= k->operations);
+    k->operations = h.count;
+    history_deinit(&h);
+    return k->fails_at == k->files ? ERROR_IO : 0;
+}
+
+/* A history is kept in the binary form while it grows, and reads as the same: from what there is at any time, for the
+ * harness may be killed, and in the end. A long one is kept in that form alone. */
 static void test_long_history(void **state)
 {
     (void)state;
@@ -264,10 +283,12 @@ static void test_long_history(void **state)
     o.history = "history.jsonl";
     o.history_lines = 100;
     o.write = keep;
+    o.append = keep_more;
     o.write_arg = &kept;
     toy_init(&t, TOY_CORRECT, 8);
     assert_int_equal(run(&t, &o, &s), 0);
     toy_deinit(&t);
+    assert_true(kept.files > (int)(4 * DURATION / SECOND));
     assert_int_equal(history_parse(text_bytes(&kept.content), "history.bin", NULL, &h, &source, NULL), 0);
     assert_int_equal(source.format, HISTORY_BINARY);
     assert_int_equal(h.count, s.operations);
@@ -279,6 +300,27 @@ static void test_long_history(void **state)
     text_deinit(&lines);
     text_deinit(&again);
     text_deinit(&said);
+}
+
+/* A disk that is full: told in the end, and nothing is written behind what may be half there. */
+static void test_history_not_kept(void **state)
+{
+    (void)state;
+    struct toy t;
+    struct chaos_summary s;
+    struct error err = ERROR_INIT;
+    struct kept kept = {.name = "history.bin", .fails_at = 3};
+    struct chaos_options o = options_of(8);
+    o.history = "history.jsonl";
+    o.append = keep_more;
+    o.write_arg = &kept;
+    toy_init(&t, TOY_CORRECT, 8);
+    assert_int_equal(chaos_run(&t.target, &o, &s, &err), ERROR_IO);
+    assert_int_equal(kept.files, 3);
+    assert_true(s.operations > 500);
+    toy_deinit(&t);
+    error_clear(&err);
+    text_deinit(&kept.content);
 }
 
 /* Stopped for a minute each time, and guarded: the storm ends at once, and nothing is in force a moment later. */
@@ -361,8 +403,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_correct),   cmocka_unit_test(test_early_ack),    cmocka_unit_test(test_no_sync),
         cmocka_unit_test(test_stale),     cmocka_unit_test(test_not_injected), cmocka_unit_test(test_cannot_come_back),
-        cmocka_unit_test(test_interrupt), cmocka_unit_test(test_long_history), cmocka_unit_test(test_guard),
-        cmocka_unit_test(test_same_seed), cmocka_unit_test(test_bad_options),
+        cmocka_unit_test(test_interrupt), cmocka_unit_test(test_long_history), cmocka_unit_test(test_history_not_kept),
+        cmocka_unit_test(test_guard),     cmocka_unit_test(test_same_seed),    cmocka_unit_test(test_bad_options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

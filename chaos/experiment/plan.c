@@ -124,17 +124,27 @@ static int may_count(const struct node *map, const char *key, int64_t min, int64
     return code;
 }
 
-static int read_expectation(const struct node *root, struct chaos_plan *p, struct error *err)
+/* One of two words, of which the first is what is meant when nothing is said. */
+static int may_choose(const struct node *root, const char *key, const char *usual, const char *other, const char **out,
+                      struct error *err)
+{
+    int code = node_may_text(root, key, out, err);
+    if (code == 0 && *out != NULL && strcmp(*out, usual) != 0 && strcmp(*out, other) != 0)
+        code = node_error(node_get(root, key), err, ERROR_INVALID, "\"%s\" is \"%s\" (what is not said) or \"%s\"", key,
+                          usual, other);
+    return code;
+}
+
+static int read_choices(const struct node *root, struct chaos_plan *p, struct error *err)
 {
     const char *expect = NULL;
-    int code = node_may_text(root, "expect", &expect, err);
-    if (code != 0 || expect == NULL)
-        return code;
-    p->options.violated = strcmp(expect, "violated") == 0;
-    if (!p->options.violated && strcmp(expect, "kept") != 0)
-        return node_error(node_get(root, "expect"), err, ERROR_INVALID,
-                          "\"expect\" is \"kept\" (what is not said) or \"violated\"");
-    return 0;
+    int code = may_choose(root, "expect", "kept", "violated", &expect, err);
+    if (code == 0)
+        code = may_choose(root, "network", "shared", "namespaces", &p->network, err);
+    if (code == 0)
+        code = may_choose(root, "disk", "shared", "image", &p->disk, err);
+    p->options.violated = expect != NULL && strcmp(expect, "violated") == 0;
+    return code;
 }
 
 static int read_load(const struct node *root, struct chaos_plan *p, struct error *err)
@@ -174,9 +184,10 @@ static int read_storm(const struct node *root, struct chaos_plan *p, struct erro
 
 int plan_read(struct document *d, struct chaos_plan *out, struct error *err)
 {
-    static const char *const keys[] = {"experiment", "about",  "system",          "workloads", "clients",  "keys",
-                                       "rate",       "faults", "targets",         "schedule",  "duration", "settle",
-                                       "guards",     "repeat", "recovery_within", "expect",    NULL};
+    static const char *const keys[] = {"experiment", "about",           "system",   "network", "disk",
+                                       "workloads",  "clients",         "keys",     "rate",    "faults",
+                                       "targets",    "schedule",        "duration", "settle",  "guards",
+                                       "repeat",     "recovery_within", "expect",   NULL};
     const struct node *root = document_root(d);
     *out = (struct chaos_plan){.document = d, .arena = ARENA_INIT};
     int code = root->kind == NODE_MAP ? node_only_keys(root, keys, err)
@@ -194,7 +205,7 @@ int plan_read(struct document *d, struct chaos_plan *out, struct error *err)
     if (code == 0)
         code = read_storm(root, out, err);
     if (code == 0)
-        code = read_expectation(root, out, err);
+        code = read_choices(root, out, err);
     if (code == 0)
         code = read_guards(root, out, err);
     if (code != 0)

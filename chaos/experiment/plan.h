@@ -22,9 +22,11 @@
 struct chaos_plan {
     struct document *document;
     struct arena arena;
-    const char *name, *about;    /* about NULL: none */
-    const char *system;          /* as written, relative to the file; NULL: none */
-    int64_t repeat;              /* times, each with the next seed; 1 and up */
+    const char *name, *about; /* about NULL: none */
+    const char *system;       /* as written, relative to the file; NULL: none */
+    const char *network,
+        *disk;      /* "shared", or "namespaces" and "image"; NULL: not said. In simulation they say nothing */
+    int64_t repeat; /* times, each with the next seed; 1 and up */
     const struct node *schedule; /* NULL: drawn. Read by schedule_read() when the target is there */
     struct chaos_guards guards;
     struct chaos_options options; /* what the file says; what it does not is 0 or NULL */

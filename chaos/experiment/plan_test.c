@@ -21,6 +21,7 @@ static void test_whole(void **state)
     static const char yaml[] = "experiment: the store is killed\n"
                                "about: what was acknowledged survives\n"
                                "system: ../../systems/micro.yaml\n"
+                               "network: namespaces\ndisk: shared\n"
                                "workloads: [store-register]\n"
                                "faults: [kill, stop]\n"
                                "targets: store\n"
@@ -31,6 +32,8 @@ static void test_whole(void **state)
     assert_int_equal(read_text(yaml, &p, NULL), 0);
     assert_string_equal(p.name, "the store is killed");
     assert_string_equal(p.system, "../../systems/micro.yaml");
+    assert_string_equal(p.network, "namespaces");
+    assert_string_equal(p.disk, "shared");
     assert_string_equal(p.options.workloads[0]->name, "store-register");
     assert_null(p.options.workloads[1]);
     assert_string_equal(p.options.faults[1], "stop");
@@ -57,6 +60,8 @@ static void test_defaults(void **state)
     assert_null(p.options.workloads);
     assert_int_equal(p.repeat, 1);
     assert_false(p.options.violated);
+    assert_null(p.network);
+    assert_null(p.disk);
     plan_deinit(&p);
     assert_int_equal(read_text("experiment: e\nexpect: violated\n", &p, NULL), 0);
     assert_true(p.options.violated);
@@ -80,6 +85,7 @@ static void test_bad_files(void **state)
          "e.yaml:2:13: there is no workload \"nothing\": harrow chaos workloads shows all"},
         {"experiment: e\nguards: {errors: 2}\n",
          "e.yaml:2:18: \"errors\" is a share above 0% and up to 100%, such as 50%"},
+        {"experiment: e\ndisk: imgae\n", "e.yaml:2:7: \"disk\" is \"shared\" (what is not said) or \"image\""},
         {"experiment: e\nduration: 0\n", "e.yaml:2:11: \"duration\" is a duration above 0, such as 20s"},
         {"experiment: e\nfaults: [kill]\nschedule: []\n",
          "e.yaml:3:11: a schedule says which faults hit whom: \"faults\" and \"targets\" do not go with it"},

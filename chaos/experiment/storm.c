@@ -105,7 +105,8 @@ static void emit_recovery(struct storm *s, const struct storm_fault *f)
     uint64_t duration = f->probe->answered - f->since, back = load_back_at(s->load, f->since);
     if (duration > s->summary->recovery_max)
         s->summary->recovery_max = duration;
-    if (s->options->recovery_within > 0 && duration > s->options->recovery_within)
+    if (s->options->recovery_within > 0 && duration > s->options->recovery_within &&
+        f->probe->answered > f->excused + s->options->recovery_within)
         report_slow(s, f, duration);
     const struct storm_recovery told = {.component = f->probe->component->name,
                                         .fault = f->injection.fault->name,
@@ -253,8 +254,10 @@ static void look_back(struct storm *s, bool last)
         struct storm_fault *f = &s->faults[i];
         if (!f->used || f->in_force)
             continue;
-        if (f->probe != NULL && needs_are_down(s, f->probe->component))
+        if (f->probe != NULL && needs_are_down(s, f->probe->component)) {
             f->give_up = now_of(s) + s->settle;
+            f->excused = f->probe->answered == 0 ? now_of(s) : f->excused;
+        }
         bool late = now_of(s) >= f->give_up;
         if (f->probe == NULL) { /* of the whole system: what does not answer is told at the end */
             release(f);

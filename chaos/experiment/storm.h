@@ -30,6 +30,7 @@ struct storm_fault {
     uint64_t since;      /* recovery counts from here: the injection, or the heal */
     uint64_t heal_at;    /* while in force */
     uint64_t give_up;    /* once healed: when it should have answered */
+    uint64_t excused;    /* until then something it needs was down, and it is not to blame; 0: never */
     bool used, in_force;
 };
 struct storm {

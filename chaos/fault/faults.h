@@ -1,4 +1,5 @@
-/* All faults, in the order they are listed: FAULT(name) for `fault_name` in FAMILY/name.c. */
+/* All faults, in the order they are listed: FAULT(name) for `fault_name` in FAMILY/name.c; those that differ in a word
+ * alone share a file (disk/errors.c, process/kill_at.c). */
 #ifndef CHAOS_FAULT_FAULTS_H
 #define CHAOS_FAULT_FAULTS_H
 

@@ -9,7 +9,7 @@
  *              process; key; invoked since the operation before; with ok and fail: its duration;
  *              value; other; list; revision, as the flags say
  *   end        of an operation in an earlier block: its index, less the one of the end before; then as an operation,
- *              but without process, key and invocation
+ *              but without process, key and invocation: all of what it was, the function too
  *
  * A value is the zigzag difference to the last one of its key in the block (keys share 64 places); so is `other`; a
  * revision is the difference to the one before. A list is its length and items, each the difference to the one two

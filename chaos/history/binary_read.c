@@ -167,11 +167,18 @@ static void take_end(struct reader *r, uint64_t *index, uint64_t known)
     if (r->c.bad != NULL)
         return;
     *index += step;
-    const struct operation *o = &r->history->operations[*index];
-    if (o->end != END_OPEN || o->function != function_of(head, more) || (head >> 4 & 3) == END_OPEN)
+    struct operation *o = &r->history->operations[*index];
+    unsigned function = function_of(head, more);
+    if (o->end != END_OPEN || (head >> 4 & 3) == END_OPEN)
         spoil(&r->c, "an operation ends that is not open");
-    else
-        take_members(r, (int64_t)*index, head, more);
+    if (function >= OPERATION_FUNCTION_COUNT || (function != o->function && o->list != 0))
+        spoil(&r->c, "an operation ends as another one than it can be");
+    if (r->c.bad != NULL)
+        return;
+    /* An end says all of what the operation was: a change that was never sent is the read it began with. */
+    o->function = (uint8_t)function;
+    o->value = o->other = VALUE_NIL;
+    take_members(r, (int64_t)*index, head, more);
 }
 
 /* ---- blocks ---- */

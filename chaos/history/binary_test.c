@@ -18,6 +18,10 @@ static void step(struct history *h, struct random *r, uint64_t *now, int64_t ope
         enum operation_end end = random_below(r, 20) == 0 ? END_INFO : random_below(r, 5) == 0 ? END_FAIL : END_OK;
         if (o->function == OPERATION_ACQUIRE && end == END_OK)
             o->other = (int64_t)random_below(r, 1000);
+        if (o->function == OPERATION_CAS && random_below(r, 4) == 0) { /* only the read it begins with was sent */
+            o->function = OPERATION_READ;
+            o->value = o->other = VALUE_NIL;
+        }
         if (o->function == OPERATION_POLL && end == END_OK)
             assert_int_equal(
                 history_set_list(h, open[client], (int64_t[]){5, 100, 6, 101, VALUE_NIL, 102}, 2 * random_below(r, 4)),

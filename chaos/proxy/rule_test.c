@@ -290,9 +290,22 @@ static void broken_answers(void **state)
         proxy_rule_remove(r.link, &rule);
         assert_int_equal(plain(&r), GRPC_OK);
     }
+    /* Of many messages none comes behind the one that broke off, and none is put together of two. */
+    struct proxy_rule truncate = {.kind = RULE_TRUNCATE};
+    struct record record;
+    Harrow__Test__Order order;
+    add(&r, &truncate);
+    order_init(&order, "down");
+    order.count = 20;
+    order.size = 1000;
+    fixture_open(r.f, &record, "Down", &order, NULL);
+    fixture_until(r.f, &record.finished, 1);
+    assert_int_equal(record.status, GRPC_INTERNAL);
+    assert_int_equal(record.messages, 0);
+    assert_int_equal(truncate.hits, 1);
+    proxy_rule_remove(r.link, &truncate);
     struct proxy_rule corrupt = {.kind = RULE_CORRUPT, .count = 3};
     struct fixture_answer a;
-    Harrow__Test__Order order;
     add(&r, &corrupt);
     order_init(&order, "a long text in which some bits are not what they were");
     struct rpc_request extra = {.timeout = (uint64_t)SECOND, .content_type = "application/grpc+proto"};

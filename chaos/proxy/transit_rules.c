@@ -164,15 +164,17 @@ bool call_break_message(struct call *c, struct bytes message)
     case RULE_CORRUPT:
     case RULE_TRUNCATE:
     case RULE_OVERSIZE:
-        if (c->acted)
-            return false;
+        if (c->acted) /* nothing comes behind what broke off: it would fill it up */
+            return c->kind == RULE_TRUNCATE;
         c->acted = true;
-        if (c->kind == RULE_CORRUPT)
+        if (c->kind == RULE_CORRUPT) {
             corrupt(c, message);
-        else if (c->kind == RULE_OVERSIZE)
+        } else if (c->kind == RULE_OVERSIZE) {
             send_false(c, c->rule->count, message);
-        else
+        } else {
             send_false(c, (uint32_t)message.len + 1, BYTES(message.data, message.len / 2));
+            answer_status(c, GRPC_OK);
+        }
         return true;
     case RULE_STATUS:
     case RULE_RESET:

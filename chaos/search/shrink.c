@@ -188,6 +188,39 @@ static void fewer_workloads(struct shrinking *s)
     }
 }
 
+static bool concerns(const struct chaos_step *step, const char *component)
+{
+    return (step->component != NULL && strcmp(step->component, component) == 0) ||
+           (step->peer != NULL && strcmp(step->peer, component) == 0);
+}
+
+/* Without all that is done to each component: of twenty steps on five of them that is five tries. */
+static void fewer_components(struct shrinking *s)
+{
+    for (size_t i = 0; s->code == 0 && i < s->best->schedule.steps.count;) {
+        const struct chaos_schedule *best = &s->best->schedule;
+        const char *component = best->steps.items[i].component;
+        size_t before = 0, here = 0;
+        while (component != NULL && before < i && !concerns(&best->steps.items[before], component))
+            before++;
+        bool *keep = malloc(best->steps.count + 1);
+        if (keep == NULL) {
+            s->code = ERROR_MEMORY;
+            return;
+        }
+        for (size_t k = 0; component != NULL && k < best->steps.count; k++)
+            here += !(keep[k] = !concerns(&best->steps.items[k], component));
+        struct chaos_schedule without;
+        bool left_out = false;
+        /* One that stood before was tried; what is alone is for fewer_steps(). */
+        if (component != NULL && before == i && here > 1 && here < best->steps.count &&
+            (s->code = schedule_keep(best, keep, &without)) == 0)
+            left_out = attempt(s, &without, &s->best->options);
+        free(keep);
+        i += !left_out; /* nothing before it was its component's */
+    }
+}
+
 static void shorter_run(struct shrinking *s)
 {
     if (s->best->options.duration > 0)
@@ -222,6 +255,7 @@ int chaos_shrink(const struct chaos_options *options, const struct shrink_runner
     own_workloads(out, options);
     fewer_workloads(&s);
     shorter_run(&s);
+    fewer_components(&s);
     *minimal = fewer_steps(&s);
     less_load(&s);
     if (s.code == ERROR_MEMORY) {

@@ -1,8 +1,8 @@
 /* Making a failing experiment smaller: without each workload that it does not take, without what comes after the last
- * fault, then fewer faults (delta debugging over the schedule's steps, base/reduce.h), fewer clients and keys, less
- * load, shorter holds. What makes every later try cheaper comes first. Every try is a whole experiment on a fresh
- * system with the same seed. What has to stay is the failure: the same case of the result stream, or a finding of the
- * same oracle. */
+ * fault, without all that is done to each component, then fewer faults (delta debugging over the schedule's steps,
+ * base/reduce.h), fewer clients and keys, less load, shorter holds. What makes every later try cheaper comes first.
+ * Every try is a whole experiment on a fresh system with the same seed. What has to stay is the failure: the same case
+ * of the result stream, or a finding of the same oracle. */
 #ifndef CHAOS_SEARCH_SHRINK_H
 #define CHAOS_SEARCH_SHRINK_H
 

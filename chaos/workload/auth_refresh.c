@@ -4,6 +4,8 @@
  * use of the newest token is refused as well, and the client logs in anew. In the end, when all are older than that,
  * used ones are shown again.
  *
+ * Refused is only what was used before: a token nobody has shown is good, for it lives a month.
+ *
  * With `--refresh-rotation off` a token may be used for ever, and this model is not its. */
 #include "auth/auth.pb-c.h"
 #include "base/units.h"
@@ -125,8 +127,7 @@ static struct workload_outcome refreshed(struct workload_client *c, const struct
     bool refused = reply->status == GRPC_INVALID_ARGUMENT || reply->status == GRPC_UNAUTHENTICATED;
     enum operation_end end = reply->status == GRPC_OK ? END_OK : refused ? END_FAIL : END_INFO;
     if (own->again) {
-        if (end != END_INFO)
-            token_forget(&own->newest); /* the login is over */
+        token_forget(&own->newest); /* the login is over, or may be */
         return (struct workload_outcome){end, VALUE_NIL};
     }
     if (end == END_OK)
@@ -222,7 +223,7 @@ const struct workload_kind workload_auth_refresh = {
     .name = "auth-refresh",
     .summary = "refresh tokens used once each, and used ones shown again",
     .services = (const char *const[]){AUTH_SERVICE, NULL},
-    .models = (const char *const[]){"redeem-once", NULL},
+    .models = (const char *const[]){"redeem-once-exact", NULL},
     .waits = GRACE,
     .clocks = true,
     .prepare = prepare,

@@ -1,6 +1,7 @@
 /* Tokens: clients make accounts and log in (issue), call with tokens of all of them (use), and end accounts, by
  * deleting them or by changing their secret (revoke), which ends every token the account has. One token in eight lives
- * TOKEN_LIFE seconds; when its time is over for certain that is written down as a revocation by nobody's hand.
+ * TOKEN_LIFE seconds; its running out is written down as a revocation by nobody's hand, which begins with its issue and
+ * ends when its time is over for certain. So every other token has to be good until somebody ends it.
  *
  * A use is a call of auth itself, which knows of a revocation as soon as it is answered. In the end, PROPAGATES after
  * everything has healed, the store is called as well where there is one: it has to have heard of them.
@@ -26,8 +27,9 @@ struct token {
     char *text;
     int64_t value;
     uint32_t account;
-    uint64_t over; /* it has run out by then; TIME_NEVER: it lives long */
-    bool revoked;  /* or about to be */
+    uint64_t over;    /* it has run out by then; TIME_NEVER: it lives long, or that was written down */
+    int64_t runs_out; /* the operation that says so */
+    bool revoked;     /* or about to be */
 };
 struct client {
     uint32_t account; /* 0: none; numbers of accounts are keys of the history */
@@ -66,16 +68,20 @@ static void keep(struct workload_client *c, const char *text, int64_t value)
     struct state *s = workload_state(c->workload);
     const struct client *own = c->state;
     size_t at = s->count < TOKENS_MAX ? s->count : (size_t)random_below(workload_random(c->workload), TOKENS_MAX);
-    char *copy = strdup(text);
-    if (copy == NULL)
+    uint64_t now = now_of(c);
+    struct token token = {.value = value, .account = own->account, .over = TIME_NEVER};
+    if (own->brief) {
+        token.over = now + (uint64_t)(TOKEN_LIFE + LIFE_SLACK) * (uint64_t)SECOND;
+        token.runs_out = history_invoke(workload_write(c->workload), workload_process(c->workload), OPERATION_REVOKE,
+                                        own->account, value, now);
+    }
+    if (token.runs_out < 0 || (token.text = strdup(text)) == NULL)
         return;
     if (at == s->count)
         s->count++;
     else
         free(s->tokens[at].text);
-    s->tokens[at] = (struct token){.text = copy, .value = value, .account = own->account, .over = TIME_NEVER};
-    if (own->brief)
-        s->tokens[at].over = now_of(c) + (uint64_t)(TOKEN_LIFE + LIFE_SLACK) * (uint64_t)SECOND;
+    s->tokens[at] = token;
 }
 
 static struct workload_outcome issued(struct workload_client *c, const struct rpc_reply *reply)
@@ -139,13 +145,8 @@ static struct workload_outcome used(struct workload_client *c, const struct rpc_
 
 static int begin_use(struct workload_client *c, struct token *t, bool at_store)
 {
-    struct history *h = workload_write(c->workload);
     if (t->over <= now_of(c)) {
-        int64_t index =
-            history_invoke(h, workload_process(c->workload), OPERATION_REVOKE, t->account, t->value, now_of(c));
-        if (index < 0)
-            return (int)index;
-        history_end(h, index, END_OK, VALUE_NIL, now_of(c));
+        history_end(workload_write(c->workload), t->runs_out, END_OK, VALUE_NIL, now_of(c));
         t->over = TIME_NEVER;
     }
     int code = workload_invoke(c, OPERATION_USE, t->account, t->value);
@@ -284,7 +285,7 @@ const struct workload_kind workload_auth_token = {
     .name = "auth-token",
     .summary = "accounts made and ended, tokens issued, used, run out and revoked",
     .services = (const char *const[]){AUTH_SERVICE, ACCOUNTS_SERVICE, NULL},
-    .models = (const char *const[]){"token", NULL},
+    .models = (const char *const[]){"token-exact", NULL},
     .waits = PROPAGATES,
     .clocks = true,
     .prepare = prepare,

@@ -1,73 +1,55 @@
 /* Publish and subscribe: what is sent reaches each subscription that stands, once and in its publisher's order, with
  * nothing left out between two deliveries of one publisher's. Each stream is a subscription of its own; messages sent
- * while none stood are nobody's. Also through the proxy, for subscribers too, and published through the gateway. */
+ * while none stood are nobody's. Also through the proxy, for subscribers too, and published through the gateway; and
+ * with subscribers that are slow. */
 #include "chaos/workload/subscribers.h"
 #include "chaos/workload/kinds.h"
 
-static const struct follower_kind subscriber = {
-    .service = BROKER_SERVICE,
-    .path = "/broker.Broker/Subscribe",
-    .function = OPERATION_POLL,
-    .request = subscribers_request,
-    .message = subscribers_message,
-    .ended = subscribers_ended,
-};
+#define DAWDLES ((uint64_t)3000000000) /* ns: longer than it takes to fill the windows */
 
 static int prepare(struct workload *w, struct error *err)
 {
-    return subscribers_prepare(w, &subscriber, NULL, err);
+    return subscribers_prepare(w, NULL, err);
 }
 
-static int begin(struct workload_client *c)
-{
-    return subscribers_publish(c, OPERATION_SEND);
-}
-
-static int say_last_word(struct workload_client *c, uint32_t key)
-{
-    return subscribers_publish_to(c, OPERATION_SEND, key);
-}
+#define PARTS .models = (const char *const[]){"pubsub", "pubsub-reliable", NULL}, .prepare = prepare, SUBSCRIBERS_PARTS
 
 const struct workload_kind workload_broker_pubsub = {
     .name = "broker-pubsub",
     .summary = "messages published to topics, and two subscribers of each",
     .services = (const char *const[]){BROKER_SERVICE, NULL},
-    .models = (const char *const[]){"pubsub", "pubsub-reliable", NULL},
-    .prepare = prepare,
-    .begin = begin,
-    .final_read = say_last_word,
-    .start = subscribers_start,
-    .quiet = subscribers_quiet,
-    .stop = subscribers_stop,
-    .release = subscribers_release,
+    PARTS,
+};
+
+const struct workload_kind workload_broker_slow = {
+    .name = "broker-slow",
+    .summary = "the same, large ones, with subscribers that take nothing for a while now and then",
+    .services = (const char *const[]){BROKER_SERVICE, NULL},
+    .dawdles = DAWDLES,
+    PARTS,
 };
 
 const struct workload_kind workload_proxy_pubsub = {
     .name = "proxy-pubsub",
-    .summary = "the same through the proxy",
+    .summary = "messages published and subscribed to through the proxy",
     .services = (const char *const[]){WORKLOAD_PROXY, BROKER_SERVICE, NULL},
     .through = WORKLOAD_PROXY,
-    .models = (const char *const[]){"pubsub", "pubsub-reliable", NULL},
-    .prepare = prepare,
-    .begin = begin,
-    .final_read = say_last_word,
-    .start = subscribers_start,
-    .quiet = subscribers_quiet,
-    .stop = subscribers_stop,
-    .release = subscribers_release,
+    PARTS,
+};
+
+const struct workload_kind workload_proxy_slow = {
+    .name = "proxy-slow",
+    .summary = "the same, large ones, with subscribers that take nothing for a while now and then",
+    .services = (const char *const[]){WORKLOAD_PROXY, BROKER_SERVICE, NULL},
+    .through = WORKLOAD_PROXY,
+    .dawdles = DAWDLES,
+    PARTS,
 };
 
 const struct workload_kind workload_gateway_pubsub = {
     .name = "gateway-pubsub",
-    .summary = "published through the HTTP gateway, and two subscribers of the broker's own",
+    .summary = "messages published through the HTTP gateway, and two subscribers of the broker's own",
     .services = (const char *const[]){WORKLOAD_GATEWAY, BROKER_SERVICE, NULL},
     .through = WORKLOAD_GATEWAY,
-    .models = (const char *const[]){"pubsub", "pubsub-reliable", NULL},
-    .prepare = prepare,
-    .begin = begin,
-    .final_read = say_last_word,
-    .start = subscribers_start,
-    .quiet = subscribers_quiet,
-    .stop = subscribers_stop,
-    .release = subscribers_release,
+    PARTS,
 };

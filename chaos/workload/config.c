@@ -1,5 +1,6 @@
-/* Configuration: paths of a namespace are registers, set, read and deleted by clients, and each is watched. Half of the
- * paths lie below one node of the tree, so that a change must keep what others set beside it. Deleting writes nil.
+/* Configuration, at config itself or through the proxy, which may say NOT_FOUND of its own: paths of a namespace are
+ * registers, set, read and deleted by clients, and each is watched. Half of the paths lie below one node of the tree,
+ * so that a change must keep what others set beside it. Deleting writes nil.
  *
  * A watch's first message is the value as it was found, with the namespace's revision: it is written down as a mark,
  * for it says that nothing up to there will come. What follows is a change each. The revision of a deletion is not
@@ -42,13 +43,17 @@ static int64_t value_of(const char *json)
 
 /* ---- clients ---- */
 
+static bool passed_on(const struct workload_client *c)
+{
+    return workload_kind_of(c->workload)->through != NULL;
+}
+
 static struct workload_outcome got(struct workload_client *c, const struct rpc_reply *reply)
 {
     struct arena arena = ARENA_INIT;
     ProtobufCMessage *message = NULL;
     int64_t value = UNKNOWN;
-    (void)c;
-    if (reply->status == GRPC_NOT_FOUND) /* the namespace has no configuration at all */
+    if (reply->status == GRPC_NOT_FOUND && !passed_on(c)) /* the namespace has no configuration at all */
         return (struct workload_outcome){END_OK, VALUE_NIL};
     if (reply->status != GRPC_OK)
         return (struct workload_outcome){END_FAIL, VALUE_NIL};
@@ -67,7 +72,7 @@ static struct workload_outcome changed(struct workload_client *c, const struct r
         workload_keep_revision(c, reply);
         watches_written(c);
     }
-    if (reply->status == GRPC_NOT_FOUND && workload_operation(c)->value == VALUE_NIL)
+    if (reply->status == GRPC_NOT_FOUND && !passed_on(c) && workload_operation(c)->value == VALUE_NIL)
         end = END_OK; /* the namespace has no configuration: nothing is there, as wanted */
     /* 409: the tree was changed by others again and again; this change did not happen. */
     return (struct workload_outcome){reply->status == GRPC_ALREADY_EXISTS ? END_FAIL : end, VALUE_NIL};
@@ -170,16 +175,21 @@ static int prepare(struct workload *w, struct error *err)
     return watches_prepare(w, &watches, true, err);
 }
 
+#define PARTS                                                                                                          \
+    .models = (const char *const[]){"cas-register", "watch", "convergence", NULL}, .prepare = prepare, .begin = begin, \
+    .final_read = final_read, WATCHES_PARTS
+
 const struct workload_kind workload_config = {
     .name = "config",
     .summary = "configuration set, read, deleted and watched by path",
     .services = (const char *const[]){CONFIG_SERVICE, WATCH_SERVICE, NULL},
-    .models = (const char *const[]){"cas-register", "watch", "convergence", NULL},
-    .prepare = prepare,
-    .begin = begin,
-    .final_read = final_read,
-    .start = watches_start,
-    .quiet = watches_quiet,
-    .stop = watches_stop,
-    .release = watches_release,
+    PARTS,
+};
+
+const struct workload_kind workload_proxy_config = {
+    .name = "proxy-config",
+    .summary = "the same through the proxy",
+    .services = (const char *const[]){WORKLOAD_PROXY, CONFIG_SERVICE, WATCH_SERVICE, NULL},
+    .through = WORKLOAD_PROXY,
+    PARTS,
 };

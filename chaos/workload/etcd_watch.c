@@ -123,8 +123,5 @@ const struct workload_kind workload_etcd_watch = {
     .prepare = prepare,
     .begin = begin,
     .final_read = final_read,
-    .start = watches_start,
-    .quiet = watches_quiet,
-    .stop = watches_stop,
-    .release = watches_release,
+    WATCHES_PARTS,
 };

@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-#define STOP_LIMIT ((uint64_t)(5 * SECOND))
+#define STOP_LIMIT   ((uint64_t)(5 * SECOND))
+#define DAWDLE_EVERY ((uint64_t)SECOND) /* between two times a slow one takes nothing, about */
 
 static struct world *world_of(const struct follower *f)
 {
@@ -152,10 +153,37 @@ static void open_stream(void *arg)
             code = rpc_stream_half_close(f->stream);
         if (code != 0)
             rpc_stream_cancel(f->stream);
+        else if (f->dawdling)
+            rpc_stream_pause(f->stream);
     } else {
         world_timer_start(&f->again, FOLLOWER_REOPEN);
     }
     text_deinit(&wire);
+}
+
+/* ---- slow ones ---- */
+
+static void dawdle(void *arg)
+{
+    struct follower *f = arg;
+    struct random *r = workload_random(f->workload);
+    uint64_t most = workload_kind_of(f->workload)->dawdles;
+    f->dawdling = !f->dawdling && workload_running(f->workload);
+    world_timer_start(&f->dawdle, random_below(r, f->dawdling ? most : 2 * DAWDLE_EVERY));
+    if (f->stream == NULL)
+        return;
+    if (f->dawdling)
+        rpc_stream_pause(f->stream);
+    else
+        rpc_stream_resume(f->stream); /* which may be its end */
+}
+
+void follower_wake(struct follower *f)
+{
+    world_timer_stop(&f->dawdle);
+    if (f->dawdling && f->stream != NULL)
+        rpc_stream_resume(f->stream);
+    f->dawdling = false;
 }
 
 void follower_init(struct follower *f, struct workload *w, const struct follower_kind *kind, uint32_t key,
@@ -171,11 +199,14 @@ void follower_init(struct follower *f, struct workload *w, const struct follower
     f->process = workload_process(w);
     world_timer_init(&f->again, world_of(f), open_stream, f);
     world_timer_init(&f->deliver, world_of(f), deliver, f);
+    world_timer_init(&f->dawdle, world_of(f), dawdle, f);
 }
 
 void follower_start(struct follower *f)
 {
     open_stream(f);
+    if (workload_kind_of(f->workload)->dawdles > 0)
+        world_timer_start(&f->dawdle, random_below(workload_random(f->workload), DAWDLE_EVERY));
 }
 
 int follower_send(struct follower *f, const ProtobufCMessage *message)
@@ -190,7 +221,7 @@ int follower_send(struct follower *f, const ProtobufCMessage *message)
 
 bool follower_idle(const struct follower *f, uint64_t duration)
 {
-    return f->stands && f->items.count == 0 && world_now(world_of(f)) - f->came >= duration;
+    return f->stands && !f->dawdling && f->items.count == 0 && world_now(world_of(f)) - f->came >= duration;
 }
 
 void follower_leave(struct follower *f)
@@ -211,6 +242,7 @@ void follower_stop(struct follower *f)
         return;
     f->stopped = true;
     world_timer_stop(&f->again);
+    world_timer_stop(&f->dawdle);
     if (f->stream != NULL)
         rpc_stream_cancel(f->stream);
     if (f->stream != NULL)
@@ -224,6 +256,7 @@ void follower_deinit(struct follower *f)
     follower_stop(f);
     world_timer_stop(&f->again);
     world_timer_stop(&f->deliver);
+    world_timer_stop(&f->dawdle);
     rpc_channel_free(f->channel);
     world_timer_stop(&f->again); /* a stream that had not ended did now */
     array_deinit(&f->items);

@@ -7,6 +7,8 @@
  *     message may have been on its way to it); the follower goes on as another process.
  *
  * It has a connection of its own, as a reader has that is a process of its own: what holds it up holds up nobody else.
+ * Where the workload's kind says so it is a slow one: now and then, as long as the clients work, it takes nothing for a
+ * while, until the windows before it are closed and what is said to it has to wait.
  *
  * A follower is embedded in the kind's state. All its memory is bounded by what one turn brings. */
 #ifndef CHAOS_WORKLOAD_FOLLOWER_H
@@ -46,10 +48,10 @@ struct follower {
     ARRAY(int64_t) items;
     struct rpc_channel *channel;
     struct rpc_stream *stream;
-    struct world_timer again, deliver;
+    struct world_timer again, deliver, dawdle;
     uint64_t came;  /* when the last message came, or the stream stood */
     uint64_t stood; /* since when, or when last */
-    bool stands, stopped;
+    bool stands, stopped, dawdling;
 };
 
 void follower_init(struct follower *f, struct workload *w, const struct follower_kind *kind, uint32_t key,
@@ -60,10 +62,12 @@ void follower_value(struct follower *f, int64_t value);
 /* Ends the operation under way with what has come so far, maybe nothing, and the revision (0: none) as its mark. */
 void follower_mark(struct follower *f, uint64_t revision);
 int follower_send(struct follower *f, const ProtobufCMessage *message);
-/* It stands, and nothing has come for `duration` ns. */
+/* It stands and takes what comes, and nothing has come for `duration` ns. */
 bool follower_idle(const struct follower *f, uint64_t duration);
 /* Ends the stream, if there is one; it is opened again as after any other end. */
 void follower_leave(struct follower *f);
+/* From now on it takes what comes, be it a slow one or not. */
+void follower_wake(struct follower *f);
 /* Cancels the stream and waits for its end. */
 void follower_stop(struct follower *f);
 void follower_deinit(struct follower *f);

@@ -16,12 +16,16 @@
     WORKLOAD(events_log)                                                                                               \
     WORKLOAD(events_group)                                                                                             \
     WORKLOAD(broker_pubsub)                                                                                            \
+    WORKLOAD(broker_slow)                                                                                              \
     WORKLOAD(broker_queue)                                                                                             \
     WORKLOAD(proxy_register)                                                                                           \
     WORKLOAD(proxy_pubsub)                                                                                             \
+    WORKLOAD(proxy_slow)                                                                                               \
+    WORKLOAD(proxy_config)                                                                                             \
     WORKLOAD(gateway_register)                                                                                         \
     WORKLOAD(gateway_pubsub)                                                                                           \
     WORKLOAD(registry)                                                                                                 \
+    WORKLOAD(registry_slow)                                                                                            \
     WORKLOAD(config)                                                                                                   \
     WORKLOAD(auth_token)                                                                                               \
     WORKLOAD(auth_refresh)                                                                                             \

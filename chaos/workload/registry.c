@@ -20,6 +20,10 @@
 #define UNKNOWN          (-1) /* an address nobody registered */
 #define LARGE_ONE        16   /* one node of so many has much to say of itself, */
 #define FILLING_MAX      8192 /* bytes at most */
+/* With watchers that are slow. */
+#define SLOW_LARGE_ONE   2
+#define SLOW_FILLING_MAX 65536
+#define DAWDLES          ((uint64_t)(3 * SECOND)) /* longer than it takes to fill the windows */
 
 struct place {
     char name[96], domain[64];
@@ -168,7 +172,10 @@ static int begin_write(struct workload_client *c, uint32_t key, bool remove)
     char note_name[] = "about";
     struct text filling = TEXT_INIT;
     struct random *r = workload_random(c->workload);
-    size_t filled = random_below(r, LARGE_ONE) == 0 ? (size_t)random_below(r, FILLING_MAX) : 0;
+    bool slow = workload_kind_of(c->workload)->dawdles > 0;
+    size_t filled = random_below(r, slow ? SLOW_LARGE_ONE : LARGE_ONE) == 0
+                        ? (size_t)random_below(r, slow ? SLOW_FILLING_MAX : FILLING_MAX)
+                        : 0;
     for (size_t i = 0; i < filled; i++)
         text_char(&filling, 'x');
     note.key = note_name;
@@ -271,16 +278,21 @@ static int prepare(struct workload *w, struct error *err)
     return watches_prepare(w, &watches, false, err);
 }
 
+#define PARTS                                                                                                          \
+    .services = (const char *const[]){REGISTRY_SERVICE, NULL},                                                         \
+    .models = (const char *const[]){"watch", "convergence", NULL}, .prepare = prepare, .begin = begin,                 \
+    .final_read = final_read, WATCHES_PARTS
+
 const struct workload_kind workload_registry = {
     .name = "registry",
     .summary = "services that register, move and leave, asked for and watched",
-    .services = (const char *const[]){REGISTRY_SERVICE, NULL},
-    .models = (const char *const[]){"watch", "convergence", NULL},
-    .prepare = prepare,
-    .begin = begin,
-    .final_read = final_read,
-    .start = watches_start,
-    .quiet = watches_quiet,
-    .stop = watches_stop,
-    .release = watches_release,
+    PARTS,
+};
+
+const struct workload_kind workload_registry_slow = {
+    .name = "registry-slow",
+    .summary = "the same, with much to say of themselves, and watchers that take nothing for a while now and then",
+    .dawdles = DAWDLES,
+    .waits = WATCHES_WAKE,
+    PARTS,
 };

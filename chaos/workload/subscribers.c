@@ -12,8 +12,10 @@
 #define LARGE_ONE 8    /* one message of so many is larger, by what is drawn for the run: */
 #define LEAVE_ONE 200  /* at one publication of so many a subscriber leaves, and comes back */
 
-static const size_t fillings[] = {0, 4 << 10, 32 << 10,
-                                  128 << 10}; /* bytes at most: slow readers have to be waited for */
+/* Bytes at most: slow readers have to be waited for. */
+static const size_t fillings[] = {0, 4 << 10, 32 << 10, 128 << 10};
+#define FILLINGS       (sizeof fillings / sizeof fillings[0])
+#define FILLINGS_LARGE 2 /* the last ones: of those who dawdle, so that something has to wait for them */
 
 struct subscriber {
     struct follower follower; /* first */
@@ -94,8 +96,11 @@ static struct workload_outcome published(struct workload_client *c, const struct
     return (struct workload_outcome){end, VALUE_NIL};
 }
 
-int subscribers_publish_to(struct workload_client *c, enum operation_function f, uint32_t key)
+static int publish(struct workload_client *c, uint32_t key)
 {
+    const struct state *s = workload_state(c->workload);
+    enum operation_function f =
+        s->subscribers[0].follower.kind->function == OPERATION_DEQUEUE ? OPERATION_ENQUEUE : OPERATION_SEND;
     int64_t value = workload_value(c->workload);
     char topic[96];
     struct text body = TEXT_INIT;
@@ -113,18 +118,23 @@ int subscribers_publish_to(struct workload_client *c, enum operation_function f,
     return code;
 }
 
-int subscribers_publish(struct workload_client *c, enum operation_function f)
+int subscribers_begin(struct workload_client *c)
 {
     struct random *r = workload_random(c->workload);
     struct state *s = workload_state(c->workload);
     if (random_below(r, LEAVE_ONE) == 0)
         follower_leave(&s->subscribers[random_below(r, subscriber_count(c->workload))].follower);
-    return subscribers_publish_to(c, f, (uint32_t)random_below(r, (uint64_t)workload_keys(c->workload)));
+    return publish(c, (uint32_t)random_below(r, (uint64_t)workload_keys(c->workload)));
+}
+
+int subscribers_last_word(struct workload_client *c, uint32_t key)
+{
+    return publish(c, key);
 }
 
 /* ---- subscribing ---- */
 
-int subscribers_request(struct follower *f, struct text *wire)
+static int request_stream(struct follower *f, struct text *wire)
 {
     char topic[96];
     Broker__SubscribeRequest request = BROKER__SUBSCRIBE_REQUEST__INIT;
@@ -135,7 +145,7 @@ int subscribers_request(struct follower *f, struct text *wire)
     return pb_pack(&request.base, wire);
 }
 
-void subscribers_message(struct follower *f, struct bytes message)
+static void on_message(struct follower *f, struct bytes message)
 {
     struct subscriber *s = (struct subscriber *)f;
     struct arena arena = ARENA_INIT;
@@ -153,14 +163,32 @@ void subscribers_message(struct follower *f, struct bytes message)
 }
 
 /* What comes on the next stream is another subscription's: what was sent in between is nobody's. */
-void subscribers_ended(struct follower *f, const struct rpc_reply *reply)
+static void on_ended(struct follower *f, const struct rpc_reply *reply)
 {
     struct state *s = workload_state(f->workload);
     (void)reply;
     f->subscription = ++s->next_subscription;
 }
 
-int subscribers_prepare(struct workload *w, const struct follower_kind *kind, char *queue, struct error *err)
+static const struct follower_kind reader = {
+    .service = BROKER_SERVICE,
+    .path = "/broker.Broker/Subscribe",
+    .function = OPERATION_POLL,
+    .request = request_stream,
+    .message = on_message,
+    .ended = on_ended,
+};
+
+static const struct follower_kind member = {
+    .service = BROKER_SERVICE,
+    .path = "/broker.Broker/Subscribe",
+    .function = OPERATION_DEQUEUE,
+    .request = request_stream,
+    .message = on_message,
+    .ended = on_ended,
+};
+
+int subscribers_prepare(struct workload *w, char *queue, struct error *err)
 {
     struct state *s = calloc(1, sizeof *s);
     workload_set_state(w, s);
@@ -170,10 +198,12 @@ int subscribers_prepare(struct workload *w, const struct follower_kind *kind, ch
     }
     if (s == NULL || s->subscribers == NULL || s->last_words == NULL)
         return error_set(err, ERROR_MEMORY, "out of memory");
-    s->filling_max = fillings[random_below(workload_random(w), sizeof fillings / sizeof fillings[0])];
+    size_t from = workload_kind_of(w)->dawdles > 0 ? FILLINGS - FILLINGS_LARGE : 0;
+    s->filling_max = fillings[from + random_below(workload_random(w), FILLINGS - from)];
     for (size_t i = 0; i < subscriber_count(w); i++) {
         struct follower *f = &s->subscribers[i].follower;
-        follower_init(f, w, kind, (uint32_t)(i / SUBSCRIBERS_EACH), ++s->next_subscription, queue);
+        follower_init(f, w, queue != NULL ? &member : &reader, (uint32_t)(i / SUBSCRIBERS_EACH), ++s->next_subscription,
+                      queue);
         f->direct = i % SUBSCRIBERS_EACH != 0; /* so that not everybody loses touch with who passes on */
     }
     return 0;

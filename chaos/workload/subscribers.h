@@ -9,17 +9,18 @@
 #define BROKER_SERVICE   "broker.Broker"
 #define SUBSCRIBERS_EACH 2 /* of each topic */
 
-/* `kind`'s function is POLL or DEQUEUE; its `arg` is the queue's name, NULL: none. */
-int subscribers_prepare(struct workload *w, const struct follower_kind *kind, char *queue, struct error *err);
-int subscribers_request(struct follower *f, struct text *wire);
-void subscribers_message(struct follower *f, struct bytes message);
-void subscribers_ended(struct follower *f, const struct rpc_reply *reply);
-
-int subscribers_publish(struct workload_client *c, enum operation_function f);
-int subscribers_publish_to(struct workload_client *c, enum operation_function f, uint32_t key);
+/* `queue`: its members share what comes; NULL: everybody gets everything. */
+int subscribers_prepare(struct workload *w, char *queue, struct error *err);
+int subscribers_begin(struct workload_client *c);
+int subscribers_last_word(struct workload_client *c, uint32_t key);
 void subscribers_start(struct workload *w);
 bool subscribers_quiet(struct workload *w);
 void subscribers_stop(struct workload *w);
 void subscribers_release(struct workload *w);
+
+/* What their kinds have in common. */
+#define SUBSCRIBERS_PARTS                                                                                              \
+    .begin = subscribers_begin, .final_read = subscribers_last_word, .start = subscribers_start,                       \
+    .quiet = subscribers_quiet, .stop = subscribers_stop, .release = subscribers_release
 
 #endif

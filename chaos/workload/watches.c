@@ -15,7 +15,7 @@ struct watch {
 struct watches {
     struct watch *all; /* by key */
     bool *settled;     /* by key */
-    bool finds;
+    bool finds, awake;
     int64_t next;
 };
 
@@ -130,11 +130,24 @@ void watches_written(struct workload_client *c)
         s->settled[workload_operation(c)->key] = true;
 }
 
+/* Slow ones learn now that their streams broke, and open others, which what is written from now on has to come to. */
+static void wake(struct workload *w)
+{
+    struct watches *s = workload_state(w);
+    for (int i = 0; i < workload_keys(w); i++)
+        follower_wake(&s->all[i].follower);
+    s->awake = true;
+    if (workload_kind_of(w)->dawdles > 0)
+        world_sleep(workload_target(w)->world, WATCHES_WAKE);
+}
+
 int watches_final(struct workload_client *c, uint32_t key, int (*write)(struct workload_client *c, uint32_t key),
                   int (*read)(struct workload_client *c, uint32_t key))
 {
     const struct watches *s = workload_state(c->workload);
     int count = s->finds ? 1 : workload_keys(c->workload);
+    if (!s->awake)
+        wake(c->workload);
     for (int i = 0; i < count; i++)
         if (!s->settled[i])
             return write(c, (uint32_t)i);

@@ -8,6 +8,8 @@
 
 #include "chaos/workload/follower.h"
 
+#define WATCHES_WAKE (5 * FOLLOWER_REOPEN) /* ns until slow ones stand again; their kind's `waits` */
+
 /* `kind`: function WATCH, ended watches_ended(). `finds`: a stream's first message is the value as it is, and whatever
  * changes makes watchers hear of what they missed of the others: one write settles all keys. */
 int watches_prepare(struct workload *w, const struct follower_kind *kind, bool finds, struct error *err);
@@ -15,6 +17,8 @@ void watches_start(struct workload *w);
 bool watches_quiet(struct workload *w);
 void watches_stop(struct workload *w);
 void watches_release(struct workload *w);
+/* What their kinds have in common. */
+#define WATCHES_PARTS .start = watches_start, .quiet = watches_quiet, .stop = watches_stop, .release = watches_release
 
 /* What comes on a stream. The value that was found is a mark: nothing up to its revision will come. */
 bool watches_has_found(const struct follower *f);

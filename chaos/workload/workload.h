@@ -36,7 +36,7 @@ void workload_free(struct workload *w);
 /* What happened since the last look: for curves and for the steady state. */
 struct workload_window {
     int64_t ok, failed, unknown; /* ok: answered, be it by a refusal where that is an answer (a token refused) */
-    double p50, p99; /* ms; 0 when nothing was answered */
+    double p50, p99;             /* ms; 0 when nothing was answered */
 };
 void workload_take_window(struct workload *w, struct workload_window *out);
 
@@ -69,6 +69,7 @@ struct workload_kind {
     const char *const *models; /* chaos/check models that judge the history; NULL-terminated */
     uint64_t redelivery;       /* ns, for the model "broker"; 0: no rule */
     uint64_t waits;            /* ns its final reads and `quiet` wait by themselves, on top of the settling time */
+    uint64_t dawdles;          /* ns its long streams take nothing at most, now and then; 0: they take what comes */
     bool clocks; /* the history has times that are the servers' own: moving their clocks breaks it, and rightly */
     /* Makes what the clients need; sets workload_set_state(). */
     int (*prepare)(struct workload *w, struct error *err);

@@ -56,6 +56,8 @@ enum fuzz_event_flags {
     EVENT_TRAILERS = 64,       /* HALF_CLOSE: by a HEADERS frame, which requests must not */
     EVENT_LINK_METADATA = 128, /* LINK: for the metadata that follows; TO is then plain text that stands before it */
 };
+/* LINK: the flags' upper byte, where it is not 0: what is found is damaged on its way, each number in another way. */
+#define EVENT_LINK_DAMAGE_SHIFT 8
 
 /* "call", "half-close" ... as in the script; NULL: no kind known here. */
 const char *fuzz_event_kind_name(unsigned kind);

@@ -1,5 +1,7 @@
 #include "fuzz/case/links.h"
 
+#include "fuzz/message/values.h"
+
 /* Which kind of event a link belongs to. */
 static unsigned target_kind(const struct fuzz_event *link)
 {
@@ -50,6 +52,29 @@ static bool take(const struct fuzz_case *c, const struct fuzz_event *link, const
     return fuzz_path_get(&from, m ? m->output : NULL, fuzz_trace_bytes(t, reply->body), out, 1) == 1;
 }
 
+bool fuzz_links_damage(const struct fuzz_case *c)
+{
+    for (size_t i = 0; i < c->events.count; i++)
+        if (c->events.items[i].kind == EVENT_LINK && c->events.items[i].flags >> EVENT_LINK_DAMAGE_SHIFT)
+            return true;
+    return false;
+}
+
+/* A text or bytes with one change, which the number is the seed of. */
+static void damage(const struct fuzz_event *link, struct fuzz_value *v, struct text *changed)
+{
+    static const struct pb_field string = {.name = "value", .kind = PB_STRING},
+                                 bytes = {.name = "value", .kind = PB_BYTES};
+    unsigned number = link->flags >> EVENT_LINK_DAMAGE_SHIFT;
+    struct random r;
+    if (number == 0 || (v->kind != PB_STRING && v->kind != PB_BYTES))
+        return;
+    random_seed(&r, number);
+    text_clear(changed);
+    value_text_damage(&r, v->kind == PB_STRING ? &string : &bytes, v->bytes, FUZZ_LINK_DAMAGED_MAX, changed);
+    v->bytes = text_bytes(changed);
+}
+
 /* The last link wins, as the last of two fields does. */
 static int apply_metadata(const struct fuzz_case *c, const struct fuzz_event *link, const struct fuzz_value *v,
                           struct text *out, size_t base)
@@ -93,22 +118,24 @@ int fuzz_links_apply(const struct fuzz_case *c, size_t event, const struct fuzz_
     const struct fuzz_event *e = &c->events.items[event];
     struct bytes value = fuzz_case_bytes(c, e->value);
     const struct pb_type *type = NULL;
-    int applied = 0;
+    struct text changed = TEXT_INIT;
+    int applied = 0, rc = 0;
     if (e->call < t->calls.count && t->calls.items[e->call].method)
         type = t->calls.items[e->call].method->input;
     text_add(out, value.data, value.len);
-    for (size_t i = links_of(c, event, links, FUZZ_LINKS_MAX); i > 0; i--) {
+    for (size_t i = links_of(c, event, links, FUZZ_LINKS_MAX); i > 0 && rc >= 0; i--) {
         const struct fuzz_event *link = &c->events.items[links[i - 1]];
         struct fuzz_value v;
         if (!take(c, link, t, &v))
             continue;
-        int rc = e->kind == EVENT_METADATA ? apply_metadata(c, link, &v, out, base)
-                                           : apply_message(c, link, &v, type, out, base);
-        if (rc < 0)
-            return rc;
-        applied += rc;
+        damage(link, &v, &changed);
+        rc = !text_ok(&changed)          ? ERROR_MEMORY
+             : e->kind == EVENT_METADATA ? apply_metadata(c, link, &v, out, base)
+                                         : apply_message(c, link, &v, type, out, base);
+        applied += rc > 0;
     }
-    return text_ok(out) ? applied : ERROR_MEMORY;
+    text_deinit(&changed);
+    return rc < 0 ? rc : text_ok(out) ? applied : ERROR_MEMORY;
 }
 
 int fuzz_links_add(struct fuzz_case *c, size_t event, uint32_t call, uint32_t reply, const struct fuzz_path *from,

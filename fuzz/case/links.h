@@ -11,6 +11,10 @@
 #include "fuzz/case/path.h"
 #include "fuzz/case/trace.h"
 
+#define FUZZ_LINK_DAMAGED_MAX ((size_t)16 << 10) /* bytes of what is damaged on its way */
+/* Some link damages what it brings: what the system answers from there on is no contract's matter. */
+bool fuzz_links_damage(const struct fuzz_case *c);
+
 #define FUZZ_LINKS_MAX 32 /* for one message; more of them do nothing */
 
 /* Whether any link belongs to the message or metadata at `event`. */

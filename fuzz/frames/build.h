@@ -39,6 +39,7 @@ const char *frame_build_hold_path(const struct frame_build *b);
 struct bytes frame_build_plain_block(struct frame_build *b, const char *path, const char *more);
 /* Appends gzip (RFC 1952) of so many MiB of zeros. ERROR_MEMORY. */
 int frame_build_gzip_zeros(struct text *out, unsigned mib);
+#define FRAMES_LONG 4 /* times as many frames as other floods have: beyond what any defence lets pass */
 /* The frames gathered in b->text go out as one event. */
 void frame_build_flush(struct frame_build *b);
 /* A flood: `one` appends frames to b->text; cut into a few events, so that the peer can answer in between. */
@@ -96,6 +97,7 @@ BUILDER(op_continuation_interrupted);
 BUILDER(op_continuation_unknown_between);
 BUILDER(op_continuation_endless);
 BUILDER(op_continuation_empty_run);
+BUILDER(op_continuation_empty_long);
 BUILDER(op_continuation_pieces);
 BUILDER(op_headers_held);
 BUILDER(op_metadata_huge);

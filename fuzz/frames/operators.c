@@ -238,6 +238,8 @@ const struct frame_operator frame_operators[] = {
           "a header block that never ends"),
     FLOOD("continuation-empty-run", "10.5.1", op_continuation_empty_run, CONN | STREAM | REFUSAL | FINE, 20, 100, 0,
           "thousands of empty CONTINUATIONs"),
+    FLOOD("continuation-empty-long", "10.5.1", op_continuation_empty_long, CONN | STREAM | REFUSAL, 20, 100, 0,
+          "8,000 empty CONTINUATIONs, then the call: there is a bound somewhere"),
 
     /* ---- HPACK ---- */
     BUILT("hpack-index-zero", HPACK ":6.1", op_hpack_index_zero, CONN, BROKEN, "index 0"),

@@ -209,6 +209,26 @@ int op_continuation_empty_run(struct frame_build *b)
     frame_build_hello(b);
     frame_build_here(b);
     frame_build_flood(b, b->repeat, one_empty_continuation);
+    b->next = 3;
+    return 0;
+}
+
+/* Beyond what any defence lets pass. */
+static void one_of_many(struct frame_build *b, uint32_t i)
+{
+    (void)i;
+    frame_put_head(&b->text, 0, FRAME_CONTINUATION, 0, 1);
+}
+
+int op_continuation_empty_long(struct frame_build *b)
+{
+    frame_build_hello(b);
+    frame_build_here(b);
+    frame_put(&b->text, FRAME_HEADERS, 0, 1, frame_build_plain_block(b, b->plan->path, ""));
+    frame_build_flood(b, b->repeat * FRAMES_LONG, one_of_many);
+    frame_build_frame(b, FRAME_CONTINUATION, FRAME_END_HEADERS, 1, BYTES_NONE);
+    frame_build_message(b, 1, FRAME_END_STREAM, b->plan->message);
+    b->next = 3;
     return 0;
 }
 

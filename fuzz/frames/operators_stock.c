@@ -46,6 +46,7 @@ static const struct {
     {"rst-stream-zero", ANSWER_FINE, 0},
     {"made-you-reset", ANSWER_FINE, 0},
     {"rst-storm-long", ANSWER_FINE, 0},
+    {"continuation-empty-long", ANSWER_FINE, 0},
     {"priority-length", ANSWER_FINE, 0},
     {"priority-stream-zero", ANSWER_FINE, 0},
     {"push-promise", ANSWER_FINE, 0},

@@ -6,7 +6,6 @@
 #define DATA_PIECE       ((uint32_t)16384)    /* bytes */
 #define LARGE_MESSAGE    ((size_t)3 << 19)    /* bytes */
 #define LARGE_FIELD_HEAD 6                    /* bytes: tag and length */
-#define RST_LONG         4                    /* times as many resets as other floods have frames */
 #define BOMB_PIECES      256                  /* MiB, when unpacked */
 
 static void window(struct frame_build *b, uint32_t stream, uint32_t by)
@@ -97,7 +96,7 @@ int op_rst_storm_long(struct frame_build *b)
 {
     frame_build_hello(b);
     frame_build_here(b);
-    frame_build_flood(b, b->repeat * RST_LONG, one_rapid_reset);
+    frame_build_flood(b, b->repeat * FRAMES_LONG, one_rapid_reset);
     return 0;
 }
 

@@ -16,27 +16,37 @@ static int micro_code(struct bytes text)
     return code;
 }
 
+/* HTTP's forms of gRPC's statuses, the usual one first. */
+static const int forms[][3] = {
+    [GRPC_OK] = {200, 204, 0},
+    [GRPC_CANCELLED] = {499, 408, 500},
+    [GRPC_UNKNOWN] = {500, 0, 0},
+    [GRPC_INVALID_ARGUMENT] = {400, 413, 422},
+    [GRPC_DEADLINE_EXCEEDED] = {504, 408, 0},
+    [GRPC_NOT_FOUND] = {404, 0, 0},
+    [GRPC_ALREADY_EXISTS] = {409, 0, 0},
+    [GRPC_PERMISSION_DENIED] = {403, 0, 0},
+    [GRPC_RESOURCE_EXHAUSTED] = {429, 413, 507},
+    [GRPC_FAILED_PRECONDITION] = {400, 412, 409},
+    [GRPC_ABORTED] = {409, 0, 0},
+    [GRPC_OUT_OF_RANGE] = {400, 416, 0},
+    [GRPC_UNIMPLEMENTED] = {501, 404, 405},
+    [GRPC_INTERNAL] = {500, 502, 0},
+    [GRPC_UNAVAILABLE] = {503, 502, 0},
+    [GRPC_DATA_LOSS] = {500, 0, 0},
+    [GRPC_UNAUTHENTICATED] = {401, 0, 0},
+};
+
+int gateway_status_of(int grpc_status, struct bytes text)
+{
+    int code = grpc_status != GRPC_OK ? micro_code(text) : 0;
+    if (code != 0)
+        return code;
+    return grpc_status < GRPC_OK || grpc_status > GRPC_UNAUTHENTICATED ? 500 : forms[grpc_status][0];
+}
+
 bool gateway_status_fits(int grpc_status, struct bytes text, int http_status)
 {
-    static const int forms[][3] = {
-        [GRPC_OK] = {200, 204, 0},
-        [GRPC_CANCELLED] = {499, 408, 500},
-        [GRPC_UNKNOWN] = {500, 0, 0},
-        [GRPC_INVALID_ARGUMENT] = {400, 413, 422},
-        [GRPC_DEADLINE_EXCEEDED] = {504, 408, 0},
-        [GRPC_NOT_FOUND] = {404, 0, 0},
-        [GRPC_ALREADY_EXISTS] = {409, 0, 0},
-        [GRPC_PERMISSION_DENIED] = {403, 0, 0},
-        [GRPC_RESOURCE_EXHAUSTED] = {429, 413, 507},
-        [GRPC_FAILED_PRECONDITION] = {400, 412, 409},
-        [GRPC_ABORTED] = {409, 0, 0},
-        [GRPC_OUT_OF_RANGE] = {400, 416, 0},
-        [GRPC_UNIMPLEMENTED] = {501, 404, 405},
-        [GRPC_INTERNAL] = {500, 502, 0},
-        [GRPC_UNAVAILABLE] = {503, 502, 0},
-        [GRPC_DATA_LOSS] = {500, 0, 0},
-        [GRPC_UNAUTHENTICATED] = {401, 0, 0},
-    };
     int code = grpc_status != GRPC_OK ? micro_code(text) : 0;
     if (code != 0)
         return http_status == code;
@@ -144,7 +154,7 @@ const char *gateway_compare(const struct pb_method *m, const struct gateway_rpc_
         /* Codes in the text must be repeated too. */
         if (micro_code(first->text) != micro_code(again->text))
             return NULL;
-        text_printf(why, "%s is %s (%.*s) by gRPC and %d by the gateway: %.*s", m->path,
+        text_printf(why, "%s is %s (%.*s) as protobuf by gRPC and %d as JSON: %.*s", m->path,
                     grpc_status_name(first->status), (int)(first->text.len < 200 ? first->text.len : 200),
                     (const char *)first->text.data, http->status, (int)(http->body.len < 200 ? http->body.len : 200),
                     (const char *)http->body.data);
@@ -153,7 +163,7 @@ const char *gateway_compare(const struct pb_method *m, const struct gateway_rpc_
     if (first->status != GRPC_OK)
         return NULL;
     if (http->body.len > 0 && pb_json_to_wire(m->output, http->body, 0, &wire, &err) != 0 && err.code != ERROR_MEMORY) {
-        text_printf(why, "%s: the gateway's reply is not %s: %s", m->path, m->output->full_name,
+        text_printf(why, "%s: the reply as JSON is not %s: %s", m->path, m->output->full_name,
                     err.message ? err.message : "?");
         finding = "disagreement";
         goto out;
@@ -163,7 +173,7 @@ const char *gateway_compare(const struct pb_method *m, const struct gateway_rpc_
     other = pb_wire_to_tree(m->output, text_bytes(&wire), 0, NULL);
     if (one != NULL && two != NULL && other != NULL && text_ok(&wire) && differs(one, other, two, ignored, &path, 0) &&
         text_ok(&path)) {
-        text_printf(why, "%s: reply%s is not the same by gRPC and by the gateway", m->path, text_string(&path));
+        text_printf(why, "%s: reply%s is not the same as protobuf by gRPC and as JSON", m->path, text_string(&path));
         finding = "disagreement";
     }
 out:

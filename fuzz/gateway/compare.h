@@ -29,6 +29,8 @@ const char *gateway_compare(const struct pb_method *m, const struct gateway_rpc_
                             const char *const *ignored, struct text *why);
 /* The HTTP status is a right form of the gRPC one. */
 bool gateway_status_fits(int grpc_status, struct bytes text, int http_status);
+/* The form a gateway gives it as a rule. */
+int gateway_status_of(int grpc_status, struct bytes text);
 /* The message has a JSON form that says all of it: then it can be asked both ways. The form is appended. */
 bool gateway_json_of(const struct pb_type *type, struct bytes message, struct text *json);
 

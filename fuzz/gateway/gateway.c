@@ -70,6 +70,20 @@ int gateway_path(const char *style, const struct pb_method *m, struct text *out)
 
 /* ---- requests ---- */
 
+#define CONTENT_TYPE "Content-Type: "
+
+bool gateway_is_rpc(const struct gateway_request *r)
+{
+    static const char line[] = CONTENT_TYPE GATEWAY_RPC_JSON "\n";
+    return memmem(text_string(&r->headers), r->headers.len, line, sizeof line - 1) != NULL;
+}
+
+struct bytes gateway_request_path(const struct gateway_request *r)
+{
+    const char *line = text_string(&r->line), *blank = strchr(line, ' ');
+    return blank != NULL ? bytes_of(blank + 1) : BYTES_NONE;
+}
+
 static void clear(struct gateway_request *r)
 {
     text_clear(&r->line);
@@ -97,7 +111,7 @@ bool gateway_make(struct random *r, const struct gateway_base *base, const struc
     out->op = op;
     if (op == NULL || !op->raw) {
         text_printf(&out->line, "POST %s", base->path);
-        text_puts(&out->headers, "Content-Type: application/json\n");
+        text_printf(&out->headers, "%s%s\n", CONTENT_TYPE, base->type != NULL ? base->type : "application/json");
     }
     if (op == NULL) {
         text_puts(&out->body, base->json);

@@ -8,7 +8,10 @@
  *
  * Rules: RFC 8259 (JSON), the protobuf JSON mapping and its conformance suite, RFC 9110 and 9112 (HTTP), RFC 3986
  * (paths), RFC 7578 (multipart). Where these leave it open both answers are right. A 5xx is a finding whatever the rule
- * says, but for 501 and 505 where HTTP itself asks for them. docs/fuzzing-gateway.md lists all operators. */
+ * says, but for 501 and 505 where HTTP itself asks for them. docs/fuzzing-gateway.md lists all operators.
+ *
+ * The same bodies go to gRPC servers that read JSON themselves: a request of the content type GATEWAY_RPC_JSON is a
+ * call by gRPC, and its status is taken for HTTP's that says the same. */
 #ifndef FUZZ_GATEWAY_GATEWAY_H
 #define FUZZ_GATEWAY_GATEWAY_H
 
@@ -58,7 +61,9 @@ struct gateway_base {
     const char *host;          /* for the Host header of whole requests; GATEWAY_HOST */
     const char *authorization; /* the header's value there; NULL: none; GATEWAY_TOKEN */
     const char *json;          /* an object: "{\"key\":\"k\"}" */
+    const char *type;          /* of the content; NULL: application/json */
 };
+#define GATEWAY_RPC_JSON "application/grpc+json"
 /* Stand for what is another one in each run; gateway_fill() puts it in. */
 #define GATEWAY_HOST  "${host}"
 #define GATEWAY_TOKEN "${token}"
@@ -77,6 +82,8 @@ void gateway_request_deinit(struct gateway_request *r);
  * already. A text may have failed (text_ok). */
 bool gateway_make(struct random *r, const struct gateway_base *base, const struct gateway_operator *op,
                   struct gateway_request *out);
+bool gateway_is_rpc(const struct gateway_request *r);               /* it goes by gRPC */
+struct bytes gateway_request_path(const struct gateway_request *r); /* of a proper one; BYTES_NONE: there is none */
 /* As a case, and back. A request of its own is EVENT_HTTP, called "POST /path" and then the operator; whole ones are
  * EVENT_CONNECT (1: HTTP), EVENT_BYTES called by the operator, and EVENT_HALF_CLOSE where our direction ends. Added to
  * what the case has. `component` names the gateway. */
@@ -106,16 +113,20 @@ const char *gateway_judge(const struct gateway_operator *op, const struct gatewa
 
 #define GATEWAY_HEADERS_MAX 32 /* of a proper request, with the door's own */
 struct http1_header;
+struct rpc_channel;
 struct gateway_door {
     struct world *world;
-    const char *address;                /* "127.0.0.1:8080" */
+    const char *address;                /* "127.0.0.1:8080"; "" where requests go by gRPC only */
     uint64_t timeout;                   /* ns for the answer; 0: 5 s */
     const struct http1_header *headers; /* of all proper requests: the token */
     size_t header_count;
+    /* To whom calls of the path go; NULL: nobody. Without it no request goes by gRPC. */
+    struct rpc_channel *(*channel)(void *arg, struct bytes path);
+    void *arg;
 };
 struct gateway_exchange;
-/* Proper requests go by the HTTP client, others over a connection of their own. `done` comes once, from the loop; the
- * answer is the callee's to keep. */
+/* Proper requests go by the HTTP client or by gRPC, others over a connection of their own. `done` comes once, from the
+ * loop; the answer is the callee's to keep. */
 int gateway_start(const struct gateway_door *d, const struct gateway_request *r,
                   void (*done)(void *arg, struct gateway_answer *a), void *arg, struct gateway_exchange **out,
                   struct error *err);

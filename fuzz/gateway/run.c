@@ -1,8 +1,10 @@
-/* One request, one answer: by the HTTP client, or by a connection of its own for bytes no client sends. */
+/* One request, one answer: by the HTTP client, by a connection of its own for bytes no client sends, or by gRPC. */
 #include "fuzz/gateway/gateway.h"
 
 #include "base/units.h"
+#include "fuzz/gateway/compare.h"
 #include "rpc/http.h"
+#include "rpc/rpc.h"
 #include "wire/http1.h"
 
 #include <stdio.h>
@@ -17,6 +19,8 @@ struct gateway_exchange {
     void (*done)(void *arg, struct gateway_answer *a);
     void *arg;
     struct http_client_call *call; /* proper requests */
+    struct rpc_stream *rpc;        /* those by gRPC */
+    bool cancelled;                /* nobody waits any more; freed when the call has ended */
     struct world_stream *stream;   /* others */
     struct world_timer limit;
     struct http1_parser *parser;
@@ -29,6 +33,11 @@ struct gateway_exchange {
 static void release(struct gateway_exchange *x)
 {
     world_timer_stop(&x->limit);
+    if (x->rpc != NULL) { /* its end comes from the loop */
+        x->cancelled = true;
+        rpc_stream_cancel(x->rpc);
+        return;
+    }
     http_fetch_cancel(x->call);
     if (x->stream != NULL)
         world_stream_abort(x->stream);
@@ -207,6 +216,44 @@ static int start_fetch(struct gateway_exchange *x, const struct gateway_door *d,
     return rc;
 }
 
+/* ---- by gRPC ---- */
+
+static void on_reply(void *arg, const struct rpc_reply *reply)
+{
+    struct gateway_exchange *x = arg;
+    x->rpc = NULL;
+    if (x->cancelled) {
+        release(x);
+        return;
+    }
+    x->answer.ended = reply->lost;
+    x->answer.status = reply->lost ? 0 : gateway_status_of(reply->status, reply->message);
+    struct bytes said = reply->status == GRPC_OK ? reply->body : reply->message;
+    text_add(&x->answer.body, said.data, said.len < GATEWAY_ANSWER_MAX ? said.len : GATEWAY_ANSWER_MAX);
+    finish(x);
+}
+
+static int start_call(struct gateway_exchange *x, const struct gateway_door *d, const struct gateway_request *r,
+                      struct error *err)
+{
+    struct grpc_header headers[GATEWAY_HEADERS_MAX];
+    size_t count = 0;
+    struct bytes path = gateway_request_path(r);
+    struct rpc_channel *channel = path.len > 0 ? d->channel(d->arg, path) : NULL;
+    if (channel == NULL)
+        return error_set(err, ERROR_INVALID, "\"%s\" is no call of anybody here", text_string(&r->line));
+    for (size_t i = 0; !r->no_token && i < d->header_count && count < GATEWAY_HEADERS_MAX; i++)
+        headers[count++] = (struct grpc_header){.name = d->headers[i].name, .value = d->headers[i].value};
+    const struct rpc_request request = {.path = (const char *)path.data,
+                                        .metadata = {.items = headers, .count = count},
+                                        .content_type = GATEWAY_RPC_JSON,
+                                        .wait_for_ready = true,
+                                        .message = text_bytes(&r->body),
+                                        .has_message = true};
+    int rc = world_timer_start(&x->limit, d->timeout != 0 ? d->timeout : TIMEOUT);
+    return rc != 0 ? error_set(err, rc, "out of memory") : rpc_unary(channel, &request, on_reply, x, &x->rpc, err);
+}
+
 int gateway_start(const struct gateway_door *d, const struct gateway_request *r,
                   void (*done)(void *arg, struct gateway_answer *a), void *arg, struct gateway_exchange **out,
                   struct error *err)
@@ -223,7 +270,9 @@ int gateway_start(const struct gateway_door *d, const struct gateway_request *r,
     x->arg = arg;
     x->started = world_now(d->world);
     world_timer_init(&x->limit, d->world, on_limit, x);
-    int rc = r->line.len == 0 ? start_raw(x, d, r, err) : start_fetch(x, d, r, err);
+    int rc = r->line.len == 0                          ? start_raw(x, d, r, err)
+             : d->channel != NULL && gateway_is_rpc(r) ? start_call(x, d, r, err)
+                                                       : start_fetch(x, d, r, err);
     if (rc != 0) {
         release(x);
         return rc;

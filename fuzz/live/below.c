@@ -9,6 +9,7 @@
 #define GATEWAY_SHARES 4 /* the gateway has all methods behind it */
 
 static const struct target_component nobody = {.name = "gateway"}; /* one that no component says is its own */
+static const struct target_component codec = {.name = "json"};     /* of all components */
 
 /* ---- cases ------------------------------------------------------------------------------------------------------ */
 
@@ -147,12 +148,18 @@ bool below_stopped(const struct engine *e, uint64_t until)
 
 /* ---- all doors -------------------------------------------------------------------------------------------------- */
 
+static bool is_gateway(const struct below_door *d)
+{
+    return d->json && d->url != NULL;
+}
+
 /* In the order they are run in from the end: the gateway first, while the system is as it was started. */
 static size_t doors_of(const struct engine *e, struct below_door *doors)
 {
     const struct target *t = e->target;
     bool found = t->gateway == NULL;
     size_t count = 0;
+    doors[count++] = (struct below_door){.component = &codec, .json = true};
     for (size_t i = 0; i < t->component_count; i++) {
         const struct target_component *c = &t->components[i];
         if (c->address != NULL && c->tls == NULL)
@@ -178,12 +185,13 @@ int below_open(struct engine *e, struct error *err)
     struct random base;
     random_seed(&base, e->options.seed);
     random_fork(&base, "fuzz.below", &b->random);
-    b->doors = calloc(2 * e->target->component_count + 1, sizeof *b->doors);
+    b->doors = calloc(2 * e->target->component_count + 2, sizeof *b->doors);
     if (b->doors == NULL)
         return error_set(err, ERROR_MEMORY, "out of memory");
     b->count = b->left = doors_of(e, b->doors);
     /* All but the gateway, which is the last, in an order of the seed's. */
-    size_t shuffled = b->left > 0 && b->doors[b->left - 1].json ? b->left - 1 : b->left;
+    bool gateway = is_gateway(&b->doors[b->left - 1]);
+    size_t shuffled = gateway ? b->left - 1 : b->left;
     for (size_t i = shuffled; i > 1; i--) {
         size_t k = (size_t)random_below(&b->random, i);
         struct below_door was = b->doors[i - 1];
@@ -192,10 +200,9 @@ int below_open(struct engine *e, struct error *err)
     }
     /* The gateway comes before all calls: those may forbid, block or limit its clients. Else calls go first, so that an
      * early interrupt has something to tell. */
-    bool gateway = b->left > 0 && b->doors[b->left - 1].json;
     b->next = e->deadline == 0 || gateway ? e->started : e->started + (e->deadline - e->started) / (b->left + 1);
     size_t shares = b->left + (gateway ? GATEWAY_SHARES - 1 : 0);
-    b->share = shares > 0 ? e->options.budget / 100 * BELOW_PERCENT / shares : 0;
+    b->share = e->options.budget / 100 * BELOW_PERCENT / shares;
     return 0;
 }
 
@@ -214,15 +221,16 @@ int below_step(struct engine *e, struct error *err)
 {
     struct below *b = &e->below;
     struct below_door *d = &b->doors[--b->left];
-    uint64_t started = engine_now(e), until = b->share > 0 ? started + b->share * (d->json ? GATEWAY_SHARES : 1) : 0;
-    int code = d->url != NULL ? gateway_phase(e, d->component, d->url, d->json, &b->random, until, err)
-                              : frames_phase(e, d->component, &b->random, until, err);
+    uint64_t started = engine_now(e),
+             until = b->share > 0 ? started + b->share * (is_gateway(d) ? GATEWAY_SHARES : 1) : 0;
+    int code = d->url != NULL || d->json ? gateway_phase(e, d->component, d->url, d->json, &b->random, until, err)
+                                         : frames_phase(e, d->component, &b->random, until, err);
     uint64_t now = engine_now(e);
     /* The rest at even distances, the last some way before the end. */
     b->next = e->deadline > now ? now + (e->deadline - now) / (b->left + 1) : now;
     d->ran = code == 0;
     d->duration = now - started;
-    return code;
+    return code < 0 ? code : 0;
 }
 
 void below_told(struct engine *e, const struct fuzz_finding *f)
@@ -231,7 +239,8 @@ void below_told(struct engine *e, const struct fuzz_finding *f)
     for (size_t i = 0; below_takes(&f->c) && i < e->below.count; i++) {
         struct below_door *d = &e->below.doors[i];
         /* What the gateway does to a message is told as the method's. */
-        d->findings += (d->url != NULL) == http && (d->component == f->component || (d->json && f->method != NULL));
+        d->findings +=
+            (d->url != NULL || d->json) == http && (d->component == f->component || (d->json && f->method != NULL));
     }
 }
 
@@ -242,7 +251,9 @@ void below_report(struct engine *e)
         if (d->ran)
             result_case(e->target->results,
                         &(struct result_case){.pillar = "fuzz",
-                                              .suite = d->url != NULL ? "http" : "frames",
+                                              .suite = d->url != NULL ? "http"
+                                                       : d->json      ? "grpc"
+                                                                      : "frames",
                                               .name = d->component->name,
                                               .status = d->findings == 0 ? "passed" : "failed",
                                               .message = d->findings == 0 ? NULL : "see the findings",

@@ -55,7 +55,8 @@ bool below_stopped(const struct engine *e, uint64_t until); /* interrupted, or t
 int frames_phase(struct engine *e, const struct target_component *c, struct random *r, uint64_t until,
                  struct error *err);
 bool frames_try(struct engine *e, const struct fuzz_case *c, struct engine_verdict *out, struct text *why);
-/* gateway_phase.c. `json`: it is the system's gateway, else any server of HTTP. */
+/* gateway_phase.c. `json`: it is the system's gateway, else any server of HTTP. `url` NULL: JSON by gRPC, to all
+ * components. 1: nobody there speaks it. */
 int gateway_phase(struct engine *e, const struct target_component *c, const char *url, bool json, struct random *r,
                   uint64_t until, struct error *err);
 bool gateway_try(struct engine *e, const struct fuzz_case *c, struct engine_verdict *out, struct text *why);

@@ -152,21 +152,21 @@ struct cost_reading cost_read(struct target *t, const struct target_component *c
     return r;
 }
 
-bool cost_excessive(struct cost_reading before, struct cost_reading after, uint64_t bytes, struct text *why)
+enum cost_excess cost_excessive(struct cost_reading before, struct cost_reading after, uint64_t bytes, struct text *why)
 {
     if (!before.known || !after.known || after.cpu < before.cpu)
-        return false;
+        return COST_FAIR;
     uint64_t cpu = after.cpu - before.cpu;
     uint64_t memory = after.resident > before.resident ? after.resident - before.resident : 0;
     if (cpu >= CPU_MIN && cpu / CPU_PER_BYTE >= bytes) {
         text_printf(why, "%" PRIu64 " bytes took %.0f ms of processor time", bytes, (double)cpu / 1e6);
-        return true;
+        return COST_TIME;
     }
     if (memory >= MEMORY_MIN && memory / MEMORY_PER_BYTE >= bytes) {
         text_printf(why, "%" PRIu64 " bytes made it hold %.0f MiB more", bytes, (double)memory / (1 << 20));
-        return true;
+        return COST_MEMORY;
     }
-    return false;
+    return COST_FAIR;
 }
 
 void cost_settle(struct engine *e)

@@ -54,8 +54,12 @@ struct cost_reading {
     bool known;
 };
 struct cost_reading cost_read(struct target *t, const struct target_component *c);
-/* True: too much for so few bytes; a sentence is appended. */
-bool cost_excessive(struct cost_reading before, struct cost_reading after, uint64_t bytes, struct text *why);
+#define COST_REPEATS 10 /* times a case has to hold more memory: beyond what a sanitizer keeps of freed memory */
+/* Too much for so few bytes; a sentence is appended. What was held once may be a buffer kept for the next call: the
+ * caller looks whether it is held anew each time. */
+enum cost_excess { COST_FAIR, COST_TIME, COST_MEMORY };
+enum cost_excess cost_excessive(struct cost_reading before, struct cost_reading after, uint64_t bytes,
+                                struct text *why);
 
 /* At the end: runs the suspects alone, keeps what is excessive as findings; tells leaks. */
 void cost_settle(struct engine *e);

@@ -1,6 +1,7 @@
 #include "fuzz/live/engine.h"
 
 #include "fuzz/live/below.h"
+#include "fuzz/live/beneath.h"
 
 #include "fuzz/sequence/refusal.h"
 #include "wire/grpc.h"
@@ -223,7 +224,7 @@ static void on_done(void *arg, struct fuzz_trace *t)
     }
     e->pausing |= e->options.invariant_every > 0 && !e->invariant_broken &&
                   e->summary->cases - e->invariant_at >= e->options.invariant_every;
-    e->pausing |= below_due(e) || shut_due(e);
+    e->pausing |= below_due(e) || shut_due(e) || beneath_due(e);
     text_deinit(&why);
     const struct target_component *left = t->crashed ? NULL : left_behind(e, s);
     shut_take(e, &s->made.c, left != NULL);
@@ -358,6 +359,24 @@ static void await_news(struct engine *e, const struct fuzz_case *c, const struct
             return;
 }
 
+/* Only what is held anew each time is the case's doing. */
+static bool holds_more_each_time(struct engine *e, const struct fuzz_case *c, const struct target_component *component,
+                                 uint64_t bytes)
+{
+    for (int i = 0; i < COST_REPEATS && !engine_ends(e); i++) {
+        struct fuzz_trace t = FUZZ_TRACE_INIT;
+        struct text unused = TEXT_INIT;
+        struct cost_reading before = cost_read(e->target, component);
+        bool ran = engine_run_alone(e, c, &t) == 0;
+        bool more = ran && cost_excessive(before, cost_read(e->target, component), bytes, &unused) == COST_MEMORY;
+        text_deinit(&unused);
+        fuzz_trace_deinit(&t);
+        if (!more)
+            return false;
+    }
+    return true;
+}
+
 bool engine_try(struct engine *e, const struct fuzz_case *c, struct engine_verdict *out, struct text *why)
 {
     struct fuzz_trace t = FUZZ_TRACE_INIT;
@@ -376,7 +395,14 @@ bool engine_try(struct engine *e, const struct fuzz_case *c, struct engine_verdi
         await_news(e, c, &t);
         wrong = judge(e, c, &t, true, out, why);
         const struct pb_method *method = t.calls.count > 0 ? t.calls.items[0].method : NULL;
-        if (!wrong && method && cost_excessive(before, cost_read(e->target, component), t.bytes_sent, why)) {
+        size_t said = why->len;
+        enum cost_excess excess =
+            wrong || !method ? COST_FAIR : cost_excessive(before, cost_read(e->target, component), t.bytes_sent, why);
+        if (excess == COST_MEMORY && !holds_more_each_time(e, c, component, t.bytes_sent)) {
+            excess = COST_FAIR;
+            text_truncate(why, said);
+        }
+        if (excess != COST_FAIR) {
             *out = (struct engine_verdict){.oracle = "amplification", .method = method, .component = component};
             wrong = true;
         }
@@ -522,6 +548,8 @@ static int do_quietly(struct engine *e, struct error *err)
         shut_look(e);
     if (e->feedback.pending_count > 0)
         feedback_attribute(e);
+    if (beneath_due(e) && !engine_ends(e))
+        beneath_look(e);
     if (e->options.invariant_every > 0 && e->summary->cases - e->invariant_at >= e->options.invariant_every)
         ask_invariant(e);
     engine_quiet(e, true);
@@ -672,6 +700,7 @@ static void engine_deinit(struct engine *e)
         text_deinit(&e->tallies[i].refusal);
     below_close(e);
     known_deinit(&e->facts);
+    beneath_deinit(&e->beneath);
     journal_close(&e->journal, true);
     shut_close(e);
     map_deinit(&e->known);
@@ -702,6 +731,8 @@ static int run_campaign(struct engine *e, struct error *err)
     ask_invariant(e);
     engine_settle_findings(e);
     cost_tell_leaks(e);
+    damage_run(e);
+    engine_settle_findings(e);
     return 0;
 }
 

@@ -79,7 +79,7 @@ struct slot {
 struct below_door {
     const struct target_component *component;
     const char *url; /* NULL: the gRPC door */
-    bool json;       /* the system's gateway */
+    bool json;       /* the system's gateway; without a URL: all gRPC doors, which are spoken to in JSON */
     bool ran;
     uint64_t duration; /* ns */
     int64_t findings;  /* told for sure */
@@ -89,6 +89,14 @@ struct below {
     size_t count, left;
     uint64_t share, next; /* ns of each; when it is the next one's turn */
     struct random random;
+};
+
+/* Words of what the system keeps beneath its services, see beneath.h. */
+struct beneath {
+    struct arena arena;
+    ARRAY(const char *) words;
+    struct map seen;
+    int64_t next; /* to be looked for when so many cases are over */
 };
 
 struct engine {
@@ -105,6 +113,7 @@ struct engine {
     struct cost cost;
     struct below below;
     struct known facts; /* about the target */
+    struct beneath beneath;
     struct journal journal;
     struct shut shut;
     struct slot *slots, **idle; /* `idle`: those without a case, taken from the end */
@@ -125,7 +134,8 @@ struct engine {
     ARRAY(struct lost_case) lost; /* the latest: a ring once it is full */
     size_t lost_next;
     int64_t crashes;
-    size_t told; /* findings with a number */
+    size_t told;             /* findings with a number */
+    size_t settled_findings; /* the first ones, which were told */
     struct component_watch *watches;
     size_t watch_count;
 };
@@ -174,8 +184,8 @@ void engine_keep(struct engine *e, const struct fuzz_case *c, const struct engin
 bool engine_is_new(struct engine *e, struct fuzz_finding *f);
 struct fuzz_finding *engine_finding_new(struct engine *e, const struct fuzz_case *c, const struct engine_verdict *v,
                                         const char *why); /* in the list; NULL: no memory */
-/* Runs each alone, makes those that come again smaller, puts those that are the same together, runs each on a fresh
- * system, and tells them all. */
+/* Of those that were not told yet: runs each alone, makes those that come again smaller, puts those that are the same
+ * together, runs each on a fresh system, and tells them all. */
 void engine_settle_findings(struct engine *e);
 void engine_findings_free(struct engine *e);
 
@@ -188,6 +198,11 @@ void engine_report_plain(struct engine *e, const char *title, const char *severi
 /* identity.c. What two findings have in common when they are one bug, before and after they were made smaller. */
 void finding_identity(const struct fuzz_finding *f, struct text *out);
 void finding_identity_settled(const struct fuzz_finding *f, const struct pb_pool *pool, struct text *out);
+/* What an internal error says, less what differs. False: too little to tell it by, and nothing was appended. */
+bool finding_own_text(const struct fuzz_finding *f, struct text *out);
+/* Of methods of one component: internal errors in the same words; no answer. */
+bool finding_same_words(const struct fuzz_finding *a, const struct fuzz_finding *b);
+bool finding_both_silent(const struct fuzz_finding *a, const struct fuzz_finding *b);
 /* The family of a defect: "utf8" of "utf8-overlong". */
 struct bytes finding_family(const char *defect);
 /* Text with what differs from time to time (numbers, quoted and hexadecimal words) replaced. Appends. */

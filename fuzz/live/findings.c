@@ -123,16 +123,38 @@ static bool at_component(const struct fuzz_finding *a, const struct fuzz_finding
     return a->component == b->component && same_family(a, b);
 }
 
-/* A decoder that takes anything shows with every family; one that all methods of a component share, at every method. */
-static void put_together(struct engine *e, alike *same)
+/* A broken connection's silence is that of an operator, whether it is called by its name or came of changes. */
+static bool is_nameless(const struct fuzz_finding *f)
 {
-    for (size_t i = 0; i < e->findings.count; i++) {
+    return f->count > 0 && is(f, "hang") && !f->method && !f->defect;
+}
+
+static void name_silence(struct engine *e)
+{
+    for (size_t i = e->settled_findings; i < e->findings.count; i++)
+        for (size_t k = e->settled_findings; is_nameless(e->findings.items[i]) && k < e->findings.count; k++) {
+            struct fuzz_finding *other = e->findings.items[k];
+            if (other->count > 0 && is(other, "hang") && !other->method && other->defect &&
+                other->component == e->findings.items[i]->component)
+                put_under(other, e->findings.items[i]);
+        }
+}
+
+static bool of_a_method(const struct fuzz_finding *f)
+{
+    return f->count > 0 && f->method;
+}
+
+/* A decoder that takes anything shows with every family; one that all methods of a component share, at every method. */
+static void put_together(struct engine *e, bool (*takes)(const struct fuzz_finding *f), alike *same, size_t least)
+{
+    for (size_t i = e->settled_findings; i < e->findings.count; i++) {
         struct fuzz_finding *f = e->findings.items[i];
         size_t others = 0;
-        for (size_t pass = 0; pass < 2 && by_decoder(f) && (pass == 0 || others + 1 >= ALIKE); pass++)
+        for (size_t pass = 0; pass < 2 && takes(f) && (pass == 0 || others + 1 >= least); pass++)
             for (size_t k = i + 1; k < e->findings.count; k++) {
                 struct fuzz_finding *other = e->findings.items[k];
-                if (!by_decoder(other) || !same(f, other))
+                if (!takes(other) || !same(f, other))
                     continue;
                 others += pass == 0;
                 if (pass == 1)
@@ -304,9 +326,9 @@ static void settle(struct engine *e, struct fuzz_finding *f)
 void engine_settle_findings(struct engine *e)
 {
     struct map settled = MAP_INIT;
-    put_together(e, at_method);
-    put_together(e, at_component);
-    for (size_t i = 0; i < e->findings.count; i++) {
+    put_together(e, by_decoder, at_method, ALIKE);
+    put_together(e, by_decoder, at_component, ALIKE);
+    for (size_t i = e->settled_findings; i < e->findings.count; i++) {
         struct fuzz_finding *f = e->findings.items[i];
         if (f->count == 0)
             continue;
@@ -327,7 +349,11 @@ void engine_settle_findings(struct engine *e)
         text_deinit(&identity);
     }
     map_deinit(&settled);
-    for (size_t i = 0; i < e->findings.count; i++)
+    put_together(e, of_a_method, finding_same_words, 2);
+    put_together(e, of_a_method, finding_both_silent, ALIKE);
+    name_silence(e);
+    for (size_t i = e->settled_findings; i < e->findings.count; i++)
         if (e->findings.items[i]->count > 0)
             engine_report(e, e->findings.items[i]);
+    e->settled_findings = e->findings.count;
 }

@@ -343,7 +343,7 @@ static void test_crash(void **state)
  * case may be told for it. */
 static void test_crash_is_told_of_its_case(void **state)
 {
-    static const uint64_t seeds[] = {5, 21, 51};
+    static const uint64_t seeds[] = {21, 51};
     (void)state;
     for (size_t n = 0; n < sizeof seeds / sizeof seeds[0]; n++) {
         struct bed b;
@@ -396,6 +396,7 @@ static void test_crash_by_nobody(void **state)
     bed_init(&b, PLANTED_NOTHING);
     struct interruption i = {.bed = &b};
     struct fuzz_options o = options_of(5);
+    o.inputs_max = INPUTS_FEW;
     o.filter = "/";
     world_timer_init(&i.timer, b.target.world, shoot, &i);
     world_timer_start(&i.timer, (uint64_t)(10 * MILLISECOND));
@@ -467,6 +468,7 @@ static void test_same_seed(void **state)
         bed_init(&b, PLANTED_NOTHING);
         struct fuzz_options o = options_of(seeds[i]);
         o.inputs_max = 300;
+        o.filter = i == 2 ? "/" : NULL; /* connections cost the most, and twice tells */
         run(&b, &o, &s);
         seen[i] = b.seen;
         b.seen = TEXT_INIT;
@@ -490,7 +492,7 @@ static void test_interrupt(void **state)
 {
     (void)state;
     /* At the connections, in the campaign, in the minimiser (which waits for hangs). */
-    for (uint64_t at = 20; at < 6000; at += 20 + at) {
+    for (uint64_t at = 20; at < 6000; at += 20 + 3 * at) {
         struct bed b;
         struct fuzz_summary s;
         bed_init(&b, PLANTED_HANG);

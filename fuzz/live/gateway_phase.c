@@ -1,5 +1,6 @@
 /* Requests to an HTTP door: every operator on methods the gateway answers, the same message by gRPC and by the gateway,
- * and, to doors that are no gateway, what breaks HTTP itself. */
+ * and, to doors that are no gateway, what breaks HTTP itself. And the operators on JSON to gRPC servers that read it
+ * themselves, for all components at once: those that do not answer no empty object, and get no more. */
 #include "fuzz/live/below.h"
 
 #include "base/units.h"
@@ -27,25 +28,37 @@
 
 struct http_door {
     struct engine *engine;
-    const struct target_component *component;
+    const struct target_component *component; /* by gRPC: nobody's, each request is for who serves its path */
     char address[ADDRESS_MAX];
-    bool json;
+    bool json; /* it takes calls */
+    bool rpc;  /* by gRPC */
     struct gateway_door gateway;
     struct http1_header headers[TARGET_HEADERS_MAX];
     const char *token; /* the header's value; NULL: none */
 };
 
+static struct rpc_channel *channel_to(void *arg, struct bytes path)
+{
+    struct engine *e = ((const struct http_door *)arg)->engine;
+    const struct target_component *c = live_component(e->target, path);
+    struct rpc_channel *channel;
+    return c != NULL && target_channel(e->target, c, &channel, NULL) == 0 ? channel : NULL;
+}
+
+/* By gRPC where `url` is NULL. */
 static bool door_init(struct http_door *d, struct engine *e, const struct target_component *c, const char *url,
                       bool json)
 {
     struct grpc_metadata own = target_metadata(e->target);
-    *d = (struct http_door){.engine = e, .component = c, .json = json};
-    if (!below_address(url, d->address, sizeof d->address))
+    *d = (struct http_door){.engine = e, .component = c, .json = json, .rpc = url == NULL};
+    if (!d->rpc && !below_address(url, d->address, sizeof d->address))
         return false;
     d->gateway = (struct gateway_door){.world = e->target->world,
                                        .address = d->address,
                                        .timeout = world_is_simulated(e->target->world) ? PATIENCE_SIM : PATIENCE,
-                                       .headers = d->headers};
+                                       .headers = d->headers,
+                                       .channel = d->rpc ? channel_to : NULL,
+                                       .arg = d};
     for (size_t i = 0; i < own.count && i < TARGET_HEADERS_MAX; i++) {
         d->headers[d->gateway.header_count++] = (struct http1_header){own.items[i].name, own.items[i].value};
         if (bytes_is(own.items[i].name, AUTHORIZATION))
@@ -80,13 +93,23 @@ static void end(struct run *r)
     journal_end(&r->door->engine->journal, r->journal);
 }
 
+/* Whom the present request is for. */
+static const struct target_component *asked(const struct run *r)
+{
+    const struct http_door *d = r->door;
+    const struct target_component *c =
+        d->rpc ? live_component(d->engine->target, gateway_request_path(&r->request)) : NULL;
+    return c != NULL ? c : d->component;
+}
+
 static void judge(struct run *r, const struct gateway_answer *a)
 {
     static const struct gateway_operator any = {.name = "request", .expect = EXPECT_ANY};
     struct engine *e = r->door->engine;
     const struct gateway_operator *op = r->request.op;
     bool raw = r->request.line.len == 0;
-    if (below_crashed(e, r->door->component, &r->verdict, &r->why))
+    const struct target_component *component = asked(r);
+    if (below_crashed(e, component, &r->verdict, &r->why))
         return;
     if (!op && !raw)
         r->base_ok = a->status >= 200 && a->status < 300;
@@ -95,6 +118,9 @@ static void judge(struct run *r, const struct gateway_answer *a)
         return;
     if (a->status == 0 && a->timed_out && op && op->expect == EXPECT_CUT && r->door->gateway.timeout < PATIENCE_SIM)
         return;
+    /* By gRPC these are no server's fault: it does not know the method, has no room or no time. */
+    if (r->door->rpc && (a->status == 0 || (a->status > 500 && a->status <= 504)) && !a->timed_out)
+        return;
     if (!op || (op->expect == EXPECT_OK && !r->base_ok) || !r->door->json)
         op = &any;
     const char *oracle = gateway_judge(op, a, &r->why);
@@ -102,7 +128,10 @@ static void judge(struct run *r, const struct gateway_answer *a)
     if (!oracle || (!r->door->json && a->status >= 300 && a->status < 400) || (op == &any && a->status == 501))
         return;
     r->verdict = (struct engine_verdict){
-        .oracle = oracle, .defect = r->request.op ? r->request.op->name : NULL, .component = r->door->component};
+        .oracle = oracle, .defect = r->request.op ? r->request.op->name : NULL, .component = component};
+    if (r->door->rpc)
+        r->verdict.method =
+            pb_find_method(e->target->pool, (const char *)gateway_request_path(&r->request).data, false);
 }
 
 static void on_answer(void *arg, struct gateway_answer *a)
@@ -206,13 +235,24 @@ static bool compare(const struct http_door *d, const struct fuzz_case *c, struct
     return finding != NULL;
 }
 
+/* Its first request is one by gRPC. */
+static bool goes_by_rpc(const struct fuzz_case *c)
+{
+    struct gateway_request request = {.op = NULL};
+    size_t at = 0;
+    bool rpc = gateway_of_case(c, &at, &request) == 1 && gateway_is_rpc(&request);
+    gateway_request_deinit(&request);
+    return rpc;
+}
+
 bool gateway_try(struct engine *e, const struct fuzz_case *c, struct engine_verdict *out, struct text *why)
 {
     const struct target_component *component = below_component(e, c);
-    bool json =
-        component->http == NULL || e->target->gateway == NULL || strcmp(component->http, e->target->gateway) == 0;
+    bool rpc = goes_by_rpc(c), json = rpc || component->http == NULL || e->target->gateway == NULL ||
+                                      strcmp(component->http, e->target->gateway) == 0;
+    const char *url = component->http != NULL ? component->http : e->target->gateway;
     struct http_door d;
-    if (!door_init(&d, e, component, component->http != NULL ? component->http : e->target->gateway, json))
+    if ((url == NULL && !rpc) || !door_init(&d, e, component, rpc ? NULL : url, json))
         return false;
     if (fuzz_case_calls(c) > 0)
         return compare(&d, c, out, why);
@@ -225,7 +265,7 @@ bool gateway_try(struct engine *e, const struct fuzz_case *c, struct engine_verd
             *out = r.verdict;
             text_add(why, text_string(&r.why), r.why.len);
         } else {
-            wrong = !below_well(e, component, out, why);
+            wrong = !below_well(e, rpc ? asked(&r) : component, out, why);
         }
     }
     run_deinit(&r);
@@ -246,6 +286,7 @@ struct phase {
     uint64_t until; /* by engine_now(); 0: no limit */
     struct run runs[BELOW_WIDTH];
     const char *style;  /* of paths; NULL: not known yet */
+    const char *type;   /* of what is sent; NULL: JSON */
     struct base *bases; /* of methods that only read, then one more for the others */
     size_t reading;     /* of the bases */
     bool seen[512];     /* operators */
@@ -277,7 +318,7 @@ static int status_of(struct phase *p, const char *path, const char *json)
 {
     struct gateway_request request = {.op = NULL};
     struct gateway_answer a = {.status = 0};
-    const struct gateway_base base = {.path = path, .json = json};
+    const struct gateway_base base = {.path = path, .json = json, .type = p->type};
     p->requests++;
     struct gateway_door door = p->door.gateway;
     if (door.timeout == PATIENCE)
@@ -302,10 +343,13 @@ static bool is_answered(struct phase *p, const struct base *b)
 static bool find_base(struct phase *p, const struct pb_method *m, const char *component, struct base *b)
 {
     static const char *const styles[] = {STYLE_COMPONENT, GATEWAY_PATH_MICRO, GATEWAY_PATH_FULL};
-    for (size_t s = 0; s < sizeof styles / sizeof styles[0]; s++) {
+    size_t count = sizeof styles / sizeof styles[0];
+    /* What an empty object does not show a second one will not. */
+    int tries = p->door.rpc && p->style == NULL ? 1 : BASE_TRIES;
+    for (size_t s = p->door.rpc ? count - 1 : 0; s < count; s++) {
         if ((p->style != NULL && styles[s] != p->style) || !path_of(styles[s], m, component, &b->path))
             continue;
-        for (int n = 0; n < BASE_TRIES && !below_stopped(p->door.engine, p->until); n++) {
+        for (int n = 0; n < tries && !below_stopped(p->door.engine, p->until); n++) {
             struct text message = TEXT_INIT;
             text_clear(&b->json);
             if (n > 0)
@@ -439,12 +483,14 @@ static bool only_reads(const struct pb_method *m)
     return role == ROLE_READ || role == ROLE_LIST;
 }
 
-static int comparison(const struct pb_method *m, const char *path, struct bytes message, struct fuzz_case *out)
+static int comparison(const struct pb_method *m, const char *path, const char *type, struct bytes message,
+                      struct fuzz_case *out)
 {
-    struct text line = TEXT_INIT;
+    struct text line = TEXT_INIT, head = TEXT_INIT;
     fuzz_case_clear(out);
     text_printf(&line, "POST %s", path);
-    int at = text_ok(&line) ? 0 : ERROR_MEMORY;
+    text_printf(&head, "Content-Type: %s\n\n", type != NULL ? type : "application/json");
+    int at = text_ok(&line) && text_ok(&head) ? 0 : ERROR_MEMORY;
     if (at >= 0)
         at = fuzz_case_add(out, &(struct fuzz_event){.kind = EVENT_CALL}, bytes_of(m->path), BYTES_NONE);
     if (at >= 0)
@@ -452,9 +498,9 @@ static int comparison(const struct pb_method *m, const char *path, struct bytes 
     if (at >= 0)
         at = fuzz_case_add(out, &(struct fuzz_event){.kind = EVENT_HALF_CLOSE}, BYTES_NONE, BYTES_NONE);
     if (at >= 0)
-        at = fuzz_case_add(out, &(struct fuzz_event){.kind = EVENT_HTTP}, text_bytes(&line),
-                           bytes_of("Content-Type: application/json\n\n"));
+        at = fuzz_case_add(out, &(struct fuzz_event){.kind = EVENT_HTTP}, text_bytes(&line), text_bytes(&head));
     text_deinit(&line);
+    text_deinit(&head);
     return at < 0 ? at : 0;
 }
 
@@ -467,7 +513,7 @@ static void run_comparisons(struct phase *p, const struct pb_method *m, const ch
         struct engine_verdict v = {.oracle = NULL};
         if (n > 0)
             fuzz_generate(p->random, m->input, &message);
-        p->failed = text_ok(&message) ? comparison(m, path, text_bytes(&message), &c) : ERROR_MEMORY;
+        p->failed = text_ok(&message) ? comparison(m, path, p->type, text_bytes(&message), &c) : ERROR_MEMORY;
         if (p->failed == 0 && compare(&p->door, &c, &v, &why))
             engine_keep(p->door.engine, &c, &v, &why);
         p->compared++;
@@ -486,8 +532,9 @@ static void run_json(struct phase *p, const struct base *b)
                                       .path = text_string(&b->path),
                                       .host = GATEWAY_HOST,
                                       .authorization = p->door.token != NULL ? GATEWAY_TOKEN : NULL,
-                                      .json = text_string(&b->json)};
-    run_operators(p, &base, true, p->ran++ < WHOLE_BASES);
+                                      .json = text_string(&b->json),
+                                      .type = p->type};
+    run_operators(p, &base, true, p->ran++ < WHOLE_BASES && !p->door.rpc);
 }
 
 /* For a method without a base: those that need none, since who reads a body does not know yet what it is for. */
@@ -495,7 +542,8 @@ static void run_alone(struct phase *p, const struct pb_method *m, const char *co
 {
     if (p->style == NULL || !path_of(p->style, m, component, &b->path))
         return;
-    const struct gateway_base base = {.method = m, .path = text_string(&b->path), .host = GATEWAY_HOST, .json = "{}"};
+    const struct gateway_base base = {
+        .method = m, .path = text_string(&b->path), .host = GATEWAY_HOST, .json = "{}", .type = p->type};
     for (size_t i = 0; i < gateway_operator_count() && !p->crashed && goes_on(p); i++)
         if (gateway_operator_alone(gateway_operator_at(i)))
             try_operator(p, &base, i);
@@ -547,12 +595,18 @@ static void run_methods(struct phase *p)
 static void tell(const struct phase *p)
 {
     struct text note = TEXT_INIT;
-    text_printf(&note, "HTTP to %s: %" PRIu64 " requests, %zu of %zu operators", p->door.component->name, p->requests,
-                p->operators, gateway_operator_count());
-    if (p->door.json)
+    if (p->door.rpc && p->style == NULL)
+        text_printf(&note, "JSON by gRPC: nobody reads it (%" PRIu64 " requests)", p->requests);
+    else if (p->door.rpc)
+        text_printf(&note, "JSON by gRPC: %" PRIu64 " requests, %zu of %zu operators", p->requests, p->operators,
+                    gateway_json_count);
+    else
+        text_printf(&note, "HTTP to %s: %" PRIu64 " requests, %zu of %zu operators", p->door.component->name,
+                    p->requests, p->operators, gateway_operator_count());
+    if (p->door.json && (!p->door.rpc || p->style != NULL))
         text_printf(&note, " on %zu methods; %zu messages of %zu methods asked both ways", p->ran, p->compared,
                     p->methods);
-    if (p->door.json && ((p->reading == 0 && p->ran == 0 && p->refusal != 0) || p->shut_by != NULL))
+    if (p->door.json && !p->door.rpc && ((p->reading == 0 && p->ran == 0 && p->refusal != 0) || p->shut_by != NULL))
         text_printf(&note, "; it answers %d to everything%s%s", p->refusal, p->shut_by != NULL ? " since " : "",
                     p->shut_by != NULL ? p->shut_by : "");
     result_emit(p->door.engine->target->results, "note", json_pack("{s:s}", "text", text_string(&note)));
@@ -571,10 +625,11 @@ int gateway_phase(struct engine *e, const struct target_component *c, const char
     }
     p->random = r;
     p->until = until;
+    p->type = url == NULL ? GATEWAY_RPC_JSON : NULL;
     if (!door_init(&p->door, e, c, url, json)) {
         free(p->bases);
         free(p);
-        return 0; /* https://, which nobody here speaks */
+        return 1; /* https://, which nobody here speaks */
     }
     for (size_t i = 0; i < BELOW_WIDTH; i++)
         p->runs[i].door = &p->door;
@@ -590,7 +645,9 @@ int gateway_phase(struct engine *e, const struct target_component *c, const char
         below_keep(e, &p->runs[0].c, &v, &why);
     text_deinit(&why);
     tell(p);
-    int code = p->failed != 0 ? error_set(err, p->failed, "HTTP to %s: %s", c->name, error_code_name(p->failed)) : 0;
+    int code = p->failed != 0 ? error_set(err, p->failed, "HTTP to %s: %s", c->name, error_code_name(p->failed))
+               : p->door.rpc && p->style == NULL ? 1
+                                                 : 0;
     for (size_t i = 0; i < BELOW_WIDTH; i++)
         run_deinit(&p->runs[i]);
     for (size_t i = 0; i <= p->reading; i++) {

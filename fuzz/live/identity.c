@@ -4,7 +4,10 @@
  * is known by its method and text, less what differs from time to time. What decoders do wrong goes by the family of
  * the defect. What sequences show goes by the service whose things they are about; silence, cost and replies that do
  * not decode by their method; what is answered wrongly below gRPC by its operator, whoever answers. The rest goes by
- * what is left of the case when it was made smaller: its calls, and which fields its messages set. */
+ * what is left of the case when it was made smaller: its calls, and which fields its messages set.
+ *
+ * What is wrong with a component as a whole shows at its methods: the same words, or silence. Those are one finding
+ * (findings.c). */
 #include "fuzz/live/engine.h"
 
 #include "fuzz/sequence/wire.h"
@@ -15,6 +18,7 @@
 
 #define NORMAL_MAX     96 /* bytes of a text that count */
 #define TEXT_MIN       6  /* letters that make a text one's own */
+#define TEXT_LONG      12 /* bytes of one that says the same wherever it is said */
 #define STACK_FRAMES   3
 #define FIELDS_MAX     32 /* of one message */
 #define FIELD_DEPTH    3
@@ -171,6 +175,33 @@ void finding_identity(const struct fuzz_finding *f, struct text *out)
         finding_normalise(said(f), out);
 }
 
+bool finding_own_text(const struct fuzz_finding *f, struct text *out)
+{
+    size_t from = out->len, letters = 0;
+    if (is(f, "internal"))
+        finding_normalise(said(f), out);
+    for (size_t i = from; i < out->len; i++)
+        letters += isalpha((unsigned char)out->data[i]) != 0;
+    if (letters < TEXT_MIN)
+        text_truncate(out, from);
+    return letters >= TEXT_MIN;
+}
+
+bool finding_same_words(const struct fuzz_finding *a, const struct fuzz_finding *b)
+{
+    struct text one = TEXT_INIT, two = TEXT_INIT;
+    bool same = a->method && b->method && a->component == b->component && finding_own_text(a, &one) &&
+                finding_own_text(b, &two) && one.len >= TEXT_LONG && strcmp(text_string(&one), text_string(&two)) == 0;
+    text_deinit(&one);
+    text_deinit(&two);
+    return same;
+}
+
+bool finding_both_silent(const struct fuzz_finding *a, const struct fuzz_finding *b)
+{
+    return a->method && b->method && a->component == b->component && is(a, "hang") && is(b, "hang");
+}
+
 void finding_identity_settled(const struct fuzz_finding *f, const struct pb_pool *pool, struct text *out)
 {
     struct bytes family = finding_family(f->defect);
@@ -193,13 +224,6 @@ void finding_identity_settled(const struct fuzz_finding *f, const struct pb_pool
         text_printf(out, "%.*s", (int)family.len, family.data ? (const char *)family.data : "");
         return;
     }
-    size_t from = out->len, letters = 0;
-    if (is(f, "internal"))
-        finding_normalise(said(f), out);
-    for (size_t i = from; i < out->len; i++)
-        letters += isalpha((unsigned char)out->data[i]) != 0;
-    if (letters >= TEXT_MIN)
-        return;
-    text_truncate(out, from);
-    put_structure(f, pool, out);
+    if (!finding_own_text(f, out))
+        put_structure(f, pool, out);
 }

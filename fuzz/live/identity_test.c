@@ -3,6 +3,7 @@
 
 #include "fuzz/live/engine.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static void texts_lose_what_differs(void **state)
@@ -64,10 +65,43 @@ static void families_end_at_the_dash(void **state)
     assert_int_equal(finding_family(NULL).len, 0);
 }
 
+/* One cause: the same words from two methods of one component, or their silence. */
+static void what_shows_everywhere(void **state)
+{
+    static const struct pb_method methods[2] = {{.name = "A"}, {.name = "B"}};
+    static const struct target_component components[2] = {{.name = "a"}, {.name = "b"}};
+    static const struct {
+        const char *oracle, *one, *other;
+        bool same;
+    } rows[] = {
+        {"internal", "answered UNKNOWN to x: etcdserver: corrupt cluster",
+         "answered UNKNOWN to y: etcdserver: corrupt cluster", true},
+        {"internal", "answered UNKNOWN to x: no leader for 17 s", "answered UNKNOWN to x: no leader for 4 s", true},
+        {"internal", "answered UNKNOWN to x: etcdserver: corrupt cluster", "answered INTERNAL to x: panic in lease",
+         false},
+        {"internal", "answered INTERNAL to x: error", "answered INTERNAL to x: error", false},
+        {"hang", "no answer within 5s", "no answer within 6s", true},
+        {"schema", "a reply is no valid X", "a reply is no valid X", false}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct fuzz_finding a = {.method = &methods[0], .component = &components[0], .oracle = rows[i].oracle},
+                            b = {.method = &methods[1], .component = &components[0], .oracle = rows[i].oracle};
+        a.why = strdup(rows[i].one);
+        b.why = strdup(rows[i].other);
+        assert_true(a.why && b.why);
+        if ((finding_same_words(&a, &b) || finding_both_silent(&a, &b)) != rows[i].same)
+            fail_msg("row %zu", i);
+        b.component = &components[1];
+        assert_false(finding_same_words(&a, &b) || finding_both_silent(&a, &b));
+        free(a.why);
+        free(b.why);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(texts_lose_what_differs),
-                                       cmocka_unit_test(stacks_are_their_topmost_functions),
-                                       cmocka_unit_test(families_end_at_the_dash)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(texts_lose_what_differs), cmocka_unit_test(stacks_are_their_topmost_functions),
+        cmocka_unit_test(families_end_at_the_dash), cmocka_unit_test(what_shows_everywhere)};
     return cmocka_run_group_tests_name("fuzz/identity", tests, NULL, NULL);
 }

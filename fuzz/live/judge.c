@@ -146,8 +146,10 @@ void fuzz_judge(const struct fuzz_case *c, const struct fuzz_trace *t, bool stoc
         text_add(why, crash.data, crash.len);
         return;
     }
+    bool damages = fuzz_links_damage(c);
     for (uint32_t i = 0; i < t->calls.count; i++) {
         struct sent s = look(c, &t->calls.items[i], i);
+        s.lies |= damages;
         out->oracle = judge_call(c, t, i, stock, &s, why);
         if (!out->oracle)
             continue;

@@ -8,6 +8,7 @@
  *   status     a status that is no right answer to the message's defect (fuzz/message/defect.h)
  *   rule       the system broke HTTP/2 itself (fuzz/frames/exchange.h)
  *
+ * Where a case damages what the system stored, only the first, the second and the fourth of these speak.
  * A call whose framing was broken on purpose (a flag or length that lies) may be answered INTERNAL: gRPC's own
  * specification of compression says so. What is wrong with sequences is told by fuzz/sequence/check.h. */
 #ifndef FUZZ_LIVE_JUDGE_H

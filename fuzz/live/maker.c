@@ -142,6 +142,11 @@ const struct sequence_graph *maker_graph(const struct maker *m)
     return m->graph;
 }
 
+struct sequence *maker_sequence(struct maker *m)
+{
+    return m->sequence;
+}
+
 enum fuzz_lane made_lane(const struct fuzz_case *c)
 {
     uint8_t lane = LANE_VALID;

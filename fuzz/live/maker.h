@@ -48,6 +48,7 @@ struct maker_options {
 int maker_new(const struct maker_options *options, struct maker **out, struct error *err);
 void maker_free(struct maker *m);
 const struct sequence_graph *maker_graph(const struct maker *m);
+struct sequence *maker_sequence(struct maker *m);
 
 struct known;
 /* Draws what is known of the target as well; borrowed. */

@@ -1,6 +1,7 @@
 #include "fuzz/live/repeat_internal.h"
 
 #include "fuzz/live/repeat.h"
+#include "fuzz/sequence/wire.h"
 #include "wire/grpc.h"
 #include "world/mapping.h"
 #include "world/sim.h"
@@ -10,6 +11,8 @@
 #include <string.h>
 
 #define REPLIES_APART 2   /* more replies than that are no other way of answering */
+#define PARTS_APART   2   /* the same of parts of a request that was left */
+#define FIELDS_APART  4   /* of its first part */
 #define WORDS_MAX     160 /* bytes of a refusal that tell it from others */
 #define LOOK_EVERY    ((uint64_t)(20 * MILLISECOND))
 #define COPY_WALL     ((uint64_t)(2 * MINUTE))  /* for one that only waits */
@@ -56,6 +59,28 @@ static void way_of(const struct fuzz_trace *t, const struct trace_call *k, struc
         finding_normalise(words, out);
 }
 
+/* What was said of a request that was left in the middle: how much of it, whether there was time to read it, and which
+ * fields the first part has. That is what its server may hold by then. */
+static void way_of_left(const struct fuzz_case *c, uint32_t call, const struct trace_call *k, struct text *out)
+{
+    uint32_t sent = 0;
+    bool read = false;
+    for (size_t i = k->event; i < c->events.count; i++) {
+        const struct fuzz_event *e = &c->events.items[i];
+        struct bytes message = fuzz_case_bytes(c, e->value);
+        struct wire_item item;
+        read |= sent > 0 && (e->kind == EVENT_TIME || e->kind == EVENT_AWAIT);
+        if (e->kind == EVENT_CANCEL && e->call == call)
+            break;
+        if (e->kind != EVENT_MESSAGE || e->call != call || sent++ > 0)
+            continue;
+        text_printf(out, "%d", e->lane);
+        for (int fields = 0; fields < FIELDS_APART && wire_next(&message, &item); fields++)
+            text_printf(out, " %u", item.number);
+    }
+    text_printf(out, " of %u%s", sent < PARTS_APART ? sent : PARTS_APART, read ? " read" : "");
+}
+
 static bool keep(struct repeat *r, const struct fuzz_case *c, size_t rank, bool harmless)
 {
     struct fuzz_case *copy = malloc(sizeof *copy);
@@ -88,6 +113,8 @@ void repeat_case(struct repeat *r, const struct fuzz_case *c, const struct fuzz_
         if (!k->method)
             continue;
         way_of(t, k, &way, &len);
+        if (k->ended_by_us && k->method->client_streaming)
+            way_of_left(c, (uint32_t)i, k, &way);
         if (!text_ok(&way) || map_get_n(&r->seen, way.data, way.len) || !map_put_n(&r->seen, way.data, way.len, r))
             continue;
         size_t before = (size_t)(uintptr_t)map_get_n(&r->statuses, way.data, len);
@@ -168,7 +195,10 @@ static bool examine(struct engine *e, const struct fuzz_case *c, const char *wan
                                .cpu = REPEAT_ALONE_CPU};
     if (!ask(&plan, &o) || o.oracle[0] == '\0' || !verdict_of(e, c, o.oracle, out))
         return false;
-    out->defect = strcmp(o.defect, "lost") == 0 ? "lost" : strcmp(o.defect, "held") == 0 ? "held" : NULL;
+    static const char *const kinds[] = {"lost", "held", "files"};
+    out->defect = NULL;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        out->defect = strcmp(o.defect, kinds[i]) == 0 ? kinds[i] : out->defect;
     text_puts(why, o.why);
     return true;
 }

@@ -13,6 +13,7 @@
  *     leak (held)   what the heap holds, the simulated disks left out, grows in every quarter of stages of doubling
  *                   length up to thousands of runs (leak.h), so that caches and rings that fill up are none. Only of
  *                   calls that may leave nothing: refused, or given up in the middle, or that read
+ *     leak (files)  the same such case leaves a file open with each run, minutes of virtual time behind it as well
  *     exhausted     the same such case, answered at first, is refused for want of something (RESOURCE_EXHAUSTED,
  *                   UNAVAILABLE) after some hundred runs, and still so when QUIET_LONG of virtual time has passed
  *     amplification the case takes seconds of processor time, and more for each byte sent than can be right, each time;

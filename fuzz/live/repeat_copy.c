@@ -126,7 +126,8 @@ static int64_t weigh(const struct engine *e)
 }
 
 /* What the heap holds when no component runs: what they held belongs to nobody now. The disks are as small as a start
- * leaves them, and there is time for all that is under way to end. */
+ * leaves them, the power is cut so that nothing on them waits to be synced (what waits takes more of the heap than can
+ * be told), and there is time for all that is under way to end. */
 static bool weigh_down(struct engine *e, int64_t *out)
 {
     struct target *t = e->target;
@@ -142,7 +143,7 @@ static bool weigh_down(struct engine *e, int64_t *out)
         (void)o->hold(t, true, NULL);
     target_close_channels(t);
     for (size_t i = 0; i < t->component_count; i++)
-        (void)o->act(t, t->components[i].name, TARGET_KILL, NULL);
+        (void)o->act(t, t->components[i].name, TARGET_POWER_CUT, NULL);
     quiet(e);
     *out = (int64_t)heap_in_use() - (int64_t)sim_disk_held(sim_of(t->world));
     return true;
@@ -223,12 +224,53 @@ static bool is_dear_once(const struct first *f)
            (f->peak >= PEAK_MIN && f->peak / PEAK_BYTE >= f->bytes);
 }
 
+static void tell(struct repeat_outcome *o, const char *oracle, const char *defect, const char *why)
+{
+    snprintf(o->oracle, sizeof o->oracle, "%s", oracle);
+    snprintf(o->defect, sizeof o->defect, "%s", defect);
+    snprintf(o->why, sizeof o->why, "%s", why);
+}
+
+/* Files that a run opens and nobody closes, however long one waits. */
+static size_t opens(const struct repeat_plan *p, const struct fuzz_case *c, int runs)
+{
+    const struct sim *sim = sim_of(p->engine->target->world);
+    quiet(p->engine);
+    size_t before = sim_files_open(sim);
+    for (int n = 0; n < runs; n++)
+        (void)run_once(p->engine, c, NULL);
+    quiet(p->engine);
+    size_t now = sim_files_open(sim);
+    return now > before ? now - before : 0;
+}
+
+static bool keeps_open(struct repeat_plan *p)
+{
+    struct first first;
+    (void)run_once(p->engine, p->cases[0], &first);
+    size_t one = first.harmless ? opens(p, p->cases[0], ROUND) : 0;
+    size_t two = one >= ROUND ? opens(p, p->cases[0], 2 * ROUND) : 0;
+    if (two < (size_t)2 * ROUND)
+        return false;
+    char why[400];
+    snprintf(why, sizeof why,
+             "run %d and then %d times, it leaves %zu and %zu files open, and they still are when minutes of virtual "
+             "time have passed",
+             ROUND, 2 * ROUND, one, two);
+    tell(p->outcome, "leak", "files", why);
+    return true;
+}
+
 static bool is_worth(const struct repeat_plan *p, const struct fuzz_case *c, const struct first *first)
 {
     struct first last;
+    const struct sim *sim = sim_of(p->engine->target->world);
     for (int n = 0; n < WARM; n++)
         (void)run_once(p->engine, c, NULL);
+    size_t files = sim_files_open(sim);
     bool more = grows(p, c, false, &last);
+    if (sim_files_open(sim) >= files + 2 * ROUND)
+        return true;
     /* What a call leaves for a while may be there still. */
     return refused_now(first, &last) >= 0 || (more && grows(p, c, true, &last));
 }
@@ -293,13 +335,6 @@ static void narrow(struct repeat_plan *p)
 }
 
 /* ---- one alone -------------------------------------------------------------------------------------------------- */
-
-static void tell(struct repeat_outcome *o, const char *oracle, const char *defect, const char *why)
-{
-    snprintf(o->oracle, sizeof o->oracle, "%s", oracle);
-    snprintf(o->defect, sizeof o->defect, "%s", defect);
-    snprintf(o->why, sizeof o->why, "%s", why);
-}
 
 /* Each run leaves as much, within a quarter, in two of the stages at least: now and then a table is made larger. */
 static bool is_in_line(const int64_t *each, int stages)
@@ -424,7 +459,7 @@ static void examine(struct repeat_plan *p)
     /* First, for what was needed once is not seen again. */
     if ((wants(p, "amplification") && is_dear(p)) || (wants(p, "leak") && loses_alone(p)))
         return;
-    if (wants(p, "exhausted") && wears_out(p))
+    if ((wants(p, "exhausted") && wears_out(p)) || (wants(p, "leak") && keeps_open(p)))
         return;
     if (wants(p, "leak"))
         (void)holds(p);

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DETAIL_MAX ((size_t)7 << 10) /* bytes: a finding is a line that other programs read whole */
+
 static void write_script(struct engine *e, const struct fuzz_finding *f, const char *replay, struct text *out)
 {
     text_printf(out, "# %s: %s%s%s\n# replay: %s\n# seed: %" PRIu64 "\n# confirmed: %s\n", finding_subject(f),
@@ -50,6 +52,20 @@ static void keep_figures(struct engine *e, const struct fuzz_finding *f, bool su
     free(figures.component);
     free(figures.confirmed);
     free(figures.file);
+}
+
+/* As much of it as there is room for. */
+static void add_script(struct text *detail, const struct text *script)
+{
+    size_t shown = detail->len < DETAIL_MAX ? DETAIL_MAX - detail->len : 0;
+    if (script->len <= shown) {
+        text_add(detail, script->data, script->len);
+        return;
+    }
+    while (shown > 0 && ((uint8_t)script->data[shown] & 0xc0) == 0x80) /* not in the middle of a letter */
+        shown--;
+    text_add(detail, script->data, shown);
+    text_printf(detail, "\n# cut: the script has %zu bytes\n", script->len);
 }
 
 /* The script to its file, and what is made of that. What goes wrong is told in the detail. */
@@ -101,7 +117,7 @@ void engine_report(struct engine *e, struct fuzz_finding *f)
     write_script(e, f, text_string(&replay), &file);
     if (path.len > 0)
         write_finding(e, text_string(&path), text_string(&title), &file, &detail);
-    text_add(&detail, file.data, file.len);
+    add_script(&detail, &file);
     result_finding(e->target->results, &(struct result_finding){.pillar = "fuzz",
                                                                 .title = text_string(&title),
                                                                 .severity = sure ? "bug" : "warning",

@@ -27,6 +27,9 @@ void value_text_fresh(struct random *r, const struct pb_field *f, size_t max, st
 void value_text_change(struct random *r, const struct pb_field *f, struct bytes old, size_t max, struct text *out,
                        const char **what);
 
+/* The same, JSON mostly in its members and elements. */
+void value_text_damage(struct random *r, const struct pb_field *f, struct bytes old, size_t max, struct text *out);
+
 /* A token as in RFC 7519, often odd in one way. Appends some 700 bytes, now and then 4000 more. */
 void value_token_fresh(struct random *r, struct text *out);
 

@@ -441,3 +441,14 @@ void value_text_change(struct random *r, const struct pb_field *f, struct bytes 
     *what = "text-fresh";
     value_text_fresh(r, f, max, out);
 }
+
+void value_text_damage(struct random *r, const struct pb_field *f, struct bytes old, size_t max, struct text *out)
+{
+    const struct text_edit e = {r, f, old, max, out};
+    const char *what;
+    size_t base = out->len;
+    if (random_below(r, 4) > 0 && value_json_change(&e))
+        return;
+    text_truncate(out, base);
+    value_text_change(r, f, old, max, out, &what);
+}

@@ -212,7 +212,7 @@ static void take_value(struct sequence *s, size_t method, size_t leaf, uint8_t *
     }
     if (*source == SOURCE_FRESH) {
         sequence_fresh(l, &s->random, &p->drawn);
-        if (names_text(l) && s->known.count > 0 && random_below(&s->random, KNOWN_NAME_IN) == 0)
+        if (names_text(l) && sequence_known_any(&s->known) && random_below(&s->random, KNOWN_NAME_IN) == 0)
             sequence_known_name(&s->known, &s->random, &p->drawn);
     } else if (*source >= SOURCE_WORD && (size_t)*source - SOURCE_WORD < sequence_word_count(l, slot)) {
         sequence_word(g, l, slot, (size_t)*source - SOURCE_WORD, &s->random, &p->drawn);
@@ -221,7 +221,7 @@ static void take_value(struct sequence *s, size_t method, size_t leaf, uint8_t *
             p->drawn.len = strlen(s->context);
             memcpy(p->drawn.data, s->context, p->drawn.len);
         }
-        if (p->drawn.len > 1 && p->drawn.data[0] == '{' && s->known.count > 0 &&
+        if (p->drawn.len > 1 && p->drawn.data[0] == '{' && sequence_known_any(&s->known) &&
             random_below(&s->random, KNOWN_OBJECT_IN) == 0)
             sequence_known_object(&s->known, &s->random, &p->drawn);
     } else {

@@ -41,7 +41,14 @@ void sequence_free(struct sequence *s)
 
 void sequence_use(struct sequence *s, const char *const *words, size_t count)
 {
-    s->known = (struct sequence_known){.words = words, .count = count};
+    s->known.words = words;
+    s->known.count = count;
+}
+
+void sequence_use_stored(struct sequence *s, const char *const *words, size_t count)
+{
+    s->known.stored = words;
+    s->known.stored_count = count;
 }
 
 struct sequence_graph *sequence_graph_of(struct sequence *s)

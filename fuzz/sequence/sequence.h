@@ -48,6 +48,8 @@ struct sequence_graph *sequence_graph_of(struct sequence *s);
 /* Words of the program under test, lower case and without quotes: names and the members of objects are drawn from them
  * now and then. Borrowed for as long as cases are made. */
 void sequence_use(struct sequence *s, const char *const *words, size_t count);
+/* Words of what the system stored, which are likelier to mean something: every second word is one of them. */
+void sequence_use_stored(struct sequence *s, const char *const *words, size_t count);
 
 /* The next case, in place of what `out` holds. ERROR_MEMORY. */
 int sequence_next(struct sequence *s, struct fuzz_case *out, struct sequence_plan *plan);

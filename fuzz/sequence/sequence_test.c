@@ -378,7 +378,7 @@ static void repeatable(void **state)
 static void words_of_the_program(void **state)
 {
     static const char *const words[] = {"leaf", "created_at", "abcdefghijklmnopqrstuvwx"};
-    const struct sequence_known known = {words, 3};
+    const struct sequence_known known = {.words = words, .count = 3};
     struct random r;
     size_t alone = 0, behind = 0, members = 0;
     (void)state;

@@ -211,6 +211,8 @@ void sequence_fresh(const struct sequence_leaf *l, struct random *r, struct sequ
 
 static const char *draw_known(const struct sequence_known *k, struct random *r)
 {
+    if (k->stored_count > 0 && (k->count == 0 || random_below(r, 2) == 0))
+        return k->stored[random_below(r, k->stored_count)];
     return k->words[random_below(r, k->count)];
 }
 

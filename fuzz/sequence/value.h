@@ -23,7 +23,13 @@ void sequence_word(const struct sequence_graph *g, const struct sequence_leaf *l
 struct sequence_known {
     const char *const *words; /* without quotes and backslashes */
     size_t count;
+    const char *const *stored; /* likewise; of what it stored */
+    size_t stored_count;
 };
+static inline bool sequence_known_any(const struct sequence_known *k)
+{
+    return k->count + k->stored_count > 0;
+}
 /* A name of such words in place of the one in `out`, or behind it, as a path or the like. `k` has some. */
 void sequence_known_name(const struct sequence_known *k, struct random *r, struct sequence_value *out);
 /* A JSON object with such words for the names of its members. */

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define FRAMING_LIES (EVENT_FLAG_LIE | EVENT_LENGTH_LONG | EVENT_LENGTH_SHORT)
+
 static int add_request(struct sequence_view *v, struct view_call *c, uint32_t event)
 {
     c->message = event;
@@ -40,6 +42,11 @@ int sequence_view_of(struct sequence_view *v, const struct sequence_graph *g, co
         struct view_call *call = e->call < v->count ? &v->calls[e->call] : NULL;
         if (call != NULL && e->kind == EVENT_MESSAGE && call->message == 0 && add_request(v, call, (uint32_t)i) != 0)
             return ERROR_MEMORY;
+        /* What the other side took such bytes for is not known. */
+        if (call != NULL && e->kind == EVENT_MESSAGE && e->flags & FRAMING_LIES) {
+            call->resolved = false;
+            call->unsure = true;
+        }
         if (call != NULL && e->kind == EVENT_AWAIT && e->number == 0 && call->awaited == 0)
             call->awaited = (uint32_t)i;
     }

@@ -39,6 +39,7 @@ static const char *const auth[] = {"store", "auth", NULL};
 /* The faults hit who is behind: what passes on has to come through that. */
 static const char *const proxy_store[] = {"registry", "proxy", "store", NULL};
 static const char *const proxy_broker[] = {"registry", "proxy", "broker", NULL};
+static const char *const proxy_config[] = {"registry", "proxy", "store", "config", NULL};
 static const char *const gateway_store[] = {"registry", "api", "store", NULL};
 static const char *const gateway_broker[] = {"registry", "api", "broker", NULL};
 
@@ -60,6 +61,10 @@ static const struct run runs[] = {
     {"broker-queue", broker, HAS(ENQUEUE) | HAS(DEQUEUE), 150, 2},
     {"proxy-register", proxy_store, HAS(READ) | HAS(WRITE), 150, 3},
     {"proxy-pubsub", proxy_broker, HAS(SEND) | HAS(POLL), 100, 2},
+    {"broker-slow", broker, HAS(SEND) | HAS(POLL), 150, 2},
+    {"registry-slow", registry, HAS(READ) | HAS(WRITE) | HAS(WATCH), 150, 4},
+    {"proxy-slow", proxy_broker, HAS(SEND) | HAS(POLL), 100, 2},
+    {"proxy-config", proxy_config, HAS(READ) | HAS(WRITE) | HAS(WATCH), 100, 4},
     {"gateway-register", gateway_store, HAS(READ) | HAS(WRITE), 100, 3},
     {"gateway-pubsub", gateway_broker, HAS(SEND) | HAS(POLL), 100, 2},
 };
@@ -250,10 +255,10 @@ static const struct planted planted[] = {
     {"config", "watch", {.path = "/config.Watcher/Watch", .lie = LIE_SKIP, .every = 20}},
     {"config", "cas-register", {.path = "/config.Config/Set", .lie = LIE_SWALLOW, .every = 20}},
     {"config", "cas-register", {.path = "/config.Config/Get", .lie = LIE_STALE, .every = 10}},
-    {"auth-token", "token", {.path = "/auth.Accounts/Delete", .lie = LIE_SWALLOW, .every = 1}},
-    {"auth-token", "token", {.path = "/auth.Accounts/ChangeSecret", .lie = LIE_SWALLOW, .every = 1}},
-    {"auth-refresh", "redeem-once", {.path = "/auth.Auth/Token", .lie = LIE_STALE, .every = 1}},
-    {"auth-token", "token", {.path = "/auth.Auth/Inspect", .lie = LIE_STALE, .every = 1}},
+    {"auth-token", "token-exact", {.path = "/auth.Accounts/Delete", .lie = LIE_SWALLOW, .every = 1}},
+    {"auth-token", "token-exact", {.path = "/auth.Accounts/ChangeSecret", .lie = LIE_SWALLOW, .every = 1}},
+    {"auth-refresh", "redeem-once-exact", {.path = "/auth.Auth/Token", .lie = LIE_STALE, .every = 1}},
+    {"auth-token", "token-exact", {.path = "/auth.Auth/Inspect", .lie = LIE_STALE, .every = 1}},
 };
 #define PLANTED (sizeof planted / sizeof planted[0])
 

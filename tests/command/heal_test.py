@@ -85,6 +85,20 @@ def left(folder, process):
     return found
 
 
+def recorded(folder, what, began):
+    """What the clients had learnt before the kill is in the history, which can be checked."""
+    histories = [os.path.join(base, name) for base, _, files in os.walk(folder) for name in files
+                 if name == "history.bin"]
+    if not histories and not began:
+        return 0
+    check(len(histories) == 1, f"{what}: there is a history", str(histories))
+    code, output = harrow("check", "--json", *histories[:1])
+    verdict = json.loads(output) if code in (0, 1) else {}
+    check(verdict.get("verdict") == "valid" and (verdict["operations"] > 0 or not began),
+          f"{what}: what was recorded is valid", output)
+    return verdict.get("operations", 0)
+
+
 def read(path):
     try:
         with open(path) as f:
@@ -95,22 +109,25 @@ def read(path):
 
 def killed(rounds):
     lots = random.Random(SEED)
-    undone = begun = 0
+    undone = begun = operations = 0
     for number in range(rounds):
         with Folder() as folder:
             own = {"XDG_RUNTIME_DIR": folder}
             env = dict(os.environ, CI="true", **own)
             options, names = KINDS[number % len(KINDS)]
             faults = [word for name in names for word in ("--fault", name)]
-            run = subprocess.Popen([os.path.join(BIN, "harrow"), "chaos", MANIFEST, "--duration", "60s", "--seed",
+            anywhere = number % 3 == 2
+            duration = lots.choice(["1s", "60s"]) if anywhere else "60s"
+            run = subprocess.Popen([os.path.join(BIN, "harrow"), "chaos", MANIFEST, "--duration", duration, "--seed",
                                     str(lots.randrange(1, 1 << 30)), *options, *faults],
                                    cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
             what = " ".join([f"round {number}", *options])
-            if number % 3 == 2:  # anywhere: the system may not even have started
-                time.sleep(lots.random() * 5)
+            if anywhere:  # the system may not even have started, or be at the end of it all
+                time.sleep(lots.random() * 6)
                 began = True
+                seen = False
             else:
-                began = wait_for(lambda: any(l["type"] == "fault" and l["verified"] for l in results(folder)), 60)
+                began = seen = wait_for(lambda: any(l["type"] == "fault" and l["verified"] for l in results(folder)), 60)
                 begun += began
                 time.sleep(lots.random() * 2)
             os.kill(run.pid, signal.SIGKILL)
@@ -131,7 +148,9 @@ def killed(rounds):
             code, again = harrow("heal", environment=own)
             check(code == 0 and "nothing is left to undo" in again, f"{what}: a second heal has nothing to do",
                   again)
-    print(f"        {rounds} kills, {begun} of them after a fault was seen, {undone} steps undone")
+            operations += recorded(folder, what, seen)
+    print(f"        {rounds} kills, {begun} of them after a fault was seen, {undone} steps undone, "
+          f"{operations} operations recorded")
 
 
 def next_run():
@@ -194,6 +213,11 @@ def needs_root():
         with Folder() as folder:
             code, output = harrow("up", MANIFEST, *options, folder=folder, environment={"XDG_RUNTIME_DIR": folder})
             check(code == 3 and "needs root" in output, f"{' '.join(options)} without root", f"exit {code}\n{output}")
+            with open(os.path.join(folder, "plan.yaml"), "w") as f:
+                f.write(f"experiment: some\nsystem: {MANIFEST}\n{options[0][2:]}: {options[1]}\n")
+            code, output = harrow("chaos", "plan.yaml", folder=folder)
+            check(code == 3 and "plan.yaml:3:" in output and "needs root" in output,
+                  f"a plan with {options[1]} without root", f"exit {code}\n{output}")
     for options in (["--network", "namespaces"], ["--disk", "image"]):
         code, output = harrow("chaos", MANIFEST, "--driver", "sim", *options)
         check(code == 2 and "--driver processes" in output, f"{' '.join(options)} in simulation",

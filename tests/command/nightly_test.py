@@ -50,6 +50,18 @@ def finds(folder):
         check(code == 1, "search: the command shows it again", f"exit {code}\n{output}")
 
 
+def confirms(folder):
+    """Who is killed cannot answer within a microsecond, in whatever world."""
+    code, output = harrow("chaos", MANIFEST, "--runs", "2", "--seed", "4", *SMALL[:-4], "--fault", "kill", "--target",
+                          "store", "--workload", "store-register", "--recovery-within", "1us", folder=folder)
+    found = lines_of(folder, "finding")
+    check(code == 1 and len(found) == 1 and "recovery" in found[0]["title"], "search: a slow recovery is found", output)
+    check("as processes it failed 1 time of 1: confirmed" in found[0]["detail"],
+          "search: what is found is confirmed on processes", str(found))
+    check("of which 1 ran as processes and 1 failed so" in output and lines_of(folder, "search")[0]["confirmed"] == 1,
+          "search: how many were is told", output)
+
+
 def table_of(folder):
     return {row[0]: row for line in lines_of(folder, "table") for row in line["rows"]}
 
@@ -92,6 +104,7 @@ def nights(folder):
     check("going on with a night that was cut off" in output, "nightly: it goes on with the one that was killed", output)
     check(rows["store-kill.yaml (sim)"][1] >= turns >= 1 and rows["micro.yaml (search)"][1] >= 1,
           "nightly: each has its row", str(rows))
+    check("\n| store-kill.yaml (sim) " in output, "nightly: its table is in the summary", output)
     with open(state, encoding="utf-8") as f:
         check(json.load(f)["ended"], "nightly: at its end it has ended")
     check(glob.glob(os.path.join(folder, "kept", "micro", "*.yaml")) != [], "nightly: the search has a corpus")
@@ -118,7 +131,7 @@ def refused(folder):
 
 
 def main():
-    for part in (refused, searches, finds, nights):
+    for part in (refused, searches, finds, confirms, nights):
         with Folder() as folder:
             part(folder)
     finish()

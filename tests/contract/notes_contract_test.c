@@ -9,6 +9,7 @@
 #include "proto/store/store.pb-c.h"
 #include "runtime/component.h"
 #include "runtime/service/service.h"
+#include "store/fakes/fake_store.h"
 #include "world/sim.h"
 
 #include <jansson.h>
@@ -22,7 +23,8 @@ struct fixture {
     struct sim *sim;
     struct world *client;
     struct pb_pool *pool;
-    struct fake *store, *registry;
+    struct fake_store *store;
+    struct fake *registry;
     struct rpc_server *store_server, *registry_server;
     struct rpc_channel *channel;
     struct arena arena;
@@ -32,14 +34,11 @@ struct fixture {
     uint64_t duration;
 };
 
-static int serve(struct fixture *x, const char *node, const char *service, struct fake **fake,
-                 struct rpc_server **server)
+static int serve(struct fixture *x, const char *node, struct fake *fake, struct rpc_server **server)
 {
     struct rpc_server_options options = {.package_free = true};
-    return fake_new(pb_find_service(x->pool, service), fake) == 0 &&
-                   rpc_server_new(sim_node(x->sim, node), &options, server, NULL) == 0 &&
-                   rpc_server_add_health(*server) == 0 && fake_serve(*fake, *server) == 0 &&
-                   rpc_server_listen(*server, "0.0.0.0:8002", NULL) == 0
+    return rpc_server_new(sim_node(x->sim, node), &options, server, NULL) == 0 && rpc_server_add_health(*server) == 0 &&
+                   fake_serve(fake, *server) == 0 && rpc_server_listen(*server, "0.0.0.0:8002", NULL) == 0
                ? 0
                : -1;
 }
@@ -55,9 +54,10 @@ static int setup(void **state)
     *state = x;
     x->sim = sim_new(&(struct sim_options){.seed = 21});
     if (x->sim == NULL || component_register_all(x->sim) != 0 ||
-        pb_pool_new(proto_set(), "proto", &x->pool, &err) != 0 ||
-        serve(x, "store", "store.Store", &x->store, &x->store_server) != 0 ||
-        serve(x, "registry", "registry.Registry", &x->registry, &x->registry_server) != 0)
+        pb_pool_new(proto_set(), "proto", &x->pool, &err) != 0 || (x->store = fake_store_new()) == NULL ||
+        fake_new(pb_find_service(x->pool, "registry.Registry"), &x->registry) != 0 ||
+        serve(x, "store", x->store->fake, &x->store_server) != 0 ||
+        serve(x, "registry", x->registry, &x->registry_server) != 0)
         return -1;
     x->client = sim_node(x->sim, "client");
     int code = sim_start(x->sim, "notes", "micro", 6, argv, &err);
@@ -69,7 +69,7 @@ static int setup(void **state)
     if (code != 0)
         print_error("%s\n", err.message != NULL ? err.message : "no notes");
     error_clear(&err);
-    fake_reset(x->store); /* what the service asked while it came up is not a client's doing */
+    fake_reset(x->store->fake); /* what the service asked while it came up is not a client's doing */
     return code;
 }
 
@@ -80,7 +80,7 @@ static int teardown(void **state)
     rpc_server_free(x->store_server);
     rpc_server_free(x->registry_server);
     sim_free(x->sim);
-    fake_free(x->store);
+    fake_store_free(x->store);
     fake_free(x->registry);
     pb_pool_free(x->pool);
     arena_deinit(&x->arena);
@@ -160,21 +160,11 @@ static const Notes__DeleteResponse *delete_note(struct fixture *x, const char *i
 /* Exactly these calls were made of the store since the last look, and they are forgotten. */
 static void assert_calls(struct fixture *x, int reads, int writes, int deletes)
 {
-    struct text journal = TEXT_INIT;
-    fake_journal(x->store, &journal);
-    if (fake_count(x->store, "Read") != reads || fake_count(x->store, "Write") != writes ||
-        fake_count(x->store, "Delete") != deletes || fake_total(x->store) != reads + writes + deletes)
-        fail_msg("expected %d reads, %d writes and %d deletes, the store saw:\n%s", reads, writes, deletes,
-                 text_string(&journal));
-    text_deinit(&journal);
-    fake_reset(x->store);
-}
-
-static const void *request(struct fixture *x, const char *method, const ProtobufCMessageDescriptor *type)
-{
-    ProtobufCMessage *m;
-    assert_int_equal(fake_request(x->store, method, 0, type, &x->arena, &m, NULL), 0);
-    return m;
+    fake_store_read_verify(x->store, FAKE_EXACTLY(reads));
+    fake_store_write_verify(x->store, FAKE_EXACTLY(writes));
+    fake_store_delete_verify(x->store, FAKE_EXACTLY(deletes));
+    assert_int_equal(fake_total(x->store->fake), reads + writes + deletes);
+    fake_reset(x->store->fake);
 }
 
 static void holds_milk(struct fixture *x)
@@ -191,7 +181,7 @@ static void holds_milk(struct fixture *x)
     record.value.len = sizeof json - 1;
     reply.records = records;
     reply.n_records = 1;
-    assert_int_equal(fake_returns(x->store, "Read", &reply.base), 0);
+    assert_int_equal(fake_store_read_returns(x->store, &reply), 0);
 }
 
 static void create_writes_once(void **state)
@@ -199,7 +189,8 @@ static void create_writes_once(void **state)
     struct fixture *x = *state;
     const Notes__Note *note = create(x, "milk", "two pints");
     assert_non_null(note);
-    const Store__WriteRequest *w = request(x, "Write", &store__write_request__descriptor);
+    const Store__WriteRequest *w = fake_store_write_args(x->store, 0);
+    assert_non_null(w);
     assert_string_equal(w->options->database, "micro");
     assert_string_equal(w->options->table, "notes");
     char key[128];
@@ -232,17 +223,15 @@ static void read_asks_once(void **state)
     if (note == NULL)
         return; /* the assertion has left; the compiler does not know */
     assert_string_equal(note->title, "milk");
-    const Store__ReadRequest *r = request(x, "Read", &store__read_request__descriptor);
-    assert_string_equal(r->key, "default:7");
-    assert_string_equal(r->options->table, "notes");
-    assert_false(r->options->prefix);
+    fake_store_read_verify(x->store, FAKE_ONCE, FAKE_TEXT("key", "default:7"), FAKE_TEXT("options.table", "notes"),
+                           fake_not(FAKE_PRESENT("options.prefix")));
     assert_calls(x, 1, 0, 0);
 }
 
 static void read_missing(void **state)
 {
     struct fixture *x = *state;
-    fake_fails(x->store, "Read", -1, GRPC_NOT_FOUND, "not found");
+    fake_store_read_fails(x->store, GRPC_NOT_FOUND, "not found");
     assert_null(read_note(x, "7"));
     assert_int_equal(x->status, GRPC_NOT_FOUND);
     assert_int_equal(x->error.code, 404);
@@ -263,16 +252,13 @@ static void list_reads_by_prefix(void **state)
     assert_non_null(reply);
     assert_int_equal(reply->n_notes, 1);
     assert_string_equal(reply->notes[0]->text, "two pints");
-    const Store__ReadRequest *r = request(x, "Read", &store__read_request__descriptor);
-    assert_string_equal(r->key, "default:");
-    assert_true(r->options->prefix);
+    fake_store_read_verify(x->store, FAKE_ONCE, FAKE_TEXT("key", "default:"), FAKE_INT("options.prefix", true));
     assert_calls(x, 1, 0, 0);
 }
 
 static void update_reads_then_writes(void **state)
 {
     struct fixture *x = *state;
-    struct fake_call first, second;
     holds_milk(x);
     const Notes__Note *note = update(x, "7", "cream");
     assert_non_null(note);
@@ -280,13 +266,10 @@ static void update_reads_then_writes(void **state)
         return;
     assert_string_equal(note->title, "cream");
     assert_string_equal(note->created, "2026-01-01T00:00:00Z");
-    assert_int_equal(fake_call_at(x->store, NULL, 0, &first), 0);
-    assert_int_equal(fake_call_at(x->store, NULL, 1, &second), 0);
-    assert_string_equal(first.method->name, "Read");
-    assert_string_equal(second.method->name, "Write");
+    fake_verify_calls(x->store->fake, "Read", "Write");
     assert_calls(x, 1, 1, 0);
     /* What is not there is not written. */
-    fake_fails(x->store, "Read", -1, GRPC_NOT_FOUND, "not found");
+    fake_store_read_fails(x->store, GRPC_NOT_FOUND, "not found");
     assert_null(update(x, "7", "cream"));
     assert_int_equal(x->error.code, 404);
     assert_calls(x, 1, 0, 0);
@@ -299,10 +282,9 @@ static void delete_reads_then_deletes(void **state)
     const Notes__DeleteResponse *reply = delete_note(x, "7");
     assert_non_null(reply);
     assert_string_equal(reply->note->title, "milk");
-    const Store__DeleteRequest *d = request(x, "Delete", &store__delete_request__descriptor);
-    assert_string_equal(d->key, "default:7");
+    fake_store_delete_verify(x->store, FAKE_ONCE, FAKE_TEXT("key", "default:7"));
     assert_calls(x, 1, 0, 1);
-    fake_fails(x->store, "Read", -1, GRPC_NOT_FOUND, "not found");
+    fake_store_read_fails(x->store, GRPC_NOT_FOUND, "not found");
     reply = delete_note(x, "7");
     assert_non_null(reply);
     assert_null(reply->note);
@@ -317,7 +299,7 @@ static void a_failed_write_is_not_repeated(void **state)
     } table[] = {{GRPC_UNAVAILABLE, 503}, {GRPC_DEADLINE_EXCEEDED, 503}, {GRPC_INTERNAL, 500}, {GRPC_ABORTED, 500}};
     struct fixture *x = *state;
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-        fake_fails(x->store, "Write", -1, table[i].status, "the disk is away");
+        fake_store_write_fails(x->store, table[i].status, "the disk is away");
         assert_null(create(x, "milk", ""));
         assert_int_equal(x->error.code, table[i].code);
         assert_non_null(strstr(x->error.detail, "the disk is away"));
@@ -330,12 +312,12 @@ static void a_failed_write_is_not_repeated(void **state)
 static void a_silent_store(void **state)
 {
     struct fixture *x = *state;
-    fake_never_answers(x->store, "Write", true);
+    fake_store_write_never_answers(x->store, true);
     assert_null(create(x, "milk", ""));
     assert_int_equal(x->error.code, 503);
     assert_in_range(x->duration, 5 * SECOND, 20 * SECOND);
     assert_calls(x, 0, 1, 0);
-    fake_delays(x->store, "Read", (uint64_t)(3 * SECOND));
+    fake_store_read_delays(x->store, (uint64_t)(3 * SECOND));
     assert_null(read_note(x, "7"));
     assert_int_equal(x->error.code, 404);
     assert_in_range(x->duration, 3 * SECOND, 4 * SECOND);
@@ -345,7 +327,7 @@ static void a_silent_store(void **state)
 static void junk_in_the_store(void **state)
 {
     struct fixture *x = *state;
-    assert_int_equal(fake_returns_json(x->store, "Read", -1,
+    assert_int_equal(fake_returns_json(x->store->fake, "Read", -1,
                                        "{\"records\":[{\"key\":\"default:7\",\"value\":\"bm8ganNvbg==\"}]}", NULL),
                      0);
     assert_null(read_note(x, "7"));

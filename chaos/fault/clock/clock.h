@@ -4,6 +4,7 @@
 #ifndef CHAOS_FAULT_CLOCK_H
 #define CHAOS_FAULT_CLOCK_H
 
+#include "base/units.h"
 #include "chaos/fault/faults.h"
 #include "world/false_clock.h"
 
@@ -22,5 +23,11 @@ int clock_change(struct clock *c, const struct false_clock *to, struct error *er
 int clock_verify(struct fault_injection *f,
                  struct error *err); /* times read; in simulation whether, or how often, it is wrong */
 int clock_heal(struct fault_injection *f, struct error *err);
+
+/* What they all say. */
+#define CLOCK_FAULT                                                                                                    \
+    .family = "clock", .drivers = FAULT_ON_PROCESSES | FAULT_ON_SIM, .scope = FAULT_OF_COMPONENT,                      \
+    .hold_min = (uint64_t)(200 * MILLISECOND), .hold_max = (uint64_t)(3 * SECOND), .possible = clock_possible,         \
+    .verify = clock_verify, .heal = clock_heal
 
 #endif

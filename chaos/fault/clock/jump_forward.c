@@ -15,16 +15,9 @@ static int inject(struct fault_injection *f, struct error *err)
 }
 
 const struct chaos_fault fault_clock_forward = {
+    CLOCK_FAULT,
     .name = "clock-forward",
-    .family = "clock",
     .summary = "the wall clock jumps ahead, and back to the truth later",
     .parameters = parameters,
-    .drivers = FAULT_ON_PROCESSES | FAULT_ON_SIM,
-    .scope = FAULT_OF_COMPONENT,
-    .hold_min = 200 * (uint64_t)MILLISECOND,
-    .hold_max = 3000 * (uint64_t)MILLISECOND,
-    .possible = clock_possible,
     .inject = inject,
-    .verify = clock_verify,
-    .heal = clock_heal,
 };

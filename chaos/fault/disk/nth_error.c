@@ -1,7 +1,5 @@
 #include "chaos/fault/disk/disk.h"
 
-#include "base/units.h"
-
 #include <errno.h>
 
 static const struct fault_parameter parameters[] = {
@@ -21,18 +19,12 @@ static int inject(struct fault_injection *f, struct error *err)
 }
 
 const struct chaos_fault fault_disk_nth_error = {
+    DISK_FAULT,
     .name = "disk-nth-error",
     .family = "disk",
     .summary = "one write or sync, the n-th, fails with EIO",
     .parameters = parameters,
     .drivers = FAULT_ON_PROCESSES | FAULT_ON_SIM,
-    .scope = FAULT_OF_COMPONENT,
     .asked_only = true,
-    .hold_min = 200 * (uint64_t)MILLISECOND,
-    .hold_max = 2000 * (uint64_t)MILLISECOND,
-    .down_from_heal = true,
-    .possible = disk_possible,
     .inject = inject,
-    .verify = disk_verify,
-    .heal = disk_heal,
 };

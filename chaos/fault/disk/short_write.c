@@ -1,7 +1,5 @@
 #include "chaos/fault/disk/disk.h"
 
-#include "base/units.h"
-
 static const struct fault_parameter parameters[] = {
     {"share", "of such operations", FAULT_SHARE, 1, 1000000, 10000, 500000},
     {0},
@@ -18,17 +16,11 @@ static int inject(struct fault_injection *f, struct error *err)
 }
 
 const struct chaos_fault fault_disk_short_write = {
+    DISK_FAULT,
     .name = "disk-short-write",
     .family = "disk",
     .summary = "a share of the writes takes only half of the bytes, and says so",
     .parameters = parameters,
     .drivers = FAULT_ON_PROCESSES,
-    .scope = FAULT_OF_COMPONENT,
-    .hold_min = 200 * (uint64_t)MILLISECOND,
-    .hold_max = 2000 * (uint64_t)MILLISECOND,
-    .down_from_heal = true,
-    .possible = disk_possible,
     .inject = inject,
-    .verify = disk_verify,
-    .heal = disk_heal,
 };

@@ -19,17 +19,11 @@ static int inject(struct fault_injection *f, struct error *err)
 }
 
 const struct chaos_fault fault_disk_slow = {
+    DISK_FAULT,
     .name = "disk-slow",
     .family = "disk",
     .summary = "every read, write and sync of files takes longer",
     .parameters = parameters,
     .drivers = FAULT_ON_PROCESSES,
-    .scope = FAULT_OF_COMPONENT,
-    .hold_min = 200 * (uint64_t)MILLISECOND,
-    .hold_max = 2000 * (uint64_t)MILLISECOND,
-    .down_from_heal = true,
-    .possible = disk_possible,
     .inject = inject,
-    .verify = disk_verify,
-    .heal = disk_heal,
 };

@@ -19,17 +19,11 @@ static int inject(struct fault_injection *f, struct error *err)
 }
 
 const struct chaos_fault fault_disk_slow_sync = {
+    DISK_FAULT,
     .name = "disk-slow-sync",
     .family = "disk",
     .summary = "every fsync takes longer, and the process waits for it",
     .parameters = parameters,
     .drivers = FAULT_ON_PROCESSES | FAULT_ON_SIM,
-    .scope = FAULT_OF_COMPONENT,
-    .hold_min = 200 * (uint64_t)MILLISECOND,
-    .hold_max = 2000 * (uint64_t)MILLISECOND,
-    .down_from_heal = true,
-    .possible = disk_possible,
     .inject = inject,
-    .verify = disk_verify,
-    .heal = disk_heal,
 };

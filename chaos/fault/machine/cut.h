@@ -3,6 +3,7 @@
 #ifndef CHAOS_FAULT_CUT_H
 #define CHAOS_FAULT_CUT_H
 
+#include "base/units.h"
 #include "chaos/fault/faults.h"
 #include "world/power.h"
 
@@ -15,5 +16,11 @@ int cut_inject_all(struct fault_injection *f, enum sim_crash_keeps keeps, struct
 int cut_verify(struct fault_injection *f, struct error *err); /* what was lost, or that it was cut */
 int cut_heal(struct fault_injection *f, struct error *err);
 int cut_heal_all(struct fault_injection *f, struct error *err);
+
+/* What those of one component say. */
+#define CUT_FAULT                                                                                                      \
+    .family = "machine", .parameters = cut_parameters, .drivers = FAULT_ON_PROCESSES | FAULT_ON_SIM,                   \
+    .scope = FAULT_OF_COMPONENT, .hold_max = (uint64_t)(500 * MILLISECOND), .possible = cut_possible,                  \
+    .verify = cut_verify, .heal = cut_heal
 
 #endif

@@ -14,17 +14,9 @@ static int inject(struct fault_injection *f, struct error *err)
 }
 
 const struct chaos_fault fault_accept_close = {
+    NETWORK_FAULT,
     .name = "accept-close",
-    .family = "network",
     .summary = "new connections are accepted and closed at once",
     .parameters = parameters,
-    .drivers = NETWORK_DRIVERS,
-    .scope = FAULT_OF_LINK,
-    .hold_min = NETWORK_HOLD_MIN,
-    .hold_max = NETWORK_HOLD_MAX,
-    .down_from_heal = true,
-    .possible = network_possible,
     .inject = inject,
-    .verify = network_verify,
-    .heal = network_heal,
 };

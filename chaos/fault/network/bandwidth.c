@@ -14,17 +14,6 @@ static int inject(struct fault_injection *f, struct error *err)
 }
 
 const struct chaos_fault fault_bandwidth = {
-    .name = "bandwidth",
-    .family = "network",
-    .summary = "the links carry few bytes a second",
-    .parameters = parameters,
-    .drivers = NETWORK_DRIVERS,
-    .scope = FAULT_OF_LINK,
-    .hold_min = NETWORK_HOLD_MIN,
-    .hold_max = NETWORK_HOLD_MAX,
-    .down_from_heal = true,
-    .possible = network_possible,
+    NETWORK_FAULT,    .name = "bandwidth", .summary = "the links carry few bytes a second", .parameters = parameters,
     .inject = inject,
-    .verify = network_verify,
-    .heal = network_heal,
 };

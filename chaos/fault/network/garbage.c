@@ -16,18 +16,10 @@ static int inject(struct fault_injection *f, struct error *err)
 }
 
 const struct chaos_fault fault_garbage = {
+    NETWORK_FAULT,
     .name = "garbage",
-    .family = "network",
     .summary = "random bytes come among what is said and heard",
     .parameters = parameters,
-    .drivers = NETWORK_DRIVERS,
-    .scope = FAULT_OF_LINK,
     .asked_only = true,
-    .hold_min = NETWORK_HOLD_MIN,
-    .hold_max = NETWORK_HOLD_MAX,
-    .down_from_heal = true,
-    .possible = network_possible,
     .inject = inject,
-    .verify = network_verify,
-    .heal = network_heal,
 };

@@ -20,16 +20,8 @@ static int inject(struct fault_injection *f, struct error *err)
 }
 
 const struct chaos_fault fault_half_open = {
+    NETWORK_FAULT,
     .name = "half-open",
-    .family = "network",
     .summary = "the component's connections are gone for its peers, and it is not told",
-    .drivers = NETWORK_DRIVERS,
-    .scope = FAULT_OF_LINK,
-    .hold_min = NETWORK_HOLD_MIN,
-    .hold_max = NETWORK_HOLD_MAX,
-    .down_from_heal = true,
-    .possible = network_possible,
     .inject = inject,
-    .verify = network_verify,
-    .heal = network_heal,
 };

@@ -34,6 +34,12 @@ size_t network_each(const struct fault_injection *f, const char *component,
 int network_verify(struct fault_injection *f, struct error *err);
 int network_heal(struct fault_injection *f, struct error *err);
 
+/* The rest of a fault of one component's links. */
+#define NETWORK_FAULT                                                                                                  \
+    .family = "network", .drivers = NETWORK_DRIVERS, .scope = FAULT_OF_LINK, .hold_min = NETWORK_HOLD_MIN,             \
+    .hold_max = NETWORK_HOLD_MAX, .down_from_heal = true, .possible = network_possible, .verify = network_verify,      \
+    .heal = network_heal
+
 /* Takes an effect from every link; doors that were shut are opened again, for which their ports may have to be waited
  * for. */
 int network_release(struct fault_injection *f, struct proxy_effect *e, struct error *err);

@@ -8,16 +8,8 @@ static int inject(struct fault_injection *f, struct error *err)
 }
 
 const struct chaos_fault fault_one_way = {
+    NETWORK_FAULT,
     .name = "one-way",
-    .family = "network",
     .summary = "what the component says does not arrive; what it hears does",
-    .drivers = NETWORK_DRIVERS,
-    .scope = FAULT_OF_LINK,
-    .hold_min = NETWORK_HOLD_MIN,
-    .hold_max = NETWORK_HOLD_MAX,
-    .down_from_heal = true,
-    .possible = network_possible,
     .inject = inject,
-    .verify = network_verify,
-    .heal = network_heal,
 };

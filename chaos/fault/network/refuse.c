@@ -7,16 +7,8 @@ static int inject(struct fault_injection *f, struct error *err)
 }
 
 const struct chaos_fault fault_refuse = {
+    NETWORK_FAULT,
     .name = "refuse",
-    .family = "network",
     .summary = "new connections are refused; those that are open stay",
-    .drivers = NETWORK_DRIVERS,
-    .scope = FAULT_OF_LINK,
-    .hold_min = NETWORK_HOLD_MIN,
-    .hold_max = NETWORK_HOLD_MAX,
-    .down_from_heal = true,
-    .possible = network_possible,
     .inject = inject,
-    .verify = network_verify,
-    .heal = network_heal,
 };

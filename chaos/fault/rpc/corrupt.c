@@ -16,18 +16,6 @@ static int inject(struct fault_injection *f, struct error *err)
 }
 
 const struct chaos_fault fault_rpc_corrupt = {
-    .name = "rpc-corrupt",
-    .family = "rpc",
-    .summary = "bits of the answers are flipped",
-    .parameters = parameters,
-    .drivers = RPC_DRIVERS,
-    .scope = FAULT_OF_METHOD,
-    .asked_only = true,
-    .hold_min = RPC_HOLD_MIN,
-    .hold_max = RPC_HOLD_MAX,
-    .down_from_heal = true,
-    .possible = rpc_possible,
-    .inject = inject,
-    .verify = rpc_verify,
-    .heal = rpc_heal,
+    RPC_FAULT,          .name = "rpc-corrupt", .summary = "bits of the answers are flipped", .parameters = parameters,
+    .asked_only = true, .inject = inject,
 };

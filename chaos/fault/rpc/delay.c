@@ -15,17 +15,6 @@ static int inject(struct fault_injection *f, struct error *err)
 }
 
 const struct chaos_fault fault_rpc_delay = {
-    .name = "rpc-delay",
-    .family = "rpc",
-    .summary = "calls reach the component late",
-    .parameters = parameters,
-    .drivers = RPC_DRIVERS,
-    .scope = FAULT_OF_METHOD,
-    .hold_min = RPC_HOLD_MIN,
-    .hold_max = RPC_HOLD_MAX,
-    .down_from_heal = true,
-    .possible = rpc_possible,
+    RPC_FAULT,        .name = "rpc-delay", .summary = "calls reach the component late", .parameters = parameters,
     .inject = inject,
-    .verify = rpc_verify,
-    .heal = rpc_heal,
 };

@@ -15,17 +15,9 @@ static int inject(struct fault_injection *f, struct error *err)
 }
 
 const struct chaos_fault fault_rpc_replace = {
+    RPC_FAULT,
     .name = "rpc-replace",
-    .family = "rpc",
     .summary = "the component does its work, and the caller gets another status than its answer",
     .parameters = parameters,
-    .drivers = RPC_DRIVERS,
-    .scope = FAULT_OF_METHOD,
-    .hold_min = RPC_HOLD_MIN,
-    .hold_max = RPC_HOLD_MAX,
-    .down_from_heal = true,
-    .possible = rpc_possible,
     .inject = inject,
-    .verify = rpc_verify,
-    .heal = rpc_heal,
 };

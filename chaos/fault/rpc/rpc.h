@@ -27,4 +27,9 @@ int rpc_inject(struct fault_injection *f, const struct proxy_rule *shape, struct
 int rpc_verify(struct fault_injection *f, struct error *err);
 int rpc_heal(struct fault_injection *f, struct error *err);
 
+/* The rest of a fault of this family. */
+#define RPC_FAULT                                                                                                      \
+    .family = "rpc", .drivers = RPC_DRIVERS, .scope = FAULT_OF_METHOD, .hold_min = RPC_HOLD_MIN,                       \
+    .hold_max = RPC_HOLD_MAX, .down_from_heal = true, .possible = rpc_possible, .verify = rpc_verify, .heal = rpc_heal
+
 #endif

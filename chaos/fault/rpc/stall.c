@@ -12,17 +12,9 @@ static int inject(struct fault_injection *f, struct error *err)
 }
 
 const struct chaos_fault fault_rpc_stall = {
+    RPC_FAULT,
     .name = "rpc-stall",
-    .family = "rpc",
     .summary = "calls begin and their messages wait; no window is opened for more",
     .parameters = parameters,
-    .drivers = RPC_DRIVERS,
-    .scope = FAULT_OF_METHOD,
-    .hold_min = RPC_HOLD_MIN,
-    .hold_max = RPC_HOLD_MAX,
-    .down_from_heal = true,
-    .possible = rpc_possible,
     .inject = inject,
-    .verify = rpc_verify,
-    .heal = rpc_heal,
 };

@@ -13,18 +13,10 @@ static int inject(struct fault_injection *f, struct error *err)
 }
 
 const struct chaos_fault fault_rpc_twice = {
+    RPC_FAULT,
     .name = "rpc-twice",
-    .family = "rpc",
     .summary = "the component gets calls twice; the first answer counts",
     .parameters = parameters,
-    .drivers = RPC_DRIVERS,
-    .scope = FAULT_OF_METHOD,
     .asked_only = true,
-    .hold_min = RPC_HOLD_MIN,
-    .hold_max = RPC_HOLD_MAX,
-    .down_from_heal = true,
-    .possible = rpc_possible,
     .inject = inject,
-    .verify = rpc_verify,
-    .heal = rpc_heal,
 };

@@ -1,0 +1,26 @@
+/* What requests by HTTP and by WebSocket share: from a path to a method, from headers to metadata, errors as JSON. */
+#ifndef FAKES_SERVE_HTTP_H
+#define FAKES_SERVE_HTTP_H
+
+#include "fakes/serve/exchange.h"
+#include "rpc/http.h"
+#include "rpc/metadata.h"
+
+/* http_map.c */
+struct served_method *http_find(struct fake_server *s, const char *path, struct text *why);
+/* Headers but those of HTTP itself, in the exchange's arena. */
+struct grpc_metadata http_metadata(struct http_exchange *x, struct rpc_header_list *list);
+int http_timeout(struct http_exchange *x, uint64_t *out); /* "Timeout: 5s" or "Grpc-Timeout: 5S"; 0: none */
+int http_status_of(int status);
+/* Micro's error as JSON, appended; the message's own when it is one. Returns the HTTP status. */
+int http_error_json(int status, struct bytes message, struct text *out);
+
+/* http.c */
+/* One JSON object, as text or (not NULL) as a tree, to the exchange; false: it was refused, and the exchange is over.
+ */
+bool http_take_json(struct fake_stream *stream, const struct pb_type *type, struct bytes json, const json_t *tree);
+
+/* socket.c */
+void socket_open(struct fake_server *s, struct http_exchange *x, struct served_method *m);
+
+#endif

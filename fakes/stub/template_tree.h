@@ -1,0 +1,87 @@
+/* What a compiled template is made of. Between template.c, which reads, and template_make.c, which fills in. */
+#ifndef FAKES_STUB_TEMPLATE_TREE_H
+#define FAKES_STUB_TEMPLATE_TREE_H
+
+#include "fakes/stub/internal.h"
+
+enum expression_kind {
+    EXPRESSION_CONSTANT,
+    EXPRESSION_FIELD, /* of a message, or metadata, session, caller */
+    EXPRESSION_CAPTURED,
+    EXPRESSION_BINARY,
+    EXPRESSION_MESSAGE_COUNT,
+    EXPRESSION_NOW,
+    EXPRESSION_SECONDS,
+    EXPRESSION_MILLIS,
+    EXPRESSION_NANOS,
+    EXPRESSION_UUID,
+    EXPRESSION_STUB_COUNT,
+    EXPRESSION_CALL_NUMBER,
+    EXPRESSION_CALL_INDEX,
+    EXPRESSION_COUNTER,
+    EXPRESSION_RANDOM,
+    EXPRESSION_HEX,
+    EXPRESSION_UPPER,
+    EXPRESSION_LOWER,
+    EXPRESSION_SIZE,
+    EXPRESSION_DEFAULT,
+};
+
+/* A slot; of a list or map one item of it; and what is looked for within that item. */
+struct reference {
+    int slot; /* of the plan; or MATCH_SLOT_ROOT: the newest message */
+    const struct pb_field *field;
+    const struct pb_field *item; /* of the value that is meant */
+    bool indexed;
+    int64_t index; /* below 0: from the end */
+    struct value key;
+    struct plan *plan; /* of the item */
+    struct reference *next;
+};
+
+struct expression {
+    enum expression_kind kind;
+    char operator; /* EXPRESSION_BINARY */
+    struct made constant;
+    struct reference ref;
+    const struct capture *capture;
+    size_t group;
+    struct expression *parts[2];
+};
+
+struct piece {
+    struct bytes text;
+    const struct expression *expression; /* NULL: `text` */
+};
+
+struct template
+{
+    struct piece *pieces;
+    size_t count, capacity;
+};
+
+struct tree_piece {
+    struct bytes json;               /* as it stands; or */
+    const struct template *template; /* a text: with its own type when it is one hole and no key */
+    bool key;
+};
+struct tree {
+    const struct tree_piece *pieces;
+    size_t count;
+};
+struct tree_builder {
+    struct text json; /* not yet a piece */
+    ARRAY(struct tree_piece) pieces;
+};
+
+/* ---- of a method's plan: set.c ---- */
+struct plan *method_plan(struct stub_method *m);
+const struct pb_field *method_messages(struct stub_method *m);
+int method_messages_slot(void);
+void method_look_at_messages(struct stub_method *m);
+/* The slot of a metadata name, made when there is none; below 0: no memory, or too many. */
+int method_metadata(struct stub_method *m, const char *name, const struct pb_field **field);
+int method_text_slot(bool session, const struct pb_field **field);
+const char *method_name(const struct stub_method *m, bool service);
+
+#endif

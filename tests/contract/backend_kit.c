@@ -1,0 +1,356 @@
+#include "tests/contract/backend_kit.h"
+
+#include "proto/events/events.pb-c.h"
+#include "proto/services.h"
+#include "proto/set.h"
+#include "proto/store/store.pb-c.h"
+#include "runtime/component.h"
+#include "runtime/server/sim_keys.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CORE_ADDRESS     "core:8002"
+#define SERVICES_ADDRESS "doubles:8003"
+
+static const struct {
+    const char *service;
+    bool core;
+} doubles[DOUBLES] = {
+    [STORE] = {"store.Store", true},
+    [EVENTS] = {"events.Stream", true},
+    [AUTH] = {"auth.Auth", true},
+    [ACCOUNTS] = {"auth.Accounts", true},
+    [CUSTOMERS] = {"customers.Customers", false},
+    [EMAILS] = {"emails.Emails", false},
+    [INVITE] = {"invite.Invite", false},
+    [NAMESPACES] = {"namespaces.Namespaces", false},
+    [SUBSCRIPTIONS] = {"subscriptions.Subscriptions", false},
+    [PROVIDER] = {"payments.Provider", false},
+    [STRIPE] = {"stripe.Stripe", false},
+    [BALANCE] = {"balance.Balance", false},
+    [KEYS] = {"v1.V1", false},
+    [MAILCHIMP] = {"mailchimp.Mailchimp", false},
+};
+
+/* ---- the store -----------------------------------------------------------------------------------------------------
+ */
+
+struct kit_record {
+    uint64_t revision;
+    size_t len;
+    uint8_t value[];
+};
+
+static const void *asked_as(struct arena *a, const struct fake_asked *asked, const ProtobufCMessageDescriptor *type)
+{
+    ProtobufCMessage *m = NULL;
+    assert_int_equal(pb_unpack(type, asked->request, a, &m, NULL), 0);
+    return m;
+}
+
+static int say(struct fake_answer *answer, const ProtobufCMessage *reply)
+{
+    assert_int_equal(pb_pack(reply, &answer->replies), 0);
+    assert_true(fake_answer_mark(answer, 0));
+    return GRPC_OK;
+}
+
+static int store_read(void *arg, const struct fake_asked *asked, struct fake_answer *answer)
+{
+    struct kit *k = arg;
+    struct arena a = ARENA_INIT;
+    const Store__ReadRequest *r = asked_as(&a, asked, &store__read_request__descriptor);
+    Store__ReadResponse reply = STORE__READ_RESPONSE__INIT;
+    char *wanted = arena_printf(&a, "%s/%s", r->options->table, r->key);
+    reply.records = ARENA_NEW_N(&a, Store__Record *, map_count(&k->records) + 1);
+    for (struct map_entry *e = map_first(&k->records); e; e = map_next(e)) {
+        if (r->options->prefix ? strncmp(map_key(e), wanted, strlen(wanted)) != 0 : strcmp(map_key(e), wanted) != 0)
+            continue;
+        struct kit_record *stored = map_value(e);
+        Store__Record *record = ARENA_NEW(&a, Store__Record);
+        store__record__init(record);
+        record->key = arena_string(&a, strchr(map_key(e), '/') + 1);
+        record->value = (ProtobufCBinaryData){stored->len, stored->value};
+        record->revision = stored->revision;
+        reply.records[reply.n_records++] = record;
+    }
+    int status = say(answer, &reply.base);
+    arena_deinit(&a);
+    return status;
+}
+
+/* As the store judges: a condition that does not hold changes nothing. */
+static bool holds(const struct kit_record *there, uint64_t if_revision, bool if_absent)
+{
+    if (if_absent)
+        return there == NULL;
+    return if_revision == 0 || (there && there->revision == if_revision);
+}
+
+static int store_write(void *arg, const struct fake_asked *asked, struct fake_answer *answer)
+{
+    struct kit *k = arg;
+    struct arena a = ARENA_INIT;
+    const Store__WriteRequest *r = asked_as(&a, asked, &store__write_request__descriptor);
+    char *key = arena_printf(&a, "%s/%s", r->options->table, r->record->key);
+    struct kit_record *there = map_get(&k->records, key);
+    int status = GRPC_FAILED_PRECONDITION;
+    if (holds(there, r->options->if_revision, r->options->if_absent)) {
+        struct kit_record *stored = malloc(sizeof *stored + r->record->value.len);
+        assert_non_null(stored);
+        stored->revision = ++k->revision;
+        stored->len = r->record->value.len;
+        memcpy(stored->value, r->record->value.data, stored->len);
+        assert_true(map_put(&k->records, key, stored));
+        free(there);
+        status = GRPC_OK;
+    }
+    if (status != GRPC_OK)
+        fake_answer_fail(answer, status, "it has changed");
+    arena_deinit(&a);
+    return status;
+}
+
+static int store_delete(void *arg, const struct fake_asked *asked, struct fake_answer *answer)
+{
+    struct kit *k = arg;
+    struct arena a = ARENA_INIT;
+    (void)answer;
+    const Store__DeleteRequest *r = asked_as(&a, asked, &store__delete_request__descriptor);
+    free(map_remove(&k->records, arena_printf(&a, "%s/%s", r->options->table, r->key)));
+    arena_deinit(&a);
+    return GRPC_OK;
+}
+
+static void program_store(struct kit *k)
+{
+    assert_int_equal(fake_stub(k->doubles[STORE], "Read", store_read, k), 0);
+    assert_int_equal(fake_stub(k->doubles[STORE], "Write", store_write, k), 0);
+    assert_int_equal(fake_stub(k->doubles[STORE], "Delete", store_delete, k), 0);
+}
+
+/* ---- set-up ---------------------------------------------------------------------------------------------------------
+ */
+
+static char *token(struct kit *k, const char *id, const char *type, const char *issuer, const char *scope)
+{
+    const char *const scopes[] = {scope, NULL};
+    const struct micro_claims claims = {.subject = id,
+                                        .type = type,
+                                        .issuer = issuer,
+                                        .name = id,
+                                        .scopes = scopes,
+                                        .expires = world_wall(k->client) / SECOND + 365 * 24 * 3600};
+    struct text out = TEXT_INIT;
+    char *copy =
+        micro_token_sign(sim_private_key, &claims, &out, NULL) == 0 ? arena_string(&k->arena, text_string(&out)) : NULL;
+    text_deinit(&out);
+    return copy;
+}
+
+static int serve(struct kit *k)
+{
+    const struct fake_server_options core = {.pool = k->core}, services = {.pool = k->services};
+    if (fake_server_new(sim_node(k->sim, "core"), &core, &k->core_server, NULL) != 0 ||
+        fake_server_new(sim_node(k->sim, "doubles"), &services, &k->services_server, NULL) != 0)
+        return -1;
+    for (size_t i = 0; i < DOUBLES; i++) {
+        const struct pb_service *s = pb_find_service(doubles[i].core ? k->core : k->services, doubles[i].service);
+        if (!s || fake_new(s, &k->doubles[i]) != 0 ||
+            fake_server_add(doubles[i].core ? k->core_server : k->services_server, s, k->doubles[i]) != 0)
+            return -1;
+    }
+    return fake_server_listen(k->core_server, "0.0.0.0:8002", NULL) == 0 &&
+                   fake_server_listen(k->services_server, "0.0.0.0:8003", NULL) == 0
+               ? 0
+               : -1;
+}
+
+/* Read once a process. */
+static struct pb_pool *core_pool, *services_pool;
+
+int kit_end(void **state)
+{
+    (void)state;
+    pb_pool_free(core_pool);
+    pb_pool_free(services_pool);
+    core_pool = services_pool = NULL;
+    backend_pool_free();
+    micro_pool_free();
+    return 0;
+}
+
+int kit_setup(void **state, const struct micro_program *program, const char *service)
+{
+    struct error err = ERROR_INIT;
+    struct kit *k = calloc(1, sizeof *k);
+    if (!k)
+        return -1;
+    *state = k;
+    k->service = service;
+    k->sim = sim_new(&(struct sim_options){.seed = 22});
+    if (!k->sim || micro_program_register(k->sim, program) != 0 ||
+        (!core_pool && pb_pool_new(proto_set(), "core", &core_pool, &err) != 0) ||
+        (!services_pool && pb_pool_new(proto_services_set(), "services", &services_pool, &err) != 0))
+        return -1;
+    k->core = core_pool;
+    k->services = services_pool;
+    if (serve(k) != 0)
+        return -1;
+    program_store(k);
+    k->client = sim_node(k->sim, "client");
+    k->tokens[NOBODY] = NULL;
+    k->tokens[ADMIN] = token(k, "admin", "user", "micro", "admin");
+    k->tokens[SERVICE] = token(k, "signup-latest", "service", "micro", "service");
+    k->tokens[JANE] = token(k, "jane", "user", "big-red-dog", "customer");
+    k->tokens[JOE] = token(k, "joe", "user", "micro", "customer");
+    struct text peers = TEXT_INIT;
+    text_puts(&peers, "policy=none,registry=core:1");
+    for (size_t i = 0; i < DOUBLES; i++)
+        text_printf(&peers, ",%.*s=%s", (int)strcspn(doubles[i].service, "."), doubles[i].service,
+                    doubles[i].core ? CORE_ADDRESS : SERVICES_ADDRESS);
+    const char *const argv[] = {program->name,       "--address", "0.0.0.0:8101",     "--peers",
+                                text_string(&peers), "--token",   k->tokens[SERVICE], "--auth-public-key",
+                                sim_public_key,      NULL};
+    int code = sim_start(k->sim, program->name, program->name, 9, argv, &err);
+    text_deinit(&peers);
+    char address[64];
+    snprintf(address, sizeof address, "%s:8101", program->name);
+    struct rpc_channel_options options = {.addresses = address};
+    if (code == 0)
+        code = rpc_channel_new(k->client, &options, &k->channel, &err);
+    if (code == 0)
+        code = rpc_wait_ready(k->client, k->channel, "", KIT_CALL_TIMEOUT, &err);
+    if (code != 0)
+        print_error("%s\n", err.message ? err.message : "the service does not start");
+    error_clear(&err);
+    return code;
+}
+
+int kit_teardown(void **state)
+{
+    struct kit *k = *state;
+    rpc_channel_free(k->channel);
+    fake_server_free(k->core_server);
+    fake_server_free(k->services_server);
+    sim_free(k->sim);
+    for (size_t i = 0; i < DOUBLES; i++)
+        fake_free(k->doubles[i]);
+    for (struct map_entry *e = map_first(&k->records); e; e = map_next(e))
+        free(map_value(e));
+    map_deinit(&k->records);
+    arena_deinit(&k->arena);
+    free(k);
+    return 0;
+}
+
+/* ---- calls ----------------------------------------------------------------------------------------------------------
+ */
+
+const void *kit_call(struct kit *k, enum kit_caller who, const char *method, const ProtobufCMessage *request,
+                     const ProtobufCMessageDescriptor *type)
+{
+    char path[96];
+    struct text wire = TEXT_INIT, bearer = TEXT_INIT;
+    struct rpc_answer answer;
+    ProtobufCMessage *reply = NULL;
+    snprintf(path, sizeof path, "/%s/%s", k->service, method);
+    assert_int_equal(pb_pack(request, &wire), 0);
+    text_printf(&bearer, "Bearer %s", k->tokens[who] ? k->tokens[who] : "");
+    const struct grpc_header header = {bytes_of("authorization"), text_bytes(&bearer)};
+    struct rpc_request r = {.path = path,
+                            .metadata = {.items = &header, .count = k->tokens[who] ? 1 : 0},
+                            .timeout = KIT_CALL_TIMEOUT,
+                            .message = text_bytes(&wire),
+                            .has_message = true};
+    assert_int_equal(rpc_unary_wait(k->client, k->channel, &r, &answer, NULL), 0);
+    k->status = answer.reply.status;
+    memset(&k->error, 0, sizeof k->error);
+    if (k->status == GRPC_OK)
+        assert_int_equal(pb_unpack(type, answer.reply.body, &k->arena, &reply, NULL), 0);
+    else
+        micro_error_parse(k->status, answer.reply.message, &k->error);
+    text_deinit(&wire);
+    text_deinit(&bearer);
+    rpc_answer_deinit(&answer);
+    return reply;
+}
+
+int kit_code(const struct kit *k)
+{
+    return k->status == GRPC_OK ? 0 : k->error.code;
+}
+
+int64_t kit_count(const struct kit *k, enum kit_double d, const char *method)
+{
+    return fake_count(k->doubles[d], method);
+}
+
+const void *kit_asked(struct kit *k, enum kit_double d, const char *method, int64_t i,
+                      const ProtobufCMessageDescriptor *type)
+{
+    ProtobufCMessage *m = NULL;
+    assert_int_equal(fake_request(k->doubles[d], method, i, type, &k->arena, &m, NULL), 0);
+    return m;
+}
+
+void kit_returns(struct kit *k, enum kit_double d, const char *method, const char *json)
+{
+    struct error err = ERROR_INIT;
+    if (fake_returns_json(k->doubles[d], method, FAKE_EVERY, json, &err) != 0)
+        fail_msg("%s: %s", method, err.message);
+}
+
+void kit_fails(struct kit *k, enum kit_double d, const char *method, int code)
+{
+    char message[128];
+    snprintf(message, sizeof message, "{\"id\":\"double\",\"code\":%d,\"detail\":\"told so\",\"status\":\"\"}", code);
+    assert_int_equal(fake_fails(k->doubles[d], method, FAKE_EVERY, micro_code_to_grpc(code), message), 0);
+}
+
+void kit_heals(struct kit *k, enum kit_double d, const char *method)
+{
+    if (d == STORE)
+        program_store(k);
+    else
+        kit_returns(k, d, method, "{}");
+}
+
+const char *kit_event(struct kit *k, int64_t i, const char *topic, const char *word)
+{
+    const Events__PublishRequest *r = kit_asked(k, EVENTS, "Publish", i, &events__publish_request__descriptor);
+    assert_string_equal(r->topic, topic);
+    assert_int_equal(r->n_metadata, 1);
+    assert_string_equal(r->metadata[0]->key, "type");
+    assert_string_equal(r->metadata[0]->value, word);
+    const char *json = arena_string_n(&k->arena, (const char *)r->payload.data, r->payload.len);
+    assert_non_null(json);
+    return json;
+}
+
+bool kit_has_record(const struct kit *k, const char *key)
+{
+    return map_get(&k->records, key) != NULL;
+}
+
+size_t kit_records(const struct kit *k)
+{
+    return map_count(&k->records);
+}
+
+void kit_expect(const struct kit *k, int64_t calls)
+{
+    int64_t all = 0;
+    struct text journal = TEXT_INIT;
+    for (size_t i = 0; i < DOUBLES; i++)
+        if (i != STORE) {
+            all += fake_total(k->doubles[i]);
+            fake_journal(k->doubles[i], &journal);
+        }
+    if (all != calls)
+        fail_msg("expected %lld calls, there were:\n%s", (long long)calls, text_string(&journal));
+    text_deinit(&journal);
+}

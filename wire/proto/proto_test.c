@@ -1,0 +1,279 @@
+/* The compiler beside protoc: over the test files and every contract of proto/ the descriptors are the same to the
+ * byte, and so is each place with its comments. And its errors, which protoc's do not bind. */
+#include "base/test.h"
+
+#include "base/failing_walk.h"
+#include "wire/pb.h"
+#include "wire/proto/proto.h"
+
+#include "google/protobuf/descriptor.pb-c.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef Google__Protobuf__FileDescriptorSet file_set;
+typedef Google__Protobuf__FileDescriptorProto file_proto;
+typedef Google__Protobuf__SourceCodeInfo__Location location;
+
+static void read_whole(const char *path, struct text *out)
+{
+    char block[65536];
+    FILE *f = fopen(path, "rb");
+    if (f == NULL)
+        fail_msg("%s cannot be read", path);
+    for (size_t n; (n = fread(block, 1, sizeof block, f)) > 0;)
+        text_add(out, block, n);
+    (void)fclose(f);
+}
+
+static int open_below(void *arg, const char *name, struct text *out, const char **shown, struct error *err)
+{
+    struct text path = TEXT_INIT;
+    (void)shown;
+    (void)err;
+    text_printf(&path, "%s/%s", (const char *)arg, name);
+    FILE *f = fopen(text_string(&path), "rb");
+    if (f != NULL) {
+        (void)fclose(f);
+        read_whole(text_string(&path), out);
+    }
+    text_deinit(&path);
+    return f != NULL ? 0 : ERROR_NOT_FOUND;
+}
+
+static const location *at_path(const file_proto *f, const location *wanted)
+{
+    for (size_t i = 0; i < f->source_code_info->n_location; i++) {
+        const location *l = f->source_code_info->location[i];
+        if (l->n_path == wanted->n_path &&
+            (l->n_path == 0 || memcmp(l->path, wanted->path, l->n_path * sizeof *l->path) == 0))
+            return l;
+    }
+    return NULL;
+}
+
+static void same_text(const char *ours, const char *theirs, const char *file, const location *l)
+{
+    if (strcmp(ours != NULL ? ours : "", theirs != NULL ? theirs : "") != 0)
+        fail_msg("%s:%d: comment \"%s\", expected \"%s\"", file, l->span[0] + 1, ours, theirs);
+}
+
+static void same_places(const file_proto *ours, const file_proto *theirs)
+{
+    for (size_t i = 0; i < ours->source_code_info->n_location; i++)
+        assert_non_null(at_path(theirs, ours->source_code_info->location[i]));
+    for (size_t i = 0; i < theirs->source_code_info->n_location; i++) {
+        const location *l = theirs->source_code_info->location[i], *own = at_path(ours, l);
+        l = at_path(theirs, l); /* of places with one path: the first */
+        if (own == NULL)
+            fail_msg("%s:%d:%d: no place for this", theirs->name, l->span[0] + 1, l->span[1] + 1);
+        if (own->n_span != l->n_span || memcmp(own->span, l->span, l->n_span * sizeof *l->span) != 0)
+            fail_msg("%s:%d:%d: place %d:%d to %d", theirs->name, l->span[0] + 1, l->span[1] + 1, own->span[0] + 1,
+                     own->span[1] + 1, own->span[own->n_span - 1]);
+        same_text(own->leading_comments, l->leading_comments, theirs->name, l);
+        same_text(own->trailing_comments, l->trailing_comments, theirs->name, l);
+        assert_int_equal(own->n_leading_detached_comments, l->n_leading_detached_comments);
+        for (size_t k = 0; k < l->n_leading_detached_comments; k++)
+            same_text(own->leading_detached_comments[k], l->leading_detached_comments[k], theirs->name, l);
+    }
+}
+
+static void pack_body(const file_proto *f, struct text *out)
+{
+    file_proto body = *f;
+    body.source_code_info = NULL;
+    assert_int_equal(pb_pack(&body.base, out), 0);
+}
+
+/* Both sets, unpacked, file by file in the same order. */
+static void same_as_protoc(const char *folder, const char *set_path, bool places)
+{
+    struct text theirs_wire = TEXT_INIT, ours_wire = TEXT_INIT;
+    struct arena arena = ARENA_INIT;
+    struct error err = ERROR_INIT;
+    ProtobufCMessage *message;
+    read_whole(set_path, &theirs_wire);
+    assert_int_equal(
+        pb_unpack(&google__protobuf__file_descriptor_set__descriptor, text_bytes(&theirs_wire), &arena, &message, NULL),
+        0);
+    const file_set *theirs = (const file_set *)message;
+    const char **names = calloc(theirs->n_file + 1, sizeof *names);
+    assert_non_null(names);
+    for (size_t i = 0; i < theirs->n_file; i++)
+        names[i] = theirs->file[i]->name;
+    struct proto_source source = {open_below, (void *)(uintptr_t)folder};
+    if (proto_compile(&source, names, &ours_wire, &err) != 0)
+        fail_msg("%s:%d:%d: %s", err.file, err.line, err.column, err.message);
+    assert_int_equal(
+        pb_unpack(&google__protobuf__file_descriptor_set__descriptor, text_bytes(&ours_wire), &arena, &message, NULL),
+        0);
+    const file_set *ours = (const file_set *)message;
+    assert_int_equal(ours->n_file, theirs->n_file);
+    for (size_t i = 0; i < theirs->n_file; i++) {
+        struct text own = TEXT_INIT, other = TEXT_INIT;
+        assert_string_equal(ours->file[i]->name, theirs->file[i]->name);
+        pack_body(ours->file[i], &own);
+        pack_body(theirs->file[i], &other);
+        if (own.len != other.len || memcmp(own.data, other.data, own.len) != 0)
+            fail_msg("%s: the descriptors differ", theirs->file[i]->name);
+        if (places)
+            same_places(ours->file[i], theirs->file[i]);
+        text_deinit(&own);
+        text_deinit(&other);
+    }
+    free(names);
+    text_deinit(&theirs_wire);
+    text_deinit(&ours_wire);
+    arena_deinit(&arena);
+}
+
+static void test_files_as_protoc_compiles_them(void **state)
+{
+    (void)state;
+    same_as_protoc(TESTDATA, TESTDATA_SET, true);
+}
+
+static void contracts_as_protoc_compiles_them(void **state)
+{
+    (void)state;
+    same_as_protoc(CONTRACTS, CONTRACTS_SET, false);
+}
+
+/* ---- errors ---- */
+
+static void refuses(const char *content, const char *expected)
+{
+    struct text set = TEXT_INIT, told = TEXT_INIT;
+    struct error err = ERROR_INIT;
+    assert_int_not_equal(proto_compile_text("x.proto", bytes_of(content), &set, &err), 0);
+    error_format(&err, &told);
+    if (strncmp(text_string(&told), expected, strlen(expected)) != 0)
+        fail_msg("of `%s` told %s not %s", content, text_string(&told), expected);
+    assert_int_equal(set.len, 0);
+    error_clear(&err);
+    text_deinit(&told);
+    text_deinit(&set);
+}
+
+#define P3 "syntax = \"proto3\"; "
+
+static void errors_have_a_place(void **state)
+{
+    (void)state;
+    refuses("syntax = \"proto4\";", "x.proto:1:10: expected syntax \"proto3\" or \"proto2\", got \"proto4\"");
+    refuses("edition = \"2023\";", "x.proto:1:1: editions are not implemented here");
+    refuses(P3 "\nmessage A {\n  string a = 1\n}", "x.proto:4:1: expected \";\", got \"}\"");
+    refuses(P3 "message A { string a = 0; }", "x.proto:1:43: a field's number is at least 1");
+    refuses(P3 "message A { string a = 19500; }", "x.proto:1:43: numbers 19000 to 19999");
+    refuses(P3 "message A { string a = 536870912; }", "x.proto:1:43: a field's number is at most 536870911");
+    refuses(P3 "message A { string a = 1; int32 b = 1; }", "x.proto:1:56: number 1 is field \"a\" already");
+    refuses(P3 "message A { reserved 3; int32 b = 3; }", "x.proto:1:54: number 3 is reserved");
+    refuses(P3 "message A { reserved \"b\"; int32 b = 3; }", "x.proto:1:56: the name \"b\" is reserved");
+    refuses(P3 "message A { string a = 1; string a = 2; }", "x.proto:1:53: \"A.a\" is defined in x.proto:1 already");
+    refuses(P3 "message A { string a_b = 1; string aB = 2; }",
+            "x.proto:1:60: fields \"a_b\" and \"aB\" are both \"aB\"");
+    refuses(P3 "message A { required string a = 1; }", "x.proto:1:32: proto3 has no required fields");
+    refuses(P3 "message A { string a = 1 [default = \"x\"]; }", "x.proto:1:39: proto3 has no defaults");
+    refuses(P3 "message A { B b = 1; }", "x.proto:1:32: there is no type \"B\"");
+    refuses(P3 "package p; message A { q.B b = 1; message B {} }",
+            "x.proto:1:43: there is no type \"q.B\" here; did you mean \"p.A.B\" of \"x.proto\"?");
+    refuses(P3 "message A { map<double, string> m = 1; }", "x.proto:1:36: a map's key is an integer");
+    refuses(P3 "enum E { Z = 0; } message A { map<E, string> m = 1; }", "x.proto:1:54: a map's key");
+    refuses(P3 "message A { oneof o { repeated int32 x = 1; } }", "x.proto:1:42: a oneof's fields have no label");
+    refuses(P3 "message A { oneof o { } }", "x.proto:1:38: a oneof has at least one field");
+    refuses(P3 "enum E { A = 1; }", "x.proto:1:33: in proto3 an enum's first value is 0");
+    refuses(P3 "enum E { }", "x.proto:1:25: an enum has at least one value");
+    refuses(P3 "enum E { A = 0; B = 0; }", "x.proto:1:25: values \"A\" and \"B\" both have number 0");
+    refuses(P3 "enum E { A = 0; } enum F { A = 0; }",
+            "x.proto:1:47: \"A\" is defined in line 1 already; an enum's values");
+    refuses(P3 "service S { rpc M(E) returns (E); } enum E { A = 0; }", "x.proto:1:38: \"E\" is an enum");
+    refuses(P3 "service S { rpc M(int32) returns (X); }", "x.proto:1:38: there is no type \"int32\"");
+    refuses(P3 "import \"y.proto\";", "x.proto:1:27: there is no file \"y.proto\" to import");
+    refuses(P3 "import \"x.proto\";", "x.proto:1:27: \"x.proto\" imports this file in turn: a circle");
+    refuses(P3 "option nothing = 1;", "x.proto:1:27: there is no option \"nothing\" here");
+    refuses(P3 "option java_multiple_files = 1;", "x.proto:1:27: option \"java_multiple_files\" is true or false");
+    refuses(P3 "option optimize_for = FAST;",
+            "x.proto:1:27: option \"optimize_for\" is one of SPEED, CODE_SIZE, LITE_RUNTIME");
+    refuses(P3 "message A { string a = 1 [json_name = \"b\\q\"]; }", "x.proto:1:58: this string has an escape that is");
+    refuses(P3 "/* no end", "x.proto:1:20: this comment has no end");
+    refuses(P3 "message A { string a = \"b", "x.proto:1:43: this string has no end on its line");
+    refuses(P3 "message A { int32 a = 08; }", "x.proto:1:42: a number that begins with 0 is octal");
+    refuses(P3 "message A { int32 a = 1x; }", "x.proto:1:42: a number and a word need something between");
+    refuses(P3 "message \xff {}", "x.proto:1:28: byte 0xff is no text in UTF-8");
+    refuses("message A { int32 a = 1; }", "x.proto:1:13: expected \"optional\", \"required\" or \"repeated\"");
+    refuses("message A { optional group a = 1 {} }", "x.proto:1:28: a group's name begins with a capital letter");
+    refuses("message A {} extend A { optional int32 x = 1; }", "x.proto:1:21: \"A\" has set aside no range");
+    refuses("enum E { A = 0; } message M { optional E e = 1 [default = B]; }", "x.proto:1:40: enum \"E\" has no value");
+    refuses("message M { optional int32 e = 1 [default = \"x\"]; }", "x.proto:1:35: the default is no value");
+    refuses("message M {", "x.proto:1:12: expected \"}\", got the end of the file");
+}
+
+static void depth_is_limited(void **state)
+{
+    (void)state;
+    struct text deep = TEXT_INIT;
+    for (int i = 0; i < 10000; i++)
+        text_puts(&deep, "message A{");
+    refuses(text_string(&deep), "x.proto:1:");
+    text_deinit(&deep);
+}
+
+/* Options of one's own stay as they were written, for whoever knows them. */
+static void own_options_are_kept(void **state)
+{
+    static const char content[] =
+        P3 "import \"google/protobuf/descriptor.proto\"; extend google.protobuf.FieldOptions { string mine = 50000; } "
+           "message A { int32 a = 1 [(mine) = \"x\", (mine).y.z = -3]; }";
+    struct text set = TEXT_INIT;
+    struct arena arena = ARENA_INIT;
+    ProtobufCMessage *message;
+    (void)state;
+    assert_int_equal(proto_compile_text("x.proto", bytes_of(content), &set, NULL), 0);
+    assert_int_equal(
+        pb_unpack(&google__protobuf__file_descriptor_set__descriptor, text_bytes(&set), &arena, &message, NULL), 0);
+    const file_set *files = (const file_set *)message;
+    const Google__Protobuf__FieldOptions *o = files->file[1]->message_type[0]->field[0]->options;
+    assert_int_equal(o->n_uninterpreted_option, 2);
+    assert_string_equal(o->uninterpreted_option[0]->name[0]->name_part, "mine");
+    assert_true(o->uninterpreted_option[0]->name[0]->is_extension);
+    assert_int_equal(o->uninterpreted_option[1]->n_name, 3);
+    assert_int_equal(o->uninterpreted_option[1]->negative_int_value, -3);
+    arena_deinit(&arena);
+    text_deinit(&set);
+}
+
+/* ---- no memory ---- */
+
+static int compile_one(void)
+{
+    static const char content[] =
+        "// about\n" P3 "package a.b; import \"google/protobuf/empty.proto\"; option java_package = \"x\" \"y\";\n"
+        "message M { optional int32 a_b = 1; // behind\n map<string, M> m = 2 [deprecated = true]; oneof o { M x = 3; "
+        "} "
+        "reserved 9, 20 to max; reserved \"z\"; }\n"
+        "enum E { Z = 0; } service S { rpc R(M) returns (google.protobuf.Empty); }";
+    struct text set = TEXT_INIT;
+    int code = proto_compile_text("x.proto", bytes_of(content), &set, NULL);
+    text_deinit(&set);
+    return code;
+}
+
+static void every_allocation_fails_once(void **state)
+{
+    (void)state;
+    assert_true(failing_walk(compile_one, FAILING_MAY_BE_BORNE) > 20); /* a hash table does without growing */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_files_as_protoc_compiles_them),
+        cmocka_unit_test(contracts_as_protoc_compiles_them),
+        cmocka_unit_test(errors_have_a_place),
+        cmocka_unit_test(depth_is_limited),
+        cmocka_unit_test(own_options_are_kept),
+        cmocka_unit_test(every_allocation_fails_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
