@@ -1,10 +1,10 @@
 /* The one result stream: everything the harness does emits JSON lines, and reports/ renders them.
  *
  * Each line is an object with "type" and "t" (nanoseconds since the run began). Types and their members:
- *   run      id, system, driver, seed, started (RFC 3339), command, version
+ *   run      id, system, driver, seed, started (RFC 3339), command, version, shard, shards
  *   pillar   name (contract|e2e|fuzz|chaos), state (start|end), plus a pillar's own totals at the end
  *   case     pillar, suite, name, status (passed|failed|skipped|flaky), duration, message, file, line, column, replay,
- *            detail (text), why (skipped: the reason), picture (path of an SVG beside the stream)
+ *            detail (text), why (skipped: the reason), picture (path of an SVG beside the stream), attempt
  *   step     case, name, status, duration, attempts, sent, received
  *   fault    name, target, state (inject|heal), hits, verified (bool), detail
  *   sample   series, value: one point of a curve (latency_ms, throughput, errors)
@@ -12,6 +12,7 @@
  *   converged target, fault, number (of the recovery), duration (until all readers were current)
  *   finding  pillar, title, severity (bug|warning), oracle, target, seed, replay, input, detail, count
  *   table    pillar, title, columns (names), rows (lists: a text, a number, shares as an object of numbers, or null)
+ *   contract consumer, provider, method, interactions, verified (bool), pending, reads, sends (lists of fields)
  *   note     text
  *   end      passed, failed, skipped, findings, duration, exit
  * A finding's seed is decimal text: 64 bits do not survive every reader of JSON numbers. A value that is infinite or no

@@ -3,9 +3,10 @@
 #   harrow_library(NAME  SOURCES a.c b.c  LINK other ...)
 #   harrow_program(NAME  SOURCES main.c   LINK library ...)
 #   harrow_test(NAME     SOURCES x_test.c LINK library ... [TIMEOUT seconds])    a cmocka program run by ctest
-#   harrow_fuzz(NAME     SOURCES x_fuzz.c LINK library ... [CORPUS folder] [SECONDS n] [MAX_LEN n])
-#                        a libFuzzer target (HARROW_FUZZ), run over its corpus and then for n seconds by ctest;
-#                        with HARROW_AFL the same source as an AFL++ persistent target, for afl-fuzz to run
+#   harrow_fuzz(NAME     SOURCES x_fuzz.c LINK library ... [CORPUS folder] [RUNS n] [MAX_LEN n])
+#                        a libFuzzer target (HARROW_FUZZ), run by ctest over its corpus and on to n runs in all, the same
+#                        ones each time (tests/fuzz.py; nights try others); with HARROW_AFL the same source as an AFL++
+#                        persistent target, for afl-fuzz to run
 #   harrow_campaign(NAME SOURCES x_target.c LINK library ...)
 #                        a source that defines `const struct fuzz_target fuzz_target` (fuzz/loop/target.h), as a program
 #                        of the engine the build is for: our own loop (HARROW_COVER, and its twin HARROW_COMPARES),
@@ -39,7 +40,7 @@ target_compile_options(harrow_hardening INTERFACE
   -fno-omit-frame-pointer -fstack-protector-strong -fstack-clash-protection
   $<$<STREQUAL:${CMAKE_SYSTEM_PROCESSOR},x86_64>:-fcf-protection>
   -ffile-prefix-map=${CMAKE_SOURCE_DIR}=. -ffile-prefix-map=${CMAKE_BINARY_DIR}=build)
-target_link_options(harrow_hardening INTERFACE -Wl,-z,relro,-z,now -Wl,--build-id=sha1)
+target_link_options(harrow_hardening INTERFACE -Wl,--as-needed -Wl,-z,relro,-z,now -Wl,--build-id=sha1)
 if(HARROW_SANITIZE STREQUAL "address")
   target_compile_options(harrow_hardening INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=undefined)
   target_link_options(harrow_hardening INTERFACE -fsanitize=address,undefined)
@@ -110,7 +111,7 @@ function(harrow_test name)
   endif()
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SOURCES;LINK;ARGS")
   add_executable(${name} ${arg_SOURCES})
-  target_link_libraries(${name} PRIVATE harrow_flags ${arg_LINK} PkgConfig::CMOCKA)
+  target_link_libraries(${name} PRIVATE harrow_flags ${arg_LINK} PkgConfig::CMOCKA late_rest)
   harrow_count(${name})
   add_test(NAME ${name} COMMAND ${name} ${arg_ARGS} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   if(NOT arg_TIMEOUT)
@@ -123,31 +124,28 @@ function(harrow_fuzz name)
   if(NOT HARROW_FUZZ AND NOT HARROW_AFL)
     return()
   endif()
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "CORPUS;SECONDS;MAX_LEN" "SOURCES;LINK")
-  if(NOT arg_SECONDS)
-    set(arg_SECONDS 3)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "CORPUS;RUNS;MAX_LEN" "SOURCES;LINK")
+  if(NOT arg_RUNS)
+    set(arg_RUNS 20000) # a second or two
   endif()
   if(NOT arg_MAX_LEN)
     set(arg_MAX_LEN 4096)
   endif()
   add_executable(${name} ${arg_SOURCES} ${CMAKE_SOURCE_DIR}/base/fuzz_leaks.c)
-  target_link_libraries(${name} PRIVATE harrow_flags ${arg_LINK})
+  target_link_libraries(${name} PRIVATE harrow_flags ${arg_LINK} late_rest)
   # Under afl-clang-fast the same option brings AFL++'s persistent driver instead of libFuzzer's.
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)
   if(HARROW_AFL)
     return()
   endif()
-  # What a run learns goes to the build folder; the corpus in the tree is only read.
-  set(work ${CMAKE_CURRENT_BINARY_DIR}/${name}.corpus)
-  file(MAKE_DIRECTORY ${work})
-  set(folders ${work})
   if(arg_CORPUS)
-    list(APPEND folders ${CMAKE_CURRENT_SOURCE_DIR}/${arg_CORPUS})
+    set(corpus ${CMAKE_CURRENT_SOURCE_DIR}/${arg_CORPUS})
   endif()
   add_test(NAME ${name}
-    COMMAND ${name} -seed=1 -max_total_time=${arg_SECONDS} -timeout=10 -rss_limit_mb=2048 -max_len=${arg_MAX_LEN}
-      -print_final_stats=1 -artifact_prefix=${CMAKE_CURRENT_BINARY_DIR}/ ${folders})
-  set_tests_properties(${name} PROPERTIES TIMEOUT 120 LABELS fuzz)
+    COMMAND ${CMAKE_SOURCE_DIR}/tests/fuzz.py $<TARGET_FILE:${name}> -seed=1 -runs=${arg_RUNS} -max_total_time=90
+      -timeout=30 -rss_limit_mb=2048 -max_len=${arg_MAX_LEN} ${corpus}
+    WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 180 LABELS fuzz)
 endfunction()
 
 function(harrow_campaign name)

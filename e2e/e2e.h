@@ -37,8 +37,13 @@ struct e2e_doubles {
     int64_t (*count)(void *arg, const char *name, const char *method);
     /* The request of call i as JSON, appended. */
     int (*request)(void *arg, const char *name, const char *method, int64_t i, struct text *json, struct error *err);
+    /* Adds stubs (docs/stubs.md): a document with `stubs`, in JSON or YAML; `file` is what messages call it. */
+    int (*stubs)(void *arg, const char *name, struct bytes document, const char *file, struct error *err);
+    /* The names of all its methods called, in the order of the calls, a line each. */
+    void (*order)(void *arg, const char *name, struct text *out);
     int (*reset)(void *arg, const char *name);
-    /* Everything the double was called with, for failure messages. */
+    /* Everything the double was called with, and the stubs that came nearest to calls that none matched, for failure
+     * messages. */
     void (*journal)(void *arg, const char *name, struct text *out);
 };
 
@@ -50,14 +55,25 @@ struct e2e_options {
     const char *const *variables; /* NAME=value pairs for ${NAME}, NULL-terminated; NULL: none */
     const char *scratch; /* folder for flows that run commands, each below it in its own: ${scratch}; NULL: none */
     const struct e2e_doubles *doubles; /* NULL: steps that need them fail with a clear message */
-    /* HTTP in the real world goes through libcurl; in simulation through rpc/http.h. */
+    const char *tags;                  /* "smoke,!slow": flows with one of these tags and none of those; NULL: all */
+    int jobs;                          /* flows that run beside each other; 0: 1 */
+    int repeat;                        /* the whole, so many times; 0: once */
+    int retries;                       /* a flow that fails is tried again so often; one that then passes is flaky */
+    bool until_fail;                   /* again and again until a flow fails; `repeat` bounds it */
+    bool shuffle;                      /* files and the flows in them in another order, by the seed */
+    /* HTTP in the real world goes through libcurl where rpc/http.h does not do; in simulation through rpc/http.h. */
     bool simulated;
+    struct world *files; /* where the files that flows name are; NULL: the target's world */
 };
 struct e2e_summary {
     int64_t passed, failed, skipped;
+    int64_t flaky; /* of those that passed */
 };
 /* Emits a case per flow and a step per step. 0 even when flows fail (see the summary); negative when none could run. */
 int e2e_run(struct target *t, const struct flow_list *flows, const struct e2e_options *options,
             struct e2e_summary *summary, struct error *err);
+/* What would run, a line each: "notes.yaml:3: name #tag". The target's seed is used, and nothing of it is called. */
+int e2e_list(struct target *t, const struct flow_list *flows, const struct e2e_options *options, struct text *out,
+             struct error *err);
 
 #endif

@@ -1,75 +1,113 @@
 /* A failure as a compiler would show it: the lines of the file that were not met, with what came instead, then what
  * was sent, what was received, and the variables. */
-#include "e2e/internal.h"
+#include "e2e/kind.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define SHOWN_LINE_MAX 200 /* bytes of a source line */
+#define SHOWN_LINE_MAX   200 /* bytes of a source line */
+#define LINES_ABOVE      2
+#define DIFFERENCES_MAX  4    /* told with their lines */
+#define VARIABLES_MAX    6    /* shown */
+#define SENT_MAX         1000 /* bytes */
+#define LOG_LINES        4
+#define LINES_OF_JOURNAL 12
 
-static void source_line(const struct document *d, int line, int column, struct text *out)
+static void plain_line(const struct document *d, int line, struct text *out)
 {
     struct bytes source = document_line(d, line);
     size_t len = source.len < SHOWN_LINE_MAX ? source.len : SHOWN_LINE_MAX;
     text_printf(out, "%5d | ", line);
     text_add(out, source.data, len);
-    text_puts(out, "\n      | ");
+    text_char(out, '\n');
+}
+
+/* The lines above it, when nothing else of the file was shown yet. */
+static void lines_above(const struct document *d, int line, struct text *out)
+{
+    for (int above = line - LINES_ABOVE > 0 ? line - LINES_ABOVE : 1; above < line; above++)
+        plain_line(d, above, out);
+}
+
+static void source_line(const struct document *d, int line, int column, struct text *out)
+{
+    struct bytes source = document_line(d, line);
+    if (out->len == 0)
+        lines_above(d, line, out);
+    plain_line(d, line, out);
+    text_puts(out, "      | ");
     for (int i = 1; i < column && i <= SHOWN_LINE_MAX; i++)
         if (i > (int)source.len || (source.data[i - 1] & 0xC0) != 0x80) /* one column a character */
             text_char(out, i <= (int)source.len && source.data[i - 1] == '\t' ? '\t' : ' ');
     text_char(out, '^');
 }
 
-/* Every line of `s` behind two blanks. */
-static void indented(const char *s, struct text *out)
+/* Every line of `s` behind two blanks; of many the last ones. */
+static void indented(const char *s, size_t most, struct text *out)
 {
-    while (*s != '\0') {
+    size_t lines = 0;
+    for (const char *p = s; *p != '\0'; p++)
+        lines += *p == '\n' || p[1] == '\0';
+    if (lines > most)
+        text_printf(out, "  ... (%zu lines)\n", lines - most);
+    for (; *s != '\0'; lines--) {
         size_t len = strcspn(s, "\n");
-        text_puts(out, "  ");
-        text_add(out, s, len);
-        text_char(out, '\n');
+        if (lines <= most) {
+            text_puts(out, "  ");
+            text_add(out, s, len);
+            text_char(out, '\n');
+        }
         s += len + (s[len] == '\n');
     }
-}
-
-/* Empty members say nothing; the reader wants status, message and body. How long it took differs from run to run. */
-void show_answer(const struct flow_context *x, size_t max, struct text *out)
-{
-    json_t *shown = json_object();
-    const char *key;
-    json_t *value;
-    json_object_foreach(x->answer, key, value)
-    {
-        bool empty = (json_is_object(value) && json_object_size(value) == 0) ||
-                     (json_is_string(value) && json_string_length(value) == 0) ||
-                     (json_is_array(value) && json_array_size(value) == 0);
-        bool twice = (strcmp(key, "messages") == 0 && json_object_get(x->answer, "body") != NULL) ||
-                     (strcmp(key, "message") == 0 && json_object_get(x->answer, "error") != NULL);
-        if ((!empty || strcmp(key, "body") == 0) && !twice && strcmp(key, "duration") != 0)
-            json_object_set(shown, key, value);
-    }
-    char *text = shown != NULL ? json_dumps(shown, JSON_INDENT(2)) : NULL;
-    show_text(x, text != NULL ? text : "?", max, out);
-    free(text);
-    json_decref(shown);
 }
 
 static void show_variables(const struct flow_context *x, struct text *out)
 {
     const char *name;
     json_t *value;
-    if (json_object_size(x->variables) > 0)
+    size_t shown = 0, count = json_object_size(x->variables);
+    if (count > 0)
         text_puts(out, "variables\n");
     json_object_foreach(x->variables, name, value)
     {
-        struct text shown = TEXT_INIT;
-        if (variable_hidden(name))
-            text_puts(&shown, "(hidden)");
+        struct text line = TEXT_INIT;
+        /* The given ones come first and say least. */
+        if (shown++ + VARIABLES_MAX < count)
+            continue;
+        if (variable_hidden(x, name))
+            text_puts(&line, "(hidden)");
         else
-            show_value(x, value, &shown);
-        text_printf(out, "  %s = %s\n", name, text_string(&shown));
-        text_deinit(&shown);
+            show_value(x, value, &line);
+        text_printf(out, "  %s = %s\n", name, text_string(&line));
+        text_deinit(&line);
     }
+}
+
+/* What the component that was called said last. */
+static void show_log(const struct flow_context *x, struct text *out)
+{
+    const struct target_operations *o = x->target->operations;
+    struct text log = TEXT_INIT, safe = TEXT_INIT;
+    if (x->component == NULL || o == NULL || o->logs == NULL ||
+        o->logs(x->target, x->component, LOG_LINES, &log) != 0 || log.len == 0) {
+        text_deinit(&log);
+        return;
+    }
+    show_text(x, text_string(&log), SENT_MAX, &safe);
+    text_printf(out, "log of %s\n", x->component);
+    indented(text_string(&safe), LOG_LINES, out);
+    text_deinit(&log);
+    text_deinit(&safe);
+}
+
+static void show_repeat(const struct flow_context *x, struct text *out)
+{
+    struct text safe = TEXT_INIT;
+    if (x->repeat.len == 0)
+        return;
+    show_text(x, text_string(&x->repeat), SHOWN_MAX, &safe);
+    text_printf(out, "by hand\n  %s\n", text_string(&safe));
+    text_deinit(&safe);
 }
 
 /* A step that was given time says how it used it. */
@@ -80,55 +118,75 @@ static void show_attempts(const struct flow_context *x, const struct node *step,
         text_printf(out, " (%d attempts within %s)", x->attempts, within);
 }
 
-static void show_error(struct flow_context *x, const struct document *d, struct text *message, struct text *detail,
-                       int *line, int *column)
+/* The steps this one is inside of, the innermost first. */
+static void show_frames(const struct flow_context *x, struct text *out)
+{
+    if (x->frame != NULL)
+        text_puts(out, "inside\n");
+    for (const struct flow_frame *f = x->frame; f != NULL; f = f->around) {
+        const struct step_kind *kind = step_kind_of(f->step);
+        text_printf(out, "  %s:%d:%d: %s %s\n", document_name(f->step->document), f->step->line, f->step->column,
+                    kind->name, f->what);
+    }
+}
+
+static void show_error(struct flow_context *x, const struct node *step, struct text *message, struct flow_failure *out)
 {
     struct text plain = TEXT_INIT;
     const struct error *e = &x->error;
-    if (e->line > 0) {
-        *line = e->line;
-        *column = e->column;
+    bool elsewhere = e->file != NULL && strcmp(e->file, out->file) != 0;
+    if (e->line > 0 && !elsewhere) {
+        out->line = e->line;
+        out->column = e->column;
     }
+    if (elsewhere)
+        text_printf(&plain, "%s:%d:%d: ", e->file, e->line, e->column);
     text_puts(&plain, e->message != NULL ? e->message : error_code_name(e->code));
     for (const struct error *cause = e->cause; cause != NULL; cause = cause->cause)
         text_printf(&plain, ": %s", cause->message != NULL ? cause->message : error_code_name(cause->code));
     show_text(x, text_string(&plain), SHOWN_MAX, message);
-    source_line(d, *line, *column, detail);
-    text_printf(detail, " %s\n", text_string(message));
+    source_line(step->document, out->line, out->column, &out->detail);
+    text_printf(&out->detail, " %s\n", text_string(message));
     text_deinit(&plain);
 }
 
-void failure_text(struct flow_context *x, const struct node *step, struct text *message, struct text *detail, int *line,
-                  int *column)
+void failure_text(struct flow_context *x, const struct node *step, struct flow_failure *out)
 {
-    const struct document *d = x->flow->file->document;
-    *line = step->line;
-    *column = step->column;
+    const struct step_kind *kind = step_kind_of(step);
+    struct text *message = &out->message, *detail = &out->detail, part = TEXT_INIT;
+    out->file = document_name(step->document);
+    out->line = step->line;
+    out->column = step->column;
     if (x->error.code != 0)
-        show_error(x, d, message, detail, line, column);
+        show_error(x, step, message, out);
     for (size_t i = 0; i < x->mismatches.count; i++) {
         const struct mismatch *m = &x->mismatches.items[i];
         if (message->len == 0) {
-            *line = m->expected->line;
-            *column = m->expected->column;
+            out->line = m->expected->line;
+            out->column = m->expected->column;
             text_printf(message, "%s: %s", m->path, m->text);
         }
-        source_line(d, m->expected->line, m->expected->column, detail);
+        if (i >= DIFFERENCES_MAX)
+            continue;
+        source_line(m->expected->document, m->expected->line, m->expected->column, detail);
         text_printf(detail, " %s: %s\n", m->path, m->text);
     }
+    if (x->mismatches.count > DIFFERENCES_MAX)
+        text_printf(detail, "      ... and %zu more\n", x->mismatches.count - DIFFERENCES_MAX);
     show_attempts(x, step, message);
-    struct text part = TEXT_INIT;
+    show_frames(x, detail);
     if (x->sent.len > 0) {
-        text_puts(detail, node_get(step, "verify") != NULL ? "calls of the double\n" : "sent\n");
-        show_text(x, text_string(&x->sent), SHOWN_MAX, &part);
-        indented(text_string(&part), detail);
+        bool journal = kind == &kind_verify;
+        text_puts(detail, journal ? "calls of the double\n" : "sent\n");
+        show_text(x, text_string(&x->sent), journal ? SHOWN_MAX : SENT_MAX, &part);
+        indented(text_string(&part), journal ? LINES_OF_JOURNAL : LOG_LINES, detail);
     }
     if (x->answer != NULL) {
-        text_clear(&part);
         text_puts(detail, "received\n");
-        show_answer(x, SHOWN_MAX, &part);
-        indented(text_string(&part), detail);
+        show_received(x, detail);
     }
     text_deinit(&part);
+    show_log(x, detail);
     show_variables(x, detail);
+    show_repeat(x, detail);
 }

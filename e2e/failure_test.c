@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FILE_MAX ((size_t)1 << 20)
+#define LINES_MAX 40 /* of a failure: more is not read */
+#define FILE_MAX  ((size_t)1 << 20)
 
 static struct world *files; /* the real one */
 static bool update;
@@ -33,6 +34,10 @@ static void shows(struct test_system *s, const char *name)
     assert_int_equal(e2e_run(&s->target, &flows, &s->options, &summary, NULL), 0);
     assert_int_equal(summary.failed, 1);
     test_report(s, &report);
+    size_t lines = 0;
+    for (const char *p = text_string(&report); *p != '\0'; p++)
+        lines += *p == '\n';
+    assert_in_range(lines, 3, LINES_MAX);
     snprintf(path, sizeof path, "e2e/testdata/%s.golden", name);
     if (update)
         assert_int_equal(world_write_file(files, path, text_bytes(&report), false, NULL), 0);
@@ -57,6 +62,9 @@ GOLDEN(field)
 GOLDEN(http)
 GOLDEN(refused)
 GOLDEN(retried)
+GOLDEN(inside)
+GOLDEN(long)
+GOLDEN(far)
 
 static void golden_verify(void **state)
 {
@@ -74,8 +82,9 @@ static void golden_verify(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        TEST(golden_mismatch), TEST(golden_many),    TEST(golden_status),  TEST(golden_variable), TEST(golden_field),
-        TEST(golden_http),     TEST(golden_refused), TEST(golden_retried), TEST(golden_verify),
+        TEST(golden_mismatch), TEST(golden_many), TEST(golden_status),  TEST(golden_variable),
+        TEST(golden_field),    TEST(golden_http), TEST(golden_refused), TEST(golden_retried),
+        TEST(golden_inside),   TEST(golden_long), TEST(golden_far),     TEST(golden_verify),
     };
     update = argc > 1 && strcmp(argv[1], "--update") == 0;
     if (world_real_new(1, &files, NULL) != 0)

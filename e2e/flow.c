@@ -1,26 +1,45 @@
 /* Flow files: one flow, or several under "flows"; alone or by folder. */
-#include "e2e/internal.h"
+#include "e2e/kind.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define FLOW_FILE_MAX ((size_t)4 << 20) /* bytes */
-#define FOLDER_DEPTH  8                 /* folders below the one named */
 
-static void file_release(struct flow_file *file)
+void flow_file_release(struct flow_file *file)
 {
-    if (file != NULL && --file->flows == 0) {
-        document_free(file->document);
-        free(file);
-    }
+    if (file == NULL || --file->flows != 0)
+        return;
+    for (size_t i = 0; i < file->includes.count; i++)
+        flow_list_free(&file->includes.items[i].from);
+    array_deinit(&file->includes);
+    document_free(file->document);
+    free(file);
 }
 
-static bool has_commands(const struct node *steps)
+static void look_at_steps(struct flow *f);
+
+/* What the flow's steps are known for: those of flows it includes, and those around it, count. */
+static int look_at(void *arg, const struct step_kind *kind, const struct node *step)
 {
-    for (size_t i = 0; steps != NULL && i < steps->list.count; i++)
-        if (node_get(&steps->list.items[i], "run") != NULL)
-            return true;
-    return false;
+    struct flow *f = arg;
+    struct flow *included = kind == &kind_flow ? flow_included(f, step) : NULL;
+    if (included != NULL)
+        look_at_steps(included);
+    f->commands = f->commands || kind->processes || (included != NULL && included->commands);
+    f->alone = f->alone || kind->disturbs || (included != NULL && included->alone);
+    return 0;
+}
+
+static void look_at_steps(struct flow *f)
+{
+    if (f->looked_at)
+        return;
+    f->looked_at = true; /* flows do not include each other in a circle: that was checked */
+    const struct node *const lists[] = {f->steps,        f->finally,     f->file->setup,
+                                        f->file->before, f->file->after, f->file->teardown};
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
+        steps_walk(lists[i], look_at, f);
 }
 
 static int read_flow(struct flow *f, const struct node *n, struct error *err)
@@ -32,10 +51,14 @@ static int read_flow(struct flow *f, const struct node *n, struct error *err)
         (code = node_may_map(n, "vars", &f->variables, err)) != 0 ||
         (code = node_may_map(n, "environment", &f->environment, err)) != 0 ||
         (code = node_may_map(n, "doubles", &f->doubles, err)) != 0 ||
+        (code = node_may_bool(n, "alone", &f->alone, err)) != 0 ||
+        (code = node_may_list(n, "params", &f->params, err)) != 0 ||
+        (code = node_may_list(n, "tags", &f->tags, err)) != 0 ||
+        (code = node_may_list(n, "secrets", &f->secrets, err)) != 0 ||
         (code = node_may_list(n, "steps", &f->steps, err)) != 0 ||
         (code = node_may_list(n, "finally", &f->finally, err)) != 0)
         return code;
-    f->commands = has_commands(f->steps) || has_commands(f->finally);
+    f->cases = node_get(n, "cases");
     return flow_check(f, n, err);
 }
 
@@ -68,67 +91,113 @@ static int add_flow(struct flow_file *file, const struct node *n, struct flow_li
 
 static int read_file(struct flow_file *file, struct flow_list *out, struct error *err)
 {
-    static const char *const keys[] = {"flows", NULL};
-    const struct node *root = document_root(file->document), *list = NULL;
-    if (node_get(root, "flows") == NULL)
+    const struct node *root = document_root(file->document), *list = node_get(root, "flows");
+    if (list == NULL)
         return add_flow(file, root, out, err);
-    int code = node_only_keys(root, keys, err);
-    if (code == 0)
-        code = node_may_list(root, "flows", &list, err);
+    int code = file_check(root, err);
     if (code == 0 && list->list.count == 0)
         code = node_error(list, err, ERROR_INVALID, "there are no flows in this file");
     for (size_t i = 0; code == 0 && i < list->list.count; i++)
         code = add_flow(file, &list->list.items[i], out, err);
+    file->setup = node_get(root, "setup");
+    file->before = node_get(root, "before");
+    file->after = node_get(root, "after");
+    file->teardown = node_get(root, "teardown");
     return code;
 }
 
-int flow_parse(struct bytes input, const char *name, struct flow_list *out, struct error *err)
+/* ---- rows ---- */
+
+static int check_rows(const struct node *cases, struct error *err)
+{
+    if (cases->list.count == 0)
+        return node_error(cases, err, ERROR_INVALID, "there are no cases");
+    for (size_t i = 0; i < cases->list.count; i++) {
+        const struct node *row = &cases->list.items[i];
+        const char *name;
+        if (row->kind != NODE_MAP)
+            return node_error(row, err, ERROR_INVALID, "a case is a map of variables, and this is %s",
+                              node_kind_name(row->kind));
+        int code = node_may_text(row, "case", &name, err);
+        for (size_t k = 0; k < row->map.count && code == 0; k++)
+            if (!variable_name_valid(row->map.pairs[k].key))
+                code = node_error(&row->map.pairs[k].value, err, ERROR_INVALID, "\"%s\" is no name for a variable",
+                                  row->map.pairs[k].key);
+        if (code != 0)
+            return code;
+    }
+    return 0;
+}
+
+static int read_cases(struct flow *f, struct world *w, struct error *err)
+{
+    struct text path = TEXT_INIT;
+    if (f->cases == NULL)
+        return 0;
+    if (f->cases->kind == NODE_LIST)
+        return check_rows(f->cases, err);
+    if (f->cases->kind != NODE_TEXT)
+        return node_error(f->cases, err, ERROR_INVALID,
+                          "\"cases\" is a list of maps, or the name of a .csv or .json file");
+    path_beside(f->path, (const char *)f->cases->text.data, &path);
+    int code = text_ok(&path) ? table_load(w, f->cases, text_string(&path), &f->rows, err)
+                              : error_set(err, ERROR_MEMORY, "out of memory");
+    text_deinit(&path);
+    return code;
+}
+
+static int parse(const struct flow_loading *l, struct bytes input, struct flow_list *out, struct error *err)
 {
     struct flow_list found = {0};
     struct flow_file *file = calloc(1, sizeof *file);
     if (file == NULL)
         return error_set(err, ERROR_MEMORY, "out of memory");
     file->flows = 1; /* held by this function as well, until it returns */
-    int code = document_parse_yaml(input, name, &file->document, err);
+    int code = document_parse_yaml(input, l->path, &file->document, err);
     if (code == 0)
         code = read_file(file, &found, err);
+    for (size_t i = 0; i < found.count && code == 0; i++)
+        code = read_cases(found.items[i], l->world, err);
+    if (code == 0)
+        code = flow_load_includes(l, file, &found, err);
+    for (size_t i = 0; i < found.count && code == 0; i++)
+        look_at_steps(found.items[i]);
     if (code == 0 && !flow_list_append(out, &found))
         code = error_set(err, ERROR_MEMORY, "out of memory");
     flow_list_free(&found);
-    file_release(file);
+    flow_file_release(file);
+    return code;
+}
+
+int flow_parse_in(struct world *w, struct bytes input, const char *name, struct flow_list *out, struct error *err)
+{
+    const struct flow_loading l = {.world = w, .path = name};
+    return parse(&l, input, out, err);
+}
+
+int flow_parse(struct bytes input, const char *name, struct flow_list *out, struct error *err)
+{
+    return flow_parse_in(NULL, input, name, out, err);
+}
+
+int flow_load_by(const struct flow_loading *by, const char *path, struct flow_list *out, struct error *err)
+{
+    struct text content = TEXT_INIT;
+    const struct flow_loading l = {.world = by->world, .path = path, .by = by};
+    int code = world_read_file(by->world, path, FLOW_FILE_MAX, &content, err);
+    if (code == 0)
+        code = parse(&l, text_bytes(&content), out, err);
+    text_deinit(&content);
     return code;
 }
 
 int flow_load(struct world *w, const char *path, struct flow_list *out, struct error *err)
 {
-    struct text content = TEXT_INIT;
-    int code = world_read_file(w, path, FLOW_FILE_MAX, &content, err);
-    if (code == 0)
-        code = flow_parse(text_bytes(&content), path, out, err);
-    text_deinit(&content);
-    return code;
+    const struct flow_loading nobody = {.world = w};
+    return flow_load_by(&nobody, path, out, err);
 }
 
 /* ---- folders ---- */
-
-struct names {
-    const char *folder;
-    ARRAY(char *) paths;
-    bool failed;
-};
-
-static void add_name(void *arg, const char *name)
-{
-    struct names *n = arg;
-    struct text path = TEXT_INIT;
-    size_t len = strlen(n->folder);
-    text_printf(&path, "%s%s%s", n->folder, len > 0 && n->folder[len - 1] == '/' ? "" : "/", name);
-    char *copy = text_take(&path);
-    if (copy == NULL || !array_push(&n->paths, copy)) {
-        free(copy);
-        n->failed = true;
-    }
-}
 
 static bool ends_with(const char *text, const char *end)
 {
@@ -152,48 +221,38 @@ static void collect(struct collected *all, struct error *one, int code)
         all->code = code;
 }
 
-static void load_folder(struct world *w, const char *path, int depth, struct flow_list *out, struct collected *errors)
+struct loading {
+    struct world *world;
+    struct flow_list *out;
+    struct collected errors;
+};
+
+static int load_file(void *arg, const char *path)
 {
-    struct names names = {.folder = path};
+    struct loading *l = arg;
     struct error one = ERROR_INIT;
-    int code = world_list(w, path, add_name, &names);
-    if (code == 0 && names.failed)
-        code = ERROR_MEMORY;
-    if (code == 0 && depth == 0)
-        code = ERROR_LIMIT;
-    if (code != 0) {
-        error_set(&one, code, "cannot read the folder %s: %s", path, error_code_name(code));
-        collect(errors, &one, code);
-    }
-    for (size_t i = 0; i < names.paths.count; i++) {
-        struct world_stat stat = {0};
-        const char *name = names.paths.items[i];
-        world_stat(w, name, &stat);
-        if (code == 0 && stat.directory) {
-            load_folder(w, name, depth - 1, out, errors);
-        } else if (code == 0 && (ends_with(name, ".yaml") || ends_with(name, ".yml"))) {
-            int own = flow_load(w, name, out, &one);
-            if (own != 0)
-                collect(errors, &one, own);
-        }
-        free(names.paths.items[i]);
-    }
-    array_deinit(&names.paths);
+    int code = ends_with(path, ".yaml") || ends_with(path, ".yml") ? flow_load(l->world, path, l->out, &one) : 0;
+    if (code != 0)
+        collect(&l->errors, &one, code);
+    return 0;
 }
 
 int flow_load_tree(struct world *w, const char *path, struct flow_list *out, struct error *err)
 {
     struct world_stat stat = {0};
-    struct collected errors = {0};
+    struct loading l = {.world = w, .out = out};
+    struct error folder = ERROR_INIT;
     if (world_stat(w, path, &stat) == 0 && !stat.exists)
         return error_set(err, ERROR_NOT_FOUND, "%s: no such file or folder", path);
     if (!stat.directory)
         return flow_load(w, path, out, err);
-    load_folder(w, path, FOLDER_DEPTH, out, &errors);
-    int code = errors.code;
+    int code = world_walk(w, path, load_file, &l, &folder);
     if (code != 0)
-        error_set(err, code, "%s", text_string(&errors.messages));
-    text_deinit(&errors.messages);
+        collect(&l.errors, &folder, code);
+    code = l.errors.code;
+    if (code != 0)
+        error_set(err, code, "%s", text_string(&l.errors.messages));
+    text_deinit(&l.errors.messages);
     return code;
 }
 
@@ -217,7 +276,8 @@ bool flow_list_append(struct flow_list *to, struct flow_list *from)
 void flow_list_free(struct flow_list *l)
 {
     for (size_t i = 0; i < l->count; i++) {
-        file_release(l->items[i]->file);
+        json_decref(l->items[i]->rows);
+        flow_file_release(l->items[i]->file);
         free(l->items[i]);
     }
     free(l->items);

@@ -8,9 +8,12 @@
 
 #include <string.h>
 
-#define STEP(text)     "flow: f\nsteps:\n  - " text "\n"
-#define EXPECT(text)   STEP("call: a.A/B\n    expect: " text)
-#define HTTP(text)     STEP("http: GET /\n    " text)
+#define STEP(text)   "flow: f\nsteps:\n  - " text "\n"
+#define EXPECT(text) STEP("call: a.A/B\n    expect: " text)
+#define HTTP(text)   STEP("http: GET /\n    " text)
+#define TAKEN        ": letters, digits and _, and unique, fake, env and now are taken"
+#define KINDS                                                                                                          \
+    "x.yaml:3:5: a step has one of call, http, run, double, verify, fault, wait, set, flow, for, if and parallel"
 #define CONTRACT(text) "contract: c\nprovider: p\ndoubles: {s: a.S}\nsteps:\n  - " text "\n"
 
 /* The message, "" when it is taken. */
@@ -52,13 +55,11 @@ static void errors(void **state)
         {"flow: f\nstep: []", "x.yaml:2:1: unknown key \"step\"; did you mean \"steps\"?"},
         {"flow: f\nsteps: {}", "x.yaml:2:8: steps: expected a list, found a map"},
         {"flow: f\nvars: []\nsteps: [{wait: 1s}]", "x.yaml:2:7: vars: expected a map, found a list"},
-        {"flow: f\nvars: {unique: 1}\nsteps: [{wait: 1s}]",
-         "x.yaml:2:16: \"unique\" is no name for a variable: letters, digits and _, and \"unique\" is taken"},
-        {"flow: f\nvars: {a-b: 1}\nsteps: [{wait: 1s}]",
-         "x.yaml:2:13: \"a-b\" is no name for a variable: letters, digits and _, and \"unique\" is taken"},
-        {"flow: f\nprovider: p\nsteps: [{wait: 1s}]",
-         "x.yaml:2:1: unknown key \"provider\"; known are: flow, about, vars, environment, "
-         "steps, finally"},
+        {"flow: f\nvars: {unique: 1}\nsteps: [{wait: 1s}]", "x.yaml:2:16: \"unique\" is no name for a variable" TAKEN},
+        {"flow: f\nvars: {a-b: 1}\nsteps: [{wait: 1s}]", "x.yaml:2:13: \"a-b\" is no name for a variable" TAKEN},
+        {"flow: f\nprovider: p\nsteps: [{wait: 1s}]", "x.yaml:2:1: unknown key \"provider\"; known are: flow, about, "
+                                                      "tags, alone, params, vars, secrets, cases, environment, "
+                                                      "steps, finally"},
         {"flow: f\nsteps: [{wait: 1s}]\nfinally: [{wiat: 1s}]",
          "x.yaml:3:11: no step is called \"wiat\": did you mean \"wait\"?"},
         {"contract: c\nsteps: [{wait: 1s}]", "x.yaml:1:1: contract \"c\" names no \"provider\""},
@@ -66,8 +67,8 @@ static void errors(void **state)
          "x.yaml:3:14: a double is NAME: SERVICE, as in \"store: store.Store\""},
         /* a step */
         {STEP("7"), "x.yaml:3:5: a step is a map, and this is an integer"},
-        {STEP("{}"), "x.yaml:3:5: a step has one of call, http, run, double, verify, fault, wait and set"},
-        {STEP("name: x"), "x.yaml:3:5: a step has one of call, http, run, double, verify, fault, wait and set"},
+        {STEP("{}"), KINDS},
+        {STEP("name: x"), KINDS},
         {STEP("cal: a.A/B"), "x.yaml:3:5: no step is called \"cal\": did you mean \"call\"?"},
         {STEP("call: a.A/B\n    wait: 1s"), "x.yaml:4:11: one step does one thing: \"call\" or \"wait\""},
         {STEP("call: a.A/B\n    expct: {}"), "x.yaml:4:5: unknown key \"expct\"; did you mean \"expect\"?"},
@@ -80,22 +81,30 @@ static void errors(void **state)
         {STEP("call: a.A/B\n    within: 5"), "x.yaml:4:13: within: a duration needs a unit (250ms, 5s, 1m30s)"},
         {STEP("wait: soon"), "x.yaml:3:11: wait: \"soon\": expected a number at character 1"},
         {STEP("set: [a]"), "x.yaml:3:10: set: expected a map, found a list"},
-        {STEP("set: {'': a}"),
-         "x.yaml:3:15: \"\" is no name for a variable: letters, digits and _, and \"unique\" is taken"},
+        {STEP("set: {'': a}"), "x.yaml:3:15: \"\" is no name for a variable" TAKEN},
         {STEP("fault: store"), "x.yaml:3:5: \"action\" is missing"},
         {STEP("{fault: store, action: kil}"), "x.yaml:3:28: no action is called \"kil\": did you mean \"kill\"?"},
         /* http */
         {STEP("http: /path"), "x.yaml:3:11: \"http\" is a method and a path: \"GET /helloworld\""},
         {STEP("http: GET"), "x.yaml:3:11: \"http\" is a method and a path: \"GET /helloworld\""},
         {STEP("http: GET /a b"), "x.yaml:3:11: \"http\" is a method and a path: \"GET /helloworld\""},
-        {HTTP("json: {}\n    form: {}"), "x.yaml:5:11: a request has one of json, form and body"},
+        {HTTP("json: {}\n    form: {}"), "x.yaml:5:11: a request has one of json, form, body, multipart and file"},
+        {HTTP("multipart: {a: {name: x}}"), "x.yaml:4:20: a part is a text, or {file: PATH, name: NAME, type: TYPE}"},
+        {HTTP("multipart: {a: {file: x, tpye: y}}"), "x.yaml:4:30: unknown key \"tpye\"; did you mean \"type\"?"},
+        {HTTP("redirects: 51"), "x.yaml:4:16: redirects: expected an integer from 0 to 50, found 51"},
+        {HTTP("tls: {insecure: 1}"), "x.yaml:4:21: insecure: expected true or false, found an integer"},
         {HTTP("form: [a]"), "x.yaml:4:11: form: expected a map, found a list"},
         {HTTP("expect: {status: OK}"), "x.yaml:4:22: an HTTP status is a number from 100 to 599"},
         {HTTP("expect: {status: 99}"), "x.yaml:4:22: an HTTP status is a number from 100 to 599"},
         {HTTP("expect: {trailers: {}}"),
-         "x.yaml:4:14: unknown key \"trailers\"; known are: status, headers, body, exactly, duration"},
+         "x.yaml:4:14: unknown key \"trailers\"; known are: status, headers, body, cookies, redirects, url, exactly, "
+         "duration"},
         /* captures and expectations */
         {STEP("call: a.A/B\n    capture: {x: body.id}"),
+         "x.yaml:4:18: a capture is a path like $.body.note.id or $.headers.location"},
+        {STEP("call: a.A/B\n    capture: {x: {path: $.a, regex: '('}}"),
+         "x.yaml:4:37: not a regular expression: Unmatched ( or \\("},
+        {STEP("call: a.A/B\n    capture: {x: {regex: a}}"),
          "x.yaml:4:18: a capture is a path like $.body.note.id or $.headers.location"},
         {STEP("call: a.A/B\n    capture: {x: '$.a[b]'}"),
          "x.yaml:4:18: a capture is a path like $.body.note.id or $.headers.location"},
@@ -109,17 +118,70 @@ static void errors(void **state)
         {EXPECT("{body: {$absent: 1}}"), "x.yaml:4:30: $absent takes true or false"},
         {EXPECT("{body: {$any: x}}"), "x.yaml:4:27: $any takes true or false"},
         {EXPECT("{body: {$min: x}}"), "x.yaml:4:27: $min takes a number"},
+        {EXPECT("{body: {$one_of: []}}"), "x.yaml:4:30: $one_of takes a list of 1 to 256"},
+        {EXPECT("{body: {$unordered: [{$regx: a}]}}"), "x.yaml:4:35: unknown key \"$regx\"; did you mean \"$regex\"?"},
+        {EXPECT("{body: {$schema: {id: string}}}"),
+         "x.yaml:4:35: a shape is map, list, text, number, bool, null or any, a map of shapes, or a list of one shape"},
         {EXPECT("{body: {$size: -1}}"), "x.yaml:4:28: $size takes a count"},
         {EXPECT("{body: {$not: {$contains: [{$regx: x}]}}}"),
          "x.yaml:4:41: unknown key \"$regx\"; did you mean \"$regex\"?"},
         {EXPECT("{body: {$min: 1, a: 2}}"), "x.yaml:4:30: unknown key \"a\"; known are: $type, $regex, $min, $max, "
-                                            "$contains, $absent, $size, $any, $not"},
+                                            "$contains, $absent, $size, $any, $near, $one_of, $all_of, $each, "
+                                            "$unordered, $sorted, $schema, $not"},
         {EXPECT("{body: {a: 2, $min: 1}}"), "x.yaml:4:33: $min stands beside ordinary keys: matchers stand alone"},
+        /* steps with steps inside */
+        {STEP("{for: a-b, in: [], steps: [{wait: 1s}]}"), "x.yaml:3:11: \"a-b\" is no name for a variable"},
+        {STEP("{for: a, steps: [{wait: 1s}]}"),
+         "x.yaml:3:5: \"for\" goes over \"in: [...]\" or \"range: [first, last]\""},
+        {STEP("{for: a, in: b, steps: [{wait: 1s}]}"),
+         "x.yaml:3:18: \"in\" is a list, or a variable that is one: \"${names}\""},
+        {STEP("{for: a, range: [1], steps: [{wait: 1s}]}"),
+         "x.yaml:3:21: \"range\" is the first and the last number: [1, 5]"},
+        {STEP("{for: a, in: []}"), "x.yaml:3:5: \"for\" has no \"steps\""},
+        {STEP("{for: a, in: [1], steps: [{wiat: 1s}]}"),
+         "x.yaml:3:31: no step is called \"wiat\": did you mean \"wait\"?"},
+        {STEP("{if: {a: 1}}"), "x.yaml:3:5: \"if\" goes with \"then\" or \"else\""},
+        {STEP("{if: {}, then: [{wait: 1s}]}"),
+         "x.yaml:3:10: a condition names variables and what they are: {count: {$min: 1}}"},
+        {STEP("{if: {a: {$mni: 1}}, then: [{wait: 1s}]}"), "x.yaml:3:15: unknown key \"$mni\"; did you mean \"$min\"?"},
+        {STEP("{parallel: {}}"), "x.yaml:3:16: there are no branches"},
+        {STEP("{parallel: {a: {}}}"), "x.yaml:3:20: branch \"a\" is a list of steps, and this is a map"},
+        {STEP("{parallel: {a: [{wait: soon}]}}"), "x.yaml:3:28: wait: \"soon\": expected a number at character 1"},
+        /* flows that include flows */
+        {STEP("flow: '#'"), "x.yaml:3:11: \"flow\" is a file, FILE#NAME, or \"#NAME\" for one of this file"},
+        {STEP("flow: '#g'"), "x.yaml:3:11: there is no flow \"g\" in that file"},
+        {STEP("flow: '#f'"), "x.yaml:3:11: flows include each other in a circle: this one is inside \"f\" already"},
+        {STEP("flow: other.yaml"), "x.yaml:3:11: no files can be included here"},
+        {STEP("flow: x.yaml"), "x.yaml:3:11: files include each other in a circle: x.yaml is being loaded already"},
+        {"flows: [{flow: a, steps: [{flow: '#b'}]}, {flow: b, params: [p], steps: [{wait: 1s}]}]",
+         "x.yaml:1:27: flow \"b\" wants \"p\": with: {p: ...}"},
+        {"flows: [{flow: a, steps: [{flow: '#b', with: {q: 1}}]}, {flow: b, vars: {p: 1}, steps: [{wait: 1s}]}]",
+         "x.yaml:1:50: flow \"b\" takes no \"q\": it names what it takes in \"params\" and \"vars\""},
+        {"flows: [{flow: a, steps: [{flow: '#b'}]}, {flow: b, steps: [{if: {x: 1}, then: [{flow: '#a'}]}]}]",
+         "x.yaml:1:88: flows include each other in a circle: this one is inside \"a\" already"},
+        /* heads */
+        {"flow: f\ntags: smoke\nsteps: [{wait: 1s}]", "x.yaml:2:7: tags: expected a list, found text"},
+        {"flow: f\nalone: 1\nsteps: [{wait: 1s}]", "x.yaml:2:8: alone: expected true or false, found an integer"},
+        {"flow: f\ntags: [a b]\nsteps: [{wait: 1s}]",
+         "x.yaml:2:8: a tag is one word, without blanks, commas and \"!\""},
+        {"flow: f\nparams: [a]\nvars: {a: 1}\nsteps: [{wait: 1s}]",
+         "x.yaml:2:10: \"a\" is given, or it stands in \"vars\" with a default"},
+        {"flow: f\nsecrets: [1]\nsteps: [{wait: 1s}]", "x.yaml:2:11: secrets: expected text, found an integer"},
+        {"flow: f\ncases: []\nsteps: [{wait: 1s}]", "x.yaml:2:8: there are no cases"},
+        {"flow: f\ncases: 7\nsteps: [{wait: 1s}]",
+         "x.yaml:2:8: \"cases\" is a list of maps, or the name of a .csv or .json file"},
+        {"flow: f\ncases: [7]\nsteps: [{wait: 1s}]",
+         "x.yaml:2:9: a case is a map of variables, and this is an integer"},
+        {"flow: f\ncases: [{a-b: 7}]\nsteps: [{wait: 1s}]", "x.yaml:2:15: \"a-b\" is no name for a variable"},
+        {"flow: f\ncases: rows.txt\nsteps: [{wait: 1s}]", "x.yaml:2:8: rows are in a .csv or a .json file"},
+        {"flow: f\ncases: rows.csv\nsteps: [{wait: 1s}]", "x.yaml:2:8: no files can be read here"},
+        {"flows: [{flow: a, steps: [{wait: 1s}]}]\nsetup: [{wiat: 1s}]",
+         "x.yaml:2:9: no step is called \"wiat\": did you mean \"wait\"?"},
         /* doubles */
         {STEP("{double: s, reset: true}"), "x.yaml:3:14: only a contract stands on doubles: \"contract: NAME\""},
         {CONTRACT("{double: t, reset: true}"),
          "x.yaml:5:14: there is no double \"t\": the contract's \"doubles\" name them"},
-        {CONTRACT("{double: s}"), "x.yaml:5:5: \"double\" goes with \"answer\" or \"reset: true\""},
+        {CONTRACT("{double: s}"), "x.yaml:5:5: \"double\" goes with \"answer\", \"stubs\" or \"reset: true\""},
         {CONTRACT("{double: s, answer: {}}"), "x.yaml:5:25: \"method\" is missing"},
         {CONTRACT("{double: s, answer: {method: M, status: NO}}"), "x.yaml:5:45: \"NO\" is no gRPC status"},
         {CONTRACT("{double: s, answer: {method: M, status: ABORTED, reply: {}}}"),
@@ -127,6 +189,9 @@ static void errors(void **state)
         {CONTRACT("{double: s, answer: {method: M, message: m}}"),
          "x.yaml:5:46: a message goes with a status other than OK"},
         {CONTRACT("{verify: s, method: M}"), "x.yaml:5:5: \"verify\" checks a \"count\" or the \"requests\""},
+        {CONTRACT("{double: s, stubs: {}}"),
+         "x.yaml:5:24: \"stubs\" is a list of stubs, or the name of a file of them"},
+        {CONTRACT("{verify: s, order: [], count: 1}"), "x.yaml:5:35: \"order\" is about all methods: it stands alone"},
         {CONTRACT("{verify: s, count: 1}"), "x.yaml:5:5: \"method\" is missing"},
         {CONTRACT("{verify: s, method: M, count: many}"),
          "x.yaml:5:35: \"count\" is a number, or a matcher like {$min: 1}"},
@@ -164,6 +229,12 @@ static void taken(void **state)
         EXPECT("{status: {$not: OK}}"),
         HTTP("expect: {status: {$min: 200, $max: 299}}"),
         CONTRACT("{verify: s, method: M, count: {$min: 1}}"),
+        STEP("{for: a, in: '${list}', steps: [{for: b, range: [1, '${n}'], steps: [{wait: 1s}]}]}"),
+        STEP("{if: {a: {$min: 1}, b: [x]}, then: [{wait: 1s}], else: [{parallel: {x: [{wait: 1s}], y: []}}]}"),
+        "flows: [{flow: a, steps: [{flow: '#b', with: {p: 1, q: 2}, expect: {q: 2}, capture: {x: $.q}}]},"
+        " {flow: b, params: [p], vars: {q: 1}, steps: [{flow: '#c'}]}, {flow: c, steps: [{wait: 1s}]}]\n"
+        "setup: [{wait: 1s}]\nbefore: [{flow: '#c'}]\nafter: []\nteardown: [{wait: 1s}]",
+        "flow: f\ntags: [smoke, slow]\nsecrets: [a]\ncases: [{case: one, a: 1}, {a: 2}]\nsteps: [{wait: 1s}]",
         "flow: f\nabout: what it is for\nvars: {a_1: 7}\nsteps: [{set: {b: [1, {c: null}]}}]\nfinally: [{wait: 1ms}]",
     };
     struct text message = TEXT_INIT;
@@ -180,7 +251,10 @@ static void memory_runs_out(void **state)
 {
     static const char yaml[] =
         "flows:\n  - {flow: a, steps: [{wait: 1s}]}\n  - {contract: b, provider: p, doubles: {s: a.S},"
-        " steps: [{double: s, answer: {method: M}}]}\n";
+        " steps: [{double: s, answer: {method: M}}]}\n  - {flow: c, params: [p], steps: [{if: {p: 1}, then: [{wait: "
+        "1s}]}]}\n"
+        "  - {flow: d, cases: [{x: 1}], steps: [{flow: '#c', with: {p: 1}, capture: {y: {path: $.p, regex: '^a'}}},"
+        " {for: i, in: [1], steps: [{parallel: {a: [{wait: 1s}]}}]}]}\nsetup: [{flow: '#c', with: {p: 2}}]\n";
     size_t n = 1;
     (void)state;
     for (bool hit = true; hit; n++) {
@@ -191,7 +265,7 @@ static void memory_runs_out(void **state)
         hit = failing_hit();
         failing_disarm();
         assert_int_equal(code, hit ? ERROR_MEMORY : 0);
-        assert_int_equal(flows.count, hit ? 0 : 2);
+        assert_int_equal(flows.count, hit ? 0 : 4);
         error_clear(&err);
         flow_list_free(&flows);
     }
@@ -281,7 +355,8 @@ static void shipped(void **state)
 
 static void examples(void **state)
 {
-    static const char *const pages[] = {"docs/flows.md", "docs/fakes.md"};
+    static const char *const pages[] = {"docs/flows.md",      "docs/flows-blocks.md",   "docs/flows-values.md",
+                                        "docs/flows-http.md", "docs/flows-matchers.md", "docs/fakes.md"};
     struct world *w;
     struct error err = ERROR_INIT;
     size_t found = 0;

@@ -17,23 +17,62 @@
 #define SHOWN_VALUE_MAX      200                          /* bytes of one value in a message */
 #define VALUE_DEPTH_MAX      500                          /* levels of a variable's value */
 
+/* A flow that a step of a file includes. */
+struct flow_include {
+    const struct node *step;
+    struct flow *flow; /* borrowed: of `from`, or of the file itself */
+    struct flow_list from;
+};
+
+struct flow_context;
+
 /* A file that flows share. */
 struct flow_file {
     struct document *document;
-    size_t flows;
+    size_t flows; /* and who else holds it */
+    const struct node *setup, *before, *after, *teardown;
+    ARRAY(struct flow_include) includes;
 };
 
 struct flow {
     struct flow_file *file;
     const char *name, *path, *provider;
     bool contract;
-    const struct node *variables, *environment, *doubles, *steps, *finally;
+    const struct node *variables, *environment, *doubles, *steps, *finally, *tags, *params, *secrets, *cases;
+    json_t *rows;  /* of `cases` that are a file: a list of maps; owned */
     bool commands; /* some step runs one */
+    bool alone;    /* some step disturbs others */
+    bool looked_at;
     int line, column;
 };
 
-/* Parses bytes; `name` is what messages call the file. */
+/* Parses bytes; `name` is what messages call the file. Files it names are read in `w`; NULL: it may name none. */
 int flow_parse(struct bytes input, const char *name, struct flow_list *out, struct error *err);
+int flow_parse_in(struct world *w, struct bytes input, const char *name, struct flow_list *out, struct error *err);
+/* The flow that the step includes; never NULL for a flow that was loaded. */
+struct flow *flow_included(const struct flow *f, const struct node *step);
+void flow_file_release(struct flow_file *file);
+
+/* ---- include.c ---- */
+/* Files that are being loaded, for circles. */
+struct flow_loading {
+    struct world *world;
+    const char *path;
+    const struct flow_loading *by;
+};
+int flow_load_by(const struct flow_loading *by, const char *path, struct flow_list *out, struct error *err);
+/* Loads what the steps of the file include; then looks for circles within the file. */
+int flow_load_includes(const struct flow_loading *l, struct flow_file *file, const struct flow_list *flows,
+                       struct error *err);
+/* A file that a flow names, while it runs. */
+int flow_read_file(struct flow_context *x, const struct node *place, const char *name, size_t limit, struct text *out);
+/* `name` as a path from the folder `from` lies in. */
+void path_beside(const char *from, const char *name, struct text *out);
+
+/* ---- table.c: rows of data ---- */
+/* A .csv file (RFC 4180, the first record names the columns, all values are texts) or a .json file (a list of maps). */
+int table_load(struct world *w, const struct node *place, const char *path, json_t **rows, struct error *err);
+int table_parse_csv(struct bytes input, const char *name, json_t **rows, struct error *err);
 
 /* One mismatch: where in the file it was expected, where in the answer it was looked for. */
 struct mismatch {
@@ -42,22 +81,83 @@ struct mismatch {
     char *text; /* owned: "expected ..., got ..." */
 };
 
+struct flow_failure {
+    struct text message, detail;
+    const char *file;
+    int line, column;
+    bool told;
+};
+
+/* The steps around the one that runs: "for name = "Ann"". */
+struct flow_frame {
+    const struct node *step;
+    const char *what;
+    const struct flow_frame *around;
+};
+
+/* What all contexts of one run of a flow share. */
+struct flow_case {
+    const char *name;    /* of the case: the flow's, with its row's */
+    json_t *given;       /* variables that every flow begins with */
+    json_t *secrets;     /* texts that no report shows */
+    json_t *cookies;     /* http_jar.c */
+    struct text command; /* what repeats the run of this flow alone; empty: not known */
+};
+
 struct flow_context {
     struct target *target;
-    const struct flow *flow;
+    const struct flow *flow; /* whose steps run: the case's, or one it includes */
     const struct e2e_options *options;
+    struct flow_case *run;
+    struct fiber *fiber;       /* this context runs beside others; NULL: alone */
+    json_t *held;              /* list of lines to be written later; NULL: they are written at once */
     struct http_session *http; /* connections kept between steps; NULL until used */
     json_t *variables;         /* object */
     json_t *answer;            /* of the last step */
     struct text sent;          /* the last step's request, for people */
+    struct text repeat;        /* the command that sends it by hand; empty: there is none */
+    const char *component;     /* that was called; NULL: not known */
     ARRAY(struct mismatch) mismatches;
+    const struct flow_frame *frame;
+    const char *number; /* of the step that runs: "3", "3.1" */
+    struct flow_failure *failure;
     char *scratch;      /* the flow's own folder; NULL: none */
-    uint64_t unique;    /* counts ${unique} */
+    const char *scope;  /* what ${unique} and ${fake} are drawn for */
+    uint64_t unique;    /* counts what is drawn */
     int attempts;       /* of the last step */
     uint64_t elapsed;   /* ns, all its attempts together */
     bool wrong;         /* the flow itself is: no retry can mend it */
     struct error error; /* why a step could not be carried out at all */
 };
+
+/* ---- context.c ---- */
+/* A context of its own for steps that run beside those of `x`: copies of its variables. False: no memory. */
+bool context_branch(struct flow_context *x, const char *scope, struct flow_context *out);
+void context_deinit(struct flow_context *x);
+/* A line of the result stream: secrets are taken out. Drops the reference. */
+void flow_emit(struct flow_context *x, const char *type, json_t *members);
+
+/* ---- run.c ---- */
+/* Runs steps one after the other until one fails, or all of them; `list` is what stands before a step's number. The
+ * first failure is told in x->failure. */
+bool run_steps(struct flow_context *x, const struct node *steps, const char *list, bool all);
+/* The same for steps inside the one that runs: 0 or STEP_INSIDE. `part` stands between its number and theirs. */
+int run_inside(struct flow_context *x, const struct node *steps, const char *part, const struct flow_frame *frame);
+void note_failure(struct flow_context *x, const struct node *n, const char *title);
+/* The variables a flow begins with: the given ones, then those of `with`, then its own. */
+int start_variables(struct flow_context *x, const struct flow *f, const json_t *with);
+
+/* ---- fiber.c: contexts that run beside each other on one thread ---- */
+/* Waits like world_run_until(), and lets others run meanwhile. */
+int flow_wait(struct flow_context *x, bool (*done)(void *arg), void *arg, uint64_t timeout);
+int flow_sleep(struct flow_context *x, uint64_t duration);
+struct fiber_job {
+    void (*run)(struct fiber *fiber, void *arg);
+    void *arg;
+};
+/* Runs all jobs, each until it waits, in their order, and returns when all have ended. `x` is the context that waits
+ * for them, or NULL with the world they wait in. ERROR_MEMORY: none has run. */
+int fibers_run(struct flow_context *x, struct world *w, const struct fiber_job *jobs, size_t count);
 
 /* The flow is wrong at this node: the error is set, and nothing is retried. Returns the code. */
 int flow_wrong(struct flow_context *x, const struct node *n, int code, const char *format, ...)
@@ -70,9 +170,15 @@ bool variable_name_valid(const char *name);
 /* The node as JSON with variables replaced; a text that is one ${name} takes the variable's own type. NULL and `error`
  * set when a name is unknown or memory ran out. */
 json_t *expand_node(struct flow_context *x, const struct node *n);
-/* A text with variables replaced, owned by the caller. */
+/* A text with variables replaced, owned by the caller; NULL as above. */
 char *expand_text(struct flow_context *x, const struct node *n);
 int variable_set(struct flow_context *x, const char *name, json_t *value); /* takes the reference, which may be NULL */
+bool variable_hidden(const struct flow_context *x, const char *name);
+
+/* ---- drawn.c: values from the seed and from the clock ---- */
+/* ${unique}, ${fake.name}, ${now + 1h}, ${env.NAME}: false when `name` is none of these. Else *out is the value, or
+ * NULL with the error set. */
+bool drawn_value(struct flow_context *x, const struct node *n, const char *name, json_t **out);
 
 /* ---- value.c: JSON values made and shown ---- */
 
@@ -84,10 +190,13 @@ json_t *value_of_bytes(struct bytes b);
 json_t *value_of_body(struct bytes body);
 /* Adds a header by its lower-case name; one that is there already gets the value behind a comma. */
 bool value_add_header(json_t *headers, struct bytes name, struct bytes value);
-/* Text for people: values of variables called token, secret or password are hidden, and only `max` bytes shown. */
+/* Keeps a value, and the texts in it, out of all reports of this case. */
+bool secret_add(struct flow_context *x, const json_t *value);
+/* `s` with secrets hidden: as they are, and as JSON, URLs and base64 write them. */
+void secret_hide(const struct flow_context *x, const char *s, struct text *out);
+/* Text for people: secrets are hidden, and only `max` bytes shown. */
 void show_text(const struct flow_context *x, const char *s, size_t max, struct text *out);
 void show_value(const struct flow_context *x, const json_t *v, struct text *out); /* as JSON; "nothing" for NULL */
-bool variable_hidden(const char *name);
 
 /* ---- path.c: $.a.b[0].c ---- */
 
@@ -97,58 +206,38 @@ bool json_path_valid(const char *path);
 
 /* ---- match.c ---- */
 
-extern const char *const matcher_names[];
 /* Is this a map of matchers ($regex, $min, ...)? */
 bool is_matcher(const struct node *n);
 /* Adds a mismatch for everything that differs. `exact`: maps may not hold more than expected. */
 void match_node(struct flow_context *x, const struct node *expected, const json_t *actual, const char *path,
                 bool exact);
 void mismatches_clear(struct flow_context *x);
+/* Does it match? What differs is not noted. */
+bool would_match(struct flow_context *x, const struct node *expected, const json_t *actual);
+/* -1, 0, 1 by *order; false when they cannot be compared. Texts of digits are numbers. */
+bool flow_value_compare(const json_t *a, const json_t *b, int *order);
+bool flow_value_real(const json_t *v, double *out);
+bool flow_value_equal(const json_t *expected, const json_t *actual);
+const char *flow_value_type(const json_t *v); /* "map", "text", ...; "absent" for NULL */
 
-/* ---- steps: each leaves `answer` (or `error` set and a code) ---- */
+/* ---- steps ---- */
 
-int step_call(struct flow_context *x, const struct node *step);
-int step_http(struct flow_context *x, const struct node *step);
-int step_run(struct flow_context *x, const struct node *step);
-int step_double(struct flow_context *x, const struct node *step);
-int step_verify(struct flow_context *x, const struct node *step);
-int step_fault(struct flow_context *x, const struct node *step);
 uint64_t step_timeout(struct flow_context *x, const struct node *step);
 
-/* What a double is to answer, as the file says it. */
-struct double_answer {
-    const char *method, *message;
-    int64_t call;
-    int status;
-    const struct node *reply;
-};
-int double_answer_read(const struct node *answer, struct double_answer *out, struct error *err);
-int fault_action(const struct node *step, enum target_action *out, struct error *err);
-
-/* HTTP by libcurl in the real world, by rpc/http.h in simulation. `answer` becomes {"status", "headers", "body",
- * "duration"}. */
-struct http_request {
-    const char *method, *url;
-    json_t *headers; /* object of texts by lower-case names */
-    struct bytes body;
-    uint64_t timeout;
-};
-int http_by_curl(struct flow_context *x, const struct http_request *r);
-int http_by_world(struct flow_context *x, const struct http_request *r);
-/* Steals the references, also when it fails. */
-int http_set_answer(struct flow_context *x, int status, json_t *headers, struct bytes body, double seconds);
 void http_session_free(struct http_session *s);
 
 /* ---- check.c: what a flow may say; all of it before anything runs ---- */
 int flow_check(const struct flow *f, const struct node *map, struct error *err);
+int file_check(const struct node *root, struct error *err);
 
 /* ---- failure.c ---- */
 
 /* What failed in one line, and in full: the source line, the differences, what was sent, what came back, the
  * variables. */
-void failure_text(struct flow_context *x, const struct node *step, struct text *message, struct text *detail, int *line,
-                  int *column);
+void failure_text(struct flow_context *x, const struct node *step, struct flow_failure *out);
 /* The answer without its empty members, as JSON. */
 void show_answer(const struct flow_context *x, size_t max, struct text *out);
+/* The same with the mismatches marked, and the lines far from them left out. */
+void show_received(const struct flow_context *x, struct text *out);
 
 #endif

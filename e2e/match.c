@@ -1,15 +1,11 @@
 /* Expectations: plain values are equal, maps are matched by what they name, and maps of $matchers decide by
- * themselves. */
-#include "e2e/internal.h"
+ * themselves (matchers.c). */
+#include "e2e/kind.h"
 
 #include <inttypes.h>
-#include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-const char *const matcher_names[] = {"$type",   "$regex", "$min", "$max", "$contains",
-                                     "$absent", "$size",  "$any", "$not", NULL};
 
 bool is_matcher(const struct node *n)
 {
@@ -64,7 +60,7 @@ static bool integer_of(const json_t *v, int64_t *out)
     return end != s && *end == '\0' && value != INT64_MAX && value != INT64_MIN;
 }
 
-static bool real_of(const json_t *v, double *out)
+bool flow_value_real(const json_t *v, double *out)
 {
     const char *s = json_string_value(v);
     char *end = NULL;
@@ -79,20 +75,20 @@ static bool real_of(const json_t *v, double *out)
 }
 
 /* -1, 0, 1; false when they cannot be compared. */
-static bool compare(const json_t *a, const json_t *b, int *order)
+bool flow_value_compare(const json_t *a, const json_t *b, int *order)
 {
     int64_t i, j;
     double p, q;
     if (integer_of(a, &i) && integer_of(b, &j))
         *order = (i > j) - (i < j);
-    else if (real_of(a, &p) && real_of(b, &q))
+    else if (flow_value_real(a, &p) && flow_value_real(b, &q))
         *order = (p > q) - (p < q);
     else
         return false;
     return true;
 }
 
-static bool equal(const json_t *expected, const json_t *actual)
+bool flow_value_equal(const json_t *expected, const json_t *actual)
 {
     int order;
     if (json_equal(expected, actual) == 1)
@@ -102,12 +98,11 @@ static bool equal(const json_t *expected, const json_t *actual)
         snprintf(digits, sizeof digits, "%" PRId64, (int64_t)json_integer_value(expected));
         return strcmp(digits, json_string_value(actual)) == 0;
     }
-    return json_is_number(expected) && json_is_number(actual) && compare(expected, actual, &order) && order == 0;
+    return json_is_number(expected) && json_is_number(actual) && flow_value_compare(expected, actual, &order) &&
+           order == 0;
 }
 
-/* ---- matchers ---- */
-
-static const char *type_name(const json_t *v)
+const char *flow_value_type(const json_t *v)
 {
     if (v == NULL)
         return "absent";
@@ -130,26 +125,8 @@ static const char *type_name(const json_t *v)
     return "null";
 }
 
-static bool matches_regex(struct flow_context *x, const struct node *n, const char *pattern, const json_t *actual)
-{
-    regex_t regex;
-    struct text text = TEXT_INIT;
-    if (actual == NULL)
-        return false;
-    /* Checked when it was loaded; a variable in it may have made it bad. */
-    if (regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB) != 0) {
-        flow_wrong(x, n, ERROR_SYNTAX, "with its variables this is not a regular expression: %s", pattern);
-        return false;
-    }
-    value_text(actual, &text);
-    bool matches = regexec(&regex, text_string(&text), 0, NULL, 0) == 0;
-    regfree(&regex);
-    text_deinit(&text);
-    return matches;
-}
-
 /* Does matching add no mismatch? What it adds is taken away again. */
-static bool would_match(struct flow_context *x, const struct node *expected, const json_t *actual)
+bool would_match(struct flow_context *x, const struct node *expected, const json_t *actual)
 {
     size_t before = x->mismatches.count;
     match_node(x, expected, actual, "", false);
@@ -158,90 +135,44 @@ static bool would_match(struct flow_context *x, const struct node *expected, con
     return matched;
 }
 
-static bool contains(struct flow_context *x, const struct node *wanted, const json_t *actual)
-{
-    if (json_is_string(actual)) {
-        char *part = expand_text(x, wanted);
-        bool found = part != NULL && strstr(json_string_value(actual), part) != NULL;
-        free(part);
-        return found;
-    }
-    size_t i;
-    json_t *item;
-    json_array_foreach(actual, i, item)
-    {
-        if (would_match(x, wanted, item))
-            return true;
-    }
-    return false;
-}
+/* ---- matchers ---- */
 
-static bool has_size(const json_t *v, const json_t *size)
+/* "at least 3", "a match of \"^a\"": what a person would say. */
+static void describe(struct flow_context *x, const struct matcher *m, const struct node *wanted, struct text *out)
 {
-    int64_t wanted;
-    if (!integer_of(size, &wanted) || wanted < 0 || !(json_is_array(v) || json_is_object(v) || json_is_string(v)))
-        return false;
-    size_t have = json_is_array(v)    ? json_array_size(v)
-                  : json_is_object(v) ? json_object_size(v)
-                                      : json_string_length(v);
-    return have == (uint64_t)wanted;
-}
-
-static bool matches_one(struct flow_context *x, const char *name, const struct node *wanted, const json_t *actual)
-{
-    if (strcmp(name, "$absent") == 0)
-        return wanted->boolean == (actual == NULL);
-    if (strcmp(name, "$any") == 0)
-        return wanted->boolean == (actual != NULL);
-    if (strcmp(name, "$not") == 0)
-        return !would_match(x, wanted, actual);
-    if (strcmp(name, "$contains") == 0)
-        return contains(x, wanted, actual);
-    json_t *value = expand_node(x, wanted);
-    bool matched = false;
-    int order;
-    if (value == NULL)
-        return false;
-    if (strcmp(name, "$type") == 0)
-        matched = json_is_string(value) && strcmp(json_string_value(value), type_name(actual)) == 0;
-    else if (strcmp(name, "$regex") == 0)
-        matched = json_is_string(value) && matches_regex(x, wanted, json_string_value(value), actual);
-    else if (strcmp(name, "$size") == 0)
-        matched = has_size(actual, value);
-    else if (compare(actual, value, &order))
-        matched = strcmp(name, "$min") == 0 ? order >= 0 : order <= 0;
-    json_decref(value);
-    return matched;
-}
-
-/* "at least 3", "text matching \"^a\"": what a person would say. */
-static void describe(struct flow_context *x, const char *name, const struct node *wanted, struct text *out)
-{
-    static const char *const words[] = {
-        "$type",    "a value of type ", "$regex",         "a match of ", "$min",       "at least ", "$max",
-        "at most ", "$contains",        "it to contain ", "$size",       "a size of ", "$not",      "anything but ",
-    };
-    bool no_value = strcmp(name, "$absent") == 0 ? wanted->boolean : strcmp(name, "$any") == 0 && !wanted->boolean;
-    if (strcmp(name, "$absent") == 0 || strcmp(name, "$any") == 0) {
-        text_puts(out, no_value ? "nothing there" : "any value");
+    if (m->wants == WANTS_FLAG && m->words[0] == '\0') {
+        bool there = (strcmp(m->name, "$any") == 0) == wanted->boolean;
+        text_puts(out, there ? "any value" : "nothing there");
         return;
     }
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i += 2)
-        if (strcmp(words[i], name) == 0)
-            text_puts(out, words[i + 1]);
+    text_puts(out, m->words);
+    if (m->wants == WANTS_FLAG)
+        return;
     json_t *value = expand_node(x, wanted);
     show_value(x, value, out);
     json_decref(value);
+}
+
+static bool matches_one(struct flow_context *x, const struct matcher *m, const struct node *wanted,
+                        const json_t *actual)
+{
+    if (m->wants >= WANTS_EXPECTED || m->wants == WANTS_FLAG)
+        return m->matches(x, wanted, NULL, actual);
+    json_t *value = expand_node(x, wanted);
+    bool matched = value != NULL && m->matches(x, wanted, value, actual);
+    json_decref(value);
+    return matched;
 }
 
 static void match_matchers(struct flow_context *x, const struct node *expected, const json_t *actual, const char *path)
 {
     for (size_t i = 0; i < expected->map.count && x->error.code == 0; i++) {
         const struct node_pair *p = &expected->map.pairs[i];
-        if (matches_one(x, p->key, &p->value, actual) || x->error.code != 0)
+        const struct matcher *m = matcher_find(p->key);
+        if (m == NULL || matches_one(x, m, &p->value, actual) || x->error.code != 0)
             continue;
         struct text what = TEXT_INIT;
-        describe(x, p->key, &p->value, &what);
+        describe(x, m, &p->value, &what);
         differ(x, &p->value, actual, path, text_string(&what));
         text_deinit(&what);
     }
@@ -314,7 +245,7 @@ void match_node(struct flow_context *x, const struct node *expected, const json_
         match_list(x, expected, actual, path, exact);
     } else {
         json_t *value = expand_node(x, expected);
-        if (value != NULL && !equal(value, actual)) {
+        if (value != NULL && !flow_value_equal(value, actual)) {
             struct text what = TEXT_INIT;
             show_value(x, value, &what);
             differ(x, expected, actual, path, text_string(&what));

@@ -108,11 +108,64 @@ static void matchers(void **state)
                    "      headers: {x-none: {$absent: true}}\n");
 }
 
+static void list_matchers(void **state)
+{
+    struct test_system *s = *state;
+    static const char head[] =
+        "flow: test\nvars: {list: [3, 1, 2], people: [{n: a, age: 9}, {n: b, age: 10}, {n: b, age: 10}],"
+        " up: [a, b, b], d: 0.2}\nsteps:\n  - {name: r, if: ";
+    static const char *const table[][2] = {
+        {"{list: {$unordered: [1, 2, 3]}}", "then"},
+        {"{list: {$unordered: [{$min: 1}, {$min: 2}, {$min: 3}]}}", "then"}, /* 3 must be left for the last */
+        {"{list: {$unordered: [1, 2, 2]}}", "else"},
+        {"{list: {$unordered: [1, 2]}}", "else"},
+        {"{list: {$each: {$min: 1}}}", "then"},
+        {"{list: {$each: {$min: 2}}}", "else"},
+        {"{list: {$sorted: up}}", "else"},
+        {"{up: {$sorted: up}}", "then"},
+        {"{up: {$sorted: down}}", "else"},
+        {"{people: {$sorted: up $.age}}", "then"},
+        {"{people: {$sorted: down $.age}}", "else"},
+        {"{people: {$size: {$min: 3, $max: 3}}}", "then"},
+        {"{people: {$schema: [{n: text, age: number, nick?: text}]}}", "then"},
+        {"{people: {$schema: [{n: text, age: number, nick: any}]}}", "else"},
+        {"{people: {$schema: [{n: number}]}}", "else"},
+        {"{people: {$one_of: [3, {$contains: {n: b}}]}}", "then"},
+        {"{list: {$all_of: [{$contains: 1}, {$contains: 3}]}}", "then"},
+        {"{d: {$near: [0.1, 0.11]}}", "then"},
+        {"{d: {$near: [0.1, 0.09]}}", "else"},
+        {"{d: {$max: 200ms, $min: 199ms}}", "then"},
+        {"{d: {$max: 199ms}}", "else"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        char yaml[512];
+        snprintf(yaml, sizeof yaml,
+                 "%s%s, then: [{set: {went: then}}], else: [{set: {went: else}}]}\n"
+                 "  - {if: {went: %s}, else: [{name: '%zu', call: helloworld.Helloworld/Nowhere}]}\n",
+                 head, table[i][0], table[i][1], i);
+        passes(s, yaml);
+    }
+    fails(s, FLOW "  - {name: r, if: {token: {$sorted: by}}, then: [{wait: 1s}]}\n",
+          "step 1 r: $sorted is up or down, or by a member: \"up $.age\"");
+    fails(s, FLOW "  - {name: r, if: {token: {$near: 1}}, then: [{wait: 1s}]}\n",
+          "step 1 r: $near is a number and how far from it: [10, 0.5]");
+}
+
 /* A matcher that would let everything through is worth nothing: each must refuse. */
 static void matchers_refuse(void **state)
 {
     struct test_system *s = *state;
     static const char *const table[][2] = {
+        {"{$one_of: [a, {$regex: '^b'}]}", "one of [\"a\",{\"$regex\":\"^b\"}], got \"k7\""},
+        {"{$all_of: [k7, {$regex: '^b'}]}", "all of [\"k7\",{\"$regex\":\"^b\"}], got \"k7\""},
+        {"{$each: k7}", "each item to be \"k7\", got \"k7\""},
+        {"{$unordered: [k7]}", "in any order [\"k7\"], got \"k7\""},
+        {"{$sorted: up}", "a list sorted \"up\", got \"k7\""},
+        {"{$schema: number}", "the shape \"number\", got \"k7\""},
+        {"{$schema: {id: any}}", "the shape {\"id\":\"any\"}, got \"k7\""},
+        {"{$near: [1, 1]}", "a number near [1,1], got \"k7\""},
+        {"{$size: {$min: 3}}", "a size of {\"$min\":3}, got \"k7\""},
+        {"{$max: 1s}", "at most \"1s\", got \"k7\""},
         {"{$regex: '^x'}", "a match of \"^x\", got \"k7\""},
         {"{$type: number}", "a value of type \"number\", got \"k7\""},
         {"{$size: 3}", "a size of 3, got \"k7\""},
@@ -442,9 +495,10 @@ static void depth(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(calls),           TEST(streams),   TEST(deadlines), TEST(undecodable), TEST(matchers),    TEST(unique),
-        TEST(matchers_refuse), TEST(variables), TEST(captures),  TEST(retried),     TEST(waits),       TEST(cleans_up),
-        TEST(faults),          TEST(doubles),   TEST(secrets),   TEST(filtered),    TEST(interrupted), TEST(depth),
+        TEST(calls),   TEST(streams),       TEST(deadlines),       TEST(undecodable), TEST(matchers),
+        TEST(unique),  TEST(list_matchers), TEST(matchers_refuse), TEST(variables),   TEST(captures),
+        TEST(retried), TEST(waits),         TEST(cleans_up),       TEST(faults),      TEST(doubles),
+        TEST(secrets), TEST(filtered),      TEST(interrupted),     TEST(depth),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* A gRPC call: requests from the file by their descriptor, everything that came back as one JSON object. */
 #include "base/units.h"
-#include "e2e/internal.h"
+#include "base/words.h"
+#include "e2e/kind.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -249,10 +250,10 @@ static int run_call(struct call_state *s, struct rpc_channel *channel, const str
         if (code != 0)
             node_error(s->call, &x->error, code, "the requests cannot be sent: %s", error_code_name(code));
     }
-    int waited = code == 0 ? world_run_until(x->target->world, is_done, s, 0) : code;
+    int waited = code == 0 ? flow_wait(x, is_done, s, 0) : code;
     if (!s->done) {
         rpc_stream_cancel(stream);
-        while (!s->done && world_run_until(x->target->world, is_done, s, 0) == ERROR_CANCELLED)
+        while (!s->done && flow_wait(x, is_done, s, 0) == ERROR_CANCELLED)
             ;
         if (code == 0)
             error_set(&x->error, waited, "%s", waited == ERROR_CANCELLED ? "interrupted" : error_code_name(waited));
@@ -260,7 +261,31 @@ static int run_call(struct call_state *s, struct rpc_channel *channel, const str
     return x->error.code;
 }
 
-int step_call(struct flow_context *x, const struct node *step)
+/* The call as grpcurl makes it; of a simulation nobody can call anything. */
+static void say_repeat(struct call_state *s, const struct target_component *c, const struct rpc_request *request)
+{
+    struct flow_context *x = s->x;
+    struct text data = TEXT_INIT;
+    if (x->options->simulated || c->address == NULL)
+        return;
+    text_puts(&x->repeat, c->tls != NULL ? "grpcurl" : "grpcurl -plaintext");
+    for (size_t i = 0; i < request->metadata.count; i++) {
+        const struct grpc_header *h = &request->metadata.items[i];
+        text_clear(&data);
+        text_printf(&data, "%.*s: %.*s", (int)h->name.len, (const char *)h->name.data, (int)h->value.len,
+                    (const char *)h->value.data);
+        words_add(&x->repeat, "-H");
+        words_add(&x->repeat, text_string(&data));
+    }
+    const char *json = strchr(text_string(&x->sent), ' ');
+    words_add(&x->repeat, "-d");
+    words_add(&x->repeat, json != NULL ? json + 1 : "{}");
+    words_add(&x->repeat, c->address);
+    words_add(&x->repeat, s->method->path + 1);
+    text_deinit(&data);
+}
+
+static int run(struct flow_context *x, const struct node *step)
 {
     const struct node *call = node_get(step, "call");
     const struct pb_method *m = find_method(x, call);
@@ -287,6 +312,8 @@ int step_call(struct flow_context *x, const struct node *step)
                                       .has_message = !m->client_streaming};
         if (request.has_message)
             request.message = text_bytes(&s.requests.items[0]);
+        x->component = c->name;
+        say_repeat(&s, c, &request);
         code = run_call(&s, channel, &request);
     }
     if (code == 0 && s.answer == NULL)
@@ -299,3 +326,71 @@ int step_call(struct flow_context *x, const struct node *step)
     arena_deinit(&arena);
     return code;
 }
+
+/* ---- the kind ---- */
+
+/* A call that says nothing of its end is meant to succeed. */
+static void judge(struct flow_context *x, const struct node *step)
+{
+    const struct node *expect = node_get(step, "expect");
+    if (expect != NULL && node_get(expect, "status") != NULL)
+        return;
+    const char *status = json_string_value(json_object_get(x->answer, "status"));
+    const char *message = json_string_value(json_object_get(x->answer, "message"));
+    if (status != NULL && strcmp(status, "OK") != 0)
+        node_error(node_get(step, "call"), &x->error, ERROR_INVALID, "expected OK, got %s%s%s", status,
+                   message != NULL && message[0] != '\0' ? ": " : "", message != NULL ? message : "");
+}
+
+static int check_status(const struct node *status, struct error *err)
+{
+    int parsed;
+    if (status == NULL || is_matcher(status) || has_variable(status))
+        return 0;
+    if (status->kind != NODE_TEXT)
+        return node_error(status, err, ERROR_INVALID, "a gRPC status is a name: OK, NOT_FOUND, ...");
+    if (!grpc_status_parse((const char *)status->text.data, &parsed))
+        return node_error(status, err, ERROR_INVALID, "\"%s\" is no gRPC status: expected OK, NOT_FOUND, ...",
+                          (const char *)status->text.data);
+    return 0;
+}
+
+static int check(const struct flow *f, const struct node *step, const struct node *call, struct error *err)
+{
+    (void)f;
+    if (call->kind != NODE_TEXT || strchr((const char *)call->text.data, '/') == NULL)
+        return node_error(call, err, ERROR_INVALID, "\"call\" is Service/Method: \"store.Store/Read\"");
+    return check_status(node_get(step, "expect") != NULL ? node_get(node_get(step, "expect"), "status") : NULL, err);
+}
+
+static const struct step_key keys[] = {
+    {"request", SHAPE_ANY, "the request message; a list of them for a client's stream"},
+    {"metadata", SHAPE_MAP, "names and texts; \"\" takes one away"},
+    {"within", SHAPE_DURATION, "try again until the expectations hold or this time is over"},
+    {"timeout", SHAPE_DURATION, "the call's deadline"},
+    {"expect", SHAPE_ANSWER, "members of what came back"},
+    {"capture", SHAPE_CAPTURES, "variables from what came back, by path"},
+    {0},
+};
+static const struct step_key answer[] = {
+    {"status", SHAPE_EXPECTED, "OK, NOT_FOUND, ..."},
+    {"message", SHAPE_EXPECTED, "the status text"},
+    {"error", SHAPE_EXPECTED, "the status text as JSON"},
+    {"headers", SHAPE_EXPECTED, "by names in lower case"},
+    {"trailers", SHAPE_EXPECTED, "by names in lower case"},
+    {"body", SHAPE_EXPECTED, "the answer"},
+    {"exactly", SHAPE_EXPECTED, "the answer, without anything more"},
+    {"messages", SHAPE_EXPECTED, "of a server's stream: the list"},
+    {"duration", SHAPE_EXPECTED, "seconds"},
+    {0},
+};
+const struct step_kind kind_call = {
+    .name = "call",
+    .about = "A gRPC call of any kind: package.Service/Method",
+    .shape = SHAPE_ANY,
+    .keys = keys,
+    .answer = answer,
+    .check = check,
+    .run = run,
+    .judge = judge,
+};

@@ -1,10 +1,20 @@
-/* Doubles and levers: programming a double, verifying what it was called with, and faults in the middle of a flow. */
-#include "e2e/internal.h"
+/* Doubles: programming one, and verifying what it was called with. */
+#include "e2e/kind.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-int double_answer_read(const struct node *answer, struct double_answer *out, struct error *err)
+#define STUBS_MAX ((size_t)16 << 20) /* bytes of a file */
+
+/* What a double is to answer, as the file says it. */
+struct double_answer {
+    const char *method, *message;
+    int64_t call;
+    int status;
+    const struct node *reply;
+};
+
+static int double_answer_read(const struct node *answer, struct double_answer *out, struct error *err)
 {
     static const char *const keys[] = {"method", "call", "reply", "status", "message", NULL};
     const char *status = NULL;
@@ -59,7 +69,54 @@ static int program(struct flow_context *x, const char *who, const struct node *a
     return code;
 }
 
-int step_double(struct flow_context *x, const struct node *step)
+/* Each stub of a list by itself, so that what is wrong has its place. */
+static int add_listed(struct flow_context *x, const char *who, const struct node *list)
+{
+    const struct e2e_doubles *d = x->options->doubles;
+    int code = 0;
+    for (size_t i = 0; i < list->list.count && code == 0; i++) {
+        const struct node *n = &list->list.items[i];
+        struct error own = ERROR_INIT;
+        json_t *stub = expand_node(x, n), *whole = stub != NULL ? json_pack("{s:[O]}", "stubs", stub) : NULL;
+        char *text = whole != NULL ? json_dumps(whole, JSON_COMPACT) : NULL;
+        code = text != NULL         ? d->stubs(d->arg, who, bytes_of(text), "stub", &own)
+               : x->error.code != 0 ? x->error.code
+                                    : flow_memory(x);
+        if (own.code != 0)
+            flow_wrong(x, n, code, "%s", own.message != NULL ? own.message : error_code_name(code));
+        error_clear(&own);
+        free(text);
+        json_decref(whole);
+        json_decref(stub);
+    }
+    return code;
+}
+
+static int add_stubs(struct flow_context *x, const char *who, const struct node *stubs)
+{
+    const struct e2e_doubles *d = x->options->doubles;
+    struct text content = TEXT_INIT, path = TEXT_INIT;
+    struct error own = ERROR_INIT;
+    if (stubs->kind == NODE_LIST)
+        return add_listed(x, who, stubs);
+    char *name = expand_text(x, stubs);
+    int code = name != NULL ? flow_read_file(x, stubs, name, STUBS_MAX, &content) : x->error.code;
+    if (code == 0) {
+        path_beside(document_name(stubs->document), name, &path);
+        code = text_ok(&path) ? d->stubs(d->arg, who, text_bytes(&content), text_string(&path), &own) : flow_memory(x);
+    }
+    if (own.code != 0) {
+        x->wrong = true;
+        error_move(&x->error, &own); /* its place is in that file */
+    }
+    error_clear(&own);
+    text_deinit(&content);
+    text_deinit(&path);
+    free(name);
+    return code;
+}
+
+static int run_double(struct flow_context *x, const struct node *step)
 {
     const struct node *name = node_get(step, "double"), *answer = node_get(step, "answer");
     bool reset = false;
@@ -74,6 +131,8 @@ int step_double(struct flow_context *x, const struct node *step)
         flow_wrong(x, name, code, "there is no double \"%s\"", who);
     if (code == 0 && answer != NULL)
         code = program(x, who, answer);
+    if (code == 0 && node_get(step, "stubs") != NULL)
+        code = add_stubs(x, who, node_get(step, "stubs"));
     free(who);
     return code;
 }
@@ -97,17 +156,60 @@ static json_t *requests_of(struct flow_context *x, const char *who, const char *
     return NULL;
 }
 
+/* More calls than may be: waiting makes them no fewer. */
+static bool too_many(struct flow_context *x, const struct node *expected, int64_t count)
+{
+    const struct node *most = is_matcher(expected) ? node_get(expected, "$max") : expected;
+    json_t *value = most != NULL ? expand_node(x, most) : NULL;
+    double limit;
+    bool over = value != NULL && flow_value_real(value, &limit) && (double)count > limit;
+    json_decref(value);
+    return over;
+}
+
+/* The names of the methods that were called, in their order, each as often as it was. */
+static json_t *order_of(struct flow_context *x, const char *who)
+{
+    struct text lines = TEXT_INIT;
+    json_t *out = json_array();
+    x->options->doubles->order(x->options->doubles->arg, who, &lines);
+    for (const char *p = text_string(&lines); out != NULL && *p != '\0';) {
+        size_t len = strcspn(p, "\n");
+        json_array_append_new(out, json_stringn(p, len));
+        p += len + (p[len] == '\n');
+    }
+    text_deinit(&lines);
+    return out;
+}
+
+static int verify_order(struct flow_context *x, const struct node *step, const char *who)
+{
+    json_t *order = order_of(x, who);
+    x->answer = json_pack("{s:o}", "order", order);
+    x->options->doubles->journal(x->options->doubles->arg, who, &x->sent);
+    if (x->answer == NULL)
+        return flow_memory(x);
+    match_node(x, node_get(step, "order"), json_object_get(x->answer, "order"), "order", false);
+    return x->error.code;
+}
+
 /* The answer object of a verification: {"count": N, "requests": [...]}, matched like any other. */
-int step_verify(struct flow_context *x, const struct node *step)
+static int run_verify(struct flow_context *x, const struct node *step)
 {
     const struct node *name = node_get(step, "verify");
     const char *method = NULL;
     int code = need_doubles(x, name);
-    if (code != 0 || (code = node_need_text(step, "method", &method, &x->error)) != 0)
+    if (code != 0)
         return code;
     char *who = expand_text(x, name);
     if (who == NULL)
         return x->error.code;
+    if (node_get(step, "order") != NULL) {
+        code = verify_order(x, step, who);
+        free(who);
+        return code;
+    }
+    node_may_text(step, "method", &method, NULL); /* there, as was checked */
     const struct e2e_doubles *d = x->options->doubles;
     int64_t count = d->count(d->arg, who, method);
     json_t *requests = NULL;
@@ -126,49 +228,102 @@ int step_verify(struct flow_context *x, const struct node *step)
         match_node(x, node_get(step, "count"), json_object_get(x->answer, "count"), "count", false);
     if (x->error.code == 0 && node_get(step, "requests") != NULL)
         match_node(x, node_get(step, "requests"), json_object_get(x->answer, "requests"), "requests", false);
+    if (x->error.code == 0 && node_get(step, "count") != NULL)
+        x->wrong = too_many(x, node_get(step, "count"), count);
     return x->error.code;
 }
 
-/* ---- faults ---- */
+/* ---- loading ---- */
 
-int fault_action(const struct node *step, enum target_action *out, struct error *err)
+static int check_name(const char *key, const struct node *name, struct error *err)
 {
-    const char *action = NULL, *names[TARGET_ACTION_COUNT + 1] = {NULL};
-    int code = node_need_text(step, "action", &action, err);
-    if (code != 0)
-        return code;
-    for (int a = 0; a < TARGET_ACTION_COUNT; a++) {
-        names[a] = target_action_name((enum target_action)a);
-        *out = (enum target_action)a;
-        if (strcmp(names[a], action) == 0)
-            return 0;
-    }
-    const char *near = nearest_word(action, names);
-    return near != NULL ? node_error(node_get(step, "action"), err, ERROR_INVALID,
-                                     "no action is called \"%s\": did you mean \"%s\"?", action, near)
-                        : node_error(node_get(step, "action"), err, ERROR_INVALID,
-                                     "no action is called \"%s\": kill, terminate, stop, continue, start, ...", action);
+    if (name->kind != NODE_TEXT)
+        return node_error(name, err, ERROR_INVALID,
+                          strcmp(key, "double") == 0 ? "\"double\" takes a name" : "\"verify\" takes a double's name");
+    return 0;
 }
 
-int step_fault(struct flow_context *x, const struct node *step)
+/* A flow speaks of its own doubles only. */
+static int check_known(const struct flow *f, const struct node *name, struct error *err)
 {
-    const struct node *component = node_get(step, "fault");
-    enum target_action action;
-    int code = fault_action(step, &action, &x->error);
-    char *name = code == 0 ? expand_text(x, component) : NULL;
-    if (name == NULL)
-        return x->error.code;
-    text_printf(&x->sent, "%s %s", target_action_name(action), name);
-    if (target_find(x->target, name) == NULL) {
-        code = flow_wrong(x, component, ERROR_NOT_FOUND, "%s has no component \"%s\"", x->target->system, name);
-    } else {
-        code = x->target->operations->act(x->target, name, action, &x->error);
-        bool heals = action == TARGET_CONTINUE || action == TARGET_START || action == TARGET_HEAL;
-        result_emit(x->target->results, "fault",
-                    json_pack("{s:s, s:s, s:s, s:i, s:b}", "name", target_action_name(action), "target", name, "state",
-                              heals ? "heal" : "inject", "hits", code == 0 ? 1 : 0, "verified", code == 0));
-        x->wrong = x->wrong || code == ERROR_UNSUPPORTED;
-    }
-    free(name);
-    return code;
+    if (has_variable(name))
+        return 0;
+    if (f == NULL || !f->contract)
+        return node_error(name, err, ERROR_INVALID, "only a contract stands on doubles: \"contract: NAME\"");
+    if (f->doubles == NULL || node_get(f->doubles, (const char *)name->text.data) == NULL)
+        return node_error(name, err, ERROR_NOT_FOUND, "there is no double \"%s\": the contract's \"doubles\" name them",
+                          (const char *)name->text.data);
+    return 0;
 }
+
+static int check_double(const struct flow *f, const struct node *step, const struct node *name, struct error *err)
+{
+    const struct node *answer = node_get(step, "answer"), *stubs = node_get(step, "stubs");
+    struct double_answer ignored;
+    bool reset = false;
+    int code = check_name("double", name, err);
+    if (code == 0)
+        code = node_may_bool(step, "reset", &reset, err);
+    if (code == 0 && answer == NULL && stubs == NULL && !reset)
+        code = node_error(step, err, ERROR_INVALID, "\"double\" goes with \"answer\", \"stubs\" or \"reset: true\"");
+    if (code == 0 && stubs != NULL && stubs->kind != NODE_LIST && stubs->kind != NODE_TEXT)
+        code = node_error(stubs, err, ERROR_INVALID, "\"stubs\" is a list of stubs, or the name of a file of them");
+    if (code == 0 && answer != NULL)
+        code = double_answer_read(answer, &ignored, err);
+    return code != 0 ? code : check_known(f, name, err);
+}
+
+static int check_verify(const struct flow *f, const struct node *step, const struct node *name, struct error *err)
+{
+    const struct node *count = node_get(step, "count"), *requests = node_get(step, "requests");
+    const char *method;
+    int code = check_name("verify", name, err);
+    if (code == 0 && node_get(step, "order") != NULL) {
+        const struct node *other = node_get(step, "method") != NULL ? node_get(step, "method")
+                                   : count != NULL                  ? count
+                                                                    : requests;
+        if (other != NULL)
+            code = node_error(other, err, ERROR_INVALID, "\"order\" is about all methods: it stands alone");
+        return code != 0 ? code : check_known(f, name, err);
+    }
+    if (code == 0)
+        code = node_need_text(step, "method", &method, err);
+    if (code == 0 && count == NULL && requests == NULL)
+        code = node_error(step, err, ERROR_INVALID, "\"verify\" checks a \"count\" or the \"requests\"");
+    if (code == 0 && count != NULL && count->kind != NODE_INTEGER && !is_matcher(count) && !has_variable(count))
+        code = node_error(count, err, ERROR_INVALID, "\"count\" is a number, or a matcher like {$min: 1}");
+    return code != 0 ? code : check_known(f, name, err);
+}
+
+static const struct step_key double_keys[] = {
+    {"answer", SHAPE_MAP, "what it says from now on: method, call, reply, status, message"},
+    {"stubs", SHAPE_ANY, "a list of stubs, or a file of them (docs/stubs.md)"},
+    {"reset", SHAPE_FLAG, "it forgets calls and answers"},
+    {0},
+};
+const struct step_kind kind_double = {
+    .name = "double",
+    .about = "Programs a double",
+    .shape = SHAPE_ANY,
+    .keys = double_keys,
+    .check = check_double,
+    .run = run_double,
+};
+
+static const struct step_key verify_keys[] = {
+    {"method", SHAPE_TEXT, "which of its methods"},
+    {"count", SHAPE_EXPECTED, "how often it was called"},
+    {"requests", SHAPE_EXPECTED, "the list of all requests"},
+    {"order", SHAPE_EXPECTED, "the list of the methods that were called, in their order"},
+    {"within", SHAPE_DURATION, "try again until it holds or this time is over"},
+    {"capture", SHAPE_CAPTURES, "variables from {count, requests}, or {order}"},
+    {0},
+};
+const struct step_kind kind_verify = {
+    .name = "verify",
+    .about = "Checks what a double was called with",
+    .shape = SHAPE_ANY,
+    .keys = verify_keys,
+    .check = check_verify,
+    .run = run_verify,
+};

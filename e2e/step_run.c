@@ -4,7 +4,7 @@
  * with everything it started. */
 #include "base/units.h"
 #include "base/words.h"
-#include "e2e/internal.h"
+#include "e2e/kind.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -110,7 +110,7 @@ static int wait_for(struct flow_context *x, const struct node *step, struct worl
 {
     char limit[64];
     uint64_t timeout = step_timeout(x, step);
-    int code = world_run_until(x->target->world, is_done, r, timeout);
+    int code = flow_wait(x, is_done, r, timeout);
     if (code == ERROR_TIMEOUT) {
         units_format_duration((int64_t)timeout, limit, sizeof limit);
         error_set(&x->error, code, "the command did not end within %s and was killed", limit);
@@ -119,7 +119,7 @@ static int wait_for(struct flow_context *x, const struct node *step, struct worl
     }
     if (code != 0) {
         (void)world_process_signal(process, SIGKILL);
-        (void)world_run_until(x->target->world, is_done, r, (uint64_t)SECOND);
+        (void)flow_wait(x, is_done, r, (uint64_t)SECOND);
     }
     return code;
 }
@@ -173,7 +173,7 @@ static int run_command(struct flow_context *x, const struct node *step, const st
     return code;
 }
 
-int step_run(struct flow_context *x, const struct node *step)
+static int run(struct flow_context *x, const struct node *step)
 {
     const struct node *run = node_get(step, "run"), *where = node_get(step, "directory");
     struct strings argv = {0}, environment = {0};
@@ -196,3 +196,57 @@ int step_run(struct flow_context *x, const struct node *step)
     strings_deinit(&environment);
     return code;
 }
+
+/* ---- the kind ---- */
+
+/* A command that says nothing of its end is meant to succeed. */
+static void judge(struct flow_context *x, const struct node *step)
+{
+    const struct node *expect = node_get(step, "expect");
+    json_int_t status = json_integer_value(json_object_get(x->answer, "exit"));
+    if ((expect == NULL || node_get(expect, "exit") == NULL) && status != 0)
+        node_error(node_get(step, "run"), &x->error, ERROR_INVALID, "expected exit code 0, got %lld: %s",
+                   (long long)status, json_string_value(json_object_get(x->answer, "stderr")));
+}
+
+/* A list of texts becomes arguments; nothing is split and no shell looks at it. */
+static int check(const struct flow *f, const struct node *step, const struct node *run, struct error *err)
+{
+    (void)f;
+    (void)step;
+    if (run->kind != NODE_LIST || run->list.count == 0)
+        return node_error(run, err, ERROR_INVALID, "\"run\" is a list, the program and its arguments: [git, init]");
+    for (size_t i = 0; i < run->list.count; i++)
+        if (run->list.items[i].kind == NODE_MAP || run->list.items[i].kind == NODE_LIST)
+            return node_error(&run->list.items[i], err, ERROR_INVALID, "an argument is a text");
+    return 0;
+}
+
+static const struct step_key keys[] = {
+    {"environment", SHAPE_MAP, "variables added to the harness's own"},
+    {"directory", SHAPE_ANY, "where it runs"},
+    {"within", SHAPE_DURATION, "try again until the expectations hold or this time is over"},
+    {"timeout", SHAPE_DURATION, "how long it may take; then it is killed"},
+    {"expect", SHAPE_ANSWER, "members of what came back"},
+    {"capture", SHAPE_CAPTURES, "variables from what came back, by path"},
+    {0},
+};
+static const struct step_key answer[] = {
+    {"exit", SHAPE_EXPECTED, "the exit code; 128 and the number of a signal"},
+    {"stdout", SHAPE_EXPECTED, "without the last newline"},
+    {"stderr", SHAPE_EXPECTED, "without the last newline"},
+    {"body", SHAPE_EXPECTED, "standard output as JSON"},
+    {"duration", SHAPE_EXPECTED, "seconds"},
+    {0},
+};
+const struct step_kind kind_run = {
+    .name = "run",
+    .about = "A command: the program and its arguments, without a shell",
+    .shape = SHAPE_ANY,
+    .keys = keys,
+    .answer = answer,
+    .check = check,
+    .run = run,
+    .judge = judge,
+    .processes = true,
+};

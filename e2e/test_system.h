@@ -12,6 +12,8 @@
 struct test_system {
     struct sim *sim; /* NULL in the real world */
     struct world *world;
+    struct world *disk; /* files for flows: of a simulation of its own */
+    struct sim *disk_sim;
     struct pb_pool *pool;
     struct rpc_server *rpc;
     struct http_server *http;

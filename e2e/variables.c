@@ -1,17 +1,22 @@
-/* ${name} in texts. "$${" stands for "${" itself. */
+/* ${name} and ${name.member[0]} in texts. "$${" stands for "${" itself. */
 #include "e2e/internal.h"
 
 #include <ctype.h>
-#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #define NAME_MAX_LENGTH 64  /* bytes of a variable's name */
+#define REFERENCE_MAX   320 /* bytes between the braces */
 #define SUGGESTIONS_MAX 200 /* names looked through for "did you mean" */
 
 bool variable_name_valid(const char *name)
 {
-    if (isdigit((unsigned char)name[0]) || strlen(name) >= NAME_MAX_LENGTH || strcmp(name, "unique") == 0)
+    static const char *const taken[] = {"unique", "fake", "env", "now"};
+    if (isdigit((unsigned char)name[0]) || strlen(name) >= NAME_MAX_LENGTH)
         return false;
+    for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)
+        if (strcmp(name, taken[i]) == 0)
+            return false;
     size_t len = 0;
     while (isalnum((unsigned char)name[len]) || name[len] == '_')
         len++;
@@ -48,20 +53,20 @@ int variable_set(struct flow_context *x, const char *name, json_t *value)
         x->wrong = true;
         return error_set(&x->error, ERROR_LIMIT, "the value of ${%s} has more than %d levels", name, VALUE_DEPTH_MAX);
     }
+    if (variable_hidden(x, name) && !secret_add(x, value)) {
+        json_decref(value);
+        return flow_memory(x);
+    }
     return json_object_set_new(x->variables, name, value) == 0 ? 0 : flow_memory(x);
 }
 
-/* Different at each use and in each flow, the same in each run of a seed. */
-static json_t *unique_value(struct flow_context *x)
+bool variable_hidden(const struct flow_context *x, const char *name)
 {
-    struct random base, flow, own;
-    char purpose[32], text[16];
-    random_seed(&base, x->target->seed);
-    random_fork(&base, x->flow->name, &flow);
-    snprintf(purpose, sizeof purpose, "unique %" PRIu64, x->unique++);
-    random_fork(&flow, purpose, &own);
-    snprintf(text, sizeof text, "u%012" PRIx64, random_next(&own) & UINT64_C(0xFFFFFFFFFFFF));
-    return json_string(text);
+    const struct node *own = x->flow->secrets;
+    for (size_t i = 0; own != NULL && i < own->list.count; i++)
+        if (bytes_is(own->list.items[i].text, name))
+            return true;
+    return strstr(name, "token") != NULL || strstr(name, "secret") != NULL || strstr(name, "password") != NULL;
 }
 
 static void unknown_variable(struct flow_context *x, const struct node *n, const char *key)
@@ -82,22 +87,47 @@ static void unknown_variable(struct flow_context *x, const struct node *n, const
         flow_wrong(x, n, ERROR_NOT_FOUND, "there is no variable ${%s}", key);
 }
 
+/* The member of a variable's value that the path behind its name stands for. A new reference. */
+static json_t *member_of(struct flow_context *x, const struct node *n, const char *key, const char *path)
+{
+    char rooted[REFERENCE_MAX + 2];
+    int code;
+    snprintf(rooted, sizeof rooted, "$%s", path);
+    const json_t *found = json_path(json_object_get(x->variables, key), rooted, &code);
+    if (code != 0)
+        flow_wrong(x, n, ERROR_SYNTAX, "${%s%s} is no path: ${name.member} or ${name[0]}", key, path);
+    else if (found == NULL)
+        flow_wrong(x, n, ERROR_NOT_FOUND, "${%s} has nothing at %s", key, rooted);
+    return code == 0 && found != NULL ? json_deep_copy(found) : NULL;
+}
+
 /* A new reference. */
 static json_t *look_up(struct flow_context *x, const struct node *n, struct bytes name)
 {
-    char key[NAME_MAX_LENGTH];
+    char key[REFERENCE_MAX];
+    json_t *value = NULL;
     if (name.len >= sizeof key) {
         flow_wrong(x, n, ERROR_INVALID, "a variable's name has at most %d characters", NAME_MAX_LENGTH - 1);
         return NULL;
     }
     memcpy(key, name.data, name.len);
     key[name.len] = '\0';
-    if (strcmp(key, "unique") == 0)
-        return unique_value(x);
-    json_t *value = json_object_get(x->variables, key);
-    if (value == NULL)
+    if (drawn_value(x, n, key, &value))
+        return value;
+    size_t own = strcspn(key, ".[");
+    char behind = key[own];
+    key[own] = '\0';
+    value = json_object_get(x->variables, key);
+    if (value == NULL) {
         unknown_variable(x, n, key);
-    return json_incref(value);
+        return NULL;
+    }
+    if (behind == '\0')
+        return json_incref(value);
+    char path[REFERENCE_MAX];
+    path[0] = behind;
+    memcpy(path + 1, key + own + 1, name.len - own);
+    return member_of(x, n, key, path);
 }
 
 /* The end of the ${...} that begins at p, or NULL when none does. */

@@ -34,6 +34,7 @@ struct fake_asked {
     const char *caller;            /* the peer's address, or "in process" */
     const char *session;           /* header "double-session": state, stubs and journal are kept apart by it; or "" */
     uint64_t now;                  /* ns since the Unix epoch */
+    uint64_t timeout;              /* ns for which the caller still waits; 0: it did not say */
     int64_t sequence, index;       /* over all methods, and among this method's calls; from 0 */
     struct fake_stream *stream;    /* NULL in process and (see `late`) for unary calls: then FAKE_STAYS is FAKE_ENDS */
 };

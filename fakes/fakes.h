@@ -110,14 +110,28 @@ void fake_ask(struct fake *f, const struct fake_asked *asked, struct fake_answer
 struct fake_record;
 /* The same, but the call stays open. `*record` is NULL for its first turn, which records it; at later turns of a stream
  * (`asked` holds all messages from the beginning) it is what the first gave. NULL after a turn: there was no memory,
- * and nothing is recorded. */
-void fake_turn(struct fake *f, const struct fake_asked *asked, struct fake_answer *answer, struct fake_record **record);
+ * and nothing is recorded. FAKE_PASSED: nothing was programmed for the call and no responder answered it, so that the
+ * answer is the empty one. */
+enum fake_verdict fake_turn(struct fake *f, const struct fake_asked *asked, struct fake_answer *answer,
+                            struct fake_record **record);
 /* The client went away before its request was complete: recorded, nobody is asked. */
 void fake_cut(struct fake *f, const struct fake_asked *asked, struct fake_record **record);
 /* What was answered in the end, or FAKE_UNANSWERED. Lets the record go. NULL is fine. */
 void fake_settle(struct fake *f, struct fake_record **record, int status);
 /* A responder's stream that stayed open has ended: the responders are told. */
 void fake_stream_gone(struct fake *f, struct fake_stream *stream);
+
+/* Hears of every call of a double and of what it was answered, for who writes down conversations
+ * (fakes/consumer/consumer.h). Called under no lock of the double, by any thread that calls it. */
+struct fake_hearer {
+    /* After each turn of a call (one, but of streams both ways): all that was asked so far, and what this turn answers.
+     * `call` tells calls apart until it is settled. */
+    void (*turn)(void *arg, const void *call, const struct fake_asked *asked, const struct fake_answer *answer);
+    void (*settled)(void *arg, const void *call, int status); /* or FAKE_UNANSWERED */
+    void *arg;
+};
+/* Copied; NULL: nobody hears any more. Before the first call, or between calls. */
+void fake_hear(struct fake *f, const struct fake_hearer *hearer);
 
 /* ---- serving, and calling in process ---- */
 /* Answers every method of its service on an rpc server: one double a server, since it is the server's fallback. The

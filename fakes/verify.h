@@ -138,5 +138,6 @@ const char *fake_keep_text(struct fake *f, struct text *text);
 enum fake_fit { FAKE_FITS, FAKE_DIFFERS, FAKE_NO_FIELD };
 enum fake_fit fake_term_fits(const struct fake_term *t, const ProtobufCMessage *m, struct text *instead);
 void fake_term_text(const struct fake_term *t, struct text *out);
+void fake_times_text(int64_t min, int64_t max, struct text *out); /* "at least 2 calls"; INT64_MAX: any number */
 
 #endif

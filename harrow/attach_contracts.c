@@ -31,7 +31,7 @@ static const char *compile(struct system *s, const char *const *protos, const ch
 {
     const char *out = arena_printf(&s->arena, "%s/descriptors.pb", s->run->folder);
     struct text set = TEXT_INIT;
-    int code = out != NULL ? protos_compile(s->run->world, protos, paths, &set, err) : out_of_memory(err);
+    int code = out != NULL ? protos_compile(s->run->world, protos, paths, NULL, &set, err) : out_of_memory(err);
     if (code == 0)
         code = world_write_file(s->run->world, out, text_bytes(&set), false, err);
     text_deinit(&set);

@@ -11,6 +11,11 @@ static const struct option options[] = {
      .target = &only,
      .argument = "TEXT",
      .help = "run contracts whose name contains TEXT"},
+    {.name = "pact",
+     .kind = OPTION_TEXT,
+     .target = &contract_pact_folder,
+     .argument = "FOLDER",
+     .help = "write what components asked of their doubles as pacts (docs/contracts.md)"},
     {0},
 };
 

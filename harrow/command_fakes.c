@@ -4,6 +4,7 @@
 #include "fakes/serve/behaviours.h"
 #include "fakes/stub/stub.h"
 #include "harrow/commands.h"
+#include "harrow/fakes_annotations.h"
 #include "harrow/fakes_contracts.h"
 #include "harrow/fakes_serve.h"
 #include "harrow/run.h"
@@ -18,7 +19,7 @@
 #define PAGE 1000 /* calls asked for at a time */
 
 static bool json;
-static const char *annotations;
+static struct option_list annotations;
 static uint64_t seed;
 
 /* A world and the contracts, for commands that only look. */
@@ -112,7 +113,7 @@ static int explain_one(struct behaviours *b, const struct pb_service *service, s
 static int explain_run(const struct arguments *args)
 {
     struct looking l;
-    struct text annotation = TEXT_INIT;
+    struct fakes_annotations corrections = {.arena = ARENA_INIT};
     /* The positional names are services asked for. */
     struct option_list named = {.items = calloc((size_t)args->argc + 1, sizeof *named.items)};
     for (int i = 0; named.items != NULL && i < args->argc; i++)
@@ -120,12 +121,15 @@ static int explain_run(const struct arguments *args)
     if (named.count > 0)
         fakes_from.services = named;
     int code = look(&l);
-    if (code == 0 && annotations != NULL)
-        code = world_read_file(l.world, annotations, STUB_FILE_MAX, &annotation, &l.err);
+    if (code == 0)
+        code = fakes_annotations_load(l.world, &l.contracts, &annotations, &corrections, &l.err);
+    for (size_t i = 0; code == 0 && !json && i < corrections.list.count; i++)
+        printf("corrected by %s\n", corrections.list.items[i].name);
     struct behaviours *b = NULL;
     if (code == 0) {
-        b = behaviours_new(&(struct behave_options){
-            .seed = world_seed(l.world), .annotation = text_bytes(&annotation), .annotation_name = annotations});
+        b = behaviours_new(&(struct behave_options){.seed = world_seed(l.world),
+                                                    .annotations = corrections.list.items,
+                                                    .annotation_count = corrections.list.count});
         code = b != NULL ? 0 : error_set(&l.err, ERROR_MEMORY, "out of memory");
     }
     for (size_t i = 0; code == 0 && i < l.contracts.services.count; i++)
@@ -134,18 +138,14 @@ static int explain_run(const struct arguments *args)
         struct fake_responder r = behaviours_responder(b);
         r.release(r.arg);
     }
-    text_deinit(&annotation);
+    fakes_annotations_deinit(&corrections);
     free(named.items);
     return look_end(&l, code);
 }
 
 static const struct option explain_options[] = {
     FAKES_FROM_OPTIONS,
-    {.name = "annotations",
-     .kind = OPTION_TEXT,
-     .target = &annotations,
-     .argument = "FILE",
-     .help = "corrects what is recognised (docs/fakes.md)"},
+    FAKES_ANNOTATIONS_OPTION(&annotations),
     {.name = "json", .kind = OPTION_FLAG, .target = &json, .help = "print JSON, one object a service"},
     {0},
 };
@@ -473,7 +473,7 @@ static const struct command children[] = {
      .positional_min = 0,
      .positional_max = -1,
      .examples = "  harrow fakes explain store.Store\n"
-                 "  harrow fakes explain --proto shop.proto --annotations shop.behave.yaml\n",
+                 "  harrow fakes explain --proto shop.proto --annotations more.yaml\n",
      .options = explain_options,
      .run = explain_run},
     {.name = "check",

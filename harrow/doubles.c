@@ -1,15 +1,22 @@
 #include "base/array.h"
+#include "fakes/consumer/consumer.h"
 #include "fakes/fakes.h"
+#include "fakes/stub/stub.h"
 #include "harrow/pillars.h"
 #include "world/sim.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define NEAR_TOLD_MAX 2 /* calls of which the nearest stubs are told, the newest first */
 
 struct served {
     const char *name;
     struct fake *fake;
     struct rpc_server *server;
+    struct consumer *consumer; /* NULL: nothing is recorded */
+    struct stub_set *stubs;    /* NULL until the flow gives some */
 };
 
 struct doubles {
@@ -17,15 +24,42 @@ struct doubles {
     struct world *world;
     const struct pb_pool *pool;
     bool simulated;
+    const char *consumer, *flow; /* borrowed; NULL: nothing is recorded */
     ARRAY(struct served) served;
 };
 
-static struct fake *find(struct doubles *d, const char *name)
+const char *contract_pact_folder;
+
+static struct served *find_served(struct doubles *d, const char *name)
 {
     for (size_t i = 0; i < d->served.count; i++)
         if (strcmp(d->served.items[i].name, name) == 0)
-            return d->served.items[i].fake;
+            return &d->served.items[i];
     return NULL;
+}
+
+static struct fake *find(struct doubles *d, const char *name)
+{
+    struct served *s = find_served(d, name);
+    return s != NULL ? s->fake : NULL;
+}
+
+/* What is programmed holds for a provider that was brought into that state. */
+static int set_state(struct doubles *d, const char *name, bool programmed)
+{
+    struct served *s = find_served(d, name);
+    if (s == NULL || s->consumer == NULL)
+        return 0;
+    int code = consumer_given(s->consumer, NULL, NULL);
+    return code == 0 && programmed ? consumer_given(s->consumer, d->flow, NULL) : code;
+}
+
+bool doubles_count(const struct doubles *d, const char *consumer, struct contract_calls *into)
+{
+    bool ok = true;
+    for (size_t i = 0; ok && i < d->served.count; i++)
+        ok = contract_calls_add(into, consumer, d->served.items[i].name, d->served.items[i].fake);
+    return ok;
 }
 
 static int unknown(const char *name, struct error *err)
@@ -41,6 +75,8 @@ static int answer(void *arg, const char *name, const char *method, int64_t call,
         return unknown(name, err);
     if (fake_count(f, method) < 0)
         return error_set(err, ERROR_NOT_FOUND, "double \"%s\" has no method \"%s\"", name, method);
+    if (set_state(arg, name, true) != 0)
+        return error_set(err, ERROR_MEMORY, "out of memory");
     if (status != GRPC_OK) {
         int code = fake_fails(f, method, call, status, message);
         return code == 0 ? 0 : error_set(err, code, "double \"%s\": %s", name, error_code_name(code));
@@ -66,14 +102,77 @@ static int reset(void *arg, const char *name)
     if (f == NULL)
         return ERROR_NOT_FOUND;
     fake_reset(f);
-    return 0;
+    if (find_served(arg, name)->stubs != NULL)
+        stub_set_clear(find_served(arg, name)->stubs);
+    return set_state(arg, name, false);
+}
+
+static int stubs(void *arg, const char *name, struct bytes document, const char *file, struct error *err)
+{
+    struct doubles *d = arg;
+    struct served *s = find_served(d, name);
+    int code = s != NULL ? 0 : unknown(name, err);
+    if (code == 0 && s->stubs == NULL) {
+        if ((code = stub_set_new(d->pool, world_seed(d->world), &s->stubs, err)) != 0)
+            return code;
+        const struct fake_responder responder = stub_set_responder(s->stubs);
+        if (fake_add_responder(s->fake, &responder) != 0)
+            return error_set(err, ERROR_MEMORY, "out of memory");
+    }
+    if (code == 0 && set_state(d, name, true) != 0)
+        return error_set(err, ERROR_MEMORY, "out of memory");
+    int64_t added = code == 0 ? stub_set_add_yaml(s->stubs, document, file, NULL, err) : code;
+    return added < 0 ? (int)added : 0;
+}
+
+static void order(void *arg, const char *name, struct text *out)
+{
+    struct fake *f = find(arg, name);
+    struct fake_call call;
+    for (int64_t i = 0; f != NULL && i < fake_total(f); i++)
+        if (fake_call_at(f, NULL, i, &call) == 0)
+            text_printf(out, "%s\n", call.method->name);
+}
+
+/* The stubs that came nearest to a call that none matched. */
+static bool tell_nearest(struct served *s, const struct fake_call *call, struct text *out)
+{
+    struct stub_nearest near = {0};
+    const size_t end = call->request.len;
+    const struct fake_asked asked = {.service = call->method->service,
+                                     .method = call->method,
+                                     .request = call->request,
+                                     .ends = call->ends != NULL ? call->ends : &end,
+                                     .messages = call->messages,
+                                     .complete = true,
+                                     .caller = "",
+                                     .session = "",
+                                     .now = call->time,
+                                     .sequence = call->sequence,
+                                     .index = call->index};
+    bool missed = stub_set_has(s->stubs, call->method) && stub_set_nearest(s->stubs, &asked, 0, &near) == 0 &&
+                  near.count > 0 && near.near[0].differences.count > 0;
+    if (missed) {
+        text_printf(out, "call %" PRId64 ": ", call->sequence);
+        stub_nearest_text(&near, call->method, out);
+    }
+    stub_nearest_deinit(&near);
+    return missed;
 }
 
 static void journal(void *arg, const char *name, struct text *out)
 {
-    struct fake *f = find(arg, name);
-    if (f != NULL)
-        fake_journal(f, out);
+    struct served *s = find_served(arg, name);
+    struct fake_call call;
+    int told = 0;
+    if (s == NULL)
+        return;
+    fake_journal(s->fake, out);
+    if (s->stubs == NULL)
+        return;
+    for (int64_t i = fake_total(s->fake); i > 0 && told < NEAR_TOLD_MAX; i--)
+        if (fake_call_at(s->fake, NULL, i - 1, &call) == 0)
+            told += tell_nearest(s, &call, out);
 }
 
 int doubles_new(struct world *w, const struct pb_pool *pool, bool simulated, struct doubles **out, struct error *err)
@@ -84,10 +183,43 @@ int doubles_new(struct world *w, const struct pb_pool *pool, bool simulated, str
     d->world = w;
     d->pool = pool;
     d->simulated = simulated;
-    d->operations = (struct e2e_doubles){
-        .arg = d, .answer = answer, .count = count, .request = request, .reset = reset, .journal = journal};
+    d->operations = (struct e2e_doubles){.arg = d,
+                                         .answer = answer,
+                                         .count = count,
+                                         .request = request,
+                                         .stubs = stubs,
+                                         .order = order,
+                                         .reset = reset,
+                                         .journal = journal};
     *out = d;
     return 0;
+}
+
+void doubles_record(struct doubles *d, const char *consumer, const char *flow)
+{
+    d->consumer = consumer;
+    d->flow = flow;
+}
+
+static int record(struct doubles *d, struct served *s)
+{
+    int code = consumer_new(d->consumer, s->name, &s->consumer);
+    if (code == 0)
+        code = consumer_about(s->consumer, d->flow);
+    if (code != 0)
+        return code;
+    consumer_take_all(s->consumer, true);
+    consumer_hear(s->consumer, s->fake);
+    return 0;
+}
+
+int doubles_write_pacts(struct doubles *d, struct world *files, const char *folder, struct error *err)
+{
+    int code = 0;
+    for (size_t i = 0; i < d->served.count && code == 0; i++)
+        if (d->served.items[i].consumer != NULL)
+            code = consumer_write(d->served.items[i].consumer, files, folder, NULL, err);
+    return code;
 }
 
 int doubles_add(struct doubles *d, const char *name, const char *service, struct text *peers, struct error *err)
@@ -105,6 +237,8 @@ int doubles_add(struct doubles *d, const char *name, const char *service, struct
         code = rpc_server_add_health(s.server);
     if (code == 0)
         code = fake_serve(s.fake, s.server);
+    if (code == 0 && d->consumer != NULL)
+        code = record(d, &s);
     if (code == 0)
         code = rpc_server_listen(s.server, d->simulated ? "0.0.0.0:0" : "127.0.0.1:0", err);
     if (code == 0 && !array_push(&d->served, s))
@@ -112,6 +246,7 @@ int doubles_add(struct doubles *d, const char *name, const char *service, struct
     if (code != 0) {
         rpc_server_free(s.server);
         fake_free(s.fake);
+        consumer_free(s.consumer);
         return code;
     }
     text_printf(peers, "%s%s=%s:%d", peers->len > 0 ? "," : "", name,
@@ -131,6 +266,8 @@ void doubles_free(struct doubles *d)
     for (size_t i = 0; i < d->served.count; i++) {
         rpc_server_free(d->served.items[i].server);
         fake_free(d->served.items[i].fake);
+        consumer_free(d->served.items[i].consumer);
+        stub_set_free(d->served.items[i].stubs);
     }
     array_deinit(&d->served);
     free(d);

@@ -55,6 +55,13 @@ static void a_component_stands_on_its_double(void **state)
     d->journal(d->arg, "store", &text);
     assert_non_null(strstr(text_string(&text), "Write"));
     text_deinit(&text);
+    struct contract_calls calls = {0}; /* over two contracts, as it were */
+    assert_true(doubles_count(g.doubles, "notes", &calls) && doubles_count(g.doubles, "notes", &calls));
+    assert_true(calls.rows.count > 1);
+    for (size_t i = 0; i < calls.rows.count; i++)
+        assert_int_equal(calls.rows.items[i].count,
+                         strcmp(calls.rows.items[i].method, "store.Store/Write") == 0 ? 2 : 0);
+    contract_calls_deinit(&calls);
     close_stage(&g);
 }
 
@@ -76,6 +83,43 @@ static void answers_are_programmed_and_forgotten(void **state)
     assert_int_equal(d->count(d->arg, "store", "Read"), 3);
     assert_int_equal(d->reset(d->arg, "store"), 0);
     assert_int_equal(d->count(d->arg, "store", "Read"), 0);
+    close_stage(&g);
+}
+
+static void stubs_answer_and_misses_are_told(void **state)
+{
+    (void)state;
+    struct stage g;
+    struct error err = ERROR_INIT;
+    struct text text = TEXT_INIT;
+    open_stage(&g);
+    const struct e2e_doubles *d = g.operations;
+    static const char stubs[] = "stubs:\n"
+                                "  - call: store.Store/Read\n"
+                                "    when: {key: {$regex: ':7$'}}\n"
+                                "    answer: {records: [{key: k, value: eyJpZCI6IjcifQ==}]}\n";
+    if (d->stubs(d->arg, "store", bytes_of(stubs), "stubs.yaml", &err) != 0)
+        fail_msg("%s", err.message);
+    assert_int_equal(test_call(g.system, "notes.Notes", "Read", "{\"id\": \"7\"}"), GRPC_OK);
+    d->journal(d->arg, "store", &text);
+    assert_null(strstr(text_string(&text), "no stub"));
+    test_call(g.system, "notes.Notes", "Read", "{\"id\": \"8\"}");
+    text_clear(&text);
+    d->journal(d->arg, "store", &text);
+    assert_non_null(strstr(text_string(&text), "no stub of store.Store/Read matches"));
+    assert_non_null(strstr(text_string(&text), "stubs.yaml:2: when.key: expected a match of :7$, got \""));
+    text_clear(&text);
+    d->order(d->arg, "store", &text);
+    assert_string_equal(text_string(&text), "Read\nRead\n");
+    assert_int_equal(d->stubs(d->arg, "store", bytes_of("stubs: [{call: store.Store/Raed}]"), "s.yaml", &err),
+                     ERROR_NOT_FOUND);
+    assert_int_equal(err.line, 1);
+    error_clear(&err);
+    assert_int_equal(d->stubs(d->arg, "stroe", bytes_of(stubs), "s.yaml", &err), ERROR_NOT_FOUND);
+    error_clear(&err);
+    assert_int_equal(d->reset(d->arg, "store"), 0);
+    assert_int_equal(test_call(g.system, "notes.Notes", "Read", "{\"id\": \"7\"}"), GRPC_NOT_FOUND);
+    text_deinit(&text);
     close_stage(&g);
 }
 
@@ -131,6 +175,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_component_stands_on_its_double),
         cmocka_unit_test(answers_are_programmed_and_forgotten),
+        cmocka_unit_test(stubs_answer_and_misses_are_told),
         cmocka_unit_test(wrong_names_are_refused),
         cmocka_unit_test(a_component_that_is_not_there_cannot_stand_alone),
     };

@@ -29,7 +29,12 @@ static int from_server(struct world *w, const char *address, struct text *set, s
     struct reflect_files files = {.bytes = 0};
     struct reflect_talk talk = {.files = &files};
     struct rpc_channel *channel = NULL;
-    int code = rpc_channel_new(w, &(struct rpc_channel_options){.addresses = address}, &channel, err);
+    struct tls_context *context = NULL;
+    bool tls;
+    address = fakes_address(address, &tls);
+    int code = fakes_client_tls(w, &fakes_from.tls, tls, &context, err);
+    if (code == 0)
+        code = rpc_channel_new(w, &(struct rpc_channel_options){.addresses = address, .tls = context}, &channel, err);
     if (code == 0)
         code = reflect_ask(w, channel, (struct grpc_metadata){0}, REFLECTION_WITHIN, &talk, err);
     if (code == 0 && reflect_files_set(&files, set) != 0)
@@ -37,13 +42,24 @@ static int from_server(struct world *w, const char *address, struct text *set, s
     if (code != 0)
         error_wrap(err, "%s", address);
     rpc_channel_free(channel);
+    tls_context_free(context);
     reflect_talk_deinit(&talk);
     reflect_files_deinit(&files);
     return code;
 }
 
-static int from_protos(struct world *w, struct text *set, struct error *err)
+/* What there is no memory for is not known to have been a file. */
+static void on_file(void *arg, const char *name, const char *path)
 {
+    struct fakes_contracts *c = arg;
+    char *copy = arena_string(&c->arena, path);
+    if (copy != NULL)
+        (void)map_put(&c->paths, name, copy);
+}
+
+static int from_protos(struct world *w, struct fakes_contracts *c, struct text *set, struct error *err)
+{
+    const struct protos_heard heard = {on_file, c};
     size_t protos = fakes_from.protos.count, paths = fakes_from.paths.count;
     const char **list = calloc(protos + paths + 2, sizeof *list);
     if (list == NULL)
@@ -52,7 +68,7 @@ static int from_protos(struct world *w, struct text *set, struct error *err)
         list[i] = fakes_from.protos.items[i];
     for (size_t i = 0; i < paths; i++)
         list[protos + 1 + i] = fakes_from.paths.items[i];
-    int code = protos_compile(w, list, list + protos + 1, set, err);
+    int code = protos_compile(w, list, list + protos + 1, &heard, set, err);
     free(list);
     return code;
 }
@@ -63,12 +79,13 @@ static bool own_contracts(void)
 }
 
 /* Everything named, as sets behind one another; each source is added to `files` by itself, for its messages. */
-static int gather(struct world *w, struct text *texts, struct descriptor_files *files, struct error *err)
+static int gather(struct world *w, struct fakes_contracts *c, struct text *texts, struct descriptor_files *files,
+                  struct error *err)
 {
     size_t n = 0;
     int code = 0;
     if (fakes_from.protos.count > 0) {
-        code = from_protos(w, &texts[n], err);
+        code = from_protos(w, c, &texts[n], err);
         if (code == 0)
             code = descriptor_files_add(files, text_bytes(&texts[n++]), "the .proto files", err);
     }
@@ -175,7 +192,7 @@ int fakes_contracts_load(struct world *w, struct fakes_contracts *out, struct er
     size_t sources = fakes_from.sets.count + 2;
     struct text *texts = calloc(sources, sizeof *texts);
     *out = (struct fakes_contracts){0};
-    int code = texts != NULL ? gather(w, texts, &files, err) : out_of_memory(err);
+    int code = texts != NULL ? gather(w, out, texts, &files, err) : out_of_memory(err);
     if (code == 0)
         code = want(&files, err);
     if (code == 0)
@@ -199,9 +216,16 @@ int fakes_contracts_load(struct world *w, struct fakes_contracts *out, struct er
     return code;
 }
 
+const char *fakes_contracts_path(const struct fakes_contracts *c, const char *file)
+{
+    return file != NULL ? map_get(&c->paths, file) : NULL;
+}
+
 void fakes_contracts_deinit(struct fakes_contracts *c)
 {
     pb_pool_free(c->pool);
+    map_deinit(&c->paths);
+    arena_deinit(&c->arena);
     array_deinit(&c->services);
     *c = (struct fakes_contracts){0};
 }

@@ -1,5 +1,6 @@
 #include "harrow/fakes_serve.h"
 
+#include "fakes/consumer/served.h"
 #include "fakes/record/record.h"
 #include "fakes/serve/behaviours.h"
 #include "fakes/serve/call_file.h"
@@ -8,6 +9,7 @@
 #include "fakes/serve/register.h"
 #include "fakes/stub/stub.h"
 #include "harrow/commands.h"
+#include "harrow/fakes_annotations.h"
 #include "harrow/fakes_contracts.h"
 #include "harrow/run.h"
 #include "world/real.h"
@@ -20,11 +22,15 @@
 #define SHOWN_MISSED 10
 
 static struct {
-    struct option_list stubs, redact;
-    const char *host, *journal, *registry, *token, *domain, *advertise, *annotations, *errors;
+    struct option_list stubs, redact, annotations;
+    const char *host, *journal, *registry, *token, *domain, *advertise, *errors;
     int64_t port, http_port;
     uint64_t seed, journal_max;
-    bool json, no_behaviour;
+    bool json, no_behaviour, timing;
+    struct fakes_tls_files tls;
+    struct option_list pact_headers;
+    const char *pact, *consumer, *provider;
+    bool pact_all;
     const char *upstream, *out; /* `harrow fakes record`; NULL: serve */
 } serve;
 
@@ -105,6 +111,7 @@ static const char *const error_words[] = {"plain", "micro", NULL};
          .target = &serve.redact,                                                                                      \
          .argument = "HEADER",                                                                                         \
          .help = "a header whose value no journal has, beside authorization, proxy-authorization, cookie"},            \
+        FAKES_SERVER_TLS_OPTIONS(serve.tls),                                                                           \
     {                                                                                                                  \
         .name = "json", .kind = OPTION_FLAG, .target = &serve.json,                                                    \
         .help = "print JSON: where they are, and the summary"                                                          \
@@ -113,11 +120,7 @@ static const char *const error_words[] = {"plain", "micro", NULL};
 const struct option fakes_serve_options[] = {
     FAKES_FROM_OPTIONS,
     STUBS_OPTION,
-    {.name = "annotations",
-     .kind = OPTION_TEXT,
-     .target = &serve.annotations,
-     .argument = "FILE",
-     .help = "corrects what is recognised of the contracts (docs/fakes.md)"},
+    FAKES_ANNOTATIONS_OPTION(&serve.annotations),
     {.name = "no-behaviour",
      .kind = OPTION_FLAG,
      .target = &serve.no_behaviour,
@@ -128,6 +131,30 @@ const struct option fakes_serve_options[] = {
      .fallback = "plain",
      .choices = error_words,
      .help = "errors of the behaviour: words, or Micro's JSON"},
+    {.name = "pact",
+     .kind = OPTION_TEXT,
+     .target = &serve.pact,
+     .argument = "FOLDER",
+     .help = "write what was asked and answered by stubs as pacts at the end (docs/contracts.md)"},
+    {.name = "consumer",
+     .kind = OPTION_TEXT,
+     .target = &serve.consumer,
+     .argument = "NAME",
+     .help = "whose pacts they are"},
+    {.name = "provider",
+     .kind = OPTION_TEXT,
+     .target = &serve.provider,
+     .argument = "NAME",
+     .help = "whom they are with (default: the package of each service)"},
+    {.name = "pact-all",
+     .kind = OPTION_FLAG,
+     .target = &serve.pact_all,
+     .help = "pacts have calls that no stub answered as well"},
+    {.name = "pact-header",
+     .kind = OPTION_LIST,
+     .target = &serve.pact_headers,
+     .argument = "HEADER",
+     .help = "a header of requests that pacts have"},
     LISTEN_OPTIONS,
     {0},
 };
@@ -139,7 +166,8 @@ const struct option fakes_record_options[] = {
      .kind = OPTION_TEXT,
      .target = &serve.upstream,
      .argument = "HOST:PORT",
-     .help = "the real server, whose contracts are asked for by reflection unless they are given"},
+     .help = "the real server, whose contracts are asked for by reflection unless they are given; grpcs://HOST:PORT "
+             "with TLS"},
     {.name = "out",
      .letter = 'o',
      .kind = OPTION_TEXT,
@@ -147,6 +175,10 @@ const struct option fakes_record_options[] = {
      .argument = "FILE",
      .fallback = "recorded.yaml",
      .help = "the stubs, written when it ends"},
+    {.name = "timing",
+     .kind = OPTION_FLAG,
+     .target = &serve.timing,
+     .help = "stubs take as long as the server did, reply by reply"},
     STUBS_OPTION,
     LISTEN_OPTIONS,
     {0},
@@ -157,11 +189,13 @@ struct session {
     struct fakes_contracts contracts;
     struct stub_set *stubs;
     struct behaviours *behaviours;
+    struct served_pacts *pacts;
     struct fake_server *server;
     struct call_file *journal;
     struct registering *registering;
     struct recorder *recorder;
-    struct text annotation;
+    struct tls_context *tls, *http_tls, *upstream_tls;
+    struct fakes_annotations annotations;
     const char **redacted;
     bool stopped;
 };
@@ -202,15 +236,13 @@ static int load_stubs(struct session *s, struct error *err)
 static int load_behaviour(struct session *s, struct error *err)
 {
     struct behave_options options = {.seed = world_seed(s->world),
-                                     .errors =
-                                         strcmp(serve.errors, "micro") == 0 ? BEHAVE_ERRORS_MICRO : BEHAVE_ERRORS_PLAIN,
-                                     .annotation_name = serve.annotations};
-    int code = 0;
+                                     .errors = strcmp(serve.errors, "micro") == 0 ? BEHAVE_ERRORS_MICRO
+                                                                                  : BEHAVE_ERRORS_PLAIN};
     if (serve.no_behaviour)
         return 0;
-    if (serve.annotations != NULL)
-        code = world_read_file(s->world, serve.annotations, STUB_FILE_MAX, &s->annotation, err);
-    options.annotation = text_bytes(&s->annotation);
+    int code = fakes_annotations_load(s->world, &s->contracts, &serve.annotations, &s->annotations, err);
+    options.annotations = s->annotations.list.items;
+    options.annotation_count = s->annotations.list.count;
     if (code != 0)
         return code;
     s->behaviours = behaviours_new(&options);
@@ -222,7 +254,7 @@ static int load_behaviour(struct session *s, struct error *err)
         return out_of_memory(err);
     }
     /* A mistake in the annotations is told now, not at the first call. */
-    for (size_t i = 0; code == 0 && serve.annotations != NULL && i < s->contracts.services.count; i++) {
+    for (size_t i = 0; code == 0 && options.annotation_count > 0 && i < s->contracts.services.count; i++) {
         struct behave *unused;
         code = behaviours_of(s->behaviours, s->contracts.services.items[i], &unused, err);
     }
@@ -231,7 +263,13 @@ static int load_behaviour(struct session *s, struct error *err)
 
 static int load_recorder(struct session *s, struct error *err)
 {
-    int code = recorder_new(s->world, &(struct recorder_options){.upstream = serve.upstream}, &s->recorder, err);
+    bool tls;
+    const char *upstream = fakes_address(serve.upstream, &tls);
+    int code = fakes_client_tls(s->world, &fakes_from.tls, tls, &s->upstream_tls, err);
+    if (code == 0)
+        code = recorder_new(
+            s->world, &(struct recorder_options){.upstream = upstream, .tls = s->upstream_tls, .timing = serve.timing},
+            &s->recorder, err);
     if (code != 0)
         return code;
     struct fake_responder r = recorder_responder(s->recorder);
@@ -254,6 +292,41 @@ static int write_recorded(struct session *s, struct error *err)
         fprintf(stderr, "harrow: %llu calls were not recorded: more than %zu MiB, or no memory\n",
                 (unsigned long long)recorder_lost(s->recorder), TAPE_BYTES_MAX >> 20);
     return 0;
+}
+
+static int load_pacts(struct session *s, struct error *err)
+{
+    if (served_pacts_new(s->server, &s->pacts) != 0)
+        return out_of_memory(err);
+    if (serve.consumer == NULL)
+        return 0;
+    const char **headers = calloc(serve.pact_headers.count + 1, sizeof *headers);
+    for (size_t i = 0; headers != NULL && i < serve.pact_headers.count; i++)
+        headers[i] = serve.pact_headers.items[i];
+    int code = headers == NULL
+                   ? ERROR_MEMORY
+                   : served_pacts_record(s->pacts, &(struct served_pacts_options){.consumer = serve.consumer,
+                                                                                  .provider = serve.provider,
+                                                                                  .all = serve.pact_all,
+                                                                                  .headers = headers});
+    free(headers);
+    return code == 0 ? 0 : out_of_memory(err);
+}
+
+static int write_pacts(struct session *s, struct error *err)
+{
+    struct text told = TEXT_INIT;
+    if (serve.pact == NULL)
+        return 0;
+    int code = served_pacts_write(s->pacts, serve.pact, &told, err);
+    size_t passed_over = served_pacts_passed_over(s->pacts);
+    if (!serve.json)
+        fputs(text_string(&told), stdout);
+    if (!serve.json && passed_over > 0)
+        printf("%zu calls are in no pact: no stub answered them, or they had no end%s\n", passed_over,
+               serve.pact_all ? "" : "; --pact-all takes the former as well");
+    text_deinit(&told);
+    return code;
 }
 
 static int listen_on(struct session *s, struct error *err)
@@ -296,12 +369,18 @@ static int start(struct session *s, struct error *err)
 {
     int code = collect_redacted(s, err);
     if (code == 0)
+        code = fakes_server_tls(s->world, &serve.tls, "h2", &s->tls, err);
+    if (code == 0)
+        code = fakes_server_tls(s->world, &serve.tls, "http/1.1", &s->http_tls, err);
+    if (code == 0)
         code = fakes_contracts_load(s->world, &s->contracts, err);
     if (code == 0)
         code = fake_server_new(s->world,
                                &(struct fake_server_options){.pool = s->contracts.pool,
                                                              .journal_max = (size_t)serve.journal_max,
-                                                             .redacted = s->redacted},
+                                                             .redacted = s->redacted,
+                                                             .tls = s->tls,
+                                                             .http_tls = s->http_tls},
                                &s->server, err);
     for (size_t i = 0; code == 0 && i < s->contracts.services.count; i++)
         if (fake_server_add(s->server, s->contracts.services.items[i], NULL) != 0)
@@ -311,7 +390,9 @@ static int start(struct session *s, struct error *err)
     if (code == 0)
         code = serve.upstream != NULL ? load_recorder(s, err) : load_behaviour(s, err);
     if (code == 0)
-        code = control_add(s->server, s->behaviours, err);
+        code = load_pacts(s, err);
+    if (code == 0)
+        code = control_add(s->server, s->behaviours, s->pacts, err);
     if (code == 0 && serve.journal != NULL)
         code = call_file_new(s->server, serve.journal, &s->journal, err);
     if (code == 0)
@@ -328,7 +409,7 @@ static void print_start(const struct session *s)
             json_array_append_new(names, json_string(s->contracts.services.items[i]->full_name));
         char address[300], url[320] = "";
         (void)snprintf(address, sizeof address, "%s:%d", serve.host, fake_server_port(s->server));
-        (void)snprintf(url, sizeof url, "http://%s:%d", serve.host, http);
+        (void)snprintf(url, sizeof url, "http%s://%s:%d", s->http_tls != NULL ? "s" : "", serve.host, http);
         json_t *line = json_pack("{s:s, s:s*, s:I, s:o}", "grpc", address, "http", http > 0 ? url : NULL, "seed",
                                  (json_int_t)world_seed(s->world), "services", names);
         char *text = json_dumps(line, JSON_COMPACT);
@@ -338,12 +419,14 @@ static void print_start(const struct session *s)
     } else {
         printf("doubles of %zu service%s, seed %llu\n", s->contracts.services.count,
                s->contracts.services.count == 1 ? "" : "s", (unsigned long long)world_seed(s->world));
-        printf("  grpc  %s:%d\n", serve.host, fake_server_port(s->server));
+        printf("  grpc  %s%s:%d\n", s->tls != NULL ? "grpcs://" : "", serve.host, fake_server_port(s->server));
         if (http > 0)
-            printf("  http  http://%s:%d\n", serve.host, http);
+            printf("  http  http%s://%s:%d\n", s->http_tls != NULL ? "s" : "", serve.host, http);
         for (size_t i = 0; i < s->contracts.services.count; i++)
             printf("  %s, %zu methods\n", s->contracts.services.items[i]->full_name,
                    s->contracts.services.items[i]->method_count);
+        for (size_t i = 0; i < s->annotations.list.count; i++)
+            printf("  corrected by %s\n", s->annotations.list.items[i].name);
         if (stub_set_count(s->stubs) > 0)
             printf("  %zu stubs\n", stub_set_count(s->stubs));
         printf("Ctrl-C ends it\n");
@@ -406,11 +489,15 @@ static void stop(struct session *s)
 {
     register_stop(s->registering);
     call_file_free(s->journal);
+    served_pacts_free(s->pacts);
     fake_server_free(s->server);
     recorder_free(s->recorder);
+    tls_context_free(s->tls);
+    tls_context_free(s->http_tls);
+    tls_context_free(s->upstream_tls);
     stub_set_free(s->stubs);
     fakes_contracts_deinit(&s->contracts);
-    text_deinit(&s->annotation);
+    fakes_annotations_deinit(&s->annotations);
     free(s->redacted);
     world_real_free(s->world);
 }
@@ -445,7 +532,8 @@ static int run(void)
             summary_json(&s);
         else
             summary_text(&s);
-        if (s.recorder != NULL)
+        code = write_pacts(&s, &err);
+        if (code == 0 && s.recorder != NULL)
             code = write_recorded(&s, &err);
     }
     int exit_code = code == 0 ? HARROW_PASSED : harrow_error(&err, "fakes");
@@ -458,6 +546,10 @@ static int run(void)
 int fakes_serve_run(const struct arguments *args)
 {
     (void)args;
+    if (serve.pact != NULL && serve.consumer == NULL) {
+        fputs("harrow: fakes serve: --consumer NAME says whose pacts are written to --pact\n", stderr);
+        return HARROW_USAGE;
+    }
     return run();
 }
 

@@ -21,7 +21,10 @@ int main(int argc, char **argv)
 {
     const struct command below_fuzz[] = {command_fuzz_museum, {0}};
     const struct command below_chaos[] = {command_chaos_museum, command_chaos_faults, command_chaos_workloads, {0}};
-    const struct command below_contract[] = {command_contract_diff, {0}};
+    const struct command below_report[] = {command_report_diff, command_report_history, {0}};
+    const struct command below_contract[] = {command_contract_verify,     command_contract_publish,
+                                             command_contract_deployment, command_contract_can,
+                                             command_contract_diff,       {0}};
     const struct command commands[] = {command_run,
                                        command_up,
                                        command_e2e,
@@ -32,7 +35,8 @@ int main(int argc, char **argv)
                                        command_check,
                                        command_heal,
                                        command_replay,
-                                       command_report,
+                                       with(command_report, below_report),
+                                       command_gate,
                                        {0}};
     static const struct option no_options[] = {{0}};
     const struct command root = {

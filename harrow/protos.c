@@ -6,19 +6,14 @@
 
 #include <string.h>
 
-#define DEPTH_MAX 32 /* folders below a folder */
-
 struct protos {
     struct world *world;
     struct arena arena;
     ARRAY(const char *) folders; /* where imports are; "" is the current one */
     ARRAY(const char *) files;   /* as they were found */
     ARRAY(const char *) names;   /* what they are called by imports */
-    /* of the folder being walked */
-    const char *folder;
-    int depth;
+    const struct protos_heard *heard;
     struct error *err;
-    int code;
 };
 
 static int out_of_memory(struct protos *p)
@@ -34,39 +29,15 @@ static bool is_proto(const char *name)
     return len > 6 && strcmp(name + len - 6, ".proto") == 0;
 }
 
-static void walk(struct protos *p, const char *folder);
-
-static void on_name(void *arg, const char *name)
+static int on_file(void *arg, const char *found)
 {
     struct protos *p = arg;
-    struct world_stat stat = {0};
-    const char *path = arena_printf(&p->arena, "%s/%s", p->folder, name);
-    if (p->code != 0 || name[0] == '.')
-        return;
-    if (path == NULL)
-        p->code = out_of_memory(p);
-    else if (world_stat(p->world, path, &stat) == 0 && stat.directory && !stat.link)
-        walk(p, path);
-    else if (is_proto(name) && p->files.count >= PROTO_FILES_MAX)
-        p->code = error_set(p->err, ERROR_LIMIT, "more than %d .proto files", PROTO_FILES_MAX);
-    else if (is_proto(name) && !array_push(&p->files, path))
-        p->code = out_of_memory(p);
-}
-
-static void walk(struct protos *p, const char *folder)
-{
-    const char *before = p->folder;
-    if (p->depth == DEPTH_MAX) {
-        p->code = error_set(p->err, ERROR_LIMIT, "%s: folders more than %d deep", folder, DEPTH_MAX);
-        return;
-    }
-    p->depth++;
-    p->folder = folder;
-    int code = world_list(p->world, folder, on_name, p);
-    if (code != 0 && p->code == 0)
-        p->code = error_set(p->err, code, "%s cannot be read: %s", folder, error_code_name(code));
-    p->folder = before;
-    p->depth--;
+    if (!is_proto(found))
+        return 0;
+    const char *path = arena_string(&p->arena, found);
+    if (p->files.count >= PROTO_FILES_MAX)
+        return error_set(p->err, ERROR_LIMIT, "more than %d .proto files", PROTO_FILES_MAX);
+    return path != NULL && array_push(&p->files, path) ? 0 : out_of_memory(p);
 }
 
 /* Kept without a slash at its end. */
@@ -91,22 +62,19 @@ static int add_proto(struct protos *p, const char *proto, bool own_folder)
         return error_set(p->err, ERROR_NOT_FOUND, "there is no %s", proto);
     if (!stat.directory) {
         const char *slash = strrchr(proto, '/');
-        p->code = array_push(&p->files, proto) ? 0 : out_of_memory(p);
-        if (p->code == 0 && own_folder)
-            p->code = add_folder(p, proto, slash != NULL ? (size_t)(slash - proto) : 0);
-        return p->code;
+        if (!array_push(&p->files, proto))
+            return out_of_memory(p);
+        return own_folder ? add_folder(p, proto, slash != NULL ? (size_t)(slash - proto) : 0) : 0;
     }
     while (len > 1 && proto[len - 1] == '/')
         len--;
     const char *folder = arena_string_n(&p->arena, proto, len);
     if (folder == NULL)
         return out_of_memory(p);
-    walk(p, folder);
-    if (p->code == 0 && p->files.count == before)
-        p->code = error_set(p->err, ERROR_NOT_FOUND, "%s has no .proto file", proto);
-    if (p->code == 0 && own_folder)
-        p->code = add_folder(p, folder, len);
-    return p->code;
+    int code = world_walk(p->world, folder, on_file, p, p->err);
+    if (code == 0 && p->files.count == before)
+        code = error_set(p->err, ERROR_NOT_FOUND, "%s has no .proto file", proto);
+    return code == 0 && own_folder ? add_folder(p, folder, len) : code;
 }
 
 /* What an import would call the file: its path below the first folder that holds it. */
@@ -141,15 +109,17 @@ static int open_import(void *arg, const char *name, struct text *out, const char
         if (world_stat(p->world, path, &stat) != 0 || !stat.exists || stat.directory)
             continue;
         *shown = path;
+        if (p->heard != NULL)
+            p->heard->file(p->heard->arg, name, path);
         return world_read_file(p->world, path, PROTO_FILE_MAX, out, err);
     }
     return ERROR_NOT_FOUND;
 }
 
-int protos_compile(struct world *w, const char *const *protos, const char *const *paths, struct text *set,
-                   struct error *err)
+int protos_compile(struct world *w, const char *const *protos, const char *const *paths,
+                   const struct protos_heard *heard, struct text *set, struct error *err)
 {
-    struct protos p = {.world = w, .err = err};
+    struct protos p = {.world = w, .heard = heard, .err = err};
     struct proto_source source = {open_import, &p};
     int code = 0;
     for (size_t i = 0; code == 0 && paths[i] != NULL; i++)

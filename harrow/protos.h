@@ -12,7 +12,11 @@
 
 /* The serialised FileDescriptorSet, imports and source information included, is appended to `set`. Errors have the
  * file:line:column. ERROR_NOT_FOUND: there is no such file, or a folder has no .proto file. */
-int protos_compile(struct world *w, const char *const *protos, const char *const *paths, struct text *set,
-                   struct error *err);
+struct protos_heard { /* hears of every file that was read, by the name imports have for it and its path */
+    void (*file)(void *arg, const char *name, const char *path);
+    void *arg;
+};
+int protos_compile(struct world *w, const char *const *protos, const char *const *paths,
+                   const struct protos_heard *heard /* may be NULL */, struct text *set, struct error *err);
 
 #endif

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define TERMINAL_WIDTH 100
+_Static_assert(RUN_FORMATS_MAX == REPORT_FORMATS_MAX, "a run writes as many reports as there are formats");
 
 struct common_options common;
 const char *harrow_program = "harrow";
@@ -136,6 +137,8 @@ struct run *run_begin(const char *manifest_path, const char *command, int *exit_
         code = world_real_new(common.seed, &r->world, &err);
     if (attach_is_address(manifest_path))
         common.driver = "attach";
+    bool bad_format = code == 0 && (code = report_formats_read(common.format != NULL ? common.format : "html,junit",
+                                                               r->formats, &r->format_count, &err)) != 0;
     bool bad_manifest = code == 0 && (code = load_manifest(r, manifest_path, &err)) != 0;
     if (code == 0) {
         /* Small enough to be typed: seeds are drawn from 48 bits. */
@@ -149,6 +152,8 @@ struct run *run_begin(const char *manifest_path, const char *command, int *exit_
         *exit_code = harrow_error(&err, NULL);
         if (bad_manifest)
             *exit_code = HARROW_INPUT;
+        if (bad_format)
+            *exit_code = HARROW_USAGE;
         error_clear(&err);
         run_free(r);
         return NULL;
@@ -161,7 +166,7 @@ static int write_report(struct run *r, const char *name, struct text *content, s
 {
     const char *path = arena_printf(&r->arena, "%s/%s", r->folder, name);
     int code = path == NULL || !text_ok(content) ? error_set(err, ERROR_MEMORY, "out of memory")
-                                                 : world_write_file(r->world, path, text_bytes(content), false, err);
+                                                 : world_write_product(r->world, path, text_bytes(content), err);
     text_deinit(content);
     return code;
 }
@@ -169,7 +174,7 @@ static int write_report(struct run *r, const char *name, struct text *content, s
 static int write_reports(struct run *r, struct error *err)
 {
     struct report *report = NULL;
-    struct text html = TEXT_INIT, junit = TEXT_INIT, summary = TEXT_INIT;
+    struct text summary = TEXT_INIT;
     const char *path = arena_printf(&r->arena, "%s/results.jsonl", r->folder);
     int code = path == NULL ? error_set(err, ERROR_MEMORY, "out of memory") : report_read(r->world, path, &report, err);
     if (code != 0)
@@ -178,15 +183,17 @@ static int write_reports(struct run *r, struct error *err)
         report_free(report);
         return code;
     }
-    report_html(report, &html);
-    report_junit(report, &junit);
+    for (size_t i = 0; code == 0 && i < r->format_count; i++) {
+        struct text content = TEXT_INIT;
+        r->formats[i]->render(report, &content);
+        if (r->formats[i]->log && !common.json)
+            fwrite(text_string(&content), 1, content.len, stdout);
+        code = write_report(r, r->formats[i]->file, &content, err);
+    }
     report_terminal(report, &summary, r->colour, TERMINAL_WIDTH);
-    if ((code = write_report(r, "report.html", &html, err)) == 0)
-        code = write_report(r, "junit.xml", &junit, err);
     if (!common.json)
         fwrite(text_string(&summary), 1, summary.len, stdout);
     text_deinit(&summary);
-    text_deinit(&junit);
     report_free(report);
     return code;
 }
@@ -213,8 +220,8 @@ int run_finish(struct run *r, int failed)
     }
     if (write_reports(r, &err) != 0)
         exit_code = harrow_error(&err, "report");
-    else if (!common.json)
-        printf("report: %s/report.html\n", r->folder);
+    else if (!common.json && r->format_count != 0)
+        printf("report: %s/%s\n", r->folder, r->formats[0]->file);
     error_clear(&err);
     run_free(r);
     return exit_code;

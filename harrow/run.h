@@ -1,7 +1,7 @@
 /* A run: one folder with the result stream, the logs, the findings and the reports of everything one command did.
  *
- *   <out>/<id>/results.jsonl  report.html  junit.xml  system.log  findings/  data/ (the system's own; removed at the
- * end)
+ *   <out>/<id>/results.jsonl  report.html  junit.xml (or what --format says)  system.log  findings/
+ *   data/ (the system's own; removed at the end)
  */
 #ifndef HARROW_RUN_H
 #define HARROW_RUN_H
@@ -34,12 +34,15 @@ enum harrow_exit {
 struct common_options {
     uint64_t seed; /* 0: drawn, and printed */
     const char *driver, *out, *log_level;
+    const char *format; /* the reports that are written, "html,junit" */
     bool json, quiet, keep;
     const char *disk;    /* "image": the system's data is on a file system of its own (driver_disk.h) */
     const char *network; /* "namespaces": each part has one of its own (driver_network.h); else they share ours */
     bool links;          /* parts reach each other, and are reached, through links (links.h): for chaos */
 };
 extern struct common_options common;
+/* As reports/formats.c has them; a test holds that they are the same. */
+#define REPORT_FORMAT_NAMES "terminal,html,junit,tap,ctrf,sarif,markdown,github,openmetrics,json"
 /* Rows for a command's option table. */
 #define COMMON_OPTIONS                                                                                                 \
     {.name = "driver",                                                                                                 \
@@ -66,6 +69,13 @@ extern struct common_options common;
          .fallback = "harrow-out",                                                                                     \
          .env = "HARROW_OUT",                                                                                          \
          .help = "where the run's folder is made"},                                                                    \
+        {.name = "format",                                                                                             \
+         .kind = OPTION_TEXT,                                                                                          \
+         .target = &common.format,                                                                                     \
+         .argument = "LIST",                                                                                           \
+         .fallback = "html,junit",                                                                                     \
+         .env = "HARROW_FORMAT",                                                                                       \
+         .help = "the reports written into it: " REPORT_FORMAT_NAMES},                                                 \
         {.name = "json",                                                                                               \
          .kind = OPTION_FLAG,                                                                                          \
          .target = &common.json,                                                                                       \
@@ -90,6 +100,8 @@ extern const char *const driver_names[];
 extern const char *const log_level_names[];
 
 struct report_live;
+struct report_format;
+#define RUN_FORMATS_MAX 16
 
 struct run {
     struct world *world; /* the real one: files, progress, and the clock of a run's duration */
@@ -106,6 +118,8 @@ struct run {
     bool interrupted;
     bool colour;
     struct report_live *live;
+    const struct report_format *formats[RUN_FORMATS_MAX]; /* of the reports written at the end */
+    size_t format_count;
 };
 
 /* Loads the manifest, makes the folder, opens the stream, writes the "run" line. On failure the message was printed and

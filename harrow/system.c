@@ -11,8 +11,7 @@
 #include <string.h>
 
 #define DESCRIPTORS_MAX ((size_t)32 << 20) /* bytes; what a pool takes */
-#define LOGIN_TIMEOUT   (10 * SECOND)
-#define VARIABLES       5 /* for flows */
+#define VARIABLES       5                  /* for flows */
 #define READY_SLICE     ((uint64_t)(250 * MILLISECOND))
 #define ASK_AGAIN       ((uint64_t)(5 * MILLISECOND))
 
@@ -294,7 +293,7 @@ static int call_manifest(struct system *s, const struct manifest_call *c, const 
     if (code == 0) {
         struct rpc_request request = {.path = path,
                                       .metadata = target_metadata(&s->target),
-                                      .timeout = LOGIN_TIMEOUT,
+                                      .timeout = (uint64_t)m->ready_within, /* a busy machine answers late */
                                       .wait_for_ready = true,
                                       .message = text_bytes(&wire),
                                       .has_message = true};

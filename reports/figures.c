@@ -1,6 +1,11 @@
 #include "reports/model.h"
 
+#include "base/units.h"
+
+#include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 uint64_t report_fault_end(const struct report *r, const struct report_fault *f)
 {
@@ -16,6 +21,128 @@ void report_place(const struct report_case *c, struct text *out)
         text_printf(out, ":%d", c->line);
     if (c->line != 0 && c->column != 0)
         text_printf(out, ":%d", c->column);
+}
+
+bool report_case_again(struct arena *a, struct report_case *c, const struct report_case *last)
+{
+    struct report_attempt *before = ARENA_NEW(a, struct report_attempt), **end = &c->attempts;
+    bool failed = false;
+    if (before == NULL)
+        return false;
+    /* Flaky with no try known: it was so told, and stays so. */
+    *before = (struct report_attempt){c->status, c->duration, c->message, c->detail, NULL};
+    for (; *end != NULL; end = &(*end)->next)
+        failed |= (*end)->status == REPORT_FAILED || (*end)->status == REPORT_FLAKY;
+    failed |= c->status == REPORT_FAILED || c->status == REPORT_FLAKY;
+    *end = before;
+    struct report_attempt *attempts = c->attempts;
+    *c = *last;
+    c->attempts = attempts;
+    if (failed && c->status == REPORT_PASSED)
+        c->status = REPORT_FLAKY;
+    if (failed && c->status == REPORT_SKIPPED) /* left out the second time: what it showed stands */
+        c->status = REPORT_FAILED;
+    if (c->status == REPORT_FLAKY && c->message[0] == 0)
+        c->message = before->message;
+    return true;
+}
+
+int64_t report_epoch(const struct report *r)
+{
+    struct tm tm = {0};
+    int ms = 0;
+    if (sscanf(r->started, "%4d-%2d-%2dT%2d:%2d:%2d.%3d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min,
+               &tm.tm_sec, &ms) < 6)
+        return 0;
+    if (tm.tm_year < 1970 || tm.tm_year > 2200 || tm.tm_mon < 1 || tm.tm_mon > 12 || ms < 0)
+        return 0;
+    tm.tm_year -= 1900;
+    tm.tm_mon--;
+    return (int64_t)timegm(&tm) * SECOND + ms * MILLISECOND;
+}
+
+uint64_t report_hash(uint64_t hash, const char *s)
+{
+    if (hash == 0)
+        hash = UINT64_C(0xcbf29ce484222325);
+    for (; *s != 0; s++)
+        hash = (hash ^ (unsigned char)*s) * UINT64_C(0x100000001b3);
+    return (hash ^ 0xff) * UINT64_C(0x100000001b3); /* "ab" and "c" are not "a" and "bc" */
+}
+
+/* Every run of digits becomes one mark: "a key of 65,536 bytes" is the finding that 65,537 gives as well. */
+static uint64_t hash_without_numbers(uint64_t hash, const char *s)
+{
+    char word[256];
+    size_t len = 0;
+    for (; *s != 0 && len < sizeof word - 1; s++) {
+        bool digit = (*s >= '0' && *s <= '9') || ((*s == ',' || *s == '.') && len > 0 && word[len - 1] == '#');
+        if (!digit)
+            word[len++] = *s;
+        else if (len == 0 || word[len - 1] != '#')
+            word[len++] = '#';
+    }
+    word[len] = 0;
+    return report_hash(hash, word);
+}
+
+void report_finding_print(const struct report_finding *f, char out[REPORT_PRINT_SIZE])
+{
+    uint64_t hash = report_hash(report_hash(report_hash(0, f->pillar), f->oracle), f->target);
+    (void)snprintf(out, REPORT_PRINT_SIZE, "%016llx", (unsigned long long)hash_without_numbers(hash, f->title));
+}
+
+static bool is_name(char c)
+{
+    return isalnum((unsigned char)c) != 0 || c == '_' || c == '.';
+}
+
+/* The length of a method at the beginning of `s`: "notes.Notes/Create"; 0: there is none. */
+static size_t method_length(const char *s)
+{
+    size_t service = 0, len;
+    while (is_name(s[service]))
+        service++;
+    if (service == 0 || s[service] != '/' || memchr(s, '.', service) == NULL || s[service - 1] == '.')
+        return 0;
+    for (len = service + 1; isalnum((unsigned char)s[len]) != 0 || s[len] == '_'; len++)
+        ;
+    return len == service + 1 || s[len] == '/' || s[len] == '.' ? 0 : len;
+}
+
+const char *report_method_in(const char *text, size_t *len)
+{
+    for (const char *at = text + strspn(text, " "); *at != 0;) {
+        *len = method_length(at);
+        if (*len != 0)
+            return at;
+        at += strcspn(at, " "); /* only at the beginning of a word: no part of a URL */
+        at += strspn(at, " ");
+    }
+    return NULL;
+}
+
+static int compare_values(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double *report_series_sorted(const struct report_series *s)
+{
+    double *sorted = s->count != 0 ? malloc(s->count * sizeof *sorted) : NULL;
+    for (size_t i = 0; sorted != NULL && i < s->count; i++)
+        sorted[i] = s->points[i].value;
+    if (sorted != NULL)
+        qsort(sorted, s->count, sizeof *sorted, compare_values);
+    return sorted;
+}
+
+double report_quantile(const double *sorted, size_t count, double q)
+{
+    double rank = q * (double)count;
+    size_t at = (size_t)rank + ((double)(size_t)rank < rank);
+    return sorted[at == 0 ? 0 : at > count ? count - 1 : at - 1];
 }
 
 /* ---- suites ---------------------------------------------------------------------------------------------------- */

@@ -1,4 +1,5 @@
 #include "reports/html.h"
+#include "reports/matrix.h"
 
 #include "base/base64.h"
 #include "base/units.h"
@@ -68,6 +69,11 @@ static void put_header(const struct report *r, struct text *out)
     if (!r->ended || r->truncated)
         text_puts(out, "<p class=\"banner\">The result stream stops before the run&#39;s end: the run was killed or is "
                        "still going. What followed was not observed.</p>\n");
+    if (r->missing[0] != 0) {
+        text_puts(out, "<p class=\"banner\">Shards are missing: ");
+        put(out, r->missing);
+        text_puts(out, "</p>\n");
+    }
     for (size_t i = 0; i < r->faults.count; i++) {
         const struct report_fault *f = &r->faults.items[i];
         if (!report_fault_missed(f))
@@ -106,8 +112,11 @@ static void put_pillars(const struct report *r, struct text *out)
         const struct report_pillar *p = &r->pillars.items[i];
         size_t bad = p->counts[REPORT_FAILED] + p->findings;
         text_printf(out, "<article class=\"pillar %s\"><h2>", bad != 0 ? "bad" : "good");
+        bool has_cases = p->counts[0] + p->counts[1] + p->counts[2] + p->counts[3] != 0;
+        if (has_cases)
+            text_printf(out, "<a href=\"#cases-%zu\">", i);
         put(out, p->name[0] == 0 ? "(no pillar)" : p->name);
-        text_puts(out, "</h2><p>");
+        text_puts(out, has_cases ? "</a></h2><p>" : "</h2><p>");
         put_counts(out, p->counts, p->findings, p->warnings);
         if (p->started && !p->ended)
             text_puts(out, "<span class=\"count flaky\">not finished</span>");
@@ -156,33 +165,6 @@ static void put_place(const struct report_case *c, struct text *out)
     text_deinit(&place);
 }
 
-static void put_steps(const struct report_case *c, struct text *out)
-{
-    size_t count = 0;
-    for (const struct report_step *s = c->steps; s != NULL; s = s->next)
-        count++;
-    if (count == 0)
-        return;
-    text_printf(out, "<details class=\"steps\"%s><summary>%zu step%s</summary>\n",
-                c->status == REPORT_FAILED ? " open" : "", count, count == 1 ? "" : "s");
-    for (const struct report_step *s = c->steps; s != NULL; s = s->next) {
-        text_printf(out, "<div class=\"step\"><span class=\"badge %s\">%s</span> ", report_status_name(s->status),
-                    report_status_name(s->status));
-        put(out, s->name);
-        text_puts(out, " <span class=\"time\">");
-        put_duration(out, s->duration);
-        text_puts(out, "</span>");
-        if (s->sent[0] != 0 || s->received[0] != 0) {
-            text_puts(out, "<div class=\"exchange\">");
-            put_tagged(out, "pre", "sent", s->sent);
-            put_tagged(out, "pre", "received", s->received);
-            text_puts(out, "</div>");
-        }
-        text_puts(out, "</div>\n");
-    }
-    text_puts(out, "</details>\n");
-}
-
 /* As an image: whatever stands in the file, nothing of it is run or fetched. */
 static void put_picture(const struct report_picture *p, struct text *out)
 {
@@ -222,8 +204,9 @@ static void put_failures(const struct report *r, struct text *out)
         put_tagged(out, "p", "message", c->message);
         put_tagged(out, "pre", "detail", c->detail);
         put_picture(&c->picture, out);
+        attempts_html(c, out);
         put_command(out, "replay", c->replay);
-        put_steps(c, out);
+        steps_html(c, out);
         text_puts(out, "</article>\n");
     }
 }
@@ -287,7 +270,7 @@ static void put_timeline(const struct report *r, struct text *out)
     for (size_t i = 0; fine && i < r->series.count; i++)
         fine = timeline_curve_make(&r->series.items[i], r->duration, &curves[i]) == 0;
     if (fine) {
-        text_puts(out, "<section><h2>Timeline</h2>\n<div class=\"scroll\"><div class=\"plot\">\n");
+        text_puts(out, "<section id=\"over-time\"><h2>Timeline</h2>\n<div class=\"scroll\"><div class=\"plot\">\n");
         timeline_svg(r, curves, out);
         text_puts(out, "<div id=\"tooltip\" hidden></div></div></div>\n"
                        "<script type=\"application/json\" id=\"timeline-data\">");
@@ -310,16 +293,44 @@ static void put_row(const struct report_case *c, struct text *out)
     put(out, c->name);
     if (c->status != REPORT_FAILED) { /* failures are told in full above */
         put_tagged(out, "div", "remark", c->message);
+        attempts_html(c, out);
         put_picture(&c->picture, out);
         if (c->status == REPORT_FLAKY)
             put_command(out, "replay", c->replay);
-        put_steps(c, out);
+        steps_html(c, out);
     }
     text_puts(out, "</td><td>");
     put_place(c, out);
     text_puts(out, "</td><td class=\"number\">");
     put_duration(out, c->duration);
     text_puts(out, "</td></tr>\n");
+}
+
+static void put_suite(const struct report *r, const struct report_suite *suite, size_t *listed, struct text *out)
+{
+    size_t left_out = 0;
+    text_printf(out, "<details class=\"suite\"%s><summary><span class=\"suite-name\">",
+                suite->counts[REPORT_FAILED] != 0 ? " open" : "");
+    put(out, suite->pillar);
+    text_puts(out, suite->pillar[0] != 0 && suite->name[0] != 0 ? " / " : "");
+    put(out, suite->pillar[0] == 0 && suite->name[0] == 0 ? "cases" : suite->name);
+    text_puts(out, "</span> ");
+    put_counts(out, suite->counts, 0, 0);
+    text_puts(out, "<span class=\"time\">");
+    put_duration(out, suite->duration);
+    text_puts(out, "</span></summary><div class=\"scroll\"><table>\n<thead><tr><th scope=\"col\">verdict</th>"
+                   "<th scope=\"col\">case</th><th scope=\"col\">where</th>"
+                   "<th scope=\"col\" class=\"number\">took</th></tr></thead>\n<tbody>\n");
+    for (size_t i = 0; i < suite->count; i++) {
+        const struct report_case *c = &r->cases.items[suite->cases[i]];
+        if (c->status == REPORT_PASSED && (*listed)++ >= PASSED_MAX)
+            left_out++;
+        else
+            put_row(c, out);
+    }
+    if (left_out != 0)
+        text_printf(out, "<tr><td></td><td colspan=\"3\">and %zu more that passed</td></tr>\n", left_out);
+    text_puts(out, "</tbody></table></div></details>\n");
 }
 
 static void put_suites(const struct report *r, struct text *out)
@@ -330,29 +341,21 @@ static void put_suites(const struct report *r, struct text *out)
         out->failed = true;
     if (count != 0)
         text_puts(out, "<section id=\"cases\"><h2>All cases</h2>\n");
-    for (size_t s = 0; s < count; s++) {
-        const struct report_suite *suite = &suites[s];
-        size_t left_out = 0;
-        text_printf(out, "<details class=\"suite\"%s><summary><span class=\"suite-name\">",
-                    suite->counts[REPORT_FAILED] != 0 ? " open" : "");
-        put(out, suite->pillar);
-        text_puts(out, suite->pillar[0] != 0 && suite->name[0] != 0 ? " / " : "");
-        put(out, suite->pillar[0] == 0 && suite->name[0] == 0 ? "cases" : suite->name);
-        text_puts(out, "</span> ");
-        put_counts(out, suite->counts, 0, 0);
-        text_puts(out, "<span class=\"time\">");
-        put_duration(out, suite->duration);
-        text_puts(out, "</span></summary><div class=\"scroll\"><table>\n");
-        for (size_t i = 0; i < suite->count; i++) {
-            const struct report_case *c = &r->cases.items[suite->cases[i]];
-            if (c->status == REPORT_PASSED && listed++ >= PASSED_MAX)
-                left_out++;
-            else
-                put_row(c, out);
+    for (size_t p = 0; p < r->pillars.count; p++) {
+        const struct report_pillar *pillar = &r->pillars.items[p];
+        bool any = false;
+        for (size_t i = 0; i < count; i++) {
+            if (strcmp(suites[i].pillar, pillar->name) != 0)
+                continue;
+            if (!any) {
+                text_printf(out, "<section class=\"of-pillar\" id=\"cases-%zu\"><h3>", p);
+                put(out, pillar->name[0] == 0 ? "(no pillar)" : pillar->name);
+                text_puts(out, "</h3>\n");
+                any = true;
+            }
+            put_suite(r, &suites[i], &listed, out);
         }
-        if (left_out != 0)
-            text_printf(out, "<tr><td></td><td colspan=\"3\">and %zu more that passed</td></tr>\n", left_out);
-        text_puts(out, "</table></div></details>\n");
+        text_puts(out, any ? "</section>\n" : "");
     }
     if (count != 0)
         text_puts(out, "</section>\n");
@@ -374,6 +377,27 @@ static void put_notes(const struct report *r, struct text *out)
     text_puts(out, "</ul></section>\n");
 }
 
+static void put_link(struct text *out, bool there, const char *id, const char *name)
+{
+    if (there)
+        text_printf(out, "<li><a href=\"#%s\">%s</a></li>", id, name);
+}
+
+/* Where to go from here, by keyboard as well. */
+static void put_navigation(const struct report *r, struct text *out)
+{
+    bool problems = r->counts[REPORT_FAILED] != 0 || r->findings.count != 0;
+    text_puts(out, "<nav aria-label=\"Sections\"><ul>");
+    put_link(out, problems, "problems", "Failures and findings");
+    put_link(out, timeline_needed(r), "over-time", "Timeline");
+    put_link(out, latency_needed(r), "latency", "Latency");
+    put_link(out, r->recoveries.count != 0, "recovery", "Recovery");
+    put_link(out, r->contracts.count != 0, "contracts", "Contracts");
+    put_link(out, r->tables.count != 0, "tables", "In figures");
+    put_link(out, r->cases.count != 0, "cases", "All cases");
+    text_puts(out, "</ul></nav>\n");
+}
+
 void report_html(const struct report *r, struct text *out)
 {
     struct bytes css = report_asset_css(), js = report_asset_js();
@@ -389,21 +413,25 @@ void report_html(const struct report *r, struct text *out)
     put(out, r->system[0] == 0 ? "harrow run" : r->system);
     text_puts(out, "</title>\n<style>\n");
     text_add(out, css.data, css.len);
-    text_puts(out, "</style>\n</head>\n<body>\n<main>\n");
+    text_puts(out, "</style>\n</head>\n<body>\n<a class=\"skip\" href=\"#content\">to the results</a>\n");
     put_header(r, out);
+    put_navigation(r, out);
+    text_puts(out, "<main id=\"content\">\n");
     put_pillars(r, out);
     put_problems(r, out);
     put_timeline(r, out);
+    latency_html(r, out);
     recovery_html(r, out);
+    matrix_html(r, out);
     tables_html(r, out);
     put_suites(r, out);
     put_notes(r, out);
-    text_printf(out, "<footer>%zu lines read", r->lines);
+    text_printf(out, "</main>\n<footer>%zu lines read", r->lines);
     if (r->unknown != 0)
         text_printf(out, ", %zu of a type this version does not know", r->unknown);
     if (r->dropped != 0)
         text_printf(out, ", %zu samples of curves beyond the first %d left out", r->dropped, REPORT_SERIES_MAX);
-    text_puts(out, "</footer>\n</main>\n<script>\n");
+    text_puts(out, "</footer>\n<script>\n");
     text_add(out, js.data, js.len);
     text_puts(out, "</script>\n</body>\n</html>\n");
 }

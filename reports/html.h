@@ -30,6 +30,14 @@ bool timeline_needed(const struct report *r);
 /* Recoveries by component and fault: a plot and a table. Nothing when there are none. */
 void recovery_html(const struct report *r, struct text *out);
 
+/* The steps of a case on a common scale of time; and its earlier tries. Nothing when there are none. */
+void steps_html(const struct report_case *c, struct text *out);
+void attempts_html(const struct report_case *c, struct text *out);
+
+/* Percentiles and distributions, by method and by curve. Nothing when nothing was measured. */
+void latency_html(const struct report *r, struct text *out);
+bool latency_needed(const struct report *r);
+
 /* What pillars gave as tables. */
 void tables_html(const struct report *r, struct text *out);
 

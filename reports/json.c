@@ -1,5 +1,5 @@
 /* The verdict as one JSON object, for scripts: what a person reads on the terminal, with the same numbers. */
-#include "reports/report.h"
+#include "reports/matrix.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -86,14 +86,14 @@ static json_t *tables(const struct report *r)
 
 void report_json(const struct report *r, struct text *out)
 {
-    json_t *verdict =
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "verdict",
-                  report_verdict_name(report_verdict(r)), "id", r->id, "system", r->system, "driver", r->driver, "seed",
-                  r->seed, "started", r->started, "command", r->command, "duration", (json_int_t)r->duration, "passed",
-                  (json_int_t)r->counts[REPORT_PASSED], "failed", (json_int_t)r->counts[REPORT_FAILED], "skipped",
-                  (json_int_t)r->counts[REPORT_SKIPPED], "flaky", (json_int_t)r->counts[REPORT_FLAKY], "findings",
-                  (json_int_t)r->findings.count, "failures", failed_cases(r), "found", findings(r), "recoveries",
-                  recoveries(r), "tables", tables(r));
+    json_t *verdict = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "verdict",
+        report_verdict_name(report_verdict(r)), "id", r->id, "system", r->system, "driver", r->driver, "seed", r->seed,
+        "started", r->started, "command", r->command, "duration", (json_int_t)r->duration, "passed",
+        (json_int_t)r->counts[REPORT_PASSED], "failed", (json_int_t)r->counts[REPORT_FAILED], "skipped",
+        (json_int_t)r->counts[REPORT_SKIPPED], "flaky", (json_int_t)r->counts[REPORT_FLAKY], "findings",
+        (json_int_t)r->findings.count, "failures", failed_cases(r), "found", findings(r), "recoveries", recoveries(r),
+        "tables", tables(r), "contracts", matrix_json(r));
     char *text = verdict != NULL ? json_dumps(verdict, JSON_INDENT(2)) : NULL;
     if (text == NULL) {
         out->failed = true;

@@ -2,9 +2,10 @@
 
 #include "base/units.h"
 
-/* JUnit XML is not one format. This is the subset that both common schemas and the readers of the CI systems share:
- * suites side by side (never nested), times in seconds with three decimals, time stamps without a zone, one failure per
- * case, and nothing but name, classname, time, file and line on a case. */
+/* JUnit XML is not one format. This is what both common schemas accept, Jenkins' junit-10 and the one of Apache Ant's
+ * reports: suites side by side (never nested), each with properties and its output, whether there is any or not; times
+ * in seconds with three decimals, time stamps without a zone, one outcome for a case, and nothing but name, classname
+ * and time on it. What passed and has something to tell, tells it in its suite's output. */
 
 static void put_attribute(struct text *out, const char *name, const char *value)
 {
@@ -29,16 +30,10 @@ static void put_time(struct text *out, uint64_t nanoseconds)
     text_printf(out, " time=\"%llu.%03u\"", (unsigned long long)(ms / 1000), (unsigned)(ms % 1000));
 }
 
-/* "2026-11-21T06:46:51" of an RFC 3339 time; nothing when the stream has none. */
+/* "2026-11-21T06:46:51" of an RFC 3339 time. It has to be there. */
 static void put_timestamp(struct text *out, const struct report *r)
 {
-    const char *s = r->started;
-    if (strlen(s) < 19)
-        return;
-    for (size_t i = 0; i < 19; i++)
-        if ("dddd-dd-ddTdd:dd:dd"[i] == 'd' ? s[i] < '0' || s[i] > '9' : s[i] != "dddd-dd-ddTdd:dd:dd"[i])
-            return;
-    text_printf(out, " timestamp=\"%.19s\"", s);
+    text_printf(out, " timestamp=\"%.19s\"", report_epoch(r) != 0 ? r->started : "1970-01-01T00:00:00");
 }
 
 struct tally {
@@ -46,7 +41,22 @@ struct tally {
     uint64_t time;
 };
 
-static void open_suite(struct text *out, const struct report *r, const char *first, const char *second,
+static void put_properties(struct text *out, const struct report *r)
+{
+    const char *const facts[] = {"driver", r->driver, "seed",     r->seed,   "run",
+                                 r->id,    "version", r->version, "command", r->command};
+    text_puts(out, "    <properties>\n");
+    for (size_t i = 0; i < sizeof facts / sizeof *facts; i += 2) {
+        if (facts[i + 1][0] == 0)
+            continue;
+        text_printf(out, "      <property name=\"%s\"", facts[i]);
+        put_attribute(out, "value", facts[i + 1]);
+        text_puts(out, "/>\n");
+    }
+    text_puts(out, "    </properties>\n");
+}
+
+static void open_suite(struct text *out, const struct report *r, size_t *number, const char *first, const char *second,
                        const struct tally *t)
 {
     struct text name = TEXT_INIT;
@@ -56,14 +66,27 @@ static void open_suite(struct text *out, const struct report *r, const char *fir
     text_puts(&name, first[0] == 0 && second[0] == 0 ? "cases" : second);
     text_puts(out, "  <testsuite");
     put_attribute(out, "name", text_string(&name));
-    text_printf(out, " tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" skipped=\"%zu\"", t->tests, t->failures, t->errors,
-                t->skipped);
+    put_attribute(out, "package", first[0] != 0 ? first : "cases");
+    text_printf(out, " id=\"%zu\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" skipped=\"%zu\"", (*number)++, t->tests,
+                t->failures, t->errors, t->skipped);
     put_time(out, t->time);
     put_timestamp(out, r);
-    text_puts(out, ">\n");
+    text_puts(out, " hostname=\"localhost\">\n");
+    put_properties(out, r);
     if (!text_ok(&name))
         out->failed = true;
     text_deinit(&name);
+}
+
+/* Takes the text. */
+static void close_suite(struct text *out, struct text *said)
+{
+    text_puts(out, "    <system-out>");
+    text_add(out, said->data, said->len);
+    text_puts(out, "</system-out>\n    <system-err/>\n  </testsuite>\n");
+    if (!text_ok(said))
+        out->failed = true;
+    text_deinit(said);
 }
 
 static void open_case(struct text *out, const char *pillar, const char *suite, const char *name, uint64_t duration)
@@ -97,15 +120,11 @@ static void put_body(struct text *out, const char *place, const char *detail, co
     }
 }
 
-static void put_case(struct text *out, const struct report_case *c)
+static void put_case(struct text *out, struct text *said, const struct report_case *c)
 {
     struct text place = TEXT_INIT;
     report_place(c, &place);
     open_case(out, c->pillar, c->suite, c->name, c->duration);
-    if (c->file[0] != 0)
-        put_attribute(out, "file", c->file);
-    if (c->file[0] != 0 && c->line != 0)
-        text_printf(out, " line=\"%d\"", c->line);
     switch (c->status) {
     case REPORT_SKIPPED:
         text_puts(out, ">\n      <skipped");
@@ -120,13 +139,14 @@ static void put_case(struct text *out, const struct report_case *c)
         text_puts(out, "</failure>\n    </testcase>\n");
         break;
     case REPORT_FLAKY:
-        text_puts(out, ">\n      <system-out>flaky: passed after it had failed");
+        text_xml(said, c->name, strlen(c->name));
+        text_puts(said, ": flaky: passed after it had failed");
         if (c->message[0] != 0)
-            text_puts(out, ": ");
-        text_xml(out, c->message, strlen(c->message));
-        text_char(out, '\n');
-        put_body(out, text_string(&place), c->detail, c->replay);
-        text_puts(out, "</system-out>\n    </testcase>\n");
+            text_puts(said, ": ");
+        text_xml(said, c->message, strlen(c->message));
+        text_char(said, '\n');
+        put_body(said, text_string(&place), c->detail, c->replay);
+        text_puts(out, "/>\n");
         break;
     case REPORT_PASSED:
     case REPORT_STATUS_COUNT:
@@ -138,7 +158,7 @@ static void put_case(struct text *out, const struct report_case *c)
     text_deinit(&place);
 }
 
-static bool put_suites(struct text *out, const struct report *r)
+static bool put_suites(struct text *out, const struct report *r, size_t *number)
 {
     struct report_suite *suites = NULL;
     size_t count = 0;
@@ -150,16 +170,17 @@ static bool put_suites(struct text *out, const struct report *r)
                           .failures = suite->counts[REPORT_FAILED],
                           .skipped = suite->counts[REPORT_SKIPPED],
                           .time = suite->duration};
-        open_suite(out, r, suite->pillar, suite->name, &t);
+        struct text said = TEXT_INIT;
+        open_suite(out, r, number, suite->pillar, suite->name, &t);
         for (size_t i = 0; i < suite->count; i++)
-            put_case(out, &r->cases.items[suite->cases[i]]);
-        text_puts(out, "  </testsuite>\n");
+            put_case(out, &said, &r->cases.items[suite->cases[i]]);
+        close_suite(out, &said);
     }
     report_suites_free(suites, count);
     return true;
 }
 
-static void put_finding(struct text *out, const struct report_finding *f)
+static void put_finding(struct text *out, struct text *said, const struct report_finding *f)
 {
     struct text name = TEXT_INIT, where = TEXT_INIT;
     text_puts(&name, f->title);
@@ -172,54 +193,58 @@ static void put_finding(struct text *out, const struct report_finding *f)
     if (f->input[0] != 0)
         text_printf(&where, "%sinput: %s", where.len == 0 ? "" : "\n", f->input);
     open_case(out, f->pillar, "findings", text_string(&name), 0);
-    text_puts(out, f->warning ? ">\n      <system-out>warning\n" : ">\n      <failure");
-    if (!f->warning) {
+    if (f->warning) {
+        text_puts(out, "/>\n");
+        text_puts(said, "warning: ");
+        text_xml(said, text_string(&name), name.len);
+        text_char(said, '\n');
+        put_body(said, text_string(&where), f->detail, f->replay);
+    } else {
+        text_puts(out, ">\n      <failure");
         put_attribute(out, "message", f->title);
         text_puts(out, " type=\"finding\">");
+        put_body(out, text_string(&where), f->detail, f->replay);
+        text_puts(out, "</failure>\n    </testcase>\n");
     }
-    put_body(out, text_string(&where), f->detail, f->replay);
-    text_puts(out, f->warning ? "</system-out>\n    </testcase>\n" : "</failure>\n    </testcase>\n");
     if (!text_ok(&name) || !text_ok(&where))
         out->failed = true;
     text_deinit(&name);
     text_deinit(&where);
 }
 
-static void put_findings(struct text *out, const struct report *r)
+static void put_findings(struct text *out, const struct report *r, size_t *number)
 {
     for (size_t p = 0; p < r->pillars.count; p++) {
         const struct report_pillar *pillar = &r->pillars.items[p];
         struct tally t = {.tests = pillar->findings + pillar->warnings, .failures = pillar->findings};
         if (t.tests == 0)
             continue;
-        open_suite(out, r, pillar->name, "findings", &t);
+        struct text said = TEXT_INIT;
+        open_suite(out, r, number, pillar->name, "findings", &t);
         for (size_t i = 0; i < r->findings.count; i++)
             if (strcmp(r->findings.items[i].pillar, pillar->name) == 0)
-                put_finding(out, &r->findings.items[i]);
-        text_puts(out, "  </testsuite>\n");
+                put_finding(out, &said, &r->findings.items[i]);
+        close_suite(out, &said);
     }
 }
 
 void report_junit(const struct report *r, struct text *out)
 {
-    bool whole = r->ended && !r->truncated;
-    text_puts(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites");
-    put_attribute(out, "name", r->system[0] == 0 ? "harrow" : r->system);
-    text_printf(out, " tests=\"%zu\" failures=\"%zu\" errors=\"%d\"",
-                r->cases.count + r->findings.count + (whole ? 0 : 1), r->counts[REPORT_FAILED] + r->bugs,
-                whole ? 0 : 1);
-    put_time(out, r->duration);
-    text_puts(out, ">\n");
-    if (!put_suites(out, r))
+    size_t number = 0;
+    text_puts(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
+    if (!put_suites(out, r, &number))
         out->failed = true;
-    put_findings(out, r);
-    if (!whole) { /* a page that shows only green cases must not hide that the rest never ran */
-        open_suite(out, r, "run", "", &(struct tally){.tests = 1, .errors = 1});
+    put_findings(out, r, &number);
+    if (!r->ended || r->truncated || r->missing[0] != 0) { /* green cases must not hide that the rest never ran */
+        struct text said = TEXT_INIT;
+        open_suite(out, r, &number, "run", "", &(struct tally){.tests = 1, .errors = 1});
         open_case(out, "run", "", "the run came to its end", r->duration);
-        text_puts(out, ">\n      <error message=\"the result stream stops before the run's end\" type=\"incomplete\">");
+        text_puts(out, ">\n      <error message=\"the results stop before the run's end\" type=\"incomplete\">");
+        put_body(out, r->missing[0] != 0 ? "shards are missing" : "", r->missing, "");
         put_body(out, "", "The run was killed or is still going: what follows the last line was not observed.",
                  r->command);
-        text_puts(out, "</error>\n    </testcase>\n  </testsuite>\n");
+        text_puts(out, "</error>\n    </testcase>\n");
+        close_suite(out, &said);
     }
     text_puts(out, "</testsuites>\n");
 }

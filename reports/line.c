@@ -1,5 +1,5 @@
 /* One line of the result stream into the model: what each type's members are, and what is wrong with them. */
-#include "reports/model.h"
+#include "reports/matrix.h"
 
 #include "base/array.h"
 
@@ -171,6 +171,8 @@ static void read_run(struct reader *in)
     r->started = text_of(in, "started");
     r->command = text_of(in, "command");
     r->version = text_of(in, "version");
+    r->shard = count_of(in, "shard", 0);
+    r->shards = count_of(in, "shards", 0);
 }
 
 static void read_pillar(struct reader *in)
@@ -214,6 +216,18 @@ static void read_pillar(struct reader *in)
     json_decref(object);
 }
 
+/* The try before: tries of one case follow each other closely, so the search goes back from the end. */
+static struct report_case *case_before(struct report *r, const struct report_case *c)
+{
+    for (size_t i = r->cases.count; i-- > 0;) {
+        struct report_case *other = &r->cases.items[i];
+        if (strcmp(other->name, c->name) == 0 && strcmp(other->suite, c->suite) == 0 &&
+            strcmp(other->pillar, c->pillar) == 0)
+            return other;
+    }
+    return NULL;
+}
+
 static void read_case(struct reader *in)
 {
     struct report *r = in->report;
@@ -232,11 +246,23 @@ static void read_case(struct reader *in)
                             .replay = text_of(in, "replay")};
     if (c.message[0] == 0)
         c.message = text_of(in, "why");
+    uint64_t attempt = count_of(in, "attempt", 1);
     struct report_pillar *p = in->failed != 0 ? NULL : pillar_of(in, c.pillar);
     if (p == NULL)
         return;
     struct report_steps *steps = map_remove(&r->open_steps, c.name);
     c.steps = steps == NULL ? NULL : steps->first;
+    struct report_case *before = attempt > 1 ? case_before(r, &c) : NULL;
+    if (before != NULL) {
+        r->counts[before->status]--;
+        p->counts[before->status]--;
+        if (!report_case_again(&r->arena, before, &c))
+            (void)out_of_memory(in);
+        r->counts[before->status]++;
+        p->counts[before->status]++;
+        p->end = in->t;
+        return;
+    }
     if (!array_push(&r->cases, c)) {
         (void)out_of_memory(in);
         return;
@@ -278,6 +304,7 @@ static void read_step(struct reader *in)
         (void)out_of_memory(in);
         return;
     }
+    step->t = in->t;
     step->name = text_of(in, "name");
     step->status = status_of(in);
     step->duration = count_of(in, "duration", 0);
@@ -430,6 +457,11 @@ static void read_table(struct reader *in)
     in->failed = report_table_read(in->report, in->object, in->err);
 }
 
+static void read_contract(struct reader *in)
+{
+    in->failed = report_contract_read(in->report, in->object, in->err);
+}
+
 static void read_note(struct reader *in)
 {
     struct report_note note = {in->t, text_of(in, "text")};
@@ -452,7 +484,8 @@ static const struct {
     void (*read)(struct reader *in);
 } types[] = {{"run", read_run},     {"pillar", read_pillar},     {"case", read_case},           {"step", read_step},
              {"fault", read_fault}, {"sample", read_sample},     {"finding", read_finding},     {"note", read_note},
-             {"end", read_end},     {"recovery", read_recovery}, {"converged", read_converged}, {"table", read_table}};
+             {"end", read_end},     {"recovery", read_recovery}, {"converged", read_converged}, {"table", read_table},
+             {"contract", read_contract}};
 
 static bool is_blank(struct bytes line)
 {

@@ -21,7 +21,7 @@ enum report_verdict report_verdict(const struct report *r)
 {
     if (r->counts[REPORT_FAILED] != 0 || r->bugs != 0 || (r->ended && r->exit != 0))
         return REPORT_VERDICT_FAILED;
-    return r->ended && !r->truncated ? REPORT_VERDICT_PASSED : REPORT_VERDICT_INCOMPLETE;
+    return r->ended && !r->truncated && r->missing[0] == 0 ? REPORT_VERDICT_PASSED : REPORT_VERDICT_INCOMPLETE;
 }
 
 int report_new(const char *source, struct report **out, struct error *err)
@@ -29,7 +29,7 @@ int report_new(const char *source, struct report **out, struct error *err)
     struct report *r = calloc(1, sizeof *r);
     if (r == NULL)
         return error_set(err, ERROR_MEMORY, "out of memory");
-    r->id = r->system = r->driver = r->seed = r->started = r->command = r->version = "";
+    r->id = r->system = r->driver = r->seed = r->started = r->command = r->version = r->missing = "";
     r->source = arena_string(&r->arena, source);
     if (r->source == NULL) {
         report_free(r);
@@ -45,6 +45,9 @@ void report_free(struct report *r)
         return;
     for (size_t i = 0; i < r->series.count; i++)
         free(r->series.items[i].points);
+    for (size_t i = 0; i < r->part_count; i++)
+        report_free(r->parts[i]);
+    free(r->parts);
     map_deinit(&r->open_steps);
     array_deinit(&r->pillars);
     array_deinit(&r->cases);
@@ -53,6 +56,7 @@ void report_free(struct report *r)
     array_deinit(&r->recoveries);
     array_deinit(&r->series);
     array_deinit(&r->tables);
+    array_deinit(&r->contracts);
     array_deinit(&r->notes);
     arena_deinit(&r->arena);
     free(r);

@@ -30,6 +30,18 @@ static inline bool report_fault_missed(const struct report_fault *f)
     return f->counted && f->hits == 0 && !f->verified;
 }
 uint64_t report_fault_end(const struct report *r, const struct report_fault *f);
+/* `c` was tried again, with the outcome `last`: the tries so far are kept, and passed after failed is flaky. Counts are
+ * the caller's. False: out of memory. */
+bool report_case_again(struct arena *a, struct report_case *c, const struct report_case *last);
+/* Wall time of the run's begin, ns since 1970; 0 when the stream does not say. */
+int64_t report_epoch(const struct report *r);
+/* The first word of a text that is a method, "notes.Notes/Create" in "call notes.Notes/Create"; NULL: there is none. */
+const char *report_method_in(const char *text, size_t *len);
+/* FNV-1a, for what is the same from run to run; `hash` 0 begins. */
+uint64_t report_hash(uint64_t hash, const char *s);
+/* Sorted copies of a curve's values, for quantiles by nearest rank; the caller frees. NULL: no values or no memory. */
+double *report_series_sorted(const struct report_series *s);
+double report_quantile(const double *sorted, size_t count, double q); /* count not 0 */
 /* "file:line:column", as much of it as is known. */
 void report_place(const struct report_case *c, struct text *out);
 

@@ -231,9 +231,11 @@ void recovery_html(const struct report *r, struct text *out)
                    "answered again, until throughput and p99 were those from before, and until all readers were "
                    "answered with what is current. Each dot is one recovery; the stroke is the median.</p>\n");
     put_plot(rows, count, out);
-    text_puts(out, "<div class=\"scroll\"><table data-sort>\n<thead><tr><th>component</th><th>fault</th><th>until</th>"
-                   "<th class=\"number\">n</th><th class=\"number\">p50 ms</th><th class=\"number\">p99 ms</th>"
-                   "<th class=\"number\">max ms</th></tr></thead>\n<tbody>\n");
+    text_puts(out, "<div class=\"scroll\"><table data-sort>\n<thead><tr><th scope=\"col\">component</th><th "
+                   "scope=\"col\">fault</th><th scope=\"col\">until</th>"
+                   "<th scope=\"col\" class=\"number\">n</th><th scope=\"col\" class=\"number\">p50 ms</th><th "
+                   "scope=\"col\" class=\"number\">p99 ms</th>"
+                   "<th scope=\"col\" class=\"number\">max ms</th></tr></thead>\n<tbody>\n");
     for (size_t i = 0; i < count; i++)
         for (int f = 0; f < REPORT_FIGURE_COUNT; f++)
             if (rows[i].figures[f].count != 0)

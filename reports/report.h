@@ -32,8 +32,15 @@ const char *report_status_name(enum report_status s); /* "passed", ... */
 struct report_step {
     const char *name, *sent, *received;
     enum report_status status;
-    uint64_t duration;
+    uint64_t t, duration; /* t: when it was over */
     struct report_step *next;
+};
+/* An earlier try of a case that was tried again. */
+struct report_attempt {
+    enum report_status status;
+    uint64_t duration;
+    const char *message, *detail;
+    struct report_attempt *next;
 };
 /* A drawing (SVG) beside the stream. */
 struct report_picture {
@@ -48,7 +55,8 @@ struct report_case {
     const char *message, *detail, *file, *replay; /* message: for skipped, the reason */
     int line, column;
     struct report_picture picture;
-    struct report_step *steps; /* in order */
+    struct report_step *steps;       /* in order; of the last try */
+    struct report_attempt *attempts; /* the tries before the last, the first one first */
 };
 struct report_finding {
     uint64_t t;
@@ -121,6 +129,18 @@ struct report_table { /* figures of a pillar that have no meaning here but their
     size_t columns, rows;
     bool whole; /* the summary on the terminal has all of it, however long it is */
 };
+struct report_names {
+    const char **items;
+    size_t count;
+};
+struct report_contract {              /* what one consumer uses of one method of a provider, as pacts say */
+    const char *consumer;             /* "": nobody calls this method */
+    const char *provider, *method;    /* "notes", "notes.Notes/Create" or "POST /notes" */
+    uint64_t interactions, pending;   /* pending: how many of them need not be kept yet */
+    bool played, verified;            /* played against the provider; and all of them passed */
+    struct report_names reads, sends; /* fields of answers, and of requests */
+    const char *consumer_version, *provider_version;
+};
 
 #define REPORT_ARRAY(type, name)                                                                                       \
     struct {                                                                                                           \
@@ -130,7 +150,11 @@ struct report_table { /* figures of a pillar that have no meaning here but their
 
 struct report {
     struct arena arena;
-    const char *source; /* what messages call the stream */
+    struct report **parts; /* of a merged report: what it was made from, and shares its texts with */
+    size_t part_count;
+    const char *source;     /* what messages call the stream */
+    uint64_t shard, shards; /* this stream has part `shard` (1 and up) of `shards`; 0: it is no shard */
+    const char *missing;    /* of a merged report: the shards that are not there, "2, 4 of 5"; "" none */
     const char *id, *system, *driver, *seed, *started, *command, *version;
     REPORT_ARRAY(report_pillar, pillars);
     REPORT_ARRAY(report_case, cases);
@@ -139,6 +163,7 @@ struct report {
     REPORT_ARRAY(report_recovery, recoveries);
     REPORT_ARRAY(report_series, series);
     REPORT_ARRAY(report_table, tables);
+    REPORT_ARRAY(report_contract, contracts); /* as the lines came; reports/matrix.h puts them together */
     REPORT_ARRAY(report_note, notes);
     struct map open_steps; /* steps whose case has not come (yet) */
     size_t counts[REPORT_STATUS_COUNT];
@@ -165,6 +190,18 @@ int report_read(struct world *w, const char *path, struct report **out, struct e
  * plain relative paths and SVG are taken. ERROR_MEMORY is the only failure. */
 int report_attach(struct report *r, struct world *w, const char *folder, struct error *err);
 
+/* One report of many: shards of one run, runs of parts, later tries. Pillars, cases, findings, faults, recoveries,
+ * curves, tables and notes stand side by side, in the order in which the runs began; times are from the first one's
+ * begin. A case that several runs have (the same pillar, suite and name) is one case with several tries: the last one's
+ * verdict holds, but passed after failed is flaky, never passed. A finding that several have is one, its counts added.
+ * Takes the parts, also on failure; with one part it is that one. */
+int report_merge(struct report **parts, size_t count, struct report **out, struct error *err);
+
+/* What stays the same of a finding from run to run: a hash of pillar, oracle, target and title, every number in them
+ * taken as equal. 16 hexadecimal digits. */
+#define REPORT_PRINT_SIZE 17
+void report_finding_print(const struct report_finding *f, char out[REPORT_PRINT_SIZE]);
+
 /* "passed", "failed", or "incomplete" when the run never said that it ended. */
 enum report_verdict { REPORT_VERDICT_PASSED, REPORT_VERDICT_FAILED, REPORT_VERDICT_INCOMPLETE };
 enum report_verdict report_verdict(const struct report *r);
@@ -188,12 +225,40 @@ int report_recovery_rows(const struct report *r, struct report_recovery_row **ro
 
 /* The summary for a terminal: verdict, totals, failures and findings with their replay commands. `width` 0: 100. */
 void report_terminal(const struct report *r, struct text *out, bool colour, int width);
-/* JUnit XML as Jenkins' junit-10 schema has it: a suite for each pillar and suite, one for each pillar's findings. */
+/* JUnit XML that both common schemas accept, Jenkins' junit-10 and the one of Apache Ant's reports: a suite for each
+ * pillar and suite, one for each pillar's findings. */
 void report_junit(const struct report *r, struct text *out);
+/* TAP version 14 (testanything.org): a subtest for each suite, diagnostics in YAML. A warning is a test "to do". */
+void report_tap(const struct report *r, struct text *out);
+/* Common Test Report Format (ctrf.io). */
+void report_ctrf(const struct report *r, struct text *out);
+/* SARIF 2.1.0 (OASIS): findings, and failed cases at their place in the file. */
+void report_sarif(const struct report *r, struct text *out);
+/* For a pull request or a CI system's summary page. */
+void report_markdown(const struct report *r, struct text *out);
+/* Workflow commands of GitHub Actions. It shows 10 errors and 10 warnings of a step and drops the rest, so no more are
+ * written; the tenth tells of all that are left. */
+#define REPORT_ANNOTATIONS 10
+void report_github(const struct report *r, struct text *out);
+/* OpenMetrics 1.0 text: counters, histograms of durations, quantiles of curves. */
+void report_openmetrics(const struct report *r, struct text *out);
 /* The verdict, failures, findings and recoveries as one JSON object. Durations in nanoseconds. */
 void report_json(const struct report *r, struct text *out);
 /* One HTML page with nothing outside itself. */
 void report_html(const struct report *r, struct text *out);
+
+/* All renderers. */
+struct report_format {
+    const char *name, *file; /* "junit"; what the file is called in a run's folder, "junit.xml" */
+    const char *purpose;     /* for --help */
+    void (*render)(const struct report *r, struct text *out);
+    bool log; /* of use on the terminal of the run alone: it goes there, beside whatever else is asked for */
+};
+extern const struct report_format report_formats[]; /* ends with a NULL name */
+/* "html,junit,tap" into rows, each once, in the order given. ERROR_INVALID names the nearest one that is. */
+#define REPORT_FORMATS_MAX 16
+int report_formats_read(const char *list, const struct report_format *out[REPORT_FORMATS_MAX], size_t *count,
+                        struct error *err);
 
 /* Live progress: give it each line as it is emitted, print what it adds to `out`. On a terminal the last line is a
  * status that is rewritten in place; elsewhere (CI) only whole plain lines come: what fails, what is found, faults,

@@ -194,7 +194,7 @@ static void put_table(const struct report_table *t, struct text *out)
                 t->rows, t->rows == 1 ? "" : "s");
     for (size_t k = 0; k < t->columns; k++) {
         right[k] = is_numeric(t, k);
-        text_printf(out, "<th%s>", right[k] ? " class=\"number\"" : "");
+        text_printf(out, "<th scope=\"col\"%s>", right[k] ? " class=\"number\"" : "");
         put(out, t->names[k]);
         text_puts(out, "</th>");
     }

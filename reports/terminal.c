@@ -1,4 +1,4 @@
-#include "reports/terminal.h"
+#include "reports/matrix.h"
 
 #include "base/units.h"
 #include "base/utf8.h"
@@ -408,6 +408,7 @@ void report_terminal(const struct report *r, struct text *out, bool colour, int 
     put_failures(&t, r);
     put_findings(&t, r);
     put_recoveries(&t, r);
+    matrix_terminal(r, &t);
     put_tables(&t, r);
     put_remarks(&t, r);
 }

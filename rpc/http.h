@@ -96,6 +96,7 @@ void http_raw_close(struct http_raw *r); /* what was written is still sent; NULL
 
 /* ---- client ---- */
 struct http_answer;
+struct http_pool;
 struct http_fetch {
     const char *method, *url; /* "http://127.0.0.1:8080/store/read?key=a" */
     struct tls_context *tls;  /* for https:// */
@@ -103,6 +104,9 @@ struct http_fetch {
     size_t header_count;
     struct bytes body;
     uint64_t timeout; /* ns; 0: 30 s */
+    /* Where connections without TLS are taken from, and left for the next request to the same host; it must outlive the
+     * call. NULL: one connection each. */
+    struct http_pool *pool;
     /* Both or none: the answer as it comes, with the `arg` of http_fetch_start(). Then the answer given to `done` has
      * no body, and the time limit is for the head. */
     void (*head)(void *arg, const struct http1_head *head); /* the final answer's; borrowed for the call */
@@ -123,7 +127,7 @@ struct http_answer {
 };
 #define HTTP_ANSWER_MAX ((size_t)64 << 20) /* bytes of an answer's body */
 /* Starts a request; `done` is called once, from the loop, with the answer or (status 0) with why there is none. The
- * answer is the callee's to keep: http_answer_deinit(). *out may be NULL; it serves to cancel. One connection each. */
+ * answer is the callee's to keep: http_answer_deinit(). *out may be NULL; it serves to cancel. */
 struct http_client_call;
 int http_fetch_start(struct world *w, const struct http_fetch *fetch,
                      void (*done)(void *arg, struct http_answer *answer, struct error *err), void *arg,
@@ -134,5 +138,11 @@ void http_fetch_cancel(struct http_client_call *call); /* `done` is not called a
 /* For outermost programs: fetch and wait by running the loop. */
 int http_fetch_wait(struct world *w, const struct http_fetch *fetch, struct http_answer *out, struct error *err);
 void http_answer_deinit(struct http_answer *a);
+
+/* Connections kept between requests, HTTP_POOL_MAX at most. One that the server has closed meanwhile, unseen, is made
+ * anew and the request sent again, as long as nothing of an answer has come. */
+#define HTTP_POOL_MAX 64
+int http_pool_new(struct http_pool **out, struct error *err);
+void http_pool_free(struct http_pool *p); /* closes them; NULL is fine */
 
 #endif

@@ -14,11 +14,15 @@ struct http_client_call {
     struct world_timer timer;
     struct tls_session *tls; /* NULL: plaintext */
     struct text request, body, cipher, plain;
+    struct http_pool *pool; /* NULL: the connection ends with the call */
+    struct text address;    /* of the connection, when there is a pool */
     struct http_answer answer;
     struct error err;
     uint64_t started, timeout;
     bool complete, over; /* the answer is whole; `done` was or is being called */
     bool sent;           /* the request is on its way */
+    bool kept, answered; /* the connection was kept from an earlier call; something has come by it */
+    bool keep_alive;     /* the server says that it stays open */
     bool calling;        /* the user of `raw` is on the stack: it is freed when he is back */
     const char *upgrade; /* asked for; NULL: none. In the arena of the answer */
     struct bytes rest;   /* what came behind the head of the answer 101 */
@@ -38,6 +42,7 @@ static void call_free(struct http_client_call *c)
     world_stream_close(c->stream);
     http1_parser_free(c->parser);
     text_deinit(&c->request);
+    text_deinit(&c->address);
     text_deinit(&c->body);
     text_deinit(&c->cipher);
     text_deinit(&c->plain);
@@ -66,6 +71,10 @@ static void finish(struct http_client_call *c)
         answer.body = BYTES_NONE;
     }
     answer.duration = world_now(c->world) - c->started;
+    if (c->pool != NULL && c->complete && c->keep_alive && http1_parser_unread(c->parser).len == 0) {
+        http_pool_keep(c->pool, text_string(&c->address), c->stream);
+        c->stream = NULL;
+    }
     struct error err = c->err;
     c->err = ERROR_INIT;
     void (*done)(void *arg, struct http_answer *answer, struct error *err) = c->done;
@@ -100,6 +109,7 @@ static void on_head(void *arg, const struct http1_head *head)
         return;
     }
     c->answer.status = head->status;
+    c->keep_alive = head->keep_alive;
     c->answer.headers = headers;
     c->answer.header_count = head->header_count;
     if (upgraded) {
@@ -248,6 +258,7 @@ static void on_readable(void *arg, struct bytes data)
     struct http_client_call *c = arg;
     struct error err = ERROR_INIT;
     int rc = 0;
+    c->answered = true;
     if (c->tls != NULL) {
         text_clear(&c->plain);
         rc = tls_session_receive(c->tls, data, &c->plain, &c->cipher, &err);
@@ -284,9 +295,25 @@ static void on_readable(void *arg, struct bytes data)
         hand_over(c);
 }
 
+static int connect_call(struct http_client_call *c, struct error *err);
+
+/* The server closed the kept connection before it saw the request. */
+static bool connect_again(struct http_client_call *c, int reason)
+{
+    if (!c->kept || c->answered || (reason != 0 && reason != ERROR_RESET && reason != ERROR_CLOSED))
+        return false;
+    world_stream_close(c->stream);
+    c->stream = NULL;
+    if (connect_call(c, &c->err) != 0)
+        finish(c);
+    return true;
+}
+
 static void on_ended(void *arg, int reason)
 {
     struct http_client_call *c = arg;
+    if (connect_again(c, reason))
+        return;
     if (c->raw != NULL) {
         raw_over(c);
         return;
@@ -309,12 +336,28 @@ static void on_timeout(void *arg)
     finish(c);
 }
 
+static const struct world_stream_events stream_events = {
+    .connected = on_connected, .readable = on_readable, .drained = on_drained, .ended = on_ended};
+
+/* A connection kept from before, or a new one. */
+static int connect_call(struct http_client_call *c, struct error *err)
+{
+    while (c->pool != NULL && !c->kept && (c->stream = http_pool_take(c->pool, text_string(&c->address))) != NULL) {
+        world_stream_accept(c->stream, &stream_events, c);
+        if (send_request(c) == 0) {
+            c->kept = true;
+            return 0;
+        }
+        world_stream_close(c->stream);
+    }
+    c->kept = false;
+    return world_connect(c->world, text_string(&c->address), &stream_events, c, &c->stream, err);
+}
+
 int http_fetch_start(struct world *w, const struct http_fetch *fetch,
                      void (*done)(void *arg, struct http_answer *answer, struct error *err), void *arg,
                      struct http_client_call **out, struct error *err)
 {
-    static const struct world_stream_events stream_events = {
-        .connected = on_connected, .readable = on_readable, .drained = on_drained, .ended = on_ended};
     static const struct http1_events parser_events = {on_head, on_body, on_complete};
     struct http_url u = {0};
     struct http_client_call *c = calloc(1, sizeof *c);
@@ -349,8 +392,11 @@ int http_fetch_start(struct world *w, const struct http_fetch *fetch,
         (void)error_set(err, rc, "out of memory");
     if (rc == 0 && fetch->method != NULL && strcmp(fetch->method, "HEAD") == 0)
         http1_parser_no_body(c->parser);
+    c->address = u.address;
+    u.address = TEXT_INIT;
+    c->pool = u.secure || fetch->upgrade != NULL ? NULL : fetch->pool;
     if (rc == 0)
-        rc = world_connect(w, text_string(&u.address), &stream_events, c, &c->stream, err);
+        rc = connect_call(c, err);
     http_url_deinit(&u);
     if (rc != 0)
         call_free(c);

@@ -69,7 +69,8 @@ int http_request_write(struct text *out, const struct http_fetch *fetch, const s
         text_printf(out, "Content-Length: %zu\r\n", fetch->body.len);
     if (fetch->upgrade != NULL && !http1_write_header(out, "Upgrade", bytes_of(fetch->upgrade)))
         return error_set(err, ERROR_INVALID, "'%s' is no name of a protocol", fetch->upgrade);
-    (void)http1_write_header(out, "Connection", bytes_of(fetch->upgrade == NULL ? "close" : "Upgrade"));
+    if (fetch->upgrade != NULL || fetch->pool == NULL) /* else it stays open, as HTTP/1.1 has it */
+        (void)http1_write_header(out, "Connection", bytes_of(fetch->upgrade == NULL ? "close" : "Upgrade"));
     http1_write_end(out);
     text_add(out, fetch->body.data, fetch->body.len);
     return text_ok(out) ? 0 : error_set(err, ERROR_MEMORY, "out of memory");

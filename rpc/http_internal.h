@@ -7,7 +7,8 @@
  *   http_exchange.c    what a handler sees of a request, and its answer
  *   http_upgrade.c     a connection handed to another protocol
  *   http_client_request.c  what the client sends
- *   http_client.c          the client's connection and answer */
+ *   http_client.c          the client's connection and answer
+ *   http_pool.c            connections kept between requests */
 #ifndef RPC_HTTP_INTERNAL_H
 #define RPC_HTTP_INTERNAL_H
 
@@ -128,6 +129,10 @@ struct http_url {
     struct text address;    /* for connecting */
     struct text target;
 };
+/* http_pool.c: a connection to the address, NULL when none is kept; and one given to be kept, or closed. */
+struct world_stream *http_pool_take(struct http_pool *p, const char *address);
+void http_pool_keep(struct http_pool *p, const char *address, struct world_stream *stream);
+
 /* To be let go of in any case. */
 int http_url_parse(const char *text, struct http_url *u, struct error *err);
 void http_url_deinit(struct http_url *u);

@@ -13,13 +13,14 @@ harrow_library(wire_net
     grpc_syntax.c
     grpc_watch.c
     hpack.c
+    late_openssl.c
     tls.c
     websocket_frames.c
     websocket_handshake.c
   LINK base
     wslay
     PkgConfig::NGHTTP2
-    PkgConfig::OPENSSL
+    late_OPENSSL
     PkgConfig::ZLIB)
 
 harrow_test(http1_test SOURCES http1_test.c LINK wire_net)
@@ -33,9 +34,9 @@ harrow_test(grpc_failing_test SOURCES grpc_failing_test.c grpc_kit.c LINK wire_n
 harrow_test(tls_test SOURCES tls_test.c tls_kit.c grpc_kit.c LINK wire_net failing)
 harrow_fuzz(hpack_fuzz SOURCES hpack_fuzz.c LINK wire_net CORPUS hpack_corpus MAX_LEN 4000)
 harrow_fuzz(grpc_server_fuzz SOURCES grpc_server_fuzz.c grpc_kit.c LINK wire_net CORPUS grpc_corpus/server)
-harrow_fuzz(grpc_client_fuzz SOURCES grpc_client_fuzz.c grpc_kit.c LINK wire_net CORPUS grpc_corpus/client)
-harrow_fuzz(grpc_pair_fuzz SOURCES grpc_pair_fuzz.c grpc_kit.c LINK wire_net CORPUS grpc_corpus/pair)
-harrow_fuzz(tls_fuzz SOURCES tls_fuzz.c tls_kit.c LINK wire_net CORPUS tls_corpus)
+harrow_fuzz(grpc_client_fuzz SOURCES grpc_client_fuzz.c grpc_kit.c LINK wire_net CORPUS grpc_corpus/client RUNS 6000)
+harrow_fuzz(grpc_pair_fuzz SOURCES grpc_pair_fuzz.c grpc_kit.c LINK wire_net CORPUS grpc_corpus/pair RUNS 4000)
+harrow_fuzz(tls_fuzz SOURCES tls_fuzz.c tls_kit.c LINK wire_net CORPUS tls_corpus RUNS 8000)
 
 harrow_test(websocket_frames_test SOURCES websocket_frames_test.c LINK wire_net failing)
 harrow_fuzz(websocket_fuzz SOURCES websocket_fuzz.c LINK wire_net CORPUS websocket_corpus MAX_LEN 4000)

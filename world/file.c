@@ -116,6 +116,55 @@ int world_list(struct world *w, const char *path, void (*each)(void *arg, const 
     return w->dead ? ERROR_CLOSED : w->operations->list(w, path, each, arg);
 }
 
+struct walk {
+    struct world *world;
+    const char *folder;
+    int depth;
+    int (*each)(void *arg, const char *path);
+    void *arg;
+    struct error *err;
+    int code;
+};
+
+static int walk(struct walk *k, const char *folder);
+
+static void on_walked(void *arg, const char *name)
+{
+    struct walk *k = arg;
+    struct world_stat stat = {0};
+    struct text path = TEXT_INIT;
+    size_t len = strlen(k->folder);
+    if (k->code != 0 || name[0] == '.')
+        return;
+    text_printf(&path, "%s%s%s", k->folder, len > 0 && k->folder[len - 1] == '/' ? "" : "/", name);
+    if (!text_ok(&path))
+        k->code = error_set(k->err, ERROR_MEMORY, "out of memory");
+    else if ((k->code = world_stat(k->world, text_string(&path), &stat)) != 0)
+        error_set(k->err, k->code, "%s cannot be read: %s", text_string(&path), error_code_name(k->code));
+    else if (!stat.directory)
+        k->code = k->each(k->arg, text_string(&path));
+    else if (!stat.link)
+        k->code = walk(k, text_string(&path));
+    text_deinit(&path);
+}
+
+static int walk(struct walk *k, const char *folder)
+{
+    struct walk inner = *k;
+    inner.folder = folder;
+    if (inner.depth++ == WORLD_WALK_DEPTH)
+        return error_set(k->err, ERROR_LIMIT, "%s: folders more than %d deep", folder, WORLD_WALK_DEPTH);
+    int code = world_list(k->world, folder, on_walked, &inner);
+    return code == 0 ? inner.code
+                     : error_set(k->err, code, "the folder %s cannot be read: %s", folder, error_code_name(code));
+}
+
+int world_walk(struct world *w, const char *folder, int (*each)(void *arg, const char *path), void *arg,
+               struct error *err)
+{
+    return walk(&(struct walk){.world = w, .each = each, .arg = arg, .err = err}, folder);
+}
+
 /* ---- whole files ------------------------------------------------------------------------------------------------- */
 
 int world_read_file(struct world *w, const char *path, size_t limit, struct text *out, struct error *err)
@@ -168,7 +217,7 @@ static int sync_parent(struct world *w, const char *path)
     return code;
 }
 
-int world_write_file(struct world *w, const char *path, struct bytes content, bool private_mode, struct error *err)
+static int write_whole(struct world *w, const char *path, struct bytes content, int flags, bool sync, struct error *err)
 {
     struct text temporary = TEXT_INIT;
     struct world_file *f = NULL;
@@ -181,19 +230,18 @@ int world_write_file(struct world *w, const char *path, struct bytes content, bo
         code = error_set(err, ERROR_MEMORY, "out of memory writing %s", path);
         goto out;
     }
-    int flags = WORLD_WRITE | WORLD_CREATE | WORLD_TRUNCATE | (private_mode ? WORLD_PRIVATE : 0);
-    code = world_file_open(w, temporary.data, flags, &f, err);
+    code = world_file_open(w, temporary.data, WORLD_WRITE | WORLD_CREATE | WORLD_TRUNCATE | flags, &f, err);
     if (code < 0)
         goto out;
     made = true;
     int64_t written = content.len ? world_file_pwrite(f, content.data, content.len, 0) : 0;
-    code = written < 0 ? (int)written : world_file_sync(f);
+    code = written < 0 ? (int)written : sync ? world_file_sync(f) : 0;
     world_file_close(f);
     if (code == 0)
         code = world_rename(w, temporary.data, path);
     if (code == 0) {
         made = false;
-        code = sync_parent(w, path);
+        code = sync ? sync_parent(w, path) : 0;
     }
     if (code < 0)
         error_set(err, code, "cannot write %s: %s", path, error_code_name(code));
@@ -202,4 +250,14 @@ out:
         world_remove(w, temporary.data);
     text_deinit(&temporary);
     return code;
+}
+
+int world_write_file(struct world *w, const char *path, struct bytes content, bool private_mode, struct error *err)
+{
+    return write_whole(w, path, content, private_mode ? WORLD_PRIVATE : 0, true, err);
+}
+
+int world_write_product(struct world *w, const char *path, struct bytes content, struct error *err)
+{
+    return write_whole(w, path, content, 0, false, err);
 }

@@ -120,6 +120,46 @@ static void test_list(void **state)
     text_deinit(&found);
 }
 
+struct found {
+    struct text paths;
+    size_t until; /* so many, then an error of its own */
+};
+
+static int add_path(void *arg, const char *path)
+{
+    struct found *found = arg;
+    text_printf(&found->paths, "%s ", strrchr(path, '/') + 1);
+    return --found->until == 0 ? ERROR_CLOSED : 0;
+}
+
+static void test_walk(void **state)
+{
+    const struct fixture *f = *state;
+    struct world *w = f->world;
+    static const char *const names[] = {"walk/b", "walk/.hidden", "walk/a/2", "walk/a/1", "walk/.git/config"};
+    struct found found = {.until = SIZE_MAX};
+    struct error err = ERROR_INIT;
+    char deep[WORLD_WALK_DEPTH * 2 + 20] = "deep";
+    assert_int_equal(world_make_directory(w, fixture_path(f, "walk/a/none")), 0);
+    assert_int_equal(world_make_directory(w, fixture_path(f, "walk/.git")), 0);
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+        assert_int_equal(world_write_file(w, fixture_path(f, names[i]), BYTES_NONE, false, NULL), 0);
+    assert_int_equal(world_walk(w, fixture_path(f, "walk"), add_path, &found, &err), 0);
+    assert_string_equal(text_string(&found.paths), "1 2 b ");
+    text_clear(&found.paths);
+    found.until = 2;
+    assert_int_equal(world_walk(w, fixture_path(f, "walk/"), add_path, &found, &err), ERROR_CLOSED);
+    assert_string_equal(text_string(&found.paths), "1 2 ");
+    assert_int_equal(world_walk(w, fixture_path(f, "nowhere"), add_path, &found, &err), ERROR_NOT_FOUND);
+    assert_non_null(strstr(err.message, "nowhere cannot be read"));
+    for (int i = 0; i < WORLD_WALK_DEPTH; i++)
+        strcat(deep, "/d");
+    assert_int_equal(world_make_directory(w, fixture_path(f, deep)), 0);
+    assert_int_equal(world_walk(w, fixture_path(f, "deep"), add_path, &found, &err), ERROR_LIMIT);
+    text_deinit(&found.paths);
+    error_clear(&err);
+}
+
 static void test_whole_files(void **state)
 {
     const struct fixture *f = *state;
@@ -145,6 +185,13 @@ static void test_whole_files(void **state)
     assert_int_equal(world_write_file(w, path, bytes_of("short"), false, &err), 0);
     assert_int_equal(world_read_file(w, path, SIZE_MAX, &content, &err), 0);
     assert_string_equal(content.data, "short");
+    assert_int_equal(world_write_product(w, path, bytes_of("a product"), &err), 0);
+    struct text product = TEXT_INIT;
+    assert_int_equal(world_read_file(w, path, 100, &product, NULL), 0);
+    assert_string_equal(text_string(&product), "a product");
+    text_deinit(&product);
+    assert_int_equal(world_write_product(w, fixture_path(f, "no/such"), BYTES_NONE, &err), ERROR_NOT_FOUND);
+    error_clear(&err);
     assert_int_equal(world_write_file(w, fixture_path(f, "no/such"), BYTES_NONE, false, &err), ERROR_NOT_FOUND);
     error_clear(&err);
     text_deinit(&content);
@@ -568,23 +615,15 @@ int main(int argc, char **argv)
     if (len <= 0)
         return 1;
     const struct CMUnitTest tests[] = {
-        BOTH(test_file),
-        BOTH(test_names),
-        BOTH(test_list),
-        BOTH(test_whole_files),
-        REAL(test_private_mode),
-        REAL(test_child_output),
-        REAL(test_child_long_lines),
-        REAL(test_child_input),
-        REAL(test_child_signal),
-        REAL(test_child_missing),
-        REAL(test_child_close),
-        REAL(test_child_group),
-        REAL(test_child_clean),
-        REAL(test_child_heir),
-        REAL(test_child_left),
-        REAL(test_signal_handler),
-        {"test_points_environment", test_points_environment, NULL, NULL, NULL},
+        BOTH(test_file),           BOTH(test_names),
+        BOTH(test_list),           BOTH(test_walk),
+        BOTH(test_whole_files),    REAL(test_private_mode),
+        REAL(test_child_output),   REAL(test_child_long_lines),
+        REAL(test_child_input),    REAL(test_child_signal),
+        REAL(test_child_missing),  REAL(test_child_close),
+        REAL(test_child_group),    REAL(test_child_clean),
+        REAL(test_child_heir),     REAL(test_child_left),
+        REAL(test_signal_handler), {"test_points_environment", test_points_environment, NULL, NULL, NULL},
         REAL(test_point_crash),
     };
     return cmocka_run_group_tests_name("files and children", tests, NULL, NULL);

@@ -161,10 +161,19 @@ int world_remove_tree(struct world *w, const char *path);            /* everythi
 int world_make_directory(struct world *w, const char *path);         /* with its parents, mode 700; fine if there */
 int world_sync_directory(struct world *w, const char *path);
 int world_list(struct world *w, const char *path, void (*each)(void *arg, const char *name), void *arg); /* sorted */
+/* Every file below a folder, by path, sorted within each folder; names that begin with a dot are passed over, and links
+ * to folders are not followed. Not 0 from `each` ends it and is returned. ERROR_LIMIT: folders more than
+ * WORLD_WALK_DEPTH deep. What cannot be read is told by name. */
+#define WORLD_WALK_DEPTH 32
+int world_walk(struct world *w, const char *folder, int (*each)(void *arg, const char *path), void *arg,
+               struct error *err);
 /* Whole files. Reading stops with ERROR_LIMIT above `limit` bytes; writing goes to a temporary file, is synced and
  * renamed, so that a crash leaves the old content or the new. */
 int world_read_file(struct world *w, const char *path, size_t limit, struct text *out, struct error *err);
 int world_write_file(struct world *w, const char *path, struct bytes content, bool private_mode, struct error *err);
+/* The same without syncing, for what can be made again (a report): readers see the old content or the new, but after a
+ * power cut the file may hold neither. */
+int world_write_product(struct world *w, const char *path, struct bytes content, struct error *err);
 
 /* ---- child processes ------------------------------------------------------------------------------------------- */
 

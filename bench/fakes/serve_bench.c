@@ -8,7 +8,7 @@
  * server's CPU time allows: it hardly depends on what else the machine does. Before that: how long after its start a
  * server gives its first answer, and what it then has in memory. */
 #include "base/units.h"
-#include "rpc/rpc.h"
+#include "bench/rpc/load.h"
 #include "world/real.h"
 
 #include <jansson.h>
@@ -42,9 +42,8 @@ struct bench {
     struct world *world;
     const char *folder;
     int64_t stubs;
-    bool running, failed;
+    bool running, failed; /* the HTTP load */
     uint64_t calls;
-    size_t in_flight;
     struct text request, body;
     const char *path;
     struct figures runs[CASES][RUNS_MAX];
@@ -52,81 +51,33 @@ struct bench {
 
 /* ---- gRPC load -------------------------------------------------------------------------------------------------- */
 
-struct loop {
-    struct bench *bench;
-    struct rpc_channel *channel;
-};
-
-static void call(struct loop *l);
-
-static void on_done(void *arg, const struct rpc_reply *reply)
-{
-    struct loop *l = arg;
-    struct bench *b = l->bench;
-    b->in_flight--;
-    if (reply->status != GRPC_OK) {
-        if (!b->failed)
-            fprintf(stderr, "serve_bench: a call ended with %s: %.*s\n", grpc_status_name(reply->status),
-                    (int)reply->message.len, reply->message.data ? (const char *)reply->message.data : "");
-        b->failed = true;
-        return;
-    }
-    b->calls++;
-    if (b->running)
-        call(l);
-}
-
-static void call(struct loop *l)
-{
-    struct rpc_request r = {
-        .path = l->bench->path, .message = text_bytes(&l->bench->request), .has_message = true, .wait_for_ready = true};
-    if (rpc_unary(l->channel, &r, on_done, l, NULL, NULL) == 0)
-        l->bench->in_flight++;
-    else
-        l->bench->failed = true;
-}
-
-static bool idle(void *arg)
-{
-    struct bench *b = arg;
-    return b->in_flight == 0 || b->failed;
-}
-
-static void measure(struct bench *b, const struct server *s, uint64_t duration, struct figures *out)
+/* What is answered and what the server spent, while a load runs. `calls` is the load's own count. */
+static bool measure(struct bench *b, const struct server *s, uint64_t duration, uint64_t *calls, struct figures *out)
 {
     uint64_t before = 0, after = 0, resident = 0;
     world_sleep(b->world, WARM_UP);
     world_process_usage(s->process, &resident, &before);
-    b->calls = 0;
+    *calls = 0;
     uint64_t start = world_now(b->world);
     world_sleep(b->world, duration);
-    uint64_t took = world_now(b->world) - start, calls = b->calls;
+    uint64_t took = world_now(b->world) - start, count = *calls;
     world_process_usage(s->process, &resident, &after);
-    b->running = false;
-    b->failed = b->failed || calls == 0;
-    if (!b->failed)
-        *out = (struct figures){(double)calls * 1e9 / (double)took, (double)(after - before) / 1e3 / (double)calls};
+    if (count > 0)
+        *out = (struct figures){(double)count * 1e9 / (double)took, (double)(after - before) / 1e3 / (double)count};
+    return count > 0;
 }
 
 static int run_grpc(struct bench *b, const struct server *s, uint64_t duration, struct figures *out)
 {
-    struct rpc_channel *channels[CONNECTIONS] = {0};
-    struct loop loops[CONNECTIONS];
-    b->failed = false;
-    b->running = true;
-    b->in_flight = 0;
-    for (int i = 0; i < CONNECTIONS && !b->failed; i++) {
-        struct rpc_channel_options options = {.addresses = s->grpc};
-        b->failed = rpc_channel_new(b->world, &options, &channels[i], NULL) != 0;
-        loops[i] = (struct loop){.bench = b, .channel = channels[i]};
-        for (int k = 0; k < IN_FLIGHT && !b->failed; k++)
-            call(&loops[i]);
-    }
-    measure(b, s, duration, out);
-    world_run_until(b->world, idle, b, (uint64_t)(5 * SECOND));
-    for (int i = 0; i < CONNECTIONS; i++)
-        rpc_channel_free(channels[i]);
-    return b->failed ? -1 : 0;
+    struct load load = {.world = b->world,
+                        .program = "serve_bench",
+                        .path = b->path,
+                        .request = text_bytes(&b->request),
+                        .connections = CONNECTIONS,
+                        .in_flight = IN_FLIGHT};
+    load_start(&load, s->grpc);
+    bool measured = measure(b, s, duration, &load.calls, out);
+    return load_stop(&load) && measured ? 0 : -1;
 }
 
 /* ---- HTTP load -------------------------------------------------------------------------------------------------- */
@@ -203,13 +154,14 @@ static int run_http(struct bench *b, const struct server *s, uint64_t duration, 
         clients[i].bench = b;
         b->failed = world_connect(b->world, s->http, &events, &clients[i], &clients[i].stream, NULL) != 0;
     }
-    measure(b, s, duration, out);
+    bool measured = measure(b, s, duration, &b->calls, out);
+    b->running = false;
     world_sleep(b->world, WARM_UP);
     for (int i = 0; i < CONNECTIONS; i++) {
         world_stream_close(clients[i].stream);
         text_deinit(&clients[i].first);
     }
-    return b->failed ? -1 : 0;
+    return b->failed || !measured ? -1 : 0;
 }
 
 /* ---- servers ---------------------------------------------------------------------------------------------------- */

@@ -7,7 +7,7 @@
  * of the CPU times hardly does. */
 #include "base/units.h"
 #include "bench/rpc/echo.pb-c.h"
-#include "rpc/rpc.h"
+#include "bench/rpc/load.h"
 #include "world/real.h"
 
 #include <stdio.h>
@@ -43,51 +43,17 @@ struct bench {
     struct world *world;
     struct peer peers[SERVERS];
     struct text request;
-    bool running, failed;
-    uint64_t calls;
-    size_t in_flight;
     float *samples; /* us */
     size_t sample_count;
     struct figures runs[SERVERS][SHAPES][RUNS_MAX];
 };
 
-/* One closed loop: the next call when the last was answered. */
-struct loop {
-    struct bench *bench;
-    struct rpc_channel *channel;
-};
-
-static void call(struct loop *l);
-
-static void on_done(void *arg, const struct rpc_reply *reply)
+static bool on_answer(void *arg, const struct rpc_reply *reply)
 {
-    struct loop *l = arg;
-    struct bench *b = l->bench;
-    b->in_flight--;
-    if (reply->status != GRPC_OK || reply->body.len != b->request.len) {
-        if (!b->failed)
-            fprintf(stderr, "rpc_bench: a call ended with %s: %.*s\n", grpc_status_name(reply->status),
-                    (int)reply->message.len, reply->message.data ? (const char *)reply->message.data : "");
-        b->failed = true;
-        return;
-    }
-    b->calls++;
+    struct bench *b = arg;
     if (b->sample_count < SAMPLES_MAX)
         b->samples[b->sample_count++] = (float)((double)reply->duration / 1e3);
-    if (b->running)
-        call(l);
-}
-
-static void call(struct loop *l)
-{
-    struct rpc_request r = {.path = "/harrow.bench.Echo/Call",
-                            .message = BYTES(l->bench->request.data, l->bench->request.len),
-                            .has_message = true,
-                            .wait_for_ready = true};
-    if (rpc_unary(l->channel, &r, on_done, l, NULL, NULL) == 0)
-        l->bench->in_flight++;
-    else
-        l->bench->failed = true;
+    return reply->body.len == b->request.len;
 }
 
 static int compare_float(const void *a, const void *b)
@@ -101,41 +67,28 @@ static double percentile(const float *sorted, size_t count, double p)
     return count == 0 ? 0 : (double)sorted[(size_t)(p * (double)(count - 1))];
 }
 
-static bool idle(void *arg)
-{
-    struct bench *b = arg;
-    return b->in_flight == 0 || b->failed;
-}
-
 static int run_once(struct bench *b, const struct peer *peer, const struct shape *shape, uint64_t duration,
                     struct figures *out)
 {
-    struct rpc_channel *channels[64] = {0};
-    static struct loop loops[64];
-    struct rpc_channel_options options = {.addresses = peer->address};
-    b->failed = false;
-    b->running = true;
-    b->in_flight = 0;
-    for (int i = 0; i < shape->connections && !b->failed; i++) {
-        b->failed = rpc_channel_new(b->world, &options, &channels[i], NULL) != 0;
-        loops[i] = (struct loop){.bench = b, .channel = channels[i]};
-        for (int k = 0; k < shape->in_flight && !b->failed; k++)
-            call(&loops[i]);
-    }
+    struct load load = {.world = b->world,
+                        .program = "rpc_bench",
+                        .path = "/harrow.bench.Echo/Call",
+                        .request = text_bytes(&b->request),
+                        .connections = shape->connections,
+                        .in_flight = shape->in_flight,
+                        .answered = on_answer,
+                        .arg = b};
+    load_start(&load, peer->address);
     world_sleep(b->world, WARM_UP);
     uint64_t cpu_before = 0, cpu_after = 0, resident = 0;
     world_process_usage(peer->process, &resident, &cpu_before);
-    b->calls = 0;
+    load.calls = 0;
     b->sample_count = 0;
     uint64_t start = world_now(b->world);
     world_sleep(b->world, duration);
-    uint64_t took = world_now(b->world) - start, calls = b->calls;
+    uint64_t took = world_now(b->world) - start, calls = load.calls;
     world_process_usage(peer->process, &resident, &cpu_after);
-    b->running = false;
-    world_run_until(b->world, idle, b, (uint64_t)(5 * SECOND));
-    for (int i = 0; i < shape->connections; i++)
-        rpc_channel_free(channels[i]);
-    if (b->failed || calls == 0)
+    if (!load_stop(&load) || calls == 0)
         return -1;
     qsort(b->samples, b->sample_count, sizeof *b->samples, compare_float);
     *out = (struct figures){.calls_per_second = (double)calls * 1e9 / (double)took,

@@ -13,7 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t i = 0; i < sizeof SERVICES / sizeof *SERVICES; i++) {
         struct test_behave t;
         struct error err = ERROR_INIT;
-        struct behave_options options = {.annotation = BYTES(data, size), .annotation_name = "fuzz.yaml"};
+        struct behave_annotation annotation = {BYTES(data, size), "fuzz.yaml"};
+        struct behave_options options = {.annotations = &annotation, .annotation_count = 1, .bare = true};
         if (size == 0)
             return 0;
         if (test_open(&t, pool, SERVICES[i], &options, &err) != 0) {

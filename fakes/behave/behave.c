@@ -429,6 +429,20 @@ static int plan_builtin(struct behave *b, const struct pb_service *service, cons
     return behave_plan_init(&b->plan, service, &b->annotation, options->errors, err);
 }
 
+/* The last that speaks of the service, opened; none: nothing is. */
+static int open_given(struct behave *b, const struct pb_service *service, const struct behave_options *options,
+                      struct error *err)
+{
+    int rc = 0;
+    for (size_t i = options->annotation_count; rc == 0 && i-- > 0 && b->annotation.service == NULL;) {
+        annotation_close(&b->annotation);
+        if (options->annotations[i].text.len > 0)
+            rc = annotation_open(&b->annotation, options->annotations[i].text, options->annotations[i].name, service,
+                                 err);
+    }
+    return rc;
+}
+
 int behave_new(const struct pb_service *service, const struct behave_options *options, struct behave **out,
                struct error *err)
 {
@@ -440,11 +454,11 @@ int behave_new(const struct pb_service *service, const struct behave_options *op
         options = &usual;
     if (b == NULL)
         return error_set(err, ERROR_MEMORY, "no memory for the behaviour of %s", service->full_name);
-    if (options->annotation.len > 0) {
-        rc = annotation_open(&b->annotation, options->annotation, options->annotation_name, service, err);
-        if (rc == 0)
-            rc = behave_plan_init(&b->plan, service, &b->annotation, options->errors, err);
-    } else {
+    rc = open_given(b, service, options, err);
+    if (rc == 0 && b->annotation.service != NULL) {
+        rc = behave_plan_init(&b->plan, service, &b->annotation, options->errors, err);
+    } else if (rc == 0) {
+        annotation_close(&b->annotation);
         rc = plan_builtin(b, service, options, err);
     }
     annotation_close(&b->annotation); /* the plan has copies of what it needs */

@@ -39,13 +39,20 @@ enum behave_errors {
     BEHAVE_ERRORS_MICRO, /* the text is Micro's JSON error, and an errors.Error is the status's detail */
 };
 
+struct behave_annotation {
+    struct bytes text; /* YAML */
+    const char *name;  /* what messages call it */
+};
+
 struct behave_options {
     uint64_t seed;
     enum behave_errors errors;                 /* unless the annotation says */
     size_t items_max, bytes_max, sessions_max; /* 0: the above */
-    struct bytes annotation;                   /* YAML; empty: the one embedded for this contract, if there is one */
-    const char *annotation_name;               /* what messages call it */
-    bool bare;                                 /* without the embedded one */
+    /* The last that speaks of the service counts; when none does, the one embedded for its contract, if there is one.
+     */
+    const struct behave_annotation *annotations;
+    size_t annotation_count;
+    bool bare; /* without the embedded one */
 };
 
 /* `options` may be NULL. Errors of the annotation have file:line:column. */

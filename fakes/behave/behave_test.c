@@ -33,9 +33,9 @@ static int teardown(void **state)
 static struct test_behave *open_with(struct fixture *x, const char *service, const char *annotation)
 {
     struct error err = ERROR_INIT;
-    struct behave_options options = {.seed = 7, .annotation_name = "test.yaml", .bare = annotation == NULL};
-    if (annotation)
-        options.annotation = bytes_of(annotation);
+    const struct behave_annotation one = {bytes_of(annotation ? annotation : ""), "test.yaml"};
+    struct behave_options options = {
+        .seed = 7, .bare = annotation == NULL, .annotations = &one, .annotation_count = annotation != NULL};
     const struct pb_pool *pool = pb_find_service(x->services, service) ? x->services : x->platform;
     if (test_open(&x->t, pool, service, &options, &err) != 0) {
         struct text text = TEXT_INIT;
@@ -638,12 +638,38 @@ static void limits_hold(void **state)
     test_close(t);
 }
 
+/* Of several annotations the last that speaks of the service counts, and the embedded one when none does. */
+static void annotations_stand_beside_each_other(void **state)
+{
+    struct fixture *x = *state;
+    const struct behave_annotation given[] = {
+        {bytes_of("services: {cron.Cron: {methods: {Schedule: {role: list}}}}"), "a.yaml"},
+        {bytes_of("services: {cron.Cron: {methods: {Schedule: {role: values}}}}"), "b.yaml"},
+        {bytes_of("services: {user.User: {methods: {Create: {role: values}}}}"), "c.yaml"}};
+    static const struct {
+        const char *service, *method, *role;
+        size_t count;
+    } cases[] = {{"cron.Cron", "Schedule", "create", 0},
+                 {"cron.Cron", "Schedule", "list", 1},
+                 {"cron.Cron", "Schedule", "values", 3},
+                 {"user.User", "Create", "values", 3},
+                 {"user.User", "Create", "create", 2}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct behave_options options = {.annotations = given, .annotation_count = cases[i].count};
+        struct behave *b = NULL;
+        assert_int_equal(behave_new(pb_find_service(x->services, cases[i].service), &options, &b, NULL), 0);
+        assert_string_equal(behave_role(b, cases[i].method), cases[i].role);
+        behave_free(b);
+    }
+}
+
 static void what_expired_makes_room(void **state)
 {
     struct fixture *x = *state;
-    struct behave_options options = {
-        .items_max = 3,
-        .annotation = bytes_of("services: {cron.Cron: {entities: {job: {lifetime: 10s, unique: [name]}}}}")};
+    static const char annotation[] = "services: {cron.Cron: {entities: {job: {lifetime: 10s, unique: [name]}}}}";
+    struct behave_options options = {.items_max = 3,
+                                     .annotations = &(struct behave_annotation){bytes_of(annotation), "test.yaml"},
+                                     .annotation_count = 1};
     struct test_behave *t = &x->t;
     assert_int_equal(test_open(t, x->services, "cron.Cron", &options, NULL), 0);
     refused(t, "Schedule", "{\"id\":\"a\",\"name\":\"a\"}", GRPC_OK);
@@ -841,7 +867,8 @@ static void mistakes_are_told(void **state)
         {"services: {notes.Notes: {errors: loud}}", "\"plain\" or \"micro\""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct behave_options options = {.annotation = bytes_of(cases[i][0]), .annotation_name = "test.yaml"};
+        struct behave_options options = {.annotations = &(struct behave_annotation){bytes_of(cases[i][0]), "test.yaml"},
+                                         .annotation_count = 1};
         struct behave *b = NULL;
         struct error err = ERROR_INIT;
         struct text text = TEXT_INIT;
@@ -914,6 +941,7 @@ int main(void)
         cmocka_unit_test(examples),
         cmocka_unit_test(limits_hold),
         cmocka_unit_test(bad_requests),
+        cmocka_unit_test(annotations_stand_beside_each_other),
         cmocka_unit_test(what_expired_makes_room),
         cmocka_unit_test(micro_errors),
         cmocka_unit_test(a_payment_moves),

@@ -112,9 +112,12 @@ static void annotations_are_right(void **state)
             struct behave_options options = {0};
             struct error err = ERROR_INIT;
             struct behave *b = NULL;
-            options.annotation = behave_builtin(service->file, &options.annotation_name);
-            if (options.annotation.len == 0)
+            struct behave_annotation annotation = {.name = NULL};
+            annotation.text = behave_builtin(service->file, &annotation.name);
+            if (annotation.text.len == 0)
                 continue;
+            options.annotations = &annotation;
+            options.annotation_count = 1;
             used++;
             if (behave_new(service, &options, &b, &err) != 0) {
                 struct text text = TEXT_INIT;

@@ -1,31 +1,13 @@
 /* Fields that stayed, and extensions: type, cardinality, name, default, oneof, what languages make of them. */
 #include "fakes/breaking/internal.h"
 
+#include "wire/pb.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { /* descriptor.proto's numbers */
-            DOUBLE = 1,
-            FLOAT,
-            INT64,
-            UINT64,
-            INT32,
-            FIXED64,
-            FIXED32,
-            BOOL,
-            STRING,
-            GROUP,
-            MESSAGE,
-            BYTES_KIND,
-            UINT32,
-            ENUM,
-            SFIXED32,
-            SFIXED64,
-            SINT32,
-            SINT64,
-            KINDS
-};
+enum { GROUP = 10, KINDS = PB_SINT64 + 1 }; /* of proto2; beside enum pb_kind's numbers */
 
 struct field_pair {
     struct comparison *c;
@@ -52,7 +34,7 @@ static const char *quoted(const struct field_pair *p, const char *text)
 
 static bool named(int kind)
 {
-    return kind == ENUM || kind == MESSAGE || kind == GROUP;
+    return kind == PB_ENUM || kind == PB_MESSAGE || kind == GROUP;
 }
 
 static const char *type_title(const struct schema_field *f)
@@ -80,13 +62,13 @@ static bool enum_moved(const struct field_pair *p)
 /* Kinds with the same number here read each other's bytes, or bytes and JSON. A string may become bytes on the wire,
  * but bytes are not always a string. */
 static const uint8_t wire_groups[KINDS] = {
-    [INT32] = 1,    [INT64] = 1,  [UINT32] = 1,     [UINT64] = 1,  [BOOL] = 1,     [SINT32] = 2,
-    [SINT64] = 2,   [STRING] = 3, [BYTES_KIND] = 4, [FIXED32] = 5, [SFIXED32] = 5, [FIXED64] = 6,
-    [SFIXED64] = 6, [DOUBLE] = 7, [FLOAT] = 8,      [GROUP] = 9,   [MESSAGE] = 10, [ENUM] = 11};
+    [PB_INT32] = 1,    [PB_INT64] = 1,  [PB_UINT32] = 1, [PB_UINT64] = 1,  [PB_BOOL] = 1,     [PB_SINT32] = 2,
+    [PB_SINT64] = 2,   [PB_STRING] = 3, [PB_BYTES] = 4,  [PB_FIXED32] = 5, [PB_SFIXED32] = 5, [PB_FIXED64] = 6,
+    [PB_SFIXED64] = 6, [PB_DOUBLE] = 7, [PB_FLOAT] = 8,  [GROUP] = 9,      [PB_MESSAGE] = 10, [PB_ENUM] = 11};
 static const uint8_t wire_json_groups[KINDS] = {
-    [INT32] = 1,      [UINT32] = 1,   [INT64] = 2,  [UINT64] = 2, [FIXED32] = 3,  [SFIXED32] = 3,
-    [FIXED64] = 4,    [SFIXED64] = 4, [BOOL] = 5,   [SINT32] = 6, [SINT64] = 7,   [STRING] = 8,
-    [BYTES_KIND] = 9, [DOUBLE] = 10,  [FLOAT] = 11, [GROUP] = 12, [MESSAGE] = 13, [ENUM] = 14};
+    [PB_INT32] = 1,   [PB_UINT32] = 1,   [PB_INT64] = 2,  [PB_UINT64] = 2, [PB_FIXED32] = 3,  [PB_SFIXED32] = 3,
+    [PB_FIXED64] = 4, [PB_SFIXED64] = 4, [PB_BOOL] = 5,   [PB_SINT32] = 6, [PB_SINT64] = 7,   [PB_STRING] = 8,
+    [PB_BYTES] = 9,   [PB_DOUBLE] = 10,  [PB_FLOAT] = 11, [GROUP] = 12,    [PB_MESSAGE] = 13, [PB_ENUM] = 14};
 
 static uint8_t group_of(const uint8_t *groups, int kind)
 {
@@ -98,9 +80,9 @@ static void compatible_type(const struct field_pair *p, enum breaking_rule_id ru
 {
     int was = p->before.kind, is = p->now.kind;
     if (group_of(groups, was) != group_of(groups, is)) {
-        if (!(string_to_bytes && was == STRING && is == BYTES_KIND))
-            tell_type(p, rule, was == BYTES_KIND && is == STRING ? ", which not all bytes are" : "");
-    } else if (named(is) && strcmp(p->before.type_name, p->now.type_name) != 0 && !(is == ENUM && enum_moved(p))) {
+        if (!(string_to_bytes && was == PB_STRING && is == PB_BYTES))
+            tell_type(p, rule, was == PB_BYTES && is == PB_STRING ? ", which not all bytes are" : "");
+    } else if (named(is) && strcmp(p->before.type_name, p->now.type_name) != 0 && !(is == PB_ENUM && enum_moved(p))) {
         tell_type(p, rule, "");
     }
 }
@@ -207,21 +189,21 @@ static long double enum_number(const struct schema *s, const struct schema_field
 static struct value default_of(const struct schema *s, const struct schema_field *f)
 {
     const char *text = f->proto->default_value;
-    struct value v = {.text = f->kind == STRING || f->kind == BYTES_KIND};
-    if (f->kind == ENUM)
+    struct value v = {.text = f->kind == PB_STRING || f->kind == PB_BYTES};
+    if (f->kind == PB_ENUM)
         v.number = enum_number(s, f);
     else if (text == NULL)
         v.number = 0;
-    else if (f->kind == STRING)
+    else if (f->kind == PB_STRING)
         text_puts(&v.bytes, text);
-    else if (f->kind == BYTES_KIND)
+    else if (f->kind == PB_BYTES)
         unescape(text, &v.bytes);
-    else if (f->kind == BOOL)
+    else if (f->kind == PB_BOOL)
         v.number = strcmp(text, "true") == 0;
     else
-        v.number = f->kind == FLOAT    ? (long double)strtof(text, NULL)
-                   : f->kind == DOUBLE ? (long double)strtod(text, NULL)
-                                       : strtold(text, NULL);
+        v.number = f->kind == PB_FLOAT    ? (long double)strtof(text, NULL)
+                   : f->kind == PB_DOUBLE ? (long double)strtod(text, NULL)
+                                          : strtold(text, NULL);
     v.not_number = isnan(v.number);
     return v;
 }
@@ -245,7 +227,7 @@ static bool equal(const struct value *a, const struct value *b, bool as_float)
 
 static bool may_default(const struct schema_field *f)
 {
-    return f->cardinality != CARDINALITY_REPEATED && f->cardinality != CARDINALITY_MAP && f->kind != MESSAGE &&
+    return f->cardinality != CARDINALITY_REPEATED && f->cardinality != CARDINALITY_MAP && f->kind != PB_MESSAGE &&
            f->kind != GROUP;
 }
 
@@ -259,8 +241,8 @@ static void defaults(const struct field_pair *p)
     if (!may_default(&p->before) || !may_default(&p->now))
         return;
     struct value was = default_of(p->c->before, &p->before), is = default_of(p->c->now, &p->now);
-    bool floats =
-        (p->before.kind == FLOAT && p->now.kind == DOUBLE) || (p->before.kind == DOUBLE && p->now.kind == FLOAT);
+    bool floats = (p->before.kind == PB_FLOAT && p->now.kind == PB_DOUBLE) ||
+                  (p->before.kind == PB_DOUBLE && p->now.kind == PB_FLOAT);
     if (!(zero(&was) && zero(&is)) && !equal(&was, &is, floats))
         tell(p, FIELD_SAME_DEFAULT, FIELD_DEFAULT, "had the default", default_title(p, &p->before),
              default_title(p, &p->now));
@@ -285,7 +267,7 @@ static void oneofs(const struct field_pair *p)
 
 static bool wide(int kind)
 {
-    return kind == INT64 || kind == UINT64 || kind == SINT64 || kind == FIXED64 || kind == SFIXED64;
+    return kind == PB_INT64 || kind == PB_UINT64 || kind == PB_SINT64 || kind == PB_FIXED64 || kind == PB_SFIXED64;
 }
 
 /* Option ctype before edition 2024, else feature (pb.cpp).string_type. */
@@ -324,7 +306,7 @@ static void languages(const struct field_pair *p)
     int was = p->before.kind, is = p->now.kind;
     if (wide(was) && wide(is) && strcmp(jstype(&p->before), jstype(&p->now)) != 0)
         tell(p, FIELD_SAME_JSTYPE, FIELD_JSTYPE, "had jstype", jstype(&p->before), jstype(&p->now));
-    if (was == STRING && is == STRING) {
+    if (was == PB_STRING && is == PB_STRING) {
         if (p->before.features.utf8 != p->now.features.utf8)
             tell(p, FIELD_SAME_UTF8_VALIDATION, FIELD_UTF8, "was", utf8_check(p->before.features.utf8),
                  utf8_check(p->now.features.utf8));
@@ -332,7 +314,7 @@ static void languages(const struct field_pair *p)
             tell(p, FIELD_SAME_JAVA_UTF8_VALIDATION, 0, "was in Java", utf8_check(java_utf8(&p->before)),
                  utf8_check(java_utf8(&p->now)));
     }
-    bool texts = (was == STRING || was == BYTES_KIND) && (is == STRING || is == BYTES_KIND);
+    bool texts = (was == PB_STRING || was == PB_BYTES) && (is == PB_STRING || is == PB_BYTES);
     const char *cpp_was = cpp_string(&p->before), *cpp_is = cpp_string(&p->now);
     /* To come from a string piece to a string costs nobody anything. */
     if (texts && !(map_entry(&p->before) && map_entry(&p->now)) && strcmp(cpp_was, cpp_is) != 0 &&

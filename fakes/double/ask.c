@@ -137,7 +137,8 @@ static enum fake_verdict programmed(struct fake *f, struct method_state *m, cons
     return set ? FAKE_ANSWERED : FAKE_PASSED;
 }
 
-static void decide(struct fake *f, struct fake_record *r, const struct fake_asked *given, struct fake_answer *out)
+static enum fake_verdict decide(struct fake *f, struct fake_record *r, const struct fake_asked *given,
+                                struct fake_answer *out)
 {
     struct fake_asked q = *given;
     q.service = f->service;
@@ -164,16 +165,21 @@ static void decide(struct fake *f, struct fake_record *r, const struct fake_aske
     if (!text_ok(&out->replies) || !text_ok(&out->message)) {
         fake_answer_clear(out);
         fake_answer_fail(out, GRPC_RESOURCE_EXHAUSTED, no_memory);
+        verdict = FAKE_ANSWERED;
     }
     note(f, r, out);
+    if (f->hearer.turn != NULL)
+        f->hearer.turn(f->hearer.arg, r, &q, out);
+    return delay > 0 ? FAKE_ANSWERED : verdict; /* to wait is something that was programmed */
 }
 
-void fake_turn(struct fake *f, const struct fake_asked *q, struct fake_answer *answer, struct fake_record **held)
+enum fake_verdict fake_turn(struct fake *f, const struct fake_asked *q, struct fake_answer *answer,
+                            struct fake_record **held)
 {
     struct method_state *m = fake_method(f, q->method->name);
     if (m == NULL) {
         fake_answer_fail(answer, GRPC_UNIMPLEMENTED, "unknown method %s", q->method->name);
-        return;
+        return FAKE_ANSWERED;
     }
     if (*held == NULL) {
         *held = record(f, m, q);
@@ -185,10 +191,10 @@ void fake_turn(struct fake *f, const struct fake_asked *q, struct fake_answer *a
         if (!extended)
             fake_settle(f, held, GRPC_RESOURCE_EXHAUSTED);
     }
-    if (*held == NULL)
-        fake_answer_fail(answer, GRPC_RESOURCE_EXHAUSTED, no_memory);
-    else
-        decide(f, *held, q, answer);
+    if (*held != NULL)
+        return decide(f, *held, q, answer);
+    fake_answer_fail(answer, GRPC_RESOURCE_EXHAUSTED, no_memory);
+    return FAKE_ANSWERED;
 }
 
 void fake_cut(struct fake *f, const struct fake_asked *q, struct fake_record **held)
@@ -202,6 +208,8 @@ void fake_settle(struct fake *f, struct fake_record **held, int status)
 {
     if (*held == NULL)
         return;
+    if (f->hearer.settled != NULL)
+        f->hearer.settled(f->hearer.arg, *held, status);
     pthread_mutex_lock(&f->lock);
     (*held)->status = status;
     fake_release(f, *held);
@@ -212,7 +220,7 @@ void fake_settle(struct fake *f, struct fake_record **held, int status)
 void fake_ask(struct fake *f, const struct fake_asked *q, struct fake_answer *answer)
 {
     struct fake_record *held = NULL;
-    fake_turn(f, q, answer, &held);
+    (void)fake_turn(f, q, answer, &held);
     fake_settle(f, &held, answer->ending == FAKE_NEVER ? FAKE_UNANSWERED : answer->status);
 }
 

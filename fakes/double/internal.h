@@ -83,6 +83,7 @@ struct fake {
     size_t held;        /* bytes of records */
     struct arena arena; /* what was unpacked for C code; dies at reset */
     ARRAY(struct fake_responder) responders;
+    struct fake_hearer hearer; /* `turn` NULL: nobody hears */
     ARRAY(struct failure) failures;
     size_t failure_count;
     ARRAY(struct expectation) expectations;

@@ -220,6 +220,11 @@ int fake_stub(struct fake *f, const char *method, fake_stub_function *stub, void
     return 0;
 }
 
+void fake_hear(struct fake *f, const struct fake_hearer *hearer)
+{
+    f->hearer = hearer != NULL ? *hearer : (struct fake_hearer){0};
+}
+
 int fake_add_responder(struct fake *f, const struct fake_responder *r)
 {
     return array_push(&f->responders, *r) ? 0 : ERROR_MEMORY;

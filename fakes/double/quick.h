@@ -39,7 +39,7 @@ static inline bool fake_enter(struct fake *f, struct method_state *m, struct byt
 static inline bool fake_quick(struct fake *f, struct method_state *m, struct bytes request,
                               const struct answer **answer, int *status)
 {
-    if (m->stub != NULL || m->never || f->responders.count > 0)
+    if (m->stub != NULL || m->never || f->responders.count > 0 || f->hearer.turn != NULL)
         return false;
     const struct answer *a = fake_answer_for(m, m->count);
     *status = a != NULL ? a->status : GRPC_OK;

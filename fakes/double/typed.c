@@ -324,7 +324,7 @@ static void turn(struct fake_client *c)
                            .session = ""};
     struct fake_answer a;
     fake_answer_init(&a);
-    fake_turn(c->fake, &q, &a, &c->record);
+    (void)fake_turn(c->fake, &q, &a, &c->record);
     bool failed = false;
     for (size_t i = 0; i < a.marks.count; i++) {
         size_t start = i > 0 ? a.marks.items[i - 1].end : 0;

@@ -10,18 +10,18 @@
 
 #define SHOWN_CALLS_MAX 10 /* in one text */
 
-static void times_text(const struct fake_term *t, struct text *out)
+void fake_times_text(int64_t min, int64_t max, struct text *out)
 {
-    if (t->max == 0)
+    if (max == 0)
         text_puts(out, "no call");
-    else if (t->min == t->max)
-        text_printf(out, "exactly %" PRId64 " call%s", t->min, t->min == 1 ? "" : "s");
-    else if (t->max == INT64_MAX)
-        text_printf(out, "at least %" PRId64 " call%s", t->min, t->min == 1 ? "" : "s");
-    else if (t->min == 0)
-        text_printf(out, "at most %" PRId64 " call%s", t->max, t->max == 1 ? "" : "s");
+    else if (min == max)
+        text_printf(out, "exactly %" PRId64 " call%s", min, min == 1 ? "" : "s");
+    else if (max == INT64_MAX)
+        text_printf(out, "at least %" PRId64 " call%s", min, min == 1 ? "" : "s");
+    else if (min == 0)
+        text_printf(out, "at most %" PRId64 " call%s", max, max == 1 ? "" : "s");
     else
-        text_printf(out, "%" PRId64 " to %" PRId64 " calls", t->min, t->max);
+        text_printf(out, "%" PRId64 " to %" PRId64 " calls", min, max);
 }
 
 /* How far a call is from what the terms want: how many do not hold. */
@@ -133,7 +133,7 @@ static void expected_text(const struct fake *f, const char *method, const struct
                           const struct fake_term *times, struct text *why)
 {
     text_puts(why, "expected ");
-    times_text(times, why);
+    fake_times_text(times->min, times->max, why);
     text_printf(why, " of %s/%s", f->service->full_name, method);
     const char *word = " where ";
     for (const struct fake_term *t = terms; t->kind != FAKE_TERM_END; t++) {

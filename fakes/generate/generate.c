@@ -91,6 +91,43 @@ const struct gen_type *gen_type(const struct generator *g, const char *dotted)
     return dotted != NULL ? map_get(&g->types, dotted) : NULL;
 }
 
+const char *gen_c_source(struct generator *g, const struct gen_file *f, const char *full_name)
+{
+    const char *package = f->proto->package != NULL ? f->proto->package : "";
+    size_t len = strlen(package);
+    if (f->c_package == NULL)
+        return full_name;
+    return arena_printf(&g->arena, "%s%s%s", f->c_package, len == 0 ? "." : "", full_name + len);
+}
+
+/* protobuf-c's options of a file (protobuf-c/protobuf-c.proto), which descriptors hold as a field nobody has a name
+ * for. What is set several times: the last. */
+static int read_protobuf_c(struct generator *g, struct gen_file *f)
+{
+    enum { PB_C_FILE = 1019, NO_GENERATE = 1, C_PACKAGE = 6 };
+    const Google__Protobuf__FileOptions *options = f->proto->options;
+    for (size_t i = 0; options != NULL && i < options->base.n_unknown_fields; i++) {
+        const ProtobufCMessageUnknownField *u = &options->base.unknown_fields[i];
+        uint64_t len;
+        size_t skip = u->tag == PB_C_FILE && u->wire_type == PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED
+                          ? pb_varint_get(u->data, u->data + u->len, &len)
+                          : 0;
+        struct pb_reader r = {u->data + skip, u->data + u->len};
+        struct pb_item item;
+        while (skip > 0 && r.at < r.end && pb_item_next(&r, &item) == PB_FAULT_NONE) {
+            if (item.number == NO_GENERATE && item.wire == PB_WIRE_VARINT)
+                f->no_code = item.value != 0;
+            if (item.number != C_PACKAGE || item.wire != PB_WIRE_BYTES)
+                continue;
+            if ((f->c_package = arena_string_n(&g->arena, (const char *)item.data.data, item.data.len)) == NULL)
+                return gen_no_memory(g);
+            if (f->c_package[0] == '\0' || !is_package(f->c_package))
+                return gen_fail(g, f, ERROR_INVALID, "the option c_package \"%.60s\" is no dotted name", f->c_package);
+        }
+    }
+    return 0;
+}
+
 /* Name under which the pieces of a type are known in C; two types that would get the same are kept apart. */
 static int add_type(struct generator *g, const struct gen_file *f, const char *dotted, const message_proto *m,
                     const enum_proto *e)
@@ -103,8 +140,11 @@ static int add_type(struct generator *g, const struct gen_file *f, const char *d
         return gen_fail(g, f, ERROR_LIMIT, "a full name is longer than %d bytes: %.60s...", FULL_NAME_MAX, dotted);
     if (map_get(&g->types, dotted) != NULL)
         return gen_fail(g, f, ERROR_EXISTS, "%s is defined twice", dotted + 1);
-    const char *c = name_c(&g->arena, dotted + 1), *lower = name_lower(&g->arena, dotted + 1);
-    const char *upper = name_upper(&g->arena, dotted + 1);
+    const char *source = gen_c_source(g, f, dotted + 1);
+    if (source == NULL)
+        return gen_no_memory(g);
+    const char *c = name_c(&g->arena, source), *lower = name_lower(&g->arena, source);
+    const char *upper = name_upper(&g->arena, source);
     if (c == NULL || lower == NULL || upper == NULL)
         return gen_no_memory(g);
     *t = (struct gen_type){.file = f,
@@ -203,7 +243,7 @@ static int collect_file(struct generator *g, struct gen_file *f)
                             p->dependency[i]);
     }
     char *scope = arena_printf(&g->arena, "%s%s", package[0] != '\0' ? "." : "", package);
-    int code = scope != NULL && map_put(&g->files_by_name, p->name, f) ? 0 : gen_no_memory(g);
+    int code = scope != NULL && map_put(&g->files_by_name, p->name, f) ? read_protobuf_c(g, f) : gen_no_memory(g);
     if (code == 0)
         code = collect_enums(g, f, scope, p->enum_type, p->n_enum_type);
     if (code == 0)
@@ -338,7 +378,7 @@ int gen_add_file(struct generator *g, const struct gen_file *about, const char *
 static int write_file(struct generator *g, struct gen_file *f)
 {
     int code = 0;
-    if (g->messages && (f->asked || g->imports))
+    if (g->messages && (f->asked || g->imports) && !f->no_code)
         code = write_messages(g, f);
     if (code == 0 && f->asked && g->doubles && f->proto->n_service > 0) {
         code = write_descriptors(g, f);

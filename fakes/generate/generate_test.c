@@ -181,7 +181,7 @@ static void put_number(struct text *to, uint32_t number, uint64_t value)
 }
 
 struct shape {
-    const char *file, *package, *import, *syntax, *message, *type_name, *default_value, *service, *option;
+    const char *file, *package, *import, *syntax, *message, *type_name, *default_value, *service, *option, *c_package;
     int field_type, field_number; /* 0: no field; twice the same when negative */
     int label;
 };
@@ -200,6 +200,16 @@ static struct text request_of(const struct shape *s)
     if (s->import != NULL)
         put_string(&request, FILE_IMPORT, s->import);
     put_string(&request, FILE_SYNTAX, s->syntax != NULL ? s->syntax : "proto3");
+    if (s->c_package != NULL) { /* option (pb_c_file).c_package, once with another value before it */
+        size_t options = pb_open(&request, 8);
+        for (int i = 0; i < 2; i++) {
+            field = pb_open(&request, 1019);
+            put_number(&request, 1, 0);
+            put_string(&request, 6, i == 0 ? "other" : s->c_package);
+            pb_close(&request, field);
+        }
+        pb_close(&request, options);
+    }
     message = pb_open(&request, FILE_MESSAGE);
     put_string(&request, NAME, s->message != NULL ? s->message : "M");
     for (int i = 0; i < (s->field_type == 0 ? 0 : s->field_number < 0 ? 2 : 1); i++) {
@@ -229,6 +239,24 @@ static struct text request_of(const struct shape *s)
     return request;
 }
 
+/* C names begin with c_package; what goes over the wire keeps its package. */
+static void c_package_is_in_c_names(void **state)
+{
+    struct text request = request_of(&(struct shape){.option = "messages", .c_package = "My.c", .service = "S"});
+    struct text response = TEXT_INIT;
+    (void)state;
+    assert_int_equal(generate(text_bytes(&request), &response, NULL), 0);
+    static const char *const there[] = {
+        "typedef struct My__C__M ", "my__c__m__descriptor", "MY__C__M__INIT", "my__c__s__r(", "\"p.M\"", "\"p.S\"",
+        "const My__C__M *"};
+    for (size_t i = 0; i < sizeof there / sizeof *there; i++)
+        if (memmem(response.data, response.len, there[i], strlen(there[i])) == NULL)
+            fail_msg("%s is not in the output", there[i]);
+    assert_null(memmem(response.data, response.len, "P__M", 4));
+    text_deinit(&request);
+    text_deinit(&response);
+}
+
 static void says_what_is_wrong(void **state)
 {
     static const struct {
@@ -243,6 +271,7 @@ static void says_what_is_wrong(void **state)
         {{.file = "a\".proto"}, "which is no relative path"},
         {{.package = "a..b"}, "a.proto: the package \"a..b\" is no dotted name"},
         {{.package = "a.b;"}, "is no dotted name"},
+        {{.c_package = "a;b"}, "a.proto: the option c_package \"a;b\" is no dotted name"},
         {{.import = "b.proto"}, "a.proto: imports \"b.proto\", which the request does not hold before it"},
         {{.syntax = "editions"}, "syntax is \"editions\": proto2 and proto3 are known"},
         {{.message = "M-N"}, "a message in \".p\" has the name \"M-N\", which is no identifier"},
@@ -455,6 +484,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_what_it_says),
         cmocka_unit_test(does_every_contract),
+        cmocka_unit_test(c_package_is_in_c_names),
         cmocka_unit_test(says_what_is_wrong),
         cmocka_unit_test(says_what_is_wrong_with_the_request),
         cmocka_unit_test(topics),

@@ -18,10 +18,12 @@ typedef Google__Protobuf__MethodDescriptorProto method_proto;
 
 struct gen_file {
     const file_proto *proto;
-    struct bytes wire;  /* as it stands in the request */
-    const char *stem;   /* its name without ".proto" */
-    const char *folder; /* with its slash; or "" */
-    bool asked;         /* among the files to generate */
+    struct bytes wire;     /* as it stands in the request */
+    const char *stem;      /* its name without ".proto" */
+    const char *folder;    /* with its slash; or "" */
+    const char *c_package; /* protobuf-c's option: in C names instead of the package; NULL: not said */
+    bool no_code;          /* protobuf-c's no_generate: nothing is written of it, and nothing included */
+    bool asked;            /* among the files to generate */
     bool proto3;
     bool seen; /* for walks over imports */
     struct gen_file **imports;
@@ -57,6 +59,8 @@ int gen_fail(struct generator *g, const struct gen_file *f, int code, const char
     __attribute__((format(printf, 4, 5)));
 int gen_no_memory(struct generator *g);
 const struct gen_type *gen_type(const struct generator *g, const char *dotted); /* NULL: unknown */
+/* The name that C names of something in the file are made of; NULL: no memory. */
+const char *gen_c_source(struct generator *g, const struct gen_file *f, const char *full_name);
 int gen_add_file(struct generator *g, const struct gen_file *about, const char *name, const struct text *content);
 /* In what order an import's parts stand: f itself last, everything it needs before it; each once. */
 int gen_closure(struct generator *g, struct gen_file *f, void (*each)(void *arg, const struct gen_file *f), void *arg);

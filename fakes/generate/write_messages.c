@@ -254,8 +254,9 @@ static void write_service_type(struct output *o, const struct gen_file *f, const
     struct arena *a = &o->g->arena;
     const char *package = f->proto->package != NULL ? f->proto->package : "";
     char *full_name = arena_printf(a, "%s%s%s", package, package[0] != '\0' ? "." : "", s->name);
-    const char *c = full_name != NULL ? name_c(a, full_name) : NULL;
-    const char *lower = full_name != NULL ? name_lower(a, full_name) : NULL;
+    const char *source = full_name != NULL ? gen_c_source(o->g, f, full_name) : NULL;
+    const char *c = source != NULL ? name_c(a, source) : NULL;
+    const char *lower = source != NULL ? name_lower(a, source) : NULL;
     if (c == NULL || lower == NULL) {
         o->source.failed = true;
         return;
@@ -294,7 +295,8 @@ static int write_callers(struct output *o, const service_proto *s, const struct 
     struct generator *g = o->g;
     const char *package = o->file->proto->package != NULL ? o->file->proto->package : "";
     char *full_name = arena_printf(&g->arena, "%s%s%s", package, package[0] != '\0' ? "." : "", s->name);
-    const char *lower = full_name != NULL ? name_lower(&g->arena, full_name) : NULL;
+    const char *source = full_name != NULL ? gen_c_source(g, o->file, full_name) : NULL;
+    const char *lower = source != NULL ? name_lower(&g->arena, source) : NULL;
     for (size_t i = 0; lower != NULL && i < s->n_method; i++) {
         const char *snake = name_snake(&g->arena, s->method[i]->name), *number = arena_printf(&g->arena, "%zu", i);
         char *name = snake != NULL ? arena_printf(&g->arena, "%s__%s", lower, snake) : NULL;
@@ -360,7 +362,8 @@ static int write_both(struct output *o)
                 "#include <protobuf-c/protobuf-c.h>\n",
                 o->file->proto->name, guard, guard);
     for (size_t i = 0; i < o->file->proto->n_dependency; i++)
-        text_printf(&header, "#include \"%s.pb-c.h\"\n", o->file->imports[i]->stem);
+        if (!o->file->imports[i]->no_code)
+            text_printf(&header, "#include \"%s.pb-c.h\"\n", o->file->imports[i]->stem);
     text_puts(&header, "\nPROTOBUF_C__BEGIN_DECLS\n\n");
     add(&header, &o->typedefs);
     add(&header, &o->enums);

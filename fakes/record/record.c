@@ -15,6 +15,8 @@ struct passage { /* one call under way to the server */
     ARRAY(size_t) request_ends;
     struct text replies; /* since the last turn was written down */
     ARRAY(size_t) reply_ends;
+    ARRAY(uint64_t) waits; /* before each of them, with the recorder's timing */
+    uint64_t last;         /* when the last message was passed on, either way */
     struct grpc_metadata headers;
     bool both;  /* streams both ways: turns */
     bool ended; /* the client's side */
@@ -25,13 +27,25 @@ struct recorder {
     struct rpc_channel *channel;
     struct map passages; /* struct fake_stream * -> struct passage */
     struct tape tape;
+    bool timing;
     uint64_t calls, lost;
 };
 
 /* ---- remembering ------------------------------------------------------------------------------------------------ */
 
-static void put_on_tape(struct passage *p, const struct tape_answer *a)
+/* How long it took since the last message of either side. */
+static void note_wait(struct passage *p)
 {
+    uint64_t now = world_now(p->recorder->world);
+    if (p->recorder->timing && !array_push(&p->waits, now - p->last))
+        p->recorder->lost++;
+    p->last = now;
+}
+
+static void put_on_tape(struct passage *p, struct tape_answer *a)
+{
+    if (p->recorder->timing && p->waits.count == a->count + 1)
+        a->waits = p->waits.items;
     if (tape_add(&p->recorder->tape, p->method, text_bytes(&p->requests), p->request_ends.items, p->request_ends.count,
                  p->ended, a) != 0)
         p->recorder->lost++;
@@ -45,10 +59,13 @@ static void write_turn(struct passage *p)
                             .replies = text_bytes(&p->replies),
                             .ends = p->reply_ends.items,
                             .count = p->reply_ends.count};
+    if (p->recorder->timing) /* until the client goes on is its own time */
+        (void)array_push(&p->waits, 0);
     if (p->request_ends.count > 0)
         put_on_tape(p, &a);
     text_clear(&p->replies);
     array_clear(&p->reply_ends);
+    array_clear(&p->waits);
     p->headers = (struct grpc_metadata){0};
 }
 
@@ -62,6 +79,7 @@ static void write_end(struct passage *p, const struct rpc_reply *reply)
                             .replies = text_bytes(&p->replies),
                             .ends = p->reply_ends.items,
                             .count = p->reply_ends.count};
+    note_wait(p);
     put_on_tape(p, &a);
 }
 
@@ -73,6 +91,7 @@ static void passage_free(struct passage *p)
     text_deinit(&p->replies);
     array_deinit(&p->request_ends);
     array_deinit(&p->reply_ends);
+    array_deinit(&p->waits);
     arena_deinit(&p->arena);
     free(p);
 }
@@ -103,6 +122,7 @@ static void on_headers(void *arg, struct grpc_metadata headers)
 static void on_message(void *arg, struct bytes message)
 {
     struct passage *p = arg;
+    note_wait(p);
     text_add(&p->replies, message.data, message.len);
     if (!text_ok(&p->replies) || !array_push(&p->reply_ends, p->replies.len))
         p->recorder->lost++;
@@ -159,12 +179,15 @@ static struct passage *passage_new(struct recorder *r, const struct fake_asked *
     *p = (struct passage){.recorder = r,
                           .down = asked->stream,
                           .method = asked->method,
+                          .last = world_now(r->world),
                           .both = asked->method->client_streaming && asked->method->server_streaming};
     for (size_t i = 0; i < asked->metadata.count; i++)
         if (!stays_here(asked->metadata.items[i].name))
             headers[count++] = asked->metadata.items[i];
-    struct rpc_request request = {
-        .path = asked->method->path, .metadata = {.items = headers, .count = count}, .wait_for_ready = false};
+    struct rpc_request request = {.path = asked->method->path,
+                                  .metadata = {.items = headers, .count = count},
+                                  .timeout = asked->timeout,
+                                  .wait_for_ready = false};
     int code = rpc_stream_open(r->channel, &request, &events, p, &p->up, err);
     free(headers);
     if (code != 0) {
@@ -187,6 +210,7 @@ static bool pass_messages(struct passage *p, const struct fake_asked *asked)
         if (!text_ok(&p->requests) || !array_push(&p->request_ends, p->requests.len) || rpc_stream_send(p->up, m) != 0)
             return false;
     }
+    p->last = world_now(p->recorder->world);
     if (!asked->complete)
         return true;
     if (p->both)
@@ -247,6 +271,7 @@ int recorder_new(struct world *w, const struct recorder_options *options, struct
     if (r == NULL)
         return error_set(err, ERROR_MEMORY, "out of memory");
     r->world = w;
+    r->timing = options->timing;
     int code = rpc_channel_new(w, &(struct rpc_channel_options){.addresses = options->upstream, .tls = options->tls},
                                &r->channel, err);
     if (code != 0) {

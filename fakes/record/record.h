@@ -3,7 +3,7 @@
  *
  * Requests and replies go on as the bytes they are, message by message where both sides stream, with the metadata both
  * ways, trailers, status and details. Who reads slowly is waited for, in both directions; a call that its client gives
- * up is given up at the server. Time limits are not passed on: the client's end ends the call.
+ * up is given up at the server. What is left of its time limit goes with the call.
  *
  * Every call that ended is put on a tape (tape.h). */
 #ifndef FAKES_RECORD_RECORD_H
@@ -15,7 +15,8 @@
 struct recorder;
 struct recorder_options {
     const char *upstream;    /* its address, or several with commas */
-    struct tls_context *tls; /* NULL: plaintext */
+    struct tls_context *tls; /* borrowed; NULL: plaintext */
+    bool timing;             /* stubs take as long as the server did, reply by reply */
 };
 int recorder_new(struct world *w, const struct recorder_options *options, struct recorder **out, struct error *err);
 void recorder_free(struct recorder *r); /* after the server that asks it; NULL is fine */

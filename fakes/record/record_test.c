@@ -29,6 +29,7 @@ struct stage {
     int asked, gone;
     struct rpc_stream *stream;
     int status, replies;
+    uint64_t timeout; /* that the real server was told */
     bool finished, pause;
 };
 
@@ -50,6 +51,11 @@ static enum fake_verdict answer(void *arg, const struct fake_asked *asked, struc
     } else if (bytes_is(grpc_metadata_get(asked->metadata, "x-mood"), "bad")) {
         fake_answer_fail(a, GRPC_ABORTED, "${not} today");
         assert_true(fake_answer_header(a, "x-why", bytes_of("rain"), true));
+        assert_true(fake_answer_header(a, "x-raw-bin", BYTES("\0\xff", 2), true));
+        assert_true(fake_answer_header(a, "x-many", bytes_of("one"), false));
+        assert_true(fake_answer_header(a, "x-many", bytes_of("two"), false));
+        a->delay = 20 * MILLISECOND;
+        g->timeout = asked->timeout;
     } else {
         assert_true(fake_answer_add(a, BYTES("\x0a\x02hi", 4)));
     }
@@ -82,8 +88,9 @@ static int setup(void **state)
     g->client = sim_node(g->sim, "client");
     assert_int_equal(pb_pool_new(proto_set(), "proto", &g->pool, NULL), 0);
     g->real = serve(g, "real", &(struct fake_responder){.respond = answer, .gone = on_gone, .arg = g});
-    assert_int_equal(recorder_new(sim_node(g->sim, "double"), &(struct recorder_options){.upstream = "real:9000"},
-                                  &g->recorder, NULL),
+    assert_int_equal(recorder_new(sim_node(g->sim, "double"),
+                                  &(struct recorder_options){.upstream = "real:9000", .timing = true}, &g->recorder,
+                                  NULL),
                      0);
     struct fake_responder r = recorder_responder(g->recorder);
     g->double_ = serve(g, "double", &r);
@@ -131,7 +138,10 @@ static void open_call(struct stage *g, const char *path, const char *mood)
 {
     static const struct rpc_stream_events events = {.message = on_message, .finished = on_finished};
     struct grpc_header header = {bytes_of("x-mood"), bytes_of(mood)};
-    struct rpc_request request = {.path = path, .wait_for_ready = true, .metadata = {.items = &header, .count = 1}};
+    struct rpc_request request = {.path = path,
+                                  .wait_for_ready = true,
+                                  .timeout = strcmp(mood, "bad") == 0 ? (uint64_t)(40 * SECOND) : 0,
+                                  .metadata = {.items = &header, .count = 1}};
     g->finished = false;
     g->replies = 0;
     assert_int_equal(rpc_stream_open(g->channel, &request, &events, g, &g->stream, NULL), 0);
@@ -168,7 +178,12 @@ static void what_was_said_is_a_stub(void **state)
     assert_int_equal(recorder_lost(g->recorder), 0);
     assert_int_equal(tape_write(recorder_tape(g->recorder), &yaml), 0);
     assert_non_null(strstr(text_string(&yaml), "$${not} today"));
-    assert_non_null(strstr(text_string(&yaml), "trailers: {\"x-why\": \"rain\"}"));
+    assert_non_null(strstr(text_string(&yaml), "\"x-why\": \"rain\""));
+    assert_non_null(strstr(text_string(&yaml), "\"x-raw-bin\": {$base64: \"AP8=\"}"));
+    assert_non_null(strstr(text_string(&yaml), "\"x-many\": [\"one\", \"two\"]"));
+    assert_non_null(strstr(text_string(&yaml), "delay: 2"));       /* twenty milliseconds and the way */
+    assert_non_null(strstr(text_string(&yaml), "[{\"$delay\": ")); /* of the stream's reply */
+    assert_in_range(g->timeout, (uint64_t)(39 * SECOND), (uint64_t)(40 * SECOND));
     assert_int_equal(stub_set_new(g->pool, 1, &stubs, &err), 0);
     if (stub_set_add_yaml(stubs, text_bytes(&yaml), "recorded.yaml", NULL, &err) < 0)
         fail_msg("%s\n%s", err.message, text_string(&yaml));

@@ -1,5 +1,9 @@
 #include "fakes/record/tape.h"
 
+#include "base/base64.h"
+#include "base/units.h"
+
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,6 +65,12 @@ static size_t answer_size(const struct tape_answer *a)
     return a->message.len + a->details.len + a->replies.len + a->count * sizeof(size_t) + sizeof *a;
 }
 
+static bool copy_waits(struct arena *a, const struct tape_answer *from, struct tape_answer *to)
+{
+    to->waits = from->waits != NULL ? arena_copy(a, from->waits, (from->count + 1) * sizeof *from->waits) : NULL;
+    return (to->waits != NULL) == (from->waits != NULL);
+}
+
 static const struct tape_answer *copy_answer(struct arena *a, const struct tape_answer *from)
 {
     struct tape_answer *to = ARENA_NEW(a, struct tape_answer);
@@ -69,7 +79,8 @@ static const struct tape_answer *copy_answer(struct arena *a, const struct tape_
     *to = *from;
     return copy_bytes(a, from->message, &to->message) && copy_bytes(a, from->details, &to->details) &&
                    copy_bytes(a, from->replies, &to->replies) && copy_ends(a, from->ends, from->count, &to->ends) &&
-                   copy_metadata(a, from->headers, &to->headers) && copy_metadata(a, from->trailers, &to->trailers)
+                   copy_metadata(a, from->headers, &to->headers) && copy_metadata(a, from->trailers, &to->trailers) &&
+                   copy_waits(a, from, to)
                ? to
                : NULL;
 }
@@ -177,24 +188,44 @@ static bool own_header(struct bytes name)
     return name.len >= 5 && memcmp(name.data, "grpc-", 5) == 0;
 }
 
+/* Bytes that are no text stand as base64. */
+static void put_header_value(struct text *out, bool binary, struct bytes value)
+{
+    if (!binary) {
+        put_quoted(out, value);
+        return;
+    }
+    text_puts(out, "{$base64: \"");
+    base64_encode(out, value);
+    text_puts(out, "\"}");
+}
+
 static void put_headers(struct text *out, const char *indent, const char *key, struct grpc_metadata m)
 {
     size_t n = 0;
     for (size_t i = 0; i < m.count; i++) {
         struct bytes name = m.items[i].name;
         bool binary = name.len > 4 && memcmp(name.data + name.len - 4, "-bin", 4) == 0;
-        bool repeated = false;
-        for (size_t k = 0; k < i; k++)
-            repeated = repeated || bytes_equal(m.items[k].name, name);
-        if (own_header(name) || binary || repeated) /* a map has a name once, and text for its value */
+        size_t same = 0, before = 0;
+        for (size_t k = 0; k < m.count; k++) {
+            same += bytes_equal(m.items[k].name, name);
+            before += k < i && bytes_equal(m.items[k].name, name);
+        }
+        if (own_header(name) || before > 0) /* a name's values stand together, as a list */
             continue;
         if (n++ == 0)
             text_printf(out, "%s%s: {", indent, key);
         else
             text_puts(out, ", ");
         put_quoted(out, name);
-        text_puts(out, ": ");
-        put_quoted(out, m.items[i].value);
+        text_puts(out, same > 1 ? ": [" : ": ");
+        for (size_t k = i; k < m.count; k++) {
+            if (!bytes_equal(m.items[k].name, name))
+                continue;
+            text_puts(out, k > i ? ", " : "");
+            put_header_value(out, binary, m.items[k].value);
+        }
+        text_puts(out, same > 1 ? "]" : "");
     }
     if (n > 0)
         text_puts(out, "}\n");
@@ -230,6 +261,31 @@ static void put_details(struct text *out, const char *indent, const struct pb_me
     text_deinit(&list);
 }
 
+/* Among a reply's fields; messages whose JSON is no object have no place for it. */
+static void put_wait(struct text *out, size_t at, uint64_t wait)
+{
+    struct text rest = TEXT_INIT;
+    if (wait < MICROSECOND || out->len <= at || out->data[at] != '{')
+        return;
+    text_add(&rest, out->data + at + 1, out->len - at - 1);
+    text_truncate(out, at);
+    text_printf(out, "{\"$delay\": %" PRIu64 "us%s%s", wait / MICROSECOND, rest.len > 1 ? ", " : "",
+                text_string(&rest));
+    if (!text_ok(&rest))
+        out->failed = true;
+    text_deinit(&rest);
+}
+
+/* Of an answer that is no stream: all of it comes before. */
+static void put_delay(struct text *out, const char *indent, const struct tape_answer *a)
+{
+    uint64_t all = 0;
+    for (size_t i = 0; a->waits != NULL && i <= a->count; i++)
+        all += a->waits[i];
+    if (all >= MICROSECOND)
+        text_printf(out, "%sdelay: %" PRIu64 "us\n", indent, all / MICROSECOND);
+}
+
 static bool put_answer(struct text *out, const char *indent, const struct tape_entry *e, const struct tape_answer *a)
 {
     const struct pb_method *m = e->method;
@@ -239,7 +295,10 @@ static bool put_answer(struct text *out, const char *indent, const struct tape_e
         text_printf(out, "%sreplies: [", indent);
         for (size_t i = 0; ok && i < a->count; i++) {
             text_puts(out, i > 0 ? ", " : "");
+            size_t at = out->len;
             ok = put_message(out, m->output, message_at(a->replies, a->ends, i), true);
+            if (a->waits != NULL)
+                put_wait(out, at, a->waits[i]);
         }
         text_puts(out, "]\n");
     } else if (a->status == GRPC_OK) {
@@ -259,6 +318,8 @@ static bool put_answer(struct text *out, const char *indent, const struct tape_e
     }
     if (m->client_streaming && m->server_streaming && e->ended && a->status == GRPC_OK)
         text_printf(out, "%sends: true\n", indent);
+    if (!m->server_streaming || a->count == 0)
+        put_delay(out, indent, a);
     put_headers(out, indent, "headers", a->headers);
     put_headers(out, indent, "trailers", a->trailers);
     if (!ok)

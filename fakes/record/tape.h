@@ -22,6 +22,7 @@ struct tape_answer {
     struct bytes replies;
     const size_t *ends;
     size_t count;
+    const uint64_t *waits; /* ns before each reply, and behind the last before the end; NULL: nothing is said of time */
 };
 
 struct tape_entry;

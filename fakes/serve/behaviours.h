@@ -7,8 +7,7 @@
 #include "fakes/behave/behave.h"
 
 struct behaviours;
-/* `options` is copied, what it points to borrowed; an annotation is each service's that it speaks of. NULL: no memory.
- */
+/* `options` is copied, what it points to borrowed. NULL: no memory. */
 struct behaviours *behaviours_new(const struct behave_options *options);
 /* Its `release` frees them. */
 struct fake_responder behaviours_responder(struct behaviours *b);

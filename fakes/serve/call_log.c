@@ -189,6 +189,7 @@ bool call_log_add(struct call_log *l, const struct call_log_entry *e)
         next = h->next;
         h->hear(h->arg, &b->entry);
     }
+    b->entry.answer = NULL;
     return true;
 }
 

@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "fakes/answer.h"
 #include "wire/grpc.h"
 #include "wire/pb.h"
 
@@ -38,6 +39,8 @@ struct call_log_entry {
     struct bytes reply;
     const size_t *reply_ends;
     size_t reply_count, replies;
+    /* With headers, trailers and details, for who hears of the call; NULL later, and when nothing was answered. */
+    const struct fake_answer *answer;
 };
 struct bytes call_log_request(const struct call_log_entry *e, size_t i); /* nothing past the end */
 struct bytes call_log_reply(const struct call_log_entry *e, size_t i);

@@ -239,6 +239,8 @@ static const struct {
     {"Follow", &doubles__follow_request__descriptor, follow},
     {"Unmatched", &doubles__unmatched_request__descriptor, control_unmatched},
     {"Reset", &doubles__reset_request__descriptor, reset},
+    {"Record", &doubles__record_request__descriptor, control_record},
+    {"Pacts", &doubles__pacts_request__descriptor, control_pacts},
 };
 
 static enum fake_verdict respond(void *arg, const struct fake_asked *asked, struct fake_answer *answer)
@@ -268,7 +270,7 @@ static void release(void *arg)
     free(c);
 }
 
-int control_add(struct fake_server *s, struct behaviours *behaviours, struct error *err)
+int control_add(struct fake_server *s, struct behaviours *behaviours, struct served_pacts *pacts, struct error *err)
 {
     const struct pb_service *service = pb_find_service(fake_server_pool(s), "doubles.Doubles");
     if (service == NULL)
@@ -278,6 +280,7 @@ int control_add(struct fake_server *s, struct behaviours *behaviours, struct err
         return error_set(err, ERROR_MEMORY, "out of memory");
     c->server = s;
     c->behaviours = behaviours;
+    c->pacts = pacts;
     c->hearer = (struct call_log_hearer){.hear = on_call, .arg = c};
     int code = fake_server_add_own(
         s, service,

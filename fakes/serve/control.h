@@ -11,8 +11,9 @@
 #define CONTROL_STUBS_MAX     10000 /* stubs of one answer */
 #define CONTROL_MISSES_MAX    100
 
-/* The server's pool must have the service. `behaviours` (borrowed, may be NULL) is what is explained. It goes with the
- * server. ERROR_NOT_FOUND: the pool has not. */
-int control_add(struct fake_server *s, struct behaviours *behaviours, struct error *err);
+/* The server's pool must have the service. `behaviours` (borrowed, may be NULL) is what is explained, `pacts`
+ * (likewise) what is written down. It goes with the server. ERROR_NOT_FOUND: the pool has not. */
+struct served_pacts;
+int control_add(struct fake_server *s, struct behaviours *behaviours, struct served_pacts *pacts, struct error *err);
 
 #endif

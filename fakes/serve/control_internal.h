@@ -1,5 +1,5 @@
 /* What the files of the control share: control.c the service and its followers, control_calls.c what was asked,
- * control_stubs.c the stubs. */
+ * control_stubs.c the stubs, control_pacts.c the pacts. */
 #ifndef FAKES_SERVE_CONTROL_INTERNAL_H
 #define FAKES_SERVE_CONTROL_INTERNAL_H
 
@@ -19,6 +19,7 @@ struct follower {
 struct control {
     struct fake_server *server;
     struct behaviours *behaviours;
+    struct served_pacts *pacts; /* NULL: none can be made */
     struct call_log_hearer hearer;
     struct follower *followers;
     size_t follower_count;
@@ -51,5 +52,9 @@ void control_unmatched(struct controlling *c, const ProtobufCMessage *request);
 void control_add_stubs(struct controlling *c, const ProtobufCMessage *request);
 void control_remove_stubs(struct controlling *c, const ProtobufCMessage *request);
 void control_list_stubs(struct controlling *c, const ProtobufCMessage *request);
+
+/* control_pacts.c */
+void control_record(struct controlling *c, const ProtobufCMessage *request);
+void control_pacts(struct controlling *c, const ProtobufCMessage *request);
 
 #endif

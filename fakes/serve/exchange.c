@@ -36,6 +36,7 @@ struct fake_stream *exchange_open(struct fake_server *s, const struct exchange_c
     x->session = session.data != NULL ? (const char *)session.data : ""; /* carriers put a NUL behind values */
     x->wall = world_wall(s->world);
     x->started = world_now(s->world);
+    x->deadline = call->deadline;
     x->older = s->open;
     if (x->older != NULL)
         x->older->back = &x->older;
@@ -138,6 +139,13 @@ void exchange_view(const struct fake_stream *x, struct call_log_entry *out)
     };
 }
 
+/* A deadline that has passed is about to end the call: then a nanosecond is left. */
+static uint64_t time_left(const struct fake_stream *x)
+{
+    uint64_t now = world_now(x->server->world);
+    return x->deadline == UINT64_MAX ? 0 : x->deadline > now ? x->deadline - now : 1;
+}
+
 static struct fake_asked asked_of(struct fake_stream *x)
 {
     return (struct fake_asked){
@@ -151,6 +159,7 @@ static struct fake_asked asked_of(struct fake_stream *x)
         .caller = x->caller,
         .session = x->session,
         .now = (uint64_t)x->wall,
+        .timeout = time_left(x),
         .sequence = x->sequence,
         .index = x->index,
         .stream = x,
@@ -179,6 +188,7 @@ static void close_books(struct fake_stream *x, int status, struct bytes message)
         exchange_view(x, &e);
         e.status = status;
         e.message = message;
+        e.answer = status != FAKE_UNANSWERED ? &x->answer : NULL;
         (void)call_log_add(s->journal, &e);
     }
     uint32_t holders = x->holders;
@@ -436,8 +446,7 @@ static bool ask_own(struct fake_stream *x, const struct fake_asked *asked)
     struct fake_asked own = *asked;
     if (whole)
         own.stream = NULL;
-    fake_turn(x->method->service->own, &own, &x->answer, &x->record);
-    if (x->answer.by != NULL && strcmp(x->answer.by, "nothing") == 0)
+    if (fake_turn(x->method->service->own, &own, &x->answer, &x->record) != FAKE_ANSWERED)
         return false;
     if (whole && x->answer.ending == FAKE_STAYS)
         x->answer.ending = FAKE_ENDS;
@@ -526,6 +535,26 @@ void exchange_message(struct fake_stream *x, struct bytes wire)
     }
     if (streams(x) && !x->playing)
         ask(x);
+}
+
+bool exchange_json(struct fake_stream *x, struct bytes json, const json_t *tree)
+{
+    const struct pb_type *type = x->method->method->input;
+    struct error err = ERROR_INIT;
+    struct text wire = TEXT_INIT, why = TEXT_INIT;
+    int code = tree != NULL ? pb_tree_to_wire(type, tree, 0, &wire, &err) : pb_json_to_wire(type, json, 0, &wire, &err);
+    if (code == 0 && !text_ok(&wire))
+        code = error_set(&err, ERROR_MEMORY, "out of memory");
+    if (code == 0) {
+        exchange_message(x, text_bytes(&wire));
+    } else {
+        error_format(&err, &why);
+        exchange_refuse(x, code == ERROR_MEMORY ? GRPC_RESOURCE_EXHAUSTED : GRPC_INVALID_ARGUMENT, text_string(&why));
+    }
+    text_deinit(&wire);
+    text_deinit(&why);
+    error_clear(&err);
+    return code == 0;
 }
 
 void exchange_complete(struct fake_stream *x)

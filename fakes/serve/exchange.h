@@ -35,10 +35,13 @@ struct exchange_call {
     void *carried;
     struct grpc_metadata metadata;
     const char *caller;
+    uint64_t deadline; /* world_now(); UINT64_MAX: none */
 };
 struct fake_stream *exchange_open(struct fake_server *s, const struct exchange_call *call);
 /* These may end the exchange. */
 void exchange_message(struct fake_stream *x, struct bytes wire);
+/* The same of a JSON object, as text or (not NULL) as a tree; false: it was refused, and the exchange is over. */
+bool exchange_json(struct fake_stream *x, struct bytes json, const json_t *tree);
 void exchange_complete(struct fake_stream *x);
 void exchange_refuse(struct fake_stream *x, int status, const char *message); /* recorded, and answered with that */
 void exchange_writable(struct fake_stream *x);

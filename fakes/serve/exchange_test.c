@@ -540,11 +540,12 @@ static int short_of_memory(void)
     if (code == 0)
         code = fake_server_respond(s, &(struct fake_responder){.respond = says_hello});
     struct served_method *m = code == 0 ? server_method(s, "helloworld.Helloworld/Call") : NULL;
-    struct fake_stream *x =
-        m != NULL
-            ? exchange_open(
-                  s, &(struct exchange_call){.method = m, .carrier = &carrier, .carried = &w, .caller = "somebody"})
-            : NULL;
+    struct fake_stream *x = m != NULL ? exchange_open(s, &(struct exchange_call){.method = m,
+                                                                                 .carrier = &carrier,
+                                                                                 .carried = &w,
+                                                                                 .caller = "somebody",
+                                                                                 .deadline = UINT64_MAX})
+                                      : NULL;
     if (code == 0 && x == NULL)
         code = ERROR_MEMORY;
     if (code == 0) {

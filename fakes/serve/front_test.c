@@ -52,7 +52,7 @@ static int setup(void **state)
     for (size_t i = 0; i < 3; i++)
         assert_int_equal(fake_server_add(g->server, pb_find_service(g->pool, services[i]), NULL), 0);
     assert_int_equal(fake_server_set_stubs(g->server, g->stubs), 0);
-    assert_int_equal(control_add(g->server, NULL, &err), 0);
+    assert_int_equal(control_add(g->server, NULL, NULL, &err), 0);
     assert_int_equal(fake_server_service_count(g->server), 3);
     assert_int_equal(fake_server_listen_http(g->server, "0.0.0.0:80", &err), 0);
     return 0;
@@ -126,11 +126,61 @@ static void paths_lead_to_methods(void **state)
     assert_non_null(strstr(body(g), "did you mean Call?"));
     assert_int_equal(post(g, "/hallowelt.Helowrld/Call", "{}"), 404);
     assert_non_null(strstr(body(g), "\"code\":404"));
-    assert_int_equal(ask(g, "GET", "/helloworld", "", NULL, NULL), 405);
+    assert_int_equal(ask(g, "PUT", "/helloworld", "", NULL, NULL), 405);
     assert_int_equal(ask(g, "GET", "/_health", "", NULL, NULL), 200);
     assert_int_equal(ask(g, "GET", "/", "", NULL, NULL), 200);
     assert_non_null(strstr(body(g), "store.BlobStore"));
     assert_int_equal(call_log_total(fake_server_journal(g->server)), 7);
+}
+
+/* The fields of a GET are its parameters; the request is the same as by POST. */
+static void queries_are_requests(void **state)
+{
+    struct stage *g = *state;
+    static const struct {
+        const char *path, *request; /* as the journal has it */
+    } cases[] = {
+        {"/store.Store/Read?key=a%20b+c&options.limit=3&options.prefix=true",
+         "{\"key\":\"a b c\",\"options\":{\"prefix\":true,\"limit\":\"3\"}}"},
+        {"/store.Store/"
+         "Write?record.key=k&record.value=YQ%3D%3D&record.metadata%5Bx.y%5D=%7B%22type%22:%22t%22%7D&record."
+         "expiry=-2",
+         "{\"record\":{\"key\":\"k\",\"value\":\"YQ==\",\"expiry\":\"-2\",\"metadata\":{\"x.y\":{\"type\":\"t\"}}}}"},
+        {"/helloworld.Helloworld/Call?&name=%C3%A4&", "{\"name\":\"\u00e4\"}"},
+        {"/helloworld.Helloworld/Call", "{}"},
+    };
+    static const struct {
+        const char *path, *why;
+    } wrong[] = {
+        {"/store.Store/Read?kye=a", "store.ReadRequest has no field \\\"kye\\\"; did you mean key?"},
+        {"/store.Store/Read?options.x=a", "store.ReadOptions has no field"},
+        {"/store.Store/Read?key.x=a", "key is no message"},
+        {"/store.Store/Read?key=a&key=b", "key is given twice"},
+        {"/store.Store/Read?options=a", "options is a message"},
+        {"/store.Store/Read?options=%7B%7D&options.limit=1&options=2", "options is given twice"},
+        {"/store.Store/Read?options.limit=x", "limit"},
+        {"/store.Store/Read?key=%zz", "before no two hexadecimal digits"},
+        {"/store.Store/Read?key=%00", "zero character"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(ask(g, "GET", cases[i].path, "", NULL, NULL), 200);
+        const struct call_log_block *b = call_log_first(fake_server_journal(g->server)), *last = b;
+        for (; b != NULL; b = call_log_next(b))
+            last = b;
+        struct text json = TEXT_INIT;
+        const struct call_log_entry *e = call_log_entry(last);
+        assert_int_equal(pb_wire_to_json(e->method->input, call_log_request(e, 0), PB_JSON_PROTO_NAMES, &json, NULL),
+                         0);
+        assert_string_equal(text_string(&json), cases[i].request);
+        text_deinit(&json);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        assert_int_equal(ask(g, "GET", wrong[i].path, "", NULL, NULL), 400);
+        if (strstr(body(g), wrong[i].why) == NULL)
+            fail_msg("%s: %s", wrong[i].path, body(g));
+    }
+    assert_int_equal(ask(g, "GET", "/doubles.Doubles/Journal?limit=1", "", NULL, NULL), 200);
+    assert_int_equal(ask(g, "GET", "/store.BlobStore/Write?key=a", "", NULL, NULL), 405); /* a client's stream */
 }
 
 static void errors_are_micros(void **state)
@@ -370,6 +420,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(paths_lead_to_methods, setup, teardown),
+        cmocka_unit_test_setup_teardown(queries_are_requests, setup, teardown),
         cmocka_unit_test_setup_teardown(errors_are_micros, setup, teardown),
         cmocka_unit_test_setup_teardown(streams_are_lines, setup, teardown),
         cmocka_unit_test_setup_teardown(protobuf_goes_as_it_is, setup, teardown),

@@ -102,28 +102,11 @@ static void on_open(struct rpc_call *call, void *service)
                                                            .carrier = &carrier,
                                                            .carried = call,
                                                            .metadata = rpc_call_metadata(call),
-                                                           .caller = rpc_call_peer(call)})) == NULL)
+                                                           .caller = rpc_call_peer(call),
+                                                           .deadline = rpc_call_deadline(call)})) == NULL)
         rpc_call_finish(call, GRPC_RESOURCE_EXHAUSTED, "the double is out of memory");
     rpc_call_set_user(call, x);
     text_deinit(&why);
-}
-
-static void take_json(struct fake_stream *x, struct bytes message)
-{
-    struct error err = ERROR_INIT;
-    struct text wire = TEXT_INIT, why = TEXT_INIT;
-    int code = pb_json_to_wire(x->method->method->input, message, 0, &wire, &err);
-    if (code == 0 && !text_ok(&wire))
-        code = error_set(&err, ERROR_MEMORY, "out of memory");
-    if (code == 0) {
-        exchange_message(x, text_bytes(&wire));
-    } else {
-        error_format(&err, &why);
-        exchange_refuse(x, code == ERROR_MEMORY ? GRPC_RESOURCE_EXHAUSTED : GRPC_INVALID_ARGUMENT, text_string(&why));
-    }
-    text_deinit(&wire);
-    text_deinit(&why);
-    error_clear(&err);
 }
 
 static void on_message(struct rpc_call *call, struct bytes message, void *service)
@@ -133,7 +116,7 @@ static void on_message(struct rpc_call *call, struct bytes message, void *servic
     if (x == NULL)
         return;
     if (rpc_call_json(call))
-        take_json(x, message);
+        (void)exchange_json(x, message, NULL);
     else
         exchange_message(x, message);
 }

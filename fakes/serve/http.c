@@ -2,6 +2,7 @@
  *
  *   POST /package.Service/Method      as in gRPC
  *   POST /foo/bar, /foo/bar/baz, ...  Micro's rules: service foo, Foo.Bar; service foo, Bar.Baz
+ *   GET  the same                     the request's fields are the query's parameters (http_query.c)
  *   GET  /                            the services and their methods
  *
  * The body is one JSON object, none at all for an empty request; for a stream of the client's a list, or one object a
@@ -187,26 +188,6 @@ static const struct carrier carrier = {
 
 /* ---- what the client says --------------------------------------------------------------------------------------- */
 
-bool http_take_json(struct fake_stream *stream, const struct pb_type *type, struct bytes json, const json_t *tree)
-{
-    struct error err = ERROR_INIT;
-    struct text wire = TEXT_INIT, why = TEXT_INIT;
-    int code = tree != NULL ? pb_tree_to_wire(type, tree, 0, &wire, &err) : pb_json_to_wire(type, json, 0, &wire, &err);
-    if (code == 0 && !text_ok(&wire))
-        code = error_set(&err, ERROR_MEMORY, "out of memory");
-    if (code == 0) {
-        exchange_message(stream, text_bytes(&wire));
-    } else {
-        error_format(&err, &why);
-        exchange_refuse(stream, code == ERROR_MEMORY ? GRPC_RESOURCE_EXHAUSTED : GRPC_INVALID_ARGUMENT,
-                        text_string(&why));
-    }
-    text_deinit(&wire);
-    text_deinit(&why);
-    error_clear(&err);
-    return code == 0;
-}
-
 /* The next object of a client's stream; false when there is none. */
 static bool next_message(struct http_call *c, struct bytes *json, const json_t **tree)
 {
@@ -238,7 +219,7 @@ static void feed(void *arg)
         struct bytes json = BYTES_NONE;
         const json_t *tree;
         if (next_message(c, &json, &tree)) {
-            (void)http_take_json(c->stream, c->method->input, json, tree);
+            (void)exchange_json(c->stream, json, tree);
         } else {
             c->end_said = true;
             exchange_complete(c->stream);
@@ -249,14 +230,34 @@ static void feed(void *arg)
         free(c);
 }
 
+/* The parameters of a GET. */
+static void take_query(struct http_call *c)
+{
+    struct error err = ERROR_INIT;
+    json_t *tree = http_query_tree(c->method->input, http_query(c->x), &err);
+    if (tree != NULL) {
+        (void)exchange_json(c->stream, BYTES_NONE, tree);
+    } else {
+        struct text why = TEXT_INIT;
+        error_format(&err, &why);
+        exchange_refuse(c->stream, err.code == ERROR_MEMORY ? GRPC_RESOURCE_EXHAUSTED : GRPC_INVALID_ARGUMENT,
+                        text_string(&why));
+        text_deinit(&why);
+        error_clear(&err);
+    }
+    json_decref(tree);
+}
+
 static void take_body(struct http_call *c)
 {
     struct bytes body = http_body(c->x);
     c->feeding = true;
-    if (c->binary) {
+    if (strcmp(http_method(c->x), "GET") == 0) {
+        take_query(c);
+    } else if (c->binary) {
         exchange_message(c->stream, body);
     } else if (!c->method->client_streaming) {
-        (void)http_take_json(c->stream, c->method->input, body.len > 0 ? body : bytes_of("{}"), NULL);
+        (void)exchange_json(c->stream, body.len > 0 ? body : bytes_of("{}"), NULL);
     } else {
         size_t blank = 0;
         while (blank < body.len && isspace(body.data[blank]))
@@ -331,6 +332,7 @@ static void open_call(struct http_front *h, struct http_exchange *x, struct serv
         respond_error(x, GRPC_RESOURCE_EXHAUSTED, 503, bytes_of(no_memory));
         return;
     }
+    bool bad_timeout = http_timeout(x, &timeout) != 0;
     c->x = x;
     c->method = m->method;
     c->binary = is_binary(x);
@@ -340,10 +342,11 @@ static void open_call(struct http_front *h, struct http_exchange *x, struct serv
                                  .carrier = &carrier,
                                  .carried = c,
                                  .metadata = http_metadata(x, &c->metadata),
-                                 .caller = http_peer(x)};
+                                 .caller = http_peer(x),
+                                 .deadline = timeout != 0 ? world_now(w) + timeout : UINT64_MAX};
     if (c->binary && (m->method->client_streaming || m->method->server_streaming))
         respond_error(x, GRPC_INVALID_ARGUMENT, 415, bytes_of(no_stream));
-    else if (http_timeout(x, &timeout) != 0)
+    else if (bad_timeout)
         respond_error(x, GRPC_INVALID_ARGUMENT, 0, bytes_of(no_timeout));
     else if (session != NULL && strlen(session) > FAKE_SESSION_MAX)
         respond_error(x, GRPC_INVALID_ARGUMENT, 0, bytes_of(long_session));
@@ -383,7 +386,8 @@ static void list_services(struct http_front *h, struct http_exchange *x)
 
 static void handle(void *arg, struct http_exchange *x)
 {
-    static const char use_post[] = "calls of a double are made by POST";
+    static const char use_post[] = "calls of a double are made by POST, or by GET with a query",
+                      post_stream[] = "a client's stream is sent by POST";
     struct http_front *h = arg;
     const char *path = http_path(x), *method = http_method(x);
     bool get = strcmp(method, "GET") == 0, post = strcmp(method, "POST") == 0;
@@ -401,9 +405,12 @@ static void handle(void *arg, struct http_exchange *x)
         respond_error(x, GRPC_NOT_FOUND, 404, text_bytes(&why));
     } else if (http_head(x)->upgrade && http_request_header(x, "sec-websocket-key") != NULL) {
         socket_open(h->server, x, m);
-    } else if (!post) {
-        http_add_header(x, "Allow", "POST");
+    } else if (!post && !get) {
+        http_add_header(x, "Allow", "GET, POST");
         respond_error(x, GRPC_INVALID_ARGUMENT, 405, bytes_of(use_post));
+    } else if (get && m->method->client_streaming) {
+        http_add_header(x, "Allow", "POST");
+        respond_error(x, GRPC_INVALID_ARGUMENT, 405, bytes_of(post_stream));
     } else {
         open_call(h, x, m);
     }
@@ -413,7 +420,7 @@ static void handle(void *arg, struct http_exchange *x)
 int http_front_new(struct fake_server *s, const char *address, struct http_front **out, struct error *err)
 {
     struct http_server_options options = {
-        .body_max = BODY_MAX, .refusal_type = "application/json", .refusal = refusal, .tls = s->tls};
+        .body_max = BODY_MAX, .refusal_type = "application/json", .refusal = refusal, .tls = s->http_tls};
     struct http_front *h = calloc(1, sizeof *h);
     if (h == NULL)
         return error_set(err, ERROR_MEMORY, "out of memory");

@@ -15,10 +15,10 @@ int http_status_of(int status);
 /* Micro's error as JSON, appended; the message's own when it is one. Returns the HTTP status. */
 int http_error_json(int status, struct bytes message, struct text *out);
 
-/* http.c */
-/* One JSON object, as text or (not NULL) as a tree, to the exchange; false: it was refused, and the exchange is over.
- */
-bool http_take_json(struct fake_stream *stream, const struct pb_type *type, struct bytes json, const json_t *tree);
+/* http_query.c */
+/* A request from the parameters of a GET: fields by name, "a.b" for those of a message, several of one name for a list,
+ * "m[key]" for a map. NULL, and the error says why. */
+json_t *http_query_tree(const struct pb_type *type, const char *query, struct error *err);
 
 /* socket.c */
 void socket_open(struct fake_server *s, struct http_exchange *x, struct served_method *m);

@@ -33,7 +33,7 @@ struct fake_stream {
     struct grpc_metadata metadata;
     const char *caller, *session;
     int64_t sequence, index, wall;
-    uint64_t started;
+    uint64_t started, deadline;
     struct text request;
     ARRAY(size_t) ends;
     struct text said; /* replies sent, for the journal; up to CALL_LOG_CALL_MAX */
@@ -66,7 +66,7 @@ struct fake_stream {
 struct fake_server {
     struct world *world;
     const struct pb_pool *pool;
-    struct tls_context *tls;
+    struct tls_context *http_tls;
     struct rpc_server *rpc;
     bool rpc_borrowed;
     struct http_front *http; /* NULL: not listening */

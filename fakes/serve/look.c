@@ -2,6 +2,7 @@
 
 #include "fakes/serve/exchange.h"
 #include "fakes/stub/match.h"
+#include "fakes/verify.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -89,16 +90,7 @@ static bool judge(void *arg, const struct call_log_entry *e, bool open)
 
 static void expectation_text(const struct look_expectation *x, struct text *out)
 {
-    if (x->most == 0)
-        text_puts(out, "no call");
-    else if (x->least == x->most)
-        text_printf(out, "exactly %" PRId64 " call%s", x->least, x->least == 1 ? "" : "s");
-    else if (x->most == LOOK_ANY)
-        text_printf(out, "at least %" PRId64 " call%s", x->least, x->least == 1 ? "" : "s");
-    else if (x->least == 0)
-        text_printf(out, "at most %" PRId64 " call%s", x->most, x->most == 1 ? "" : "s");
-    else
-        text_printf(out, "%" PRId64 " to %" PRId64 " calls", x->least, x->most);
+    fake_times_text(x->least, x->most, out);
     text_printf(out, " of %s/%s", x->method->service->full_name, x->method->name);
     if (x->when.len > 0) {
         text_puts(out, " with ");

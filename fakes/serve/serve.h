@@ -35,7 +35,7 @@ struct fake_server_options {
     /* Headers whose value the journal does not keep, lower case, NULL-terminated. NULL: authorization, cookie and
      * proxy-authorization. */
     const char *const *redacted;
-    struct tls_context *tls; /* NULL: plaintext */
+    struct tls_context *tls, *http_tls; /* of the gRPC and of the HTTP port (ALPN differs); NULL: plaintext */
 };
 int fake_server_new(struct world *w, const struct fake_server_options *options, struct fake_server **out,
                     struct error *err);

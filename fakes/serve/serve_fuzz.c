@@ -1,11 +1,13 @@
 /* Calls of any kind with any requests, as wire bytes and as JSON, on a server whose responder says them back: nothing
  * crashes, and the log's line of it is JSON. The first byte picks the method and the form, a zero byte
- * in the rest parts the messages. */
+ * in the rest parts the messages; from QUERY on the rest is a query. */
 #include "fakes/serve/http.h"
 #include "proto/set.h"
 #include "world/sim.h"
 
 #include <stdlib.h>
+
+#define QUERY 0x80
 
 struct wire {
     struct fake_stream *stream;
@@ -90,6 +92,21 @@ static void check_log(void)
     text_deinit(&line);
 }
 
+/* As the fields of a GET. */
+static void ask_query(struct wire *w, const struct served_method *m, struct bytes query)
+{
+    struct error err = ERROR_INIT;
+    char *text = strndup((const char *)query.data, query.len);
+    json_t *tree = text != NULL ? http_query_tree(m->method->input, text, &err) : NULL;
+    if (tree != NULL)
+        (void)exchange_json(w->stream, BYTES_NONE, tree);
+    else if (err.message == NULL)
+        abort();
+    json_decref(tree);
+    error_clear(&err);
+    free(text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -107,12 +124,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct served_method *m = server_method(server, methods[(data[0] >> 1) % (sizeof methods / sizeof *methods)]);
     bool json = (data[0] & 1) != 0;
     w.stream = exchange_open(
-        server, &(struct exchange_call){.method = m, .carrier = &carrier, .carried = &w, .caller = "fuzz"});
+        server, &(struct exchange_call){
+                    .method = m, .carrier = &carrier, .carried = &w, .caller = "fuzz", .deadline = UINT64_MAX});
+    if (data[0] >= QUERY) {
+        ask_query(&w, m, BYTES(data + 1, size - 1));
+        size = 0;
+    }
     for (size_t at = 1; at < size && !w.over;) {
         const uint8_t *end = memchr(data + at, 0, size - at);
         size_t len = end != NULL ? (size_t)(end - (data + at)) : size - at;
         if (json)
-            (void)http_take_json(w.stream, m->method->input, BYTES(data + at, len), NULL);
+            (void)exchange_json(w.stream, BYTES(data + at, len), NULL);
         else
             exchange_message(w.stream, BYTES(data + at, len));
         at += len + 1;

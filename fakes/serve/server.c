@@ -17,7 +17,7 @@ int server_new_on(struct world *w, struct rpc_server *rpc, const struct fake_ser
     }
     s->world = w;
     s->pool = options->pool;
-    s->tls = options->tls;
+    s->http_tls = options->http_tls;
     s->rpc = rpc;
     s->rpc_borrowed = true;
     grpc_serve(s);

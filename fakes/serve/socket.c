@@ -152,7 +152,7 @@ static void take(struct socket *s, struct bytes message)
         exchange_complete(s->stream);
         return;
     }
-    if (!http_take_json(s->stream, s->method->input, message.len > 0 ? message : bytes_of("{}"), NULL) || many)
+    if (!exchange_json(s->stream, message.len > 0 ? message : bytes_of("{}"), NULL) || many)
         return;
     if (s->stream != NULL)
         exchange_complete(s->stream);
@@ -256,8 +256,12 @@ void socket_open(struct fake_server *server, struct http_exchange *x, struct ser
     s->method = m->method;
     s->depth = 1;
     world_task_init(&s->feed, server->world, feed, s);
-    struct exchange_call call = {
-        .method = m, .carrier = &carrier, .carried = s, .metadata = s->metadata, .caller = caller};
+    struct exchange_call call = {.method = m,
+                                 .carrier = &carrier,
+                                 .carried = s,
+                                 .metadata = s->metadata,
+                                 .caller = caller,
+                                 .deadline = UINT64_MAX};
     int code = websocket_accept(x, &(struct websocket_options){.message_max = FAKE_REQUEST_MAX}, &events, s, &s->web,
                                 &status, &why);
     if (code != 0)

@@ -5,9 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FOLDER_DEPTH 16      /* folders below the one named */
-#define ERRORS_MAX   100     /* of a folder that are told */
-#define FILES_MAX    1000000 /* of a folder */
+#define ERRORS_MAX 100     /* of a folder that are told */
+#define FILES_MAX  1000000 /* of a folder */
 
 typedef int parse(struct bytes input, const char *name, struct document **out, struct error *err);
 
@@ -83,7 +82,8 @@ struct loading {
     int64_t count;
     size_t files, errors;
     struct text messages;
-    int code; /* of the first error */
+    struct error *err; /* what ends the walk; files' own are in `messages` */
+    int code;          /* of the first error */
 };
 
 static bool ends_with(const char *text, const char *end)
@@ -113,65 +113,26 @@ static int64_t add_file(struct stub_set *s, struct world *w, const char *path, b
     return count;
 }
 
-static void load_file(struct loading *l, const char *path)
+static int load_file(void *arg, const char *path)
 {
+    struct loading *l = arg;
     struct error one = ERROR_INIT;
+    if (!ends_with(path, ".yaml") && !ends_with(path, ".yml") && !ends_with(path, ".json"))
+        return 0;
+    if (l->files++ == FILES_MAX)
+        return error_set(l->err, ERROR_LIMIT, "more than %d files of stubs", FILES_MAX);
     int64_t count = add_file(l->set, l->world, path, l->gripmock, &one);
     if (count < 0)
         failed(l, &one, (int)count);
     else
         l->count += count;
-}
-
-struct names {
-    const char *folder;
-    ARRAY(char *) paths;
-    bool failed;
-};
-
-static void add_name(void *arg, const char *name)
-{
-    struct names *n = arg;
-    struct text path = TEXT_INIT;
-    size_t len = strlen(n->folder);
-    text_printf(&path, "%s%s%s", n->folder, len > 0 && n->folder[len - 1] == '/' ? "" : "/", name);
-    char *copy = text_ok(&path) ? text_take(&path) : NULL;
-    text_deinit(&path);
-    if (copy == NULL || !array_push(&n->paths, copy)) {
-        free(copy);
-        n->failed = true;
-    }
-}
-
-static void load_folder(struct loading *l, const char *path, int depth)
-{
-    struct names names = {.folder = path};
-    struct error one = ERROR_INIT;
-    int code = depth > 0 ? world_list(l->world, path, add_name, &names) : ERROR_LIMIT;
-    if (code == 0 && names.failed)
-        code = ERROR_MEMORY;
-    if (code != 0) {
-        error_set(&one, code, "cannot read the folder %s: %s", path, error_code_name(code));
-        failed(l, &one, code);
-    }
-    for (size_t i = 0; i < names.paths.count; i++) {
-        struct world_stat stat = {0};
-        const char *name = names.paths.items[i];
-        bool wanted = ends_with(name, ".yaml") || ends_with(name, ".yml") || ends_with(name, ".json");
-        if (code == 0)
-            world_stat(l->world, name, &stat);
-        if (code == 0 && stat.directory)
-            load_folder(l, name, depth - 1);
-        else if (code == 0 && wanted && l->files++ < FILES_MAX)
-            load_file(l, name);
-        free(names.paths.items[i]);
-    }
-    array_deinit(&names.paths);
+    return 0;
 }
 
 static int64_t load(struct stub_set *s, struct world *w, const char *path, bool gripmock, struct error *err)
 {
-    struct loading l = {.set = s, .world = w, .gripmock = gripmock};
+    struct error folder = ERROR_INIT;
+    struct loading l = {.set = s, .world = w, .gripmock = gripmock, .err = &folder};
     struct world_stat stat = {0};
     if (world_stat(w, path, &stat) == 0 && !stat.exists)
         return error_set(err, ERROR_NOT_FOUND, "%s: no such file or folder", path);
@@ -180,7 +141,9 @@ static int64_t load(struct stub_set *s, struct world *w, const char *path, bool 
     pthread_mutex_lock(&s->lock);
     uint64_t first = s->next_id;
     pthread_mutex_unlock(&s->lock);
-    load_folder(&l, path, FOLDER_DEPTH);
+    int code = world_walk(w, path, load_file, &l, &folder);
+    if (code != 0)
+        failed(&l, &folder, code);
     if (l.code != 0) {
         /* What other threads added meanwhile is not ours to take away, but their ids are among these: the files' stubs
          * are known by what their files are called. */

@@ -1,5 +1,6 @@
 #include "fakes/stub/internal.h"
 
+#include "base/base64.h"
 #include "base/units.h"
 
 #include <ctype.h>
@@ -299,13 +300,16 @@ static int read_details(struct template_compiler *c, const struct pb_pool *pool,
     return code;
 }
 
+static bool is_binary(const char *name)
+{
+    size_t len = strlen(name);
+    return len > 4 && strcmp(name + len - 4, "-bin") == 0;
+}
+
 /* RFC 9110, 5.5, without what is not ASCII, as gRPC has it; names in -bin carry any bytes. */
 static bool is_header_value(const char *name, struct bytes value)
 {
-    size_t len = strlen(name);
-    if (len > 4 && strcmp(name + len - 4, "-bin") == 0)
-        return true;
-    for (size_t i = 0; i < value.len; i++)
+    for (size_t i = 0; i < value.len && !is_binary(name); i++)
         if (value.data[i] < 0x20 || value.data[i] > 0x7E)
             return false;
     return true;
@@ -317,6 +321,47 @@ static bool is_header_name(const char *s)
     return len > 0 && strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-_.") == len && strncmp(s, "grpc-", 5) != 0;
 }
 
+/* {$base64: AAE=}, of a name in -bin. */
+static int read_binary(struct template_compiler *c, const char *name, const struct node *n, struct outcome_header *h)
+{
+    static const char *const keys[] = {"$base64", NULL};
+    const char *text = NULL;
+    struct text bytes = TEXT_INIT;
+    int code = node_only_keys(n, keys, c->err);
+    if (code == 0)
+        code = node_need_text(n, "$base64", &text, c->err);
+    if (code == 0 && !is_binary(name))
+        code = node_error(n, c->err, ERROR_INVALID, "bytes are the value of a header whose name ends in -bin");
+    if (code == 0 && !base64_decode(&bytes, bytes_of(text)))
+        code = node_error(n, c->err, ERROR_INVALID, "$base64 takes base64");
+    if (code == 0) {
+        const char *copy = arena_string_n(c->arena, text_string(&bytes), bytes.len);
+        h->constant = BYTES(copy, bytes.len);
+        code = copy != NULL && text_ok(&bytes) ? 0 : no_memory(c->err);
+    }
+    text_deinit(&bytes);
+    return code;
+}
+
+static int read_header_value(struct template_compiler *c, const char *name, const struct node *n,
+                             struct outcome_header *h)
+{
+    if (n->kind == NODE_MAP)
+        return read_binary(c, name, n, h);
+    if (n->kind != NODE_TEXT)
+        return node_error(n, c->err, ERROR_INVALID, "a header's value is text, and this is %s",
+                          node_kind_name(n->kind));
+    if (template_has_holes(n->text))
+        return template_compile(c, n, &h->value);
+    const char *copy = arena_string(c->arena, (const char *)n->text.data);
+    h->constant = copy != NULL ? BYTES(copy, n->text.len) : BYTES_NONE;
+    if (copy == NULL)
+        return no_memory(c->err);
+    return is_header_value(name, h->constant)
+               ? 0
+               : node_error(n, c->err, ERROR_INVALID, "a header's value is of printable ASCII");
+}
+
 static int read_headers(struct template_compiler *c, const struct node *map, const char *key, bool trailer,
                         struct outcome_more *out, struct outcome_header *headers)
 {
@@ -324,31 +369,29 @@ static int read_headers(struct template_compiler *c, const struct node *map, con
     int code = 0;
     for (size_t i = 0; n != NULL && i < n->map.count && code == 0; i++) {
         const struct node_pair *p = &n->map.pairs[i];
-        struct outcome_header *h = &headers[out->header_count];
         struct node at = {.line = p->key_line, .column = p->key_column, .document = n->document};
         if (!is_header_name(p->key))
             return node_error(&at, c->err, ERROR_INVALID,
                               "a header's name is of lower-case letters, digits and -_. and does not begin with grpc-");
-        if (p->value.kind != NODE_TEXT)
-            return node_error(&p->value, c->err, ERROR_INVALID, "a header's value is text, and this is %s",
-                              node_kind_name(p->value.kind));
-        h->trailer = trailer;
-        h->name = arena_string(c->arena, p->key);
-        if (template_has_holes(p->value.text)) {
-            code = template_compile(c, &p->value, &h->value);
-        } else {
-            const char *copy = arena_string(c->arena, (const char *)p->value.text.data);
-            h->constant = copy != NULL ? BYTES(copy, p->value.text.len) : BYTES_NONE;
-            if (copy == NULL)
-                code = no_memory(c->err);
-            else if (!is_header_value(p->key, h->constant))
-                code = node_error(&p->value, c->err, ERROR_INVALID, "a header's value is of printable ASCII");
+        const struct node *list = p->value.kind == NODE_LIST ? &p->value : NULL;
+        for (size_t k = 0; k < (list != NULL ? list->list.count : 1) && code == 0; k++) {
+            struct outcome_header *h = &headers[out->header_count++];
+            h->trailer = trailer;
+            h->name = arena_string(c->arena, p->key);
+            code = h->name != NULL ? read_header_value(c, p->key, list != NULL ? &list->list.items[k] : &p->value, h)
+                                   : no_memory(c->err);
         }
-        if (h->name == NULL)
-            code = no_memory(c->err);
-        out->header_count++;
     }
     return code;
+}
+
+/* A list has several under one name. */
+static size_t values_of(const struct node *map)
+{
+    size_t n = 0;
+    for (size_t i = 0; map != NULL && i < map->map.count; i++)
+        n += map->map.pairs[i].value.kind == NODE_LIST ? map->map.pairs[i].value.list.count : 1;
+    return n;
 }
 
 static int read_all_headers(struct template_compiler *c, const struct node *map, struct outcome_more *out)
@@ -359,7 +402,7 @@ static int read_all_headers(struct template_compiler *c, const struct node *map,
         code = node_may_map(map, "trailers", &trailers, c->err);
     if (code != 0 || (headers == NULL && trailers == NULL))
         return code;
-    size_t count = (headers != NULL ? headers->map.count : 0) + (trailers != NULL ? trailers->map.count : 0);
+    size_t count = values_of(headers) + values_of(trailers);
     if (count > OUTCOME_HEADERS_MAX)
         return node_error(map, c->err, ERROR_LIMIT, "an answer has at most %d headers", OUTCOME_HEADERS_MAX);
     struct outcome_header *all = arena_alloc_n(c->arena, count + 1, sizeof *all);

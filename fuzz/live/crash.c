@@ -37,6 +37,7 @@ bool engine_crashed(struct engine *e, const struct target_component *c)
     bool before = w->down, alive = o->alive(e->target, c->name);
     int64_t process = o->process(e->target, c->name);
     w->down = !alive;
+    w->down_at = before ? w->down_at : world_now(e->target->world);
     /* One that no supervisor looks after is ours to start again; others say that it is not. In simulation the driver
      * does it by itself. */
     if (!alive && o->act != NULL && strcmp(e->target->driver, "processes") == 0)
@@ -102,12 +103,10 @@ static void keep_unseen(struct engine *e, const struct target_component *c)
 
 void engine_look_down(struct engine *e)
 {
-    uint64_t now = world_now(e->target->world);
     for (size_t i = 0; i < e->watch_count; i++) {
         struct component_watch *w = &e->watches[i];
-        bool before = w->down, crashed = engine_crashed(e, w->component);
-        w->down_at = before ? w->down_at : now;
-        e->gone |= w->down && now - w->down_at >= BACK_WITHIN;
+        bool crashed = engine_crashed(e, w->component);
+        e->gone |= w->down && world_now(e->target->world) - w->down_at >= BACK_WITHIN;
         if (crashed)
             keep_unseen(e, w->component);
     }

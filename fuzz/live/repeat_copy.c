@@ -346,6 +346,14 @@ static bool is_in_line(const int64_t *each, int stages)
     return false;
 }
 
+/* A few runs more leave as much again for each, or half of it, or twice. An array that doubles when it is full, as the
+ * stages do, leaves nothing by now, or much more. */
+static bool goes_on(struct repeat_plan *p, int64_t before, int64_t each)
+{
+    int64_t grown, few = LOST_RUNS, all = LOST_RUNS << (STAGES - 1);
+    return left_behind(p, 0, 1, (int)(all + few), before, &grown) && grown >= few * each / 2 && grown <= few * each * 2;
+}
+
 static bool loses_alone(struct repeat_plan *p)
 {
     int64_t each[STAGES], left[STAGES], before, empty;
@@ -362,7 +370,7 @@ static bool loses_alone(struct repeat_plan *p)
         before += grown;
         left[stage] = before - empty;
     }
-    if (!is_in_line(each, STAGES))
+    if (!is_in_line(each, STAGES) || !goes_on(p, before, each[STAGES - 1]))
         return false;
     char why[400];
     snprintf(why, sizeof why,

@@ -20,7 +20,15 @@
 #define DEAR_CPU   ((uint64_t)1100 * MILLISECOND)
 #define SEARCH     ((uint64_t)4 * SECOND)
 
-enum planted { PLANTED_NOTHING, PLANTED_LOST, PLANTED_HELD, PLANTED_PLACES, PLANTED_MEMORY, PLANTED_CPU };
+enum planted {
+    PLANTED_NOTHING,
+    PLANTED_DOUBLES,
+    PLANTED_LOST,
+    PLANTED_HELD,
+    PLANTED_PLACES,
+    PLANTED_MEMORY,
+    PLANTED_CPU
+};
 
 struct entry {
     struct entry *next;
@@ -31,6 +39,10 @@ static enum planted planted;
 static struct pb_pool *pool;
 static struct entry *nobody; /* what outlives the server that made it; freed by the test */
 static char *volatile much;
+static struct doubling { /* as an array that was as long as there were calls, and whose room stays; freed by the test */
+    char *room;
+    size_t used, size;
+} doubling;
 
 struct toy {
     struct rpc_server *server;
@@ -58,6 +70,15 @@ static void free_all(struct entry **list)
     }
 }
 
+static void use_room(struct doubling *d)
+{
+    if (++d->used > d->size) {
+        d->size = d->size > 0 ? 2 * d->size : 8;
+        char *more = realloc(d->room, d->size * 2 * LEAKED);
+        d->room = more ? more : d->room;
+    }
+}
+
 static void burn(void)
 {
     uint64_t end = world_worker_cpu() + DEAR_CPU;
@@ -75,6 +96,8 @@ static void on_message(struct rpc_call *call, struct bytes message, void *servic
         push(&t->entries);
     if (planted == PLANTED_LOST)
         push(&nobody);
+    if (planted == PLANTED_DOUBLES)
+        use_room(&doubling);
     if (planted == PLANTED_CPU)
         burn();
     if (planted == PLANTED_MEMORY) {
@@ -203,6 +226,8 @@ static void bed_deinit(struct bed *b)
     pb_pool_free(pool);
     text_deinit(&b->lines);
     free_all(&nobody);
+    free(doubling.room);
+    doubling = (struct doubling){.room = NULL};
 }
 
 static void run(struct bed *b, struct fuzz_options *o, struct fuzz_summary *s)
@@ -242,6 +267,7 @@ static void test_one_case(void **state)
     one_case(PLANTED_MEMORY, "\"oracle\":\"amplification\"");
     one_case(PLANTED_CPU, "\"oracle\":\"amplification\"");
     one_case(PLANTED_NOTHING, NULL);
+    one_case(PLANTED_DOUBLES, NULL);
 }
 
 static void campaign(enum planted what, const char *expected)
@@ -315,9 +341,72 @@ static void test_memory(void **state)
     pb_pool_free(pool);
 }
 
+/* Runs with the n-th allocation failing, here or in a copy. True: it was here. */
+static bool run_failing(enum planted what, const char *expected, struct fuzz_options *o, size_t n)
+{
+    struct bed b;
+    struct fuzz_summary s;
+    struct error err = ERROR_INIT;
+    bed_init(&b, what);
+    o->seed = 3;
+    o->hang_after = (uint64_t)SECOND;
+    o->hooks.anew = start;
+    o->hooks.arg = &b;
+    failing_arm(n);
+    int code = fuzz_run(&b.target, o, &s, &err);
+    bool hit = failing_hit();
+    failing_disarm();
+    if (code != 0 && code != ERROR_MEMORY)
+        fail_msg("allocation %zu: %s", n, err.message);
+    if (s.findings > 0 && (!expected || !strstr(text_string(&b.lines), expected)))
+        fail_msg("allocation %zu: %s", n, text_string(&b.lines));
+    if (n == SIZE_MAX)
+        assert_int_equal(s.findings, expected ? 1 : 0);
+    error_clear(&err);
+    fuzz_summary_deinit(&s);
+    bed_deinit(&b);
+    return hit;
+}
+
+/* The same of one case that is asked about in a copy: what is found is the planted fault or nothing. */
+static void test_memory_of_one_case(void **state)
+{
+    static const char script[] = "call /helloworld.Helloworld/Call\nmessage 0 {}\nhalf-close 0\nawait 0\n";
+    (void)state;
+    bool hit = true;
+    struct fuzz_options o = {.script = bytes_of(script)};
+    assert_false(run_failing(PLANTED_PLACES, "\"oracle\":\"exhausted\"", &o, SIZE_MAX));
+    for (size_t n = 1; hit; n += 1 + 2 * n)
+        hit = run_failing(PLANTED_PLACES, "\"oracle\":\"exhausted\"", &o, n);
+}
+
+static size_t said_at;
+
+static void on_said(void *arg, const char *line)
+{
+    (void)arg;
+    said_at = strstr(line, "were repeated in copies") ? failing_count() : said_at;
+}
+
+/* And of what asks: the last allocations before it says what it did. */
+static void test_memory_of_asking(void **state)
+{
+    (void)state;
+    said_at = 0;
+    size_t borne = 0;
+    struct fuzz_options o = {
+        .inputs_max = 12, .filter = "/Call", .repeat_for = REPEAT_SHARE_MIN + 1, .hooks = {.say = on_said}};
+    assert_false(run_failing(PLANTED_NOTHING, NULL, &o, SIZE_MAX));
+    assert_true(said_at > 0);
+    for (size_t back = 0, all = said_at; back < 16; back += 1 + back / 2)
+        borne += run_failing(PLANTED_NOTHING, NULL, &o, all - back);
+    assert_true(borne > 4);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_memory), cmocka_unit_test(test_one_case),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_memory), cmocka_unit_test(test_memory_of_one_case),
+                                       cmocka_unit_test(test_memory_of_asking), cmocka_unit_test(test_one_case),
                                        cmocka_unit_test(test_campaign)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

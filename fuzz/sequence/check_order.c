@@ -215,12 +215,14 @@ static bool lists(const struct sequence_view *v, const struct check_pair *p, siz
 }
 
 /* The last look at a list that showed it before and shows it unchanged at every look from the deletion on; 0: it does
- * not, or too few looked. */
+ * not, or too few looked. It was there once, and nothing made another one since: a node of two services, taken from one
+ * of them, is rightly listed as one of the other. */
 static size_t still_listed(const struct sequence_view *v, const struct check_pair *p, size_t before)
 {
-    struct bytes shown = view_first_holder(v, before, p->name);
+    struct bytes shown;
     size_t looks = 0, last = 0;
-    if (check_role(v, before) != ROLE_LIST || shown.len == 0 || !takes_away(v, p->call) || !lists(v, p, before) ||
+    if (check_role(v, before) != ROLE_LIST || view_holders(v, before, p->name, &shown) != 1 ||
+        !takes_away(v, p->call) || !lists(v, p, before) ||
         !check_lists_for(v->graph, (size_t)v->calls[before].method, (size_t)v->calls[p->call].method,
                          (size_t)v->calls[p->maker].method))
         return 0;
@@ -234,7 +236,7 @@ static size_t still_listed(const struct sequence_view *v, const struct check_pai
         looks++;
         last = i;
     }
-    bool told = looks >= CHECK_LOOKS && check_quiet(v, 1U << p->maker | 1U << p->call, p->call, last, p->name);
+    bool told = looks >= CHECK_LOOKS && check_quiet(v, 1U << p->maker | 1U << p->call, before, last, p->name);
     return told ? last : 0;
 }
 

@@ -183,6 +183,20 @@ static int answer_config(struct system *s, const struct pb_method *m, struct byt
     return GRPC_OK;
 }
 
+/* Services by name and the id of one node; a list of them names a node as often as it serves. */
+static int answer_registry(struct system *s, const struct pb_method *m, struct bytes request, struct text *reply)
+{
+    struct bytes name = field(request, 1);
+    int at = find(s, name);
+    if (strcmp(m->name, "Register") == 0)
+        keep(s, name, request);
+    else if (strcmp(m->name, "Deregister") == 0 && at >= 0)
+        s->things[at].gone = s->bug != BUG_UNDEAD;
+    else if (strcmp(m->name, "ListServices") == 0)
+        list(s, true, BYTES_NONE, BYTES_NONE, 0, 0, reply);
+    return GRPC_OK;
+}
+
 /* store.Store, with api.Api's list beside it to change nothing. Notes are for updates. */
 static int answer(struct system *s, const struct pb_method *m, struct bytes request, bool token, bool own,
                   struct text *reply)
@@ -190,6 +204,8 @@ static int answer(struct system *s, const struct pb_method *m, struct bytes requ
     bool store = strcmp(m->service->full_name, "store.Store") == 0;
     if (strcmp(m->service->full_name, "config.Config") == 0)
         return answer_config(s, m, request, reply);
+    if (strcmp(m->service->full_name, "registry.Registry") == 0)
+        return answer_registry(s, m, request, reply);
     struct bytes id = field(request, 1);
     if (!token && s->bug != BUG_OPEN)
         return GRPC_UNAUTHENTICATED;
@@ -500,6 +516,37 @@ static void what_is_said_of_anything_proves_nothing(void **state)
     judge_deletions(rows, sizeof rows / sizeof rows[0], is_config);
 }
 
+static bool is_registry(void *arg, const struct pb_method *m)
+{
+    (void)arg;
+    return strcmp(m->service->full_name, "registry.Registry") == 0;
+}
+
+/* What a list names twice is still named when one of them is gone: the other one was not deleted. */
+static void what_has_a_namesake_is_still_listed(void **state)
+{
+#define REGISTER(service, n)                                                                                           \
+    "call /registry.Registry/Register\n"                                                                               \
+    "message " n " {\"name\":\"" service "\",\"nodes\":[{\"id\":\"f0123456789\",\"address\":\"here:1\"}]}\nawait " n   \
+    "\n"
+#define TAKE(n)                                                                                                        \
+    "call /registry.Registry/Deregister\n"                                                                             \
+    "message " n " {\"name\":\"first\",\"nodes\":[{\"id\":\"f0123456789\",\"address\":\"here:1\"}]}\nawait " n "\n"
+#define LIST(n) "call /registry.Registry/ListServices\nmessage " n " {}\nawait " n "\n"
+    static const struct deletion_row rows[] = {
+        {REGISTER("first", "0") LIST("1") TAKE("2") LIST("3") LIST("4"), BUG_UNDEAD, true},
+        {REGISTER("first", "0") LIST("1") TAKE("2") LIST("3") LIST("4"), BUG_NONE, false},
+        /* The other one before the list, behind it, and both gone but for the bug. */
+        {REGISTER("first", "0") REGISTER("second", "1") LIST("2") TAKE("3") LIST("4") LIST("5"), BUG_NONE, false},
+        {REGISTER("first", "0") LIST("1") REGISTER("second", "2") TAKE("3") LIST("4") LIST("5"), BUG_NONE, false},
+        {REGISTER("second", "0") REGISTER("first", "1") LIST("2") TAKE("3") LIST("4") LIST("5"), BUG_NONE, false}};
+#undef REGISTER
+#undef TAKE
+#undef LIST
+    (void)state;
+    judge_deletions(rows, sizeof rows / sizeof rows[0], is_registry);
+}
+
 /* A write nobody knows the end of may come to pass behind the deletion; one that ended before it may not. */
 static void writes_under_way_excuse_what_is_read(void **state)
 {
@@ -641,6 +688,7 @@ int main(void)
                                        cmocka_unit_test(what_is_said_of_anything_proves_nothing),
                                        cmocka_unit_test(writes_under_way_excuse_what_is_read),
                                        cmocka_unit_test(what_is_written_again_is_listed_again),
+                                       cmocka_unit_test(what_has_a_namesake_is_still_listed),
                                        cmocka_unit_test(unknown_fields_said_twice),
                                        cmocka_unit_test(features)};
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -209,28 +209,25 @@ bool view_asks_for(const struct sequence_view *v, size_t maker, size_t call, str
 
 #define HOLDER_DEPTH_MAX 16
 
-static struct bytes holder(const struct pb_type *type, struct bytes message, struct bytes value, int depth)
+/* How often a field has the value; `*first` gets the message of the first one, when it is blank. */
+static size_t holders(const struct pb_type *type, struct bytes message, struct bytes value, int depth,
+                      struct bytes *first)
 {
     struct bytes rest = message;
     struct wire_item item;
+    size_t count = 0;
     while (wire_next(&rest, &item)) {
         const struct pb_field *f = item.type == WIRE_BYTES ? pb_field_by_number(type, item.number) : NULL;
         if (f == NULL)
             continue;
-        if ((f->kind == PB_STRING || f->kind == PB_BYTES) && bytes_equal(item.value, value))
-            return message;
-        if (f->kind == PB_MESSAGE && depth < HOLDER_DEPTH_MAX) {
-            struct bytes inner = holder(f->message, item.value, value, depth + 1);
-            if (inner.len > 0)
-                return inner;
+        if ((f->kind == PB_STRING || f->kind == PB_BYTES) && bytes_equal(item.value, value)) {
+            *first = first->len == 0 ? message : *first;
+            count++;
         }
+        if (f->kind == PB_MESSAGE && depth < HOLDER_DEPTH_MAX)
+            count += holders(f->message, item.value, value, depth + 1, first);
     }
-    return BYTES_NONE;
-}
-
-struct bytes view_holder(const struct pb_type *type, struct bytes reply, struct bytes value)
-{
-    return value.len > 0 ? holder(type, reply, value, 0) : BYTES_NONE;
+    return count;
 }
 
 static const struct pb_type *output_of(const struct sequence_view *v, size_t call)
@@ -238,18 +235,24 @@ static const struct pb_type *output_of(const struct sequence_view *v, size_t cal
     return v->calls[call].method >= 0 ? v->graph->methods[v->calls[call].method].method->output : NULL;
 }
 
-struct bytes view_first_holder(const struct sequence_view *v, size_t call, struct bytes value)
+size_t view_holders(const struct sequence_view *v, size_t call, struct bytes value, struct bytes *first)
 {
     const struct pb_type *type = output_of(v, call);
-    for (size_t i = 0; type != NULL && v->trace != NULL && i < v->trace->replies.count; i++) {
+    size_t count = 0;
+    *first = BYTES_NONE;
+    for (size_t i = 0; type != NULL && value.len > 0 && v->trace != NULL && i < v->trace->replies.count; i++) {
         const struct trace_reply *r = &v->trace->replies.items[i];
-        struct bytes held = BYTES_NONE;
         if (r->call == call && !r->broken)
-            held = view_holder(type, fuzz_trace_bytes(v->trace, r->body), value);
-        if (held.len > 0)
-            return held;
+            count += holders(type, fuzz_trace_bytes(v->trace, r->body), value, 0, first);
     }
-    return BYTES_NONE;
+    return count;
+}
+
+struct bytes view_first_holder(const struct sequence_view *v, size_t call, struct bytes value)
+{
+    struct bytes first;
+    (void)view_holders(v, call, value, &first);
+    return first;
 }
 
 bool view_is_top(const struct sequence_view *v, size_t call, struct bytes held)

@@ -77,13 +77,14 @@ bool view_about(const struct sequence_view *v, size_t maker, size_t call, struct
  * answered (limits, flags, formats) may be said as well. Needs a trace. */
 bool view_asks_for(const struct sequence_view *v, size_t maker, size_t call, struct bytes name);
 
-/* The innermost message of a reply that has the value in a string or bytes field; BYTES_NONE: none has. */
-struct bytes view_holder(const struct pb_type *type, struct bytes reply, struct bytes value);
+/* How many string and bytes fields of the call's replies have the value, at any depth. `*first` gets the innermost
+ * message of the first of them; BYTES_NONE: none has. */
+size_t view_holders(const struct sequence_view *v, size_t call, struct bytes value, struct bytes *first);
+struct bytes view_first_holder(const struct sequence_view *v, size_t call, struct bytes value);
 /* Any reply of the call holds these bytes / the value in a field. */
 bool view_reply_has(const struct sequence_view *v, size_t call, struct bytes part);
 bool view_leaf_has(const struct sequence_view *v, size_t call, size_t leaf, struct bytes value); /* in that field */
 bool view_reply_names(const struct sequence_view *v, size_t call, struct bytes value);
-struct bytes view_first_holder(const struct sequence_view *v, size_t call, struct bytes value);
 /* The bytes are one of the call's replies as a whole. */
 bool view_is_top(const struct sequence_view *v, size_t call, struct bytes held);
 /* How often the value stands in a field of the class that names things, over all replies. */

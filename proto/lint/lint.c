@@ -75,7 +75,7 @@ static bool excused(struct lint_run *r, enum lint_rule rule, const char *symbol)
 
 static void add(struct lint_run *r, struct lint_finding f)
 {
-    if (!f.text || !f.symbol || !array_push(&r->lint->findings, f))
+    if (!f.text || !f.symbol || !f.file || !array_push(&r->lint->findings, f))
         r->failed = ERROR_MEMORY;
 }
 
@@ -184,7 +184,7 @@ int lint_run(struct lint *l, struct bytes set, struct bytes allowed, const char 
     struct pb_pool *pool = NULL;
     const char *name = arena_string(&l->arena, allowed_name);
     int rc = name ? 0 : error_set(err, ERROR_MEMORY, "out of memory");
-    /* The pool refuses what is no sound set, so that the rules need not. */
+    /* The pool refuses what is no sound set, so that the rules need not; but into files of proto2 it hardly looks. */
     if (!rc && (rc = pb_pool_new(set, "descriptor set", &pool, err)) == 0)
         rc = pb_unpack(&google__protobuf__file_descriptor_set__descriptor, set, &scratch, &m, err);
     if (!rc)
@@ -196,7 +196,10 @@ int lint_run(struct lint *l, struct bytes set, struct bytes allowed, const char 
         r.file = r.set->file[i];
         if (strncmp(r.file->name, "google/", 7) == 0 || strncmp(r.file->name, "grpc/", 5) == 0)
             continue;
-        if (!r.file->source_code_info)
+        if (!r.file->syntax || strcmp(r.file->syntax, "proto3") != 0)
+            rc = error_set(err, ERROR_INVALID, "%s: the conventions are for proto3; begin it with syntax = \"proto3\"",
+                           r.file->name);
+        else if (!r.file->source_code_info)
             rc = error_set(err, ERROR_INVALID, "%s: the set has no source info (protoc --include_source_info)",
                            r.file->name);
         else

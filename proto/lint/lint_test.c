@@ -72,6 +72,11 @@ static void bad_input_is_told(void **state)
     struct bytes cut = lint_tree_set();
     cut.len /= 2;
     refuses(cut, "", "descriptor set");
+    /* Nobody checks the names in a file of proto2: here a field has none. */
+    static const char old[] = "\x0a\x0a\x0a\x01"
+                              "a"
+                              "\x22\x05\x0a\x01M\x12\x00";
+    refuses(BYTES(old, sizeof old - 1), "", "a: the conventions are for proto3");
 }
 
 int main(void)

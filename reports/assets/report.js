@@ -52,6 +52,16 @@
     });
   });
 
+  // On paper nothing can be opened: all is, and closed again afterwards.
+  var opened = [];
+  addEventListener("beforeprint", function () {
+    opened = [].slice.call(document.querySelectorAll("details:not([open])"));
+    opened.forEach(function (details) { details.open = true; });
+  });
+  addEventListener("afterprint", function () {
+    opened.forEach(function (details) { details.open = false; });
+  });
+
   var cases = document.getElementById("cases");
   if (cases) {
     var word = element("input", { type: "search", placeholder: "filter cases" });

@@ -1,4 +1,5 @@
 /* The program `micro`. */
+#include "base/late.h"
 #include "base/log.h"
 #include "runtime/cli/cli.h"
 #include "runtime/component.h"
@@ -24,7 +25,8 @@ static int run_component(int argc, char **argv)
     const char *wanted = getenv("MICRO_LOG_LEVEL");
     if (wanted && log_parse_level(wanted, &level))
         log_set_level(level);
-    if (world_real_new(0, &w, &err) < 0) {
+    /* Now, not when they are needed: a server that has run out of descriptors could not open them. */
+    if (late_open_all(&err) < 0 || world_real_new(0, &w, &err) < 0) {
         int code = cli_fail_error(CLI_TIMEOUT, &err);
         error_clear(&err);
         return code;

@@ -1,6 +1,7 @@
 /* A folder into an archive; and the same walk for noticing changes. */
 #include "runtime/cli/ignore.h"
 #include "runtime/cli/source.h"
+#include "runtime/late_archive.h"
 
 #include "world/world.h"
 
@@ -187,10 +188,14 @@ static int pack_file(void *arg, const char *path, const char *full, const struct
 
 int source_pack(struct cli *c, const struct source *s, struct text *out)
 {
+    struct error err = ERROR_INIT;
+    int code = late_open(&late_archive, &err) < 0 ? cli_fail_error(CLI_TIMEOUT, &err) : CLI_OK;
+    error_clear(&err);
+    if (code != CLI_OK)
+        return code;
     struct packing p = {.cli = c, .archive = archive_write_new(), .out = out};
     if (!p.archive)
         return cli_no_memory();
-    int code = CLI_OK;
     if (archive_write_add_filter_gzip(p.archive) != ARCHIVE_OK ||
         archive_write_set_filter_option(p.archive, "gzip", "timestamp", NULL) != ARCHIVE_OK ||
         archive_write_set_format_pax_restricted(p.archive) != ARCHIVE_OK ||

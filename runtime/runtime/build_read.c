@@ -1,5 +1,6 @@
 /* runtime.Build.Read: the folder a service was built in, as a gzipped tar in pieces. It is packed as the client takes
  * it; files are read one at a time. */
+#include "runtime/late_archive.h"
 #include "runtime/runtime/runner.h"
 #include "runtime/runtime/tree.h"
 #include "runtime/runtime/unpack.h"
@@ -175,7 +176,9 @@ static void build_read(struct rpc_call *call, const ProtobufCMessage *request, v
     world_task_init(&p->task, r->world, work, p);
     snprintf(p->folder, sizeof p->folder, "%s", s->active->folder);
     rpc_call_set_user(call, p);
-    int rc = tree_read(r->world, p->folder, &p->tree, &err);
+    int rc = late_open(&late_archive, &err);
+    if (rc == 0)
+        rc = tree_read(r->world, p->folder, &p->tree, &err);
     p->archive = rc == 0 ? archive_write_new() : NULL;
     if (rc == 0 && (!p->archive || archive_write_add_filter_gzip(p->archive) != ARCHIVE_OK ||
                     archive_write_set_filter_option(p->archive, "gzip", "timestamp", NULL) != ARCHIVE_OK ||

@@ -3,6 +3,7 @@
 #include "base/array.h"
 #include "base/text.h"
 #include "base/utf8.h"
+#include "runtime/late_archive.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -59,6 +60,9 @@ static int refuse(struct error *err, int code, const char *what, const char *nam
 
 int unpack_new(struct world *w, struct bytes archive, const char *folder, struct unpack **out, struct error *err)
 {
+    int rc = late_open(&late_archive, err);
+    if (rc < 0)
+        return rc;
     struct unpack *u = calloc(1, sizeof *u);
     int n = u ? snprintf(u->folder, sizeof u->folder, "%s", folder) : 0;
     if (!u || n < 1 || (size_t)n >= sizeof u->folder) {

@@ -1,5 +1,6 @@
 #include "runtime/service/program.h"
 
+#include "base/late.h"
 #include "base/units.h"
 #include "world/real.h"
 #include "world/sim.h"
@@ -151,7 +152,9 @@ int micro_program_main(const struct micro_program *p, int argc, char **argv)
     micro_memory_settle();
     if (level_word && log_parse_level(level_word, &level))
         log_set_level(level);
-    int rc = world_real_new(0, &w, &err);
+    int rc = late_open_all(&err); /* now: a server that has run out of descriptors could not open them later */
+    if (rc == 0)
+        rc = world_real_new(0, &w, &err);
     if (rc == 0) {
         log_set_clock(wall, w);
         /* The words are only read; C has no conversion from char ** to const char *const *. */

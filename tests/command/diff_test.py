@@ -16,6 +16,16 @@ package shop;
 message Item { string title = 1; reserved 2; reserved "price"; }
 service Shop { rpc Buy(stream Item) returns (Item); }
 """
+FLOW = """flow: buying
+steps:
+  - call: shop.Shop/Buy
+    request: {price: 5}
+"""
+CONSUMER = """{"consumer": {"name": "web"}, "provider": {"name": "shop"}, "interactions": [
+  {"description": "buys", "request": {"method": "POST", "path": "/shop.Shop/Buy", "body": {"name": "x"}},
+   "response": {"status": 200, "body": {"name": "x"}}}],
+ "metadata": {"pactSpecification": {"version": "2.0.0"}}}
+"""
 APPROVALS = """approvals:
   - {rule: RPC_SAME_CLIENT_STREAMING, element: shop.Shop.Buy, reason: nobody calls it, expires: 2099-01-01}
   - {rule: wire, element: 'shop.*', reason: over, expires: 2001-01-01}
@@ -68,6 +78,30 @@ with Folder() as folder:
     code, output = diff(folder, "old", "new", "--approvals", "breaks.yaml")
     check(code == 4 and "breaks.yaml:2:12:" in output and "did you mean RPC_SAME_CLIENT_STREAMING" in output,
           "a rule that is none has a place and a suggestion", output)
+
+    write(folder, "flows/buy.yaml", FLOW)
+    code, output = diff(folder, "old", "new", "--flows", "flows")
+    check(code == 1 and "used: flow buying calls shop.Shop.Buy, flows/buy.yaml:3:11" in output, "who calls is told", output)
+    check("used: flow buying sends shop.Item.price, flows/buy.yaml:4:15" in output, "and who uses a field", output)
+    check(output.count("read by nobody recorded") == 2, "a name that nobody uses is said to be so", output)
+    code, output = diff(folder, "old", "new", "--flows", "flows", "--unread", "warn", "--json")
+    told = json.loads(output)
+    check((code, told["breaking"], told["warnings"]) == (1, 2, 2), "what nobody reads is a warning", output)
+    check([f["element"] for f in told["findings"] if f["warning"]] == 2 * ["shop.Item.name"], "and which one", output)
+    write(folder, "pacts/web-shop.json", CONSUMER)
+    write(folder, "pacts/records/web.json", '{"kind": "publication", "consumer": "web"}')
+    code, output = diff(folder, "old", "new", "--flows", "flows", "--pacts", "pacts", "--unread", "warn")
+    check(code == 1 and "used: web reads shop.Item.name, pacts/web-shop.json:2:3" in output, "pacts name consumers", output)
+    check("weighed by pacts 1, flows 1;" in output, "other JSON beside pacts is passed over", output)
+    code, output = diff(folder, "old", "new", "--flows", "flows", "--unread", "warn", "--except", "RPC_SAME_CLIENT_STREAMING",
+                        "--level", "FIELD_SAME_NAME")
+    check(code == 0 and "warning: " in output, "warnings alone pass", output)
+    check(diff(folder, "old", "new", "--unread", "warn")[0] == 2, "without records there is nobody to ask")
+    code, output = diff(folder, "old", "new", "--pacts", "flows")
+    check(code == 3 and "there is no pact here" in output, "a folder without pacts is an error", output)
+    write(folder, "flows/bad.yaml", "flow: [")
+    code, output = diff(folder, "old", "new", "--flows", "flows")
+    check(code == 4 and "flows/bad.yaml:2:1: " in output, "a wrong flow has a place", output)
 
     bad = write(folder, "bad.proto", 'syntax = "proto3";\nmessage A {\n  B b = 1;\n}\n')
     code, output = diff(folder, "old", "bad.proto")

@@ -1,9 +1,10 @@
-"""python3-grpcio calls every method of every double that is built in, and every service that keeps things goes through
-create, read, list and delete: every_method.py HARROW SET..."""
+"""A client nobody here wrote (clients.py: grpcio, grpcurl, grpc-js) calls every method of every double that is built in,
+and every service that keeps things goes through create, read, list and delete: every_method.py CLIENT HARROW SET..."""
 import json
 import sys
 
-from kit import Contracts, Doubles
+from kit import Doubles
+from clients import CLIENTS
 
 NEVER = {"UNIMPLEMENTED", "INTERNAL", "UNKNOWN", "UNAVAILABLE", "RESOURCE_EXHAUSTED", "DATA_LOSS"}
 ROUND_TRIPS_AT_LEAST = 30  # entities
@@ -35,7 +36,7 @@ def call_everything(contracts, doubles, services):
             many_out = contracts.streams[full][1]
             request = fill(contracts, method.input_type)
             # A stream may stay open, as a subscription does: then it is the client's time that ends it.
-            replies, status, why = contracts.call(doubles.channel, full, [request], timeout=0.05 if many_out else 10)
+            replies, status, why = contracts.call(doubles, full, [request], timeout=contracts.patience if many_out else 10)
             calls += 1
             statuses[status] = statuses.get(status, 0) + 1
             assert status not in NEVER, f"{full}: {status}: {why}"
@@ -131,7 +132,7 @@ def round_trip(contracts, doubles, service, entity, explained):
         request = fill(contracts, descriptor) if fields is None else contracts.type(descriptor)()
         for path, value in (fields or {}).items():
             put(request, path, value)
-        replies, status, why = contracts.call(doubles.channel, full, [request], metadata=session)
+        replies, status, why = contracts.call(doubles, full, [request], metadata=session)
         return request, replies[0] if replies else None, status, f"{full}: {status}: {why}"
 
     create, read, listing, delete = named("create"), named("read"), named("list"), named("delete")
@@ -179,16 +180,17 @@ def round_trip(contracts, doubles, service, entity, explained):
 
 
 def main():
-    program, sets = sys.argv[1], sys.argv[2:]
-    contracts = Contracts(*sets)
+    client, program, sets = sys.argv[1], sys.argv[2], sys.argv[3:]
+    contracts = CLIENTS[client](*sets)
     with Doubles(program, "serve", "--all", "--seed", "1") as doubles:
         services = doubles.said["services"]
+        described = contracts.look(doubles)
         statuses, calls = call_everything(contracts, doubles, services)
         round_trips = {}
         explain = contracts.type(contracts.method("doubles.Doubles/Explain").input_type)
         for service in services:
             replies, status, why = contracts.call(
-                doubles.channel, "doubles.Doubles/Explain", [explain(service=service)]
+                doubles, "doubles.Doubles/Explain", [explain(service=service)]
             )
             assert status == "OK", f"Explain {service}: {status}: {why}"
             explained = json.loads(replies[0].json)
@@ -198,12 +200,12 @@ def main():
                     round_trips[steps] = round_trips.get(steps, 0) + 1
         verify = contracts.type(contracts.method("doubles.Doubles/Verify").input_type)
         replies, status, why = contracts.call(
-            doubles.channel, "doubles.Doubles/Verify", [verify(method="notes.Notes/Create", exactly=2)]
+            doubles, "doubles.Doubles/Verify", [verify(method="notes.Notes/Create", exactly=2)]
         )
         assert status == "OK" and replies[0].met, f"{status} {why} {replies}"
         doubles.stop()
         assert doubles.summary["calls"] >= calls, doubles.summary
-    print(f"{calls} methods of {len(services)} services: {statuses}; round trips: {round_trips}")
+    print(f"{client}: {described} services described, {calls} methods of {len(services)} services: {statuses}; round trips: {round_trips}")
     assert sum(round_trips.values()) >= ROUND_TRIPS_AT_LEAST, "too few round trips"
 
 

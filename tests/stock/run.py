@@ -41,6 +41,9 @@ OWN = {
     ("grpcio", "*", "status", "group-end-alone"): "as above",
     ("etcd", "*", "accepted", "utf8"): "gogo/protobuf does not look at a string's UTF-8",
     ("etcd", "*", "status", "utf8"): "as above",
+    ("etcd", "*", "accepted", "group-mismatch"): "gogo/protobuf counts how deep groups nest, and not their numbers",
+    ("etcd", "v3lockpb.Lock/Lock", "hang", "*"): "it waits for whoever holds the lock, and an attached system is not started "
+                                                 "anew",
 }
 
 

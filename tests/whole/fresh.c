@@ -1,5 +1,6 @@
 #include "tests/whole/fresh.h"
 
+#include "base/late.h"
 #include "fuzz/cover/cover_hooks.h"
 #include "proto/set.h"
 #include "tests/whole/stable.h"
@@ -126,7 +127,9 @@ int fresh_new(uint64_t seed, bool fork, struct fresh **out, struct error *err)
     if (!f)
         return error_set(err, ERROR_MEMORY, "out of memory");
     f->fork = fork || !saved_possible();
-    int rc = f->fork ? world_mapping_anonymous(sizeof(struct left), &f->left) : 0;
+    int rc = late_open_all(err);
+    if (f->fork && rc == 0)
+        rc = world_mapping_anonymous(sizeof(struct left), &f->left);
     if (f->fork && rc == 0 && __start___sancov_cntrs)
         rc = world_mapping_share(__start___sancov_cntrs, __stop___sancov_cntrs);
     if (!f->fork)

@@ -42,6 +42,18 @@ struct proto_symbol {
     struct proto_unit *unit;
     const proto_message *message; /* of a message */
     const proto_enum *enumeration;
+    const proto_field *field;
+};
+
+/* An option of one's own, until it is interpreted (options.h). */
+struct proto_option {
+    ProtobufCMessage *holder; /* the options it stands in */
+    const Google__Protobuf__UninterpretedOption *raw;
+    const char *scope; /* full name of the message it stands in; NULL: the package */
+    struct token at;
+    struct lexer value; /* before its value */
+    proto_location *location;
+    struct bytes wire; /* once it is interpreted */
 };
 
 /* A name that a file uses as a type. */
@@ -63,6 +75,7 @@ struct proto_unit {
     bool proto3, builtin, linked, open; /* open: its imports are being compiled */
     ARRAY(struct proto_symbol) symbols;
     ARRAY(struct proto_reference) references;
+    ARRAY(struct proto_option) options;
     ARRAY(struct token) import_places;
     ARRAY(struct proto_unit *) imports;
     unsigned seen; /* by which walk over imports it was met last */
@@ -79,6 +92,10 @@ struct proto_linker {
 };
 /* All of the unit's imports are linked already. */
 int proto_link(struct proto_linker *l, struct proto_unit *unit);
+/* The first thing of that name from the scope outwards, whatever it is, that the unit being linked sees; or NULL. */
+const struct proto_symbol *proto_look_up(struct proto_linker *l, const char *scope, const char *name);
+/* options.c: the options of one's own, once the unit's names are known. */
+int proto_interpret(struct proto_linker *l, struct proto_unit *unit);
 int proto_error(struct error *err, const struct proto_unit *unit, const struct token *place, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 

@@ -83,18 +83,20 @@ static bool holds_names(const struct proto_symbol *s)
 }
 
 /* The first part of the name is looked for in each scope outwards; where it is found, the rest has to be. */
-static const struct proto_symbol *look_up(struct proto_linker *l, const struct proto_reference *r, struct text *tried)
+static const struct proto_symbol *look_up(struct proto_linker *l, const char *from, const char *name, bool types_only,
+                                          struct text *tried)
 {
-    const char *name = *r->name;
     if (name[0] == '.')
         return visible(l, name + 1);
     size_t first = strcspn(name, ".");
-    size_t scope = strlen(r->scope);
+    size_t scope = strlen(from);
     for (;;) {
         text_clear(tried);
-        text_printf(tried, "%.*s%s%.*s", (int)scope, r->scope, scope > 0 ? "." : "", (int)first, name);
+        text_printf(tried, "%.*s%s%.*s", (int)scope, from, scope > 0 ? "." : "", (int)first, name);
+        if (!text_ok(tried))
+            return NULL;
         const struct proto_symbol *s = visible(l, text_string(tried));
-        if (s != NULL && name[first] == '\0' && (s->kind == SYMBOL_MESSAGE || s->kind == SYMBOL_ENUM))
+        if (s != NULL && name[first] == '\0' && (!types_only || s->kind == SYMBOL_MESSAGE || s->kind == SYMBOL_ENUM))
             return s;
         if (s != NULL && name[first] != '\0' && holds_names(s)) {
             text_puts(tried, name + first);
@@ -102,9 +104,21 @@ static const struct proto_symbol *look_up(struct proto_linker *l, const struct p
         }
         if (scope == 0)
             return NULL;
-        while (scope > 0 && r->scope[--scope] != '.') {
+        while (scope > 0 && from[--scope] != '.') {
         }
     }
+}
+
+const struct proto_symbol *proto_look_up(struct proto_linker *l, const char *scope, const char *name)
+{
+    struct text tried = TEXT_INIT;
+    const struct proto_symbol *s = look_up(l, scope, name, false, &tried);
+    if (!text_ok(&tried)) {
+        no_memory(l);
+        s = NULL;
+    }
+    text_deinit(&tried);
+    return s;
 }
 
 /* ---- uses ---- */
@@ -158,7 +172,7 @@ static int check_extendee(struct proto_linker *l, struct proto_unit *unit, const
 static int resolve(struct proto_linker *l, struct proto_unit *unit, const struct proto_reference *r)
 {
     struct text tried = TEXT_INIT;
-    const struct proto_symbol *s = look_up(l, r, &tried);
+    const struct proto_symbol *s = look_up(l, r->scope, *r->name, true, &tried);
     bool memory = text_ok(&tried);
     text_deinit(&tried);
     if (!memory)
@@ -201,6 +215,8 @@ int proto_link(struct proto_linker *l, struct proto_unit *unit)
         if (code == 0 && r->extendee)
             code = check_extendee(l, unit, r, map_get(&l->symbols, *r->name + 1), r->extension->number);
     }
+    if (code == 0)
+        code = proto_interpret(l, unit);
     unit->linked = code == 0;
     return code;
 }

@@ -453,6 +453,9 @@ static void parse_package(struct parser *p)
     struct token at = p->lex.token;
     if (f->package != NULL)
         lexer_fail(&p->lex, &at, ERROR_INVALID, "a file has one package, and this one is \"%s\" already", f->package);
+    else if (p->unit->symbols.count > 0 || p->unit->references.count > 0)
+        lexer_fail(&p->lex, &at, ERROR_UNSUPPORTED,
+                   "a package behind what it holds is not implemented here: it has to come first");
     lexer_next(&p->lex);
     f->package = parse_dotted(p, "the package's name", false);
     parse_need_end(p, ";", &place);

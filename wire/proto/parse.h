@@ -13,6 +13,7 @@ struct parser {
     struct arena *arena;
     struct proto_unit *unit;
     const char *package;
+    const char *scope; /* the message that is being read; NULL: none */
     int32_t path[PROTO_PATH_MAX];
     size_t path_len;
     struct text leading, detached; /* comments that wait for the next declaration */

@@ -106,7 +106,7 @@ static void parse_label(struct parser *p, proto_field *f, bool in_oneof)
             lexer_fail(&p->lex, &at, ERROR_INVALID, "a oneof's fields have no label: exactly one of them is set");
         else if (labels[i].label == LABEL_REQUIRED && p->unit->proto3)
             lexer_fail(&p->lex, &at, ERROR_INVALID, "proto3 has no required fields");
-        else if (labels[i].label == LABEL_OPTIONAL && p->unit->proto3 && f->extendee == NULL)
+        else if (labels[i].label == LABEL_OPTIONAL && p->unit->proto3)
             f->has_proto3_optional = f->proto3_optional = true;
         return;
     }
@@ -300,8 +300,10 @@ static struct token parse_field(struct parser *p, proto_field *f, struct place *
     for (size_t i = p->unit->references.count; i-- > 0;)
         if (p->unit->references.items[i].field == f)
             p->unit->references.items[i].default_value = f->default_value;
-    parse_define(p, (struct proto_symbol){
-                        .full_name = parse_full_name(p, spot->scope, f->name), .kind = SYMBOL_FIELD, .place = name_at});
+    parse_define(p, (struct proto_symbol){.full_name = parse_full_name(p, spot->scope, f->name),
+                                          .kind = SYMBOL_FIELD,
+                                          .place = name_at,
+                                          .field = f});
     return number;
 }
 

@@ -85,7 +85,11 @@ static void parse_extensions(struct parser *p, proto_message *m)
         parse_append(p, &m->n_extension_range, &m->extension_range, range);
     } while (parse_take(p, ","));
     Google__Protobuf__ExtensionRangeOptions *options = NULL;
+    size_t depth = p->path_len;
+    if (depth < PROTO_PATH_MAX) /* of several ranges, the options' places are the first's */
+        p->path[p->path_len++] = (int32_t)first;
     parse_option_list(p, 3, &google__protobuf__extension_range_options__descriptor, &options, NULL);
+    p->path_len = depth;
     for (size_t i = first; i < m->n_extension_range; i++)
         m->extension_range[i]->options = options;
     parse_need_end(p, ";", &place);
@@ -181,6 +185,8 @@ void parse_body(struct parser *p, struct body *b, struct place *place)
         return;
     }
     p->depth++;
+    const char *around = p->scope;
+    p->scope = b->scope;
     parse_need_end(p, "{", place);
     while (p->lex.code == 0 && !token_is(&p->lex.token, "}")) {
         if (p->lex.token.kind == TOKEN_END)
@@ -191,6 +197,7 @@ void parse_body(struct parser *p, struct body *b, struct place *place)
     parse_need_end(p, "}", NULL);
     check_numbers(p, b);
     add_synthetic_oneofs(p, b);
+    p->scope = around;
     p->depth--;
 }
 

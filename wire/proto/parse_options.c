@@ -1,6 +1,8 @@
 /* Options: those of descriptor.proto are stored in its structs, whatever they are, by its own descriptors; others
- * (extensions, paths into messages) are kept as UninterpretedOption. */
+ * (extensions, paths into messages) are noted for options.c. */
 #include "wire/proto/parse.h"
+
+#include "wire/pb.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,10 +31,9 @@ static raw_option *parse_name(struct parser *p)
     return o;
 }
 
-/* { ... } as text, tokens with a space between, which is how the format is defined. */
-static void parse_aggregate(struct parser *p, raw_option *o)
+/* { ... }: looked at when it is known whose value it is. */
+static void skip_aggregate(struct parser *p)
 {
-    struct text out = TEXT_INIT;
     int depth = 0;
     do {
         const struct token *t = &p->lex.token;
@@ -41,16 +42,8 @@ static void parse_aggregate(struct parser *p, raw_option *o)
             break;
         }
         depth += token_is(t, "{") ? 1 : token_is(t, "}") ? -1 : 0;
-        if (!(depth == 0 && token_is(t, "}")) && !(depth == 1 && out.len == 0 && token_is(t, "{"))) {
-            text_puts(&out, out.len > 0 ? " " : "");
-            text_add(&out, t->text.data, t->text.len);
-        }
         lexer_next(&p->lex);
     } while (depth > 0 && p->lex.code == 0);
-    o->aggregate_value = text_ok(&out) ? parse_string(p, text_bytes(&out)) : NULL;
-    if (o->aggregate_value == NULL)
-        parse_no_memory(p);
-    text_deinit(&out);
 }
 
 static void parse_value(struct parser *p, raw_option *o)
@@ -83,7 +76,7 @@ static void parse_value(struct parser *p, raw_option *o)
             o->identifier_value = NULL;
         }
     } else if (token_is(&t, "{") && !minus) {
-        parse_aggregate(p, o);
+        skip_aggregate(p);
     } else {
         parse_expected(p, "a value");
     }
@@ -149,25 +142,24 @@ static const char *expected_value(struct parser *p, const ProtobufCFieldDescript
     return s != NULL ? s : "one of its values";
 }
 
-/* Which options are kept as they stand: extensions, and paths into messages. */
-static bool kept_raw(const raw_option *o)
+/* Of one's own: extensions, and paths into messages. */
+static bool is_own(const raw_option *o)
 {
     return o->n_name > 1 || o->name[0]->is_extension;
 }
 
-static void keep_raw(struct parser *p, const ProtobufCMessageDescriptor *type, ProtobufCMessage *m, raw_option *o)
+/* To be interpreted once all names are known. `value` stands before its value. */
+static void note(struct parser *p, ProtobufCMessage *m, const raw_option *o, const struct token *at,
+                 const struct lexer *value, struct place *place)
 {
-    const ProtobufCFieldDescriptor *f = protobuf_c_message_descriptor_get_field_by_name(type, "uninterpreted_option");
-    if (f == NULL)
-        return;
-    size_t count;
-    memcpy(&count, member(m, f->quantifier_offset), sizeof count);
-    parse_append(p, &count, member(m, f->offset), o);
-    memcpy(member(m, f->quantifier_offset), &count, sizeof count);
+    struct proto_option option = {
+        .holder = m, .raw = o, .scope = p->scope, .at = *at, .value = *value, .location = place->location};
+    if (!array_push(&p->unit->options, option))
+        parse_no_memory(p);
 }
 
 static void set_option(struct parser *p, const ProtobufCMessageDescriptor *type, void *options, raw_option *o,
-                       const struct token *at, struct place *place)
+                       const struct token *at, const struct lexer *value, struct place *place)
 {
     ProtobufCMessage *m;
     memcpy(&m, options, sizeof m);
@@ -176,8 +168,8 @@ static void set_option(struct parser *p, const ProtobufCMessageDescriptor *type,
             return;
         memcpy(options, &m, sizeof m);
     }
-    if (kept_raw(o)) {
-        keep_raw(p, type, m, o);
+    if (is_own(o)) {
+        note(p, m, o, at, value, place);
         return;
     }
     const char *name = o->name[0]->name_part;
@@ -216,10 +208,11 @@ void parse_option_statement(struct parser *p, int32_t kind, const ProtobufCMessa
     const struct token at = p->lex.token;
     raw_option *o = parse_name(p);
     parse_need(p, "=");
+    const struct lexer value = p->lex;
     if (o != NULL && p->lex.code == 0)
         parse_value(p, o);
     if (o != NULL && p->lex.code == 0)
-        set_option(p, type, options, o, &at, &place);
+        set_option(p, type, options, o, &at, &value, &place);
     parse_need_end(p, ";", &place);
     parse_placed(p, &place);
     parse_placed(p, &all);
@@ -255,14 +248,13 @@ static void shortest(double value, bool single, struct text *out)
 /* The default as text, in the form descriptor.proto asks for by the field's type. */
 static void set_default(struct parser *p, proto_field *f, const raw_option *o, const struct token *at)
 {
-    enum { DOUBLE = 1, FLOAT = 2, BOOL = 8, STRING = 9, BYTES_TYPE = 12 };
     struct text out = TEXT_INIT;
     int type = f->has_type ? (int)f->type : 0;
-    if (o->has_string_value && type == STRING)
+    if (o->has_string_value && type == PB_STRING)
         text_add(&out, o->string_value.data, o->string_value.len);
-    else if (o->has_string_value && type == BYTES_TYPE)
+    else if (o->has_string_value && type == PB_BYTES)
         escape_bytes(&o->string_value, &out);
-    else if (type == DOUBLE || type == FLOAT) {
+    else if (type == PB_DOUBLE || type == PB_FLOAT) {
         double value = o->has_double_value         ? o->double_value
                        : o->has_positive_int_value ? (double)o->positive_int_value
                                                    : (double)o->negative_int_value;
@@ -271,12 +263,12 @@ static void set_default(struct parser *p, proto_field *f, const raw_option *o, c
         else if (o->has_double_value && (value - value) != 0)
             text_puts(&out, value < 0 ? "-inf" : value > 0 ? "inf" : "nan");
         else
-            shortest(type == FLOAT ? (double)(float)value : value, type == FLOAT, &out);
-    } else if (o->identifier_value != NULL && (type == BOOL || type == 0))
+            shortest(type == PB_FLOAT ? (double)(float)value : value, type == PB_FLOAT, &out);
+    } else if (o->identifier_value != NULL && (type == PB_BOOL || type == 0))
         text_puts(&out, o->identifier_value);
-    else if (o->has_positive_int_value && type > FLOAT && type != STRING && type != BYTES_TYPE && type != BOOL)
+    else if (o->has_positive_int_value && type > PB_FLOAT && type != PB_STRING && type != PB_BYTES && type != PB_BOOL)
         text_printf(&out, "%llu", (unsigned long long)o->positive_int_value);
-    else if (o->has_negative_int_value && type > FLOAT && type != STRING && type != BYTES_TYPE && type != BOOL)
+    else if (o->has_negative_int_value && type > PB_FLOAT && type != PB_STRING && type != PB_BYTES && type != PB_BOOL)
         text_printf(&out, "%lld", (long long)o->negative_int_value);
     else
         lexer_fail(&p->lex, at, ERROR_INVALID, "the default is no value of the field's type");
@@ -291,7 +283,7 @@ static void set_default(struct parser *p, proto_field *f, const raw_option *o, c
 static bool pseudo(struct parser *p, proto_field *f, const raw_option *o, const struct token *at, struct place *place)
 {
     const char *name = o->name[0]->name_part;
-    if (f == NULL || kept_raw(o))
+    if (f == NULL || is_own(o))
         return false;
     if (strcmp(name, "default") == 0) {
         set_default(p, f, o, at);
@@ -324,11 +316,12 @@ void parse_option_list(struct parser *p, int32_t kind, const ProtobufCMessageDes
         if (o == NULL || p->lex.code != 0 || place.location == NULL)
             return;
         const struct token value_at = p->lex.token;
+        const struct lexer value = p->lex;
         parse_value(p, o);
-        if (field != NULL && !kept_raw(o) && strcmp(o->name[0]->name_part, "default") == 0)
+        if (field != NULL && !is_own(o) && strcmp(o->name[0]->name_part, "default") == 0)
             parse_starts(p, &place, &value_at); /* a default's place is its value */
         if (p->lex.code == 0 && !pseudo(p, field, o, &at, &place))
-            set_option(p, type, options, o, &at, &place);
+            set_option(p, type, options, o, &at, &value, &place);
         parse_placed(p, &place);
     } while (parse_take(p, ","));
     parse_need(p, "]");

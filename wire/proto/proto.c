@@ -177,6 +177,7 @@ static void compilation_deinit(struct compilation *c)
         text_deinit(&unit->content);
         array_deinit(&unit->symbols);
         array_deinit(&unit->references);
+        array_deinit(&unit->options);
         array_deinit(&unit->import_places);
         array_deinit(&unit->imports);
     }

@@ -2,10 +2,10 @@
  * used, source information with comments, errors with file:line:column.
  *
  * The language: https://protobuf.dev/reference/protobuf/proto3-spec/ and proto2-spec/; where comments belong: the notes
- * at SourceCodeInfo in descriptor.proto. The result is what protoc --include_imports --include_source_info writes, but
- * for options that are extensions ("option (my.thing) = 1"): they are kept uninterpreted, as protoc's own parser leaves
- * them. Editions are refused by name. Files of google/protobuf/ are built in, for
- * imports that are found nowhere else. */
+ * at SourceCodeInfo in descriptor.proto. The result is what protoc --include_imports --include_source_info writes,
+ * options of one's own ("option (my.thing) = {a: 1}") included, which have to be declared by an import; such an option
+ * that is a group is refused, and so are editions. Files of google/protobuf/ are built in, for imports that are found
+ * nowhere else. */
 #ifndef WIRE_PROTO_PROTO_H
 #define WIRE_PROTO_PROTO_H
 

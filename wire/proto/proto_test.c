@@ -61,8 +61,11 @@ static void same_text(const char *ours, const char *theirs, const char *file, co
 
 static void same_places(const file_proto *ours, const file_proto *theirs)
 {
-    for (size_t i = 0; i < ours->source_code_info->n_location; i++)
-        assert_non_null(at_path(theirs, ours->source_code_info->location[i]));
+    for (size_t i = 0; i < ours->source_code_info->n_location; i++) {
+        const location *l = ours->source_code_info->location[i];
+        if (at_path(theirs, l) == NULL)
+            fail_msg("%s:%d:%d: protoc has no such place", ours->name, l->span[0] + 1, l->span[1] + 1);
+    }
     for (size_t i = 0; i < theirs->source_code_info->n_location; i++) {
         const location *l = theirs->source_code_info->location[i], *own = at_path(ours, l);
         l = at_path(theirs, l); /* of places with one path: the first */
@@ -200,6 +203,7 @@ static void errors_have_a_place(void **state)
     refuses(P3 "message A { string a = \"b", "x.proto:1:43: this string has no end on its line");
     refuses(P3 "message A { int32 a = 08; }", "x.proto:1:42: a number that begins with 0 is octal");
     refuses(P3 "message A { int32 a = 1x; }", "x.proto:1:42: a number and a word need something between");
+    refuses(P3 "message A {}\npackage p;", "x.proto:2:1: a package behind what it holds is not implemented here");
     refuses(P3 "message \xff {}", "x.proto:1:28: byte 0xff is no text in UTF-8");
     refuses("message A { int32 a = 1; }", "x.proto:1:13: expected \"optional\", \"required\" or \"repeated\"");
     refuses("message A { optional group a = 1 {} }", "x.proto:1:28: a group's name begins with a capital letter");
@@ -219,42 +223,93 @@ static void depth_is_limited(void **state)
     text_deinit(&deep);
 }
 
-/* Options of one's own stay as they were written, for whoever knows them. */
-static void own_options_are_kept(void **state)
+/* Options of one's own that are wrong: the place, and what would be right. */
+static void errors_of_own_options(void **state)
 {
-    static const char content[] =
-        P3 "import \"google/protobuf/descriptor.proto\"; extend google.protobuf.FieldOptions { string mine = 50000; } "
-           "message A { int32 a = 1 [(mine) = \"x\", (mine).y.z = -3]; }";
-    struct text set = TEXT_INIT;
-    struct arena arena = ARENA_INIT;
-    ProtobufCMessage *message;
+#define OWN                                                                                                            \
+    P3 "import \"google/protobuf/descriptor.proto\"; message R { int32 a = 1; repeated R b = 2; oneof o { string s = " \
+       "3; "                                                                                                           \
+       "bytes t = 4; } E e = 5; } enum E { Z = 0; } extend google.protobuf.FieldOptions { int32 n = 50000; R r = "     \
+       "50001; bool y = 50002; string t = 50003; float f = 50004; uint32 u = 50005; E e = 50006; repeated R l = "      \
+       "50007; }\n"
     (void)state;
-    assert_int_equal(proto_compile_text("x.proto", bytes_of(content), &set, NULL), 0);
-    assert_int_equal(
-        pb_unpack(&google__protobuf__file_descriptor_set__descriptor, text_bytes(&set), &arena, &message, NULL), 0);
-    const file_set *files = (const file_set *)message;
-    const Google__Protobuf__FieldOptions *o = files->file[1]->message_type[0]->field[0]->options;
-    assert_int_equal(o->n_uninterpreted_option, 2);
-    assert_string_equal(o->uninterpreted_option[0]->name[0]->name_part, "mine");
-    assert_true(o->uninterpreted_option[0]->name[0]->is_extension);
-    assert_int_equal(o->uninterpreted_option[1]->n_name, 3);
-    assert_int_equal(o->uninterpreted_option[1]->negative_int_value, -3);
-    arena_deinit(&arena);
-    text_deinit(&set);
+    refuses(OWN "message A { int32 a = 1 [(no) = 1]; }", "x.proto:2:26: there is no option (no)");
+    refuses(OWN "message A { int32 a = 1 [(r.a) = 1]; }", "x.proto:2:26: there is no option (r.a)");
+    refuses(OWN "message A { option (n) = 1; }", "x.proto:2:20: there is no option (n): no file that is imported here");
+    refuses(OWN "message A { int32 a = 1 [(n) = \"x\"]; }", "x.proto:2:32: \"n\" is a whole number of 32 bits");
+    refuses(OWN "message A { int32 a = 1 [(n) = 2147483648]; }", "x.proto:2:32: \"n\" is a whole number of 32 bits");
+    refuses(OWN "message A { int32 a = 1 [(u) = -1]; }",
+            "x.proto:2:32: \"u\" is a whole number of 32 bits that is not");
+    refuses(OWN "message A { int32 a = 1 [(y) = 1]; }", "x.proto:2:32: \"y\" is true or false");
+    refuses(OWN "message A { int32 a = 1 [(t) = t]; }", "x.proto:2:32: \"t\" is a string");
+    refuses(OWN "message A { int32 a = 1 [(f) = t]; }", "x.proto:2:32: \"f\" is a number");
+    refuses(OWN "message A { int32 a = 1 [(e) = Y]; }", "x.proto:2:32: enum \"E\" has no value \"Y\"");
+    refuses(OWN "message A { int32 a = 1 [(e) = 0]; }", "x.proto:2:32: \"e\" is one of its enum's values");
+    refuses(OWN "message A { int32 a = 1 [(r) = 1]; }", "x.proto:2:32: \"r\" is a message: { name: value }");
+    refuses(OWN "message A { int32 a = 1 [(r).x = 1]; }", "x.proto:2:26: \"R\" has no field \"x\"");
+    refuses(OWN "message A { int32 a = 1 [(n).x = 1]; }", "x.proto:2:26: \"n\" is no message");
+    refuses(OWN "message A { int32 a = 1 [(r).b.a = 1]; }", "x.proto:2:26: \"b\" is repeated");
+    refuses(OWN "message A { int32 a = 1 [(l).a = 1]; }", "x.proto:2:26: \"l\" is repeated");
+    refuses(OWN "message A { int32 a = 1 [(n) = 1, (n) = 2]; }", "x.proto:2:35: option \"n\" is set already");
+    refuses(OWN "message A { int32 a = 1 [(r).a = 1, (r) = {}]; }", "x.proto:2:37: option \"r\" is set already");
+    refuses(OWN "message A { int32 a = 1 [(r) = {c: 1}]; }", "x.proto:2:33: \"R\" has no field \"c\"");
+    refuses(OWN "message A { int32 a = 1 [(r) = {a 1}]; }", "x.proto:2:35: expected \":\" after \"a\"");
+    refuses(OWN "message A { int32 a = 1 [(r) = {a: 1 a: 2}]; }", "x.proto:2:41: \"a\" is set already");
+    refuses(OWN "message A { int32 a = 1 [(r) = {s: \"\" t: \"\"}]; }", "x.proto:2:42: \"s\" and \"t\" are of one");
+    refuses(OWN "message A { int32 a = 1 [(r) = {b [{}, 1]}]; }", "x.proto:2:40: \"b\" is a message");
+    refuses(OWN "message A { int32 a = 1 [(r) = {b [{} ]]}]; }", "x.proto:2:40: ");
+    refuses(OWN "message A { int32 a = 1 [(r) = {[x]: 1}]; }", "x.proto:2:33: \"R\" has no extension \"x\"");
+    refuses(OWN "message A { int32 a = 1 [(r) = {[a.b/R] {}}]; }",
+            "x.proto:2:33: \"a.b/R\" stands in an Any by itself");
+    refuses("import \"google/protobuf/descriptor.proto\"; message R { required int32 a = 1; } extend "
+            "google.protobuf.FileOptions { optional R r = 50000; }\noption (r) = {};",
+            "x.proto:2:15: \"R\" has to have \"a\"");
+    refuses(
+        "import \"google/protobuf/descriptor.proto\"; extend google.protobuf.FileOptions { optional group G = 50000 "
+        "{ optional int32 x = 1; } }\noption (g).x = 5;",
+        "x.proto:2:8: \"g\" is a group: options that are groups are not implemented here");
+    struct text deep = TEXT_INIT;
+    text_puts(&deep, OWN "message A { int32 a = 1 [(r) = {");
+    for (int i = 0; i < 1000; i++)
+        text_puts(&deep, "b{");
+    for (int i = 0; i < 1000; i++)
+        text_puts(&deep, "}");
+    text_puts(&deep, "}]; }");
+    refuses(text_string(&deep), "x.proto:2:96: an option's value may have 32 levels");
+    text_deinit(&deep);
 }
 
 /* ---- no memory ---- */
 
+/* A descriptor.proto as small as can be, since every step compiles it. */
+static int open_small(void *arg, const char *name, struct text *out, const char **shown, struct error *err)
+{
+    (void)shown;
+    (void)err;
+    if (strcmp(name, "x.proto") == 0)
+        text_puts(out, arg);
+    else if (strcmp(name, "google/protobuf/descriptor.proto") == 0)
+        text_puts(out, "package google.protobuf; message MessageOptions { extensions 1000 to max; }");
+    else
+        return ERROR_NOT_FOUND;
+    return 0;
+}
+
 static int compile_one(void)
 {
-    static const char content[] =
-        "// about\n" P3 "package a.b; import \"google/protobuf/empty.proto\"; option java_package = \"x\" \"y\";\n"
+    static char content[] =
+        "// about\n" P3
+        "package a.b; import \"google/protobuf/descriptor.proto\"; extend google.protobuf.MessageOptions { "
+        "M own = 50000; repeated string words = 50001; } import \"google/protobuf/empty.proto\"; option java_package = "
+        "\"x\" \"y\";\n"
         "message M { optional int32 a_b = 1; // behind\n map<string, M> m = 2 [deprecated = true]; oneof o { M x = 3; "
         "} "
+        "option (words) = \"a\"; option (words) = \"b\"; option (own).m = { key: \"k\" value { a_b: 1 } }; "
         "reserved 9, 20 to max; reserved \"z\"; }\n"
         "enum E { Z = 0; } service S { rpc R(M) returns (google.protobuf.Empty); }";
     struct text set = TEXT_INIT;
-    int code = proto_compile_text("x.proto", bytes_of(content), &set, NULL);
+    struct proto_source source = {open_small, content};
+    int code = proto_compile(&source, (const char *const[]){"x.proto", NULL}, &set, NULL);
     text_deinit(&set);
     return code;
 }
@@ -272,7 +327,7 @@ int main(void)
         cmocka_unit_test(contracts_as_protoc_compiles_them),
         cmocka_unit_test(errors_have_a_place),
         cmocka_unit_test(depth_is_limited),
-        cmocka_unit_test(own_options_are_kept),
+        cmocka_unit_test(errors_of_own_options),
         cmocka_unit_test(every_allocation_fails_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -313,6 +313,33 @@ void task_write(struct task *t, const char *table, const char *key, const char *
         task_ask(t, "the store", "store", "Store.Write", &request.base, &store__write_response__descriptor, next);
 }
 
+void task_save(struct task *t, const struct backend_shape *shape, const char *key, const void *record,
+               uint64_t revision, backend_step *next)
+{
+    char *json = key ? backend_encode(rpc_call_arena(t->call), shape->fields, shape->count, record) : NULL;
+    if (json)
+        task_write(t, shape->table, key, json, revision, next);
+    else
+        task_no_memory(t);
+}
+
+bool task_take(struct task *t, const struct backend_shape *shape, const struct backend_answer *a, void *record,
+               uint64_t *revision)
+{
+    *revision = 0;
+    if (task_failed(t, a, 500))
+        return false;
+    const Store__ReadResponse *r = (const Store__ReadResponse *)(const void *)a->reply;
+    if (r->n_records == 0)
+        return true;
+    *revision = r->records[0]->revision;
+    if (backend_decode(rpc_call_arena(t->call), shape->fields, shape->count,
+                       BYTES(r->records[0]->value.data, r->records[0]->value.len), record))
+        return true;
+    micro_fail(t->call, 500, t->id, "%s", shape->damaged);
+    return false;
+}
+
 void task_delete(struct task *t, const char *table, const char *key, backend_step *next)
 {
     struct arena *a = rpc_call_arena(t->call);

@@ -99,6 +99,13 @@ struct backend_field {
 #member, kind, offsetof(type, member)                                                                          \
     }
 
+/* Records of one kind: where they are, what they hold, and what callers are told when one of them is damaged. */
+struct backend_shape {
+    const char *table, *damaged;
+    const struct backend_field *fields;
+    size_t count;
+};
+
 char *backend_encode(struct arena *a, const struct backend_field *fields, size_t n, const void *record);
 /* Texts are "" when they are not there, never NULL. False: no memory, or no JSON object. */
 bool backend_decode(struct arena *a, const struct backend_field *fields, size_t n, struct bytes json, void *record);
@@ -112,6 +119,13 @@ void task_read(struct task *t, const char *table, const char *key, bool prefix, 
 #define BACKEND_ALWAYS UINT64_MAX
 void task_write(struct task *t, const char *table, const char *key, const char *json, uint64_t revision,
                 backend_step *next);
+/* One record under its key, as task_write(). */
+void task_save(struct task *t, const struct backend_shape *shape, const char *key, const void *record,
+               uint64_t revision, backend_step *next);
+/* The record of an answer to task_read() into `record`; *revision 0: there is none, and `record` is as it was. False:
+ * the call was failed. */
+bool task_take(struct task *t, const struct backend_shape *shape, const struct backend_answer *a, void *record,
+               uint64_t *revision);
 void task_delete(struct task *t, const char *table, const char *key, backend_step *next);
 
 /* ---- events ------------------------------------------------------------------------------------------------------ */

@@ -13,7 +13,6 @@
 #include "proto/events/customers/events.pb-c.h"
 #include "proto/namespaces/namespaces.pb-c.h"
 #include "proto/payments/payments.pb-c.h"
-#include "proto/store/store.pb-c.h"
 #include "proto/stripe/stripe.pb-c.h"
 #include "proto/subscriptions/subscriptions.pb-c.h"
 
@@ -42,7 +41,8 @@ static const struct backend_field fields[] = {
     BACKEND_FIELD(struct record, ending, FIELD_TEXT),       BACKEND_FIELD(struct record, admins, FIELD_LIST),
     BACKEND_FIELD(struct record, members, FIELD_LIST),
 };
-#define FIELDS (sizeof fields / sizeof *fields)
+static const struct backend_shape shape = {TABLE, "what the store holds under this id is no billing account", fields,
+                                           sizeof fields / sizeof *fields};
 
 /* Who uses how much of what they pay for. */
 struct due {
@@ -73,11 +73,7 @@ static struct arena *memory(struct work *w)
 
 static void write_record(struct work *w, uint64_t revision, backend_step *next)
 {
-    char *json = backend_encode(memory(w), fields, FIELDS, &w->record);
-    if (json)
-        task_write(&w->task, TABLE, w->key, json, revision, next);
-    else
-        task_no_memory(&w->task);
+    task_save(&w->task, &shape, w->key, &w->record, revision, next);
 }
 
 static void on_customer(struct task *t, const struct backend_answer *a)
@@ -101,22 +97,16 @@ static void on_customer(struct task *t, const struct backend_answer *a)
 static void on_account(struct task *t, const struct backend_answer *a)
 {
     struct work *w = (struct work *)t;
-    if (task_failed(t, a, 500))
+    if (!task_take(t, &shape, a, &w->record, &w->revision))
         return;
-    const Store__ReadResponse *r = (const Store__ReadResponse *)(const void *)a->reply;
-    if (r->n_records == 0) {
+    if (w->revision == 0) {
         Customers__ReadRequest q = CUSTOMERS__READ_REQUEST__INIT;
         q.id = w->account;
         task_ask(t, "the customers", "customers", "Customers.Read", &q.base, &customers__read_response__descriptor,
                  on_customer);
         return;
     }
-    w->revision = r->records[0]->revision;
-    if (backend_decode(memory(w), fields, FIELDS, BYTES(r->records[0]->value.data, r->records[0]->value.len),
-                       &w->record))
-        w->found(w);
-    else
-        micro_fail(t->call, 500, t->id, "what the store holds under this id is no billing account");
+    w->found(w);
 }
 
 /* The account of a customer into w->record, then `found`. */

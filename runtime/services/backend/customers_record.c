@@ -19,6 +19,8 @@ const struct backend_field customers_fields[CUSTOMERS_FIELDS] = {
     BACKEND_FIELD(struct customers_record, updated, FIELD_INT),
     BACKEND_FIELD(struct customers_record, meta, FIELD_MAP),
 };
+static const struct backend_shape shape = {CUSTOMERS_TABLE, "what the store holds under this id is not a customer",
+                                           customers_fields, CUSTOMERS_FIELDS};
 const struct backend_field customers_owner_fields[1] = {BACKEND_FIELD(struct customers_owner, id, FIELD_TEXT)};
 
 struct arena *customers_memory(struct customers_work *w)
@@ -100,29 +102,18 @@ char *customers_key(struct customers_work *w, const char *id)
 
 void customers_write(struct customers_work *w, uint64_t revision, backend_step *next)
 {
-    char *json = backend_encode(customers_memory(w), customers_fields, CUSTOMERS_FIELDS, &w->record);
-    char *key = customers_key(w, w->record.id);
-    if (!json || !key)
-        task_no_memory(&w->task);
-    else
-        task_write(&w->task, CUSTOMERS_TABLE, key, json, revision, next);
+    task_save(&w->task, &shape, customers_key(w, w->record.id), &w->record, revision, next);
 }
 
 /* The record of an answer into w->record. False: the call was failed. */
 bool customers_take(struct customers_work *w, const struct backend_answer *a)
 {
-    if (task_failed(&w->task, a, 500))
+    if (!task_take(&w->task, &shape, a, &w->record, &w->revision))
         return false;
-    const Store__ReadResponse *r = (const Store__ReadResponse *)(const void *)a->reply;
-    w->found = r->n_records == 1;
-    if (!w->found)
+    w->found = w->revision != 0;
+    if (!w->found || w->record.id[0])
         return true;
-    w->revision = r->records[0]->revision;
-    if (backend_decode(customers_memory(w), customers_fields, CUSTOMERS_FIELDS,
-                       BYTES(r->records[0]->value.data, r->records[0]->value.len), &w->record) &&
-        w->record.id[0])
-        return true;
-    micro_fail(w->task.call, 500, w->task.id, "what the store holds under this id is not a customer");
+    micro_fail(w->task.call, 500, w->task.id, "%s", shape.damaged);
     return false;
 }
 

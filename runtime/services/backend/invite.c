@@ -30,7 +30,8 @@ static const struct backend_field fields[] = {
     BACKEND_FIELD(struct record, to_new, FIELD_BOOL),
     BACKEND_FIELD(struct record, sent, FIELD_BOOL),
 };
-#define FIELDS (sizeof fields / sizeof *fields)
+static const struct backend_shape shape = {TABLE, "what the store holds under this address is no invitation", fields,
+                                           sizeof fields / sizeof *fields};
 
 struct quota {
     struct backend_list emails;
@@ -61,28 +62,13 @@ static void reply_empty(struct task *t)
 /* The invitation of an answer into w->record; a blank one when there is none. False: the call was failed. */
 static bool take_record(struct work *w, const struct backend_answer *a)
 {
-    if (task_failed(&w->task, a, 500))
-        return false;
-    const Store__ReadResponse *r = (const Store__ReadResponse *)(const void *)a->reply;
     w->record = (struct record){.email = w->email};
-    w->revision = 0;
-    if (r->n_records == 0)
-        return true;
-    w->revision = r->records[0]->revision;
-    if (backend_decode(memory(w), fields, FIELDS, BYTES(r->records[0]->value.data, r->records[0]->value.len),
-                       &w->record))
-        return true;
-    micro_fail(w->task.call, 500, w->task.id, "what the store holds under this address is no invitation");
-    return false;
+    return task_take(&w->task, &shape, a, &w->record, &w->revision);
 }
 
 static void write_record(struct work *w, uint64_t revision, backend_step *next)
 {
-    char *json = backend_encode(memory(w), fields, FIELDS, &w->record);
-    if (json)
-        task_write(&w->task, TABLE, w->key, json, revision, next);
-    else
-        task_no_memory(&w->task);
+    task_save(&w->task, &shape, w->key, &w->record, revision, next);
 }
 
 static void busy(struct task *t)

@@ -33,8 +33,6 @@ struct signup_record {
     int64_t created, attempts;
     bool verified, account_made;
 };
-#define SIGNUP_FIELDS 10
-extern const struct backend_field signup_fields[SIGNUP_FIELDS];
 
 struct signup_work {
     struct task task;

@@ -3,7 +3,6 @@
 
 #include "proto/customers/customers.pb-c.h"
 #include "proto/namespaces/namespaces.pb-c.h"
-#include "proto/store/store.pb-c.h"
 #include "proto/subscriptions/subscriptions.pb-c.h"
 
 #include <string.h>

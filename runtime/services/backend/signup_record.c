@@ -2,13 +2,12 @@
 #include "runtime/services/backend/signup.h"
 
 #include "proto/invite/invite.pb-c.h"
-#include "proto/store/store.pb-c.h"
 
 #include <string.h>
 
 #define TOPIC "signup"
 
-const struct backend_field signup_fields[SIGNUP_FIELDS] = {
+static const struct backend_field fields[] = {
     BACKEND_FIELD(struct signup_record, email, FIELD_TEXT),
     BACKEND_FIELD(struct signup_record, token, FIELD_TEXT),
     BACKEND_FIELD(struct signup_record, customer_id, FIELD_TEXT),
@@ -20,6 +19,9 @@ const struct backend_field signup_fields[SIGNUP_FIELDS] = {
     BACKEND_FIELD(struct signup_record, paid_for, FIELD_TEXT),
     BACKEND_FIELD(struct signup_record, account_made, FIELD_BOOL),
 };
+static const struct backend_shape shape = {SIGNUP_TABLE, "what the store holds under this address is no signup", fields,
+                                           sizeof fields / sizeof *fields};
+
 struct arena *signup_memory(struct signup_work *w)
 {
     return rpc_call_arena(w->task.call);
@@ -27,27 +29,13 @@ struct arena *signup_memory(struct signup_work *w)
 
 void signup_write(struct signup_work *w, uint64_t revision, backend_step *next)
 {
-    char *json = backend_encode(signup_memory(w), signup_fields, SIGNUP_FIELDS, &w->record);
-    if (json)
-        task_write(&w->task, SIGNUP_TABLE, w->key, json, revision, next);
-    else
-        task_no_memory(&w->task);
+    task_save(&w->task, &shape, w->key, &w->record, revision, next);
 }
 
 /* False: the call was failed. revision 0: there is none. */
 bool signup_take(struct signup_work *w, const struct backend_answer *a)
 {
-    if (task_failed(&w->task, a, 500))
-        return false;
-    const Store__ReadResponse *r = (const Store__ReadResponse *)(const void *)a->reply;
-    if (r->n_records == 0)
-        return true;
-    w->revision = r->records[0]->revision;
-    if (backend_decode(signup_memory(w), signup_fields, SIGNUP_FIELDS,
-                       BYTES(r->records[0]->value.data, r->records[0]->value.len), &w->record))
-        return true;
-    micro_fail(w->task.call, 500, w->task.id, "what the store holds under this address is no signup");
-    return false;
+    return task_take(&w->task, &shape, a, &w->record, &w->revision);
 }
 
 struct signup_work *signup_new(struct rpc_call *call, void *context, const char *id, const char *address)

@@ -9,7 +9,6 @@
 
 #include "proto/events/subscriptions/events.pb-c.h"
 #include "proto/payments/payments.pb-c.h"
-#include "proto/store/store.pb-c.h"
 #include "proto/subscriptions/subscriptions.pb-c.h"
 
 #include <string.h>
@@ -39,7 +38,8 @@ static const struct backend_field fields[] = {
     BACKEND_FIELD(struct record, expires, FIELD_INT),      BACKEND_FIELD(struct record, users, FIELD_LIST),
     BACKEND_FIELD(struct record, begun, FIELD_INT),
 };
-#define FIELDS (sizeof fields / sizeof *fields)
+static const struct backend_shape shape = {TABLE, "what the store holds under this customer is no subscription", fields,
+                                           sizeof fields / sizeof *fields};
 
 struct work {
     struct task task;
@@ -80,27 +80,12 @@ static Subscriptions__Subscription *as_subscription(struct work *w)
 
 static void write_record(struct work *w, uint64_t revision, backend_step *next)
 {
-    char *json = backend_encode(memory(w), fields, FIELDS, &w->record);
-    if (json)
-        task_write(&w->task, TABLE, w->key, json, revision, next);
-    else
-        task_no_memory(&w->task);
+    task_save(&w->task, &shape, w->key, &w->record, revision, next);
 }
 
 static bool take_record(struct work *w, const struct backend_answer *a)
 {
-    if (task_failed(&w->task, a, 500))
-        return false;
-    const Store__ReadResponse *r = (const Store__ReadResponse *)(const void *)a->reply;
-    w->revision = 0;
-    if (r->n_records == 0)
-        return true;
-    w->revision = r->records[0]->revision;
-    if (backend_decode(memory(w), fields, FIELDS, BYTES(r->records[0]->value.data, r->records[0]->value.len),
-                       &w->record))
-        return true;
-    micro_fail(w->task.call, 500, w->task.id, "what the store holds under this customer is no subscription");
-    return false;
+    return task_take(&w->task, &shape, a, &w->record, &w->revision);
 }
 
 static void busy(struct task *t)

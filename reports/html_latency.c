@@ -1,0 +1,156 @@
+/* How long things took: calls of flows by method, and curves of milliseconds. Percentiles are values that were measured
+ * (nearest rank); a method's distribution stands beside them, each column three times as long as the one before. */
+#include "reports/html.h"
+
+#include "base/array.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define METHODS_MAX 500 /* told one by one */
+#define BUCKETS     11  /* below 0.1 ms, 0.3 ms, 1 ms, ... 3 s, and above */
+
+struct method {
+    const char *name;
+    size_t name_len;
+    ARRAY(double) values; /* ms */
+};
+struct methods {
+    struct map places; /* name -> place + 1 */
+    ARRAY(struct method) items;
+};
+
+static bool add(struct methods *m, const char *name, size_t len, double ms)
+{
+    uintptr_t at = (uintptr_t)map_get_n(&m->places, name, len);
+    if (at == 0) {
+        struct method fresh = {.name = name, .name_len = len};
+        if (!array_push(&m->items, fresh) || !map_put_n(&m->places, name, len, (void *)(uintptr_t)m->items.count))
+            return false;
+        at = m->items.count;
+    }
+    return array_push(&m->items.items[at - 1].values, ms);
+}
+
+static bool gather(const struct report *r, struct methods *m)
+{
+    for (size_t i = 0; i < r->cases.count; i++) {
+        for (const struct report_step *s = r->cases.items[i].steps; s != NULL; s = s->next) {
+            size_t len = 0;
+            const char *name = report_method_in(s->name, &len);
+            if (name != NULL && !add(m, name, len, (double)s->duration / 1e6))
+                return false;
+        }
+    }
+    return true;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static int by_p99(const void *a, const void *b)
+{
+    const struct method *x = a, *y = b;
+    double p = report_quantile(x->values.items, x->values.count, 0.99);
+    double q = report_quantile(y->values.items, y->values.count, 0.99);
+    return (p < q) - (p > q);
+}
+
+static void put_histogram(const double *sorted, size_t count, struct text *out)
+{
+    size_t buckets[BUCKETS] = {0}, most = 1;
+    for (size_t i = 0; i < count; i++) {
+        double place = sorted[i] <= 0.1 ? 0 : ceil(2 * log10(sorted[i] / 0.1));
+        size_t b = place >= BUCKETS - 1 ? BUCKETS - 1 : (size_t)place;
+        buckets[b]++;
+        most = buckets[b] > most ? buckets[b] : most;
+    }
+    text_puts(out, "<td><span class=\"spread\" role=\"img\" aria-label=\"from 0.1 ms to 10 s:");
+    for (size_t b = 0; b < BUCKETS; b++)
+        text_printf(out, " %zu", buckets[b]);
+    text_puts(out, "\">");
+    for (size_t b = 0; b < BUCKETS; b++)
+        text_printf(out, "<i style=\"height:%.3g%%\"></i>", 100 * (double)buckets[b] / (double)most);
+    text_puts(out, "</span></td>");
+}
+
+static void put_row(const char *name, size_t len, const double *sorted, size_t count, struct text *out)
+{
+    static const double quantiles[] = {0.5, 0.9, 0.99, 1};
+    text_puts(out, "<tr><th scope=\"row\">");
+    text_xml(out, name, len);
+    text_printf(out, "</th><td class=\"number\">%zu</td>", count);
+    for (size_t q = 0; q < sizeof quantiles / sizeof *quantiles; q++)
+        text_printf(out, "<td class=\"number\">%.4g</td>", report_quantile(sorted, count, quantiles[q]));
+    put_histogram(sorted, count, out);
+    text_puts(out, "</tr>\n");
+}
+
+static bool is_latency(const struct report_series *s)
+{
+    size_t len = strlen(s->name);
+    return s->count != 0 && len > 3 && strcmp(s->name + len - 3, "_ms") == 0;
+}
+
+static void put_series(const struct report *r, struct text *out)
+{
+    for (size_t i = 0; i < r->series.count; i++) {
+        if (!is_latency(&r->series.items[i]))
+            continue;
+        double *sorted = report_series_sorted(&r->series.items[i]);
+        if (sorted == NULL)
+            out->failed = true;
+        else
+            put_row(r->series.items[i].name, strlen(r->series.items[i].name), sorted, r->series.items[i].count, out);
+        free(sorted);
+    }
+}
+
+bool latency_needed(const struct report *r)
+{
+    size_t len;
+    for (size_t i = 0; i < r->series.count; i++)
+        if (is_latency(&r->series.items[i]))
+            return true;
+    for (size_t i = 0; i < r->cases.count; i++)
+        for (const struct report_step *s = r->cases.items[i].steps; s != NULL; s = s->next)
+            if (report_method_in(s->name, &len) != NULL)
+                return true;
+    return false;
+}
+
+void latency_html(const struct report *r, struct text *out)
+{
+    struct methods m = {0};
+    if (!latency_needed(r))
+        return;
+    if (!gather(r, &m))
+        out->failed = true;
+    for (size_t i = 0; i < m.items.count; i++)
+        if (m.items.items[i].values.count != 0)
+            qsort(m.items.items[i].values.items, m.items.items[i].values.count, sizeof(double), by_value);
+    if (!out->failed && m.items.count != 0)
+        qsort(m.items.items, m.items.count, sizeof *m.items.items, by_p99);
+    text_puts(out, "<section id=\"latency\"><h2>Latency</h2>\n<div class=\"scroll\"><table data-sort>\n"
+                   "<caption>Milliseconds: calls of flows by method, the slowest first, and curves</caption>\n"
+                   "<thead><tr><th scope=\"col\">what</th><th scope=\"col\" class=\"number\">n</th>"
+                   "<th scope=\"col\" class=\"number\">p50</th><th scope=\"col\" class=\"number\">p90</th>"
+                   "<th scope=\"col\" class=\"number\">p99</th><th scope=\"col\" class=\"number\">max</th>"
+                   "<th scope=\"col\">0.1 ms to 10 s</th></tr></thead>\n<tbody>\n");
+    for (size_t i = 0; !out->failed && i < m.items.count && i < METHODS_MAX; i++) {
+        const struct method *method = &m.items.items[i];
+        put_row(method->name, method->name_len, method->values.items, method->values.count, out);
+    }
+    put_series(r, out);
+    text_puts(out, "</tbody></table></div>\n");
+    if (m.items.count > METHODS_MAX)
+        text_printf(out, "<p class=\"hint\">and %zu methods more</p>\n", m.items.count - METHODS_MAX);
+    text_puts(out, "</section>\n");
+    for (size_t i = 0; i < m.items.count; i++)
+        array_deinit(&m.items.items[i].values);
+    array_deinit(&m.items);
+    map_deinit(&m.places);
+}
