@@ -11,7 +11,6 @@
 #include <string.h>
 
 #define ARGUMENTS_MAX 48
-#define RULES_POLL    ((uint64_t)20 * (uint64_t)MILLISECOND)
 #define TOKEN_SECONDS ((int64_t)365 * 24 * 3600)
 
 struct part {
@@ -167,7 +166,8 @@ void sim_micro_set_restart(struct sim_micro *m, uint64_t after)
         world_timer_stop(&m->look);
 }
 
-int sim_micro_wait(struct sim_micro *m, const char *node, uint64_t timeout, struct error *err)
+/* Until the node says of its service by that name that it serves. */
+static int wait_serving(struct sim_micro *m, const char *node, const char *name, uint64_t timeout, struct error *err)
 {
     char address[SIM_MICRO_ADDRESS_MAX];
     struct rpc_channel *channel = NULL;
@@ -176,9 +176,14 @@ int sim_micro_wait(struct sim_micro *m, const char *node, uint64_t timeout, stru
     const struct rpc_channel_options options = {.addresses = address};
     int rc = rpc_channel_new(m->world, &options, &channel, err);
     if (rc == 0)
-        rc = rpc_wait_ready(m->world, channel, "", timeout, err);
+        rc = rpc_wait_ready(m->world, channel, name, timeout, err);
     rpc_channel_free(channel);
     return rc;
+}
+
+int sim_micro_wait(struct sim_micro *m, const char *node, uint64_t timeout, struct error *err)
+{
+    return wait_serving(m, node, "", timeout, err);
 }
 
 static bool needs_are_up(struct sim_micro *m, const struct part *p, const bool *up)
@@ -191,32 +196,7 @@ static bool needs_are_up(struct sim_micro *m, const struct part *p, const bool *
     return true;
 }
 
-/* Until it has heard auth: who started before auth serves no call until then, although it is healthy. The call is one
- * the rules judge and nobody answers. */
-static int wait_rules(struct sim_micro *m, const struct part *p, uint64_t timeout, struct error *err)
-{
-    char address[SIM_MICRO_ADDRESS_MAX], path[SIM_MICRO_ADDRESS_MAX];
-    struct rpc_channel *channel = NULL;
-    int status = GRPC_UNAVAILABLE;
-    uint64_t end = world_now(m->world) + timeout;
-    snprintf(address, sizeof address, "%s:%d", p->node, sim_micro_port(p->component));
-    snprintf(path, sizeof path, "/%s.Rules/Known", p->component->name);
-    const struct rpc_channel_options options = {.addresses = address};
-    const struct rpc_request request = {.path = path, .timeout = timeout, .has_message = true};
-    int rc = rpc_channel_new(m->world, &options, &channel, err);
-    while (rc == 0 && status == GRPC_UNAVAILABLE) {
-        struct rpc_answer answer = {0};
-        rc = rpc_unary_wait(m->world, channel, &request, &answer, err);
-        status = answer.reply.status;
-        rpc_answer_deinit(&answer);
-        if (rc == 0 && status == GRPC_UNAVAILABLE)
-            rc = world_now(m->world) < end ? world_sleep(m->world, RULES_POLL)
-                                           : error_set(err, ERROR_TIMEOUT, "%s does not hear auth", p->node);
-    }
-    rpc_channel_free(channel);
-    return rc;
-}
-
+/* Who starts before auth cannot judge calls until auth is there: at first each part's own word has to do. */
 int sim_micro_boot(struct sim_micro *m, uint64_t timeout, struct error *err)
 {
     bool *up = calloc(m->count, sizeof *up);
@@ -231,7 +211,7 @@ int sim_micro_boot(struct sim_micro *m, uint64_t timeout, struct error *err)
             if (!sim_running(m->sim, p->node))
                 rc = start(m, p, err);
             if (rc == 0)
-                rc = sim_micro_wait(m, p->node, timeout, err);
+                rc = wait_serving(m, p->node, MICRO_SELF, timeout, err);
             if (rc)
                 error_wrap(err, "%s does not start", p->node);
             up[i] = true;
@@ -240,8 +220,8 @@ int sim_micro_boot(struct sim_micro *m, uint64_t timeout, struct error *err)
         if (rc == 0 && left == before)
             rc = error_set(err, ERROR_INVALID, "the components' needs are a circle");
     }
-    for (size_t i = 0; rc == 0 && m->policy && i < m->count; i++)
-        rc = wait_rules(m, &m->parts[i], timeout, err);
+    for (size_t i = 0; rc == 0 && i < m->count; i++)
+        rc = sim_micro_wait(m, m->parts[i].node, timeout, err);
     free(up);
     return rc;
 }

@@ -11,7 +11,8 @@
  * logging in to take it back; the policy itself for services; and auth.Rules for the admins of a namespace, who could
  * otherwise lock themselves out.
  *
- * Until auth has been heard for the first time the rules are not known. Then calls are answered 503, but by auth,
+ * Until auth has been heard for the first time the rules are not known. Then calls are answered 503 and the service is
+ * not healthy, but for auth,
  * registry and store, whose own checks stand alone so long, since nothing could start otherwise; and not in a system
  * without auth, which is one whose options have no public key, or "policy=none" among the peers.
  *
@@ -95,11 +96,16 @@ static bool exempt(const struct micro_service *s, const struct rpc_call *call, c
            (strcmp(a->issuer, namespace) == 0 || strcmp(a->issuer, MICRO_NAMESPACE) == 0);
 }
 
+bool micro_rules_known(const struct micro_service *s)
+{
+    static const char *const first[] = {"auth", "registry", "store", NULL};
+    return s->policy.synced || !s->policy_required || is_one_of(s->config.name, first);
+}
+
 /* 0, or the code to answer with and why. */
 static int ask_rules(struct micro_service *s, const struct rpc_call *call, const struct micro_account *a,
                      struct text *why)
 {
-    static const char *const first[] = {"auth", "registry", "store", NULL};
     const char *namespace = micro_call_namespace(call);
     char endpoint[MICRO_ENDPOINT_MAX];
     int n = snprintf(endpoint, sizeof endpoint, "%s.%s", last_part(rpc_call_service(call)), rpc_call_method(call));
@@ -109,12 +115,12 @@ static int ask_rules(struct micro_service *s, const struct rpc_call *call, const
     }
     if (exempt(s, call, a, namespace))
         return 0;
-    if (!s->policy.synced) {
-        if (!s->policy_required || is_one_of(s->config.name, first))
-            return 0;
+    if (!micro_rules_known(s)) {
         text_puts(why, "access rules are not known yet: auth was not heard");
         return 503;
     }
+    if (!s->policy.synced)
+        return 0;
     const struct rule_resource resource = {.type = "service", .name = s->config.name, .endpoint = endpoint};
     bool own =
         strcmp(namespace, s->namespace) == 0 || (a && strcmp(a->issuer, MICRO_NAMESPACE) == 0 && micro_is_admin(a));

@@ -73,9 +73,11 @@ static void before_the_first_sync(void **state)
     expect(&f, sim_system_token(&f.system, &f.arena, "joe", "user", "micro", "admin"), NULL, GRPC_UNAVAILABLE,
            "rules are not known yet");
     expect(&f, "rubbish", NULL, GRPC_UNAUTHENTICATED, "\"code\":401");
-    test_probe_expect(&f.system, "probe", "/probe.Debug/Health", NULL, NULL, "{}", GRPC_OK, "ok");
-    test_probe_expect(&f.system, "probe", "/grpc.health.v1.Health/Check", NULL, NULL, "{}", GRPC_OK, "SERVING");
+    test_probe_expect(&f.system, "probe", "/probe.Debug/Health", NULL, NULL, "{}", GRPC_OK, "rules are not known yet");
+    test_probe_expect(&f.system, "probe", "/grpc.health.v1.Health/Check", NULL, NULL, "{}", GRPC_OK, "NOT_SERVING");
     test_auth_policy(&f.auth, "{}");
+    test_probe_expect(&f.system, "probe", "/probe.Debug/Health", NULL, NULL, "{}", GRPC_OK, "\"ok\"");
+    test_probe_expect(&f.system, "probe", "/grpc.health.v1.Health/Check", NULL, NULL, "{}", GRPC_OK, "\"SERVING\"");
     expect(&f, NULL, NULL, GRPC_OK, HELLO);
     expect(&f, f.user, NULL, GRPC_OK, HELLO);
     end(&f);

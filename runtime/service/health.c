@@ -1,4 +1,5 @@
-/* Health that tells the truth: the service's own word, and whether the services it depends on serve.
+/* Health that tells the truth: the service's own word, whether the services it depends on serve, and whether it knows
+ * the rules it judges calls by.
  *
  * Each dependency is followed by grpc.health.v1.Health/Watch, asking for the name "self": the other side's own ability,
  * without what it depends on in turn. So two services that name each other can both become healthy. A dependency that
@@ -37,20 +38,22 @@ void micro_health_words(const struct micro_service *s, struct text *out)
         text_puts(out, s->unhealthy_why ? s->unhealthy_why : "unhealthy");
     else if (d)
         text_printf(out, "%s: %s", d->name, d->serving ? "does not answer" : "not serving");
+    else if (!micro_rules_known(s))
+        text_puts(out, "access rules are not known yet: auth was not heard");
     else
         text_puts(out, "ok");
 }
 
 void micro_health_show(struct micro_service *s)
 {
-    bool shown = s->healthy && !missing(s);
+    bool shown = s->healthy && !missing(s) && micro_rules_known(s);
     struct text words = TEXT_INIT;
     micro_health_words(s, &words);
     const struct micro_dependency *d = missing(s);
     if (shown && s->complained) {
         s->complained = false;
         micro_log(s, LOG_INFO, "healthy again");
-    } else if (s->listening && !shown && !s->complained && (!s->healthy || d->known)) {
+    } else if (s->listening && !shown && !s->complained && (!s->healthy || (d && d->known))) {
         s->complained = true;
         micro_log(s, LOG_WARN, "unhealthy: %s", text_string(&words));
     }

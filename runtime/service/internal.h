@@ -62,7 +62,6 @@
 #define MICRO_RECORDS         1000
 #define MICRO_RECORD_MAX      1024 /* bytes of one log record kept */
 #define MICRO_SPAN_NAME_MAX   64
-#define MICRO_SELF            "self" /* health of the service without what it depends on */
 
 /* One token seen and found good. `block` holds the account with everything it points to. */
 struct micro_token_slot {
@@ -236,6 +235,8 @@ const Registry__Service *micro_service_registration(const struct micro_service *
 
 /* guard.c */
 bool micro_guard(struct rpc_call *call, void *service);
+/* Whether calls can be judged; until then they are answered 503. */
+bool micro_rules_known(const struct micro_service *s);
 /* The same judgement of a call the guard let through: 0, or the code to end it with, and why. */
 int micro_guard_again(struct micro_service *s, const struct rpc_call *call, struct text *why);
 

@@ -31,8 +31,10 @@ static void on_update(void *arg, struct bytes message)
     } else {
         s->policy_backoff = (uint64_t)MICRO_RETRY_FIRST;
         s->policy_warned = false;
-        if (!before && s->policy.synced)
+        if (!before && s->policy.synced) {
             micro_log(s, LOG_DEBUG, "auth's policy is known");
+            micro_health_show(s);
+        }
         if (s->policy.epoch != epoch) {
             heard_again(s);
             micro_open_calls_judge(s);

@@ -64,6 +64,9 @@ struct rpc_server *micro_service_server(struct micro_service *s);
 /* A second server of the service's (with TLS, say), which the caller set up and owns: streams open there are judged
  * again when the policy changes, as on the first. NULL: before it is freed. */
 void micro_service_set_door(struct micro_service *s, struct rpc_server *door);
+/* What grpc.health.v1.Health is asked for to learn of the service itself, without what it depends on. Its whole health,
+ * under "", is good when that is, what it depends on serves, and it knows the rules it judges calls by. */
+#define MICRO_SELF "self"
 /* Truth for Debug.Health and grpc.health: false with a reason while the service cannot do its work, whatever it
  * depends on. */
 void micro_service_set_healthy(struct micro_service *s, bool healthy, const char *why);
