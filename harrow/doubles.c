@@ -98,12 +98,12 @@ static int request(void *arg, const char *name, const char *method, int64_t i, s
 
 static int reset(void *arg, const char *name)
 {
-    struct fake *f = find(arg, name);
-    if (f == NULL)
+    const struct served *s = find_served(arg, name);
+    if (s == NULL)
         return ERROR_NOT_FOUND;
-    fake_reset(f);
-    if (find_served(arg, name)->stubs != NULL)
-        stub_set_clear(find_served(arg, name)->stubs);
+    fake_reset(s->fake);
+    if (s->stubs != NULL)
+        stub_set_clear(s->stubs);
     return set_state(arg, name, false);
 }
 
@@ -111,17 +111,19 @@ static int stubs(void *arg, const char *name, struct bytes document, const char 
 {
     struct doubles *d = arg;
     struct served *s = find_served(d, name);
-    int code = s != NULL ? 0 : unknown(name, err);
-    if (code == 0 && s->stubs == NULL) {
-        if ((code = stub_set_new(d->pool, world_seed(d->world), &s->stubs, err)) != 0)
+    if (s == NULL)
+        return unknown(name, err);
+    if (s->stubs == NULL) {
+        int code = stub_set_new(d->pool, world_seed(d->world), &s->stubs, err);
+        if (code != 0)
             return code;
         const struct fake_responder responder = stub_set_responder(s->stubs);
         if (fake_add_responder(s->fake, &responder) != 0)
             return error_set(err, ERROR_MEMORY, "out of memory");
     }
-    if (code == 0 && set_state(d, name, true) != 0)
+    if (set_state(d, name, true) != 0)
         return error_set(err, ERROR_MEMORY, "out of memory");
-    int64_t added = code == 0 ? stub_set_add_yaml(s->stubs, document, file, NULL, err) : code;
+    int64_t added = stub_set_add_yaml(s->stubs, document, file, NULL, err);
     return added < 0 ? (int)added : 0;
 }
 
