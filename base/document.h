@@ -83,7 +83,7 @@ int node_only_keys(const struct node *map, const char *const *allowed, struct er
 /* A new jansson value (a reference the caller owns), or NULL when out of memory. */
 json_t *node_to_json(const struct node *n);
 
-/* Nearest word by edit distance, or NULL when none is near: for "did you mean". */
+/* Nearest word by edit distance, else the first that begins with this one, or NULL: for "did you mean". */
 const char *nearest_word(const char *word, const char *const *words);
 
 #endif

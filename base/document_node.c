@@ -327,7 +327,7 @@ static size_t distance(const char *a, size_t a_len, const char *b, size_t b_len)
 const char *nearest_word(const char *word, const char *const *words)
 {
     size_t len = strlen(word);
-    const char *best = NULL;
+    const char *best = NULL, *longer = NULL;
     size_t best_distance = len / 3 > 1 ? len / 3 + 1 : 2; /* must be nearer than this */
     if (len < 2 || len > WORD_MAX)
         return NULL;
@@ -340,6 +340,8 @@ const char *nearest_word(const char *word, const char *const *words)
             best_distance = d;
             best = *words;
         }
+        if (longer == NULL && len > 2 && strncmp(*words, word, len) == 0)
+            longer = *words;
     }
-    return best;
+    return best != NULL ? best : longer;
 }

@@ -153,6 +153,24 @@ static void add_usage(const struct command_path *path, struct text *out)
     }
 }
 
+/* Lines that follow each other are one paragraph, wherever their source breaks them. A line that begins with space is
+ * laid out by hand, and stands alone, as an empty one does. */
+static const char *next_paragraph(const char *lines, struct text *out, bool *by_hand)
+{
+    *by_hand = *lines == ' ';
+    for (;;) {
+        size_t len = strcspn(lines, "\n");
+        bool empty = len == 0;
+        text_add(out, lines, len);
+        lines += len;
+        if (*lines == '\n')
+            lines++;
+        if (*by_hand || empty || *lines == '\0' || *lines == '\n' || *lines == ' ')
+            return lines;
+        text_char(out, ' ');
+    }
+}
+
 static void add_description(const struct command *c, struct text *out)
 {
     if (c->summary) {
@@ -164,20 +182,16 @@ static void add_description(const struct command *c, struct text *out)
         return;
     text_char(out, '\n');
     while (*lines) {
-        size_t len = strcspn(lines, "\n");
-        struct text line = TEXT_INIT;
-        text_add(&line, lines, len);
-        if (!text_ok(&line))
+        struct text paragraph = TEXT_INIT;
+        bool by_hand;
+        lines = next_paragraph(lines, &paragraph, &by_hand);
+        if (!text_ok(&paragraph))
             out->failed = true;
-        /* A line that begins with space is laid out by hand. */
-        if (len > 0 && lines[0] == ' ')
-            text_printf(out, "%s\n", text_string(&line));
+        if (by_hand)
+            text_printf(out, "%s\n", text_string(&paragraph));
         else
-            add_wrapped(out, text_string(&line), 0);
-        text_deinit(&line);
-        lines += len;
-        if (*lines == '\n')
-            lines++;
+            add_wrapped(out, text_string(&paragraph), 0);
+        text_deinit(&paragraph);
     }
 }
 

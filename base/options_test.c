@@ -137,6 +137,7 @@ static void test_errors(void **state)
     bad("zebra", "unknown command \"zebra\"; known are: run, chaos");
     bad("run a --sede 4", "unknown option --sede; did you mean --seed?");
     bad("run a --no-colur", "unknown option --no-colur; did you mean --no-colour?");
+    bad("run a --bud 1", "unknown option --bud; did you mean --budget?");
     bad("run a --zebra", "unknown option --zebra");
     bad("run a --no-seed", "unknown option --no-seed");
     bad("run a -x", "unknown option -x");

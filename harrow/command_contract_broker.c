@@ -129,8 +129,8 @@ static int publish_given(struct publishing *p, const char *path)
     struct world_stat stat;
     int code = world_stat(p->to->world, path, &stat);
     if (code != 0 || !stat.exists)
-        return error_set(&p->to->err, ERROR_NOT_FOUND,
-                         "%s: there is no such file; expected a pact, or a folder of them", path);
+        return error_set(&p->to->err, ERROR_INVALID, "%s: there is no such file; expected a pact, or a folder of them",
+                         path);
     return stat.directory ? world_walk(p->to->world, path, publish_each, p, &p->to->err) : publish_file(p, path);
 }
 

@@ -156,7 +156,7 @@ static int add_given(struct verifying *v, const char *path)
     struct pact *pact;
     int code = world_stat(v->run->world, path, &stat);
     if (code != 0 || !stat.exists)
-        return error_set(v->err, ERROR_NOT_FOUND, "%s: there is no such file; expected a pact, or a folder of them",
+        return error_set(v->err, ERROR_INVALID, "%s: there is no such file; expected a pact, or a folder of them",
                          path);
     if (stat.directory)
         return world_walk(v->run->world, path, add_file, v, v->err);

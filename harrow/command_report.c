@@ -170,7 +170,7 @@ const struct command command_report_diff = {
     .description =
         "Cases that fail, pass or are flaky and were not, that are new or gone, that take 1.5 times as long or\n"
         "as short (of 20 ms and more); findings that came or went; the middle of every curve. Findings are the\n"
-        "same when pillar, oracle, target and title are, numbers in the title left aside.\n"
+        "same when pillar, oracle, target and title are, numbers in the title left aside.\n\n"
         "Exit code 1: a case fails that did not, or a bug was found that was not.",
     .examples = "  harrow report diff harrow-out/2026-11-20T06-46-51-123Z harrow-out/2026-11-21T06-46-51-123Z\n",
     .options = diff_options,

@@ -60,18 +60,9 @@ static void find_method(struct playing *p)
 
 /* ---- one interaction -------------------------------------------------------------------------------------------- */
 
-/* FNV-1a: the values of an interaction do not change when it is run alone. */
-static uint64_t seed_of(const struct playing *p)
-{
-    uint64_t sum = p->run->options->seed ^ UINT64_C(0xcbf29ce484222325);
-    for (const char *c = p->i->description; *c != '\0'; c++)
-        sum = (sum ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
-    return sum;
-}
-
 int playing_generate(struct playing *p)
 {
-    struct random random;
+    struct random run, random;
     if (p->i->request.generators.count == 0) {
         p->request = p->i->request;
         return 0;
@@ -82,7 +73,9 @@ int playing_generate(struct playing *p)
         from.content.json = NULL;
         code = pact_content_decode(&from.content, p->method->input, false, &p->error);
     }
-    random_seed(&random, seed_of(p));
+    /* By its description: the values of an interaction do not change when it is run alone. */
+    random_seed(&run, p->run->options->seed);
+    random_fork(&run, p->i->description, &random);
     if (code == 0)
         code = pact_generate(&from,
                              &(struct pact_generating){.random = &random,
