@@ -1,5 +1,6 @@
 #include "reports/model.h"
 
+#include "base/hash.h"
 #include "base/units.h"
 
 #include <ctype.h>
@@ -63,11 +64,8 @@ int64_t report_epoch(const struct report *r)
 
 uint64_t report_hash(uint64_t hash, const char *s)
 {
-    if (hash == 0)
-        hash = UINT64_C(0xcbf29ce484222325);
-    for (; *s != 0; s++)
-        hash = (hash ^ (unsigned char)*s) * UINT64_C(0x100000001b3);
-    return (hash ^ 0xff) * UINT64_C(0x100000001b3); /* "ab" and "c" are not "a" and "bc" */
+    hash = hash_add(hash == 0 ? HASH_START : hash, bytes_of(s));
+    return hash_add(hash, BYTES("\xff", 1)); /* "ab" and "c" are not "a" and "bc" */
 }
 
 /* Every run of digits becomes one mark: "a key of 65,536 bytes" is the finding that 65,537 gives as well. */

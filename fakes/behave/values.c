@@ -1,5 +1,6 @@
 #include "fakes/behave/values.h"
 
+#include "base/hash.h"
 #include "fakes/behave/fields.h"
 #include "fakes/behave/words.h"
 
@@ -10,12 +11,8 @@
 
 uint64_t values_hash(uint64_t seed, const char *name, struct bytes data)
 {
-    /* FNV-1a over name and data, stirred with SplitMix64's finaliser. */
-    uint64_t h = UINT64_C(0xCBF29CE484222325) ^ seed;
-    for (; *name; name++)
-        h = (h ^ (uint8_t)*name) * UINT64_C(0x100000001B3);
-    for (size_t i = 0; i < data.len; i++)
-        h = (h ^ data.data[i]) * UINT64_C(0x100000001B3);
+    /* The sum over name and data, stirred with SplitMix64's finaliser. */
+    uint64_t h = hash_add(hash_add(HASH_START ^ seed, bytes_of(name)), data);
     h = (h ^ h >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
     h = (h ^ h >> 27) * UINT64_C(0x94D049BB133111EB);
     return h ^ h >> 31;

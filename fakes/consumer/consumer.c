@@ -2,6 +2,7 @@
 #include "fakes/consumer/internal.h"
 
 #include "base/base64.h"
+#include "base/hash.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -373,11 +374,10 @@ static bool describe_by_name(struct consumer *c, const struct pb_method *m, stru
 }
 
 /* "store.Store/Read {"key":"a"}": what is asked says which interaction it is. Long requests are cut, and told apart by
- * a sum over all of their bytes (FNV-1a). */
+ * a sum over all of their bytes. */
 static int describe_by_request(const struct consumer_call *call, struct text *out, struct error *err)
 {
     struct text json = TEXT_INIT;
-    uint64_t sum = UINT64_C(0xcbf29ce484222325);
     int code = 0;
     for (size_t i = 0; i < call->messages && code == 0; i++) {
         if (json.len > 0)
@@ -385,10 +385,9 @@ static int describe_by_request(const struct consumer_call *call, struct text *ou
         code =
             pb_wire_to_json(call->method->input, piece(call->request, call->ends, i), PB_JSON_PROTO_NAMES, &json, err);
     }
-    for (size_t i = 0; i < call->request.len; i++)
-        sum = (sum ^ call->request.data[i]) * UINT64_C(0x100000001b3);
     text_printf(out, "%s %s", call->method->path + 1, json.len <= DESCRIPTION_MAX ? text_string(&json) : "");
     if (json.len > DESCRIPTION_MAX) {
+        uint64_t sum = hash_add(HASH_START, call->request);
         size_t at = DESCRIPTION_MAX;
         while (at > 0 && ((unsigned char)json.data[at] & 0xc0) == 0x80) /* no character is cut in two */
             at--;

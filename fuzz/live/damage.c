@@ -7,6 +7,7 @@
  */
 #include "fuzz/live/beneath.h"
 
+#include "base/hash.h"
 #include "fuzz/case/links.h"
 #include "fuzz/sequence/check.h"
 #include "fuzz/sequence/link.h"
@@ -49,10 +50,7 @@ struct damage {
 
 static uint64_t hash_of(struct bytes b)
 {
-    uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
-    for (size_t i = 0; i < b.len; i++)
-        hash = (hash ^ b.data[i]) * UINT64_C(1099511628211);
-    return hash | 1;
+    return hash_add(HASH_START, b) | 1;
 }
 
 static struct bytes keep(struct arena *a, struct bytes b)
