@@ -1,5 +1,7 @@
 #include "base/random.h"
 
+#include "base/hash.h"
+
 #include <string.h>
 
 static uint64_t splitmix_next(uint64_t *state)
@@ -83,9 +85,7 @@ void random_bytes(struct random *r, void *out, size_t len)
 
 void random_fork(const struct random *r, const char *purpose, struct random *out)
 {
-    uint64_t hash = UINT64_C(0xCBF29CE484222325); /* FNV-1a */
-    for (const char *c = purpose; *c; c++)
-        hash = (hash ^ (unsigned char)*c) * UINT64_C(0x100000001B3);
+    uint64_t hash = hash_add(HASH_START, bytes_of(purpose));
     for (size_t i = 0; i < 4; i++) {
         uint64_t mixed = r->state[i] ^ hash;
         hash = splitmix_next(&mixed);

@@ -1,5 +1,6 @@
 #include "harrow/nightly.h"
 
+#include "base/hash.h"
 #include "base/units.h"
 
 #include <inttypes.h>
@@ -7,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FNV_BASIS    UINT64_C(14695981039346656037)
-#define FNV_PRIME    UINT64_C(1099511628211)
 #define FINDING_NEWS 20  /* facts that a finding counts as */
 #define LEARNING     0.3 /* weight of the last turn in the score */
 #define FORM         1   /* of the file */
@@ -108,13 +107,6 @@ struct night_arm *night_next(struct night *n, struct random *r, uint64_t left)
 
 /* ---- what a turn brings ---- */
 
-static uint64_t with_word(uint64_t hash, const char *word)
-{
-    for (; *word != '\0'; word++)
-        hash = (hash ^ (uint8_t)*word) * FNV_PRIME;
-    return (hash ^ 0x1f) * FNV_PRIME;
-}
-
 static const char *text_of(const json_t *line, const char *key)
 {
     const char *text = json_string_value(json_object_get(line, key));
@@ -138,7 +130,7 @@ static int see_fault(struct night *n, struct night_arm *a, const json_t *line)
     if (injected || json_integer_value(json_object_get(line, "hits")) == 0)
         return 0;
     return add_fact(
-        n, with_word(with_word(with_word(FNV_BASIS, "fault"), text_of(line, "name")), text_of(line, "target")));
+        n, hash_word(hash_word(hash_word(HASH_START, "fault"), text_of(line, "name")), text_of(line, "target")));
 }
 
 static int keep_recovery(struct night_arm *a, int64_t duration)
@@ -165,7 +157,7 @@ static int see_recovery(struct night *n, struct night_arm *a, const json_t *line
     int code = keep_recovery(a, duration);
     return code != 0
                ? code
-               : add_fact(n, with_word(with_word(with_word(with_word(FNV_BASIS, "recovery"), text_of(line, "fault")),
+               : add_fact(n, hash_word(hash_word(hash_word(hash_word(HASH_START, "recovery"), text_of(line, "fault")),
                                                  text_of(line, "target")),
                                        class));
 }

@@ -1,5 +1,6 @@
 #include "chaos/history/history.h"
 
+#include "base/hash.h"
 #include "chaos/history/events.h"
 
 #include <inttypes.h>
@@ -134,18 +135,10 @@ struct history_names {
     struct name_table keys, texts;
 };
 
-static uint64_t hash_of(const char *text, size_t len)
-{
-    uint64_t hash = UINT64_C(0xCBF29CE484222325); /* FNV-1a */
-    for (size_t i = 0; i < len; i++)
-        hash = (hash ^ (unsigned char)text[i]) * UINT64_C(0x100000001B3);
-    return hash;
-}
-
 static uint32_t *find_name(const struct name_table *t, const char *text, size_t len)
 {
     size_t mask = t->slots.count - 1;
-    for (size_t slot = hash_of(text, len) & mask;; slot = (slot + 1) & mask) {
+    for (size_t slot = hash_add(HASH_START, BYTES(text, len)) & mask;; slot = (slot + 1) & mask) {
         uint32_t *number = &t->slots.items[slot];
         if (*number == 0)
             return number;

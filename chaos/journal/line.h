@@ -2,6 +2,7 @@
 #ifndef CHAOS_JOURNAL_LINE_H
 #define CHAOS_JOURNAL_LINE_H
 
+#include "base/hash.h"
 #include "base/text.h"
 
 #include <inttypes.h>
@@ -12,10 +13,7 @@
 
 static inline uint64_t line_sum(const char *data, size_t len)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < len; i++)
-        hash = (hash ^ (unsigned char)data[i]) * UINT64_C(0x100000001b3);
-    return hash;
+    return hash_add(HASH_START, BYTES(data, len));
 }
 
 /* Ends the line that began at `from`. */

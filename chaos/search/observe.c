@@ -1,5 +1,6 @@
 #include "chaos/search/observe.h"
 
+#include "base/hash.h"
 #include "base/units.h"
 #include "chaos/fault/fault.h"
 
@@ -8,24 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FNV_BASIS UINT64_C(14695981039346656037)
-#define FNV_PRIME UINT64_C(1099511628211)
 #define LOG_WORDS 12 /* of a line that make its kind */
 #define MANY      32 /* operations of one sort, which is another fact than a few */
 
 /* ---- facts ---- */
 
-static uint64_t with_word(uint64_t hash, const char *word)
-{
-    for (; *word != '\0'; word++)
-        hash = (hash ^ (uint8_t)*word) * FNV_PRIME;
-    return (hash ^ 0x1f) * FNV_PRIME; /* so that "a","bc" is not "ab","c" */
-}
-
 static uint64_t with_number(uint64_t hash, uint64_t n)
 {
     for (int i = 0; i < 8; i++, n >>= 8)
-        hash = (hash ^ (n & 0xff)) * FNV_PRIME;
+        hash = hash_step(hash, n & 0xff);
     return hash;
 }
 
@@ -63,7 +55,7 @@ static void see_injection(struct observer *o, const struct chaos_fault *f, const
         const struct observed_fault *other = &o->faults[i];
         if (other->to == TIME_NEVER)
             add_fact(o,
-                     with_word(with_word(with_word(with_word(FNV_BASIS, "together"), other->fault->family), f->family),
+                     hash_word(hash_word(hash_word(hash_word(HASH_START, "together"), other->fault->family), f->family),
                                strcmp(other->target, target) == 0 ? "same" : "other"));
     }
     if (o->fault_count == OBSERVED_FAULTS)
@@ -78,7 +70,7 @@ static void see_heal(struct observer *o, const struct chaos_fault *f, const char
     for (size_t i = 0; i < o->fault_count; i++)
         if (o->faults[i].fault == f && o->faults[i].to == TIME_NEVER && strcmp(o->faults[i].target, target) == 0)
             o->faults[i].to = target_now(o);
-    add_fact(o, with_number(with_word(with_word(FNV_BASIS, "hits"), f->name), hits > 0));
+    add_fact(o, with_number(hash_word(hash_word(HASH_START, "hits"), f->name), hits > 0));
 }
 
 static void see_fault(struct observer *o, const json_t *line)
@@ -89,7 +81,7 @@ static void see_fault(struct observer *o, const json_t *line)
     if (f == NULL)
         return;
     if (!verified)
-        add_fact(o, with_word(with_word(with_word(FNV_BASIS, "not verified"), f->name), text_of(line, "state")));
+        add_fact(o, hash_word(hash_word(hash_word(HASH_START, "not verified"), f->name), text_of(line, "state")));
     else if (strcmp(text_of(line, "state"), "inject") == 0)
         see_injection(o, f, target);
     else
@@ -100,16 +92,16 @@ static void see_recovery(struct observer *o, const json_t *line)
 {
     const char *target = text_of(line, "target");
     const struct chaos_fault *fault = fault_find(text_of(line, "fault"));
-    uint64_t after = with_word(with_word(FNV_BASIS, "recovered"), fault != NULL ? fault->family : "");
-    uint64_t who = with_word(after, target);
+    uint64_t after = hash_word(hash_word(HASH_START, "recovered"), fault != NULL ? fault->family : "");
+    uint64_t who = hash_word(after, target);
     uint64_t duration = (uint64_t)json_integer_value(json_object_get(line, "duration"));
     const json_t *baseline = json_object_get(line, "baseline");
-    add_fact(o, with_number(with_word(who, "answered"), time_class(duration)));
-    add_fact(o, with_number(with_word(after, "baseline"),
+    add_fact(o, with_number(hash_word(who, "answered"), time_class(duration)));
+    add_fact(o, with_number(hash_word(after, "baseline"),
                             baseline != NULL ? 1 + time_class((uint64_t)json_integer_value(baseline)) : 0));
-    add_fact(o, with_word(who, json_object_get(line, "detected") != NULL ? "noticed" : "not noticed"));
+    add_fact(o, hash_word(who, json_object_get(line, "detected") != NULL ? "noticed" : "not noticed"));
     if (o->last_recovered[0] != '\0')
-        add_fact(o, with_word(with_word(with_word(FNV_BASIS, "back after"), o->last_recovered), target));
+        add_fact(o, hash_word(hash_word(hash_word(HASH_START, "back after"), o->last_recovered), target));
     snprintf(o->last_recovered, sizeof o->last_recovered, "%s", target);
 }
 
@@ -126,7 +118,7 @@ static void see_case(struct observer *o, const json_t *line)
     const char *status = text_of(line, "status"), *suite = text_of(line, "suite"), *name = text_of(line, "name");
     if (strcmp(status, "passed") == 0)
         return;
-    add_fact(o, with_word(with_word(with_word(FNV_BASIS, status), suite), name));
+    add_fact(o, hash_word(hash_word(hash_word(HASH_START, status), suite), name));
     if (strcmp(status, "failed") == 0)
         fails(o, suite, name, text_of(line, "message"));
 }
@@ -134,7 +126,7 @@ static void see_case(struct observer *o, const json_t *line)
 static void see_finding(struct observer *o, const json_t *line)
 {
     const char *oracle = text_of(line, "oracle"), *target = text_of(line, "target");
-    add_fact(o, with_word(with_word(with_word(FNV_BASIS, "finding"), oracle), target));
+    add_fact(o, hash_word(hash_word(hash_word(HASH_START, "finding"), oracle), target));
     fails(o, oracle, target, text_of(line, "title"));
 }
 
@@ -180,8 +172,8 @@ struct counting {
 
 static uint64_t of_operation(const struct counting *c, const struct operation *p, const char *what)
 {
-    uint64_t hash = with_word(with_word(with_word(FNV_BASIS, "operation"), c->kind->name), what);
-    return with_word(with_word(hash, operation_function_name((enum operation_function)p->function)),
+    uint64_t hash = hash_word(hash_word(hash_word(HASH_START, "operation"), c->kind->name), what);
+    return hash_word(hash_word(hash, operation_function_name((enum operation_function)p->function)),
                      operation_end_name((enum operation_end)p->end));
 }
 
@@ -214,7 +206,7 @@ static void count_operation(struct observer *o, struct counting *c, const struct
             continue;
         calm = false;
         count(o, c,
-              with_word(with_word(of_operation(c, p, "under"), f->fault->family),
+              hash_word(hash_word(of_operation(c, p, "under"), f->fault->family),
                         concerns(o, c->kind, f) ? "called" : "not called"));
     }
     if (calm)
@@ -239,7 +231,7 @@ static void add_classes(struct observer *o, uint64_t *items, size_t count)
         }
         add_fact(o, items[i]);
         if (n >= MANY)
-            add_fact(o, with_word(items[i], "many"));
+            add_fact(o, hash_word(items[i], "many"));
     }
 }
 
@@ -257,7 +249,7 @@ static void see_silence(struct observer *o, const struct history *h, const char 
         if (i > 0 && ends.items[i] - last > longest)
             longest = ends.items[i] - last;
     array_deinit(&ends);
-    add_fact(o, with_number(with_word(with_word(FNV_BASIS, "silence"), kind), time_class(longest)));
+    add_fact(o, with_number(hash_word(hash_word(HASH_START, "silence"), kind), time_class(longest)));
 }
 
 /* Whether what nobody knows to have happened was seen by somebody after all. */
@@ -306,14 +298,14 @@ void observer_look(void *arg, struct workload *w)
 /* Words of letters alone make a line's kind: numbers, ids and names with digits come and go. */
 void observer_log(struct observer *o, const char *component, const char *message, size_t len)
 {
-    uint64_t hash = with_word(with_word(FNV_BASIS, "log"), component != NULL ? component : "");
+    uint64_t hash = hash_word(hash_word(HASH_START, "log"), component != NULL ? component : "");
     size_t words = 0;
     for (size_t i = 0; i < len && words < LOG_WORDS; words++) {
-        uint64_t word = FNV_BASIS;
+        uint64_t word = HASH_START;
         bool letters = true;
         for (; i < len && message[i] != ' '; i++) {
             letters = letters && !isdigit((unsigned char)message[i]);
-            word = (word ^ (uint8_t)message[i]) * FNV_PRIME;
+            word = hash_step(word, (uint8_t)message[i]);
         }
         hash = letters ? with_number(hash, word) : hash;
         while (i < len && message[i] == ' ')

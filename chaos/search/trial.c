@@ -1,5 +1,6 @@
 #include "chaos/search/trial.h"
 
+#include "base/hash.h"
 #include "base/units.h"
 #include "chaos/experiment/plan.h"
 
@@ -11,9 +12,6 @@
 #define REST      2000 /* ms: steady state, quiet, final reads */
 #define RATE_FREE 2000 /* operations a second, about, of clients that do not wait */
 #define RATE_UNIT 100  /* operations a second that make the average load */
-
-#define FNV_BASIS UINT64_C(14695981039346656037)
-#define FNV_PRIME UINT64_C(1099511628211)
 
 void trial_init(struct trial *t)
 {
@@ -113,10 +111,8 @@ static void write_body(const struct trial *t, struct text *out)
 int trial_name(const struct trial *t, uint64_t *out)
 {
     struct text body = TEXT_INIT;
-    uint64_t hash = FNV_BASIS;
     write_body(t, &body);
-    for (size_t i = 0; i < body.len; i++)
-        hash = (hash ^ (uint8_t)body.data[i]) * FNV_PRIME;
+    uint64_t hash = hash_add(HASH_START, BYTES(body.data, body.len));
     int code = text_ok(&body) ? 0 : ERROR_MEMORY;
     text_deinit(&body);
     *out = hash != 0 ? hash : 1; /* 0 is nobody's name */

@@ -1,5 +1,7 @@
 #include "fuzz/loop/place.h"
 
+#include "base/hash.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,10 +11,7 @@ extern const char etext[];
 
 static uint64_t mix(uint64_t sum, const void *data, size_t len)
 {
-    const uint8_t *p = data;
-    for (size_t i = 0; i < len; i++)
-        sum = (sum ^ p[i]) * 0x100000001b3;
-    return sum;
+    return hash_add(sum, BYTES(data, len));
 }
 
 /* Frames of the machinery that reports, not of what broke. */
@@ -50,7 +49,7 @@ static struct bytes frame_function(struct bytes line)
 uint64_t place_of_report(struct bytes report)
 {
     static const char *const heads[] = {"Sanitizer: ", "runtime error: "};
-    uint64_t sum = 0xcbf29ce484222325;
+    uint64_t sum = HASH_START;
     size_t frames = 0;
     bool begun = false;
     while (report.len > 0 && frames < PLACE_FRAMES) {
@@ -87,7 +86,7 @@ static bool is_ours(uintptr_t address)
 
 static uint64_t describe_frames(const struct worker_shared *s, struct text *out)
 {
-    uint64_t sum = 0xcbf29ce484222325;
+    uint64_t sum = HASH_START;
     size_t counted = 0;
     uint32_t count = s->fault_frames < WORKER_FRAMES ? s->fault_frames : WORKER_FRAMES;
     text_printf(out, "signal %d at address 0x%zx\n", s->fault_signal, (size_t)s->fault_address);
@@ -119,7 +118,7 @@ uint64_t place_describe(enum fuzz_end end, struct world_exit status, const struc
         sum = 0;
     if (sum == 0) {
         struct fuzz_case c = worker_running(s);
-        sum = mix(0xcbf29ce484222325 ^ (uint64_t)end, &status.code, sizeof status.code);
+        sum = mix(HASH_START ^ (uint64_t)end, &status.code, sizeof status.code);
         for (size_t i = 0; i < c.events.count && i < FUZZ_CASE_EVENTS_MAX; i++) {
             struct bytes name =
                 c.events.items[i].kind == EVENT_CALL ? fuzz_case_bytes(&c, c.events.items[i].name) : BYTES_NONE;

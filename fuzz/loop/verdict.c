@@ -1,5 +1,6 @@
 #include "fuzz/loop/verdict.h"
 
+#include "base/hash.h"
 #include "fuzz/case/shrink.h"
 #include "fuzz/loop/worker_internal.h"
 #include "world/worker.h"
@@ -13,14 +14,12 @@
 
 static uint64_t mix(uint64_t sum, struct bytes b)
 {
-    for (size_t i = 0; i < b.len; i++) /* FNV-1a */
-        sum = (sum ^ b.data[i]) * UINT64_C(0x100000001b3);
-    return (sum ^ 0xff) * UINT64_C(0x100000001b3);
+    return hash_step(hash_add(sum, b), 0xff);
 }
 
 uint64_t verdict_signature(const struct fuzz_trace *t)
 {
-    return mix(mix(UINT64_C(0xcbf29ce484222325), bytes_of(t->oracle)), fuzz_trace_bytes(t, t->blamed));
+    return mix(mix(HASH_START, bytes_of(t->oracle)), fuzz_trace_bytes(t, t->blamed));
 }
 
 void verdict_print(const struct fuzz_trace *t, struct text *out)

@@ -1,3 +1,4 @@
+#include "base/hash.h"
 #include "fuzz/message/dictionary_internal.h"
 
 #include "fuzz/message/put.h"
@@ -34,13 +35,6 @@ struct dictionary {
 
 /* ---- keys ---- */
 
-static uint64_t mix(uint64_t h, struct bytes b)
-{
-    for (size_t i = 0; i < b.len; i++)
-        h = (h ^ b.data[i]) * UINT64_C(0x100000001B3); /* FNV-1a */
-    return h;
-}
-
 static uint64_t finish(uint64_t h)
 {
     h ^= h >> 32;
@@ -49,25 +43,25 @@ static uint64_t finish(uint64_t h)
 
 static uint64_t start(char kind)
 {
-    return mix(UINT64_C(0xCBF29CE484222325), BYTES(&kind, 1));
+    return hash_add(HASH_START, BYTES(&kind, 1));
 }
 
 static uint64_t field_key(const struct pb_field *f)
 {
     uint32_t number = f->number;
-    return finish(mix(mix(start('f'), bytes_of(f->owner->full_name)), BYTES(&number, sizeof number)));
+    return finish(hash_add(hash_add(start('f'), bytes_of(f->owner->full_name)), BYTES(&number, sizeof number)));
 }
 
 static uint64_t name_key(const char *name, enum value_class group)
 {
     uint8_t c = (uint8_t)group;
-    return finish(mix(mix(start('n'), bytes_of(name)), BYTES(&c, 1)));
+    return finish(hash_add(hash_add(start('n'), bytes_of(name)), BYTES(&c, 1)));
 }
 
 static uint64_t class_key(enum value_class group)
 {
     uint8_t c = (uint8_t)group;
-    return finish(mix(start('c'), BYTES(&c, 1)));
+    return finish(hash_add(start('c'), BYTES(&c, 1)));
 }
 
 enum value_class dictionary_class(const struct pb_field *f)
@@ -233,14 +227,14 @@ static bool make_text(struct bytes text, struct value *out)
     *out = (struct value){.group = CLASS_TEXT, .len = (uint8_t)text.len, .valid_string = wire_text_valid(text)};
     if (text.len > 0)
         memcpy(out->text, text.data, text.len);
-    out->hash = mix(start('t'), text);
+    out->hash = hash_add(start('t'), text);
     return true;
 }
 
 static void make_number(enum value_class group, uint64_t number, struct value *out)
 {
     *out = (struct value){.group = (uint8_t)group, .number = number};
-    out->hash = mix(start('i'), BYTES(&number, sizeof number));
+    out->hash = hash_add(start('i'), BYTES(&number, sizeof number));
 }
 
 /* ---- where they come from ---- */

@@ -1,5 +1,6 @@
 /* Numbers of what a trace shows, for coverage without counters in the system. A number says what it is of by its hash,
  * so that the same trace gives the same ones in every process. */
+#include "base/hash.h"
 #include "fuzz/sequence/check.h"
 
 #include "fuzz/cover/cover.h"
@@ -21,10 +22,7 @@ static uint64_t mix(uint64_t h, uint64_t value)
 
 static uint64_t text_hash(const char *s)
 {
-    uint64_t h = UINT64_C(14695981039346656037); /* FNV-1a */
-    for (; *s; s++)
-        h = (h ^ (uint8_t)*s) * UINT64_C(1099511628211);
-    return h;
+    return hash_add(HASH_START, bytes_of(s));
 }
 
 struct reading {

@@ -1,4 +1,5 @@
 /* Credit for what worked, and blame where a refusal says what was wrong. */
+#include "base/hash.h"
 #include "fuzz/sequence/refusal.h"
 #include "fuzz/sequence/sequence_internal.h"
 
@@ -155,9 +156,9 @@ static void learn_call(struct sequence *s, const struct trace_call *r, const str
 
 static uint64_t order_hash(const struct sequence_plan *p)
 {
-    uint64_t h = UINT64_C(14695981039346656037); /* FNV-1a */
+    uint64_t h = HASH_START;
     for (size_t i = 0; i < p->calls; i++)
-        h = (h ^ (p->call[i].method + 1U)) * UINT64_C(1099511628211);
+        h = hash_step(h, p->call[i].method + 1U);
     return h | 1;
 }
 

@@ -1,5 +1,6 @@
 /* Cases played by the door of a simulation against a server that says back what it is sent, and everything a case can
  * do to the world around it. */
+#include "base/hash.h"
 #include "base/test.h"
 
 #include "base/failing.h"
@@ -80,8 +81,7 @@ static void on_allocation(void *arg, uint64_t n)
 static void on_line(void *arg, const char *text, size_t len)
 {
     struct bed *b = arg;
-    for (size_t i = 0; i < len; i++)
-        b->hash = (b->hash ^ (uint8_t)text[i]) * UINT64_C(1099511628211);
+    b->hash = hash_add(b->hash, BYTES(text, len));
 }
 
 static void bed_init(struct bed *b)
@@ -90,7 +90,7 @@ static void bed_init(struct bed *b)
     static const struct target_operations operations = {.act = act};
     static const struct rpc_handler handler = {
         .open = on_open, .message = on_message, .half_closed = kit_echo_half_closed, .cancelled = kit_cancelled};
-    *b = (struct bed){.hash = UINT64_C(14695981039346656037)};
+    *b = (struct bed){.hash = HASH_START};
     b->sim = sim_new(&(struct sim_options){.seed = 1});
     assert_non_null(b->sim);
     assert_int_equal(pb_pool_new(proto_set(), "set", &b->pool, NULL), 0);

@@ -1,4 +1,5 @@
 /* A folder into an archive; and the same walk for noticing changes. */
+#include "base/hash.h"
 #include "runtime/cli/ignore.h"
 #include "runtime/cli/source.h"
 #include "runtime/late_archive.h"
@@ -212,12 +213,9 @@ int source_pack(struct cli *c, const struct source *s, struct text *out)
 
 /* ---- noticing changes ---- */
 
-/* FNV-1a, 64 bits. */
 static void mix(uint64_t *h, const void *data, size_t len)
 {
-    const unsigned char *p = data;
-    for (size_t i = 0; i < len; i++)
-        *h = (*h ^ p[i]) * UINT64_C(1099511628211);
+    *h = hash_add(*h, BYTES(data, len));
 }
 
 static int print_file(void *arg, const char *path, const char *full, const struct stat *stat)
@@ -234,6 +232,6 @@ static int print_file(void *arg, const char *path, const char *full, const struc
 
 int source_print(struct cli *c, const struct source *s, uint64_t *out)
 {
-    *out = UINT64_C(14695981039346656037);
+    *out = HASH_START;
     return walk(c, s, print_file, out);
 }

@@ -1,19 +1,18 @@
 #include "runtime/store/gone.h"
 
+#include "base/hash.h"
+
 #include <stddef.h>
 
-/* FNV-1a, with the lengths in it, so that the parts cannot be shifted into each other. */
+/* With the lengths in it, so that the parts cannot be shifted into each other. */
 static uint64_t add(uint64_t hash, struct bytes part)
 {
-    const uint64_t prime = UINT64_C(0x100000001b3);
-    for (size_t i = 0; i < part.len; i++)
-        hash = (hash ^ part.data[i]) * prime;
-    return (hash ^ (part.len + 256)) * prime;
+    return hash_step(hash_add(hash, part), (uint32_t)part.len + 256);
 }
 
 static size_t slot_of(struct bytes database, struct bytes table, struct bytes key)
 {
-    uint64_t hash = add(add(add(UINT64_C(0xcbf29ce484222325), database), table), key);
+    uint64_t hash = add(add(add(HASH_START, database), table), key);
     return (size_t)((hash ^ (hash >> 32)) % GONE_SLOTS);
 }
 

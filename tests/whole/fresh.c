@@ -1,5 +1,6 @@
 #include "tests/whole/fresh.h"
 
+#include "base/hash.h"
 #include "base/late.h"
 #include "fuzz/cover/cover_hooks.h"
 #include "proto/set.h"
@@ -18,8 +19,6 @@
 #define FORK_LIMIT ((uint64_t)(60 * SECOND)) /* of real time for one case */
 #define FORK_CALLS SIMULATED_CALLS_MAX
 #define FORK_WHY   ((size_t)4096)
-#define FNV_BASIS  UINT64_C(14695981039346656037)
-#define FNV_PRIME  UINT64_C(1099511628211)
 #define WORDS_SEED 1 /* of hash tables that draw one from the system otherwise */
 
 #define PAGE ((uintptr_t)4096)
@@ -64,8 +63,7 @@ struct fresh {
 static void on_line(void *arg, const char *text, size_t len)
 {
     struct inside *in = arg;
-    for (size_t i = 0; i < len; i++)
-        in->hash = (in->hash ^ (uint8_t)text[i]) * FNV_PRIME;
+    in->hash = hash_add(in->hash, BYTES(text, len));
 }
 
 /* Counters of coverage by libFuzzer's rules, where there are any: a fork counts in its parent's. */
@@ -186,7 +184,7 @@ static void go_on(struct inside *in)
 
 static void start(struct inside *in, bool tracing)
 {
-    in->hash = FNV_BASIS;
+    in->hash = HASH_START;
     in->steps_before = sim_events(in->whole->sim);
     sim_trace(in->whole->sim, tracing ? on_line : NULL, in);
     simulated_begin(in->whole->door, &in->c, &in->trace);
