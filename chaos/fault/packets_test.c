@@ -274,11 +274,13 @@ static void test_filter(void **state)
     assert_false(goes_on(x, 1, (uint64_t)(300 * MILLISECOND)));
     heal(x);
     assert_int_equal(x->a.failures, 0);
-    inject(x, "filter-limit", "b", 100, 1); /* a message is a dozen packets */
-    assert_true(goes_on(x, 1, WITHIN));     /* what was under way */
+    /* Between networks a message is a dozen packets; on one machine it is one, and the one before has used up what a
+     * second lets through. */
+    inject(x, "filter-limit", "b", x->networks != NULL ? 100 : 1, 1);
+    assert_true(goes_on(x, 2, WITHIN));
     forget(x);
     assert_true(goes_on(x, 1, WITHIN));
-    assert_true(x->a.most > 50000 || x->a.failures > 0);
+    assert_true(x->a.least > 50000 || x->a.failures > 0);
     heal(x);
     size_t failures = x->a.failures;
     inject(x, "filter-reject", "b", INT64_MIN, INT64_MIN);
