@@ -5,6 +5,7 @@
 #include "base/failing.h"
 #include "base/units.h"
 #include "fuzz/fuzz.h"
+#include "fuzz/live/journal.h"
 #include "fuzz/live/repeat.h"
 #include "fuzz/live/test_kit.h"
 #include "proto/set.h"
@@ -403,10 +404,38 @@ static void test_memory_of_asking(void **state)
     assert_true(borne > 4);
 }
 
+/* The same of cases whose journal outlived a campaign: each is tried in a copy, and which allocation fails changes
+ * neither what is told nor what is left behind. */
+static void test_memory_of_suspects(void **state)
+{
+    static const char script[] = "call /helloworld.Helloworld/Call\nmessage 0 {}\nhalf-close 0\nawait 0\n";
+    struct sim *disk = sim_new(&(struct sim_options){.seed = 1});
+    struct world *files = sim_node(disk, "disk");
+    struct fuzz_case c = FUZZ_CASE_INIT;
+    struct journal j;
+    bool hit = true;
+    (void)state;
+    assert_int_equal(pb_pool_new(proto_set(), "set", &pool, NULL), 0);
+    assert_int_equal(fuzz_case_parse(bytes_of(script), "script", pool, &c, NULL), 0);
+    assert_int_equal(journal_open(&j, files, "/journal", NULL), 0);
+    assert_true(journal_begin(&j, &c) > 0);
+    journal_close(&j, false);
+    pb_pool_free(pool);
+    struct fuzz_options o = {.files = files, .suspects = "/journal"};
+    assert_false(run_failing(PLANTED_NOTHING, "none of them alone", &o, SIZE_MAX));
+    for (size_t n = 1; hit; n += 1 + 2 * n)
+        hit = run_failing(PLANTED_NOTHING, "none of them alone", &o, n);
+    fuzz_case_deinit(&c);
+    sim_free(disk);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_memory), cmocka_unit_test(test_memory_of_one_case),
-                                       cmocka_unit_test(test_memory_of_asking), cmocka_unit_test(test_one_case),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_memory),
+                                       cmocka_unit_test(test_memory_of_one_case),
+                                       cmocka_unit_test(test_memory_of_suspects),
+                                       cmocka_unit_test(test_memory_of_asking),
+                                       cmocka_unit_test(test_one_case),
                                        cmocka_unit_test(test_campaign)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -63,28 +63,33 @@ static const char *source_name(size_t i)
     return names[i];
 }
 
-/* Takes the reference to `value`; nothing is kept when memory is out, and the list is then short. */
-static void set(json_t *object, const char *key, json_t *value)
+/* Takes the reference to `value`. *ok turns false when memory is out. */
+static void set(bool *ok, json_t *object, const char *key, json_t *value)
 {
-    json_object_set_new(object, key, value);
+    *ok &= json_object_set_new(object, key, value) == 0;
 }
 
-static void set_text(json_t *object, const char *key, const char *value)
+static void append(bool *ok, json_t *array, json_t *value)
+{
+    *ok &= json_array_append_new(array, value) == 0;
+}
+
+static void set_text(bool *ok, json_t *object, const char *key, const char *value)
 {
     if (value)
-        set(object, key, json_stringn_nocheck(value, strlen(value)));
+        set(ok, object, key, json_stringn_nocheck(value, strlen(value)));
 }
 
-static json_t *statuses_json(const int64_t statuses[FUZZ_STATUSES])
+static json_t *statuses_json(bool *ok, const int64_t statuses[FUZZ_STATUSES])
 {
     json_t *out = json_object();
     for (int i = 0; i < FUZZ_STATUSES; i++)
         if (statuses[i])
-            set(out, grpc_status_name(i), json_integer(statuses[i]));
+            set(ok, out, grpc_status_name(i), json_integer(statuses[i]));
     return out;
 }
 
-static json_t *point_json(const struct fuzz_point *p)
+static json_t *point_json(bool *ok, const struct fuzz_point *p)
 {
     json_t *out = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "at", (json_int_t)p->at, "calls",
                             (json_int_t)p->calls, "cases", (json_int_t)p->cases, "edges", (json_int_t)p->edges,
@@ -92,11 +97,11 @@ static json_t *point_json(const struct fuzz_point *p)
                             (json_int_t)p->findings, "methods_ok", (json_int_t)p->methods_ok);
     json_t *lanes = json_object(), *sources = json_object();
     for (unsigned i = 0; i < FUZZ_LANES; i++)
-        set(lanes, fuzz_lane_name((enum fuzz_lane)i), json_real((double)p->lanes[i]));
+        set(ok, lanes, fuzz_lane_name((enum fuzz_lane)i), json_real((double)p->lanes[i]));
     for (unsigned i = 0; i < FUZZ_SOURCES; i++)
-        set(sources, source_name(i), json_real((double)p->sources[i]));
-    set(out, "lanes", lanes);
-    set(out, "sources", sources);
+        set(ok, sources, source_name(i), json_real((double)p->sources[i]));
+    set(ok, out, "lanes", lanes);
+    set(ok, out, "sources", sources);
     return out;
 }
 
@@ -107,55 +112,57 @@ json_t *fuzz_summary_json(const struct fuzz_summary *s)
                             (json_int_t)s->duration, "imported", (json_int_t)s->imported, "kept", (json_int_t)s->kept,
                             "not_told", (json_int_t)s->unrepeated, "warnings", (json_int_t)s->warnings, "edges",
                             (json_int_t)s->edges, "edges_all", (json_int_t)s->edges_all);
-    if (!out)
-        return NULL;
-    set(out, "not_run_again", json_integer((json_int_t)s->not_tried));
-    set(out, "started_anew", json_integer((json_int_t)s->anew));
-    set_text(out, "ended", s->ended);
-    set(out, "statuses", statuses_json(s->statuses));
+    bool ok = out != NULL;
+    set(&ok, out, "not_run_again", json_integer((json_int_t)s->not_tried));
+    set(&ok, out, "started_anew", json_integer((json_int_t)s->anew));
+    set_text(&ok, out, "ended", s->ended);
+    set(&ok, out, "statuses", statuses_json(&ok, s->statuses));
     json_t *methods = json_array(), *operators = json_array(), *points = json_array(), *findings = json_array();
     json_t *components = json_array();
     for (size_t i = 0; i < s->method_figures.count; i++) {
         const struct fuzz_method_figures *m = &s->method_figures.items[i];
         json_t *one = json_pack("{s:s, s:s, s:I, s:I}", "path", m->path, "component", m->component, "calls",
                                 (json_int_t)m->calls, "findings", (json_int_t)m->findings);
-        set(one, "statuses", statuses_json(m->statuses));
+        set(&ok, one, "statuses", statuses_json(&ok, m->statuses));
         if (m->shut_out > 0)
-            set(one, "shut_out", json_integer((json_int_t)m->shut_out));
-        set_text(one, "refusal", m->refusal);
-        set_text(one, "refusing_field", m->refusing_field);
-        json_array_append_new(methods, one);
+            set(&ok, one, "shut_out", json_integer((json_int_t)m->shut_out));
+        set_text(&ok, one, "refusal", m->refusal);
+        set_text(&ok, one, "refusing_field", m->refusing_field);
+        append(&ok, methods, one);
     }
     for (size_t i = 0; i < s->operators.count; i++) {
         const struct fuzz_operator_figures *o = &s->operators.items[i];
-        json_array_append_new(operators, json_pack("{s:s, s:s, s:I, s:I}", "name", o->name, "kind", o->kind, "cases",
-                                                   (json_int_t)o->cases, "novel", (json_int_t)o->novel));
+        append(&ok, operators,
+               json_pack("{s:s, s:s, s:I, s:I}", "name", o->name, "kind", o->kind, "cases", (json_int_t)o->cases,
+                         "novel", (json_int_t)o->novel));
     }
     for (size_t i = 0; i < s->points.count; i++)
-        json_array_append_new(points, point_json(&s->points.items[i]));
+        append(&ok, points, point_json(&ok, &s->points.items[i]));
     for (size_t i = 0; i < s->finding_figures.count; i++) {
         const struct fuzz_finding_figures *f = &s->finding_figures.items[i];
         json_t *one = json_pack("{s:s, s:s, s:b, s:I}", "title", f->title, "oracle", f->oracle, "warning", f->warning,
                                 "count", (json_int_t)f->count);
-        set_text(one, "component", f->component);
-        set_text(one, "confirmed", f->confirmed);
-        set_text(one, "file", f->file);
-        json_array_append_new(findings, one);
+        set_text(&ok, one, "component", f->component);
+        set_text(&ok, one, "confirmed", f->confirmed);
+        set_text(&ok, one, "file", f->file);
+        append(&ok, findings, one);
     }
     for (size_t i = 0; i < s->components.count; i++) {
         const struct fuzz_component_figures *c = &s->components.items[i];
-        json_array_append_new(components,
-                              json_pack("{s:s, s:I, s:I, s:I, s:f, s:I}", "name", c->name, "calls",
-                                        (json_int_t)c->calls, "resident_first", (json_int_t)c->resident_first,
-                                        "resident_last", (json_int_t)c->resident_last, "bytes_per_call",
-                                        c->bytes_per_call, "cpu", (json_int_t)c->cpu));
+        append(&ok, components,
+               json_pack("{s:s, s:I, s:I, s:I, s:f, s:I}", "name", c->name, "calls", (json_int_t)c->calls,
+                         "resident_first", (json_int_t)c->resident_first, "resident_last", (json_int_t)c->resident_last,
+                         "bytes_per_call", c->bytes_per_call, "cpu", (json_int_t)c->cpu));
     }
-    set(out, "methods", methods);
-    set(out, "operators", operators);
-    set(out, "points", points);
-    set(out, "findings", findings);
-    set(out, "components", components);
-    return out;
+    set(&ok, out, "methods", methods);
+    set(&ok, out, "operators", operators);
+    set(&ok, out, "points", points);
+    set(&ok, out, "findings", findings);
+    set(&ok, out, "components", components);
+    if (ok)
+        return out;
+    json_decref(out);
+    return NULL;
 }
 
 /* ---- from JSON -------------------------------------------------------------------------------------------------- */
@@ -165,10 +172,20 @@ static int64_t number(const json_t *object, const char *key)
     return (int64_t)json_integer_value(json_object_get(object, key));
 }
 
-static char *text(const json_t *object, const char *key)
+/* A copy of the text, where there is one and *out has none yet. False: no memory. */
+static bool copy(const json_t *object, const char *key, char **out)
 {
     const char *value = json_string_value(json_object_get(object, key));
-    return value ? strdup(value) : NULL;
+    if (value && !*out)
+        *out = strdup(value);
+    return !value || *out;
+}
+
+static char *text(const json_t *object, const char *key)
+{
+    char *out = NULL;
+    (void)copy(object, key, &out);
+    return out;
 }
 
 static const char *word(const json_t *object, const char *key)
@@ -202,11 +219,8 @@ static int merge_method(struct fuzz_summary *s, const json_t *from)
     m->findings += number(from, "findings");
     m->shut_out += number(from, "shut_out");
     add_statuses(m->statuses, json_object_get(from, "statuses"));
-    if (!m->refusal)
-        m->refusal = text(from, "refusal");
-    if (!m->refusing_field)
-        m->refusing_field = text(from, "refusing_field");
-    return 0;
+    bool ok = copy(from, "refusal", &m->refusal) && copy(from, "refusing_field", &m->refusing_field);
+    return ok ? 0 : ERROR_MEMORY;
 }
 
 static int merge_operator(struct fuzz_summary *s, const json_t *from)
@@ -275,12 +289,11 @@ static int merge_finding(struct fuzz_summary *s, const json_t *from)
     }
     struct fuzz_finding_figures f = {.title = text(from, "title"),
                                      .oracle = text(from, "oracle"),
-                                     .component = text(from, "component"),
-                                     .confirmed = text(from, "confirmed"),
-                                     .file = text(from, "file"),
                                      .count = number(from, "count"),
                                      .warning = json_is_true(json_object_get(from, "warning"))};
-    if (f.title && f.oracle && array_push(&s->finding_figures, f)) {
+    bool ok = f.title && f.oracle && copy(from, "component", &f.component) && copy(from, "confirmed", &f.confirmed) &&
+              copy(from, "file", &f.file);
+    if (ok && array_push(&s->finding_figures, f)) {
         s->findings += !f.warning;
         return 0;
     }
@@ -409,33 +422,39 @@ static json_t *cell(const char *text)
     return text ? json_stringn_nocheck(text, strlen(text)) : json_null();
 }
 
-/* Takes `rows`. A table without rows says nothing. */
-static void emit_table(struct result_stream *r, const char *title, const char *const *columns, json_t *rows)
+/* Takes `rows`, all of them when `ok`; else the stream is broken, as for any line that could not be made. A table
+ * without rows says nothing. */
+static void emit_table(struct result_stream *r, bool ok, const char *title, const char *const *columns, json_t *rows)
 {
     json_t *names = json_array();
     for (; *columns; columns++)
-        json_array_append_new(names, json_string(*columns));
-    if (json_array_size(rows) == 0) {
+        append(&ok, names, json_string(*columns));
+    if (ok && json_array_size(rows) == 0) {
         json_decref(names);
         json_decref(rows);
         return;
     }
-    result_emit(r, "table",
-                json_pack("{s:s, s:s, s:o, s:o}", "pillar", "fuzz", "title", title, "columns", names, "rows", rows));
+    json_t *table = json_pack("{s:s, s:s, s:o, s:o}", "pillar", "fuzz", "title", title, "columns", names, "rows", rows);
+    if (!ok) {
+        json_decref(table);
+        table = NULL;
+    }
+    result_emit(r, "table", table);
 }
 
 static void table_methods(const struct fuzz_summary *s, struct result_stream *r)
 {
     static const char *const columns[] = {"method",        "component", "calls", "statuses",
                                           "first refusal", "of field",  NULL};
+    bool ok = true;
     json_t *rows = json_array();
     for (size_t i = 0; i < s->method_figures.count; i++) {
         const struct fuzz_method_figures *m = &s->method_figures.items[i];
-        json_array_append_new(rows,
-                              json_pack("[o, o, I, o, o, o]", cell(m->path), cell(m->component), (json_int_t)m->calls,
-                                        statuses_json(m->statuses), cell(m->refusal), cell(m->refusing_field)));
+        append(&ok, rows,
+               json_pack("[o, o, I, o, o, o]", cell(m->path), cell(m->component), (json_int_t)m->calls,
+                         statuses_json(&ok, m->statuses), cell(m->refusal), cell(m->refusing_field)));
     }
-    emit_table(r, "What every method answered", columns, rows);
+    emit_table(r, ok, "What every method answered", columns, rows);
 }
 
 #define TABLE_ROWS 12 /* of what changes over time */
@@ -444,25 +463,27 @@ static void table_points(const struct fuzz_summary *s, struct result_stream *r)
 {
     static const char *const columns[] = {"seconds",  "calls", "methods OK", "features", "edges",
                                           "findings", "lanes", "sources",    NULL};
+    bool ok = true;
     json_t *rows = json_array();
     size_t count = s->points.count, step = count / TABLE_ROWS + 1;
     for (size_t i = 0; i < count; i += i + step < count || i + 1 == count ? step : count - 1 - i) {
         const struct fuzz_point *p = &s->points.items[i];
-        json_t *point = point_json(p);
-        json_array_append_new(rows, json_pack("[f, I, I, I, o, I, O, O]", (double)p->at / 1e9, (json_int_t)p->calls,
-                                              (json_int_t)p->methods_ok, (json_int_t)p->features,
-                                              p->edges >= 0 ? json_integer((json_int_t)p->edges) : json_null(),
-                                              (json_int_t)p->findings, json_object_get(point, "lanes"),
-                                              json_object_get(point, "sources")));
+        json_t *point = point_json(&ok, p);
+        append(&ok, rows,
+               json_pack("[f, I, I, I, o, I, O, O]", (double)p->at / 1e9, (json_int_t)p->calls,
+                         (json_int_t)p->methods_ok, (json_int_t)p->features,
+                         p->edges >= 0 ? json_integer((json_int_t)p->edges) : json_null(), (json_int_t)p->findings,
+                         json_object_get(point, "lanes"), json_object_get(point, "sources")));
         json_decref(point);
     }
-    emit_table(r, "What was learnt, and the shares of lanes and sources", columns, rows);
+    emit_table(r, ok, "What was learnt, and the shares of lanes and sources", columns, rows);
 }
 
 /* A row for each kind of field: how often it was changed, and by what. */
 static void table_operators(const struct fuzz_summary *s, struct result_stream *r)
 {
     static const char *const columns[] = {"kind of field", "cases", "showed something new", "operators", NULL};
+    bool ok = true;
     json_t *rows = json_array();
     for (size_t i = 0; i < s->operators.count; i++) {
         const char *kind = s->operators.items[i].kind;
@@ -479,37 +500,40 @@ static void table_operators(const struct fuzz_summary *s, struct result_stream *
                 continue;
             cases += o->cases;
             novel += o->novel;
-            set(shares, o->name, json_integer(o->cases));
+            set(&ok, shares, o->name, json_integer(o->cases));
         }
-        json_array_append_new(rows, json_pack("[s, I, I, o]", kind, (json_int_t)cases, (json_int_t)novel, shares));
+        append(&ok, rows, json_pack("[s, I, I, o]", kind, (json_int_t)cases, (json_int_t)novel, shares));
     }
-    emit_table(r, "Operators and defects tried, by kind of field", columns, rows);
+    emit_table(r, ok, "Operators and defects tried, by kind of field", columns, rows);
 }
 
 static void table_components(const struct fuzz_summary *s, struct result_stream *r)
 {
     static const char *const columns[] = {
         "component", "calls", "resident bytes, early", "at the end", "bytes per call", "processor s", NULL};
+    bool ok = true;
     json_t *rows = json_array();
     for (size_t i = 0; i < s->components.count; i++) {
         const struct fuzz_component_figures *c = &s->components.items[i];
-        json_array_append_new(rows, json_pack("[s, I, I, I, f, f]", c->name, (json_int_t)c->calls,
-                                              (json_int_t)c->resident_first, (json_int_t)c->resident_last,
-                                              c->bytes_per_call, (double)c->cpu / 1e9));
+        append(&ok, rows,
+               json_pack("[s, I, I, I, f, f]", c->name, (json_int_t)c->calls, (json_int_t)c->resident_first,
+                         (json_int_t)c->resident_last, c->bytes_per_call, (double)c->cpu / 1e9));
     }
-    emit_table(r, "What calls cost the components", columns, rows);
+    emit_table(r, ok, "What calls cost the components", columns, rows);
 }
 
 static void table_findings(const struct fuzz_summary *s, struct result_stream *r)
 {
     static const char *const columns[] = {"finding", "component", "seen", "confirmed", "case", NULL};
+    bool ok = true;
     json_t *rows = json_array();
     for (size_t i = 0; i < s->finding_figures.count; i++) {
         const struct fuzz_finding_figures *f = &s->finding_figures.items[i];
-        json_array_append_new(rows, json_pack("[s, o, I, o, o]", f->title, cell(f->component), (json_int_t)f->count,
-                                              cell(f->confirmed), cell(f->file)));
+        append(&ok, rows,
+               json_pack("[s, o, I, o, o]", f->title, cell(f->component), (json_int_t)f->count, cell(f->confirmed),
+                         cell(f->file)));
     }
-    emit_table(r, "Findings", columns, rows);
+    emit_table(r, ok, "Findings", columns, rows);
 }
 
 void fuzz_summary_tables(const struct fuzz_summary *s, struct result_stream *r)
