@@ -25,13 +25,14 @@ static struct arena_block *block_new(size_t capacity)
 {
     if (capacity > SIZE_MAX - sizeof(struct arena_block))
         return NULL;
-    struct arena_block *b = calloc(1, sizeof *b + capacity);
+    struct arena_block *b = malloc(sizeof *b + capacity);
     if (b)
-        b->capacity = capacity;
+        *b = (struct arena_block){.capacity = capacity};
     return b;
 }
 
-void *arena_alloc(struct arena *a, size_t size)
+/* Not zeroed: a block is touched as far as it is used, and no further. */
+static void *take(struct arena *a, size_t size)
 {
     if (size > SIZE_MAX / 2)
         return NULL;
@@ -64,6 +65,12 @@ void *arena_alloc(struct arena *a, size_t size)
     return data;
 }
 
+void *arena_alloc(struct arena *a, size_t size)
+{
+    void *data = take(a, size);
+    return data ? memset(data, 0, size) : NULL;
+}
+
 void *arena_alloc_n(struct arena *a, size_t n, size_t size)
 {
     if (size && n > SIZE_MAX / size)
@@ -73,7 +80,7 @@ void *arena_alloc_n(struct arena *a, size_t n, size_t size)
 
 void *arena_copy(struct arena *a, const void *data, size_t size)
 {
-    void *copy = arena_alloc(a, size);
+    void *copy = take(a, size);
     if (copy && size)
         memcpy(copy, data, size);
     return copy;
@@ -88,9 +95,11 @@ char *arena_string_n(struct arena *a, const char *data, size_t len)
 {
     if (len == SIZE_MAX)
         return NULL;
-    char *copy = arena_alloc(a, len + 1); /* zeroed, so the NUL is there */
+    char *copy = take(a, len + 1);
     if (copy && len)
         memcpy(copy, data, len);
+    if (copy)
+        copy[len] = '\0';
     return copy;
 }
 
@@ -111,7 +120,6 @@ void arena_reset(struct arena *a)
     struct arena_block *keep = a->blocks;
     if (keep && !keep->own) {
         a->blocks = keep->next;
-        memset(keep->data, 0, keep->used);
         keep->used = 0;
         keep->next = NULL;
     } else {

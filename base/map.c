@@ -45,20 +45,24 @@ static struct map_entry *find(const struct map *m, const void *key, size_t key_l
 
 bool map_put_n(struct map *m, const void *key, size_t key_len, void *value)
 {
-    struct map_entry *e = find(m, key, key_len);
+    struct map_entry *e = NULL;
+    unsigned hash; /* made once, to look and to add */
+    if (key_len > UINT_MAX - sizeof *e - 1)
+        return false;
+    HASH_VALUE(key, key_len, hash);
+    if (m->entries)
+        HASH_FIND_BYHASHVALUE(hh, m->entries, key, (unsigned)key_len, hash, e);
     if (e) {
         e->value = value;
         return true;
     }
-    if (key_len > UINT_MAX - sizeof *e - 1)
-        return false;
     e = calloc(1, sizeof *e + key_len + 1);
     if (!e)
         return false;
     if (key_len)
         memcpy(e->key, key, key_len);
     e->value = value;
-    HASH_ADD_KEYPTR(hh, m->entries, e->key, (unsigned)key_len, e);
+    HASH_ADD_KEYPTR_BYHASHVALUE(hh, m->entries, e->key, (unsigned)key_len, hash, e);
     if (!e->hh.tbl) {
         free(e);
         return false;

@@ -1,5 +1,6 @@
 #include "base/result.h"
 
+#include "base/json_text.h"
 #include "base/text.h"
 #include "base/utf8.h"
 
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LINE_HEAD   64 /* bytes in front of a line's members */
 #define REAL_DIGITS 15 /* the most that give every decimal back as it was written: 0.1, not 0.10000000000000001 */
 
 /* What a system under test wrote need not be UTF-8; a JSON line must be. */
@@ -60,30 +62,43 @@ static void count(struct result_stream *r, const char *type, const json_t *membe
         r->skipped++;
 }
 
-static int add_dumped(const char *data, size_t len, void *line)
-{
-    text_add(line, data, len);
-    return text_ok(line) ? 0 : -1;
-}
-
-void result_emit(struct result_stream *r, const char *type, json_t *members)
+/* "type" and "t" come first, so that a line can be judged by its beginning; `members` are those of an object, without
+ * its braces. */
+static void write_line(struct result_stream *r, const char *type, struct bytes members)
 {
     uint64_t now = r->now ? r->now(r->now_arg) : r->started;
     uint64_t t = now > r->started ? now - r->started : 0;
     struct text line = TEXT_INIT;
-    /* "type" and "t" come first, so that a line can be judged by its beginning. */
-    json_t *object = json_object();
-    bool ok = object && members && put_text(object, "type", type) && put_integer(object, "t", (int64_t)t) &&
-              json_object_update_missing(object, members) == 0;
-    if (members)
-        count(r, type, members);
-    ok = ok && json_dump_callback(object, add_dumped, &line, JSON_COMPACT | JSON_REAL_PRECISION(REAL_DIGITS)) == 0;
-    text_char(&line, '\n');
-    if (!ok || !text_ok(&line) || !r->write || r->write(r->arg, text_string(&line), line.len) != 0)
+    (void)text_reserve(&line, members.len + LINE_HEAD);
+    text_printf(&line, "{\"type\":\"%s\",\"t\":%" PRIu64 "%s", type, t, members.len > 0 ? "," : "");
+    text_add(&line, members.data, members.len);
+    text_puts(&line, "}\n");
+    if (!text_ok(&line) || !r->write || r->write(r->arg, text_string(&line), line.len) != 0)
         r->broken = true;
     text_deinit(&line);
-    json_decref(object);
+}
+
+void result_emit(struct result_stream *r, const char *type, json_t *members)
+{
+    struct text object = TEXT_INIT;
+    json_text_add(&object, members, 0, REAL_DIGITS);
+    bool ok = text_ok(&object) && object.len >= 2;
+    if (members)
+        count(r, type, members);
+    if (ok)
+        write_line(r, type, BYTES(object.data + 1, object.len - 2));
+    else
+        r->broken = true;
+    text_deinit(&object);
     json_decref(members);
+}
+
+void result_step(struct result_stream *r, const struct text *members)
+{
+    if (text_ok(members))
+        write_line(r, "step", text_bytes(members));
+    else
+        r->broken = true;
 }
 
 void result_case(struct result_stream *r, const struct result_case *c)

@@ -4,7 +4,7 @@
  *   run      id, system, driver, seed, started (RFC 3339), command, version, shard, shards
  *   pillar   name (contract|e2e|fuzz|chaos), state (start|end), plus a pillar's own totals at the end
  *   case     pillar, suite, name, status (passed|failed|skipped|flaky), duration, message, file, line, column, replay,
- *            detail (text), why (skipped: the reason), picture (path of an SVG beside the stream), attempt
+ *            detail (text), why (skipped: the reason), picture (path of an SVG beside the stream), attempt, resumed
  *   step     case, name, status, duration, attempts, sent, received
  *   fault    name, target, state (inject|heal), hits, verified (bool), detail
  *   sample   series, value: one point of a curve (latency_ms, throughput, errors)
@@ -22,6 +22,7 @@
 #define BASE_RESULT_H
 
 #include "base/error.h"
+#include "base/text.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -42,6 +43,8 @@ struct result_stream {
 /* Adds "type" and "t", counts, writes, and drops the reference to `members` (an object made by json_pack; NULL counts
  * as out of memory). Never fails the caller's work: look at `broken` at the end. */
 void result_emit(struct result_stream *r, const char *type, json_t *members);
+/* A line "step", of which a run may have millions: its members are JSON already, as in an object without its braces. */
+void result_step(struct result_stream *r, const struct text *members);
 
 struct result_case {
     const char *pillar, *suite, *name;

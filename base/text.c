@@ -68,7 +68,10 @@ void text_puts(struct text *t, const char *string)
 
 void text_char(struct text *t, char c)
 {
-    text_add(t, &c, 1);
+    if (!text_reserve(t, 1))
+        return;
+    t->data[t->len++] = c;
+    t->data[t->len] = '\0';
 }
 
 void text_printf(struct text *t, const char *format, ...)
@@ -145,25 +148,25 @@ static void add_code_point(struct text *t, uint32_t c)
     text_add(t, out, utf8_encode(c, out));
 }
 
-static const char *json_escape(uint32_t c)
+/* What stands behind a backslash; none has any other way. */
+static char json_escape(uint32_t c)
 {
     switch (c) {
     case '"':
-        return "\\\"";
     case '\\':
-        return "\\\\";
+        return (char)c;
     case '\n':
-        return "\\n";
+        return 'n';
     case '\r':
-        return "\\r";
+        return 'r';
     case '\t':
-        return "\\t";
+        return 't';
     case '\b':
-        return "\\b";
+        return 'b';
     case '\f':
-        return "\\f";
+        return 'f';
     default:
-        return NULL;
+        return '\0';
     }
 }
 
@@ -172,16 +175,21 @@ void text_json(struct text *t, const char *data, size_t len)
     struct bytes b = BYTES(data, len);
     size_t at = 0, plain = 0; /* plain: where the run that needs no escape began */
     while (at < len) {
+        uint8_t first = b.data[at];
+        if (first >= 0x20 && first < 0x80 && first != '"' && first != '\\') { /* most of all text */
+            at++;
+            continue;
+        }
         size_t start = at;
         uint32_t c;
         bool good = utf8_next(b, &at, &c);
-        if (good && c >= 0x20 && c != '"' && c != '\\')
+        if (good && c >= 0x80)
             continue;
         text_add(t, data + plain, start - plain);
         plain = at;
-        const char *escape = json_escape(c);
-        if (escape)
-            text_puts(t, escape);
+        char letter = good ? json_escape(c) : '\0';
+        if (letter != '\0')
+            text_add(t, (char[]){'\\', letter}, 2);
         else if (good)
             text_printf(t, "\\u%04x", (unsigned)c);
         else
@@ -228,9 +236,15 @@ static bool is_deceptive(uint32_t c)
 void text_printable(struct text *t, const void *data, size_t len, size_t max)
 {
     struct bytes b = BYTES(data, len);
-    size_t at = 0;
+    size_t at = 0, end = len < max ? len : max;
     while (at < len) {
         size_t start = at;
+        while (at < end && b.data[at] >= 0x20 && b.data[at] < 0x7F && b.data[at] != '\\')
+            at++;
+        if (at > start) { /* most of all text */
+            text_add(t, b.data + start, at - start);
+            continue;
+        }
         uint32_t c;
         bool good = utf8_next(b, &at, &c);
         if (at > max) {

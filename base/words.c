@@ -23,10 +23,11 @@ void words_add(struct text *out, const char *word)
         return;
     }
     text_char(out, '"');
-    for (const char *p = word; *p != '\0'; p++) {
-        if (strchr(ESCAPED, *p) != NULL)
+    for (size_t run; *word != '\0'; word += run) {
+        if (strchr(ESCAPED, *word) != NULL)
             text_char(out, '\\');
-        text_char(out, *p);
+        run = 1 + strcspn(word + 1, ESCAPED);
+        text_add(out, word, run);
     }
     text_char(out, '"');
 }

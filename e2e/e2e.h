@@ -21,6 +21,10 @@ int flow_load_tree(struct world *w, const char *path, struct flow_list *out, str
 /* Moves all of `from` behind what is in `to`; `from` is empty afterwards. False: no memory, nothing moved. */
 bool flow_list_append(struct flow_list *to, struct flow_list *from);
 void flow_list_free(struct flow_list *l);
+/* Only those for which `keep` is true; flows of one file must be kept or dropped together. */
+void flow_list_keep(struct flow_list *l, bool (*keep)(void *arg, const struct flow *f), void *arg);
+/* The files it depends on, its own first; some may come twice. What `each` returns, when it is not 0, ends it. */
+int flow_files(const struct flow *f, int (*each)(void *arg, const char *path), void *arg);
 const char *flow_name(const struct flow *f);
 const char *flow_file(const struct flow *f);
 const char *flow_provider(const struct flow *f); /* contract flows: the component under test; NULL otherwise */
@@ -45,6 +49,45 @@ struct e2e_doubles {
     /* Everything the double was called with, and the stubs that came nearest to calls that none matched, for failure
      * messages. */
     void (*journal)(void *arg, const char *name, struct text *out);
+    /* How many calls of methods that have stubs none of them matched; the newest few are appended to `out`, a line
+     * each. NULL `out`: only the number. */
+    int64_t (*unmatched)(void *arg, const char *name, struct text *out);
+};
+
+/* Doubles in the place of third parties while a flow runs; harrow/ makes them from fakes/ and tells the runtime where
+ * they are. */
+struct e2e_stand_in {
+    const char *name, *service; /* how the flow calls it, and the full proto name of what it plays */
+    const char *listen;         /* an address it has to be at; NULL: any, and the runtime is told */
+    bool empty;                 /* what nothing was programmed for is answered with an empty message */
+};
+struct e2e_stand_ins {
+    void *arg;
+    /* Another flow's double is in that place of the system: whoever wants it has to wait. */
+    bool (*busy)(void *arg, struct target *t, const struct e2e_stand_in *wanted);
+    /* All of them, and returns when the runtime routes to them. */
+    int (*open)(void *arg, struct target *t, const struct e2e_stand_in *wanted, size_t count,
+                const struct e2e_doubles **out, struct error *err);
+    /* "127.0.0.1:4711", appended. */
+    void (*address)(void *arg, const struct e2e_doubles *d, const char *name, struct text *out);
+    void (*close)(void *arg, const struct e2e_doubles *d);
+};
+
+/* What is known of earlier runs; harrow/ binds it to reports/. A case is named by suite (its file) and name. */
+struct e2e_past {
+    void *arg;
+    /* How long it usually takes, ns; 0: not known. NULL: nothing is known of any. */
+    uint64_t (*duration)(void *arg, const char *suite, const char *name);
+    /* Its lines in the run that is resumed, objects with "type", borrowed: the case stands last and has its verdict.
+     * NULL: it has none, and runs. */
+    json_t *(*lines)(void *arg, const char *suite, const char *name);
+};
+
+/* A worker's own system. */
+struct e2e_place {
+    struct target *target;
+    const char *const *variables;
+    const char *scratch;
 };
 
 struct e2e_options {
@@ -52,15 +95,29 @@ struct e2e_options {
     const char *filter;    /* run flows whose name contains this; NULL: all */
     const char *replay;    /* command before the file and name, for replay lines: "harrow e2e systems/micro.yaml" */
     uint64_t step_timeout; /* ns; 0: 10 s */
+    uint64_t flow_timeout; /* ns a flow has that says nothing of it; 0: no end */
     const char *const *variables; /* NAME=value pairs for ${NAME}, NULL-terminated; NULL: none */
+    const char *const *asked;     /* the same from whoever runs the flows, over those; 1, true and null are no texts */
+    const char *folder;           /* the result stream's: pictures are put below it */
     const char *scratch; /* folder for flows that run commands, each below it in its own: ${scratch}; NULL: none */
-    const struct e2e_doubles *doubles; /* NULL: steps that need them fail with a clear message */
-    const char *tags;                  /* "smoke,!slow": flows with one of these tags and none of those; NULL: all */
-    int jobs;                          /* flows that run beside each other; 0: 1 */
-    int repeat;                        /* the whole, so many times; 0: once */
-    int retries;                       /* a flow that fails is tried again so often; one that then passes is flaky */
-    bool until_fail;                   /* again and again until a flow fails; `repeat` bounds it */
-    bool shuffle;                      /* files and the flows in them in another order, by the seed */
+    const struct e2e_doubles *doubles;     /* those of a contract; NULL: none */
+    const struct e2e_stand_ins *stand_ins; /* NULL: flows with doubles of their own fail with a clear message */
+    /* Services of no component are called through the one that serves this (full proto name); NULL: not at all. */
+    const char *relay;
+    const char *tags;            /* "smoke,!slow": flows with one of these tags and none of those; NULL: all */
+    int jobs;                    /* flows that run beside each other; 0: 1 */
+    int repeat;                  /* the whole, so many times; 0: once */
+    int retries;                 /* a flow that fails is tried again so often; one that then passes is flaky */
+    bool until_fail;             /* again and again until a flow fails; `repeat` bounds it */
+    bool shuffle;                /* files and the flows in them in another order, by the seed */
+    size_t shard, shards;        /* only part `shard`, 1 and up, of so many; shards 0: all */
+    const struct e2e_past *past; /* NULL: nothing is known */
+    bool update_snapshots;       /* they are written as the answers are, instead of compared */
+    struct snapshots *snapshots; /* set by e2e_run() */
+    /* Systems in the same world, one for each worker, the run's target first; `jobs`, `variables` and `scratch` count
+     * no more. 0: all workers share the one target. */
+    const struct e2e_place *systems;
+    size_t system_count;
     /* HTTP in the real world goes through libcurl where rpc/http.h does not do; in simulation through rpc/http.h. */
     bool simulated;
     struct world *files; /* where the files that flows name are; NULL: the target's world */
@@ -72,6 +129,10 @@ struct e2e_summary {
 /* Emits a case per flow and a step per step. 0 even when flows fail (see the summary); negative when none could run. */
 int e2e_run(struct target *t, const struct flow_list *flows, const struct e2e_options *options,
             struct e2e_summary *summary, struct error *err);
+/* The same with the steps of each and what they call, as text or as one JSON object. With contracts in the target, what
+ * is called has to be there: ERROR_INVALID with all errors, else. */
+int e2e_show(struct target *t, const struct flow_list *flows, const struct e2e_options *options, bool json,
+             struct text *out, struct error *err);
 /* What would run, a line each: "notes.yaml:3: name #tag". The target's seed is used, and nothing of it is called. */
 int e2e_list(struct target *t, const struct flow_list *flows, const struct e2e_options *options, struct text *out,
              struct error *err);

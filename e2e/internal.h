@@ -24,12 +24,16 @@ struct flow_include {
     struct flow_list from;
 };
 
+struct feed;
+struct talk;
 struct flow_context;
 
 /* A file that flows share. */
 struct flow_file {
     struct document *document;
-    size_t flows; /* and who else holds it */
+    struct flow *fixtures; /* of a folder's file: stands for what it does; owned, else NULL */
+    struct flow *around;   /* stands for the fixtures of the folder (language/folder.c); one reference; NULL: none */
+    size_t flows;          /* and who else holds it */
     const struct node *setup, *before, *after, *teardown;
     ARRAY(struct flow_include) includes;
 };
@@ -39,9 +43,11 @@ struct flow {
     const char *name, *path, *provider;
     bool contract;
     const struct node *variables, *environment, *doubles, *steps, *finally, *tags, *params, *secrets, *cases;
-    json_t *rows;  /* of `cases` that are a file: a list of maps; owned */
-    bool commands; /* some step runs one */
-    bool alone;    /* some step disturbs others */
+    json_t *rows;    /* of `cases` that are a file: a list of maps; owned */
+    int64_t timeout; /* ns; 0: as the run says */
+    bool commands;   /* some step runs one */
+    bool browser;    /* some step needs one */
+    bool alone;      /* some step disturbs others */
     bool looked_at;
     int line, column;
 };
@@ -52,8 +58,16 @@ int flow_parse_in(struct world *w, struct bytes input, const char *name, struct 
 /* The flow that the step includes; never NULL for a flow that was loaded. */
 struct flow *flow_included(const struct flow *f, const struct node *step);
 void flow_file_release(struct flow_file *file);
+void flow_free(struct flow *f);
+void flow_file_steps(struct flow_file *file); /* finds its setup, before, after and teardown */
+void flow_look_at(struct flow *f);            /* whether commands are run, whether it runs alone */
 
-/* ---- include.c ---- */
+/* ---- language/folder.c: what the flow files of a folder share ---- */
+bool folder_is_fixtures(const char *path);
+/* To the flows of one file, from `first` to the end; those before may have some of it loaded. */
+int folder_attach(struct world *w, struct flow_list *flows, size_t first, struct error *err);
+
+/* ---- language/include.c ---- */
 /* Files that are being loaded, for circles. */
 struct flow_loading {
     struct world *world;
@@ -69,7 +83,7 @@ int flow_read_file(struct flow_context *x, const struct node *place, const char 
 /* `name` as a path from the folder `from` lies in. */
 void path_beside(const char *from, const char *name, struct text *out);
 
-/* ---- table.c: rows of data ---- */
+/* ---- language/table.c: rows of data ---- */
 /* A .csv file (RFC 4180, the first record names the columns, all values are texts) or a .json file (a list of maps). */
 int table_load(struct world *w, const struct node *place, const char *path, json_t **rows, struct error *err);
 int table_parse_csv(struct bytes input, const char *name, json_t **rows, struct error *err);
@@ -95,13 +109,27 @@ struct flow_frame {
     const struct flow_frame *around;
 };
 
+/* An HTTP answer as it came, for queries (value/query.h). */
+struct flow_reply {
+    struct text body; /* unpacked */
+    json_t *headers;  /* list of [name, value]; NULL: the step had no HTTP answer, or nobody asks for it */
+    json_t *facts;    /* version, ip, certificate; NULL: as above */
+    struct xpath_document *document; /* the body, for XPath; NULL until it is asked for */
+};
+void flow_reply_clear(struct flow_reply *r);
+
 /* What all contexts of one run of a flow share. */
 struct flow_case {
-    const char *name;    /* of the case: the flow's, with its row's */
-    json_t *given;       /* variables that every flow begins with */
-    json_t *secrets;     /* texts that no report shows */
-    json_t *cookies;     /* http_jar.c */
-    struct text command; /* what repeats the run of this flow alone; empty: not known */
+    const char *name;                  /* of the case: the flow's, with its row's */
+    json_t *given;                     /* variables that every flow begins with */
+    json_t *secrets;                   /* texts that no report shows */
+    json_t *cookies;                   /* http/jar.c */
+    const struct e2e_doubles *doubles; /* NULL: none */
+    struct talk *talks;                /* step/talk.h; NULL: none */
+    uint64_t time, deadline;           /* ns it has, and when they are over; 0: no end */
+    struct feed *feeds;                /* step/feed.h; NULL: none */
+    struct browser *browser;           /* browser/browser.h; NULL: none */
+    struct text command;               /* what repeats the run of this flow alone; empty: not known */
 };
 
 struct flow_context {
@@ -114,10 +142,12 @@ struct flow_context {
     struct http_session *http; /* connections kept between steps; NULL until used */
     json_t *variables;         /* object */
     json_t *answer;            /* of the last step */
-    struct text sent;          /* the last step's request, for people */
-    struct text repeat;        /* the command that sends it by hand; empty: there is none */
-    const char *component;     /* that was called; NULL: not known */
+    struct flow_reply reply;
+    struct text sent;      /* the last step's request, for people */
+    struct text repeat;    /* the command that sends it by hand; empty: there is none */
+    const char *component; /* that was called; NULL: not known */
     ARRAY(struct mismatch) mismatches;
+    struct document *snapshot; /* that the last step's answer was compared with; NULL: none */
     const struct flow_frame *frame;
     const char *number; /* of the step that runs: "3", "3.1" */
     struct flow_failure *failure;
@@ -130,14 +160,34 @@ struct flow_context {
     struct error error; /* why a step could not be carried out at all */
 };
 
-/* ---- context.c ---- */
+/* ---- runner/context.c ---- */
 /* A context of its own for steps that run beside those of `x`: copies of its variables. False: no memory. */
 bool context_branch(struct flow_context *x, const char *scope, struct flow_context *out);
 void context_deinit(struct flow_context *x);
 /* A line of the result stream: secrets are taken out. Drops the reference. */
 void flow_emit(struct flow_context *x, const char *type, json_t *members);
 
-/* ---- run.c ---- */
+/* ---- runner/deadline.c: the time a flow has ---- */
+struct flow_time {
+    uint64_t time, deadline;
+};
+void deadline_begin(struct flow_context *x, const struct flow *f);
+/* The rest of the time, or the included flow's own when that is shorter. Returns what is to be restored. */
+struct flow_time deadline_inside(struct flow_context *x, const struct flow *f);
+void deadline_restore(struct flow_context *x, struct flow_time outer);
+bool deadline_over(const struct flow_context *x);
+uint64_t deadline_cap(const struct flow_context *x, uint64_t duration); /* no longer than what is left; not 0 */
+int deadline_error(struct flow_context *x);
+
+/* ---- runner/stand_ins.c ---- */
+/* Puts up the doubles of the flow, and of those it includes, in x->run->doubles; waits while another flow has their
+ * places. What they were called with and no stub matched is told when they are taken away. */
+int stand_ins_open(struct flow_context *x);
+void stand_ins_close(struct flow_context *x);
+/* "NAME: SERVICE", or a map of what `stand_ins` take. */
+int stand_in_check(const struct node *n, struct error *err);
+
+/* ---- runner/run.c ---- */
 /* Runs steps one after the other until one fails, or all of them; `list` is what stands before a step's number. The
  * first failure is told in x->failure. */
 bool run_steps(struct flow_context *x, const struct node *steps, const char *list, bool all);
@@ -147,7 +197,7 @@ void note_failure(struct flow_context *x, const struct node *n, const char *titl
 /* The variables a flow begins with: the given ones, then those of `with`, then its own. */
 int start_variables(struct flow_context *x, const struct flow *f, const json_t *with);
 
-/* ---- fiber.c: contexts that run beside each other on one thread ---- */
+/* ---- runner/fiber.c: contexts that run beside each other on one thread ---- */
 /* Waits like world_run_until(), and lets others run meanwhile. */
 int flow_wait(struct flow_context *x, bool (*done)(void *arg), void *arg, uint64_t timeout);
 int flow_sleep(struct flow_context *x, uint64_t duration);
@@ -164,23 +214,25 @@ int flow_wrong(struct flow_context *x, const struct node *n, int code, const cha
     __attribute__((format(printf, 4, 5)));
 int flow_memory(struct flow_context *x); /* out of memory */
 
-/* ---- variables.c: ${name} in texts ---- */
+/* ---- value/variables.c: ${name} in texts ---- */
 
 bool variable_name_valid(const char *name);
 /* The node as JSON with variables replaced; a text that is one ${name} takes the variable's own type. NULL and `error`
  * set when a name is unknown or memory ran out. */
 json_t *expand_node(struct flow_context *x, const struct node *n);
+/* The same for a text that stands somewhere in the node. */
+json_t *expand_bytes(struct flow_context *x, const struct node *n, struct bytes text);
 /* A text with variables replaced, owned by the caller; NULL as above. */
 char *expand_text(struct flow_context *x, const struct node *n);
 int variable_set(struct flow_context *x, const char *name, json_t *value); /* takes the reference, which may be NULL */
 bool variable_hidden(const struct flow_context *x, const char *name);
 
-/* ---- drawn.c: values from the seed and from the clock ---- */
+/* ---- value/drawn.c: values from the seed and from the clock ---- */
 /* ${unique}, ${fake.name}, ${now + 1h}, ${env.NAME}: false when `name` is none of these. Else *out is the value, or
  * NULL with the error set. */
 bool drawn_value(struct flow_context *x, const struct node *n, const char *name, json_t **out);
 
-/* ---- value.c: JSON values made and shown ---- */
+/* ---- value/value.c: JSON values made and shown ---- */
 
 /* JSON as text: bare for texts, compact JSON otherwise. */
 void value_text(const json_t *v, struct text *out);
@@ -198,13 +250,13 @@ void secret_hide(const struct flow_context *x, const char *s, struct text *out);
 void show_text(const struct flow_context *x, const char *s, size_t max, struct text *out);
 void show_value(const struct flow_context *x, const json_t *v, struct text *out); /* as JSON; "nothing" for NULL */
 
-/* ---- path.c: $.a.b[0].c ---- */
+/* ---- value/path.c: $.a.b[0].c ---- */
 
 /* The value at the path, borrowed, or NULL when nothing is there. ERROR_SYNTAX by *code when the path is malformed. */
 const json_t *json_path(const json_t *root, const char *path, int *code);
 bool json_path_valid(const char *path);
 
-/* ---- match.c ---- */
+/* ---- match/match.c ---- */
 
 /* Is this a map of matchers ($regex, $min, ...)? */
 bool is_matcher(const struct node *n);
@@ -212,6 +264,8 @@ bool is_matcher(const struct node *n);
 void match_node(struct flow_context *x, const struct node *expected, const json_t *actual, const char *path,
                 bool exact);
 void mismatches_clear(struct flow_context *x);
+/* Notes what is not as expected; both texts are emptied. */
+void mismatch_add(struct flow_context *x, const struct node *expected, struct text *path, struct text *what);
 /* Does it match? What differs is not noted. */
 bool would_match(struct flow_context *x, const struct node *expected, const json_t *actual);
 /* -1, 0, 1 by *order; false when they cannot be compared. Texts of digits are numbers. */
@@ -223,21 +277,28 @@ const char *flow_value_type(const json_t *v); /* "map", "text", ...; "absent" fo
 /* ---- steps ---- */
 
 uint64_t step_timeout(struct flow_context *x, const struct node *step);
+void feeds_close(struct flow_context *x); /* all subscriptions of the case */
+void talks_close(struct flow_context *x); /* all its WebSockets and streams */
+/* Names of fields, while their place in the file is known. */
+int check_message_fields(struct flow_context *x, const struct node *n, const struct pb_type *type);
+/* More than the expected number allows, so that waiting makes it no better. */
+bool count_exceeds(struct flow_context *x, const struct node *expected, int64_t count);
 
 void http_session_free(struct http_session *s);
 
-/* ---- check.c: what a flow may say; all of it before anything runs ---- */
+/* ---- language/check.c: what a flow may say; all of it before anything runs ---- */
 int flow_check(const struct flow *f, const struct node *map, struct error *err);
 int file_check(const struct node *root, struct error *err);
+int fixtures_check(const struct node *root, struct error *err); /* of a folder: a file without flows */
 
-/* ---- failure.c ---- */
+/* ---- failure/failure.c ---- */
 
 /* What failed in one line, and in full: the source line, the differences, what was sent, what came back, the
  * variables. */
 void failure_text(struct flow_context *x, const struct node *step, struct flow_failure *out);
 /* The answer without its empty members, as JSON. */
 void show_answer(const struct flow_context *x, size_t max, struct text *out);
-/* The same with the mismatches marked, and the lines far from them left out. */
-void show_received(const struct flow_context *x, struct text *out);
+/* The same with the mismatches marked, in at most so many lines: those far from them are left out. */
+void show_received(const struct flow_context *x, size_t lines, struct text *out);
 
 #endif

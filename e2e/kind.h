@@ -1,6 +1,7 @@
-/* Kinds of steps. A kind is one file (its keys, what is checked when it is loaded, how it runs) and one row in kinds.c;
- * the loader, the JSON Schema (flow.schema.json) and the runner all read that table, so that they cannot differ. What
- * stands inside a step (SHAPE_STEPS, SHAPE_BRANCHES) is found by shape: whoever walks steps needs to know no kind. */
+/* Kinds of steps. A kind is one file (its keys, what is checked when it is loaded, how it runs) and one row in
+ * language/kinds.c; the loader, the JSON Schema (flow.schema.json) and the runner all read that table, so that they
+ * cannot differ. What stands inside a step (SHAPE_STEPS, SHAPE_BRANCHES) is found by shape: whoever walks steps needs
+ * to know no kind. */
 #ifndef E2E_KIND_H
 #define E2E_KIND_H
 
@@ -15,12 +16,14 @@ enum shape {
     SHAPE_LIST,
     SHAPE_NAMES,    /* variables and their values */
     SHAPE_WORDS,    /* a list of texts without variables */
-    SHAPE_CAPTURES, /* variables and paths */
+    SHAPE_CAPTURES, /* variables and paths or queries */
+    SHAPE_CHECKS,   /* queries with what is expected (value/query.h) */
     SHAPE_EXPECTED, /* a value or matchers */
     SHAPE_ANSWER,   /* members of the answer and what is expected of them: the kind's `answer` names them */
     SHAPE_TRUTHS,   /* variables and what is expected of them */
     SHAPE_STEPS,
     SHAPE_BRANCHES, /* names and steps */
+    SHAPE_SNAPSHOT, /* a name, or a map of it (match/snapshot.h) */
 };
 
 struct step_key {
@@ -28,6 +31,9 @@ struct step_key {
     enum shape shape;
     const char *about; /* one line, for editors */
 };
+
+/* What every kind that has an answer takes. */
+extern const struct step_key snapshot_key;
 
 struct step_kind {
     const char *name; /* the key that says what the step does */
@@ -40,6 +46,7 @@ struct step_kind {
     int (*run)(struct flow_context *x, const struct node *step); /* 0, a code with the error set, or STEP_INSIDE */
     /* What is expected of the answer where the step says nothing of it: sets the error. May be NULL. */
     void (*judge)(struct flow_context *x, const struct node *step);
+    bool waits;     /* it uses `within` itself: nothing is tried again */
     bool processes; /* starts processes, which a simulation has not */
     bool disturbs;  /* other flows would feel it: the flow runs alone */
 };
@@ -48,7 +55,7 @@ struct step_kind {
 #define STEP_INSIDE 1
 
 extern const struct step_kind kind_call, kind_http, kind_run, kind_set, kind_wait, kind_fault, kind_double, kind_verify,
-    kind_flow, kind_for, kind_if, kind_parallel;
+    kind_flow, kind_publish, kind_consume, kind_websocket, kind_stream, kind_for, kind_if, kind_parallel, kind_browser;
 
 extern const struct step_kind *const step_kinds[]; /* ends with NULL */
 /* The kind a step is of; NULL: none. */
@@ -65,11 +72,17 @@ int check_steps(const struct flow *f, const struct node *list, struct error *err
 int check_value(const struct node *n, struct error *err);
 int check_regex(const char *key, const struct node *n, struct error *err);
 bool has_variable(const struct node *n);
+/* A capture that is no path: value/query.h. */
+bool capture_is_query(const struct node *n);
+
+/* ---- step/publish.c ---- */
+int check_via(const struct node *step, struct error *err);
 
 /* ---- keys of flows and of files, for the loader and the schema ---- */
 extern const struct step_key flow_keys[], contract_keys[], file_keys[];
+extern const struct step_key fixture_keys[]; /* of fixtures.yaml */
 
-/* ---- matchers.c ---- */
+/* ---- match/matchers.c ---- */
 struct matcher {
     const char *name;  /* "$regex" */
     const char *about; /* "the text contains a match" */
@@ -91,7 +104,7 @@ struct matcher {
 extern const struct matcher matchers[]; /* ends without a name */
 const struct matcher *matcher_find(const char *name);
 
-/* ---- schema.c ---- */
+/* ---- language/schema.c ---- */
 /* The JSON Schema of flow files (draft 7), as flow.schema.json has it. False: no memory. */
 bool flow_schema(struct text *out);
 

@@ -21,6 +21,14 @@ static void greet(struct rpc_call *call, const ProtobufCMessage *message, void *
     s->calls++;
     if (strcmp(request->name, "nobody") == 0) {
         rpc_call_fail(call, GRPC_NOT_FOUND, "{\"id\":\"helloworld\",\"code\":404,\"detail\":\"nobody is here\"}");
+    } else if (strcmp(request->name, "detailed") == 0) {
+        /* A google.rpc.BadRequest, an errors.Error (id), and one of a type that nobody knows. */
+        static const char details[] = "\x08\x03\x12\x03"
+                                      "bad\x1a\x3f\x0a\x29type.googleapis.com/google.rpc.BadRequest"
+                                      "\x12\x12\x0a\x10\x0a\x04name\x12\x08too long"
+                                      "\x1a\x26\x0a\x20type.googleapis.com/errors.Error\x12\x02\x0a\x00"
+                                      "\x1a\x10\x0a\x0ax/y.Nobody\x12\x02hi";
+        rpc_call_finish_details(call, GRPC_INVALID_ARGUMENT, bytes_of("bad"), BYTES(details, sizeof details - 1));
     } else if (strcmp(request->name, "later") == 0 && s->later-- > 0) {
         rpc_call_fail(call, GRPC_UNAVAILABLE, "not yet");
     } else if (strcmp(request->name, "silence") == 0) {

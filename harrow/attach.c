@@ -31,10 +31,16 @@ const char *attach_address(const char *text, bool *tls)
     return port && strchr(text, '/') == NULL ? text : NULL;
 }
 
+bool attach_is_http(const char *text)
+{
+    return strncmp(text, "http://", 7) == 0 || strncmp(text, "https://", 8) == 0;
+}
+
 bool attach_is_address(const char *text)
 {
     bool tls;
-    return strncmp(text, "grpc://", 7) == 0 || strncmp(text, "grpcs://", 8) == 0 || attach_address(text, &tls) != NULL;
+    return attach_is_http(text) || strncmp(text, "grpc://", 7) == 0 || strncmp(text, "grpcs://", 8) == 0 ||
+           attach_address(text, &tls) != NULL;
 }
 
 bool attach_chosen(const char *manifest)
@@ -52,13 +58,15 @@ bool attach_refuses(const char *command, const char *manifest, const char *why)
 
 int attach_manifest(const char *address, struct manifest **out, struct error *err)
 {
-    bool tls;
-    const char *door = attach_address(address, &tls);
-    if (door == NULL)
-        return error_set(err, ERROR_INVALID, "%s: an address is grpc://HOST:PORT, grpcs://HOST:PORT or HOST:PORT",
+    bool tls, http = attach_is_http(address);
+    const char *door = http ? strstr(address, "://") + 3 : attach_address(address, &tls);
+    if (door == NULL || door[0] == '\0')
+        return error_set(err, ERROR_INVALID,
+                         "%s: an address is grpc://HOST:PORT, grpcs://HOST:PORT, HOST:PORT, or http://HOST:PORT",
                          address);
-    json_t *tree = json_pack("{s:s, s:s, s:[{s:s, s:s}]}", "system", door, "ready_within", READY_WITHIN, "components",
-                             "name", "server", "address", address);
+    json_t *tree =
+        json_pack("{s:s, s:s, s:s*, s:[{s:s, s:s}]}", "system", door, "ready_within", READY_WITHIN, "gateway",
+                  http ? address : NULL, "components", "name", "server", http ? "http" : "address", address);
     char *dumped = tree != NULL ? json_dumps(tree, JSON_COMPACT) : NULL;
     json_decref(tree);
     int code = dumped != NULL ? manifest_parse(bytes_of(dumped), address, out, err)

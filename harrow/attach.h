@@ -51,7 +51,9 @@ extern struct attach_options attach;
         .help = "attach: trust any certificate of a grpcs:// server"                                                   \
     }
 
-/* "grpc://host:port", "grpcs://host:port", "host:port", "unix:/path": no file's name. */
+/* "http://host", "https://host": a gateway, and no gRPC. */
+bool attach_is_http(const char *text);
+/* These, "grpc://host:port", "grpcs://host:port", "host:port", "unix:/path": no file's name. */
 bool attach_is_address(const char *text);
 /* True when the command would work on an attached system: by --driver, or by an address in the place of a manifest. */
 bool attach_chosen(const char *manifest);

@@ -174,16 +174,27 @@ static int check_services(struct system *s, const struct target_component *c, co
                      near != NULL ? ": did you mean \"" : "", near != NULL ? near : "", near != NULL ? "\"?" : "");
 }
 
+/* Of a gateway alone nothing is known: the set of a file with a name and nothing in it. */
+static int no_services(struct system *s, struct error *err)
+{
+    static const char set[] = "\x0a\x0c\x0a\x0anone.proto";
+    int code = pb_pool_new(BYTES(set, sizeof set - 1), "the gateway", &s->own_pool, err);
+    s->target.pool = s->own_pool;
+    return code;
+}
+
 int attach_contracts(struct system *s, struct error *err)
 {
     const char *file = NULL;
     size_t doors = 0;
     int code = find_file(s, &file, err);
+    for (size_t i = 0; i < s->target.component_count; i++)
+        doors += s->components[i].address != NULL;
+    if (code == 0 && file == NULL && doors == 0)
+        return no_services(s, err);
     if (code == 0)
         code = file != NULL ? system_read_descriptors(s->run->world, file, &s->own_pool, err) : ask_servers(s, err);
     s->target.pool = s->own_pool;
-    for (size_t i = 0; i < s->target.component_count; i++)
-        doors += s->components[i].address != NULL;
     for (size_t i = 0; code == 0 && i < s->target.component_count; i++) {
         struct target_component *c = &s->components[i];
         if (c->address == NULL)

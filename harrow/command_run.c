@@ -106,7 +106,7 @@ static int on_system(struct run *r, bool links, int (*work)(struct run *r, struc
 static int flows_and_fuzz(struct run *r, struct system *s)
 {
     struct fuzz_request fuzz = {.options.budget = (uint64_t)(budget / 100 * FUZZ_SHARE_PERCENT)};
-    int exit_code = wanted("e2e") ? pillar_e2e(r, s, NULL, NULL) : 0;
+    int exit_code = wanted("e2e") ? pillar_e2e(r, s, NULL) : 0;
     return exit_code == 0 && wanted("fuzz") ? pillar_fuzz(r, s, &fuzz) : exit_code;
 }
 

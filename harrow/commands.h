@@ -14,6 +14,7 @@ extern const struct command command_fuzz_museum, command_chaos_museum, command_c
     command_contract_diff, command_report_diff, command_report_history;
 extern const struct command command_contract_verify, command_contract_publish, command_contract_deployment,
     command_contract_can;
+extern const struct command command_e2e_import, command_e2e_record;
 int command_faults_run(const struct arguments *args); /* --list as well */
 
 #endif

@@ -1,4 +1,5 @@
 #include "base/array.h"
+#include "fakes/behave/behave.h"
 #include "fakes/consumer/consumer.h"
 #include "fakes/fakes.h"
 #include "fakes/stub/stub.h"
@@ -9,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NEAR_TOLD_MAX 2 /* calls of which the nearest stubs are told, the newest first */
+#define NEAR_TOLD_MAX      2 /* calls of which the nearest stubs are told, the newest first */
+#define UNMATCHED_TOLD_MAX 4
 
 struct served {
     const char *name;
@@ -107,20 +109,26 @@ static int reset(void *arg, const char *name)
     return set_state(arg, name, false);
 }
 
+static int need_stubs(struct doubles *d, struct served *s, struct error *err)
+{
+    if (s->stubs != NULL)
+        return 0;
+    int code = stub_set_new(d->pool, world_seed(d->world), &s->stubs, err);
+    if (code != 0)
+        return code;
+    const struct fake_responder responder = stub_set_responder(s->stubs);
+    return fake_add_responder(s->fake, &responder) == 0 ? 0 : error_set(err, ERROR_MEMORY, "out of memory");
+}
+
 static int stubs(void *arg, const char *name, struct bytes document, const char *file, struct error *err)
 {
     struct doubles *d = arg;
     struct served *s = find_served(d, name);
     if (s == NULL)
         return unknown(name, err);
-    if (s->stubs == NULL) {
-        int code = stub_set_new(d->pool, world_seed(d->world), &s->stubs, err);
-        if (code != 0)
-            return code;
-        const struct fake_responder responder = stub_set_responder(s->stubs);
-        if (fake_add_responder(s->fake, &responder) != 0)
-            return error_set(err, ERROR_MEMORY, "out of memory");
-    }
+    int code = need_stubs(d, s, err);
+    if (code != 0)
+        return code;
     if (set_state(d, name, true) != 0)
         return error_set(err, ERROR_MEMORY, "out of memory");
     int64_t added = stub_set_add_yaml(s->stubs, document, file, NULL, err);
@@ -177,6 +185,30 @@ static void journal(void *arg, const char *name, struct text *out)
             told += tell_nearest(s, &call, out);
 }
 
+/* Somebody else answered it: the behaviour, or nobody. */
+static bool no_stub_matched(const struct served *s, const struct fake_call *call)
+{
+    return stub_set_has(s->stubs, call->method) &&
+           (call->by == NULL || (strcmp(call->by, "program") != 0 && strncmp(call->by, "stub", 4) != 0));
+}
+
+static int64_t unmatched(void *arg, const char *name, struct text *out)
+{
+    struct served *s = find_served(arg, name);
+    struct fake_call call;
+    int64_t count = 0;
+    if (s == NULL)
+        return -1;
+    for (int64_t i = fake_total(s->fake); s->stubs != NULL && i > 0; i--) {
+        if (fake_call_at(s->fake, NULL, i - 1, &call) != 0 || !no_stub_matched(s, &call))
+            continue;
+        if (out != NULL && count < UNMATCHED_TOLD_MAX)
+            tell_nearest(s, &call, out);
+        count++;
+    }
+    return count;
+}
+
 int doubles_new(struct world *w, const struct pb_pool *pool, bool simulated, struct doubles **out, struct error *err)
 {
     struct doubles *d = calloc(1, sizeof *d);
@@ -192,7 +224,8 @@ int doubles_new(struct world *w, const struct pb_pool *pool, bool simulated, str
                                          .stubs = stubs,
                                          .order = order,
                                          .reset = reset,
-                                         .journal = journal};
+                                         .journal = journal,
+                                         .unmatched = unmatched};
     *out = d;
     return 0;
 }
@@ -254,6 +287,46 @@ int doubles_add(struct doubles *d, const char *name, const char *service, struct
     text_printf(peers, "%s%s=%s:%d", peers->len > 0 ? "," : "", name,
                 d->simulated ? sim_node_name(d->world) : "127.0.0.1", rpc_server_port(s.server));
     return text_ok(peers) ? 0 : error_set(err, ERROR_MEMORY, "out of memory");
+}
+
+/* What the contract suggests, behind stubs that may still come. */
+static int behave(struct doubles *d, struct served *s, const struct pb_service *type, struct error *err)
+{
+    const struct behave_options options = {.seed = world_seed(d->world), .errors = BEHAVE_ERRORS_MICRO};
+    struct behave *b = NULL;
+    int code = need_stubs(d, s, err);
+    if (code == 0)
+        code = behave_new(type, &options, &b, err);
+    if (code != 0)
+        return code;
+    const struct fake_responder r = behave_responder(b);
+    if (fake_add_responder(s->fake, &r) == 0)
+        return 0;
+    behave_free(b);
+    return error_set(err, ERROR_MEMORY, "out of memory");
+}
+
+int doubles_stand(struct doubles *d, const char *name, const char *service, bool behaves, struct fake **out,
+                  struct error *err)
+{
+    const struct pb_service *type = pb_find_service(d->pool, service);
+    struct served s = {.name = name};
+    if (type == NULL)
+        return error_set(err, ERROR_NOT_FOUND, "double \"%s\": no service \"%s\" in the descriptor set", name, service);
+    int code = fake_new(type, &s.fake);
+    if (code != 0)
+        error_set(err, code, "double \"%s\": %s", name, error_code_name(code));
+    if (code == 0 && behaves)
+        code = behave(d, &s, type, err);
+    if (code == 0 && !array_push(&d->served, s))
+        code = error_set(err, ERROR_MEMORY, "out of memory");
+    if (code != 0) {
+        fake_free(s.fake);
+        stub_set_free(s.stubs);
+        return code;
+    }
+    *out = s.fake;
+    return 0;
 }
 
 const struct e2e_doubles *doubles_operations(struct doubles *d)

@@ -117,7 +117,7 @@ static int set_doors(struct system *s, struct error *err)
         c->tls = tls ? a->tls : NULL;
         doors++;
     }
-    return doors > 0
+    return doors > 0 || s->target.gateway != NULL
                ? 0
                : error_set(err, ERROR_INVALID, "%s: no component has an \"address\" to attach to", s->manifest->path);
 }

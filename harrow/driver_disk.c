@@ -28,7 +28,7 @@ bool driver_disk_refuses(const char *command)
 
 static const char *image_path(struct system *s)
 {
-    return arena_printf(&s->arena, "%s/data.image", s->run->folder);
+    return arena_printf(&s->arena, "%s/data.image", s->folder);
 }
 
 int driver_disk_start(struct system *s, struct error *err)

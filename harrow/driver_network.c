@@ -110,7 +110,7 @@ int driver_network_start(struct system *s, struct error *err)
                          "%s: --network namespaces: the \"start\" of the whole system does not name ${enter}, so its "
                          "parts cannot be led into networks of their own",
                          s->manifest->path);
-    s->networks = arena_printf(&s->arena, "%s/networks", system_absolute(s, s->run->folder));
+    s->networks = arena_printf(&s->arena, "%s/networks", system_absolute(s, s->folder));
     if (s->networks == NULL)
         return out_of_memory(err);
     int code = packet_networks_new(s->run->world, &s->network, err);

@@ -183,10 +183,10 @@ static int processes_prepare(struct system *s, struct error *err)
     heal_before(s->run);
     if (driver_disk_asked() && (code = driver_disk_start(s, err)) != 0)
         return code;
-    const char *log = arena_printf(&s->arena, "%s/system.log", s->run->folder);
+    const char *log = arena_printf(&s->arena, "%s/system.log", s->folder);
     s->values.bin = world_program_folder(s->run->world);
     /* Programs built to count their coverage share it there; others do not know the variable. */
-    s->cover = arena_printf(&s->arena, "%s/cover", system_absolute(s, s->run->folder));
+    s->cover = arena_printf(&s->arena, "%s/cover", system_absolute(s, s->folder));
     p->environment[0] = s->cover != NULL ? arena_printf(&s->arena, COVER_VARIABLE "=%s", s->cover) : NULL;
     if (log == NULL || s->values.bin == NULL || p->environment[0] == NULL)
         return error_set(err, ERROR_MEMORY, "out of memory");
@@ -213,7 +213,7 @@ static int write_peers(struct system *s, struct error *err)
 
 static int make_peers(struct system *s, struct error *err)
 {
-    s->values.peers = arena_printf(&s->arena, "%s/peers", s->run->folder);
+    s->values.peers = arena_printf(&s->arena, "%s/peers", s->folder);
     if (s->values.peers == NULL)
         return error_set(err, ERROR_MEMORY, "out of memory");
     int code = world_make_directory(s->run->world, s->values.peers);
@@ -421,7 +421,7 @@ static void processes_stop(struct system *s)
     s->state = NULL;
     if (s->cover != NULL)
         world_remove_tree(s->run->world, s->cover);
-    const char *folders = arena_printf(&s->arena, "%s/peers", s->run->folder);
+    const char *folders = arena_printf(&s->arena, "%s/peers", s->folder);
     if (manifest_has_sockets(s->manifest) && folders != NULL) /* processes that were killed leave their sockets there */
         world_remove_tree(s->run->world, folders);
     if (!common.keep)

@@ -5,6 +5,7 @@
 #include "base/units.h"
 #include "harrow/links.h"
 #include "harrow/log_ring.h"
+#include "harrow/sim_programs.h"
 #include "harrow/system.h"
 #include "runtime/component.h"
 #include "runtime/server/sim_keys.h"
@@ -79,7 +80,7 @@ static int sim_prepare(struct system *s, struct error *err)
     s->values.port = MICRO_BASE_PORT;
     p->sim = sim_new(&(struct sim_options){.seed = s->run->seed});
     struct world *w = p->sim != NULL ? sim_node(p->sim, HARNESS_NODE) : NULL;
-    if (w == NULL)
+    if (w == NULL || sim_programs_register(p->sim) != 0)
         return out_of_memory(err);
     s->target.world = w;
     world_timer_init(&p->poll, w, poll_real_world, p);
@@ -90,7 +91,7 @@ static int sim_prepare(struct system *s, struct error *err)
     s->run->results.started = world_now(w);
     log_set_clock(virtual_wall, w);
     log_set_sink(keep_log, p);
-    const char *log = arena_printf(&s->arena, "%s/system.log", s->run->folder);
+    const char *log = arena_printf(&s->arena, "%s/system.log", s->folder);
     if (log == NULL)
         return out_of_memory(err);
     return world_file_open(s->run->world, log, WORLD_WRITE | WORLD_CREATE, &p->log.file, err);

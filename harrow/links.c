@@ -66,7 +66,7 @@ static bool wanted(const struct system *s, enum manifest_links kind, const char 
 
 const char *links_folder(struct system *s, const char *component)
 {
-    return arena_printf(&s->arena, "%s/peers/%s", s->run->folder, component);
+    return arena_printf(&s->arena, "%s/peers/%s", s->folder, component);
 }
 
 static const char *socket_address(struct system *s, const char *component, const struct manifest_component *to)

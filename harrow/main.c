@@ -19,6 +19,7 @@ static struct command with(struct command c, const struct command *children)
 
 int main(int argc, char **argv)
 {
+    const struct command below_e2e[] = {command_e2e_import, command_e2e_record, {0}};
     const struct command below_fuzz[] = {command_fuzz_museum, {0}};
     const struct command below_chaos[] = {command_chaos_museum, command_chaos_faults, command_chaos_workloads, {0}};
     const struct command below_report[] = {command_report_diff, command_report_history, {0}};
@@ -27,7 +28,7 @@ int main(int argc, char **argv)
                                              command_contract_diff,       {0}};
     const struct command commands[] = {command_run,
                                        command_up,
-                                       command_e2e,
+                                       with(command_e2e, below_e2e),
                                        with(command_contract, below_contract),
                                        with(command_fuzz, below_fuzz),
                                        with(command_chaos, below_chaos),

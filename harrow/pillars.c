@@ -3,6 +3,7 @@
 #include "world/real.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 void pillar_mark(struct run *r, const char *name, const char *state)
@@ -15,9 +16,42 @@ static bool simulated(void)
     return strcmp(common.driver, "sim") == 0;
 }
 
-/* The flows of every folder in `list` (relative to the manifest), or of `path` when one was given. */
-static int load_flows(struct world *w, const struct manifest *m, const char *path, const char *const *list,
-                      struct flow_list *out, struct error *err)
+/* Without "folder/.." in it, where that is the same place: links may lead elsewhere. In the arena; NULL: no memory. */
+static const char *clean_path(const char *path, struct arena *arena)
+{
+    struct text out = TEXT_INIT;
+    for (const char *p = path; *p != '\0';) {
+        size_t len = strcspn(p, "/"), begin = out.len;
+        const char *before = text_string(&out);
+        while (begin > 1 && before[begin - 2] != '/')
+            begin--;
+        begin = out.len > 0 ? begin - 1 : 0; /* of the name before, which ends with a slash */
+        bool up = len == 2 && memcmp(p, "..", 2) == 0;
+        if (up && out.len > 1 && strcmp(before + begin, "../") != 0)
+            text_truncate(&out, begin);
+        else if (len != 1 || *p != '.')
+            text_printf(&out, "%.*s%s", (int)len, p, p[len] == '/' ? "/" : "");
+        p += len + (p[len] == '/');
+    }
+    if (out.len == 0)
+        text_puts(&out, ".");
+    char *was = realpath(path, NULL), *is = realpath(text_string(&out), NULL);
+    bool same = was != NULL && is != NULL && strcmp(was, is) == 0;
+    const char *copy = text_ok(&out) ? arena_string(arena, same ? text_string(&out) : path) : NULL;
+    free(was);
+    free(is);
+    text_deinit(&out);
+    return copy;
+}
+
+const char *pillar_path(const struct manifest *m, const char *path, struct arena *arena)
+{
+    const char *from = manifest_path(m, path, arena);
+    return from != NULL ? clean_path(from, arena) : NULL;
+}
+
+int pillar_flows(struct world *w, const struct manifest *m, const char *path, const char *const *list,
+                 struct flow_list *out, struct error *err)
 {
     struct arena arena = ARENA_INIT;
     *out = (struct flow_list){0};
@@ -25,7 +59,7 @@ static int load_flows(struct world *w, const struct manifest *m, const char *pat
         return flow_load_tree(w, path, out, err);
     int code = 0;
     for (size_t i = 0; list[i] != NULL && code == 0; i++) {
-        const char *from = manifest_path(m, list[i], &arena);
+        const char *from = pillar_path(m, list[i], &arena);
         struct flow_list more = {0};
         code = from != NULL ? flow_load_tree(w, from, &more, err) : error_set(err, ERROR_MEMORY, "out of memory");
         if (code == 0)
@@ -93,7 +127,7 @@ int pillar_contract(struct run *r, const char *path, const char *filter)
     int exit_code = 0;
     if (r->interrupted)
         return 0;
-    int code = load_flows(r->world, r->manifest, path, r->manifest->contracts, &flows, &err);
+    int code = pillar_flows(r->world, r->manifest, path, r->manifest->contracts, &flows, &err);
     if (code == 0 && flows.count > 0) {
         pillar_mark(r, "contract", "start");
         for (size_t i = 0; i < flows.count && code == 0 && !r->interrupted; i++)
@@ -107,63 +141,5 @@ int pillar_contract(struct run *r, const char *path, const char *filter)
     contract_calls_deinit(&calls);
     flow_list_free(&flows);
     error_clear(&err);
-    return exit_code;
-}
-
-int pillar_e2e(struct run *r, struct system *s, const char *path, const struct e2e_options *asked)
-{
-    struct error err = ERROR_INIT;
-    struct flow_list flows;
-    struct e2e_summary summary = {0};
-    int exit_code = 0;
-    if (r->interrupted)
-        return 0;
-    int code = load_flows(r->world, r->manifest, path, r->manifest->flows, &flows, &err);
-    if (code == 0 && flows.count > 0) {
-        struct e2e_options options = asked != NULL ? *asked : (struct e2e_options){0};
-        options.pillar = "e2e";
-        options.replay = run_replay(r, "e2e", (const char *const[]){path, NULL});
-        options.simulated = simulated();
-        options.files = r->world;
-        options.scratch = system_scratch(s);
-        options.variables = system_variables(s);
-        pillar_mark(r, "e2e", "start");
-        code = e2e_run(system_target(s), &flows, &options, &summary, &err);
-        pillar_mark(r, "e2e", "end");
-    }
-    if (code != 0)
-        exit_code = run_failed(r, &err, "e2e");
-    flow_list_free(&flows);
-    error_clear(&err);
-    return exit_code;
-}
-
-int pillar_e2e_list(const char *manifest, const char *path, const struct e2e_options *asked)
-{
-    static const char *const none[] = {NULL};
-    struct error err = ERROR_INIT;
-    struct world *w = NULL;
-    struct manifest *m = NULL;
-    struct flow_list flows = {0};
-    struct text list = TEXT_INIT;
-    int code = world_real_new(common.seed, &w, &err);
-    if (code == 0 && path == NULL)
-        code = manifest_load(w, manifest, &m, &err);
-    if (code == 0)
-        code = load_flows(w, m, path, m != NULL ? m->flows : none, &flows, &err);
-    if (code == 0) {
-        struct target target = {.seed = common.seed};
-        struct e2e_options options = *asked;
-        options.simulated = simulated();
-        code = e2e_list(&target, &flows, &options, &list, &err);
-    }
-    fputs(text_string(&list), stdout);
-    int exit_code = code != 0 ? harrow_error(&err, "e2e") : HARROW_PASSED;
-    flow_list_free(&flows);
-    manifest_free(m);
-    text_deinit(&list);
-    error_clear(&err);
-    if (w != NULL)
-        world_real_free(w);
     return exit_code;
 }

@@ -29,15 +29,18 @@ static uint64_t real_now(void *arg)
 static int write_line(void *arg, const char *line, size_t len)
 {
     struct run *r = arg;
-    int64_t n = world_file_append(r->file, line, len);
+    int64_t n = world_file_pwrite(r->file, line, len, r->size);
+    r->size += n > 0 ? (uint64_t)n : 0;
     if (common.json) {
         fwrite(line, 1, len, stdout);
         fflush(stdout);
     } else if (!common.quiet) {
         text_clear(&r->line);
         report_live_line(r->live, BYTES(line, len > 0 ? len - 1 : 0), &r->line);
-        fwrite(text_string(&r->line), 1, r->line.len, stdout);
-        fflush(stdout);
+        if (r->line.len > 0) {
+            fwrite(text_string(&r->line), 1, r->line.len, stdout);
+            fflush(stdout);
+        }
     }
     return n < 0 ? (int)n : 0;
 }
@@ -52,6 +55,8 @@ static void on_signal(void *arg, int signal)
     fputs("\nharrow: interrupted, stopping the system\n", stderr);
     if (r->target != NULL)
         r->target->interrupted = true;
+    for (size_t i = 0; i < r->beside_count; i++)
+        r->beside[i]->interrupted = true;
     world_stop(r->world);
 }
 
@@ -92,10 +97,17 @@ static int open_stream(struct run *r, struct error *err)
     char time[40], seed[24];
     units_format_time(world_wall(r->world), time, sizeof time);
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)r->seed);
-    result_emit(&r->results, "run",
-                json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "id", strrchr(r->folder, '/') + 1, "system",
-                          r->manifest->name, "driver", common.driver, "seed", seed, "started", time, "command",
-                          r->command, "version", HARROW_VERSION));
+    json_t *line = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "id",
+                             common.id != NULL ? common.id : strrchr(r->folder, '/') + 1, "system", r->manifest->name,
+                             "driver", common.driver, "seed", seed, "started", time, "command", r->command, "version",
+                             HARROW_VERSION);
+    if (line != NULL && common.shards > 0 &&
+        (json_object_set_new(line, "shard", json_integer(common.shard)) != 0 ||
+         json_object_set_new(line, "shards", json_integer(common.shards)) != 0)) {
+        json_decref(line);
+        line = NULL;
+    }
+    result_emit(&r->results, "run", line);
     return 0;
 }
 

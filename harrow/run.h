@@ -38,6 +38,8 @@ struct common_options {
     bool json, quiet, keep;
     const char *disk;    /* "image": the system's data is on a file system of its own (driver_disk.h) */
     const char *network; /* "namespaces": each part has one of its own (driver_network.h); else they share ours */
+    const char *id;      /* the run's name; NULL: drawn from the time */
+    int64_t shard, shards; /* this run is part `shard` of so many; 0: the whole */
     bool links;          /* parts reach each other, and are reached, through links (links.h): for chaos */
 };
 extern struct common_options common;
@@ -111,10 +113,13 @@ struct run {
     const char *folder;  /* <out>/<id> */
     uint64_t seed;
     struct result_stream results;
-    struct world_file *file;
-    struct text line; /* terminal rendering in progress */
+    struct world_file *file; /* the result stream */
+    uint64_t size;           /* of it, in bytes */
+    struct text line;        /* terminal rendering in progress */
     uint64_t started;
     struct target *target; /* told of an interrupt; NULL while no system runs */
+    struct target *const *beside; /* other systems that are told as well: each worker's own */
+    size_t beside_count;
     bool interrupted;
     bool colour;
     struct report_live *live;

@@ -3,6 +3,9 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "chaos/proxy/proxy.h"
+#include "harrow/descriptor_files.h"
+#include "proto/services.h"
+#include "proto/set.h"
 #include "rpc/tcp_check.h"
 #include "runtime/component.h"
 #include "runtime/service/service.h"
@@ -11,7 +14,7 @@
 #include <string.h>
 
 #define DESCRIPTORS_MAX ((size_t)32 << 20) /* bytes; what a pool takes */
-#define VARIABLES       5                  /* for flows */
+#define VARIABLES       6                  /* for flows */
 #define READY_SLICE     ((uint64_t)(250 * MILLISECOND))
 #define ASK_AGAIN       ((uint64_t)(5 * MILLISECOND))
 
@@ -32,20 +35,51 @@ int system_read_descriptors(struct world *w, const char *path, struct pb_pool **
     return code;
 }
 
+/* The platform's contracts and those of all services. */
+static int load_all(struct pb_pool **out, struct error *err)
+{
+    struct descriptor_files files = {.files = {0}};
+    struct text set = TEXT_INIT;
+    int code = descriptor_files_add(&files, proto_set(), "the platform's contracts", err);
+    if (code == 0)
+        code = descriptor_files_add(&files, proto_services_set(), "the services' contracts", err);
+    for (size_t i = 0; code == 0 && i < files.files.count; i++)
+        files.files.items[i]->wanted = true;
+    if (code == 0 && descriptor_files_set(&files, &set) != 0)
+        code = out_of_memory(err);
+    if (code == 0)
+        code = pb_pool_new(text_bytes(&set), "the built-in contracts", out, err);
+    text_deinit(&set);
+    descriptor_files_deinit(&files);
+    return code;
+}
+
+int system_contracts(struct world *w, const struct manifest *m, struct pb_pool **own, const struct pb_pool **out,
+                     struct error *err)
+{
+    struct arena arena = ARENA_INIT;
+    int code;
+    *own = NULL;
+    if (m->descriptors == NULL) {
+        *out = micro_pool();
+        return *out != NULL ? 0 : error_set(err, ERROR_INVALID, "the built-in descriptor set is unusable");
+    }
+    if (strcmp(m->descriptors, "all") == 0) {
+        code = load_all(own, err);
+    } else {
+        const char *path = manifest_path(m, m->descriptors, &arena);
+        code = path != NULL ? system_read_descriptors(w, path, own, err) : out_of_memory(err);
+    }
+    *out = *own;
+    arena_deinit(&arena);
+    return code;
+}
+
 static int load_pool(struct system *s, struct error *err)
 {
     if (s->driver->attached)
         return 0; /* it may have to be asked for them */
-    if (s->manifest->descriptors == NULL) {
-        s->target.pool = micro_pool();
-        return s->target.pool != NULL ? 0 : error_set(err, ERROR_INVALID, "the built-in descriptor set is unusable");
-    }
-    const char *path = manifest_path(s->manifest, s->manifest->descriptors, &s->arena);
-    if (path == NULL)
-        return out_of_memory(err);
-    int code = system_read_descriptors(s->run->world, path, &s->own_pool, err);
-    s->target.pool = s->own_pool;
-    return code;
+    return system_contracts(s->run->world, s->manifest, &s->own_pool, &s->target.pool, err);
 }
 
 /* A secret for the system's first account, from the run's seed, so that a simulated run repeats to the byte. It guards
@@ -68,7 +102,16 @@ static const struct driver *chosen_driver(void)
     return drivers[0];
 }
 
-static int system_new(struct run *r, struct system **out, struct error *err)
+static int make_folder(struct system *s, int number, struct error *err)
+{
+    s->folder = number == 1 ? s->run->folder : arena_printf(&s->arena, "%s/system-%d", s->run->folder, number);
+    if (s->folder == NULL)
+        return out_of_memory(err);
+    int code = world_make_directory(s->run->world, s->folder);
+    return code != 0 ? error_set(err, code, "cannot make %s: %s", s->folder, error_code_name(code)) : 0;
+}
+
+static int system_new(struct run *r, int number, struct system **out, struct error *err)
 {
     struct system *s = calloc(1, sizeof *s);
     if (s == NULL)
@@ -84,22 +127,26 @@ static int system_new(struct run *r, struct system **out, struct error *err)
     s->target.namespace = r->manifest->namespace;
     s->target.seed = r->seed;
     s->target.results = &r->results;
+    int code = make_folder(s, number, err);
     const char *slash = r->manifest->address ? NULL : strrchr(r->manifest->path, '/');
     s->values.world = r->world;
     s->values.here =
         slash != NULL ? arena_printf(&s->arena, "%.*s", (int)(slash - r->manifest->path), r->manifest->path) : ".";
-    s->values.data = arena_printf(&s->arena, "%s/data", r->folder);
+    s->values.data = arena_printf(&s->arena, "%s/data", code == 0 ? s->folder : "");
     s->values.secret = make_secret(s);
     s->values.bin = "";
-    int code = s->values.here == NULL || s->values.data == NULL || s->values.secret == NULL ? out_of_memory(err)
-                                                                                            : load_pool(s, err);
+    if (code == 0 && (s->values.here == NULL || s->values.data == NULL || s->values.secret == NULL))
+        code = out_of_memory(err);
+    if (code == 0)
+        code = load_pool(s, err);
     if (code == 0)
         code = s->driver->prepare(s, err);
     if (code != 0) {
         system_stop(s);
         return code;
     }
-    r->target = &s->target;
+    if (number == 1)
+        r->target = &s->target;
     *out = s;
     return 0;
 }
@@ -115,7 +162,7 @@ const char *system_absolute(struct system *s, const char *path)
 /* What flows may say: the manifest's own values. */
 static int set_variables(struct system *s, struct error *err)
 {
-    const char *folder = system_absolute(s, s->run->folder), *here = system_absolute(s, s->values.here);
+    const char *folder = system_absolute(s, s->folder), *here = system_absolute(s, s->values.here);
     if (folder == NULL || here == NULL)
         return out_of_memory(err);
     s->scratch = arena_printf(&s->arena, "%s/scratch", folder);
@@ -124,6 +171,7 @@ static int set_variables(struct system *s, struct error *err)
     s->variables[2] = arena_printf(&s->arena, "data=%s/data", folder);
     s->variables[3] = arena_printf(&s->arena, "here=%s", here);
     s->variables[4] = arena_printf(&s->arena, "port=%d", s->values.port);
+    s->variables[5] = arena_printf(&s->arena, "driver=%s", s->driver->name);
     bool ok = s->scratch != NULL;
     for (size_t i = 0; i < VARIABLES; i++)
         ok = ok && s->variables[i] != NULL;
@@ -333,10 +381,10 @@ int system_other_token(struct system *s, const char **out, struct error *err)
     return code != 0 ? error_wrap(err, "%s: login: other", m->path) : 0;
 }
 
-int system_start(struct run *r, struct system **out, struct error *err)
+int system_start_beside(struct run *r, int number, struct system **out, struct error *err)
 {
     struct system *s = NULL;
-    int code = system_new(r, &s, err);
+    int code = system_new(r, number, &s, err);
     if (s == NULL)
         return code;
     code = s->driver->start(s, err);
@@ -356,6 +404,11 @@ int system_start(struct run *r, struct system **out, struct error *err)
     return 0;
 }
 
+int system_start(struct run *r, struct system **out, struct error *err)
+{
+    return system_start_beside(r, 1, out, err);
+}
+
 int system_start_anew(struct system *s, struct error *err)
 {
     if (s->driver->start_anew == NULL)
@@ -372,7 +425,7 @@ int system_start_alone(struct run *r, const char *component, struct system **out
 {
     if (manifest_find(r->manifest, component) == NULL)
         return error_set(err, ERROR_NOT_FOUND, "%s has no component \"%s\"", r->manifest->path, component);
-    int code = system_new(r, out, err);
+    int code = system_new(r, 1, out, err);
     if (code == 0)
         (*out)->alone = component;
     return code;

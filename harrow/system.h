@@ -10,6 +10,8 @@ struct system;
 /* Starts everything, waits until every component answers, logs in. On failure the driver's last log lines are part of
  * the error. */
 int system_start(struct run *r, struct system **out, struct error *err);
+/* Another one beside it, number 2 and up, with its files in a folder of its own in the run's. */
+int system_start_beside(struct run *r, int number, struct system **out, struct error *err);
 /* Ends the system and starts it again without anything it had kept, and logs in. Components, their addresses and the
  * world stay what they were; tokens, processes and channels do not. ERROR_UNSUPPORTED when it is not ours to start. */
 int system_start_anew(struct system *s, struct error *err);
@@ -34,6 +36,10 @@ int system_run_alone(struct system *s, const char *peers, struct error *err);
 /* The contracts in a descriptor set. ERROR_INVALID: the file cannot be read, or is none. */
 int system_read_descriptors(struct world *w, const char *path, struct pb_pool **out, struct error *err);
 
+/* Those that the manifest says: the built-in ones, or its own. `own` is the caller's, or NULL. */
+int system_contracts(struct world *w, const struct manifest *m, struct pb_pool **own, const struct pb_pool **out,
+                     struct error *err);
+
 /* ---- what a driver provides ---- */
 
 struct driver {
@@ -55,7 +61,8 @@ struct system {
     struct run *run;
     const struct manifest *manifest;
     const struct driver *driver;
-    void *state; /* the driver's */
+    const char *folder; /* the run's, or its own in there */
+    void *state;        /* the driver's */
     struct manifest_values values;
     struct pb_pool *own_pool; /* when the manifest names a descriptor set */
     struct target_component *components;

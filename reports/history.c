@@ -526,3 +526,30 @@ int report_history_text(struct report_history *h, const struct report_history_qu
     }
     return code == 0 && !text_ok(out) ? error_set(err, ERROR_MEMORY, "out of memory") : code;
 }
+
+/* ---- durations ------------------------------------------------------------------------------------------------- */
+
+int report_history_durations(struct report_history *h, const char *pillar, const char *system, uint64_t runs,
+                             int (*each)(void *arg, const char *suite, const char *name, uint64_t duration), void *arg,
+                             struct error *err)
+{
+    static const char sql[] =
+        "WITH last AS (SELECT id FROM runs WHERE system=?1 ORDER BY started DESC, id DESC LIMIT ?2) "
+        "SELECT n.suite, n.name, avg(c.duration) FROM cases c JOIN last r ON r.id=c.run"
+        " JOIN names n ON n.id=c.name WHERE n.pillar=?3 AND c.status<>'skipped' GROUP BY n.id";
+    sqlite3_stmt *s = NULL;
+    int code = prepare(h->db, sql, &s, err), step = SQLITE_ROW;
+    if (code == 0 && (sqlite3_bind_text(s, 1, system, -1, SQLITE_STATIC) != SQLITE_OK ||
+                      sqlite3_bind_int64(s, 2, whole(runs)) != SQLITE_OK ||
+                      sqlite3_bind_text(s, 3, pillar, -1, SQLITE_STATIC) != SQLITE_OK))
+        code = world_sqlite_error(h->db, err, "reading the history");
+    while (code == 0 && (step = sqlite3_step(s)) == SQLITE_ROW) {
+        double average = sqlite3_column_double(s, 2);
+        if ((code = each(arg, text_of(s, 0), text_of(s, 1), average > 1 ? (uint64_t)average : 1)) != 0)
+            error_set(err, code, "%s", error_code_name(code));
+    }
+    if (code == 0 && step != SQLITE_DONE)
+        code = world_sqlite_error(h->db, err, "reading the history");
+    sqlite3_finalize(s);
+    return code;
+}

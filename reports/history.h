@@ -28,4 +28,10 @@ int report_history_text(struct report_history *h, const struct report_history_qu
 int report_history_json(struct report_history *h, const struct report_history_query *q, struct text *out,
                         struct error *err);
 
+/* How long each case of the pillar took on average in the newest `runs` runs of `system` that ran it to a verdict, ns.
+ * What `each` returns, when it is not 0, ends it. */
+int report_history_durations(struct report_history *h, const char *pillar, const char *system, uint64_t runs,
+                             int (*each)(void *arg, const char *suite, const char *name, uint64_t duration), void *arg,
+                             struct error *err);
+
 #endif

@@ -134,6 +134,34 @@ static void test_many(void **state)
     report_history_close(h);
 }
 
+static int note_duration(void *arg, const char *suite, const char *name, uint64_t duration)
+{
+    text_printf(arg, "%s %s %llu; ", suite, name, (unsigned long long)duration);
+    return strcmp(name, "stop") == 0 ? ERROR_CANCELLED : 0;
+}
+
+/* The mean of the newest runs of one system; what was skipped says nothing of how long it takes. */
+static void test_durations(void **state)
+{
+    struct report_history *h = fresh();
+    struct text said = TEXT_INIT;
+    (void)state;
+    add(h, "r1", 1, CASE("a", "passed", "1000"));
+    add(h, "r2", 2, CASE("a", "passed", "10") CASE("b", "failed", "7"));
+    add(h, "r3", 3, CASE("a", "flaky", "30") CASE("b", "skipped", "0") CASE("c", "skipped", "0"));
+    add(h, "r4", 21, CASE("a", "passed", "5000"));
+    assert_int_equal(report_history_durations(h, "e2e", "micro", 2, note_duration, &said, NULL), 0);
+    assert_string_equal(text_string(&said), "s a 20; s b 7; ");
+    text_clear(&said);
+    assert_int_equal(report_history_durations(h, "fuzz", "micro", 9, note_duration, &said, NULL), 0);
+    assert_string_equal(text_string(&said), "");
+    add(h, "r5", 22, CASE("stop", "passed", "1") CASE("zz", "passed", "1"));
+    assert_int_equal(report_history_durations(h, "e2e", "other", 1, note_duration, &said, NULL), ERROR_CANCELLED);
+    assert_string_equal(text_string(&said), "s stop 1; ");
+    text_deinit(&said);
+    report_history_close(h);
+}
+
 static void test_refused(void **state)
 {
     (void)state;
@@ -270,10 +298,8 @@ static int close_world(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_many),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_diff),
-        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_many), cmocka_unit_test(test_durations), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_diff), cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, open_world, close_world);
 }

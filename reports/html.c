@@ -172,7 +172,9 @@ static void put_picture(const struct report_picture *p, struct text *out)
         return;
     text_puts(out, "<figure class=\"picture\">");
     if (p->data.len != 0) {
-        text_puts(out, "<img alt=\"the picture that shows it\" src=\"data:image/svg+xml;base64,");
+        text_puts(out, "<img alt=\"");
+        put(out, p->name != NULL ? p->name : "the picture that shows it");
+        text_printf(out, "\" src=\"data:image/%s;base64,", report_picture_is_png(p->data) ? "png" : "svg+xml");
         base64_encode(out, p->data);
         text_puts(out, "\">");
     }
@@ -181,6 +183,13 @@ static void put_picture(const struct report_picture *p, struct text *out)
     text_puts(out, p->problem[0] != 0 ? ": " : "");
     put(out, p->problem);
     text_puts(out, "</figcaption></figure>\n");
+}
+
+static void put_pictures(const struct report_case *c, struct text *out)
+{
+    put_picture(&c->picture, out);
+    for (const struct report_picture *p = c->pictures; p != NULL; p = p->next)
+        put_picture(p, out);
 }
 
 static void put_failures(const struct report *r, struct text *out)
@@ -203,7 +212,7 @@ static void put_failures(const struct report *r, struct text *out)
         text_puts(out, " into the run</span></p>\n");
         put_tagged(out, "p", "message", c->message);
         put_tagged(out, "pre", "detail", c->detail);
-        put_picture(&c->picture, out);
+        put_pictures(c, out);
         attempts_html(c, out);
         put_command(out, "replay", c->replay);
         steps_html(c, out);
@@ -294,7 +303,7 @@ static void put_row(const struct report_case *c, struct text *out)
     if (c->status != REPORT_FAILED) { /* failures are told in full above */
         put_tagged(out, "div", "remark", c->message);
         attempts_html(c, out);
-        put_picture(&c->picture, out);
+        put_pictures(c, out);
         if (c->status == REPORT_FLAKY)
             put_command(out, "replay", c->replay);
         steps_html(c, out);

@@ -98,11 +98,14 @@ void steps_html(const struct report_case *c, struct text *out)
     struct span all = span_of(c, &count);
     if (count == 0)
         return;
-    text_printf(out, "<details class=\"steps\"%s><summary>%zu step%s</summary><ol>\n", failed ? " open" : "", count,
-                count == 1 ? "" : "s");
+    text_printf(out, "<details class=\"steps\"%s><summary>%zu step%s</summary><ol>\n", failed ? " open" : "",
+                count + c->steps_left_out, count + c->steps_left_out == 1 ? "" : "s");
     for (const struct report_step *s = c->steps; s != NULL; s = s->next)
         put_step(out, s, all, failed);
-    text_puts(out, "</ol></details>\n");
+    text_puts(out, "</ol>");
+    if (c->steps_left_out > 0)
+        text_printf(out, "<p>%zu more that passed are in the result stream only.</p>", c->steps_left_out);
+    text_puts(out, "</details>\n");
 }
 
 void attempts_html(const struct report_case *c, struct text *out)

@@ -2,6 +2,7 @@
 #include "reports/matrix.h"
 
 #include "base/array.h"
+#include "base/json_text.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -251,7 +252,12 @@ static void read_case(struct reader *in)
     if (p == NULL)
         return;
     struct report_steps *steps = map_remove(&r->open_steps, c.name);
-    c.steps = steps == NULL ? NULL : steps->first;
+    if (steps != NULL) {
+        c.steps = steps->first;
+        c.steps_left_out = steps->left_out;
+        c.pictures = steps->pictures;
+        report_steps_end(steps);
+    }
     struct report_case *before = attempt > 1 ? case_before(r, &c) : NULL;
     if (before != NULL) {
         r->counts[before->status]--;
@@ -278,32 +284,99 @@ static const char *payload_of(struct reader *in, const char *key)
     const json_t *value = member(in, key);
     if (value == NULL || json_is_string(value))
         return text_of(in, key);
-    char *dump = json_dumps(value, JSON_INDENT(2) | JSON_ENCODE_ANY);
-    const char *copy = dump == NULL ? NULL : arena_string(&in->report->arena, dump);
-    free(dump);
+    struct text dump = TEXT_INIT;
+    json_text_add(&dump, value, 2, 0);
+    const char *copy = text_ok(&dump) ? arena_string_n(&in->report->arena, text_string(&dump), dump.len) : NULL;
+    text_deinit(&dump);
     if (copy == NULL)
         (void)out_of_memory(in);
     return copy == NULL ? "" : copy;
 }
 
+void report_steps_end(struct report_steps *s)
+{
+    map_deinit(&s->names);
+}
+
+/* "2[7].1 call store.Store/Read" without its number. */
+static const char *unnumbered(const char *name)
+{
+    const char *blank = strchr(name, ' ');
+    return blank != NULL ? blank : name;
+}
+
+/* Behind the first REPORT_STEPS_MAX: only what did not pass, and what was not there before. *keep: whether it is. */
+static bool choose_step(struct report_steps *s, const json_t *step, bool *keep)
+{
+    const char *name = json_string_value(json_object_get(step, "name"));
+    const char *status = json_string_value(json_object_get(step, "status"));
+    *keep = s->count < REPORT_STEPS_MAX || name == NULL || status == NULL || strcmp(status, "passed") != 0;
+    if (*keep)
+        return true;
+    if (map_first(&s->names) == NULL)
+        for (const struct report_step *kept = s->first; kept != NULL; kept = kept->next)
+            if (!map_put(&s->names, unnumbered(kept->name), s))
+                return false;
+    *keep = map_get(&s->names, unnumbered(name)) == NULL;
+    return !*keep || map_put(&s->names, unnumbered(name), s);
+}
+
 /* Steps come before the case they belong to, and cases may run side by side: steps wait under their case's name. */
-static void read_step(struct reader *in)
+static struct report_steps *steps_of(struct reader *in)
 {
     struct report *r = in->report;
-    const char *name = text_of(in, "case");
-    struct report_step *step = ARENA_NEW(&r->arena, struct report_step);
-    struct report_steps *steps = map_get(&r->open_steps, name);
-    if (steps == NULL) {
+    const char *name = json_string_value(member(in, "case")); /* not copied where it is known */
+    struct report_steps *steps = name != NULL ? map_get(&r->open_steps, name) : NULL;
+    if (steps != NULL)
+        return steps;
+    name = text_of(in, "case");
+    steps = in->failed == 0 ? map_get(&r->open_steps, name) : NULL;
+    if (steps == NULL && in->failed == 0) {
         steps = ARENA_NEW(&r->arena, struct report_steps);
-        if (steps == NULL || !map_put(&r->open_steps, name, steps)) {
+        if (steps == NULL || !map_put(&r->open_steps, name, steps))
             (void)out_of_memory(in);
-            return;
-        }
     }
+    return in->failed == 0 ? steps : NULL;
+}
+
+/* Like steps, pictures come before their case. */
+static void read_picture(struct reader *in)
+{
+    struct report_steps *steps = steps_of(in);
+    if (steps == NULL)
+        return;
+    struct report_picture *p = ARENA_NEW(&in->report->arena, struct report_picture);
+    if (p == NULL) {
+        (void)out_of_memory(in);
+        return;
+    }
+    *p = (struct report_picture){.name = text_of(in, "name"), .path = text_of(in, "picture"), .problem = ""};
+    struct report_picture **end = &steps->pictures;
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = p;
+}
+
+static void read_step(struct reader *in)
+{
+    struct report_steps *steps = steps_of(in);
+    bool keep = false;
+    if (steps == NULL)
+        return;
+    if (!choose_step(steps, in->object, &keep)) {
+        (void)out_of_memory(in);
+        return;
+    }
+    if (!keep) {
+        steps->left_out++;
+        return;
+    }
+    struct report_step *step = ARENA_NEW(&in->report->arena, struct report_step);
     if (step == NULL) {
         (void)out_of_memory(in);
         return;
     }
+    steps->count++;
     step->t = in->t;
     step->name = text_of(in, "name");
     step->status = status_of(in);
@@ -482,9 +555,11 @@ static void read_end(struct reader *in)
 static const struct {
     const char *type;
     void (*read)(struct reader *in);
-} types[] = {{"run", read_run},     {"pillar", read_pillar},     {"case", read_case},           {"step", read_step},
-             {"fault", read_fault}, {"sample", read_sample},     {"finding", read_finding},     {"note", read_note},
-             {"end", read_end},     {"recovery", read_recovery}, {"converged", read_converged}, {"table", read_table},
+} types[] = {{"run", read_run},           {"pillar", read_pillar},       {"case", read_case},
+             {"step", read_step},         {"picture", read_picture},
+                     {"fault", read_fault},         {"sample", read_sample},
+             {"finding", read_finding},   {"note", read_note},           {"end", read_end},
+             {"recovery", read_recovery}, {"converged", read_converged}, {"table", read_table},
              {"contract", read_contract}};
 
 static bool is_blank(struct bytes line)
@@ -504,7 +579,7 @@ static int add_line(struct report *r, struct bytes line, bool last, struct error
         return error_set_at(err, ERROR_LIMIT, r->source, (int)r->lines, 0, "the line is longer than %zu bytes",
                             REPORT_LINE_MAX);
     json_error_t why;
-    json_t *object = json_loadb((const char *)line.data, line.len, JSON_REJECT_DUPLICATES, &why);
+    json_t *object = json_text_read(line, JSON_REJECT_DUPLICATES, &why);
     if (object == NULL) {
         /* jansson names every error but the lack of memory. */
         if (json_error_code(&why) == json_error_out_of_memory || why.text[0] == 0)

@@ -150,8 +150,28 @@ static void erase(struct report_live *l, struct text *out)
     l->shown = false;
 }
 
+/* Nothing is said of steps, of which there may be very many: only the clock goes on. */
+static bool is_step(struct report_live *l, struct bytes line)
+{
+    static const char beginning[] = "{\"type\":\"step\",\"t\":";
+    uint64_t t = 0;
+    if (line.len < sizeof beginning || memcmp(line.data, beginning, sizeof beginning - 1) != 0)
+        return false;
+    for (size_t i = sizeof beginning - 1; i < line.len && line.data[i] >= '0' && line.data[i] <= '9'; i++)
+        t = t * 10 + (uint64_t)(line.data[i] - '0');
+    l->t = t > l->t ? t : l->t;
+    return true;
+}
+
 void report_live_line(struct report_live *l, struct bytes line, struct text *out)
 {
+    if (is_step(l, line)) {
+        if (l->terminal && l->t - l->drawn >= REDRAW_EVERY) {
+            erase(l, out);
+            draw_status(l, out);
+        }
+        return;
+    }
     struct report *r = NULL; /* a report of this one line: it knows how to read it */
     struct text said = TEXT_INIT;
     struct terminal t = {.out = &said, .colour = l->colour, .width = l->width};

@@ -47,6 +47,8 @@ void report_free(struct report *r)
         free(r->series.items[i].points);
     for (size_t i = 0; i < r->part_count; i++)
         report_free(r->parts[i]);
+    for (struct map_entry *e = map_first(&r->open_steps); e != NULL; e = map_next(e))
+        report_steps_end(map_value(e));
     free(r->parts);
     map_deinit(&r->open_steps);
     array_deinit(&r->pillars);

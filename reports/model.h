@@ -9,7 +9,13 @@
 /* Steps waiting for their case; kept in report.open_steps by the case's name. */
 struct report_steps {
     struct report_step *first, *last;
+    size_t count, left_out;
+    struct report_picture *pictures;
+    struct map names; /* of those kept, without their numbers; filled when the first may be left out */
 };
+void report_steps_end(struct report_steps *s); /* what is in no arena */
+
+bool report_picture_is_png(struct bytes b);
 
 /* A "table" line. */
 int report_table_read(struct report *r, const json_t *line, struct error *err);

@@ -319,8 +319,33 @@ static void test_pictures(void **state)
     text_clear(&out);
     report_html(r, &out);
     assert_int_equal(count_of(text_string(&out), "<img"), 0);
-    assert_non_null(strstr(text_string(&out), "not put in: a picture is an .svg file below the run&#39;s folder"));
+    assert_non_null(
+        strstr(text_string(&out), "not put in: a picture is an .svg or .png file below the run&#39;s folder"));
     assert_null(strstr(text_string(&out), "<script>alert"));
+    text_deinit(&out);
+    report_free(r);
+}
+
+/* A screenshot stands with its case, under its own name. */
+static void test_screenshots(void **state)
+{
+    static const char *const lines[] = {
+        "{\"type\":\"pillar\",\"t\":0,\"name\":\"e2e\",\"state\":\"start\"}",
+        "{\"type\":\"picture\",\"t\":1,\"case\":\"a page\",\"name\":\"the <page>\",\"picture\":\"parts/pixel.png\"}",
+        "{\"type\":\"picture\",\"t\":1,\"case\":\"a page\",\"name\":\"lost\",\"picture\":\"parts/none.png\"}",
+        "{\"type\":\"case\",\"t\":2,\"pillar\":\"e2e\",\"suite\":\"s\",\"name\":\"a page\",\"status\":\"passed\"}"};
+    struct error err = ERROR_INIT;
+    struct text out = TEXT_INIT;
+    struct report *r = NULL;
+    (void)state;
+    assert_int_equal(report_new("made", &r, &err), 0);
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        assert_int_equal(report_add_line(r, bytes_of(lines[i]), &err), 0);
+    assert_int_equal(report_attach(r, world, "e2e/product", &err), 0);
+    report_html(r, &out);
+    assert_int_equal(count_of(text_string(&out), "<img"), 1);
+    assert_non_null(strstr(text_string(&out), "<img alt=\"the &lt;page&gt;\" src=\"data:image/png;base64,iVBORw0KGgo"));
+    assert_non_null(strstr(text_string(&out), "parts/none.png: not found"));
     text_deinit(&out);
     report_free(r);
 }
@@ -337,7 +362,7 @@ static void test_picture_limits(void **state)
                  {"pictures//history-register.svg", "below the run's folder"},
                  {".hidden.svg", "below the run's folder"},
                  {"pictures", "below the run's folder"},
-                 {"pictures/no-svg.svg", "it is no SVG"}};
+                 {"pictures/no-svg.svg", "it is no SVG and no PNG"}};
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         struct report *r = NULL;
         struct error err = ERROR_INIT;
@@ -558,10 +583,11 @@ static int close_world(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_terminal), cmocka_unit_test(test_junit),           cmocka_unit_test(test_json),
-        cmocka_unit_test(test_html),     cmocka_unit_test(test_timeline),        cmocka_unit_test(test_curve),
-        cmocka_unit_test(test_live),     cmocka_unit_test(test_pictures),        cmocka_unit_test(test_picture_limits),
-        cmocka_unit_test(test_recovery), cmocka_unit_test(test_many_recoveries), cmocka_unit_test(test_shares),
+        cmocka_unit_test(test_terminal),       cmocka_unit_test(test_junit),    cmocka_unit_test(test_json),
+        cmocka_unit_test(test_html),           cmocka_unit_test(test_timeline), cmocka_unit_test(test_curve),
+        cmocka_unit_test(test_live),           cmocka_unit_test(test_pictures), cmocka_unit_test(test_screenshots),
+        cmocka_unit_test(test_picture_limits), cmocka_unit_test(test_recovery), cmocka_unit_test(test_many_recoveries),
+        cmocka_unit_test(test_shares),
     };
     return cmocka_run_group_tests(tests, open_world, close_world);
 }

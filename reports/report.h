@@ -18,11 +18,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define REPORT_LINE_MAX     ((size_t)16 << 20) /* bytes of one line */
-#define REPORT_SERIES_MAX   64                 /* curves; samples of further ones are counted and dropped */
-#define REPORT_COLUMNS_MAX  64                 /* of a table */
-#define REPORT_PICTURE_MAX  ((size_t)1 << 20)  /* bytes of a picture put into the page */
-#define REPORT_PICTURES_MAX 64                 /* of them; further ones are named only */
+#define REPORT_LINE_MAX    ((size_t)16 << 20) /* bytes of one line */
+#define REPORT_SERIES_MAX  64                 /* curves; samples of further ones are counted and dropped */
+#define REPORT_COLUMNS_MAX 64                 /* of a table */
+/* Steps of one case that are kept whatever they are. Behind them only those that did not pass, and the first of each
+ * name, are: a loop may have millions, and the stream has them all. */
+#define REPORT_STEPS_MAX    1000
+#define REPORT_PICTURE_MAX  ((size_t)1 << 20) /* bytes of a picture put into the page */
+#define REPORT_PICTURES_MAX 64                /* of them; further ones are named only */
 
 /* Times `t`, `start` and `end` are nanoseconds since the run began. Texts are NUL-terminated, "" when the stream does
  * not say. */
@@ -42,11 +45,13 @@ struct report_attempt {
     const char *message, *detail;
     struct report_attempt *next;
 };
-/* A drawing (SVG) beside the stream. */
+/* A drawing (SVG) or a screenshot (PNG) beside the stream. */
 struct report_picture {
+    const char *name;    /* what it shows; NULL: not said */
     const char *path;    /* in the run's folder; "" none */
     struct bytes data;   /* by report_attach(); empty: not there */
     const char *problem; /* why it is not; "" */
+    struct report_picture *next;
 };
 struct report_case {
     uint64_t t, duration;
@@ -55,7 +60,9 @@ struct report_case {
     const char *message, *detail, *file, *replay; /* message: for skipped, the reason */
     int line, column;
     struct report_picture picture;
+    struct report_picture *pictures; /* of its own lines, in order */
     struct report_step *steps;       /* in order; of the last try */
+    size_t steps_left_out;           /* behind the first REPORT_STEPS_MAX of them, see there */
     struct report_attempt *attempts; /* the tries before the last, the first one first */
 };
 struct report_finding {

@@ -296,12 +296,53 @@ static void test_out_of_memory(void **state)
     text_deinit(&stream);
 }
 
+static void add_text_line(struct report *r, const char *line)
+{
+    assert_int_equal(report_add_line(r, bytes_of(line), NULL), 0);
+}
+
+/* A loop of very many steps: the first are kept, and what is new or failed behind them. */
+static void test_many_steps(void **state)
+{
+    (void)state;
+    struct report *r = NULL;
+    char line[256];
+    assert_int_equal(report_new("many", &r, NULL), 0);
+    for (int i = 1; i <= 5000; i++) {
+        const char *name = i == 4000 ? "call b.B/Once" : "call a.A/Read";
+        (void)snprintf(line, sizeof line,
+                       "{\"type\":\"step\",\"t\":%d,\"case\":\"loop\",\"name\":\"1[%d].1 %s\",\"status\":\"%s\"}", i, i,
+                       name, i == 4500 ? "failed" : "passed");
+        add_text_line(r, line);
+    }
+    add_text_line(r, "{\"type\":\"step\",\"t\":6000,\"case\":\"other\",\"name\":\"1 set\",\"status\":\"passed\"}");
+    add_text_line(
+        r, "{\"type\":\"case\",\"t\":5001,\"pillar\":\"e2e\",\"suite\":\"s\",\"name\":\"loop\",\"status\":\"passed\"}");
+    size_t kept = 0;
+    static const struct report_step none = {.name = ""};
+    const struct report_step *last = &none, *before = &none;
+    for (const struct report_step *s = r->cases.items[0].steps; s != NULL; s = s->next, kept++) {
+        before = last;
+        last = s;
+    }
+    assert_int_equal(kept, REPORT_STEPS_MAX + 2);
+    assert_int_equal(r->cases.items[0].steps_left_out, 5000 - REPORT_STEPS_MAX - 2);
+    assert_string_equal(before->name, "1[4000].1 call b.B/Once");
+    assert_int_equal(last->status, REPORT_FAILED);
+    struct text page = TEXT_INIT;
+    report_html(r, &page);
+    assert_non_null(strstr(text_string(&page), "<summary>5000 steps</summary>"));
+    assert_non_null(strstr(text_string(&page), "3998 more that passed are in the result stream only."));
+    text_deinit(&page);
+    report_free(r); /* with a case that never came */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_full),          cmocka_unit_test(test_verdicts), cmocka_unit_test(test_broken),
-        cmocka_unit_test(test_samples),       cmocka_unit_test(test_tolerant), cmocka_unit_test(test_files),
-        cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_many_steps), cmocka_unit_test(test_full),          cmocka_unit_test(test_verdicts),
+        cmocka_unit_test(test_broken),     cmocka_unit_test(test_samples),       cmocka_unit_test(test_tolerant),
+        cmocka_unit_test(test_files),      cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

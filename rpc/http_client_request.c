@@ -55,11 +55,7 @@ int http_request_write(struct text *out, const struct http_fetch *fetch, const s
         for (size_t k = 0; k < sizeof ours / sizeof *ours; k++)
             if (http1_header_is(h, ours[k]))
                 return error_set(err, ERROR_INVALID, "header %s is set by the client itself", ours[k]);
-        struct text name = TEXT_INIT;
-        text_add(&name, h->name.data, h->name.len);
-        bool fine = http1_write_header(out, text_string(&name), h->value);
-        text_deinit(&name);
-        if (!fine)
+        if (!http1_write_field(out, h->name, h->value))
             return error_set(err, ERROR_INVALID, "header %zu has a name or value that would break the message", i + 1);
         agent = agent || http1_header_is(h, "user-agent");
     }

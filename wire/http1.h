@@ -72,8 +72,9 @@ void http1_write_request(struct text *out, const char *method, const char *targe
 void http1_write_response(struct text *out, int status);                            /* with the standard reason */
 /* Refuses (returns false, writes nothing) a name or value that would break the message. */
 bool http1_write_header(struct text *out, const char *name, struct bytes value);
-void http1_write_end(struct text *out);                       /* blank line */
-void http1_write_chunk(struct text *out, struct bytes piece); /* empty piece: the last chunk */
+bool http1_write_field(struct text *out, struct bytes name, struct bytes value); /* the same, of a name as bytes */
+void http1_write_end(struct text *out);                                          /* blank line */
+void http1_write_chunk(struct text *out, struct bytes piece);                    /* empty piece: the last chunk */
 const char *http1_reason(int status);
 
 /* True when the comma-separated list in all headers of that name holds the word, whatever its case. */

@@ -47,7 +47,6 @@ struct http1_parser {
     struct text kept;  /* the head's bytes from earlier pieces */
     uint32_t head_len; /* the head's bytes so far, kept or not */
     struct span method, target, reason;
-    struct span names[HTTP1_HEADERS_MAX], values[HTTP1_HEADERS_MAX];
     size_t header_count;
     int status, minor, digits;
     int blank_lines;
@@ -57,14 +56,17 @@ struct http1_parser {
     struct bytes unread;     /* while feeding: what follows the byte at hand */
     uint64_t line, column;   /* of the message, 1-based; the body's bytes count as columns of its line */
     int failure, suggested;  /* once FAILED */
+
+    struct span names[HTTP1_HEADERS_MAX], values[HTTP1_HEADERS_MAX]; /* the first `header_count` have a meaning */
 };
 
 int http1_parser_new(bool responses, size_t body_max, const struct http1_events *events, void *arg,
                      struct http1_parser **out)
 {
-    struct http1_parser *p = calloc(1, sizeof *p);
+    struct http1_parser *p = malloc(sizeof *p);
     if (p == NULL)
         return ERROR_MEMORY;
+    memset(p, 0, offsetof(struct http1_parser, names));
     p->events = *events;
     p->arg = arg;
     p->body_max = body_max;

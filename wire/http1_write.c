@@ -12,12 +12,17 @@ void http1_write_response(struct text *out, int status)
 
 bool http1_write_header(struct text *out, const char *name, struct bytes value)
 {
-    if (!http1_is_token(bytes_of(name)))
+    return http1_write_field(out, bytes_of(name), value);
+}
+
+bool http1_write_field(struct text *out, struct bytes name, struct bytes value)
+{
+    if (!http1_is_token(name))
         return false;
     for (size_t i = 0; i < value.len; i++)
         if (!http1_value_char(value.data[i]))
             return false;
-    text_puts(out, name);
+    text_add(out, name.data, name.len);
     text_puts(out, ": ");
     text_add(out, value.data, value.len);
     text_puts(out, "\r\n");

@@ -47,6 +47,7 @@ LATE_FUNCTION(late_crypto, EVP_PKEY_get_base_id);
 LATE_FUNCTION(late_crypto, EVP_PKEY_get_bits);
 LATE_FUNCTION(late_crypto, EVP_PKEY_up_ref);
 LATE_FUNCTION(late_crypto, EVP_aes_256_gcm);
+LATE_FUNCTION(late_crypto, EVP_md5);
 LATE_FUNCTION(late_crypto, EVP_sha1);
 LATE_FUNCTION(late_crypto, EVP_sha256);
 LATE_FUNCTION(late_crypto, HMAC);

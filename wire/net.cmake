@@ -14,6 +14,7 @@ harrow_library(wire_net
     grpc_watch.c
     hpack.c
     late_openssl.c
+    multipart.c
     tls.c
     websocket_frames.c
     websocket_handshake.c
@@ -25,6 +26,9 @@ harrow_library(wire_net
 
 harrow_test(http1_test SOURCES http1_test.c LINK wire_net)
 harrow_fuzz(http1_fuzz SOURCES http1_fuzz.c LINK wire_net CORPUS http1_corpus)
+
+harrow_test(multipart_test SOURCES multipart_test.c LINK wire_net)
+harrow_fuzz(multipart_fuzz SOURCES multipart_fuzz.c LINK wire_net CORPUS multipart_corpus MAX_LEN 2000)
 
 harrow_test(hpack_test SOURCES hpack_test.c LINK wire_net failing)
 harrow_test(grpc_test SOURCES grpc_test.c grpc_kit.c LINK wire_net)

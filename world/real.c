@@ -322,9 +322,10 @@ int world_real_new(uint64_t seed, struct world **out, struct error *err)
     while (seed == 0)
         if (real_entropy(NULL, &seed, sizeof(seed)) < 0)
             return error_set(err, ERROR_IO, "the system gives no random numbers: %s", strerror(errno));
-    struct real_world *w = calloc(1, sizeof(*w));
+    struct real_world *w = malloc(sizeof(*w));
     if (!w)
         return error_set(err, ERROR_MEMORY, "out of memory");
+    memset(w, 0, offsetof(struct real_world, read_buffer));
     world_init(&w->base, &operations, seed);
     world_timer_init(&w->limit, &w->base, limit_fire, w);
     w->keeper = -1;

@@ -174,4 +174,5 @@ def main():
     of_doubles(bins, given.rounds)
 
 
-main()
+if __name__ == "__main__":
+    main()

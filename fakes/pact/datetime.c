@@ -1,16 +1,11 @@
-#include "fakes/pact/datetime.h"
+#include "fakes/pact/datetime_pattern.h"
 
 #include <stdio.h>
-#include <strings.h>
+#include <string.h>
 
 #define DAY_NANOS  INT64_C(86400000000000)
 #define HOUR_NANOS INT64_C(3600000000000)
-
-static const char *const MONTHS[] = {"January", "February", "March",     "April",   "May",      "June",
-                                     "July",    "August",   "September", "October", "November", "December"};
-static const char *const DAYS[] = {"Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"};
-static const char *const QUARTERS[] = {"1st quarter", "2nd quarter", "3rd quarter", "4th quarter"};
-static const char *const ERAS[] = {"Before Christ", "Anno Domini"};
+#define PAD_MAX    32 /* characters */
 
 struct moment moment_of(uint64_t nanoseconds)
 {
@@ -46,16 +41,15 @@ unsigned moment_month_length(int64_t year, unsigned month)
                       moment_days(year, month, 1));
 }
 
+const char *const DATE_MONTHS[] = {"January", "February", "March",     "April",   "May",      "June",
+                                   "July",    "August",   "September", "October", "November", "December"};
+const char *const DATE_DAYS[] = {"Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"};
+const char *const DATE_QUARTERS[] = {"1st quarter", "2nd quarter", "3rd quarter", "4th quarter"};
+const char *const DATE_ERAS[] = {"Before Christ", "Anno Domini"};
+
 /* ---- patterns ---------------------------------------------------------------------------------------------------- */
 
-struct piece {
-    char letter; /* 0: the text */
-    unsigned count;
-    const char *text;
-    size_t len;
-};
-
-static bool is_letter(char c)
+bool pattern_letter(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
@@ -108,262 +102,73 @@ static unsigned most(char letter)
     }
 }
 
-/* The next piece of a pattern: of quoted text one run at a time. False: its end, or *why. */
-static bool next(const char **p, bool *quoted, struct piece *out, const char **why)
+/* Letters in a row, and the padding in front of them. */
+static bool next_letters(struct pattern *p, struct piece *out)
+{
+    for (; *p->at == 'p'; p->at++)
+        out->pad++;
+    if (out->pad > 0 && !pattern_letter(*p->at)) {
+        p->why = "padding (p) needs a letter behind it";
+        return false;
+    }
+    out->letter = *p->at;
+    for (; *p->at == out->letter; p->at++)
+        out->count++;
+    if (most(out->letter) == 0)
+        p->why = "no such letter: put text in single quotes";
+    else if (out->count > most(out->letter))
+        p->why = "the letter stands here too often";
+    else if (out->pad > PAD_MAX)
+        p->why = "the padding is too wide";
+    return p->why == NULL;
+}
+
+static bool bracket(struct pattern *p, struct piece *out)
+{
+    out->letter = *p->at;
+    p->depth += out->letter == '[' ? 1 : -1;
+    if (p->depth < 0)
+        p->why = "a ] without its [";
+    else if (p->depth > PATTERN_DEPTH_MAX)
+        p->why = "optional parts nest too deep";
+    else
+        p->at++;
+    return p->why == NULL;
+}
+
+bool pattern_next(struct pattern *p, struct piece *out)
 {
     *out = (struct piece){0};
-    for (;;) {
-        char c = **p;
-        if (c == '\0') {
-            *why = *quoted ? "the quote has no end" : NULL;
-            return false;
-        }
-        if (c == '\'') {
-            if ((*p)[1] == '\'') {
-                *out = (struct piece){.text = *p, .len = 1};
-                *p += 2;
-                return true;
-            }
-            *quoted = !*quoted;
-            ++*p;
-            continue;
-        }
-        if (*quoted || !is_letter(c)) {
-            if (!*quoted && strchr("[]{}#", c) != NULL) {
-                *why = c == '[' || c == ']' ? "not implemented: optional parts in brackets"
-                                            : "a reserved character: put it in single quotes";
-                return false;
-            }
-            *out = (struct piece){.text = (*p)++, .len = 1};
-            return true;
-        }
-        out->letter = c;
-        while (**p == c)
-            ++*p, out->count++;
-        if (most(c) == 0) {
-            *why = c == 'p' ? "not implemented: padding (p)" : "no such letter: put text in single quotes";
-            return false;
-        }
-        if (out->count > most(c)) {
-            *why = "the letter stands here too often";
-            return false;
-        }
-        return true;
+    while (p->at[0] == '\'' && p->at[1] != '\'') {
+        p->quoted = !p->quoted;
+        p->at++;
     }
+    char c = *p->at;
+    if (c == '\0') {
+        p->why = p->quoted ? "the quote has no end" : NULL;
+        return false;
+    }
+    if (!p->quoted && c != '\'' && strchr("[]", c) != NULL)
+        return bracket(p, out);
+    if (!p->quoted && pattern_letter(c))
+        return next_letters(p, out);
+    if (!p->quoted && strchr("{}#", c) != NULL) {
+        p->why = "a reserved character: put it in single quotes";
+        return false;
+    }
+    *out = (struct piece){.text = p->at, .len = 1};
+    p->at += c == '\'' ? 2 : 1;
+    return true;
 }
 
 const char *datetime_bad(const char *pattern, size_t *at)
 {
-    const char *p = pattern, *why = NULL;
-    bool quoted = false;
+    struct pattern p = {.at = pattern};
     struct piece piece;
-    while (next(&p, &quoted, &piece, &why))
+    while (pattern_next(&p, &piece))
         ;
-    *at = (size_t)(p - pattern);
-    return why;
-}
-
-/* ---- reading ------------------------------------------------------------------------------------------------------
- */
-
-struct reader {
-    struct bytes in;
-    size_t at;
-    int64_t year;
-    int64_t month, day; /* 0: not told */
-    bool has_year;
-};
-
-static bool digits(struct reader *r, unsigned low, unsigned high, int64_t *value)
-{
-    size_t start = r->at;
-    *value = 0;
-    while (r->at < r->in.len && r->at - start < high && r->in.data[r->at] >= '0' && r->in.data[r->at] <= '9')
-        *value = *value * 10 + (r->in.data[r->at++] - '0');
-    return r->at - start >= low;
-}
-
-/* A letter once takes a digit fewer. */
-static bool number(struct reader *r, unsigned count, unsigned width, int64_t low, int64_t high, int64_t *value)
-{
-    return digits(r, count < width ? count : width, width, value) && *value >= low && *value <= high;
-}
-
-static bool take(struct reader *r, const char *word, size_t len)
-{
-    if (r->in.len - r->at < len || strncasecmp((const char *)r->in.data + r->at, word, len) != 0)
-        return false;
-    r->at += len;
-    return true;
-}
-
-/* The longest of the words, whole (0) or their first letters. */
-static bool one_of(struct reader *r, const char *const *words, unsigned count, size_t letters, int64_t *which)
-{
-    for (unsigned i = 0; i < count; i++)
-        if (take(r, words[i], letters > 0 ? letters : strlen(words[i]))) {
-            *which = i + 1;
-            return true;
-        }
-    return false;
-}
-
-static bool named(struct reader *r, unsigned count, const char *const *words, unsigned n, size_t letters,
-                  int64_t *which)
-{
-    return one_of(r, words, n, count == 4 ? 0 : count == 5 ? 1 : letters, which);
-}
-
-enum { OFFSET_Z = 1, OFFSET_COLON = 2, OFFSET_NO_COLON = 4, OFFSET_SHORT = 8, OFFSET_SECONDS = 16 };
-
-static bool offset(struct reader *r, unsigned how)
-{
-    int64_t value;
-    if ((how & OFFSET_Z) && take(r, "Z", 1))
-        return true;
-    if (r->at >= r->in.len || (r->in.data[r->at] != '+' && r->in.data[r->at] != '-'))
-        return false;
-    r->at++;
-    if (!digits(r, 2, 2, &value) || value > 18)
-        return false;
-    for (int part = 0; part < ((how & OFFSET_SECONDS) ? 2 : 1); part++) {
-        size_t before = r->at;
-        bool colon = take(r, ":", 1);
-        bool fits = (how & (colon ? OFFSET_COLON : OFFSET_NO_COLON)) != 0 && digits(r, 2, 2, &value) && value < 60;
-        if (!fits) {
-            r->at = before;
-            return part == 1 || (how & OFFSET_SHORT) != 0;
-        }
-    }
-    return true;
-}
-
-static bool zone_name(struct reader *r, const char *others, size_t least)
-{
-    size_t start = r->at;
-    while (r->at < r->in.len && (is_letter((char)r->in.data[r->at]) ||
-                                 (r->in.data[r->at] != 0 && strchr(others, r->in.data[r->at]) != NULL)))
-        r->at++;
-    return r->at - start >= least;
-}
-
-static bool read_zone(struct reader *r, const struct piece *p)
-{
-    static const unsigned FORMS[] = {OFFSET_SHORT | OFFSET_NO_COLON, OFFSET_NO_COLON, OFFSET_COLON,
-                                     OFFSET_NO_COLON | OFFSET_SECONDS, OFFSET_COLON | OFFSET_SECONDS};
-    switch (p->letter) {
-    case 'X':
-        return offset(r, FORMS[p->count - 1] | OFFSET_Z);
-    case 'x':
-        return offset(r, FORMS[p->count - 1]);
-    case 'Z':
-        if (p->count == 4)
-            return take(r, "GMT", 3) && (r->at == r->in.len || offset(r, OFFSET_COLON));
-        return offset(r, OFFSET_Z | OFFSET_COLON | OFFSET_NO_COLON);
-    case 'O': {
-        int64_t value;
-        if (!take(r, "GMT", 3) && !take(r, "UTC", 3))
-            return false;
-        if (!take(r, "+", 1) && !take(r, "-", 1))
-            return true;
-        return digits(r, p->count == 4 ? 2 : 1, 2, &value) &&
-               (!take(r, ":", 1) ? p->count != 4 : digits(r, 2, 2, &value));
-    }
-    case 'V':
-        return offset(r, OFFSET_Z | OFFSET_COLON) || zone_name(r, "/_+-0123456789", 2);
-    default: /* z */
-        return zone_name(r, p->count == 4 ? " " : "", p->count == 4 ? 3 : 2);
-    }
-}
-
-static bool read_piece(struct reader *r, const struct piece *p)
-{
-    int64_t value;
-    unsigned n = p->count;
-    switch (p->letter) {
-    case '\0':
-        return take(r, p->text, p->len);
-    case 'G':
-        return n == 4   ? one_of(r, ERAS, 2, 0, &value)
-               : n == 5 ? take(r, "A", 1) || take(r, "B", 1)
-                        : take(r, "AD", 2) || take(r, "BC", 2);
-    case 'u':
-    case 'y':
-        if (n == 2)
-            return digits(r, 2, 2, &value);
-        r->has_year = true;
-        return digits(r, n, n == 1 ? 9 : n, &r->year);
-    case 'Y':
-        return digits(r, n, n == 1 ? 9 : n, &value);
-    case 'M':
-    case 'L':
-        return n <= 2 ? number(r, n, 2, 1, 12, &r->month) : named(r, n, MONTHS, 12, 3, &r->month);
-    case 'd':
-        return number(r, n, 2, 1, 31, &r->day);
-    case 'D':
-        return number(r, n, 3, 1, 366, &value);
-    case 'Q':
-    case 'q':
-        if (n == 3 && !take(r, "Q", 1))
-            return false;
-        return n == 4   ? one_of(r, QUARTERS, 4, 0, &value)
-               : n == 2 ? number(r, 2, 2, 1, 4, &value)
-                        : number(r, 1, 1, 1, 4, &value);
-    case 'w':
-        return number(r, n, 2, 1, 53, &value);
-    case 'W':
-        return number(r, n, 1, 0, 6, &value);
-    case 'F':
-        return number(r, n, 1, 1, 5, &value);
-    case 'E':
-        return named(r, n, DAYS, 7, 3, &value);
-    case 'e':
-    case 'c':
-        return n <= 2 ? number(r, n, n, 1, 7, &value) : named(r, n, DAYS, 7, 3, &value);
-    case 'a':
-        return take(r, "AM", 2) || take(r, "PM", 2);
-    case 'h':
-        return number(r, n, 2, 1, 12, &value);
-    case 'K':
-        return number(r, n, 2, 0, 11, &value);
-    case 'k':
-        return number(r, n, 2, 1, 24, &value);
-    case 'H':
-        return number(r, n, 2, 0, 23, &value);
-    case 'm':
-        return number(r, n, 2, 0, 59, &value);
-    case 's':
-        return number(r, n, 2, 0, 60, &value);
-    case 'S':
-        return digits(r, 1, n, &value);
-    case 'A':
-        return number(r, n, 9, 0, 86399999, &value);
-    case 'n':
-        return digits(r, n, 9, &value);
-    case 'N':
-        return number(r, n, 14, 0, DAY_NANOS - 1, &value);
-    default:
-        return read_zone(r, p);
-    }
-}
-
-const char *datetime_unfit(const char *pattern, struct bytes text)
-{
-    const char *p = pattern, *why = NULL;
-    bool quoted = false;
-    struct piece piece;
-    struct reader r = {.in = text};
-    while (next(&p, &quoted, &piece, &why))
-        if (!read_piece(&r, &piece))
-            return "it does not have that form";
-    if (why != NULL)
-        return why;
-    if (r.at < text.len)
-        return "more stands behind it";
-    int64_t year = r.has_year ? r.year : 2000; /* a leap year, when none is told */
-    if (r.month > 0 && r.day > 0 && r.day > moment_month_length(year, (unsigned)r.month))
-        return "no calendar has that day";
-    return NULL;
+    *at = (size_t)(p.at - pattern);
+    return p.why;
 }
 
 /* ---- printing -----------------------------------------------------------------------------------------------------
@@ -435,7 +240,7 @@ static void print_piece(struct text *out, const struct piece *p, struct moment m
         text_add(out, p->text, p->len);
         break;
     case 'G':
-        text_puts(out, n == 4 ? ERAS[year > 0] : year > 0 ? (n == 5 ? "A" : "AD") : (n == 5 ? "B" : "BC"));
+        text_puts(out, n == 4 ? DATE_ERAS[year > 0] : year > 0 ? (n == 5 ? "A" : "AD") : (n == 5 ? "B" : "BC"));
         break;
     case 'u':
     case 'y':
@@ -446,7 +251,7 @@ static void print_piece(struct text *out, const struct piece *p, struct moment m
         break;
     case 'M':
     case 'L':
-        n <= 2 ? print_number(out, n, month) : print_name(out, n, MONTHS[month - 1]);
+        n <= 2 ? print_number(out, n, month) : print_name(out, n, DATE_MONTHS[month - 1]);
         break;
     case 'd':
         print_number(out, n, day);
@@ -457,7 +262,7 @@ static void print_piece(struct text *out, const struct piece *p, struct moment m
     case 'Q':
     case 'q':
         if (n == 4)
-            text_puts(out, QUARTERS[(month - 1) / 3]);
+            text_puts(out, DATE_QUARTERS[(month - 1) / 3]);
         else
             text_printf(out, "%s%0*u", n == 3 ? "Q" : "", n == 2 ? 2 : 1, (month - 1) / 3 + 1);
         break;
@@ -472,11 +277,11 @@ static void print_piece(struct text *out, const struct piece *p, struct moment m
         print_number(out, n, (day - 1) / 7 + 1);
         break;
     case 'E':
-        print_name(out, n, DAYS[weekday]);
+        print_name(out, n, DATE_DAYS[weekday]);
         break;
     case 'e':
     case 'c':
-        n <= 2 ? print_number(out, n, weekday + 1) : print_name(out, n, DAYS[weekday]);
+        n <= 2 ? print_number(out, n, weekday + 1) : print_name(out, n, DATE_DAYS[weekday]);
         break;
     case 'a':
         text_puts(out, hour < 12 ? "AM" : "PM");
@@ -516,11 +321,23 @@ static void print_piece(struct text *out, const struct piece *p, struct moment m
     }
 }
 
+static void print_padded(struct text *out, const struct piece *p, struct moment m)
+{
+    struct text bare = TEXT_INIT;
+    print_piece(&bare, p, m);
+    for (size_t i = bare.len; i < p->pad; i++)
+        text_char(out, ' ');
+    text_add(out, text_string(&bare), bare.len);
+    out->failed |= bare.failed;
+    text_deinit(&bare);
+}
+
+/* A moment has all fields, so that no optional part is left out. */
 void datetime_print(const char *pattern, struct moment m, struct text *out)
 {
-    const char *p = pattern, *why = NULL;
-    bool quoted = false;
+    struct pattern p = {.at = pattern};
     struct piece piece;
-    while (next(&p, &quoted, &piece, &why))
-        print_piece(out, &piece, m);
+    while (pattern_next(&p, &piece))
+        if (piece.letter != '[' && piece.letter != ']')
+            print_padded(out, &piece, m);
 }

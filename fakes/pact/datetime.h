@@ -1,6 +1,6 @@
 /* Dates and times by patterns of Java's DateTimeFormatter ("yyyy-MM-dd'T'HH:mm:ssXXX"), which Pact's date, time and
  * datetime matchers and generators use: the letters G u y Y D M L d Q q w W F E e c a h K k H m s S A n N V z O X x Z
- * and quoted text. Not implemented: padding (p) and optional parts in brackets.
+ * and quoted text, padding (ppH), and optional parts in brackets, which may nest.
  *
  * Where SimpleDateFormat and DateTimeFormatter differ the looser is taken: a fraction "SSS" may have fewer digits, "Z"
  * takes +0100, +01:00 and Z. A day that no calendar has is refused when year, month and day are there. Names of zones

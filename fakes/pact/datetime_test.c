@@ -51,6 +51,22 @@ static void fits(void **state)
         {"'it''s' yyyy", "it's 2020", true},
         {"w W F e", "53 5 5 7", true},
         {"A n", "86399999 123456789", true},
+        {"yyyy[-MM[-dd]]", "2020", true},
+        {"yyyy[-MM[-dd]]", "2020-02", true},
+        {"yyyy[-MM[-dd]]", "2020-02-29", true},
+        {"yyyy[-MM[-dd]]", "2021-02-29", false},
+        {"yyyy[-MM[-dd]]", "2020-02-", false},
+        {"yyyy-MM-dd['T'HH:mm[:ss[.SSS]]][xx]", "2020-02-01T10:11+0000", true},
+        {"yyyy-MM-dd['T'HH:mm[:ss[.SSS]]][xx]", "2020-02-01+0100", true},
+        {"yyyy-MM-dd['T'HH:mm[:ss[.SSS]]][xx]", "2020-02-01T10", false},
+        {"[yyyy", "2020", true},
+        {"['[' yyyy ']']", "[ 2020 ]", true},
+        {"ppH:mm", " 7:05", true},
+        {"ppH:mm", "17:05", true},
+        {"ppH:mm", "7:05", false},
+        {"pppd", " 12", true},
+        {"pppd", "   ", false},
+        {"pppd", " 12 ", false},
     };
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
         size_t at;
@@ -68,9 +84,12 @@ static void bad(void **state)
         const char *pattern, *said;
     } ROWS[] = {{"yyyy-bb", "no such letter"},
                 {"yyyy'T", "the quote has no end"},
-                {"[yyyy]", "optional parts"},
+                {"yyyy]", "a ] without its ["},
+                {"[[[[[[[[[[[[[[[[[", "too deep"},
                 {"HHH", "stands here too often"},
-                {"ppH", "padding"},
+                {"pp-H", "padding (p) needs a letter"},
+                {"pp", "padding (p) needs a letter"},
+                {"ppHHH", "stands here too often"},
                 {"yyyy#", "reserved"}};
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
         size_t at;
@@ -91,6 +110,8 @@ static void prints(void **state)
         {"EEEE MMMM DDD YYYY-ww e Q QQQ QQQQ", "Saturday January 001 1999-52 6 1 Q1 1st quarter"},
         {"GGGG kk A n x xx KKxxx Z O W F", "Anno Domini 10 36000123 123456789 +00 +0000 10+00:00 +0000 GMT 1 1"},
         {"''''", "''"},
+        {"yyyy[-MM][-dd", "2000-01-01"},
+        {"pppd ppH pA", "  1 10 36000123"},
     };
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
         struct text out = TEXT_INIT;

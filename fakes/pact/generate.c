@@ -1,18 +1,10 @@
 /* Generators applied to a part, where their paths lead. */
 #include "fakes/pact/generate.h"
-#include "fakes/pact/path.h"
 
 #include <stdlib.h>
 #include <strings.h>
 
-struct generation {
-    const struct pact_generating *with;
-    struct arena *arena;
-    struct error *err;
-    int rc;
-};
-
-static int no_memory(struct generation *g)
+int generation_no_memory(struct generation *g)
 {
     return g->rc = error_set(g->err, ERROR_MEMORY, "out of memory while generating");
 }
@@ -29,14 +21,13 @@ static json_t *make(struct generation *g, const struct pact_generator *by, const
     return made;
 }
 
-/* What is made of a text is text. NULL as above. */
-static const char *make_text(struct generation *g, const struct pact_generator *by, const char *example)
+const char *generation_text(struct generation *g, const struct pact_generator *by, const char *example)
 {
     struct text text = TEXT_INIT;
     const char *out = NULL;
     json_t *from = json_string_nocheck(example != NULL ? example : "");
     if (from == NULL)
-        (void)no_memory(g);
+        (void)generation_no_memory(g);
     json_t *made = from != NULL ? make(g, by, from) : NULL;
     if (made != NULL) {
         if (json_is_string(made))
@@ -45,7 +36,7 @@ static const char *make_text(struct generation *g, const struct pact_generator *
             pact_json_text(made, 0, &text);
         out = text_ok(&text) ? arena_string(g->arena, text_string(&text)) : NULL;
         if (out == NULL)
-            (void)no_memory(g);
+            (void)generation_no_memory(g);
     }
     text_deinit(&text);
     json_decref(from);
@@ -71,7 +62,7 @@ static void step(struct generation *g, const struct pact_generator *by, const st
     json_t *made = make(g, by, child);
     if (made != NULL &&
         (key != NULL ? json_object_set_new_nocheck(parent, key, made) : json_array_set_new(parent, index, made)) != 0)
-        (void)no_memory(g);
+        (void)generation_no_memory(g);
 }
 
 static void walk(struct generation *g, const struct pact_generator *by, const struct path_token *t, size_t n,
@@ -98,14 +89,14 @@ static void walk(struct generation *g, const struct pact_generator *by, const st
     }
 }
 
-static int parse_path(struct generation *g, const char *text, struct pact_path *out)
+int generation_path(struct generation *g, const char *text, struct pact_path *out)
 {
     const char *why;
     size_t at;
     if (pact_path_parse(text, g->arena, out, &why, &at))
         return 0;
     if (why == NULL)
-        return no_memory(g);
+        return generation_no_memory(g);
     return g->rc = error_set(g->err, ERROR_INVALID, "the path '%s' of a generator: %s (byte %zu)", text, why, at + 1);
 }
 
@@ -113,7 +104,7 @@ static int parse_path(struct generation *g, const char *text, struct pact_path *
 static void generate_in(struct generation *g, const struct pact_generator *by, json_t **root)
 {
     struct pact_path path;
-    if (g->rc != 0 || parse_path(g, by->path, &path) != 0)
+    if (g->rc != 0 || generation_path(g, by->path, &path) != 0)
         return;
     if (path.count > 0) {
         walk(g, by, path.tokens, path.count, *root);
@@ -142,7 +133,7 @@ static void generate_variants(struct generation *g, const struct pact_rule *rule
                               json_t *root)
 {
     struct pact_path path;
-    if (parse_path(g, rule->path, &path) != 0)
+    if (generation_path(g, rule->path, &path) != 0)
         return;
     json_t *list = find(root, &path);
     for (size_t v = 0; v < k->variant_count; v++) {
@@ -151,7 +142,7 @@ static void generate_variants(struct generation *g, const struct pact_rule *rule
         for (size_t i = 0; item != NULL && i < variant->generators.count; i++)
             generate_in(g, &variant->generators.items[i], &item);
         if (item != NULL && json_array_set(list, variant->index, item) != 0)
-            (void)no_memory(g);
+            (void)generation_no_memory(g);
         json_decref(item);
     }
 }
@@ -161,18 +152,18 @@ static void generate_form(struct generation *g, const struct pact_generator *by,
     struct pact_headers pairs = {0};
     struct pact_path path;
     struct text text = TEXT_INIT;
-    if (parse_path(g, by->path, &path) == 0 && pact_form_read(c->bytes, g->arena, &pairs) != 0)
-        (void)no_memory(g);
+    if (generation_path(g, by->path, &path) == 0 && pact_form_read(c->bytes, g->arena, &pairs) != 0)
+        (void)generation_no_memory(g);
     for (size_t i = 0; i < pairs.count && g->rc == 0 && path.count == 1; i++)
         if (path.tokens[0].kind == PATH_FIELD && strcmp(pairs.items[i].name, path.tokens[0].name) == 0) {
-            const char *made = make_text(g, by, pairs.items[i].value);
+            const char *made = generation_text(g, by, pairs.items[i].value);
             if (made != NULL)
                 pairs.items[i].value = made;
         }
     pact_form_write(&pairs, &text);
     c->bytes = BYTES(arena_string_n(g->arena, text_string(&text), text.len), text.len);
     if (!text_ok(&text) || c->bytes.data == NULL)
-        (void)no_memory(g);
+        (void)generation_no_memory(g);
     text_deinit(&text);
     array_deinit(&pairs);
 }
@@ -186,9 +177,11 @@ static void generate_body(struct generation *g, const struct pact_generator *by,
         return;
     } else if (type != NULL && pact_type_is_form(type)) {
         generate_form(g, by, c);
+    } else if (strcmp(by->path, "$") != 0 && type != NULL && pact_type_is_xml(type)) {
+        generate_xml(g, by, c);
     } else if (strcmp(by->path, "$") == 0 && type != NULL && pact_type_is_text(type)) {
         char *example = arena_string_n(g->arena, (const char *)c->bytes.data, c->bytes.len);
-        const char *made = example != NULL ? make_text(g, by, example) : (no_memory(g), NULL);
+        const char *made = example != NULL ? generation_text(g, by, example) : (generation_no_memory(g), NULL);
         if (made != NULL)
             c->bytes = bytes_of(made);
     } else {
@@ -209,7 +202,7 @@ static void generate_pairs(struct generation *g, const struct pact_generator *by
         const char *name = pairs->items[i].name;
         if ((lower ? strcasecmp(name, by->path) : strcmp(name, by->path)) != 0)
             continue;
-        const char *made = make_text(g, by, pairs->items[i].value);
+        const char *made = generation_text(g, by, pairs->items[i].value);
         if (made != NULL)
             pairs->items[i].value = made;
     }
@@ -230,16 +223,16 @@ static void generate_metadata(struct generation *g, const struct pact_generator 
         if (strcmp(out->headers.items[i].name, by->path) == 0) {
             out->headers.items[i].value = arena_string(g->arena, json_string_value(made));
             if (out->headers.items[i].value == NULL)
-                (void)no_memory(g);
+                (void)generation_no_memory(g);
         }
     if (json_object_set_new_nocheck(out->metadata, by->path, made) != 0)
-        (void)no_memory(g);
+        (void)generation_no_memory(g);
 }
 
 static void generate_status(struct generation *g, const struct pact_generator *by, int *status)
 {
     json_t *example = json_integer(*status);
-    json_t *made = example != NULL ? make(g, by, example) : (no_memory(g), NULL);
+    json_t *made = example != NULL ? make(g, by, example) : (generation_no_memory(g), NULL);
     long code = json_is_integer(made)  ? (long)json_integer_value(made)
                 : json_is_string(made) ? strtol(json_string_value(made), NULL, 10)
                                        : 0;
@@ -258,7 +251,7 @@ static void apply(struct generation *g, const struct pact_generator *by, const c
     switch (by->category) {
     case PACT_PATH:
     case PACT_METHOD:
-        made = make_text(g, by, by->category == PACT_PATH ? out->path : out->method);
+        made = generation_text(g, by, by->category == PACT_PATH ? out->path : out->method);
         if (made != NULL)
             *(by->category == PACT_PATH ? &out->path : &out->method) = made;
         break;
@@ -326,7 +319,7 @@ int pact_generate(const struct pact_part *part, const struct pact_generating *wi
     struct generation g = {.with = with, .arena = arena, .err = err};
     *out = (struct pact_part){0};
     if (!copy(&g, part, out))
-        (void)no_memory(&g);
+        (void)generation_no_memory(&g);
     const char *type = g.rc == 0 ? pact_part_type(out) : NULL;
     for (size_t i = 0; g.rc == 0 && i < part->generators.count; i++)
         apply(&g, &part->generators.items[i], type, out);

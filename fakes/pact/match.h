@@ -5,8 +5,8 @@
  * must contain something are tried that way. Failures other than mismatches are sticky in `rc`.
  *
  * match.c does requests, answers and messages, match_pairs.c headers, queries and metadata, match_body.c bodies by
- * their kind, match_json.c and match_xml.c trees, match_value.c single values, report.c the texts. Private to
- * fakes/pact. */
+ * their kind, match_multipart.c those of several parts, match_json.c and match_xml.c trees, match_value.c single
+ * values, report.c the texts. Private to fakes/pact. */
 #ifndef FAKES_PACT_MATCH_H
 #define FAKES_PACT_MATCH_H
 
@@ -79,8 +79,14 @@ void match_metadata(struct match *m, const struct pact_part *expected, const str
 /* Content types and Accept: parameters in any order, more of them allowed. */
 bool match_parameters(const char *expected, const char *actual);
 
-/* ---- match_body.c, match_json.c, match_xml.c ---- */
+/* ---- match_body.c, match_json.c, match_xml.c, match_multipart.c ---- */
 void match_body(struct match *m, const struct pact_part *expected, const struct pact_part *actual);
+/* Content that is there, of a type, both sides; at the present place. */
+void match_by_type(struct match *m, const char *type, const struct pact_content *e, const struct pact_content *a);
+/* The same type, or one that is based on it: application/hal+json is application/json too. */
+bool match_same_type(const char *expected, const char *actual);
+/* The types say the boundaries. */
+void match_multipart(struct match *m, const struct pact_content *expected, const struct pact_content *actual);
 void match_json(struct match *m, json_t *expected, json_t *actual);
 void match_xml(struct match *m, struct bytes expected, struct bytes actual);
 

@@ -124,14 +124,14 @@ static bool header_lets_pass(struct match *m, const struct pact_part *e, const c
     return passes;
 }
 
-/* application/hal+json is application/json too. */
-static bool is_based_on(const char *expected, const char *actual)
+bool match_same_type(const char *expected, const char *actual)
 {
-    return (pact_type_same(expected, "application/json") && pact_type_is_json(actual)) ||
+    return pact_type_same(expected, actual) ||
+           (pact_type_same(expected, "application/json") && pact_type_is_json(actual)) ||
            (pact_type_same(expected, "application/xml") && pact_type_is_xml(actual));
 }
 
-static void match_by_type(struct match *m, const char *type, const struct pact_content *e, const struct pact_content *a)
+void match_by_type(struct match *m, const char *type, const struct pact_content *e, const struct pact_content *a)
 {
     if (e->json != NULL || pact_type_is_json(type))
         match_trees(m, e, a);
@@ -140,11 +140,16 @@ static void match_by_type(struct match *m, const char *type, const struct pact_c
     else if (pact_type_is_form(type))
         match_forms(m, e->bytes, a->bytes);
     else if (pact_type_is_multipart(type))
-        m->rc = error_set(
-            m->err, ERROR_UNSUPPORTED,
-            "not implemented: bodies of %s: take the body out of the example, or match by status and headers", type);
+        match_multipart(m, e, a);
     else
         match_plain(m, e->bytes, a->bytes);
+}
+
+/* In a pact the boundary may be with the body's type or in the header alone. */
+static const char *type_with_boundary(const struct pact_part *part, const char *type)
+{
+    const char *header = pact_header_value(part, "content-type");
+    return strcasestr(type, "boundary=") == NULL && header != NULL && pact_type_is_multipart(header) ? header : type;
 }
 
 void match_body(struct match *m, const struct pact_part *expected, const struct pact_part *actual)
@@ -166,8 +171,7 @@ void match_body(struct match *m, const struct pact_part *expected, const struct 
     }
     if (type == NULL)
         type = "text/plain";
-    if (other != NULL && !pact_type_same(type, other) && !is_based_on(type, other) &&
-        !header_lets_pass(m, expected, type, other)) {
+    if (other != NULL && !match_same_type(type, other) && !header_lets_pass(m, expected, type, other)) {
         struct text text = TEXT_INIT;
         text_printf(&text, "it was of the type %s", other);
         struct text wanted = TEXT_INIT;
@@ -179,6 +183,14 @@ void match_body(struct match *m, const struct pact_part *expected, const struct 
         text_deinit(&wanted);
         return;
     }
-    if (m->rc == 0)
+    if (m->rc != 0)
+        return;
+    if (pact_type_is_multipart(type)) {
+        struct pact_content x = *e, y = *a;
+        x.type = type_with_boundary(expected, type);
+        y.type = type_with_boundary(actual, other != NULL ? other : type);
+        match_multipart(m, &x, &y);
+    } else {
         match_by_type(m, type, e, a);
+    }
 }

@@ -185,6 +185,7 @@ static bool read_attributes(struct xml *x, struct xml_element *e, const struct p
         if (!take(x, "="))
             return fail(x, ERROR_SYNTAX, "expected = behind the attribute's name");
         blanks(x);
+        size_t start = x->at + 1;
         const char *value = attribute_value(x);
         if (value == NULL)
             return false;
@@ -203,7 +204,7 @@ static bool read_attributes(struct xml *x, struct xml_element *e, const struct p
         *last = ARENA_NEW(x->arena, struct xml_attribute);
         if (*last == NULL)
             return no_memory(x);
-        **last = (struct xml_attribute){name, value, NULL};
+        **last = (struct xml_attribute){name, value, name, {start, x->at - 1 - start}, NULL};
         last = &(*last)->next;
     }
     for (struct xml_attribute *a = e->attributes; a != NULL; a = a->next)
@@ -223,8 +224,24 @@ static bool skip_aside(struct xml *x, bool *skipped)
     return true;
 }
 
-/* Adds a run of text without the blanks around it. */
-static void add_trimmed(struct text *all, const struct text *run)
+/* The run that began at `start` and ends here. */
+static bool keep_run(struct xml *x, size_t start, struct xml_run ***last)
+{
+    size_t end = x->at;
+    while (end > start && is_blank(x->in.data[end - 1]))
+        end--;
+    while (start < end && is_blank(x->in.data[start]))
+        start++;
+    **last = ARENA_NEW(x->arena, struct xml_run);
+    if (**last == NULL)
+        return no_memory(x);
+    ***last = (struct xml_run){{start, end - start}, NULL};
+    *last = &(**last)->next;
+    return true;
+}
+
+/* Adds a run of text without the blanks around it. True: there is something in it. */
+static bool add_trimmed(struct text *all, const struct text *run)
 {
     const char *s = text_string(run);
     size_t len = run->len;
@@ -234,6 +251,7 @@ static void add_trimmed(struct text *all, const struct text *run)
         len--;
     text_add(all, s, len);
     all->failed |= run->failed;
+    return len > 0;
 }
 
 static struct xml_element *read_element(struct xml *x, const struct prefix *prefixes, unsigned depth);
@@ -242,6 +260,8 @@ static bool read_content(struct xml *x, struct xml_element *e, const struct pref
                          struct text *all, struct text *run)
 {
     struct xml_element **last = &e->children;
+    struct xml_run **last_run = &e->runs;
+    size_t start = x->at;
     for (;;) {
         bool skipped = false;
         if (x->at == x->in.len)
@@ -249,10 +269,10 @@ static bool read_content(struct xml *x, struct xml_element *e, const struct pref
         if (at(x, "</"))
             break;
         if (take(x, "<![CDATA[")) {
-            size_t start = x->at;
+            size_t data = x->at;
             if (!skip_to(x, "]]>"))
                 return fail(x, ERROR_SYNTAX, "the CDATA section has no end");
-            text_add(run, x->in.data + start, x->at - 3 - start);
+            text_add(run, x->in.data + data, x->at - 3 - data);
         } else if (x->in.data[x->at] == '&') {
             if (!reference(x, run))
                 return false;
@@ -263,15 +283,19 @@ static bool read_content(struct xml *x, struct xml_element *e, const struct pref
                 return false;
             if (skipped)
                 continue;
-            add_trimmed(all, run);
+            if (add_trimmed(all, run) && !keep_run(x, start, &last_run))
+                return false;
             text_clear(run);
             *last = read_element(x, prefixes, depth + 1);
             if (*last == NULL)
                 return false;
             last = &(*last)->next;
+            start = x->at;
         }
     }
-    add_trimmed(all, run);
+    if (add_trimmed(all, run) && !keep_run(x, start, &last_run))
+        return false;
+    e->end = x->at;
     e->text = text_ok(all) ? arena_string(x->arena, text_string(all)) : NULL;
     return e->text != NULL || no_memory(x);
 }
@@ -291,9 +315,10 @@ static struct xml_element *read_element(struct xml *x, const struct prefix *pref
             (void)no_memory(x);
         return NULL;
     }
-    e->text = "";
+    *e = (struct xml_element){.written = name, .text = ""};
     if (!read_attributes(x, e, &prefixes) || (e->name = resolved(x, prefixes, name, false)) == NULL)
         return NULL;
+    e->end = x->at;
     if (take(x, "/>"))
         return e;
     bool ok = take(x, ">") || fail(x, ERROR_SYNTAX, "expected > or />");

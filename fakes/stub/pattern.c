@@ -56,6 +56,97 @@ static bool find_prefix(struct pattern *p, const char *text)
     return p->prefix != NULL;
 }
 
+/* Behind the bracket expression that begins at `at`; POSIX: a ] that comes first stands for itself, [:alpha:] and its
+ * like are inside. NULL: it has no end. */
+static const char *bracket_end(const char *at)
+{
+    at += at[1] == '^' ? 2 : 1;
+    at += *at == ']';
+    for (; *at != '\0' && *at != ']'; at++)
+        if (*at == '[' && at[1] != '\0' && strchr(":.=", at[1]) != NULL) {
+            const char close[] = {at[1], ']', '\0'};
+            at = strstr(at + 2, close);
+            if (at == NULL)
+                return NULL;
+            at++;
+        }
+    return *at == ']' ? at + 1 : NULL;
+}
+
+/* Behind the group that begins at `at`, or NULL. */
+static const char *group_end(const char *at)
+{
+    int depth = 0;
+    do {
+        if (*at == '\\' && at[1] != '\0')
+            at += 2;
+        else if (*at == '[')
+            at = bracket_end(at);
+        else {
+            depth += (*at == '(') - (*at == ')');
+            at += *at != '\0';
+        }
+    } while (at != NULL && depth > 0 && *at != '\0');
+    return depth == 0 ? at : NULL;
+}
+
+/* The run of characters that stand for themselves ends here. */
+static void end_run(struct text *run, struct text *best)
+{
+    if (run->len > best->len) {
+        text_clear(best);
+        text_add(best, text_string(run), run->len);
+    }
+    best->failed |= run->failed;
+    text_clear(run);
+}
+
+/* A character, all of its bytes, that need not be there. */
+static void drop_last(struct text *run)
+{
+    size_t len = run->len;
+    while (len > 0 && ((uint8_t)run->data[len - 1] & 0xC0) == 0x80)
+        len--;
+    text_truncate(run, len > 0 ? len - 1 : 0);
+}
+
+/* The longest run outside of groups and brackets, or the one before a $ at the end. Of alternatives there is none. */
+static bool find_needed(struct pattern *p, const char *text)
+{
+    struct text run = TEXT_INIT, best = TEXT_INIT;
+    const char *at = text;
+    while (at != NULL && *at != '\0' && *at != '|') {
+        bool escaped = at[0] == '\\' && is_special(at[1]);
+        if (escaped || !is_special(*at)) {
+            text_char(&run, at[escaped]);
+            at += escaped + 1;
+            continue;
+        }
+        if (at[0] == '$' && at[1] == '\0' && run.len > 0) {
+            p->needed_last = true;
+            text_clear(&best);
+        } else if (is_optional(*at == '+' ? at[strspn(at, "+")] : *at)) {
+            drop_last(&run);
+        }
+        end_run(&run, &best);
+        at = *at == '['                     ? bracket_end(at)
+             : *at == '('                   ? group_end(at)
+             : *at == '{'                   ? strchr(at, '}')
+             : *at == '\\' && at[1] != '\0' ? at + 2
+                                            : at + 1;
+        if (at != NULL && p->needed_last)
+            break;
+    }
+    end_run(&run, &best);
+    bool ok = text_ok(&best), none = at == NULL || *at == '|';
+    p->needed_last = p->needed_last && !none;
+    p->needed = ok ? strdup(none ? "" : text_string(&best)) : NULL;
+    p->needed_len = p->needed != NULL ? strlen(p->needed) : 0;
+    text_deinit(&run);
+    text_deinit(&best);
+    return p->needed != NULL;
+}
+
 static int compile(struct pattern *p, const char *text, struct error *err)
 {
     bool ignore = strncmp(text, IGNORE_CASE, strlen(IGNORE_CASE)) == 0;
@@ -73,8 +164,9 @@ static int compile(struct pattern *p, const char *text, struct error *err)
         regerror(bad, &p->regex, why, sizeof why);
         return error_set(err, ERROR_SYNTAX, "not a regular expression: %s", why);
     }
-    if (find_prefix(p, ignore ? "" : expression))
+    if (find_prefix(p, ignore ? "" : expression) && find_needed(p, ignore ? "" : expression))
         return 0;
+    free(p->prefix);
     regfree(&p->regex);
     return error_set(err, ERROR_MEMORY, "out of memory");
 }
@@ -83,6 +175,7 @@ static void pattern_free(struct pattern *p)
 {
     regfree(&p->regex);
     free(p->prefix);
+    free(p->needed);
     free(p->text);
     free(p);
 }
@@ -123,8 +216,22 @@ void patterns_deinit(struct patterns *all)
     map_deinit(&all->map);
 }
 
+/* False: it cannot match. */
+static bool has_needed(const struct pattern *p, struct bytes text)
+{
+    size_t n = p->needed_len;
+    if (n == 0)
+        return true;
+    if (text.len < n)
+        return false;
+    return p->needed_last ? memcmp(text.data + text.len - n, p->needed, n) == 0
+                          : memmem(text.data, text.len, p->needed, n) != NULL;
+}
+
 enum pattern_verdict pattern_try(const struct pattern *p, struct bytes text, struct bytes *groups)
 {
+    if (!has_needed(p, text))
+        return PATTERN_DIFFERS;
     regmatch_t found[1 + PATTERN_GROUPS_MAX] = {{0}};
     char small[SMALL_TEXT], *copy = text.len < sizeof small ? small : malloc(text.len + 1);
     if (copy == NULL)

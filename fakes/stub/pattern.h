@@ -1,7 +1,8 @@
 /* Regular expressions and globs of stubs.
  *
  * A regular expression is a POSIX extended one, as in flows; "(?i)" in front of it ignores case. Equal ones are
- * compiled once and counted. What an expression surely begins with is known, so that an index can use it. A glob is
+ * compiled once and counted. What an expression surely begins with is known, so that an index can use it, and a text
+ * that every match holds or ends with, so that most texts that do not match cost no search. A glob is
  * that of Go's path.Match: * and ? stop at a slash, [a-z], [!a] and [^a], a backslash takes the next character as it
  * is. */
 #ifndef FAKES_STUB_PATTERN_H
@@ -12,6 +13,7 @@
 #include "base/error.h"
 
 #include <regex.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #define PATTERN_MAX         2000 /* bytes of an expression */
@@ -23,6 +25,9 @@ struct pattern {
     regex_t regex;
     char *text;   /* owned */
     char *prefix; /* owned: what every match begins with, at the beginning of the text; "" for nothing */
+    char *needed; /* owned: what every text that matches has in it; "" for nothing */
+    size_t needed_len;
+    bool needed_last; /* at its end */
 };
 
 struct patterns {

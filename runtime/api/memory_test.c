@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "runtime/api/custom.h"
 #include "runtime/api/limiter.h"
-#include "runtime/api/multipart.h"
+#include "wire/multipart.h"
 
 #include <string.h>
 
@@ -32,7 +32,7 @@ static int parse_parts(void)
     int parts = 0;
     int rc = multipart_boundary("multipart/form-data; boundary=\"x\"", boundary, NULL);
     if (rc == 0)
-        rc = multipart_parse(bytes_of(body), boundary, &arena, count_part, &parts, NULL);
+        rc = multipart_parse(MULTIPART_FORM, bytes_of(body), boundary, &arena, count_part, &parts, NULL);
     arena_deinit(&arena);
     assert_true(rc != 0 || parts == 2);
     return rc;

@@ -1,7 +1,7 @@
 #include "runtime/api/request.h"
 
 #include "base/base64.h"
-#include "runtime/api/multipart.h"
+#include "wire/multipart.h"
 #include "wire/http1.h"
 
 #include <jansson.h>
@@ -200,7 +200,7 @@ static int put_multipart(json_t *into, const struct api_request *request, struct
     struct parts parts = {into, request->schema};
     int rc = multipart_boundary(request->content_type, boundary, err);
     if (rc == 0)
-        rc = multipart_parse(request->body, boundary, &arena, put_part, &parts, err);
+        rc = multipart_parse(MULTIPART_FORM, request->body, boundary, &arena, put_part, &parts, err);
     arena_deinit(&arena);
     return rc;
 }

@@ -176,25 +176,49 @@ int micro_program_main(const struct micro_program *p, int argc, char **argv)
 /* ---- in simulation ----------------------------------------------------------------------------------------------- */
 
 /* A simulation's programs are found by name only, and its table points to them. */
-static const struct micro_program *registered[MICRO_PROGRAMS_MAX];
+static struct {
+    const struct micro_program *one;         /* NULL: */
+    const struct micro_program *const *many; /* which one, the service's name says */
+} registered[MICRO_PROGRAMS_MAX];
 static struct sim_program sim_programs[MICRO_PROGRAMS_MAX];
 static size_t registered_count;
 
-static const struct micro_program *find_program(const char *name)
+static const struct micro_program *choose(size_t at, struct world *w)
+{
+    if (registered[at].one)
+        return registered[at].one;
+    const char *name = world_environment(w, "MICRO_SERVICE_NAME");
+    for (const struct micro_program *const *p = registered[at].many; name && *p; p++)
+        if (strcmp((*p)->name, name) == 0)
+            return *p;
+    return NULL;
+}
+
+static const struct micro_program *find_program(const char *name, struct world *w)
 {
     for (size_t i = 0; i < registered_count; i++)
-        if (strcmp(registered[i]->name, name) == 0)
-            return registered[i];
+        if (strcmp(sim_programs[i].name, name) == 0)
+            return choose(i, w);
     return NULL;
+}
+
+/* What a program was spawned with, for the length of run_new(). */
+static struct world *starting;
+
+static const char *sim_environment(const char *name)
+{
+    return world_environment(starting, name);
 }
 
 static int sim_run_start(struct world *w, int argc, const char *const *argv, void **state, struct error *err)
 {
-    const struct micro_program *p = argc > 0 ? find_program(argv[0]) : NULL;
+    const struct micro_program *p = argc > 0 ? find_program(argv[0], w) : NULL;
     struct run *r = NULL;
     if (!p)
         return error_set(err, ERROR_NOT_FOUND, "no program of that name is registered");
-    int rc = run_new(w, p, argc, argv, NULL, &r, err);
+    starting = w;
+    int rc = run_new(w, p, argc, argv, sim_environment, &r, err);
+    starting = NULL;
     if (rc == 0)
         *state = r;
     return rc;
@@ -205,19 +229,31 @@ static void sim_run_stop(void *state)
     run_free(state);
 }
 
-int micro_program_register(struct sim *sim, const struct micro_program *p)
+static int register_as(struct sim *sim, const char *name, const struct micro_program *one,
+                       const struct micro_program *const *many)
 {
     size_t at = 0;
-    while (at < registered_count && strcmp(registered[at]->name, p->name) != 0)
+    while (at < registered_count && strcmp(sim_programs[at].name, name) != 0)
         at++;
-    if (at < registered_count && registered[at] != p)
+    if (at < registered_count && (registered[at].one != one || registered[at].many != many))
         return ERROR_EXISTS;
     if (at == MICRO_PROGRAMS_MAX)
         return ERROR_LIMIT;
     if (at == registered_count) {
-        registered[at] = p;
-        sim_programs[at] = (struct sim_program){.name = p->name, .start = sim_run_start, .stop = sim_run_stop};
+        registered[at].one = one;
+        registered[at].many = many;
+        sim_programs[at] = (struct sim_program){.name = name, .start = sim_run_start, .stop = sim_run_stop};
         registered_count++;
     }
     return sim_register(sim, &sim_programs[at]);
+}
+
+int micro_program_register(struct sim *sim, const struct micro_program *p)
+{
+    return register_as(sim, p->name, p, NULL);
+}
+
+int micro_program_register_many(struct sim *sim, const char *name, const struct micro_program *const *programs)
+{
+    return register_as(sim, name, NULL, programs);
 }

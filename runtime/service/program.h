@@ -32,10 +32,12 @@ struct micro_program {
 int micro_program_main(const struct micro_program *p, int argc, char **argv);
 
 /* The same in the simulated world: afterwards sim_start(sim, node, p->name, ...) and processes spawned with argv[0]
- * p->name run it. There is no environment there: everything goes by arguments. The program is borrowed for the length
- * of the process; at most MICRO_PROGRAMS_MAX of them, names told apart. */
+ * p->name run it. Their environment is what they were spawned with. The program is borrowed for the length of the
+ * process; at most MICRO_PROGRAMS_MAX of them, names told apart. */
 #define MICRO_PROGRAMS_MAX 64
 struct sim;
 int micro_program_register(struct sim *sim, const struct micro_program *p);
+/* One program that is several services, as `backend` is: MICRO_SERVICE_NAME says which. NULL-terminated, borrowed. */
+int micro_program_register_many(struct sim *sim, const char *name, const struct micro_program *const *programs);
 
 #endif

@@ -26,7 +26,7 @@ def check(holds, name, detail=""):
 
 def harrow(*arguments, program="harrow", folder=None, timeout=120, environment=None):
     """Runs it; returns the exit code and everything it printed."""
-    env = dict(os.environ, CI="true", NO_COLOR="1", **(environment or {}))
+    env = {**os.environ, "CI": "true", "NO_COLOR": "1", **(environment or {})}
     done = subprocess.run([os.path.join(BIN, program), *arguments], cwd=folder, env=env, timeout=timeout,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
     return done.returncode, done.stdout

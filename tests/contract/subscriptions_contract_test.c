@@ -141,6 +141,18 @@ static void no_double_charge_when_the_answer_is_lost(void **state)
     assert_int_equal(kit_count(k, EVENTS, "Publish"), 1);
 }
 
+/* An accident of the provider's is no refusal: it may have taken the money before. */
+static void an_accident_is_no_refusal(void **state)
+{
+    struct kit *k = *state;
+    kit_fails(k, PROVIDER, "CreateSubscription", 500);
+    assert_null(create(k));
+    assert_int_equal(kit_code(k), 503);
+    assert_null(create(k));
+    assert_int_equal(kit_code(k), 409); /* nobody knows yet */
+    assert_int_equal(charged(k), 1);
+}
+
 /* The provider never got it: then it is asked again. */
 static void charged_once_when_the_request_is_lost(void **state)
 {
@@ -284,6 +296,7 @@ int main(void)
         TEST(create_twice_pays_once),
         TEST(a_refused_card_may_be_replaced),
         TEST(no_double_charge_when_the_answer_is_lost),
+        TEST(an_accident_is_no_refusal),
         TEST(charged_once_when_the_request_is_lost),
         TEST(no_double_charge_when_the_store_fails),
         TEST(bad_requests_ask_nothing),

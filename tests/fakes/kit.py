@@ -13,6 +13,21 @@ except ImportError as missing:
     sys.exit(77)
 
 
+def certificates(folder, names="DNS:localhost,IP:127.0.0.1"):
+    """A certificate for these names that signs itself, and its key."""
+    cert, key = os.path.join(folder, "cert.pem"), os.path.join(folder, "key.pem")
+    asked = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    try:
+        subprocess.run(
+            [*asked, "-addext", "subjectAltName=" + names, "-keyout", key, "-out", cert],
+            check=True, capture_output=True,
+        )
+    except FileNotFoundError:
+        print("skipped: there is no program openssl to make a certificate with")
+        sys.exit(77)
+    return cert, key
+
+
 class Doubles:
     """`harrow fakes ...` until the end of the block."""
 

@@ -9,7 +9,7 @@ import tempfile
 import urllib.error
 import urllib.request
 
-from kit import Contracts, Doubles, grpc
+from kit import Contracts, Doubles, certificates, grpc
 
 HELLO = "helloworld.Helloworld/Call"
 STUBS = """
@@ -23,21 +23,6 @@ stubs:
     headers: {x-head-bin: {$base64: "AP8="}}
     trailers: {x-many: [one, two]}
 """
-
-
-def certificates(folder):
-    """A certificate for localhost that signs itself, and its key."""
-    cert, key = os.path.join(folder, "cert.pem"), os.path.join(folder, "key.pem")
-    asked = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-    try:
-        subprocess.run(
-            [*asked, "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key, "-out", cert],
-            check=True, capture_output=True,
-        )
-    except FileNotFoundError:
-        print("skipped: there is no program openssl to make a certificate with")
-        sys.exit(77)
-    return cert, key
 
 
 def read(path):

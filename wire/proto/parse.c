@@ -427,8 +427,8 @@ static void parse_syntax(struct parser *p)
     proto_file *f = p->unit->file;
     if (token_is(&p->lex.token, "edition")) {
         lexer_fail(&p->lex, &p->lex.token, ERROR_UNSUPPORTED,
-                   "editions are not implemented here: expected syntax = \"proto3\" or \"proto2\"; a descriptor set "
-                   "made by a newer protoc can be read");
+                   "editions are not implemented here: expected syntax = \"proto3\" or \"proto2\"; contract diff "
+                   "reads descriptor sets that a newer protoc made");
         return;
     }
     if (!token_is(&p->lex.token, "syntax"))

@@ -216,6 +216,17 @@ struct field_spot {
     proto_message ***groups;
 };
 
+/* Of a group the place of the field's type stands behind those of the message and its name. */
+static void type_last(struct parser *p)
+{
+    Google__Protobuf__SourceCodeInfo *info = p->unit->file->source_code_info;
+    if (p->lex.code != 0 || info->n_location < 3)
+        return;
+    proto_location **last = &info->location[info->n_location - 3], *type = last[0];
+    memmove(last, last + 1, 2 * sizeof *last);
+    last[2] = type;
+}
+
 /* A group is a field and the message it holds in one. */
 static void parse_group(struct parser *p, proto_field *f, const struct token *name, const struct field_spot *spot,
                         struct place *field_place)
@@ -234,6 +245,7 @@ static void parse_group(struct parser *p, proto_field *f, const struct token *na
     parse_append(p, spot->group_count, spot->groups, m);
     struct place m_name = parse_place(p, 1, -1);
     parse_placed_between(p, &m_name, name, name);
+    type_last(p);
     struct body body = {.message = m, .scope = parse_full_name(p, spot->scope, m->name)};
     parse_define(p,
                  (struct proto_symbol){.full_name = body.scope, .kind = SYMBOL_MESSAGE, .place = *name, .message = m});

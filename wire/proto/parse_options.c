@@ -280,6 +280,8 @@ static void set_default(struct parser *p, proto_field *f, const raw_option *o, c
     text_deinit(&out);
 }
 
+enum { DEFAULT = 7, JSON_NAME = 10 }; /* fields of FieldDescriptorProto */
+
 static bool pseudo(struct parser *p, proto_field *f, const raw_option *o, const struct token *at, struct place *place)
 {
     const char *name = o->name[0]->name_part;
@@ -287,7 +289,7 @@ static bool pseudo(struct parser *p, proto_field *f, const raw_option *o, const 
         return false;
     if (strcmp(name, "default") == 0) {
         set_default(p, f, o, at);
-        place->location->path[place->location->n_path - 1] = 7;
+        place->location->path[place->location->n_path - 1] = DEFAULT;
         return true;
     }
     if (strcmp(name, "json_name") != 0)
@@ -296,7 +298,7 @@ static bool pseudo(struct parser *p, proto_field *f, const raw_option *o, const 
         lexer_fail(&p->lex, at, ERROR_INVALID, "json_name is a string");
     else
         f->json_name = parse_utf8(p, BYTES(o->string_value.data, o->string_value.len), at);
-    place->location->path[place->location->n_path - 1] = 10;
+    place->location->path[place->location->n_path - 1] = JSON_NAME;
     return true;
 }
 
@@ -317,8 +319,14 @@ void parse_option_list(struct parser *p, int32_t kind, const ProtobufCMessageDes
             return;
         const struct token value_at = p->lex.token;
         const struct lexer value = p->lex;
+        const char *name = field != NULL && !is_own(o) ? o->name[0]->name_part : "";
+        bool json = strcmp(name, "json_name") == 0;
+        p->path_len = list.depth;
+        struct place inner = json ? parse_place(p, JSON_NAME, -1) : (struct place){0}; /* told twice: all, the value */
         parse_value(p, o);
-        if (field != NULL && !is_own(o) && strcmp(o->name[0]->name_part, "default") == 0)
+        if (json)
+            parse_placed(p, &inner);
+        if (strcmp(name, "default") == 0)
             parse_starts(p, &place, &value_at); /* a default's place is its value */
         if (p->lex.code == 0 && !pseudo(p, field, o, &at, &place))
             set_option(p, type, options, o, &at, &value, &place);

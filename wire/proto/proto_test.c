@@ -42,17 +42,6 @@ static int open_below(void *arg, const char *name, struct text *out, const char 
     return f != NULL ? 0 : ERROR_NOT_FOUND;
 }
 
-static const location *at_path(const file_proto *f, const location *wanted)
-{
-    for (size_t i = 0; i < f->source_code_info->n_location; i++) {
-        const location *l = f->source_code_info->location[i];
-        if (l->n_path == wanted->n_path &&
-            (l->n_path == 0 || memcmp(l->path, wanted->path, l->n_path * sizeof *l->path) == 0))
-            return l;
-    }
-    return NULL;
-}
-
 static void same_text(const char *ours, const char *theirs, const char *file, const location *l)
 {
     if (strcmp(ours != NULL ? ours : "", theirs != NULL ? theirs : "") != 0)
@@ -61,19 +50,14 @@ static void same_text(const char *ours, const char *theirs, const char *file, co
 
 static void same_places(const file_proto *ours, const file_proto *theirs)
 {
-    for (size_t i = 0; i < ours->source_code_info->n_location; i++) {
-        const location *l = ours->source_code_info->location[i];
-        if (at_path(theirs, l) == NULL)
-            fail_msg("%s:%d:%d: protoc has no such place", ours->name, l->span[0] + 1, l->span[1] + 1);
-    }
-    for (size_t i = 0; i < theirs->source_code_info->n_location; i++) {
-        const location *l = theirs->source_code_info->location[i], *own = at_path(ours, l);
-        l = at_path(theirs, l); /* of places with one path: the first */
-        if (own == NULL)
-            fail_msg("%s:%d:%d: no place for this", theirs->name, l->span[0] + 1, l->span[1] + 1);
-        if (own->n_span != l->n_span || memcmp(own->span, l->span, l->n_span * sizeof *l->span) != 0)
-            fail_msg("%s:%d:%d: place %d:%d to %d", theirs->name, l->span[0] + 1, l->span[1] + 1, own->span[0] + 1,
-                     own->span[1] + 1, own->span[own->n_span - 1]);
+    const Google__Protobuf__SourceCodeInfo *a = ours->source_code_info, *b = theirs->source_code_info;
+    for (size_t i = 0; i < a->n_location || i < b->n_location; i++) {
+        const location *own = i < a->n_location ? a->location[i] : NULL, *l = i < b->n_location ? b->location[i] : NULL;
+        const location *near = l != NULL ? l : own;
+        if (own == NULL || l == NULL || own->n_path != l->n_path ||
+            (l->n_path > 0 && memcmp(own->path, l->path, l->n_path * sizeof *l->path) != 0) ||
+            own->n_span != l->n_span || memcmp(own->span, l->span, l->n_span * sizeof *l->span) != 0)
+            fail_msg("%s:%d:%d: place %zu is not protoc's", theirs->name, near->span[0] + 1, near->span[1] + 1, i);
         same_text(own->leading_comments, l->leading_comments, theirs->name, l);
         same_text(own->trailing_comments, l->trailing_comments, theirs->name, l);
         assert_int_equal(own->n_leading_detached_comments, l->n_leading_detached_comments);

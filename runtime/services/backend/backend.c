@@ -258,6 +258,21 @@ bool backend_same(const char *secret, const char *given)
     return differs == 0;
 }
 
+bool backend_unheard(const struct backend_answer *a)
+{
+    switch (a->status) {
+    case GRPC_UNAVAILABLE:
+    case GRPC_DEADLINE_EXCEEDED:
+    case GRPC_CANCELLED:
+    case GRPC_INTERNAL: /* a stream that was reset, too */
+    case GRPC_UNKNOWN:
+    case GRPC_DATA_LOSS:
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* ---- the store --------------------------------------------------------------------------------------------------- */
 
 static void on_read(void *arg, int status, const char *message, const ProtobufCMessage *reply)

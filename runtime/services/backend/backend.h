@@ -69,6 +69,8 @@ void task_ask_as_caller(struct task *t, const char *whom, const char *service, c
  * room, else `code`. */
 bool task_failed(struct task *t, const struct backend_answer *a, int code);
 void task_no_memory(struct task *t);
+/* No word of who was asked, which may have done it: it is away, its answer was lost on the way, or it broke. */
+bool backend_unheard(const struct backend_answer *a);
 
 /* Who calls; NULL when it is nobody known: the call was failed with 401. */
 const struct micro_account *backend_caller(struct rpc_call *call, const char *id);

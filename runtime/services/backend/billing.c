@@ -208,7 +208,7 @@ static void subscribe_released(struct task *t, const struct backend_answer *a)
 static void subscribe_answered(struct task *t, const struct backend_answer *a)
 {
     struct work *w = (struct work *)t;
-    if (a->status == GRPC_UNAVAILABLE || a->status == GRPC_DEADLINE_EXCEEDED || a->status == GRPC_CANCELLED) {
+    if (backend_unheard(a)) {
         (void)task_failed(t, a, 503);
     } else if (a->status != GRPC_OK) {
         w->refusal = *a;

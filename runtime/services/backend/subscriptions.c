@@ -210,8 +210,7 @@ static bool create_refused(struct work *w, const struct backend_answer *a)
 
 static void create_subscribed(struct task *t, const struct backend_answer *a)
 {
-    bool not_known =
-        a->status == GRPC_UNAVAILABLE || a->status == GRPC_DEADLINE_EXCEEDED || a->status == GRPC_CANCELLED;
+    bool not_known = backend_unheard(a);
     if (not_known ? task_failed(t, a, 503) : create_refused((struct work *)t, a))
         return;
     const Payments__CreateSubscriptionResponse *r =

@@ -1,0 +1,373 @@
+#include "e2e/browser/browser.h"
+
+#include "base/units.h"
+#include "rpc/websocket.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MESSAGE_MAX    ((size_t)64 << 20) /* of the browser's: a screenshot in base64 */
+#define ENDS_WITHIN    ((uint64_t)(5 * SECOND))
+#define SAID_MAX       10 /* lines of its own log, for messages */
+#define COMPLAINTS_MAX 50
+#define LISTENING      "DevTools listening on "
+
+struct browser {
+    struct world *world;
+    struct world_process *process;
+    struct websocket *socket;
+    struct text address, said; /* of its debugger; the last lines it logged */
+    size_t lines;
+    char *session; /* of the page */
+    json_t *complaints;
+    int64_t asked;     /* number of the command under way */
+    json_t *answer;    /* and what came back */
+    bool open, exited; /* the debugger's connection; the process */
+};
+
+/* ---- finding it ---- */
+
+static bool is_program(struct world *w, const char *path)
+{
+    struct world_stat stat;
+    return world_stat(w, path, &stat) == 0 && stat.exists && !stat.directory && stat.executable;
+}
+
+bool browser_program(struct world *w, struct text *out)
+{
+    static const char *const names[] = {"chromium", "chromium-browser", "google-chrome", "chrome"};
+    const char *given = world_environment(w, BROWSER_VARIABLE), *path = world_environment(w, "PATH");
+    if (given != NULL && given[0] != '\0') {
+        text_puts(out, given);
+        return is_program(w, given);
+    }
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        for (const char *p = path != NULL ? path : ""; *p != '\0';) {
+            size_t len = strcspn(p, ":");
+            text_clear(out);
+            text_printf(out, "%.*s/%s", (int)len, p, names[i]);
+            if (len > 0 && text_ok(out) && is_program(w, text_string(out)))
+                return true;
+            p += len + (p[len] == ':');
+        }
+    text_clear(out);
+    return false;
+}
+
+/* ---- its process ---- */
+
+static void on_output(void *arg, int fd, struct bytes line)
+{
+    struct browser *b = arg;
+    size_t len = strlen(LISTENING);
+    (void)fd;
+    if (line.len > len && memcmp(line.data, LISTENING, len) == 0 && b->address.len == 0)
+        text_add(&b->address, (const char *)line.data + len, line.len - len);
+    else if (b->lines++ < SAID_MAX)
+        text_printf(&b->said, "\n  %.*s", (int)(line.len < 200 ? line.len : 200), (const char *)line.data);
+}
+
+static void on_exited(void *arg, struct world_exit status)
+{
+    struct browser *b = arg;
+    (void)status;
+    b->exited = true;
+}
+
+static bool is_listening(void *arg)
+{
+    const struct browser *b = arg;
+    return b->address.len > 0 || b->exited;
+}
+
+static bool is_gone(void *arg)
+{
+    const struct browser *b = arg;
+    return b->exited;
+}
+
+/* Everything it keeps is in the flow's folder. */
+static int spawn(struct flow_context *x, struct browser *b, const char *program, const struct node *place)
+{
+    static const struct world_process_events events = {.output = on_output, .exited = on_exited};
+    struct text profile = TEXT_INIT, home = TEXT_INIT, config = TEXT_INIT, cache = TEXT_INIT;
+    struct error why = ERROR_INIT;
+    text_printf(&profile, "--user-data-dir=%s/browser", x->scratch);
+    text_printf(&home, "HOME=%s", x->scratch);
+    text_printf(&config, "XDG_CONFIG_HOME=%s", x->scratch);
+    text_printf(&cache, "XDG_CACHE_HOME=%s", x->scratch);
+    const char *const argv[] = {program,
+                                "--headless",
+                                "--no-sandbox", /* which root cannot have; pages are those of the system under test */
+                                "--disable-gpu",
+                                "--disable-dev-shm-usage",
+                                "--disable-extensions",
+                                "--disable-background-networking",
+                                "--disable-component-update",
+                                "--disable-breakpad",
+                                "--disable-crash-reporter",
+                                "--disable-sync",
+                                "--no-first-run",
+                                "--no-default-browser-check",
+                                "--no-proxy-server",
+                                "--hide-scrollbars",
+                                "--window-size=1280,800",
+                                "--remote-debugging-port=0",
+                                text_string(&profile),
+                                "about:blank",
+                                NULL};
+    const char *const environment[] = {text_string(&home), text_string(&config), text_string(&cache),
+                                       "TMPDIR=.", /* short */
+                                       NULL};
+    const struct world_spawn how = {
+        .name = "browser", .argv = argv, .environment = environment, .directory = x->scratch, .whole_group = true};
+    bool ok = text_ok(&profile) && text_ok(&home) && text_ok(&config) && text_ok(&cache);
+    int code = ok ? world_process_spawn(b->world, &how, &events, b, &b->process, &why) : flow_memory(x);
+    if (ok && code != 0)
+        flow_wrong(x, place, code, "%s cannot be started: %s", program,
+                   why.message != NULL ? why.message : error_code_name(code));
+    error_clear(&why);
+    text_deinit(&profile);
+    text_deinit(&home);
+    text_deinit(&config);
+    text_deinit(&cache);
+    return code;
+}
+
+/* ---- its debugger ---- */
+
+static void on_opened(void *arg)
+{
+    struct browser *b = arg;
+    b->open = true;
+}
+
+static void complain(struct browser *b, const char *text)
+{
+    if (text != NULL && json_array_size(b->complaints) < COMPLAINTS_MAX)
+        json_array_append_new(b->complaints, json_string(text));
+}
+
+/* What console.error() was given, each as far as it can be shown. */
+static void console_error(struct browser *b, const json_t *params)
+{
+    struct text line = TEXT_INIT;
+    size_t i;
+    json_t *argument;
+    json_array_foreach(json_object_get(params, "args"), i, argument)
+    {
+        const json_t *value = json_object_get(argument, "value");
+        const char *described = json_string_value(json_object_get(argument, "description"));
+        text_puts(&line, i > 0 ? " " : "");
+        if (value != NULL)
+            value_text(value, &line);
+        else
+            text_puts(&line, described != NULL ? described : "?");
+    }
+    complain(b, text_string(&line));
+    text_deinit(&line);
+}
+
+static void on_event(struct browser *b, const char *method, const json_t *params)
+{
+    if (strcmp(method, "Runtime.consoleAPICalled") == 0) {
+        const char *type = json_string_value(json_object_get(params, "type"));
+        if (type != NULL && (strcmp(type, "error") == 0 || strcmp(type, "assert") == 0))
+            console_error(b, params);
+    } else if (strcmp(method, "Runtime.exceptionThrown") == 0) {
+        const json_t *details = json_object_get(params, "exceptionDetails");
+        const char *text = json_string_value(json_object_get(json_object_get(details, "exception"), "description"));
+        complain(b, text != NULL ? text : json_string_value(json_object_get(details, "text")));
+    } else if (strcmp(method, "Log.entryAdded") == 0) {
+        const json_t *entry = json_object_get(params, "entry");
+        const char *level = json_string_value(json_object_get(entry, "level"));
+        if (level != NULL && strcmp(level, "error") == 0)
+            complain(b, json_string_value(json_object_get(entry, "text")));
+    }
+}
+
+static void on_message(void *arg, bool text, struct bytes message)
+{
+    struct browser *b = arg;
+    json_t *tree = text ? json_loadb((const char *)message.data, message.len, 0, NULL) : NULL;
+    const char *method = json_string_value(json_object_get(tree, "method"));
+    if (method != NULL) {
+        on_event(b, method, json_object_get(tree, "params"));
+    } else if (json_integer_value(json_object_get(tree, "id")) == b->asked && b->answer == NULL) {
+        b->answer = json_incref(tree);
+    }
+    json_decref(tree);
+}
+
+static void on_closed(void *arg, int code, struct bytes reason)
+{
+    struct browser *b = arg;
+    (void)code;
+    (void)reason;
+    b->open = false;
+    b->socket = NULL;
+}
+
+static bool is_open(void *arg)
+{
+    const struct browser *b = arg;
+    return b->open || b->socket == NULL;
+}
+
+static bool is_answered(void *arg)
+{
+    const struct browser *b = arg;
+    return b->answer != NULL || b->socket == NULL;
+}
+
+static int gone(struct flow_context *x, int code)
+{
+    struct browser *b = x->run->browser;
+    if (code == ERROR_CANCELLED)
+        return error_set(&x->error, code, "interrupted");
+    if (code == ERROR_TIMEOUT)
+        return error_set(&x->error, code, "the browser does not answer in time");
+    return error_set(&x->error, ERROR_CLOSED, "the browser has ended%s%s", b->said.len > 0 ? "; it said:" : "",
+                     text_string(&b->said));
+}
+
+static int send_command(struct flow_context *x, const char *method, json_t *params)
+{
+    struct browser *b = x->run->browser;
+    json_decref(b->answer);
+    b->answer = NULL;
+    json_t *command = json_pack("{s:I, s:s, s:o, s:s*}", "id", (json_int_t)++b->asked, "method", method, "params",
+                                params != NULL ? params : json_object(), "sessionId", b->session);
+    char *text = command != NULL ? json_dumps(command, JSON_COMPACT) : NULL;
+    int code = text == NULL ? flow_memory(x) : b->socket == NULL ? gone(x, 0) : 0;
+    if (code == 0 && websocket_send(b->socket, true, bytes_of(text)) != 0)
+        code = flow_memory(x);
+    free(text);
+    json_decref(command);
+    return code;
+}
+
+json_t *browser_ask(struct flow_context *x, const char *method, json_t *params, uint64_t timeout)
+{
+    struct browser *b = x->run->browser;
+    if (send_command(x, method, params) != 0)
+        return NULL;
+    int code = flow_wait(x, is_answered, b, timeout);
+    if (code != 0 || b->answer == NULL) {
+        gone(x, code);
+        return NULL;
+    }
+    const json_t *refused = json_object_get(b->answer, "error");
+    json_t *result = refused == NULL ? json_incref(json_object_get(b->answer, "result")) : NULL;
+    if (result == NULL)
+        error_set(&x->error, ERROR_INVALID, "the browser refuses %s: %s", method,
+                  refused != NULL ? json_string_value(json_object_get(refused, "message")) : "no result");
+    return result;
+}
+
+/* A page of our own, and what it complains of from now on. */
+static int attach(struct flow_context *x, uint64_t timeout)
+{
+    struct browser *b = x->run->browser;
+    json_t *made = browser_ask(x, "Target.createTarget", json_pack("{s:s}", "url", "about:blank"), timeout);
+    const char *target = json_string_value(json_object_get(made, "targetId"));
+    json_t *attached = target != NULL ? browser_ask(x, "Target.attachToTarget",
+                                                    json_pack("{s:s, s:b}", "targetId", target, "flatten", 1), timeout)
+                                      : NULL;
+    const char *session = json_string_value(json_object_get(attached, "sessionId"));
+    b->session = session != NULL ? strdup(session) : NULL;
+    json_decref(made);
+    json_decref(attached);
+    if (b->session == NULL)
+        return x->error.code != 0 ? x->error.code : flow_memory(x);
+    static const char *const enabled[] = {"Page.enable", "Runtime.enable", "Log.enable"};
+    for (size_t i = 0; i < sizeof enabled / sizeof enabled[0]; i++) {
+        json_t *done = browser_ask(x, enabled[i], NULL, timeout);
+        if (done == NULL)
+            return x->error.code;
+        json_decref(done);
+    }
+    return 0;
+}
+
+static int open_debugger(struct flow_context *x, uint64_t timeout)
+{
+    static const struct websocket_events events = {.opened = on_opened, .message = on_message, .closed = on_closed};
+    static const struct websocket_options options = {.message_max = MESSAGE_MAX};
+    struct browser *b = x->run->browser;
+    int code = flow_wait(x, is_listening, b, timeout);
+    if (code != 0 || b->address.len == 0)
+        return gone(x, code);
+    code = websocket_connect(b->world, text_string(&b->address), NULL, 0, &options, &events, b, &b->socket, &x->error);
+    if (code == 0)
+        code = flow_wait(x, is_open, b, timeout);
+    return code == 0 && b->open ? attach(x, timeout) : x->error.code != 0 ? x->error.code : gone(x, code);
+}
+
+int browser_need(struct flow_context *x, const struct node *place, uint64_t timeout)
+{
+    struct text program = TEXT_INIT;
+    if (x->run->browser != NULL)
+        return x->run->browser->session != NULL ? 0 : gone(x, 0);
+    if (x->scratch == NULL)
+        return flow_wrong(x, place, ERROR_UNSUPPORTED, "there is no folder for a browser's profile here");
+    if (!browser_program(x->target->world, &program)) {
+        text_deinit(&program);
+        return flow_wrong(x, place, ERROR_NOT_FOUND,
+                          "no Chromium is found: install it (Debian's package chromium), or name it in %s",
+                          BROWSER_VARIABLE);
+    }
+    struct browser *b = calloc(1, sizeof *b);
+    if (b == NULL || (b->complaints = json_array()) == NULL) {
+        free(b);
+        text_deinit(&program);
+        return flow_memory(x);
+    }
+    b->world = x->target->world;
+    x->run->browser = b;
+    int code = spawn(x, b, text_string(&program), place);
+    if (code == 0)
+        code = open_debugger(x, timeout);
+    text_deinit(&program);
+    return code;
+}
+
+json_t *browser_complaints(struct flow_context *x)
+{
+    struct browser *b = x->run->browser;
+    json_t *all = b->complaints, *fresh = json_array();
+    if (fresh == NULL) {
+        flow_memory(x);
+        return NULL;
+    }
+    b->complaints = fresh;
+    return all;
+}
+
+/* ---- its end ---- */
+
+void browser_close(struct flow_context *x)
+{
+    struct browser *b = x->run->browser;
+    if (b == NULL)
+        return;
+    if (b->process != NULL && !b->exited) {
+        (void)world_process_signal(b->process, SIGTERM);
+        if (flow_wait(x, is_gone, b, ENDS_WITHIN) != 0) {
+            (void)world_process_signal(b->process, SIGKILL);
+            (void)flow_wait(x, is_gone, b, ENDS_WITHIN);
+        }
+    }
+    if (b->socket != NULL)
+        websocket_abort(b->socket);
+    world_process_close(b->process);
+    json_decref(b->complaints);
+    json_decref(b->answer);
+    text_deinit(&b->address);
+    text_deinit(&b->said);
+    free(b->session);
+    free(b);
+    x->run->browser = NULL;
+}

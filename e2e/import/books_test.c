@@ -1,0 +1,306 @@
+/* runn's books, Postman's collections and services' examples: what the page shows is what comes of them, what cannot be
+ * said is told with its place, and what runs means what it says. */
+#include "e2e/test_system.h"
+
+#include "base/failing_walk.h"
+#include "e2e/import/import.h"
+#include "world/real.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PAGE "docs/flows-import.md"
+
+static int import(const char *name, struct bytes input, struct text *yaml, struct text *told, struct error *err)
+{
+    const struct import_format *format = import_format_of(name);
+    struct document *d = NULL;
+    assert_non_null(format);
+    int code = format->parse_told(input, name, told, &d, err);
+    if (code == 0 && !import_yaml(document_root(d), yaml))
+        code = ERROR_MEMORY;
+    document_free(d);
+    return code;
+}
+
+/* ---- the page ---- */
+
+/* The next block behind `at` that begins with ```WORD NAME; NULL: none. */
+static const char *next_block(const char *at, const char *word, char *name, size_t room, struct bytes *block)
+{
+    const char *found = strstr(at, word);
+    if (found == NULL)
+        return NULL;
+    found += strlen(word);
+    size_t len = strcspn(found, "\n");
+    assert_true(len < room);
+    memcpy(name, found, len);
+    name[len] = '\0';
+    const char *end = strstr(found + len + 1, "\n```\n");
+    assert_non_null(end);
+    *block = BYTES(found + len + 1, (size_t)(end + 1 - (found + len + 1)));
+    return end + 5;
+}
+
+static void page(void **state)
+{
+    struct world *w = NULL;
+    struct text content = TEXT_INIT, yaml = TEXT_INIT, told = TEXT_INIT;
+    size_t count = 0;
+    char name[100], none[100];
+    struct bytes block, wanted;
+    (void)state;
+    assert_int_equal(world_real_new(1, &w, NULL), 0);
+    assert_int_equal(world_read_file(w, PAGE, 1 << 20, &content, NULL), 0);
+    for (const char *at = text_string(&content);
+         (at = next_block(at, "\n```import ", name, sizeof name, &block)) != NULL;) {
+        struct error err = ERROR_INIT;
+        struct flow_list flows = {0};
+        text_clear(&yaml);
+        if (import(name, block, &yaml, NULL, &err) != 0)
+            fail_msg("%s:%d:%d: %s", name, err.line, err.column, err.message);
+        at = next_block(at, "\n```yaml", none, sizeof none, &wanted);
+        assert_non_null(at);
+        if (!bytes_equal(text_bytes(&yaml), wanted)) {
+            fprintf(stderr, "ERROR: %s is\n%s\n[  ERROR\n", name, text_string(&yaml)); /* cmocka cuts long texts */
+            fail_msg("%s has another block for %s", PAGE, name);
+        }
+        assert_int_equal(flow_parse(block, name, &flows, &err), 0); /* as it is, and as YAML */
+        if (flow_parse(text_bytes(&yaml), "x.yaml", &flows, &err) != 0)
+            fail_msg("x.yaml:%d:%d: %s", err.line, err.column, err.message);
+        flow_list_free(&flows);
+        count++;
+    }
+    assert_int_equal(count, 3);
+    text_deinit(&content);
+    text_deinit(&yaml);
+    text_deinit(&told);
+    world_real_free(w);
+}
+
+/* ---- errors ---- */
+
+#define BOOK(steps) "runners:\n  req: http://a.test\n  g: grpc://a.test:1\n  db: my://a\nsteps:\n" steps
+#define GET         "  - req: {/a: {get: {}}}\n"
+#define COLLECTION(rest)                                                                                               \
+    "{\"info\": {\"name\": \"c\", \"schema\": \".../v2.1.0/collection.json\"},\n\"item\": [" rest "]}"
+
+static void errors(void **state)
+{
+    static const char *const table[][3] = {
+        {"a.runn.yml", "- a", "1:1: a runbook is a map with \"steps\", and this is a list"},
+        {"a.runn.yml", "desc: x", "1:1: a runbook has \"steps\", a list or a map"},
+        {"a.runn.yml", "steps: []", "1:8: there is no call in these steps"},
+        {"a.runn.yml", "hostRules: {a: b}\nsteps: []", "1:12: \"hostRules\" of runn cannot be said in a flow"},
+        {"a.runn.yml", "needs: {a: b.yml}\nsteps: []",
+         "1:12: needs: a book that another one names is called NAME.runn.yml here, so that it is told from a flow"},
+        {"a.runn.yml", BOOK("  - db: {query: SELECT}\n"),
+         "4:7: db: this kind of runner cannot be said in a flow; http:// and grpc:// can"},
+        {"a.runn.yml", BOOK("  - exec: {command: ls}\n"),
+         "6:11: exec: there is no such runner that a flow has; HTTP and gRPC are"},
+        {"a.runn.yml", BOOK("  - req: {/a: {post: {body: {multipart/form-data: {f: x}}}}}\n"),
+         "6:51: a body of multipart/form-data in this form cannot be said in a flow; json, x-www-form-urlencoded and "
+         "texts can"},
+        {"a.runn.yml", BOOK("  - g: {a.B/C: {messages: [{}, receive]}}\n"),
+         "6:32: \"receive\" of runn cannot be said in a flow"},
+        {"a.runn.yml", BOOK(GET "    force: true\n"), "7:12: \"force\" of runn cannot be said in a flow"},
+        {"a.runn.yml", BOOK(GET "    test: compare(current.res.body, 1)\n"),
+         "7:11: the expression \"compare(current.res.body, 1)\" calls a function: only len() can be said in a flow"},
+        {"a.runn.yml", BOOK(GET "    test: current.res.status == 1 || current.res.status == 2\n"),
+         "7:11: \"or\" between conditions cannot be said in a flow"},
+        {"a.runn.yml", BOOK(GET "    test: current.res.status + 1 == 2\n"),
+         "7:11: the expression \"current.res.status + 1 == 2\" computes: only comparisons can be said in a flow"},
+        {"a.runn.yml", BOOK(GET "    test: previous.res.status == 1\n"),
+         "7:11: previous.res.status: there is no such step with an answer"},
+        {"a.runn.yml", BOOK("  - req: {'/{{ steps[3].res.body.id }}': {get: {}}}\n"),
+         "6:10: steps[3].res.body.id: no step before this one is called so and has an answer"},
+        {"a.runn.yml", BOOK("  - req: {'/{{ x': {get: {}}}\n"), "6:10: {{ has no }}"},
+        {"a.runn.yml", "vars: {a: '${A:-b}'}\n" BOOK(GET),
+         "1:11: ${NAME} is a variable of the environment; a default behind the name cannot be said in a flow"},
+        {"a.runn.yml", BOOK(GET "    loop: {count: 3, until: 'x'}\n"), "7:29: x: nothing is called so here"},
+        {"s/examples.json", "[]", "1:1: examples are a map of endpoints, and this is a list"},
+        {"s/examples.json", "{}", "1:1: no example here has \"run_check\": true: there is nothing to run"},
+        {"s/examples.json", "{\"a\": 1}", "1:7: a: expected a list of examples, found an integer"},
+        {"s/examples.json", "{\"a\": [{\"request\": 1, \"run_check\": true}]}",
+         "1:20: request: expected a map, found an integer"},
+        {"s/examples.json", "{\"a\": [{\"run\": true}]}", "1:9: unknown key \"run\"; did you mean \"run_check\"?"},
+        {"s/examples.json", "{\"a/b\": []}", "1:9: \"a/b\" is no endpoint's name"},
+        {"/examples.json", "{}",
+         "1:1: the service is not known: it is the folder's name, as in address/config/examples.json, or stands in the "
+         "file's, as in address.examples.json"},
+        {"a.postman_collection.json", "{}", "1:1: expected a Postman collection, whose info.schema says v2.0 or v2.1"},
+        {"a.postman_collection.json", COLLECTION(""),
+         "1:1: there are no requests in this collection: \"item\" is missing or empty"},
+        {"a.postman_collection.json", COLLECTION("{\"name\": \"a\"}"),
+         "2:10: expected a request, or a folder with \"item\""},
+        {"a.postman_collection.json", COLLECTION("{\"request\": {\"method\": \"GET\"}}"),
+         "2:22: a request has a \"url\""},
+        {"a.postman_collection.json", COLLECTION("{\"request\": {\"url\": \"a\", \"auth\": {\"type\": \"digest\"}}}"),
+         "2:43: auth of the type \"digest\" cannot be said in a flow; bearer, basic and apikey can"},
+        {"a.postman_collection.json", COLLECTION("{\"request\": \"http://a/{{$randomBanana}}\"}"),
+         "2:22: {{$randomBanana}} of Postman cannot be said in a flow"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct text yaml = TEXT_INIT, got = TEXT_INIT;
+        struct error err = ERROR_INIT;
+        if (import(table[i][0], bytes_of(table[i][1]), &yaml, NULL, &err) == 0)
+            fail_msg("taken: %s\n%s", table[i][1], text_string(&yaml));
+        text_printf(&got, "%d:%d: %s", err.line, err.column, err.message);
+        assert_string_equal(text_string(&got), table[i][2]);
+        error_clear(&err);
+        text_deinit(&got);
+        text_deinit(&yaml);
+    }
+}
+
+/* ---- what they mean ---- */
+
+static bool run_as(struct test_system *s, const char *name, const char *text)
+{
+    struct flow_list flows = {0};
+    struct error err = ERROR_INIT;
+    struct e2e_summary summary = {0};
+    if (flow_parse(bytes_of(text), name, &flows, &err) != 0)
+        fail_msg("%s:%d:%d: %s", name, err.line, err.column, err.message);
+    assert_int_equal(e2e_run(&s->target, &flows, &s->options, &summary, &err), 0);
+    flow_list_free(&flows);
+    return summary.failed == 0;
+}
+
+#define RUNN                                                                                                           \
+    "desc: a book\nrunners:\n  req: ${SHOP}\n  greq: grpc://shop:1\nvars: {who: Mary, list: [a, b]}\nsteps:\n"         \
+    "  first:\n    req: {/echo: {post: {body: {application/json: {name: '{{ vars.who }}'}}}}}\n"                       \
+    "    test: |\n      current.res.status == 200 && current.res.body.method == \"POST\"\n"                            \
+    "      && current.res.body.body contains 'Mary' && !(current.res.body.path == '/other')\n"                         \
+    "      && current.res.body.nothing == nil && 'POST' == current.res.body.method && vars.who != 'Bob'\n"             \
+    "    bind: {way: current.res.body.path}\n"                                                                         \
+    "  second:\n    if: vars.who == 'Mary' && len(vars.list) == 2\n"                                                   \
+    "    req: {'{{ way }}?m={{ steps.first.res.body.method }}': {get: {headers: {x-asked: '{{ vars.list[1] }}'}}}}\n"  \
+    "    test: current.res.body.query == 'm=POST' && current.res.body.asked == 'b'\n"                                  \
+    "  third:\n    greq: {helloworld.Helloworld/Call: {message: {name: '{{ vars.who }}'}}}\n"                          \
+    "    test: current.res.status == 0 && current.res.message.msg == 'Hello Mary'\n"                                   \
+    "  fourth:\n    loop: 2\n    greq: {helloworld.Helloworld/Call: {message: {name: 'n{{ i }}'}}}\n"                  \
+    "    test: current.res.message.msg startsWith 'Hello n'\n"                                                         \
+    "  fifth:\n    greq: {helloworld.Helloworld/Call: {message: {name: nobody}}}\n"                                    \
+    "  sixth:\n    test: steps.fifth.res.status == 5 && steps.third.res.message.msg matches '^Hello \\\\w+$'\n"
+
+static void runn_runs(void **state)
+{
+    struct test_system *s = *state;
+    struct text report = TEXT_INIT;
+    setenv("SHOP", s->gateway, 1);
+    if (!run_as(s, "a.runn.yml", RUNN)) {
+        test_report(s, &report);
+        fail_msg("%s", text_string(&report));
+    }
+    /* and what does not hold is told at its place in the book */
+    assert_false(run_as(s, "a.runn.yml",
+                        "runners: {req: '${SHOP}'}\nsteps:\n  - req: {/echo: {get: {}}}\n    test: "
+                        "current.res.body.method == 'PUT'\n"));
+    test_report(s, &report);
+    if (strstr(text_string(&report), "a.runn.yml:4:11") == NULL)
+        fail_msg("%s", text_string(&report));
+    text_deinit(&report);
+    unsetenv("SHOP");
+}
+
+#define POSTMAN                                                                                                        \
+    "{\"info\": {\"name\": \"c\", \"schema\": "                                                                        \
+    "\"https://schema.getpostman.com/json/collection/v2.1.0/collection.json\"},"                                       \
+    "\"auth\": {\"type\": \"apikey\", \"apikey\": [{\"key\": \"key\", \"value\": \"x-asked\"}, {\"key\": \"value\", "  \
+    "\"value\": "                                                                                                      \
+    "\"{{who}}\"}]}, \"variable\": [{\"key\": \"who\", \"value\": \"me\"}],\n\"item\": ["                              \
+    "{\"name\": \"a\", \"event\": [{\"listen\": \"test\", \"script\": {\"exec\": ["                                    \
+    "\"pm.test('ok', () => {\", \"  pm.response.to.have.status(200);\", \"  let d = pm.response.json();\","            \
+    "\"  pm.expect(d.method).to.eql('POST');\", \"  pm.expect(d.asked).to.equal('{{who}}');\","                        \
+    "\"  pm.expect(d.body).to.include('milk');\", \"  pm.expect(d).to.have.property('path', '/echo/7');\","            \
+    "\"  pm.expect(d.nothing).to.not.exist;\", \"  pm.environment.set('way', d.path);\","                              \
+    "\"  pm.globals.set('fixed', 3);\", \"});\", \"if (a) {\", \"  pm.response.to.have.status(500);\", \"}\"]}}],"     \
+    "\"request\": {\"method\": \"POST\", \"url\": {\"raw\": \"{{SHOP}}/echo/:n\", \"variable\": [{\"key\": \"n\", "    \
+    "\"value\": "                                                                                                      \
+    "\"7\"}]}, \"body\": {\"mode\": \"raw\", \"raw\": \"{\\\"a\\\": \\\"milk\\\"}\", \"options\": {\"raw\": "          \
+    "{\"language\": "                                                                                                  \
+    "\"json\"}}}}},"                                                                                                   \
+    "{\"name\": \"f\", \"item\": [{\"name\": \"b\", \"event\": [{\"listen\": \"test\", \"script\": {\"exec\": "        \
+    "[\"pm.expect(pm.response.json().query).to.eql('q=3');\", \"pm.expect(pm.response.code).to.be.below(300);\"]}}],"  \
+    "\"request\": \"{{SHOP}}{{way}}?q={{fixed}}\"}]}]}"
+
+static void postman_runs(void **state)
+{
+    struct test_system *s = *state;
+    struct text report = TEXT_INIT, yaml = TEXT_INIT, told = TEXT_INIT;
+    setenv("SHOP", s->gateway, 1);
+    if (!run_as(s, "a.postman_collection.json", POSTMAN)) {
+        test_report(s, &report);
+        fail_msg("%s", text_string(&report));
+    }
+    assert_int_equal(import("a.postman_collection.json", bytes_of(POSTMAN), &yaml, &told, NULL), 0);
+    assert_non_null(strstr(text_string(&told), "a: left out of its script: if (a) {\n"));
+    assert_non_null(strstr(text_string(&told), "a: left out of its script: pm.response.to.have.status(500);\n"));
+    assert_non_null(strstr(text_string(&yaml), "not imported, line 2, a: if (a) {"));
+    text_deinit(&report);
+    text_deinit(&yaml);
+    text_deinit(&told);
+    unsetenv("SHOP");
+}
+
+#define EXAMPLES                                                                                                       \
+    "{\"say\": [{\"title\": \"hello\", \"run_check\": true, \"request\": {\"a\": \"${b}\"}, \"response\": {}},\n"      \
+    "{\"title\": \"hello\", \"run_check\": true},\n{\"title\": \"not\", \"run_check\": false}]}"
+
+static void examples_run(void **state)
+{
+    struct test_system *s = *state;
+    struct text yaml = TEXT_INIT, told = TEXT_INIT;
+    assert_true(run_as(s, "echo/config/examples.json", EXAMPLES));
+    assert_int_equal(test_count(s, "case"), 2);
+    assert_int_equal(import("echo/config/examples.json", bytes_of(EXAMPLES), &yaml, &told, NULL), 0);
+    assert_string_equal(text_string(&told),
+                        "echo/config/examples.json:3:1: say: left out: it has no \"run_check\": true\n");
+    assert_non_null(strstr(text_string(&yaml), "flow: 'say: hello (2)'"));
+    assert_non_null(strstr(text_string(&yaml), "POST /echo/say"));
+    text_deinit(&yaml);
+    text_deinit(&told);
+}
+
+/* ---- memory ---- */
+
+static const char *walked_name, *walked_text;
+
+static int scenario(void)
+{
+    struct text yaml = TEXT_INIT, told = TEXT_INIT;
+    struct error err = ERROR_INIT;
+    int code = import(walked_name, bytes_of(walked_text), &yaml, &told, &err);
+    text_deinit(&yaml);
+    text_deinit(&told);
+    error_clear(&err);
+    return code;
+}
+
+static void walks(void **state)
+{
+    static const char *const table[][2] = {
+        {"a.runn.yml", RUNN}, {"a.postman_collection.json", POSTMAN}, {"s/examples.json", EXAMPLES}};
+    (void)state;
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        walked_name = table[i][0];
+        walked_text = table[i][1];
+        assert_true(failing_walk(scenario, FAILING_MAY_BE_BORNE) > 20);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(page),
+        cmocka_unit_test(errors),
+        cmocka_unit_test_setup_teardown(runn_runs, test_system_setup_sim, test_system_teardown),
+        cmocka_unit_test_setup_teardown(postman_runs, test_system_setup_sim, test_system_teardown),
+        cmocka_unit_test_setup_teardown(examples_run, test_system_setup_sim, test_system_teardown),
+        cmocka_unit_test(walks),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

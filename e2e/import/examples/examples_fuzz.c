@@ -1,0 +1,7 @@
+#include "e2e/import/fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    import_fuzz("s/examples.json", data, size);
+    return 0;
+}

@@ -1,0 +1,309 @@
+/* [Options] of an entry: keys of its step, or steps around it. What has no meaning here is in docs/flows-import.md. */
+#include "e2e/import/hurl/hurl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct option_row {
+    const char *name;
+    enum {
+        OPTION_IGNORED, /* how Hurl's own program prints */
+        OPTION_REFUSED,
+        OPTION_BOOL,
+        OPTION_INT,
+        OPTION_TIME,    /* milliseconds unless a unit stands behind */
+        OPTION_SECONDS, /* seconds unless a unit stands behind */
+        OPTION_STRING,
+        OPTION_VARIABLE,
+    } kind;
+    const char *to; /* "curl.proxy" is a key of the step's `curl` */
+};
+
+/* In Hurl's order. */
+static const struct option_row rows[] = {
+    {"aws-sigv4", OPTION_STRING, "curl.aws-sigv4"},
+    {"cacert", OPTION_STRING, "tls.ca"},
+    {"cert", OPTION_STRING, "curl.cert"},
+    {"compressed", OPTION_BOOL, "compressed"},
+    {"connect-timeout", OPTION_SECONDS, "curl.connect-timeout"},
+    {"connect-to", OPTION_STRING, "curl.connect-to"},
+    {"delay", OPTION_TIME, "wait"},
+    {"digest", OPTION_REFUSED, NULL},
+    {"header", OPTION_STRING, "header"},
+    {"http1.0", OPTION_BOOL, "curl.http=1.0"},
+    {"http1.1", OPTION_BOOL, "curl.http=1.1"},
+    {"http2", OPTION_BOOL, "curl.http=2"},
+    {"http3", OPTION_REFUSED, NULL},
+    {"insecure", OPTION_BOOL, "tls.insecure"},
+    {"ipv4", OPTION_BOOL, "curl.ip=4"},
+    {"ipv6", OPTION_BOOL, "curl.ip=6"},
+    {"key", OPTION_STRING, "curl.key"},
+    {"limit-rate", OPTION_INT, "curl.limit-rate"},
+    {"location", OPTION_BOOL, "location"},
+    {"location-trusted", OPTION_BOOL, "location-trusted"},
+    {"max-redirs", OPTION_INT, "max-redirs"},
+    {"max-time", OPTION_SECONDS, "timeout"},
+    {"negotiate", OPTION_REFUSED, NULL},
+    {"netrc", OPTION_BOOL, "curl.netrc"},
+    {"netrc-file", OPTION_STRING, "curl.netrc-file"},
+    {"netrc-optional", OPTION_BOOL, "curl.netrc=optional"},
+    {"ntlm", OPTION_REFUSED, NULL},
+    {"output", OPTION_IGNORED, NULL},
+    {"path-as-is", OPTION_IGNORED, NULL}, /* it always is */
+    {"pinnedpubkey", OPTION_STRING, "curl.pinnedpubkey"},
+    {"proxy", OPTION_STRING, "curl.proxy"},
+    {"repeat", OPTION_INT, "repeat"},
+    {"resolve", OPTION_STRING, "curl.resolve"},
+    {"retry", OPTION_INT, "retry"},
+    {"retry-interval", OPTION_TIME, "retry_interval"},
+    {"skip", OPTION_BOOL, "skip"},
+    {"unix-socket", OPTION_STRING, "curl.unix-socket"},
+    {"user", OPTION_STRING, "user"},
+    {"variable", OPTION_VARIABLE, NULL},
+    {"verbose", OPTION_IGNORED, NULL},
+    {"verbosity", OPTION_IGNORED, NULL},
+    {"very-verbose", OPTION_IGNORED, NULL},
+};
+#define ROWS (sizeof rows / sizeof rows[0])
+
+struct reading {
+    struct hurl *h;
+    struct build_node *step, *curl, *tls, *headers;
+    struct hurl_options *o;
+};
+
+static const struct option_row *find(struct hurl *h, const char *name, size_t at)
+{
+    const char *names[ROWS + 1] = {NULL};
+    for (size_t i = 0; i < ROWS; i++) {
+        names[i] = rows[i].name;
+        if (strcmp(rows[i].name, name) == 0)
+            return &rows[i];
+    }
+    const char *near = nearest_word(name, names);
+    if (near != NULL)
+        scan_fail(&h->s, at, "there is no option %s: did you mean %s?", name, near);
+    else
+        scan_fail(&h->s, at, "there is no option %s", name);
+    return NULL;
+}
+
+static struct build_node *bool_value(struct hurl *h, size_t at, struct text *t)
+{
+    const char *s = text_string(t);
+    struct build_node *n = NULL;
+    if (strcmp(s, "true") == 0 || strcmp(s, "false") == 0) {
+        n = build_bool(&h->b, at, s[0] == 't');
+        text_deinit(t);
+    } else if (hurl_is_variable(s)) {
+        n = hurl_node(h, at, t);
+    } else {
+        scan_fail(&h->s, at, "expected true, false or a variable");
+    }
+    return n;
+}
+
+static struct build_node *int_value(struct hurl *h, size_t at, struct text *t)
+{
+    const char *s = text_string(t);
+    char *end;
+    long long value = strtoll(s, &end, 10);
+    struct build_node *n = NULL;
+    if (s[0] != '\0' && *end == '\0' && value < -1) {
+        scan_fail(&h->s, at, "expected a number from 0 on, or -1 for one without end");
+    } else if (s[0] != '\0' && *end == '\0') {
+        n = build_integer(&h->b, at, value);
+        text_deinit(t);
+    } else if (hurl_is_variable(s)) {
+        n = hurl_node(h, at, t);
+    } else {
+        scan_fail(&h->s, at, "expected a whole number or a variable");
+    }
+    return n;
+}
+
+static struct build_node *time_value(struct hurl *h, size_t at, struct text *t, const char *unit)
+{
+    const char *s = text_string(t);
+    size_t digits = strspn(s, "0123456789");
+    const char *behind = s + digits;
+    if (hurl_is_variable(s))
+        return hurl_node(h, at, t);
+    if (digits == 0 || (strcmp(behind, "") != 0 && strcmp(behind, "ms") != 0 && strcmp(behind, "s") != 0 &&
+                        strcmp(behind, "m") != 0 && strcmp(behind, "h") != 0)) {
+        scan_fail(&h->s, at, "expected a time: a number and ms, s, m or h");
+        return NULL;
+    }
+    if (*behind == '\0')
+        text_puts(t, unit);
+    return hurl_node(h, at, t);
+}
+
+/* "name=value": null, true, false, a number, or a text, in quotes or not. */
+static int variable(struct reading *r, size_t at)
+{
+    struct hurl *h = r->h;
+    struct scan *s = &h->s;
+    struct text name = TEXT_INIT, value = TEXT_INIT;
+    struct build_node *n = NULL, *names = build_map(&h->b, at), *step = build_map(&h->b, at);
+    while (scan_char(s) > 0 && scan_char(s) != '=' && scan_char(s) != '\n')
+        text_char(&name, (char)s->in.data[s->at++]);
+    if (hurl_kept(h, &name) == 0 && !scan_take(s, "="))
+        scan_fail(s, at, "expected name=value");
+    else if (!variable_name_valid(text_string(&name)))
+        scan_fail(s, at, "\"%s\" is no name for a variable: letters, digits, _ and -", text_string(&name));
+    size_t from = s->at;
+    bool quoted = s->code == 0 && scan_take(s, "\"");
+    if (quoted)
+        scan_quoted(s, '"', &value);
+    else if (s->code == 0)
+        hurl_value(h, &value);
+    const char *text = text_string(&value);
+    json_t *read = !quoted && s->code == 0 && text_ok(&value) ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
+    bool scalar = read != NULL && !json_is_object(read) && !json_is_array(read) && !json_is_string(read);
+    if (s->code == 0)
+        n = scalar ? build_json(&h->b, from, read) : build_text(&h->b, from, text, value.len);
+    json_decref(read);
+    static const char *const functions[] = {"newUuid", "newDate", "getEnv"};
+    for (size_t i = 0; i < 3; i++)
+        if (strcmp(text_string(&name), functions[i]) == 0)
+            scan_fail(s, at, "\"%s\" is a function's name: take another for the variable", functions[i]);
+    build_put(&h->b, names, text_string(&name), n);
+    build_put(&h->b, step, "set", names);
+    build_add(&h->b, r->o->before, step);
+    text_deinit(&name);
+    text_deinit(&value);
+    return s->code;
+}
+
+/* "curl.http=2": set to that when the flag is true. */
+static void put_to(struct reading *r, const char *to, struct build_node *value, bool is_true, size_t at)
+{
+    struct build *b = &r->h->b;
+    char key[32];
+    const char *dot = strchr(to, '.'), *equals = strchr(to, '=');
+    const char *name = dot != NULL ? dot + 1 : to;
+    size_t len = equals != NULL ? (size_t)(equals - name) : strlen(name);
+    struct build_node *into = dot == NULL ? r->step : strncmp(to, "curl", 4) == 0 ? r->curl : r->tls;
+    if (len >= sizeof key || (equals != NULL && !is_true))
+        return;
+    memcpy(key, name, len);
+    key[len] = '\0';
+    build_put(b, into, key, equals != NULL ? build_string(b, at, equals + 1) : value);
+}
+
+/* "header: name: value" */
+static int header(struct reading *r, size_t at, struct text *line)
+{
+    struct build *b = &r->h->b;
+    const char *s = text_string(line), *colon = strchr(s, ':');
+    struct build_node *pair = build_map(b, at);
+    if (colon == NULL || colon == s)
+        return scan_fail(&r->h->s, at, "expected NAME: VALUE");
+    build_put(b, pair, "name", build_text(b, at, s, (size_t)(colon - s)));
+    build_put(b, pair, "value", build_string(b, at, colon + 1 + strspn(colon + 1, " ")));
+    build_add(b, r->headers, pair);
+    text_deinit(line);
+    return 0;
+}
+
+static int one(struct reading *r, const struct option_row *row, size_t at)
+{
+    struct hurl *h = r->h;
+    struct text value = TEXT_INIT;
+    struct build_node *n = NULL;
+    if (row->kind == OPTION_VARIABLE)
+        return variable(r, h->s.at);
+    if (row->kind == OPTION_REFUSED)
+        return scan_fail(&h->s, at, "option %s is not implemented", row->name);
+    at = h->s.at;
+    if (hurl_value(h, &value) != 0 || row->kind == OPTION_IGNORED) {
+        text_deinit(&value);
+        return h->s.code;
+    }
+    bool is_true = strcmp(text_string(&value), "true") == 0, variable_value = hurl_is_variable(text_string(&value));
+    if (row->kind == OPTION_BOOL)
+        n = bool_value(h, at, &value);
+    else if (row->kind == OPTION_INT)
+        n = int_value(h, at, &value);
+    else if (row->kind == OPTION_TIME || row->kind == OPTION_SECONDS)
+        n = time_value(h, at, &value, row->kind == OPTION_TIME ? "ms" : "s");
+    else if (strcmp(row->to, "header") == 0)
+        header(r, at, &value);
+    else if (value.len == 0)
+        scan_fail(&h->s, at, "option %s has no value", row->name);
+    else
+        n = hurl_node(h, at, &value);
+    text_deinit(&value);
+    if (h->s.code != 0 || n == NULL)
+        return h->s.code;
+    struct build *b = &h->b;
+    if (strcmp(row->to, "wait") == 0) {
+        struct build_node *step = build_map(b, at);
+        build_put(b, step, "wait", n);
+        build_add(b, r->o->before, step);
+    } else if (strcmp(row->to, "location") == 0 || strcmp(row->to, "location-trusted") == 0) {
+        r->o->follow = n;
+        r->o->location = is_true || r->o->location;
+        if (row->to[8] != '\0')
+            build_put(b, r->step, "trusted", build_bool(b, at, true));
+    } else if (strcmp(row->to, "max-redirs") == 0) {
+        r->o->max_redirects = n;
+    } else if (strcmp(row->to, "skip") == 0) {
+        r->o->skipped = r->o->skipped || is_true;
+        r->o->skip = variable_value ? n : NULL;
+    } else if (strcmp(row->to, "user") == 0) {
+        r->o->user = n;
+    } else if (strcmp(row->to, "repeat") == 0) {
+        r->o->repeat = n;
+    } else {
+        r->o->signs = r->o->signs || strcmp(row->name, "aws-sigv4") == 0;
+        put_to(r, row->to, n, is_true, at);
+        if (strcmp(row->name, "limit-rate") == 0) /* it is meant to take long */
+            build_put(b, r->step, "timeout", build_string(b, at, "300s"));
+    }
+    return 0;
+}
+
+int hurl_options(struct hurl *h, struct build_node *step, struct hurl_options *o)
+{
+    struct scan *s = &h->s;
+    size_t at = s->at;
+    struct reading r = {.h = h,
+                        .step = step,
+                        .o = o,
+                        .curl = build_map(&h->b, at),
+                        .tls = build_map(&h->b, at),
+                        .headers = build_list(&h->b, at)};
+    for (hurl_blank_lines(h); s->code == 0; hurl_blank_lines(h)) {
+        struct scan ahead = *s;
+        struct text name = TEXT_INIT;
+        size_t start = s->at;
+        scan_blanks(s);
+        while (scan_char(s) > 0 && strchr(" \t:\n\r#{[<`\"", scan_char(s)) == NULL)
+            text_char(&name, (char)s->in.data[s->at++]);
+        scan_blanks(s);
+        if (hurl_kept(h, &name) != 0) {
+            text_deinit(&name);
+            break;
+        }
+        if (name.len == 0 || !scan_take(s, ":")) { /* no option: what comes next reads it */
+            *s = ahead;
+            text_deinit(&name);
+            break;
+        }
+        const struct option_row *row = find(h, text_string(&name), start);
+        text_deinit(&name);
+        scan_blanks(s);
+        if (row != NULL && one(&r, row, start) == 0)
+            hurl_line_end(h);
+    }
+    build_put(&h->b, o->signs ? r.curl : step, "user", o->user);
+    if (build_count(r.curl) > 0)
+        build_put(&h->b, step, "curl", r.curl);
+    if (build_count(r.tls) > 0)
+        build_put(&h->b, step, "tls", r.tls);
+    o->headers = r.headers;
+    return s->code;
+}

@@ -1,0 +1,230 @@
+/* runn's runbooks (github.com/k1LoW/runn): steps over HTTP and gRPC. */
+#include "e2e/import/formats.h"
+#include "e2e/import/runn/runn.h"
+#include "e2e/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STEPS_OF_BOOK_MAX 2000
+
+static void refuse_keys(struct runn *r)
+{
+    static const char *const known[] = {"desc", "labels",      "runners", "vars",  "secrets", "interval", "skipTest",
+                                        "loop", "concurrency", "needs",   "steps", "debug",   NULL};
+    for (size_t i = 0; i < r->root->map.count; i++) {
+        const struct node_pair *p = &r->root->map.pairs[i];
+        size_t k = 0;
+        while (known[k] != NULL && strcmp(known[k], p->key) != 0)
+            k++;
+        bool off = p->value.kind == NODE_BOOL && !p->value.boolean;
+        if (known[k] == NULL && !off)
+            tree_error(&r->tree, &p->value, ERROR_UNSUPPORTED, "\"%s\" of runn cannot be said in a flow", p->key);
+    }
+}
+
+static void put_vars(struct runn *r, struct build_node *flow)
+{
+    static char there;
+    const struct node *vars = tree_member(&r->tree, r->root, "vars", NODE_MAP);
+    for (size_t i = 0; vars != NULL && i < vars->map.count; i++) {
+        const struct node *v = &vars->map.pairs[i].value;
+        if (!map_put(&r->names, vars->map.pairs[i].key, &there))
+            tree_no_memory(&r->tree);
+        if (v->kind == NODE_TEXT && (strncmp((const char *)v->text.data, "json://", 7) == 0 ||
+                                     strncmp((const char *)v->text.data, "yaml://", 7) == 0))
+            tree_error(&r->tree, v, ERROR_UNSUPPORTED,
+                       "variables from a file cannot be said in a flow; \"cases\" can be one");
+    }
+    if (vars != NULL && vars->map.count > 0)
+        build_put(&r->tree.build, flow, "vars", tree_copy(&r->tree, vars));
+}
+
+static void put_secrets(struct runn *r, struct build_node *flow)
+{
+    struct build *b = &r->tree.build;
+    const struct node *list = tree_member(&r->tree, r->root, "secrets", NODE_LIST);
+    struct build_node *out = list != NULL ? build_list(b, tree_at(&r->tree, list)) : NULL;
+    for (size_t i = 0; list != NULL && i < list->list.count; i++) {
+        const struct node *n = &list->list.items[i];
+        const char *name = n->kind == NODE_TEXT ? (const char *)n->text.data : "";
+        name += strncmp(name, "vars.", 5) == 0 ? 5 : 0;
+        if (!variable_name_valid(name))
+            tree_error(&r->tree, n, ERROR_UNSUPPORTED,
+                       "of secrets only variables can be said in a flow, as in vars.password");
+        build_add(b, out, tree_string(&r->tree, n, name));
+    }
+    if (out != NULL && build_count(out) > 0)
+        build_put(b, flow, "secrets", out);
+}
+
+static void put_labels(struct runn *r, struct build_node *flow)
+{
+    const struct node *list = tree_member(&r->tree, r->root, "labels", NODE_LIST);
+    if (list != NULL && list->list.count > 0)
+        build_put(&r->tree.build, flow, "tags", tree_copy(&r->tree, list));
+}
+
+/* Books that run before: flows that are included first. */
+static void add_needs(struct runn *r, struct build_node *steps)
+{
+    struct build *b = &r->tree.build;
+    const struct node *needs = tree_member(&r->tree, r->root, "needs", NODE_MAP);
+    for (size_t i = 0; needs != NULL && i < needs->map.count && r->tree.code == 0; i++) {
+        const struct node *n = &needs->map.pairs[i].value;
+        const struct import_format *format = n->kind == NODE_TEXT ? import_format_of((const char *)n->text.data) : NULL;
+        if (format == NULL || strcmp(format->name, "runn") != 0) {
+            tree_error(
+                &r->tree, n, ERROR_UNSUPPORTED,
+                "needs: a book that another one names is called NAME.runn.yml here, so that it is told from a flow");
+            return;
+        }
+        struct runn_step *s = &r->steps[r->count++];
+        *s = (struct runn_step){.name = needs->map.pairs[i].key, .node = n, .step = build_map(b, tree_at(&r->tree, n))};
+        build_put(b, s->step, "flow", tree_said(&r->tree, n));
+        build_add(b, steps, s->step);
+    }
+}
+
+static void add_wait(struct runn *r, const struct node *interval, struct build_node *steps)
+{
+    char text[32];
+    double seconds;
+    if (interval == NULL || build_count(steps) == 0 || !runn_duration(r, interval, &seconds))
+        return;
+    struct build_node *wait = build_map(&r->tree.build, tree_at(&r->tree, interval));
+    snprintf(text, sizeof text, "%.0fms", seconds < 1e9 ? seconds * 1000 : 1e12);
+    build_put(&r->tree.build, wait, "wait", tree_string(&r->tree, interval, text));
+    build_add(&r->tree.build, steps, wait);
+}
+
+static void add_steps(struct runn *r, const struct node *list, struct build_node *flow, struct build_node *steps)
+{
+    struct build *b = &r->tree.build;
+    const struct node *interval = node_get(r->root, "interval");
+    size_t count = list->kind == NODE_MAP ? list->map.count : list->list.count, deferred_count = 0;
+    struct build_node **deferred = ARENA_NEW_N(&r->arena, struct build_node *, count + 1);
+    for (size_t i = 0; i < count && deferred != NULL && r->tree.code == 0; i++) {
+        bool map = list->kind == NODE_MAP, later = false;
+        struct runn_step *s = &r->steps[r->count++];
+        *s = (struct runn_step){.name = map ? list->map.pairs[i].key : NULL};
+        struct build_node *made = runn_make_step(r, map ? &list->map.pairs[i].value : &list->list.items[i], s, &later);
+        if (made != NULL && later)
+            deferred[deferred_count++] = made;
+        else if (made != NULL) {
+            add_wait(r, interval, steps);
+            build_add(b, steps, made);
+        }
+    }
+    if (deferred == NULL)
+        tree_no_memory(&r->tree);
+    struct build_node *last = build_list(b, tree_at(&r->tree, list));
+    while (deferred_count > 0 && deferred != NULL) /* the last one first */
+        build_add(b, last, deferred[--deferred_count]);
+    if (build_count(last) > 0)
+        build_put(b, flow, "finally", last);
+}
+
+/* The whole book several times. */
+static struct build_node *put_loop(struct runn *r, struct build_node *steps)
+{
+    struct build *b = &r->tree.build;
+    const struct node *loop = node_get(r->root, "loop");
+    if (loop == NULL)
+        return steps;
+    const struct node *count = loop->kind == NODE_MAP ? node_get(loop, "count") : loop;
+    size_t at = tree_at(&r->tree, loop);
+    if (count == NULL || count->kind != NODE_INTEGER || count->integer < 1 || count->integer > 100000 ||
+        (loop->kind == NODE_MAP && loop->map.count > 1)) {
+        tree_error(&r->tree, loop, ERROR_UNSUPPORTED,
+                   "of a book's \"loop\" only a count from 1 to 100000 can be said in a flow");
+        return steps;
+    }
+    struct build_node *out = build_map(b, at), *range = build_list(b, at), *outer = build_list(b, at);
+    build_add(b, range, build_integer(b, at, 0));
+    build_add(b, range, build_integer(b, at, count->integer - 1));
+    build_put(b, out, "for", build_string(b, at, "i"));
+    build_put(b, out, "range", range);
+    build_put(b, out, "steps", steps);
+    build_add(b, outer, out);
+    return outer;
+}
+
+static struct build_node *make_flow(struct runn *r)
+{
+    struct build *b = &r->tree.build;
+    struct build_node *flow = build_map(b, 0), *steps = build_list(b, 0);
+    const char *desc = tree_member_text(&r->tree, r->root, "desc");
+    const struct node *list = node_get(r->root, "steps"), *skip = tree_member(&r->tree, r->root, "skipTest", NODE_BOOL);
+    const struct node *needs = node_get(r->root, "needs");
+    struct text name = TEXT_INIT;
+    refuse_keys(r);
+    if (desc == NULL)
+        import_flow_name(document_name(r->tree.source), &name);
+    else
+        text_puts(&name, desc);
+    struct map names = MAP_INIT;
+    tree_name(&r->tree, desc != NULL ? node_get(r->root, "desc") : r->root, flow, &names, text_string(&name));
+    map_deinit(&names);
+    text_deinit(&name);
+    put_labels(r, flow);
+    if (node_get(r->root, "concurrency") != NULL)
+        build_put(b, flow, "alone", build_bool(b, tree_at(&r->tree, node_get(r->root, "concurrency")), true));
+    put_secrets(r, flow);
+    put_vars(r, flow);
+    r->skip_test = skip != NULL && skip->boolean;
+    r->runners = tree_member(&r->tree, r->root, "runners", NODE_MAP);
+    if (list == NULL || (list->kind != NODE_MAP && list->kind != NODE_LIST)) {
+        tree_error(&r->tree, r->root, ERROR_INVALID, "a runbook has \"steps\", a list or a map");
+        return flow;
+    }
+    size_t all = (list->kind == NODE_MAP ? list->map.count : list->list.count) +
+                 (needs != NULL && needs->kind == NODE_MAP ? needs->map.count : 0);
+    if (all > STEPS_OF_BOOK_MAX)
+        tree_error(&r->tree, list, ERROR_LIMIT, "more than %d steps", STEPS_OF_BOOK_MAX);
+    r->steps = r->tree.code == 0 ? ARENA_NEW_N(&r->arena, struct runn_step, all + 1) : NULL;
+    if (r->steps == NULL) {
+        tree_no_memory(&r->tree);
+        return flow;
+    }
+    add_needs(r, steps);
+    add_steps(r, list, flow, steps);
+    if (r->tree.code == 0 && build_count(steps) == 0)
+        tree_error(&r->tree, list, ERROR_INVALID, "there is no call in these steps");
+    build_put(b, flow, "steps", put_loop(r, steps));
+    return flow;
+}
+
+static int runn_told(struct bytes input, const char *name, struct text *told, struct document **out, struct error *err)
+{
+    struct runn r = {.tree = {.told = told, .say = runn_say}};
+    r.tree.arg = &r;
+    if (tree_begin(&r.tree, input, name, false, err) != 0)
+        return r.tree.code;
+    r.root = document_root(r.tree.source);
+    struct build_node *flow = NULL;
+    if (r.root->kind != NODE_MAP)
+        tree_error(&r.tree, r.root, ERROR_INVALID, "a runbook is a map with \"steps\", and this is %s",
+                   node_kind_name(r.root->kind));
+    else
+        flow = make_flow(&r);
+    map_deinit(&r.bound);
+    map_deinit(&r.captured);
+    map_deinit(&r.names);
+    arena_deinit(&r.arena);
+    return tree_end(&r.tree, flow, out);
+}
+
+static int runn_parse(struct bytes input, const char *name, struct document **out, struct error *err)
+{
+    return runn_told(input, name, NULL, out, err);
+}
+
+const struct import_format import_runn = {
+    .name = "runn",
+    .about = "runbooks of runn: steps over HTTP and gRPC",
+    .endings = ".runn.yml .runn.yaml",
+    .parse = runn_parse,
+    .parse_told = runn_told,
+};

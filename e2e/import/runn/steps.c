@@ -1,0 +1,403 @@
+/* One step of a runbook: what it calls, how often, on what condition. */
+#include "e2e/import/runn/runn.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define LOOP_COUNT 3 /* runn's own, where nothing is said */
+#define REDIRECTS  10
+#define LOOP_MAX   100000
+
+static void refuse(struct runn *r, const struct node *n, const char *feature)
+{
+    tree_error(&r->tree, n, ERROR_UNSUPPORTED, "\"%s\" of runn cannot be said in a flow", feature);
+}
+
+bool runn_duration(struct runn *r, const struct node *n, double *seconds)
+{
+    static const struct {
+        const char *unit;
+        double seconds;
+    } units[] = {{"ms", 0.001}, {"sec", 1}, {"s", 1}, {"min", 60}, {"m", 60}, {"hour", 3600}, {"h", 3600}, {"", 1}};
+    if (n->kind == NODE_INTEGER || n->kind == NODE_REAL) {
+        *seconds = n->kind == NODE_INTEGER ? (double)n->integer : n->real;
+        return *seconds >= 0;
+    }
+    char *end = NULL;
+    *seconds = n->kind == NODE_TEXT ? strtod((const char *)n->text.data, &end) : 0;
+    for (size_t i = 0; end != NULL && end != (const char *)n->text.data && i < sizeof units / sizeof units[0]; i++)
+        if (strcmp(end + strspn(end, " "), units[i].unit) == 0 && *seconds >= 0) {
+            *seconds *= units[i].seconds;
+            return true;
+        }
+    tree_error(&r->tree, n, ERROR_INVALID, "expected a duration like 3sec or 0.5");
+    return false;
+}
+
+static struct build_node *duration(struct runn *r, const struct node *n, double seconds)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.0fms", seconds < 1e9 ? seconds * 1000 : 1e12);
+    return tree_string(&r->tree, n, text);
+}
+
+/* ---- HTTP ---- */
+
+static bool is_nothing(const struct node *n)
+{
+    return n->kind == NODE_NULL || (n->kind == NODE_TEXT && bytes_is(n->text, "nil"));
+}
+
+static void put_body(struct runn *r, const struct node *body, struct build_node *step, struct build_node **headers)
+{
+    struct build *b = &r->tree.build;
+    if (body == NULL || is_nothing(body))
+        return;
+    if (body->kind != NODE_MAP || body->map.count != 1) {
+        tree_error(&r->tree, body, ERROR_INVALID, "body: expected one content type and what is sent as that");
+        return;
+    }
+    const struct node_pair *p = &body->map.pairs[0];
+    if (is_nothing(&p->value))
+        return;
+    if (strcmp(p->key, "application/json") == 0) {
+        build_put(b, step, "json", tree_copy(&r->tree, &p->value));
+    } else if (strcmp(p->key, "application/x-www-form-urlencoded") == 0 && p->value.kind == NODE_MAP) {
+        build_put(b, step, "form", tree_copy(&r->tree, &p->value));
+    } else if (p->value.kind == NODE_TEXT && strncmp(p->key, "multipart/", 10) != 0) {
+        build_put(b, step, "body", tree_said(&r->tree, &p->value));
+        if (*headers == NULL)
+            *headers = build_map(b, tree_at(&r->tree, body));
+        if (!build_has(*headers, "content-type"))
+            build_put(b, *headers, "content-type", tree_string(&r->tree, &p->value, p->key));
+    } else {
+        tree_error(&r->tree, &p->value, ERROR_UNSUPPORTED,
+                   "a body of %s in this form cannot be said in a flow; json, x-www-form-urlencoded and texts can",
+                   p->key);
+    }
+}
+
+static struct build_node *make_headers(struct runn *r, const struct node *map)
+{
+    struct build_node *out = build_map(&r->tree.build, tree_at(&r->tree, map));
+    for (size_t i = 0; i < map->map.count && r->tree.code == 0; i++) {
+        const struct node *v = &map->map.pairs[i].value;
+        if (v->kind == NODE_LIST || v->kind == NODE_MAP)
+            tree_error(&r->tree, v, ERROR_UNSUPPORTED, "a header with several values cannot be said in a flow");
+        build_put(&r->tree.build, out, map->map.pairs[i].key, tree_copy(&r->tree, v));
+    }
+    return out;
+}
+
+static void only(struct runn *r, const struct node *n, const char *const *keys)
+{
+    for (size_t i = 0; n->kind == NODE_MAP && i < n->map.count; i++) {
+        size_t k = 0;
+        while (keys[k] != NULL && strcmp(keys[k], n->map.pairs[i].key) != 0)
+            k++;
+        if (keys[k] == NULL)
+            refuse(r, &n->map.pairs[i].value, n->map.pairs[i].key);
+    }
+}
+
+static void put_timeout(struct runn *r, const struct node *from, struct build_node *step)
+{
+    const struct node *n = node_get(from, "timeout");
+    double seconds;
+    if (n != NULL && !build_has(step, "timeout") && runn_duration(r, n, &seconds))
+        build_put(&r->tree.build, step, "timeout", duration(r, n, seconds));
+}
+
+static const struct node *one(struct runn *r, const struct node *n, const char *what, const char **key)
+{
+    if (n->kind == NODE_MAP && n->map.count == 1) {
+        *key = n->map.pairs[0].key;
+        return &n->map.pairs[0].value;
+    }
+    tree_error(&r->tree, n, ERROR_INVALID, "expected %s and nothing beside it", what);
+    return NULL;
+}
+
+/* A key that stands in the file, as a text with {{ }}. */
+static void say_key(struct runn *r, const struct node *n, const char *key, struct text *out)
+{
+    runn_say(&r->tree, n, bytes_of(key), out);
+}
+
+static void put_tls(struct runn *r, const struct node *runner, struct build_node *step)
+{
+    struct build *b = &r->tree.build;
+    const struct node *skip = tree_member(&r->tree, runner, "skipVerify", NODE_BOOL);
+    const struct node *ca = tree_member(&r->tree, runner, "cacert", NODE_TEXT);
+    if ((skip == NULL || !skip->boolean) && ca == NULL)
+        return;
+    struct build_node *tls = build_map(b, tree_at(&r->tree, runner));
+    if (skip != NULL && skip->boolean)
+        build_put(b, tls, "insecure", build_bool(b, tree_at(&r->tree, skip), true));
+    if (ca != NULL)
+        build_put(b, tls, "ca", tree_said(&r->tree, ca));
+    build_put(b, step, "tls", tls);
+}
+
+static void make_http(struct runn *r, const struct node *n, const struct node *runner, struct build_node *step)
+{
+    static const char *const runner_keys[] = {"endpoint", "notFollowRedirect", "useCookie", "skipVerify",
+                                              "cacert",   "timeout",           "trace",     NULL};
+    static const char *const keys[] = {"headers", "body", "timeout", "trace", NULL};
+    struct build *b = &r->tree.build;
+    const char *path = "", *method = "";
+    struct text target = TEXT_INIT;
+    struct build_node *headers = NULL;
+    const struct node *in = one(r, n, "one path", &path),
+                      *request = in != NULL ? one(r, in, "one method", &method) : NULL;
+    const struct node *base = runner->kind == NODE_MAP ? tree_member(&r->tree, runner, "endpoint", NODE_TEXT) : runner;
+    if (request == NULL || base == NULL)
+        return;
+    only(r, runner, runner_keys);
+    only(r, request, keys);
+    for (const char *c = method; *c != '\0'; c++)
+        text_char(&target, (char)toupper((unsigned char)*c));
+    text_char(&target, ' ');
+    tree_say(&r->tree, base, &target);
+    if (target.len > 0 && target.data[target.len - 1] == '/')
+        text_truncate(&target, target.len - 1);
+    say_key(r, n, path, &target);
+    build_put(b, step, "http", tree_text(&r->tree, n, &target));
+    const struct node *given = tree_member(&r->tree, request, "headers", NODE_MAP);
+    if (given != NULL)
+        headers = make_headers(r, given);
+    put_body(r, node_get(request, "body"), step, &headers);
+    if (headers != NULL)
+        build_put(b, step, "headers", headers);
+    const struct node *follow =
+        runner->kind == NODE_MAP ? tree_member(&r->tree, runner, "notFollowRedirect", NODE_BOOL) : NULL;
+    if (follow == NULL || !follow->boolean)
+        build_put(b, step, "redirects", build_integer(b, tree_at(&r->tree, n), REDIRECTS));
+    if (runner->kind == NODE_MAP)
+        put_tls(r, runner, step);
+    put_timeout(r, request, step);
+    put_timeout(r, runner, step);
+}
+
+/* ---- gRPC ---- */
+
+static void make_grpc(struct runn *r, const struct node *n, struct build_node *step)
+{
+    static const char *const keys[] = {"headers", "message", "messages", "timeout", "trace", NULL};
+    struct build *b = &r->tree.build;
+    const char *method = "";
+    const struct node *call = one(r, n, "one method", &method);
+    if (call == NULL)
+        return;
+    only(r, call, keys);
+    build_put(b, step, "call", tree_string(&r->tree, n, method));
+    const struct node *headers = tree_member(&r->tree, call, "headers", NODE_MAP);
+    const struct node *message = node_get(call, "message"),
+                      *messages = tree_member(&r->tree, call, "messages", NODE_LIST);
+    for (size_t i = 0; messages != NULL && i < messages->list.count; i++)
+        if (messages->list.items[i].kind == NODE_TEXT)
+            refuse(r, &messages->list.items[i], (const char *)messages->list.items[i].text.data);
+    if (headers != NULL)
+        build_put(b, step, "metadata", make_headers(r, headers));
+    if (messages != NULL || (message != NULL && message->kind != NODE_NULL))
+        build_put(b, step, "request", tree_copy(&r->tree, messages != NULL ? messages : message));
+    put_timeout(r, call, step);
+    /* Nothing is wrong with a status that no test speaks of. */
+    struct build_node *expect = build_map(b, tree_at(&r->tree, n)), *any = build_map(b, tree_at(&r->tree, n));
+    build_put(b, any, "$any", build_bool(b, tree_at(&r->tree, n), true));
+    build_put(b, expect, "status", any);
+    build_put(b, step, "expect", expect);
+}
+
+/* ---- what is called ---- */
+
+static void make_include(struct runn *r, const struct node *n, struct build_node *step)
+{
+    static const char *const keys[] = {"path", "vars", NULL};
+    struct build *b = &r->tree.build;
+    const struct node *path = n->kind == NODE_MAP ? tree_member(&r->tree, n, "path", NODE_TEXT) : n;
+    if (path == NULL || path->kind != NODE_TEXT) {
+        refuse(r, n, "include in this form");
+        return;
+    }
+    only(r, n, keys);
+    const char *file = (const char *)path->text.data;
+    const struct import_format *format = import_format_of(file);
+    if (format == NULL || strcmp(format->name, "runn") != 0)
+        tree_error(&r->tree, path, ERROR_UNSUPPORTED,
+                   "%s: a book that another one names is called NAME.runn.yml here, so that it is told from a flow",
+                   file);
+    build_put(b, step, "flow", tree_string(&r->tree, path, file));
+    const struct node *vars = n->kind == NODE_MAP ? tree_member(&r->tree, n, "vars", NODE_MAP) : NULL;
+    if (vars != NULL)
+        build_put(b, step, "with", tree_copy(&r->tree, vars));
+}
+
+static const struct node *runner_of(struct runn *r, const struct node *n, const char **key)
+{
+    static const char *const own[] = {"desc", "if", "loop", "test", "bind", "dump", "include", "defer", "force", NULL};
+    const struct node *found = NULL;
+    for (size_t i = 0; i < n->map.count; i++) {
+        size_t k = 0;
+        while (own[k] != NULL && strcmp(own[k], n->map.pairs[i].key) != 0)
+            k++;
+        if (own[k] != NULL)
+            continue;
+        if (found != NULL)
+            tree_error(&r->tree, &n->map.pairs[i].value, ERROR_INVALID,
+                       "a step calls one runner, and \"%s\" is a second", n->map.pairs[i].key);
+        found = &n->map.pairs[i].value;
+        *key = n->map.pairs[i].key;
+    }
+    return found;
+}
+
+static bool starts(const struct node *n, const char *scheme)
+{
+    return n != NULL && n->kind == NODE_TEXT && n->text.len >= strlen(scheme) &&
+           memcmp(n->text.data, scheme, strlen(scheme)) == 0;
+}
+
+static void make_call(struct runn *r, const struct node *n, const char *key, struct runn_step *s)
+{
+    const struct node *runner = r->runners != NULL ? node_get(r->runners, key) : NULL;
+    const struct node *endpoint = runner != NULL && runner->kind == NODE_MAP ? node_get(runner, "endpoint") : runner;
+    bool environment =
+        endpoint != NULL && endpoint->kind == NODE_TEXT && endpoint->text.len > 0 && endpoint->text.data[0] == '$';
+    s->called = true;
+    s->grpc =
+        starts(runner, "grpc://") || (runner != NULL && runner->kind == NODE_MAP && node_get(runner, "addr") != NULL);
+    if (runner == NULL)
+        tree_error(&r->tree, n, ERROR_UNSUPPORTED, "%s: there is no such runner that a flow has; HTTP and gRPC are",
+                   key);
+    else if (s->grpc)
+        make_grpc(r, n, s->step);
+    else if (starts(endpoint, "http://") || starts(endpoint, "https://") || environment)
+        make_http(r, n, runner, s->step);
+    else
+        tree_error(&r->tree, runner, ERROR_UNSUPPORTED,
+                   "%s: this kind of runner cannot be said in a flow; http:// and grpc:// can", key);
+}
+
+/* ---- loops ---- */
+
+static bool count_of(struct runn *r, const struct node *n, int64_t *count)
+{
+    if (n->kind == NODE_INTEGER && n->integer >= 1 && n->integer <= LOOP_MAX) {
+        *count = n->integer;
+        return true;
+    }
+    tree_error(&r->tree, n, ERROR_UNSUPPORTED, "a loop's count has to be a number from 1 to %d here", LOOP_MAX);
+    return false;
+}
+
+/* All waits together, of as many tries as there may be. */
+static double wait_of(struct runn *r, const struct node *loop, int64_t count)
+{
+    const struct node *interval = node_get(loop, "interval"), *least = node_get(loop, "minInterval");
+    const struct node *most = node_get(loop, "maxInterval"), *times = node_get(loop, "multiplier");
+    double each = 0, limit = 0, factor = 1.5, all = 0;
+    if ((interval != NULL && !runn_duration(r, interval, &each)) ||
+        (least != NULL && !runn_duration(r, least, &each)) || (most != NULL && !runn_duration(r, most, &limit)))
+        return 0;
+    if (times != NULL)
+        factor = times->kind == NODE_REAL ? times->real : times->kind == NODE_INTEGER ? (double)times->integer : 1.5;
+    for (int64_t i = 1; i < count && all < 1e6; i++) {
+        all += each;
+        if (interval == NULL)
+            each = each * factor < limit ? each * factor : limit > each ? limit : each;
+    }
+    return all > 0.1 ? all : 0.1;
+}
+
+static struct build_node *put_loop(struct runn *r, const struct node *loop, struct runn_step *s,
+                                   struct build_node *step)
+{
+    static const char *const keys[] = {"count",       "until",      "interval", "minInterval",
+                                       "maxInterval", "multiplier", "jitter",   NULL};
+    struct build *b = &r->tree.build;
+    const struct node *until = loop->kind == NODE_MAP ? node_get(loop, "until") : NULL;
+    const struct node *given = loop->kind == NODE_MAP ? node_get(loop, "count") : loop;
+    size_t at = tree_at(&r->tree, loop);
+    int64_t count = LOOP_COUNT;
+    only(r, loop, keys);
+    if (given != NULL && !count_of(r, given, &count))
+        return step;
+    if (until != NULL) {
+        runn_test(r, until, s);
+        build_put(b, s->step, "within", duration(r, loop, wait_of(r, loop, count)));
+        return step;
+    }
+    if (loop->kind == NODE_MAP && node_get(loop, "interval") != NULL)
+        refuse(r, loop, "interval of a loop without until");
+    struct build_node *out = build_map(b, at), *range = build_list(b, at), *steps = build_list(b, at);
+    build_add(b, range, build_integer(b, at, 0));
+    build_add(b, range, build_integer(b, at, count - 1));
+    build_put(b, out, "for", build_string(b, at, "i"));
+    build_put(b, out, "range", range);
+    build_add(b, steps, step);
+    build_put(b, out, "steps", steps);
+    return out;
+}
+
+/* ---- the step ---- */
+
+static void put_binds(struct runn *r, const struct node *bind)
+{
+    if (bind->kind != NODE_MAP)
+        tree_error(&r->tree, bind, ERROR_INVALID, "bind: expected names and what they stand for");
+    for (size_t i = 0; bind->kind == NODE_MAP && i < bind->map.count; i++)
+        runn_bind(r, &bind->map.pairs[i].value, bind->map.pairs[i].key);
+}
+
+struct build_node *runn_make_step(struct runn *r, const struct node *n, struct runn_step *s, bool *deferred)
+{
+    struct build *b = &r->tree.build;
+    const char *key = "";
+    r->current = s;
+    s->node = n;
+    if (n->kind != NODE_MAP) {
+        tree_error(&r->tree, n, ERROR_INVALID, "a step is a map, and this is %s", node_kind_name(n->kind));
+        return NULL;
+    }
+    const struct node *call = runner_of(r, n, &key), *include = node_get(n, "include"), *loop = node_get(n, "loop");
+    const struct node *test = node_get(n, "test"), *bind = node_get(n, "bind"), *condition = node_get(n, "if");
+    const struct node *defer = tree_member(&r->tree, n, "defer", NODE_BOOL), *dump = node_get(n, "dump");
+    const char *desc = tree_member_text(&r->tree, n, "desc");
+    *deferred = defer != NULL && defer->boolean;
+    if (node_get(n, "force") != NULL)
+        refuse(r, node_get(n, "force"), "force");
+    if (dump != NULL)
+        tree_tell(&r->tree, dump, "\"dump\" is left out: reports show what came back");
+    struct build_node *wanted = condition != NULL ? runn_condition(r, condition) : NULL;
+    if (call != NULL || include != NULL)
+        s->step = build_map(b, tree_at(&r->tree, n));
+    if (call != NULL)
+        make_call(r, call, key, s);
+    else if (include != NULL)
+        make_include(r, include, s->step);
+    if (s->step != NULL && (desc != NULL || s->name != NULL))
+        build_put(b, s->step, "name", tree_string(&r->tree, n, desc != NULL ? desc : s->name));
+    struct runn_step *here = s;
+    while (here > r->steps && !here->called) /* variables are looked at beside the call before */
+        here--;
+    if (bind != NULL)
+        put_binds(r, bind);
+    if (test != NULL && !r->skip_test)
+        runn_test(r, test, here);
+    struct build_node *out = s->step;
+    if (out == NULL && (loop != NULL || wanted != NULL))
+        refuse(r, n, "if or loop of a step without a call");
+    else if (loop != NULL)
+        out = put_loop(r, loop, s, out);
+    if (wanted == NULL || out == NULL)
+        return out;
+    struct build_node *outer = build_map(b, tree_at(&r->tree, n)), *then = build_list(b, tree_at(&r->tree, n));
+    build_add(b, then, out);
+    build_put(b, outer, "if", wanted);
+    build_put(b, outer, "then", then);
+    return outer;
+}

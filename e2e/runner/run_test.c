@@ -1,0 +1,520 @@
+/* What flows can say, run in the simulated world. */
+#include "e2e/test_system.h"
+
+#include "base/units.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FLOW "flow: test\nsteps:\n"
+
+static void passes(struct test_system *s, const char *yaml)
+{
+    if (!test_run(s, yaml)) {
+        struct text report = TEXT_INIT;
+        test_report(s, &report);
+        fail_msg("%s", text_string(&report));
+    }
+}
+
+static void fails(struct test_system *s, const char *yaml, const char *message)
+{
+    assert_false(test_run(s, yaml));
+    assert_string_equal(json_string_value(json_object_get(test_last(s, "case"), "message")), message);
+}
+
+static void calls(void **state)
+{
+    struct test_system *s = *state;
+    passes(s, FLOW "  - call: helloworld.Helloworld/Call\n"
+                   "    request: {name: Mary}\n"
+                   "    metadata: {X-Asked: politely}\n"
+                   "    expect:\n"
+                   "      status: OK\n"
+                   "      body: {msg: Hello Mary}\n"
+                   "      exactly: {msg: Hello Mary}\n"
+                   "      headers: {x-answers: politely}\n"
+                   "      trailers: {x-calls: many}\n"
+                   "      duration: {$max: 1}\n"
+                   "  - call: helloworld.Helloworld/Call\n"
+                   "    request: {name: nobody}\n"
+                   "    expect: {status: NOT_FOUND, error: {code: 404, detail: {$contains: nobody}}}\n");
+    const json_t *c = test_last(s, "case"), *step = test_last(s, "step");
+    assert_string_equal(json_string_value(json_object_get(c, "status")), "passed");
+    assert_string_equal(json_string_value(json_object_get(c, "replay")), "harrow e2e shop.yaml --only test");
+    assert_string_equal(json_string_value(json_object_get(step, "name")), "2 call helloworld.Helloworld/Call");
+    assert_string_equal(json_string_value(json_object_get(step, "sent")),
+                        "helloworld.Helloworld/Call {\"name\":\"nobody\"}");
+    assert_int_equal(test_count(s, "step"), 2);
+}
+
+static void streams(void **state)
+{
+    struct test_system *s = *state;
+    passes(s, FLOW "  - call: helloworld.Helloworld/Stream\n"
+                   "    request: {count: 3}\n"
+                   "    expect: {messages: [{count: 0}, {count: '1'}, {count: 2}], body: {$absent: true}}\n"
+                   "  - call: helloworld.Helloworld/PingPong\n"
+                   "    request: [{stroke: 7}, {stroke: 8}]\n"
+                   "    expect: {messages: [{stroke: 7}, {stroke: 8}]}\n"
+                   "  - call: helloworld.Helloworld/PingPong\n"
+                   "    request: {stroke: 9}\n"
+                   "    expect: {messages: {$size: 1}}\n"
+                   "  - call: helloworld.Helloworld/PingPong\n"
+                   "    request: []\n"
+                   "    expect: {messages: []}\n");
+    fails(s,
+          FLOW "  - call: helloworld.Helloworld/PingPong\n"
+               "    request: [{stroke: 7}, {stroke: x}]\n",
+          "step 1 call helloworld.Helloworld/PingPong: helloworld.Ping.stroke: \"x\" is no int64");
+}
+
+static void deadlines(void **state)
+{
+    struct test_system *s = *state;
+    passes(s, FLOW "  - call: helloworld.Helloworld/Call\n"
+                   "    request: {name: silence}\n"
+                   "    timeout: 300ms\n"
+                   "    expect: {status: DEADLINE_EXCEEDED, duration: {$min: 0.3, $max: 0.4}}\n");
+}
+
+static void undecodable(void **state)
+{
+    struct test_system *s = *state;
+    assert_false(test_run(s, FLOW "  - {call: helloworld.Helloworld/Call, request: {name: junk}}\n"));
+    const char *message = json_string_value(json_object_get(test_last(s, "case"), "message"));
+    assert_non_null(strstr(message, "what was answered is no helloworld.Response: "));
+}
+
+static void matchers(void **state)
+{
+    struct test_system *s = *state;
+    passes(s, FLOW "  - call: store.Store/Read\n"
+                   "    request: {key: k7}\n"
+                   "    expect:\n"
+                   "      body:\n"
+                   "        records:\n"
+                   "          - key: {$regex: '^k[0-9]$', $type: text, $size: 2, $contains: '7', $not: k8}\n"
+                   "            value: AQI=\n"
+                   "            expiry: 9007199254740993\n"
+                   "            metadata: {$type: map, $size: 0}\n"
+                   "            nothing: {$absent: true}\n"
+                   "  - call: store.Store/Read\n"
+                   "    request: {key: k7}\n"
+                   "    expect:\n"
+                   "      body:\n"
+                   "        records: {$type: list, $size: 1, $contains: {key: k7}, $not: {$contains: {key: k8}}}\n"
+                   "      headers: {x-none: {$absent: true}}\n");
+}
+
+static void list_matchers(void **state)
+{
+    struct test_system *s = *state;
+    static const char head[] =
+        "flow: test\nvars: {list: [3, 1, 2], people: [{n: a, age: 9}, {n: b, age: 10}, {n: b, age: 10}],"
+        " up: [a, b, b], d: 0.2}\nsteps:\n  - {name: r, if: ";
+    static const char *const table[][2] = {
+        {"{list: {$unordered: [1, 2, 3]}}", "then"},
+        {"{list: {$unordered: [{$min: 1}, {$min: 2}, {$min: 3}]}}", "then"}, /* 3 must be left for the last */
+        {"{list: {$unordered: [1, 2, 2]}}", "else"},
+        {"{list: {$unordered: [1, 2]}}", "else"},
+        {"{list: {$each: {$min: 1}}}", "then"},
+        {"{list: {$each: {$min: 2}}}", "else"},
+        {"{list: {$sorted: up}}", "else"},
+        {"{up: {$sorted: up}}", "then"},
+        {"{up: {$sorted: down}}", "else"},
+        {"{people: {$sorted: up $.age}}", "then"},
+        {"{people: {$sorted: down $.age}}", "else"},
+        {"{people: {$size: {$min: 3, $max: 3}}}", "then"},
+        {"{people: {$schema: [{n: text, age: number, nick?: text}]}}", "then"},
+        {"{people: {$schema: [{n: text, age: number, nick: any}]}}", "else"},
+        {"{people: {$schema: [{n: number}]}}", "else"},
+        {"{people: {$one_of: [3, {$contains: {n: b}}]}}", "then"},
+        {"{list: {$all_of: [{$contains: 1}, {$contains: 3}]}}", "then"},
+        {"{d: {$near: [0.1, 0.11]}}", "then"},
+        {"{d: {$near: [0.1, 0.09]}}", "else"},
+        {"{d: {$max: 200ms, $min: 199ms}}", "then"},
+        {"{d: {$max: 199ms}}", "else"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        char yaml[512];
+        snprintf(yaml, sizeof yaml,
+                 "%s%s, then: [{set: {went: then}}], else: [{set: {went: else}}]}\n"
+                 "  - {if: {went: %s}, else: [{name: '%zu', call: helloworld.Helloworld/Nowhere}]}\n",
+                 head, table[i][0], table[i][1], i);
+        passes(s, yaml);
+    }
+    fails(s, FLOW "  - {name: r, if: {token: {$sorted: by}}, then: [{wait: 1s}]}\n",
+          "step 1 r: $sorted is up or down, or by a member: \"up $.age\"");
+    fails(s, FLOW "  - {name: r, if: {token: {$near: 1}}, then: [{wait: 1s}]}\n",
+          "step 1 r: $near is a number and how far from it: [10, 0.5]");
+}
+
+/* A matcher that would let everything through is worth nothing: each must refuse. */
+static void matchers_refuse(void **state)
+{
+    struct test_system *s = *state;
+    static const char *const table[][2] = {
+        {"{$one_of: [a, {$regex: '^b'}]}", "one of [\"a\",{\"$regex\":\"^b\"}], got \"k7\""},
+        {"{$all_of: [k7, {$regex: '^b'}]}", "all of [\"k7\",{\"$regex\":\"^b\"}], got \"k7\""},
+        {"{$each: k7}", "each item to be \"k7\", got \"k7\""},
+        {"{$unordered: [k7]}", "in any order [\"k7\"], got \"k7\""},
+        {"{$sorted: up}", "a list sorted \"up\", got \"k7\""},
+        {"{$schema: number}", "the shape \"number\", got \"k7\""},
+        {"{$schema: {id: any}}", "the shape {\"id\":\"any\"}, got \"k7\""},
+        {"{$near: [1, 1]}", "a number near [1,1], got \"k7\""},
+        {"{$size: {$min: 3}}", "a size of {\"$min\":3}, got \"k7\""},
+        {"{$max: 1s}", "at most \"1s\", got \"k7\""},
+        {"{$regex: '^x'}", "a match of \"^x\", got \"k7\""},
+        {"{$type: number}", "a value of type \"number\", got \"k7\""},
+        {"{$size: 3}", "a size of 3, got \"k7\""},
+        {"{$contains: '8'}", "it to contain \"8\", got \"k7\""},
+        {"{$not: k7}", "anything but \"k7\", got \"k7\""},
+        {"{$not: {$contains: k}}", "anything but {\"$contains\":\"k\"}, got \"k7\""},
+        {"{$absent: true}", "nothing there, got \"k7\""},
+        {"{$any: false}", "nothing there, got \"k7\""},
+        {"{$min: 1}", "at least 1, got \"k7\""},
+        {"[k7]", "a list, got \"k7\""},
+        {"{k: 7}", "a map, got \"k7\""},
+        {"7", "7, got \"k7\""},
+        {"K7", "\"K7\", got \"k7\""},
+        {"null", "null, got \"k7\""},
+    };
+    static const char *const numbers[][2] = {
+        {"9007199254740992", "9007199254740992"},
+        {"{$min: 9007199254740994}", "at least 9007199254740994"},
+        {"{$max: 9007199254740992}", "at most 9007199254740992"},
+        {"{$max: 1.5}", "at most 1.5"},
+    };
+    char yaml[512], expected[512];
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        snprintf(yaml, sizeof yaml,
+                 FLOW "  - call: store.Store/Read\n    name: r\n    request: {key: k7}\n"
+                      "    expect: {body: {records: [{key: %s}]}}\n",
+                 table[i][0]);
+        snprintf(expected, sizeof expected, "step 1 r: body.records[0].key: expected %s", table[i][1]);
+        fails(s, yaml, expected);
+    }
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        snprintf(yaml, sizeof yaml,
+                 FLOW "  - call: store.Store/Read\n    name: r\n    request: {key: k7}\n"
+                      "    expect: {body: {records: [{expiry: %s}]}}\n",
+                 numbers[i][0]);
+        snprintf(expected, sizeof expected, "step 1 r: body.records[0].expiry: expected %s, got \"9007199254740993\"",
+                 numbers[i][1]);
+        fails(s, yaml, expected);
+    }
+    fails(s, FLOW "  - {call: store.Store/Read, name: r, request: {key: a}, expect: {body: {records: []}}}\n",
+          "step 1 r: body.records: expected a list of 0, got [{\"key\":\"a\",\"value\":\"AQI=\",\"expiry\":"
+          "\"9007199254740993\",\"metadata\":{},\"revision\":\"0\"}]");
+    fails(s, FLOW "  - {call: store.Store/Read, name: r, request: {key: a}, expect: {body: {other: {$any: true}}}}\n",
+          "step 1 r: body.other: expected any value, got nothing");
+    fails(s, FLOW "  - {call: helloworld.Helloworld/Call, name: r, request: {name: a}, expect: {exactly: {}}}\n",
+          "step 1 r: body.msg: expected nothing there, got \"Hello a\"");
+    fails(s,
+          FLOW "  - {call: helloworld.Helloworld/Call, name: r, request: {name: nobody}, expect: {status: ABORTED}}\n",
+          "step 1 r: status: expected \"ABORTED\", got \"NOT_FOUND\"");
+}
+
+static void variables(void **state)
+{
+    struct test_system *s = *state;
+    static const char *const given[] = {"who=Ann", "empty", NULL};
+    s->options.variables = given;
+    passes(s, "flow: test\n"
+              "vars: {greeting: 'Hello ${who}', twice: '${greeting}, ${greeting}', number: 7, id: '${unique}'}\n"
+              "steps:\n"
+              "  - call: helloworld.Helloworld/Call\n"
+              "    request: {name: '${who}'}\n"
+              "    expect: {body: {msg: '${greeting}'}}\n"
+              "    capture: {said: $.body.msg, all: $, header: $.headers.x-answers}\n"
+              "  - set: {list: ['${said}', '${number}', '${all}'], text: 'n${number} $${who} ${empty}.'}\n"
+              "  - call: helloworld.Helloworld/Call\n"
+              "    request: {name: '${text} ${twice}'}\n"
+              "    expect: {body: {msg: 'Hello n7 $${who} . Hello Ann, Hello Ann'}}\n"
+              "  - call: helloworld.Helloworld/Stream\n"
+              "    request: {count: '${number}'}\n"
+              "    expect: {messages: {$size: '${number}'}}\n"
+              "  - call: helloworld.Helloworld/Call\n"
+              "    request: {name: '${namespace} ${gateway}'}\n"
+              "    expect: {body: {msg: {$regex: '^Hello main http://shop:[0-9]+$'}}}\n");
+    fails(s, FLOW "  - {call: helloworld.Helloworld/Call, name: r, request: {name: '${whom}'}}\n",
+          "step 1 r: there is no variable ${whom}: did you mean ${who}?");
+    fails(s, FLOW "  - {call: helloworld.Helloworld/Call, name: r, within: 1h, expect: {body: '${nonsense}'}}\n",
+          "step 1 r: there is no variable ${nonsense}");
+    assert_int_equal(json_integer_value(json_object_get(test_last(s, "step"), "attempts")), 1);
+    fails(s, "flow: test\nvars: {a: '${b}'}\nsteps: [{wait: 1s}]\n", "there is no variable ${b}");
+    assert_int_equal(json_integer_value(json_object_get(test_last(s, "case"), "line")), 2);
+}
+
+/* ${unique} differs at each use and in each flow, and not from run to run. */
+static void unique(void **state)
+{
+    struct test_system *s = *state;
+    static const char yaml[] =
+        "flows:\n"
+        "  - {flow: one, steps: [{call: helloworld.Helloworld/Call, request: {name: '${unique}'}},"
+        " {call: helloworld.Helloworld/Call, request: {name: '${unique}'}}]}\n"
+        "  - {flow: two, steps: [{call: helloworld.Helloworld/Call, request: {name: '${unique}'}}]}\n";
+    const char *sent[6] = {NULL};
+    size_t count = 0, i;
+    json_t *line;
+    passes(s, yaml);
+    passes(s, yaml);
+    json_array_foreach(s->lines, i, line)
+    {
+        if (strcmp(json_string_value(json_object_get(line, "type")), "step") == 0)
+            sent[count++ % 6] = json_string_value(json_object_get(line, "sent"));
+    }
+    assert_int_equal(count, 6);
+    for (size_t a = 0; a < 3; a++) {
+        assert_string_equal(sent[a], sent[a + 3]);
+        for (size_t b = 0; b < a; b++)
+            assert_string_not_equal(sent[a], sent[b]);
+    }
+}
+
+static void captures(void **state)
+{
+    struct test_system *s = *state;
+    passes(s, FLOW "  - call: store.Store/Read\n"
+                   "    request: {key: 'a.b'}\n"
+                   "    capture: {record: '$.body.records[-1]', key: '$.body[\"records\"][0].key'}\n"
+                   "  - call: store.Store/Read\n"
+                   "    request: {key: '${key}'}\n"
+                   "    expect: {body: {records: ['${record}']}}\n");
+    fails(s, FLOW "  - {call: store.Store/Read, name: r, capture: {x: '$.body.records[1].key'}}\n",
+          "step 1 r: nothing to capture at $.body.records[1].key");
+}
+
+static void retried(void **state)
+{
+    struct test_system *s = *state;
+    s->later = 4;
+    passes(s, FLOW "  - call: helloworld.Helloworld/Call\n"
+                   "    request: {name: later}\n"
+                   "    within: 2s\n"
+                   "    expect: {body: {msg: Hello later}}\n"
+                   "    capture: {said: $.body.msg}\n"
+                   "  - call: helloworld.Helloworld/Call\n"
+                   "    request: {name: '${said}'}\n");
+    size_t i;
+    json_t *line, *first = NULL;
+    json_array_foreach(s->lines, i, line)
+    {
+        if (first == NULL && strcmp(json_string_value(json_object_get(line, "type")), "step") == 0)
+            first = line;
+    }
+    assert_int_equal(json_integer_value(json_object_get(first, "attempts")), 5);
+    /* 10 + 20 + 40 + 80 ms of pauses, in virtual time. */
+    assert_in_range(json_integer_value(json_object_get(first, "duration")), 150 * MILLISECOND, 170 * MILLISECOND);
+
+    s->later = 1000;
+    uint64_t start = world_now(s->world);
+    fails(s, FLOW "  - {call: helloworld.Helloworld/Call, name: r, request: {name: later}, within: 2s}\n",
+          "step 1 r: expected OK, got UNAVAILABLE: not yet (9 attempts within 2s)");
+    assert_in_range(world_now(s->world) - start, 1500 * MILLISECOND, 2100 * MILLISECOND);
+
+    /* What is wrong with the flow itself is not tried again. */
+    start = world_now(s->world);
+    fails(s, FLOW "  - {call: helloworld.Helloworld/Call, name: r, request: {nam: x}, within: 1h}\n",
+          "step 1 r: unknown key \"nam\"; did you mean \"name\"?");
+    fails(s, FLOW "  - {call: helloworld.Helloworld/Cal, name: r, within: 1h}\n",
+          "step 1 r: there is no method helloworld.Helloworld/Cal in shop: did you mean "
+          "\"helloworld.Helloworld/Call\"?");
+    fails(s, FLOW "  - {call: notes.Notes/List, name: r, within: 1h}\n",
+          "step 1 r: no component of shop serves notes.Notes");
+    assert_in_range(world_now(s->world) - start, 0, SECOND);
+}
+
+static void cleans_up(void **state)
+{
+    struct test_system *s = *state;
+    s->calls = 0;
+    assert_false(test_run(s, "flow: test\n"
+                             "steps:\n"
+                             "  - {call: helloworld.Helloworld/Call, request: {name: nobody}}\n"
+                             "  - {call: helloworld.Helloworld/Call}\n"
+                             "finally:\n"
+                             "  - {call: helloworld.Helloworld/Call, request: {name: nobody}}\n"
+                             "  - {call: helloworld.Helloworld/Call, name: last}\n"));
+    /* The second step was not run, both of the end were, and the first failure is the one told. */
+    assert_int_equal(s->calls, 3);
+    assert_string_equal(json_string_value(json_object_get(test_last(s, "step"), "name")), "finally 2 last");
+    const char *message = json_string_value(json_object_get(test_last(s, "case"), "message"));
+    assert_memory_equal(message, "step 1 ", 7);
+    fails(s, FLOW "  - wait: 1s\nfinally:\n  - {call: helloworld.Helloworld/Call, name: r, request: {name: nobody}}\n",
+          "step finally 1 r: expected OK, got NOT_FOUND: {\"id\":\"helloworld\",\"code\":404,\"detail\":\"nobody is "
+          "here\"}");
+}
+
+static void waits(void **state)
+{
+    struct test_system *s = *state;
+    uint64_t start = world_now(s->world);
+    passes(s, FLOW "  - wait: 1h\n");
+    assert_int_equal(world_now(s->world) - start, HOUR);
+}
+
+static void faults(void **state)
+{
+    struct test_system *s = *state;
+    passes(s, FLOW "  - {fault: helloworld, action: kill}\n"
+                   "  - {fault: helloworld, action: start}\n");
+    assert_string_equal(text_string(&s->acts), "kill helloworld\nstart helloworld\n");
+    assert_string_equal(json_string_value(json_object_get(test_last(s, "fault"), "state")), "heal");
+    assert_int_equal(test_count(s, "fault"), 2);
+    fails(s, FLOW "  - {fault: helloword, action: kill}\n",
+          "step 1 fault helloword: shop has no component \"helloword\"");
+    fails(s, FLOW "  - {fault: helloworld, action: partition}\n",
+          "step 1 fault helloworld: driver test cannot partition");
+    assert_int_equal(json_integer_value(json_object_get(test_last(s, "fault"), "hits")), 0);
+}
+
+#define CONTRACT "contract: test\nprovider: notes\ndoubles: {store: store.Store}\nsteps:\n"
+
+static void doubles(void **state)
+{
+    struct test_system *s = *state;
+    s->options.doubles = &s->doubles;
+    s->requests[0] = "{\"record\":{\"key\":\"a\"}}";
+    s->requests[1] = "{\"record\":{\"key\":\"b\"}}";
+    passes(s, CONTRACT
+           "  - {double: store, reset: true}\n"
+           "  - set: {k: key}\n"
+           "  - {double: store, answer: {method: Write, reply: {'name': '${k}'}}}\n"
+           "  - {double: store, answer: {method: Write, call: 2, status: UNAVAILABLE, message: away}}\n"
+           "  - {verify: store, method: Write, count: 2, requests: [{record: {key: a}}, {record: {key: b}}],"
+           " capture: {key: '$.requests[1].record.key'}}\n"
+           "  - {verify: store, method: Write, count: {$min: 1}, requests: {$contains: {record: {key: '${key}'}}}}\n");
+    assert_string_equal(text_string(&s->told), "reset store\n"
+                                               "store Write -1 {\"name\":\"key\"} OK \n"
+                                               "store Write 2 {} UNAVAILABLE away\n");
+    fails(s, CONTRACT "  - {verify: store, method: Write, count: 3}\n",
+          "step 1 verify store: count: expected 3, got 2");
+    fails(s, CONTRACT "  - {verify: store, method: Wriet, count: 3, within: 1h}\n",
+          "step 1 verify store: there is no double \"store\" with a method \"Wriet\"");
+    fails(s, CONTRACT "  - {double: store, answer: {method: Wriet}}\n",
+          "step 1 double store: double \"store\" has no method \"Wriet\"");
+    s->options.doubles = NULL;
+    fails(s, CONTRACT "  - {verify: store, method: Write, count: 3}\n",
+          "step 1 verify store: there are no doubles here: contracts run by \"harrow contract\"");
+}
+
+/* What a variable hides is hidden wherever it turns up. */
+static void secrets(void **state)
+{
+    struct test_system *s = *state;
+    static const char *const given[] = {"admin_secret=s3cr3t-value", NULL};
+    s->options.variables = given;
+    assert_false(test_run(s, FLOW "  - call: helloworld.Helloworld/Call\n"
+                                  "    request: {name: 'x ${admin_secret} ${token}'}\n"
+                                  "    expect: {body: {msg: 'no ${admin_secret}'}}\n"));
+    char *all = json_dumps(s->lines, 0);
+    assert_null(strstr(all, "s3cr3t"));
+    assert_null(strstr(all, "tok-0123"));
+    assert_non_null(strstr(all, "Hello x (hidden) (hidden)"));
+    free(all);
+}
+
+static bool stop(void *arg)
+{
+    struct test_system *s = arg;
+    s->target.interrupted = true;
+    world_stop(s->world);
+    return false;
+}
+
+static void stop_soon(void *arg)
+{
+    stop(arg);
+}
+
+static void interrupted(void **state)
+{
+    struct test_system *s = *state;
+    struct flow_list flows = {0};
+    struct e2e_summary summary;
+    struct world_timer timer;
+    struct error err = ERROR_INIT;
+    static const char *const endless[] = {
+        FLOW "  - wait: 10h\n",
+        FLOW "  - {call: helloworld.Helloworld/Call, request: {name: silence}, timeout: 10h}\n",
+        FLOW "  - {call: helloworld.Helloworld/Call, request: {name: nobody}, within: 10h}\n",
+    };
+    for (size_t i = 0; i < sizeof endless / sizeof endless[0]; i++) {
+        uint64_t start = world_now(s->world);
+        s->target.interrupted = false;
+        world_timer_init(&timer, s->world, stop_soon, s);
+        world_timer_start(&timer, (uint64_t)SECOND);
+        assert_int_equal(flow_parse(bytes_of(endless[i]), "x.yaml", &flows, NULL), 0);
+        assert_int_equal(e2e_run(&s->target, &flows, &s->options, &summary, &err), ERROR_CANCELLED);
+        assert_in_range(world_now(s->world) - start, SECOND, 2 * SECOND);
+        assert_int_equal(test_count(s, "case"), 0);
+        flow_list_free(&flows);
+    }
+    error_clear(&err);
+}
+
+static void filtered(void **state)
+{
+    struct test_system *s = *state;
+    struct flow_list flows = {0};
+    struct e2e_summary summary;
+    struct error err = ERROR_INIT;
+    assert_int_equal(
+        flow_parse(bytes_of("flows:\n  - {flow: one, steps: [{wait: 1s}]}\n  - {flow: two, steps: [{wait: 1s}]}\n"),
+                   "x.yaml", &flows, NULL),
+        0);
+    s->options.filter = "tw";
+    assert_int_equal(e2e_run(&s->target, &flows, &s->options, &summary, &err), 0);
+    assert_int_equal(summary.passed, 1);
+    assert_string_equal(json_string_value(json_object_get(test_last(s, "case"), "name")), "two");
+    s->options.filter = "three";
+    assert_int_equal(e2e_run(&s->target, &flows, &s->options, &summary, &err), ERROR_NOT_FOUND);
+    assert_string_equal(err.message, "no flow's name contains \"three\"");
+    error_clear(&err);
+    flow_list_free(&flows);
+}
+
+/* A value cannot be nested deeper and deeper until a walk over it runs out of stack. */
+static void depth(void **state)
+{
+    struct test_system *s = *state;
+    struct text yaml = TEXT_INIT;
+    text_puts(&yaml, "flow: test\nvars: {a: 1}\nsteps:\n");
+    for (int i = 0; i < 600; i++)
+        text_puts(&yaml, "  - {set: {a: ['${a}']}}\n");
+    fails(s, text_string(&yaml), "step 500 set: the value of ${a} has more than 500 levels");
+    text_deinit(&yaml);
+}
+
+/* A flow that waits for hours costs a simulation what happens meanwhile, not the hours. */
+static void hours(void **state)
+{
+    struct test_system *s = *state;
+    uint64_t start = world_now(s->world), before = sim_events(s->sim);
+    s->later = 20; /* refusals, each tried again half a second later at most */
+    passes(s, FLOW "  - wait: 1h\n"
+                   "  - call: helloworld.Helloworld/Call\n"
+                   "    request: {name: later}\n"
+                   "    within: 10m\n"
+                   "    expect: {body: {msg: Hello later}}\n"
+                   "  - wait: 23h\n");
+    assert_true(world_now(s->world) - start >= (uint64_t)(24 * 3600 * SECOND));
+    assert_in_range(sim_events(s->sim) - before, 1, 5000);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, test_system_setup_sim, test_system_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(calls),   TEST(streams),       TEST(deadlines),       TEST(undecodable), TEST(matchers),
+        TEST(unique),  TEST(list_matchers), TEST(matchers_refuse), TEST(variables),   TEST(captures),
+        TEST(retried), TEST(waits),         TEST(cleans_up),       TEST(faults),      TEST(doubles),
+        TEST(secrets), TEST(filtered),      TEST(interrupted),     TEST(depth),       TEST(hours),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

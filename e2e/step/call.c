@@ -1,0 +1,412 @@
+/* A gRPC call: requests from the file by their descriptor, everything that came back as one JSON object. */
+#include "base/units.h"
+#include "base/words.h"
+#include "e2e/kind.h"
+#include "e2e/step/details.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define JSON_FLAGS   (PB_JSON_PROTO_NAMES | PB_JSON_DEFAULTS)
+#define HEADERS_MAX  64
+#define MESSAGES_MAX 10000 /* of a server's stream */
+
+struct call_state {
+    struct flow_context *x;
+    const struct node *call;
+    const struct pb_method *method;
+    ARRAY(struct text) requests; /* wire bytes; one for methods that take one */
+    json_t *messages;
+    json_t *answer;
+    bool done;
+};
+
+/* ---- what comes back ---- */
+
+static void on_message(void *arg, struct bytes message)
+{
+    struct call_state *s = arg;
+    struct error err = ERROR_INIT;
+    if (s->x->error.code != 0)
+        return;
+    if (json_array_size(s->messages) >= MESSAGES_MAX) {
+        node_error(s->call, &s->x->error, ERROR_LIMIT, "more than %d messages came", MESSAGES_MAX);
+        return;
+    }
+    json_t *tree = pb_wire_to_tree(s->method->output, message, JSON_FLAGS, &err);
+    if (tree == NULL) {
+        struct text why = TEXT_INIT;
+        error_format(&err, &why);
+        node_error(s->call, &s->x->error, ERROR_PROTOCOL, "what was answered is no %s: %s",
+                   s->method->output->full_name, text_string(&why));
+        text_deinit(&why);
+    } else if (json_array_append_new(s->messages, tree) != 0) {
+        flow_memory(s->x);
+    }
+    error_clear(&err);
+}
+
+static json_t *metadata_value(struct grpc_metadata m)
+{
+    json_t *out = json_object();
+    for (size_t i = 0; out != NULL && i < m.count; i++)
+        if (!value_add_header(out, m.items[i].name, m.items[i].value)) {
+            json_decref(out);
+            out = NULL;
+        }
+    return out;
+}
+
+static void on_finished(void *arg, const struct rpc_reply *reply)
+{
+    struct call_state *s = arg;
+    if (reply->body.data != NULL && json_array_size(s->messages) == 0)
+        on_message(s, reply->body);
+    s->answer = json_pack("{s:s, s:o, s:o, s:o, s:O, s:f}", "status", grpc_status_name(reply->status), "message",
+                          value_of_bytes(reply->message), "headers", metadata_value(reply->headers), "trailers",
+                          metadata_value(reply->trailers), "messages", s->messages, "duration",
+                          (double)reply->duration / (double)SECOND);
+    /* Micro's errors are JSON in the status message. */
+    json_t *error =
+        reply->message.len > 0 ? json_loadb((const char *)reply->message.data, reply->message.len, 0, NULL) : NULL;
+    if (s->answer != NULL && json_is_object(error))
+        json_object_set(s->answer, "error", error);
+    json_t *details = reply->details.len > 0 ? details_value(s->x->target->pool, reply->details) : NULL;
+    if (s->answer != NULL && details != NULL)
+        json_object_set(s->answer, "details", details);
+    json_decref(details);
+    if (s->answer != NULL && !s->method->server_streaming && json_array_size(s->messages) > 0)
+        json_object_set(s->answer, "body", json_array_get(s->messages, 0));
+    json_decref(error);
+    s->done = true;
+}
+
+/* ---- what is sent ---- */
+
+static int add_request(struct call_state *s, const struct node *n, const json_t *tree)
+{
+    struct flow_context *x = s->x;
+    struct error own = ERROR_INIT;
+    struct text wire = TEXT_INIT, why = TEXT_INIT;
+    int code = pb_tree_to_wire(s->method->input, tree, 0, &wire, &own);
+    if (code == 0)
+        code = text_ok(&wire) && array_push(&s->requests, wire) ? 0 : flow_memory(x);
+    if (own.code != 0) {
+        error_format(&own, &why);
+        flow_wrong(x, n, ERROR_INVALID, "%s", text_string(&why));
+        text_deinit(&why);
+    }
+    if (code != 0)
+        text_deinit(&wire);
+    error_clear(&own);
+    return code;
+}
+
+static int check_field(struct flow_context *x, const struct node *n, const struct pb_field *f)
+{
+    int code = 0;
+    if (f == NULL || f->kind != PB_MESSAGE || f->map)
+        return 0;
+    if (!f->repeated)
+        return check_message_fields(x, n, f->message);
+    for (size_t i = 0; n->kind == NODE_LIST && i < n->list.count && code == 0; i++)
+        code = check_message_fields(x, &n->list.items[i], f->message);
+    return code;
+}
+
+/* Names of fields, while their place in the file is known: pb_tree_to_wire() only sees values. Depth is bounded by the
+ * document's. */
+int check_message_fields(struct flow_context *x, const struct node *n, const struct pb_type *type)
+{
+    ARRAY(const char *) names = {0};
+    if (n->kind != NODE_MAP || type->known != PB_ORDINARY)
+        return 0;
+    bool ok = array_reserve(&names, 2 * type->field_count + 1);
+    for (size_t i = 0; ok && i < type->field_count; i++) {
+        array_push(&names, type->fields[i].name);
+        if (strcmp(type->fields[i].name, type->fields[i].json_name) != 0)
+            array_push(&names, type->fields[i].json_name);
+    }
+    int code = ok && array_push(&names, NULL) ? node_only_keys(n, names.items, &x->error) : flow_memory(x);
+    x->wrong = x->wrong || code != 0;
+    array_deinit(&names);
+    for (size_t i = 0; i < n->map.count && code == 0; i++)
+        code = check_field(x, &n->map.pairs[i].value, pb_field_by_name(type, n->map.pairs[i].key));
+    return code;
+}
+
+/* A map is one message; for a client's stream a list is several. */
+static int make_requests(struct call_state *s, const struct node *step)
+{
+    struct flow_context *x = s->x;
+    const struct node *n = node_get(step, "request");
+    json_t *tree = n != NULL ? expand_node(x, n) : json_object();
+    if (tree == NULL)
+        return x->error.code != 0 ? x->error.code : flow_memory(x);
+    text_printf(&x->sent, "%s ", s->method->path + 1);
+    value_text(tree, &x->sent);
+    int code = n != NULL ? check_message_fields(x, n, s->method->input) : 0;
+    if (n != NULL && s->method->client_streaming && json_is_array(tree)) {
+        for (size_t i = 0; i < json_array_size(tree) && code == 0; i++) {
+            const struct node *place = n->kind == NODE_LIST ? &n->list.items[i] : n;
+            code = check_message_fields(x, place, s->method->input);
+            if (code == 0)
+                code = add_request(s, place, json_array_get(tree, i));
+        }
+    } else if (code == 0) {
+        code = add_request(s, n != NULL ? n : step, tree);
+    }
+    json_decref(tree);
+    return code;
+}
+
+/* What every call carries, and the step's own metadata in its place; blank takes it away. Strings live in `arena`. */
+static int make_metadata(struct flow_context *x, const struct node *step, struct arena *arena,
+                         struct grpc_header items[HEADERS_MAX], size_t *count)
+{
+    const struct node *own = node_get(step, "metadata");
+    struct grpc_metadata given = target_metadata(x->target);
+    size_t own_count = own != NULL ? own->map.count : 0;
+    if (given.count + own_count > HEADERS_MAX)
+        return flow_wrong(x, own, ERROR_LIMIT, "more than %zu metadata", HEADERS_MAX - given.count);
+    for (size_t i = 0; i < given.count; i++) {
+        bool replaced = false;
+        for (size_t n = 0; n < own_count; n++) {
+            const char *name = own->map.pairs[n].key;
+            replaced = replaced || (strlen(name) == given.items[i].name.len &&
+                                    strncasecmp(name, (const char *)given.items[i].name.data, strlen(name)) == 0);
+        }
+        if (!replaced)
+            items[(*count)++] = given.items[i];
+    }
+    for (size_t i = 0; i < own_count; i++) {
+        char *value = expand_text(x, &own->map.pairs[i].value);
+        char *name = arena_string(arena, own->map.pairs[i].key), *kept = value ? arena_string(arena, value) : NULL;
+        free(value);
+        if (kept == NULL || name == NULL)
+            return x->error.code != 0 ? x->error.code : flow_memory(x);
+        for (char *c = name; *c != '\0'; c++)
+            *c = (char)tolower((unsigned char)*c);
+        if (kept[0] != '\0')
+            items[(*count)++] = (struct grpc_header){.name = bytes_of(name), .value = bytes_of(kept)};
+    }
+    return 0;
+}
+
+/* ---- whom ---- */
+
+static void unknown_method(struct flow_context *x, const struct node *call, const char *name)
+{
+    const struct pb_pool *pool = x->target->pool;
+    const char *near = NULL;
+    ARRAY(const char *) known = {0};
+    for (size_t s = 0; s < pb_service_count(pool); s++)
+        for (size_t m = 0; m < pb_service_at(pool, s)->method_count; m++)
+            array_push(&known, pb_service_at(pool, s)->methods[m].path + 1);
+    if (array_push(&known, NULL))
+        near = nearest_word(name, known.items);
+    if (near != NULL)
+        flow_wrong(x, call, ERROR_NOT_FOUND, "there is no method %s in %s: did you mean \"%s\"?", name,
+                   x->target->system, near);
+    else
+        flow_wrong(x, call, ERROR_NOT_FOUND, "there is no method %s in %s", name, x->target->system);
+    array_deinit(&known);
+}
+
+static const struct pb_method *find_method(struct flow_context *x, const struct node *call)
+{
+    struct text path = TEXT_INIT;
+    char *name = expand_text(x, call);
+    if (name == NULL)
+        return NULL;
+    text_printf(&path, "/%s", name);
+    const struct pb_method *m = text_ok(&path) ? pb_find_method(x->target->pool, text_string(&path), false) : NULL;
+    if (m == NULL)
+        unknown_method(x, call, name);
+    text_deinit(&path);
+    free(name);
+    return m;
+}
+
+/* ---- the call ---- */
+
+static bool is_done(void *arg)
+{
+    const struct call_state *s = arg;
+    return s->done;
+}
+
+static int run_call(struct call_state *s, struct rpc_channel *channel, const struct rpc_request *request)
+{
+    static const struct rpc_stream_events events = {.message = on_message, .finished = on_finished};
+    struct flow_context *x = s->x;
+    struct rpc_stream *stream;
+    int code = rpc_stream_open(channel, request, &events, s, &stream, &x->error);
+    if (code != 0)
+        return code;
+    if (!request->has_message) {
+        for (size_t i = 0; i < s->requests.count && code == 0; i++)
+            code = rpc_stream_send(stream, text_bytes(&s->requests.items[i]));
+        if (code == 0)
+            code = rpc_stream_half_close(stream);
+        if (code != 0)
+            node_error(s->call, &x->error, code, "the requests cannot be sent: %s", error_code_name(code));
+    }
+    int waited = code == 0 ? flow_wait(x, is_done, s, 0) : code;
+    if (!s->done) {
+        rpc_stream_cancel(stream);
+        while (!s->done && flow_wait(x, is_done, s, 0) == ERROR_CANCELLED)
+            ;
+        if (code == 0)
+            error_set(&x->error, waited, "%s", waited == ERROR_CANCELLED ? "interrupted" : error_code_name(waited));
+    }
+    return x->error.code;
+}
+
+/* The call as grpcurl makes it; of a simulation nobody can call anything. */
+static void say_repeat(struct call_state *s, const struct target_component *c, const struct rpc_request *request)
+{
+    struct flow_context *x = s->x;
+    struct text data = TEXT_INIT;
+    if (x->options->simulated || c->address == NULL)
+        return;
+    text_puts(&x->repeat, c->tls != NULL ? "grpcurl" : "grpcurl -plaintext");
+    for (size_t i = 0; i < request->metadata.count; i++) {
+        const struct grpc_header *h = &request->metadata.items[i];
+        text_clear(&data);
+        text_printf(&data, "%.*s: %.*s", (int)h->name.len, (const char *)h->name.data, (int)h->value.len,
+                    (const char *)h->value.data);
+        words_add(&x->repeat, "-H");
+        words_add(&x->repeat, text_string(&data));
+    }
+    const char *json = strchr(text_string(&x->sent), ' ');
+    words_add(&x->repeat, "-d");
+    words_add(&x->repeat, json != NULL ? json + 1 : "{}");
+    words_add(&x->repeat, c->address);
+    words_add(&x->repeat, s->method->path + 1);
+    text_deinit(&data);
+}
+
+static int run(struct flow_context *x, const struct node *step)
+{
+    const struct node *call = node_get(step, "call");
+    const struct pb_method *m = find_method(x, call);
+    if (m == NULL)
+        return x->error.code;
+    const struct target_component *c = target_serving(x->target, m->service->full_name);
+    if (c == NULL && x->options->relay != NULL) /* it is no part of the system: a double, or what was started later */
+        c = target_serving(x->target, x->options->relay);
+    if (c == NULL)
+        return flow_wrong(x, call, ERROR_NOT_FOUND, "no component of %s serves %s", x->target->system,
+                          m->service->full_name);
+    struct arena arena = ARENA_INIT;
+    struct grpc_header items[HEADERS_MAX];
+    size_t count = 0;
+    struct rpc_channel *channel = NULL;
+    struct call_state s = {.x = x, .call = call, .method = m, .messages = json_array()};
+    int code = s.messages != NULL ? make_requests(&s, step) : flow_memory(x);
+    if (code == 0)
+        code = make_metadata(x, step, &arena, items, &count);
+    if (code == 0)
+        code = target_channel(x->target, c, &channel, &x->error);
+    if (code == 0) {
+        struct rpc_request request = {.path = m->path,
+                                      .metadata = {items, count},
+                                      .timeout = step_timeout(x, step),
+                                      .has_message = !m->client_streaming};
+        if (request.has_message)
+            request.message = text_bytes(&s.requests.items[0]);
+        x->component = c->name;
+        say_repeat(&s, c, &request);
+        code = run_call(&s, channel, &request);
+    }
+    if (code == 0 && s.answer == NULL)
+        code = flow_memory(x);
+    x->answer = s.answer;
+    json_decref(s.messages);
+    for (size_t i = 0; i < s.requests.count; i++)
+        text_deinit(&s.requests.items[i]);
+    array_deinit(&s.requests);
+    arena_deinit(&arena);
+    return code;
+}
+
+/* ---- the kind ---- */
+
+/* A call that says nothing of its end is meant to succeed. */
+static void judge(struct flow_context *x, const struct node *step)
+{
+    const struct node *expect = node_get(step, "expect");
+    if (expect != NULL && node_get(expect, "status") != NULL)
+        return;
+    const char *status = json_string_value(json_object_get(x->answer, "status"));
+    const char *message = json_string_value(json_object_get(x->answer, "message"));
+    const json_t *details = json_object_get(x->answer, "details");
+    struct text text = TEXT_INIT;
+    if (status == NULL || strcmp(status, "OK") == 0)
+        return;
+    text_printf(&text, "expected OK, got %s%s%s", status, message != NULL && message[0] != '\0' ? ": " : "",
+                message != NULL ? message : "");
+    if (details != NULL) {
+        text_puts(&text, ", with details ");
+        show_value(x, details, &text);
+    }
+    node_error(node_get(step, "call"), &x->error, ERROR_INVALID, "%s", text_string(&text));
+    text_deinit(&text);
+}
+
+static int check_status(const struct node *status, struct error *err)
+{
+    int parsed;
+    if (status == NULL || is_matcher(status) || has_variable(status))
+        return 0;
+    if (status->kind != NODE_TEXT)
+        return node_error(status, err, ERROR_INVALID, "a gRPC status is a name: OK, NOT_FOUND, ...");
+    if (!grpc_status_parse((const char *)status->text.data, &parsed))
+        return node_error(status, err, ERROR_INVALID, "\"%s\" is no gRPC status: expected OK, NOT_FOUND, ...",
+                          (const char *)status->text.data);
+    return 0;
+}
+
+static int check(const struct flow *f, const struct node *step, const struct node *call, struct error *err)
+{
+    (void)f;
+    if (call->kind != NODE_TEXT || strchr((const char *)call->text.data, '/') == NULL)
+        return node_error(call, err, ERROR_INVALID, "\"call\" is Service/Method: \"store.Store/Read\"");
+    return check_status(node_get(step, "expect") != NULL ? node_get(node_get(step, "expect"), "status") : NULL, err);
+}
+
+static const struct step_key keys[] = {
+    {"request", SHAPE_ANY, "the request message; a list of them for a client's stream"},
+    {"metadata", SHAPE_MAP, "names and texts; \"\" takes one away"},
+    {"within", SHAPE_DURATION, "try again until the expectations hold or this time is over"},
+    {"timeout", SHAPE_DURATION, "the call's deadline"},
+    {"expect", SHAPE_ANSWER, "members of what came back"},
+    {"capture", SHAPE_CAPTURES, "variables from what came back, by path"},
+    {"check", SHAPE_CHECKS, "queries of what came back, and what is expected of them"},
+    {0},
+};
+static const struct step_key answer[] = {
+    {"status", SHAPE_EXPECTED, "OK, NOT_FOUND, ..."},
+    {"message", SHAPE_EXPECTED, "the status text"},
+    {"error", SHAPE_EXPECTED, "the status text as JSON"},
+    {"details", SHAPE_EXPECTED, "what travels with a status: a list of messages, each with its @type"},
+    {"headers", SHAPE_EXPECTED, "by names in lower case"},
+    {"trailers", SHAPE_EXPECTED, "by names in lower case"},
+    {"body", SHAPE_EXPECTED, "the answer"},
+    {"exactly", SHAPE_EXPECTED, "the answer, without anything more"},
+    {"messages", SHAPE_EXPECTED, "of a server's stream: the list"},
+    {"duration", SHAPE_EXPECTED, "seconds"},
+    {0},
+};
+const struct step_kind kind_call = {
+    .name = "call",
+    .about = "A gRPC call of any kind: package.Service/Method",
+    .shape = SHAPE_ANY,
+    .keys = keys,
+    .answer = answer,
+    .check = check,
+    .run = run,
+    .judge = judge,
+};

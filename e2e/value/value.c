@@ -1,0 +1,215 @@
+/* JSON values: made of what came over the wire, and shown to people. */
+#include "e2e/internal.h"
+
+#include "base/base64.h"
+#include "base/json_text.h"
+#include "base/utf8.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HIDDEN_LENGTH_MIN 4 /* bytes; shorter values would hide half of every text */
+
+/* With the fewest digits that read back as the same number. */
+static void real_text(double real, struct text *out)
+{
+    char number[40] = "";
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(number, sizeof number, "%.*g", digits, real);
+        if (strtod(number, NULL) == real)
+            break;
+    }
+    text_printf(out, "%s%s", number, number[strspn(number, "-0123456789")] == '\0' ? ".0" : "");
+}
+
+void value_text(const json_t *v, struct text *out)
+{
+    const char *date;
+    if (json_is_string(v))
+        text_add(out, json_string_value(v), json_string_length(v));
+    else if (json_is_real(v))
+        real_text(json_real_value(v), out);
+    else if ((date = json_string_value(json_object_get(v, "$date"))) != NULL) /* value/query.h */
+        text_puts(out, date);
+    else if (v != NULL)
+        json_text_add(out, v, 0, 0);
+    else
+        text_puts(out, "nothing");
+}
+
+json_t *value_of_bytes(struct bytes b)
+{
+    if (b.len == 0)
+        return json_string("");
+    if (utf8_valid(b))
+        return json_stringn_nocheck((const char *)b.data, b.len);
+    struct text shown = TEXT_INIT;
+    text_printable(&shown, b.data, b.len, SHOWN_MAX);
+    json_t *value = text_ok(&shown) ? json_string(text_string(&shown)) : NULL;
+    text_deinit(&shown);
+    return value;
+}
+
+json_t *value_of_body(struct bytes body)
+{
+    json_t *value = body.len > 0 ? json_text_read(body, JSON_DECODE_ANY, NULL) : NULL;
+    return value != NULL ? value : value_of_bytes(body);
+}
+
+bool value_add_header(json_t *headers, struct bytes name, struct bytes value)
+{
+    struct text lower = TEXT_INIT, both = TEXT_INIT;
+    (void)text_reserve(&lower, name.len);
+    for (size_t i = 0; i < name.len; i++)
+        text_char(&lower, (char)tolower(name.data[i]));
+    const char *before = json_string_value(json_object_get(headers, text_string(&lower)));
+    if (before != NULL) {
+        text_printf(&both, "%s%s", before, strcmp(text_string(&lower), "set-cookie") == 0 ? "\n" : ", ");
+        text_add(&both, value.data, value.len);
+        value = text_bytes(&both);
+    }
+    bool ok = text_ok(&lower) && text_ok(&both);
+    if (ok && utf8_valid(text_bytes(&lower))) /* no protocol lets other names through */
+        ok = json_object_set_new_nocheck(headers, text_string(&lower), value_of_bytes(value)) == 0;
+    text_deinit(&lower);
+    text_deinit(&both);
+    return ok;
+}
+
+/* ---- secrets ---- */
+
+static bool keep(struct flow_context *x, const char *form)
+{
+    json_t *all = x->run->secrets, *item;
+    size_t i;
+    json_array_foreach(all, i, item)
+    {
+        if (strcmp(json_string_value(item), form) == 0)
+            return true;
+    }
+    return json_array_append_new(all, json_string(form)) == 0;
+}
+
+/* As it is, in JSON, in an URL or a form, and as base64: how it may come to stand in what is sent. */
+static bool keep_forms(struct flow_context *x, const char *value)
+{
+    struct text json = TEXT_INIT, url = TEXT_INIT, form = TEXT_INIT, base = TEXT_INIT, base_url = TEXT_INIT;
+    text_json(&json, value, strlen(value));
+    for (const char *p = value; *p != '\0'; p++) {
+        bool plain = isalnum((unsigned char)*p) || strchr("-._~", *p) != NULL;
+        if (plain) {
+            text_char(&url, *p);
+            text_char(&form, *p);
+            continue;
+        }
+        text_printf(&url, "%%%02X", (unsigned)(unsigned char)*p);
+        if (*p == ' ')
+            text_char(&form, '+');
+        else
+            text_printf(&form, "%%%02X", (unsigned)(unsigned char)*p);
+    }
+    base64_encode_bare(&base, bytes_of(value));
+    base64_encode_url(&base_url, bytes_of(value));
+    bool ok = text_ok(&json) && text_ok(&url) && text_ok(&form) && text_ok(&base) && text_ok(&base_url) &&
+              keep(x, value) && keep(x, text_string(&json)) && keep(x, text_string(&url)) &&
+              keep(x, text_string(&form)) && keep(x, text_string(&base)) && keep(x, text_string(&base_url));
+    text_deinit(&json);
+    text_deinit(&url);
+    text_deinit(&form);
+    text_deinit(&base);
+    text_deinit(&base_url);
+    return ok;
+}
+
+bool secret_add(struct flow_context *x, const json_t *value)
+{
+    json_t *walked, *item;
+    const char *key;
+    size_t i;
+    memcpy(&walked, &value,
+           sizeof walked); /* jansson's iterators take an object that may be changed; this one is not */
+    if (json_is_string(value))
+        return json_string_length(value) < HIDDEN_LENGTH_MIN || keep_forms(x, json_string_value(value));
+    bool ok = true;
+    json_array_foreach(walked, i, item)
+    {
+        ok = ok && secret_add(x, item);
+    }
+    json_object_foreach(walked, key, item)
+    {
+        ok = ok && secret_add(x, item);
+    }
+    return ok;
+}
+
+/* Length of the longest secret that stands at the beginning of `s`; 0: none. */
+static size_t hidden_at(const struct flow_context *x, const char *s)
+{
+    size_t longest = 0, i;
+    json_t *item;
+    json_array_foreach(x->run->secrets, i, item)
+    {
+        size_t len = json_string_length(item);
+        if (len > longest && strncmp(s, json_string_value(item), len) == 0)
+            longest = len;
+    }
+    return longest;
+}
+
+static bool anything_hidden(const struct flow_context *x, const char *s)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach(x->run->secrets, i, item)
+    {
+        if (strstr(s, json_string_value(item)) != NULL)
+            return true;
+    }
+    return false;
+}
+
+void secret_hide(const struct flow_context *x, const char *s, struct text *out)
+{
+    if (!anything_hidden(x, s)) {
+        text_puts(out, s);
+        return;
+    }
+    while (*s != '\0') {
+        size_t hidden = hidden_at(x, s);
+        if (hidden > 0)
+            text_puts(out, "(hidden)");
+        else
+            text_char(out, *s);
+        s += hidden > 0 ? hidden : 1;
+    }
+}
+
+/* ---- for people ---- */
+
+void show_text(const struct flow_context *x, const char *s, size_t max, struct text *out)
+{
+    struct text safe = TEXT_INIT;
+    if (json_array_size(x->run->secrets) > 0) {
+        secret_hide(x, s, &safe);
+        s = text_string(&safe);
+    }
+    size_t whole = strlen(s), len = whole < max ? whole : max;
+    if (len < whole) /* not in the middle of a character */
+        while (len > 0 && ((unsigned char)s[len] & 0xC0) == 0x80)
+            len--;
+    text_add(out, s, len);
+    if (len < whole)
+        text_printf(out, "... (%zu more)", whole - len);
+    text_deinit(&safe);
+}
+
+void show_value(const struct flow_context *x, const json_t *v, struct text *out)
+{
+    struct text text = TEXT_INIT;
+    if (v != NULL)
+        json_text_add(&text, v, 0, 0);
+    show_text(x, v == NULL ? "nothing" : text_ok(&text) ? text_string(&text) : "?", SHOWN_VALUE_MAX, out);
+    text_deinit(&text);
+}

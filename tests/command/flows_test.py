@@ -1,0 +1,292 @@
+#!/usr/bin/env python3
+"""harrow e2e: shards by a history, a run that is killed and resumed, workers kept apart, --watch, --dry-run, snapshots.
+
+flows_test.py BIN SOURCE"""
+import glob
+import json
+import os
+import signal
+import subprocess
+import time
+
+from harness import BIN, MANIFEST, SOURCE, Folder, check, finish, harrow, processes_of
+
+WAIT = 120  # seconds, for what takes a fraction of one
+
+
+def write(folder, name, text):
+    path = os.path.join(folder, name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path + ".new", "w") as f:
+        f.write(text)
+    os.replace(path + ".new", path)
+    return path
+
+
+def lines_of(folder):
+    """Of the newest run below it."""
+    runs = sorted(glob.glob(os.path.join(folder, "*", "results.jsonl")))
+    with open(runs[-1]) as f:
+        return [json.loads(line) for line in f]
+
+
+def cases(lines):
+    return [(line["name"], line["status"]) for line in lines if line["type"] == "case" and line.get("pillar") == "e2e"]
+
+
+def notes(lines):
+    return "\n".join(line["text"] for line in lines if line["type"] == "note" and "text" in line)
+
+
+def simulated(folder, *arguments, environment=None):
+    return harrow("e2e", MANIFEST, "--driver", "sim", "--quiet", "--out", os.path.join(folder, "out"), *arguments,
+                  environment=environment)
+
+
+# ---- shards
+
+SLOW = """flows:
+""" + "".join(f"  - {{flow: f{i}, steps: [{{wait: {i + 1}s}}, {{call: helloworld.Helloworld/Call, request: {{name: f{i}}}}}]}}\n"
+             for i in range(8))
+
+
+def shards():
+    with Folder() as folder:
+        flows = write(folder, "flows/slow.yaml", SLOW)
+        db = os.path.join(folder, "runs.db")
+        code, out = simulated(folder, flows, "--seed", "3", "--history", db, "--shard", "1/1")
+        check(code == 0 and "there is no history yet" in out, "a history that is not there yet is told", out)
+        whole = lines_of(os.path.join(folder, "out"))
+        run = glob.glob(os.path.join(folder, "out", "*"))[0]
+        code, out = harrow("report", run, "--history", db)
+        check(code == 0, "the run is kept in a history", out)
+        spent, merged = [], []
+        for k in (1, 2, 3):
+            code, out = harrow("e2e", MANIFEST, flows, "--driver", "sim", "--quiet", "--seed", "3", "--shard", f"{k}/3",
+                               "--history", db, "--out", os.path.join(folder, f"shard{k}"))
+            lines = lines_of(os.path.join(folder, f"shard{k}"))
+            merged += cases(lines)
+            spent.append(sum(line["duration"] for line in lines if line["type"] == "case"))
+            check(code == 0 and lines[0]["shard"] == k and lines[0]["shards"] == 3, f"shard {k} says which it is", out)
+        check(sorted(merged) == sorted(cases(whole)), "all shards together run each flow once", f"{merged}")
+        check(max(spent) <= 1.05 * sum(spent) / 3, "the slowest takes at most 1.05 times the mean", f"{spent}")
+        code, out = harrow("report", *sorted(glob.glob(os.path.join(folder, "shard*", "*"))), "--format", "json")
+        one = harrow("report", run, "--format", "json")[1]
+        totals = [json.loads(text)["verdict"] for text in (out, one)]
+        check(code == 0 and totals[0] == totals[1], "the merged report says what one run's says", f"{totals}")
+        code, out = harrow("report", *sorted(glob.glob(os.path.join(folder, "shard[12]", "*"))))
+        check("incomplete" in out, "without a shard the report is incomplete", out)
+        for bad in ("0/3", "4/3", "3", "1/x", "1/3/2"):
+            code, out = simulated(folder, flows, "--seed", "3", "--shard", bad)
+            check(code == 2 and "K/N" in out, f"--shard {bad} is refused", out)
+        code, out = simulated(folder, flows, "--shard", "1/3")
+        check(code == 2 and "--id" in out, "shards must know that they are one run's", out)
+
+
+# ---- a run that is killed, and resumed
+
+KILLED = """setup: [{run: [sh, -c, "echo setup >> ${here}/ran"]}]
+flows:
+  - {flow: first, steps: [{run: [sh, -c, "echo first >> ${here}/ran"]}]}
+  - flow: second
+    steps: [{run: [sh, -c, "echo second >> ${here}/ran; test -e ${here}/go || kill -9 $PPID"]}]
+  - {flow: third, steps: [{run: [sh, -c, "echo third ${unique} >> ${here}/ran"]}]}
+"""
+
+
+def manifest_of_one(folder):
+    """micro.yaml in this folder, so that ${here} is."""
+    with open(MANIFEST) as f:
+        text = f.read()
+    text = text.replace("[../e2e/flows]", "[flows]").replace("[../fakes/contracts]", "[]")
+    return write(folder, "micro.yaml", text)
+
+
+def resume():
+    with Folder() as folder:
+        manifest, out = manifest_of_one(folder), os.path.join(folder, "out")
+        write(folder, "flows/killed.yaml", KILLED)
+        command = [os.path.join(BIN, "harrow"), "e2e", manifest, "--quiet", "--out", out, "--seed", "9"]
+        killed = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=WAIT)
+        check(killed.returncode == -signal.SIGKILL, "harrow was killed in the middle", str(killed.returncode))
+        end = time.monotonic() + WAIT  # what it started ends with it, or is ended here
+        while processes_of(folder) and time.monotonic() < end:
+            time.sleep(0.05)
+            for process, _ in processes_of(folder):
+                os.kill(process, signal.SIGKILL)
+        before = lines_of(out)
+        check(("first", "passed") in cases(before) and len(cases(before)) == 2, "two verdicts were written",
+              f"{cases(before)}")
+        write(folder, "go", "")
+        first = glob.glob(os.path.join(out, "*"))[0]
+        code, text = harrow("e2e", manifest, "--quiet", "--out", os.path.join(folder, "again"), "--resume", first)
+        after = lines_of(os.path.join(folder, "again"))
+        with open(os.path.join(folder, "ran")) as f:
+            ran = [line.split()[0] for line in f]
+        check(code == 0 and ran == ["setup", "first", "second", "setup", "second", "third"],
+              "only what has no verdict runs again, and its setup", f"{code} {ran}\n{text}")
+        check(cases(after) == [("setup", "passed"), ("first", "passed"), ("second", "passed"), ("third", "passed")],
+              "the merged stream has every flow once, in order", f"{cases(after)}")
+        told = [line["name"] for line in after if line["type"] == "case" and "resumed" in line]
+        check(told == ["first"] and "resumes the run " + os.path.basename(first) in notes(after),
+              "and says which verdicts are the first run's", f"{told} {notes(after)}")
+        check(after[0]["seed"] == "9", "drawn values are those of the first run", after[0]["seed"])
+        code, text = harrow("e2e", manifest, "--resume", os.path.join(folder, "nothing"))
+        check(code != 0 and "nothing" in text, "a run that is not there cannot be resumed", text)
+        empty = write(folder, "empty.jsonl", "")
+        code, text = harrow("e2e", manifest, "--resume", empty)
+        check(code == 4 and "nothing to resume" in text, "nor can an empty stream", text)
+
+
+# ---- workers that do not see each other
+
+PAIR = """flows:
+""" + "".join(f"""  - flow: {me}
+    steps:
+      - {{call: store.Store/Write, request: {{record: {{key: fixed, value: {value}}}, options: {{table: pairs}}}}}}
+      - {{run: [touch, "${{here}}/{me}"]}}
+      - {{run: [test, -e, "${{here}}/{other}"], within: {WAIT}s}}
+      - call: store.Store/Read
+        request: {{key: fixed, options: {{table: pairs}}}}
+        expect: {{body: {{records: [{{value: {value}}}]}}}}
+""" for me, other, value in (("ann", "bob", "YW5u"), ("bob", "ann", "Ym9i")))
+
+
+def isolation():
+    with Folder() as folder:
+        manifest = manifest_of_one(folder)
+        write(folder, "flows/pair.yaml", PAIR)
+        out = os.path.join(folder, "out")
+        code, text = harrow("e2e", manifest, "--quiet", "--jobs", "2", "--out", out)
+        check(code == 0 and len(cases(lines_of(out))) == 2,
+              "two workers use the same names at the same time, each in its own system", text)
+        check(not processes_of(folder), "both systems are gone afterwards", f"{processes_of(folder)}")
+        for name in ("ann", "bob"):
+            os.unlink(os.path.join(folder, name))
+        code, text = harrow("e2e", manifest, "--quiet", "--jobs", "2", "--isolate", "none", "--out", out)
+        check(code == 1 and "body.records[0].value" in text, "in one system they see each other", text)
+        code, text = harrow("e2e", "127.0.0.1:1", os.path.join(folder, "flows"), "--jobs", "2", "--isolate", "system")
+        check(code == 2 and "not ours" in text, "an attached system cannot be started again", text)
+        code, text = simulated(folder, os.path.join(SOURCE, "e2e", "flows", "store.yaml"), "--jobs", "4")
+        check(code == 0 and "one after the other" in text, "a simulation says that it is one system", text)
+
+
+# ---- watching
+
+def watching():
+    with Folder() as folder:
+        good = "flow: {}\nsteps: [{{call: helloworld.Helloworld/Call, request: {{name: x}}, expect: {{body: {{msg: {}}}}}}}]\n"
+        a = write(folder, "flows/a.yaml", good.format("aa", "Hello x"))
+        write(folder, "flows/b.yaml", good.format("bb", "Hello x"))
+        write(folder, "flows/c.yaml", "flow: cc\ncases: rows.json\nsteps: [{set: {x: '${who}'}}, {flow: a.yaml}]\n")
+        rows = write(folder, "flows/rows.json", '[{"who": "one"}]')
+        process = subprocess.Popen([os.path.join(BIN, "harrow"), "e2e", MANIFEST, os.path.join(folder, "flows"), "--driver",
+                                    "sim", "--watch", "--out", os.path.join(folder, "out")], stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT, text=True, bufsize=1, env=dict(os.environ, NO_COLOR="1"))
+
+        def until_it_waits():
+            said = ""
+            for line in process.stdout:
+                said += line
+                if line.startswith("watching "):
+                    return said
+            return said
+
+        try:
+            said = until_it_waits()
+            check(len(cases(lines_of(os.path.join(folder, "out")))) == 3, "all flows run at first", said)
+            write(folder, "flows/a.yaml", good.format("aa", "something else"))
+            said = until_it_waits()
+            check(f"changed: {a}" in said and sorted(cases(lines_of(os.path.join(folder, "out")))) ==
+                  [("aa", "failed"), ("cc [1]", "failed")], "then what changed, and what includes it", said)
+            write(folder, "flows/a.yaml", "flow: aa\nsteps: [{wiat: 1s}]\n")
+            said = until_it_waits()
+            check("did you mean" in said and "a.yaml:2" in said, "a file that is wrong is told, and waited for", said)
+            write(folder, "flows/a.yaml", good.format("aa", "Hello x"))
+            until_it_waits()
+            write(folder, "flows/rows.json", '[{"who": "one"}, {"who": "two"}]')
+            said = until_it_waits()
+            check(f"changed: {rows}" in said and cases(lines_of(os.path.join(folder, "out"))) ==
+                  [("cc [1]", "passed"), ("cc [2]", "passed")], "rows of data belong to their flow", said)
+            write(folder, "flows/new.yaml", good.format("new", "Hello x"))
+            said = until_it_waits()
+            check(cases(lines_of(os.path.join(folder, "out"))) == [("new", "passed")], "a new file is noticed", said)
+            process.send_signal(signal.SIGINT)
+            check(process.wait(timeout=WAIT) == 0, "Ctrl-C ends it with the last result", str(process.returncode))
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+            process.stdout.close()
+
+
+# ---- what would run
+
+def dry_run():
+    with Folder() as folder:
+        code, out = harrow("e2e", MANIFEST, "--dry-run", folder=SOURCE)
+        check(code == 0 and "    call notes.Notes/Create" in out and "e2e/flows/notes.yaml:" in out and ".." not in out,
+              "flows with their steps, by clean paths", out[:2000])
+        code, out = harrow("e2e", MANIFEST, "--list", folder=SOURCE)
+        check(code == 0 and ".." not in out and "e2e/flows/notes.yaml:" in out, "--list has clean paths", out[:2000])
+        flows = write(folder, "flows/x.yaml", "flows:\n"
+                      "  - {flow: one, tags: [smoke], cases: [{case: a}, {case: b}], steps: [{call: store.Store/Read, "
+                      "name: look}]}\n  - {flow: two, steps: [{http: GET /x}], finally: [{wait: 1s}]}\n")
+        code, out = harrow("e2e", MANIFEST, flows, "--dry-run", "--json", "--shard", "1/2", "--id", "x")
+        got = json.loads(out)
+        check(code == 0 and got["checked"] and [c["name"] for c in got["cases"]] == ["one [a]", "two"] and
+              got["cases"][0]["steps"] == [{"kind": "call", "what": "store.Store/Read", "line": 2, "name": "look"}] and
+              got["cases"][1]["steps"][1]["list"] == "finally" and "shard 1/2" in got["note"],
+              "as JSON, with the shard", out)
+        wrong = write(folder, "flows/y.yaml", "flow: y\nsteps:\n  - call: store.Store/Raed\n  - call: no.Such/Method\n")
+        code, out = harrow("e2e", MANIFEST, wrong, "--dry-run")
+        check(code == 4 and f'{wrong}:3:11' in out and 'did you mean "Read"?' in out and f"{wrong}:4:11" in out,
+              "methods are looked for in the contracts, and all errors told", out)
+        check(not glob.glob(os.path.join(folder, "harrow-out")), "nothing is started, no folder made")
+
+
+# ---- snapshots
+
+def snapshots():
+    with Folder() as folder:
+        flow = write(folder, "flows/s.yaml", "flow: s\nsteps: [{call: helloworld.Helloworld/Call, request: {name: x}, "
+                     "snapshot: greeting}]\n")
+        code, out = simulated(folder, flow, "--update-snapshots")
+        check(code == 2 and "--even-on-ci" in out, "on CI nothing is updated", out)
+        code, out = simulated(folder, flow, "--update-snapshots", environment={"CI": ""})
+        check(code == 0 and "1 written" in out, "elsewhere it is", out)
+        with open(os.path.join(folder, "flows/s.snapshots/greeting.json")) as f:
+            check(json.load(f) == {"msg": "Hello x"}, "the file lies beside the flow")
+        code, out = simulated(folder, flow)
+        check(code == 0, "from then on it is compared", out)
+        write(folder, "flows/s.snapshots/greeting.json", '{\n  "msg": "Hello y"\n}\n')
+        code, out = simulated(folder, flow)
+        check(code == 1 and 'expected "Hello y", got "Hello x"' in out and "greeting.json has:" in out,
+              "a difference is shown with the snapshot's line", out)
+        code, out = simulated(folder, flow, "--update-snapshots", "--even-on-ci")
+        check(code == 0 and "1 changed" in out, "on CI when it is asked for", out)
+
+
+# ---- a first failure
+
+def first_failure():
+    with Folder() as folder:
+        manifest, out = manifest_of_one(folder), os.path.join(folder, "out")
+        write(folder, "flows/f.yaml", "flow: sometimes\nsteps: [{run: [sh, -c, \"test -e ${here}/been || { touch "
+              "${here}/been; echo the first failure; exit 3; }\"]}]\n")
+        code, text = harrow("e2e", manifest, "--retries", "2", "--out", out, "--format", "junit,tap,ctrf,html,markdown")
+        run = glob.glob(os.path.join(out, "*"))[0]
+        case = [line for line in lines_of(out) if line["type"] == "case"][0]
+        check(code == 0 and case["status"] == "flaky" and "exit code 0, got 3" in case["message"] and
+              "the first failure" in case["detail"], "a flow that passes later is flaky, with its first failure",
+              f"{case}")
+        check("flaky" in text and "exit code 0, got 3" in text, "the terminal shows it", text)
+        for name in ("junit.xml", "results.tap", "ctrf.json", "report.html", "summary.md"):
+            with open(os.path.join(run, name)) as f:
+                shown = f.read()
+            check("exit code 0, got 3" in shown, f"{name} shows it")
+
+
+for part in (shards, resume, isolation, watching, dry_run, snapshots, first_failure):
+    part()
+finish()
