@@ -5,6 +5,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static int open_library(struct late_library *l, struct error *err)
+{
+    if (__atomic_load_n(&l->handle, __ATOMIC_ACQUIRE) != NULL)
+        return 0;
+    void *handle = dlopen(l->file, RTLD_LAZY | RTLD_LOCAL); /* twice when two threads do it at once: the same handle */
+    if (handle == NULL)
+        return error_set(err, ERROR_NOT_FOUND, "cannot open the library %s (Debian's package %s): %s", l->file,
+                         l->package, dlerror());
+    __atomic_store_n(&l->handle, handle, __ATOMIC_RELEASE);
+    return 0;
+}
+
+void *late_find(struct late_library *l, const char *function, struct error *err)
+{
+    if (open_library(l, err) != 0)
+        return NULL;
+    void *address = dlsym(l->handle, function);
+    if (address == NULL)
+        error_set(err, ERROR_NOT_FOUND, "the library %s (Debian's package %s) has no %s(): %s", l->file, l->package,
+                  function, dlerror());
+    return address;
+}
+
 #ifdef __x86_64__
 
 #define EXIT_NO_LIBRARY 127 /* the loader's own exit code for this */
@@ -22,25 +45,14 @@ extern struct late_function __stop_late_functions[] __attribute__((weak));
 
 int late_open(struct late_library *l, struct error *err)
 {
-    if (__atomic_load_n(&l->handle, __ATOMIC_ACQUIRE) != NULL)
-        return 0;
-    void *handle = dlopen(l->file, RTLD_LAZY | RTLD_LOCAL); /* twice when two threads do it at once: the same handle */
-    if (handle == NULL)
-        return error_set(err, ERROR_NOT_FOUND, "cannot open the library %s (Debian's package %s): %s", l->file,
-                         l->package, dlerror());
-    __atomic_store_n(&l->handle, handle, __ATOMIC_RELEASE);
-    return 0;
+    return open_library(l, err);
 }
 
 static int fill(struct late_function *f, struct error *err)
 {
-    int code = late_open(f->library, err);
-    if (code != 0)
-        return code;
-    void *address = dlsym(f->library->handle, f->name);
+    void *address = late_find(f->library, f->name, err);
     if (address == NULL)
-        return error_set(err, ERROR_NOT_FOUND, "the library %s (Debian's package %s) has no %s(): %s", f->library->file,
-                         f->library->package, f->name, dlerror());
+        return ERROR_NOT_FOUND;
     __atomic_store_n(&f->address, address, __ATOMIC_RELEASE);
     return 0;
 }

@@ -31,6 +31,10 @@ struct late_library {
 /* Opens the library, or does nothing when that was done. ERROR_NOT_FOUND. */
 int late_open(struct late_library *l, struct error *err);
 
+/* The address of a function of a library that is used without its header and that many machines do not have: opens it
+ * first, on any processor. Not among what late_open_all() opens. NULL: ERROR_NOT_FOUND. */
+void *late_find(struct late_library *l, const char *function, struct error *err);
+
 /* Opens every library of the program and fills every slot, for programs that cannot have it happen later, because they
  * go back to an earlier state of their memory (world/saved.h). */
 int late_open_all(struct error *err);

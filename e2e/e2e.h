@@ -83,6 +83,21 @@ struct e2e_past {
     json_t *(*lines)(void *arg, const char *suite, const char *name);
 };
 
+/* Traces of calls: which metadata carries the id of one, and what the system's components kept of it. harrow/ binds it
+ * to what is tested. */
+struct e2e_asked;
+struct e2e_traces {
+    void *arg;
+    const char *key; /* of metadata and of headers, in lower case; services pass it on to those they call */
+    /* Asks all components at once for what they kept of a trace that began at `began` (wall time, ns). They have a
+     * bounded time: `answered` becomes true, whatever they do. NULL: no memory. */
+    struct e2e_asked *(*ask)(void *arg, struct target *t, const char *id, int64_t began);
+    bool (*answered)(void *asked);
+    /* Ends it, and gives the members `spans`, `skipped` and `left_out` of a line "spans" (docs/results.md); who has not
+     * answered is skipped. NULL: no memory. */
+    json_t *(*take)(struct e2e_asked *asked);
+};
+
 /* A worker's own system. */
 struct e2e_place {
     struct target *target;
@@ -102,6 +117,8 @@ struct e2e_options {
     const char *scratch; /* folder for flows that run commands, each below it in its own: ${scratch}; NULL: none */
     const struct e2e_doubles *doubles;     /* those of a contract; NULL: none */
     const struct e2e_stand_ins *stand_ins; /* NULL: flows with doubles of their own fail with a clear message */
+    const struct e2e_traces *traces;       /* NULL: calls carry no id of a trace */
+    bool trace_all;                        /* what was kept is told of cases that passed as well */
     /* Services of no component are called through the one that serves this (full proto name); NULL: not at all. */
     const char *relay;
     const char *tags;            /* "smoke,!slow": flows with one of these tags and none of those; NULL: all */

@@ -130,6 +130,10 @@ struct flow_case {
     struct feed *feeds;                /* step/feed.h; NULL: none */
     struct browser *browser;           /* browser/browser.h; NULL: none */
     struct text command;               /* what repeats the run of this flow alone; empty: not known */
+    char trace[33];                    /* runner/traces.c: the id its calls carry; "": none */
+    bool traced;                       /* some call did */
+    int64_t began;                     /* wall time, ns */
+    uint64_t asking;                   /* ns spent on asking for what was kept of it */
 };
 
 struct flow_context {
@@ -178,6 +182,12 @@ void deadline_restore(struct flow_context *x, struct flow_time outer);
 bool deadline_over(const struct flow_context *x);
 uint64_t deadline_cap(const struct flow_context *x, uint64_t duration); /* no longer than what is left; not 0 */
 int deadline_error(struct flow_context *x);
+
+/* ---- runner/traces.c ---- */
+/* For a call that is about to be made: the metadata that carries x->run->trace; NULL: it carries none. */
+const char *trace_key(struct flow_context *x);
+/* The same for a request to the system's gateway; others' servers are told nothing. False: no memory. */
+bool trace_header(struct flow_context *x, const char *url, json_t *headers);
 
 /* ---- runner/stand_ins.c ---- */
 /* Puts up the doubles of the flow, and of those it includes, in x->run->doubles; waits while another flow has their

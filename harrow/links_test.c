@@ -136,7 +136,8 @@ static void sockets_are_links(void **state)
     struct sim *sim = sim_new(&(struct sim_options){.seed = 1});
     struct run r = {.folder = "run"};
     const struct target_component components[] = {{.name = "b", .address = "b:7"}, {.name = "c", .address = "c:7"}};
-    struct system s = {.manifest = m, .run = &r, .components = (struct target_component *)(uintptr_t)components};
+    struct system s = {
+        .manifest = m, .run = &r, .folder = "run", .components = (struct target_component *)(uintptr_t)components};
     s.target = (struct target){.world = sim_node(sim, "harrow"), .components = components, .component_count = 2};
     assert_true(manifest_has_sockets(m));
     assert_int_equal(links_start_sockets(&s, NULL), 0);

@@ -92,7 +92,8 @@ static int keep_line(struct past *p, json_t *line, struct map *open)
     const char *suite = json_string_value(json_object_get(line, "suite"));
     bool is_case = type != NULL && strcmp(type, "case") == 0;
     const char *of = is_case ? name : json_string_value(json_object_get(line, "case"));
-    if (type == NULL || of == NULL || (!is_case && strcmp(type, "step") != 0))
+    bool of_case = type != NULL && (is_case || strcmp(type, "step") == 0 || strcmp(type, "spans") == 0);
+    if (!of_case || of == NULL)
         return 0;
     json_t *list = map_remove(open, of);
     if (list == NULL)

@@ -4,6 +4,7 @@
 #include "harrow/past.h"
 #include "harrow/pillars.h"
 #include "harrow/stand_ins.h"
+#include "harrow/traces.h"
 #include "harrow/watched.h"
 #include "world/real.h"
 
@@ -171,6 +172,7 @@ int e2e_job_run(struct e2e_job *j, struct system *s)
         struct e2e_options options = j->asked.options;
         options.stand_ins = stand_ins_operations(stand_ins);
         options.relay = STAND_INS_RELAY;
+        options.traces = traces_operations(system_target(s));
         options.pillar = "e2e";
         options.replay = replay_of(r, j);
         options.simulated = driver_is("sim");

@@ -18,6 +18,7 @@
 
 #define PAUSE_US  1000
 #define GROW_MAX  65536
+#define MAP_MORE  ((size_t)64 << 10)
 #define MAP_SIZE  ((size_t)64 << 20)
 #define DATA_SIZE 16384
 
@@ -62,12 +63,16 @@ static int probe_open(void)
     return code;
 }
 
+/* A little more each time: a limit taken from what was mapped in the middle of a probe is met soon all the same. */
 static int probe_map(void)
 {
-    void *p = mmap(NULL, MAP_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    static size_t size = MAP_SIZE;
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     int code = p == MAP_FAILED ? errno : 0;
-    if (p != MAP_FAILED)
-        munmap(p, MAP_SIZE);
+    if (p != MAP_FAILED) {
+        munmap(p, size);
+        size += MAP_MORE;
+    }
     return code;
 }
 

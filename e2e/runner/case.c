@@ -206,6 +206,8 @@ static void emit_case(struct flow_context *x, const struct unit *u, const char *
     ok = ok && json_object_set_new(m, "file", json_string(f->file)) == 0 &&
          json_object_set_new(m, "line", json_integer(f->line)) == 0 &&
          json_object_set_new(m, "column", json_integer(f->column)) == 0;
+    if (x->run->traced)
+        ok = ok && json_object_set_new(m, "trace", json_string(x->run->trace)) == 0;
     if (x->run->command.len > 0)
         ok = ok && json_object_set_new(m, "replay", json_string(text_string(&x->run->command))) == 0;
     if (!ok)
@@ -213,7 +215,7 @@ static void emit_case(struct flow_context *x, const struct unit *u, const char *
     flow_emit(x, "case", m);
 }
 
-static bool attempt(struct target *t, const struct e2e_options *o, struct unit *u, struct flow_case *run,
+static bool attempt(struct target *t, const struct e2e_options *o, struct unit *u, struct flow_case *run, bool again,
                     struct fiber *fiber, struct http_session **http, json_t *held, struct flow_failure *failure)
 {
     struct flow_context x = {.target = t,
@@ -230,6 +232,8 @@ static bool attempt(struct target *t, const struct e2e_options *o, struct unit *
     if (!passed)
         note_failure(&x, document_root(u->flow->file->document), "");
     passed = passed && run_unit(&x, u);
+    if (!again)
+        trace_tell(&x, passed);
     talks_close(&x);
     feeds_close(&x);
     browser_close(&x);
@@ -278,7 +282,7 @@ enum unit_end unit_run(struct target *t, const struct e2e_options *o, struct uni
 {
     struct flow_case run = {.name = u->name, .secrets = json_array(), .cookies = json_array(), .doubles = o->doubles};
     struct flow_failure first = {.file = u->flow->path, .line = u->flow->line, .column = u->flow->column};
-    struct flow_context x = {.target = t, .options = o, .run = &run, .held = held};
+    struct flow_context x = {.target = t, .flow = u->flow, .options = o, .run = &run, .held = held};
     uint64_t start = world_now(t->world);
     const char *skipped = why_skipped(t, u, setup_has_failed(u));
     bool passed = false;
@@ -296,6 +300,7 @@ enum unit_end unit_run(struct target *t, const struct e2e_options *o, struct uni
         text_clear(&run.command);
         emit_case(&x, u, "skipped", 0, &first);
     } else {
+        trace_begin(&x);
         for (; !passed && attempts <= o->retries && !t->interrupted; attempts++) {
             struct flow_failure later = first;
             bool again = attempts > 0;
@@ -304,7 +309,7 @@ enum unit_end unit_run(struct target *t, const struct e2e_options *o, struct uni
             json_array_clear(run.cookies);
             if (again)
                 later.message = later.detail = TEXT_INIT;
-            passed = attempt(t, o, u, &run, fiber, http, held, again ? &later : &first);
+            passed = attempt(t, o, u, &run, again, fiber, http, held, again ? &later : &first);
             if (again)
                 deinit_failure(&later);
         }
@@ -316,7 +321,7 @@ enum unit_end unit_run(struct target *t, const struct e2e_options *o, struct uni
                       end == UNIT_FLAKY ? "flaky"
                       : passed          ? "passed"
                                         : "failed",
-                      world_now(t->world) - start, &first);
+                      world_now(t->world) - start - run.asking, &first);
     }
     json_decref(run.given);
     json_decref(run.secrets);

@@ -40,4 +40,10 @@ enum unit_end { UNIT_PASSED, UNIT_FAILED, UNIT_FLAKY, UNIT_SKIPPED, UNIT_INTERRU
 enum unit_end unit_run(struct target *t, const struct e2e_options *o, struct unit *u, struct fiber *fiber,
                        struct http_session **http, json_t *held);
 
+/* ---- traces.c ---- */
+/* Draws the id of the case's trace, where the system has traces. */
+void trace_begin(struct flow_context *x);
+/* What components kept of it, as a line of the result stream: of what failed, or of everything when that is asked. */
+void trace_tell(struct flow_context *x, bool passed);
+
 #endif

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define JSON_FLAGS   (PB_JSON_PROTO_NAMES | PB_JSON_DEFAULTS)
-#define HEADERS_MAX  64
+#define HEADERS_MAX  65 /* with the id of a trace */
 #define MESSAGES_MAX 10000 /* of a server's stream */
 
 struct call_state {
@@ -161,6 +161,15 @@ static int make_requests(struct call_state *s, const struct node *step)
     return code;
 }
 
+static bool names(const struct node *own, struct bytes name)
+{
+    for (size_t i = 0; own != NULL && i < own->map.count; i++)
+        if (strlen(own->map.pairs[i].key) == name.len &&
+            strncasecmp(own->map.pairs[i].key, (const char *)name.data, name.len) == 0)
+            return true;
+    return false;
+}
+
 /* What every call carries, and the step's own metadata in its place; blank takes it away. Strings live in `arena`. */
 static int make_metadata(struct flow_context *x, const struct node *step, struct arena *arena,
                          struct grpc_header items[HEADERS_MAX], size_t *count)
@@ -168,18 +177,17 @@ static int make_metadata(struct flow_context *x, const struct node *step, struct
     const struct node *own = node_get(step, "metadata");
     struct grpc_metadata given = target_metadata(x->target);
     size_t own_count = own != NULL ? own->map.count : 0;
-    if (given.count + own_count > HEADERS_MAX)
-        return flow_wrong(x, own, ERROR_LIMIT, "more than %zu metadata", HEADERS_MAX - given.count);
-    for (size_t i = 0; i < given.count; i++) {
-        bool replaced = false;
-        for (size_t n = 0; n < own_count; n++) {
-            const char *name = own->map.pairs[n].key;
-            replaced = replaced || (strlen(name) == given.items[i].name.len &&
-                                    strncasecmp(name, (const char *)given.items[i].name.data, strlen(name)) == 0);
-        }
-        if (!replaced)
+    if (given.count + own_count >= HEADERS_MAX)
+        return flow_wrong(x, own, ERROR_LIMIT, "more than %zu metadata", HEADERS_MAX - given.count - 1);
+    for (size_t i = 0; i < given.count; i++)
+        if (!names(own, given.items[i].name))
             items[(*count)++] = given.items[i];
-    }
+    const char *traces = x->options->traces != NULL ? x->options->traces->key : NULL;
+    bool taken = traces == NULL || names(own, bytes_of(traces));
+    for (size_t i = 0; !taken && i < given.count; i++)
+        taken = bytes_equal(given.items[i].name, bytes_of(traces));
+    if (!taken && trace_key(x) != NULL)
+        items[(*count)++] = (struct grpc_header){.name = bytes_of(traces), .value = bytes_of(x->run->trace)};
     for (size_t i = 0; i < own_count; i++) {
         char *value = expand_text(x, &own->map.pairs[i].value);
         char *name = arena_string(arena, own->map.pairs[i].key), *kept = value ? arena_string(arena, value) : NULL;

@@ -61,7 +61,7 @@ static const struct row {
     {ENUM_SAME_JSON_FORMAT, P3 "enum E { Z = 0; }", P2 "enum E { Z = 0; }", "p.E", 1, 31},
     {ENUM_VALUE_SAME_NAME, P3 "enum E { Z = 0; A = 1; }", P3 "enum E { Z = 0; B = 1; }", "p.E.A", 1, 51},
     {FIELD_SAME_JSON_NAME, P3 "message M { int32 a = 1; }", P3 "message M { int32 a = 1 [json_name = \"x\"]; }",
-     "p.M.a", 1, 56},
+     "p.M.a", 1, 68},
     {FIELD_SAME_NAME, P3 "message M { int32 a = 1; }", P3 "message M { int32 b = 1; }", "p.M.a", 1, 49},
     {MESSAGE_SAME_JSON_FORMAT, P3 "message M {}", P2 "message M {}", "p.M", 1, 31},
     {FIELD_SAME_DEFAULT, P2 "message M { optional int32 a = 1; }",
