@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static int open_library(struct late_library *l, struct error *err)
+int late_open(struct late_library *l, struct error *err)
 {
     if (__atomic_load_n(&l->handle, __ATOMIC_ACQUIRE) != NULL)
         return 0;
@@ -19,7 +19,7 @@ static int open_library(struct late_library *l, struct error *err)
 
 void *late_find(struct late_library *l, const char *function, struct error *err)
 {
-    if (open_library(l, err) != 0)
+    if (late_open(l, err) != 0)
         return NULL;
     void *address = dlsym(l->handle, function);
     if (address == NULL)
@@ -42,11 +42,6 @@ struct late_function {
 /* The linker's names for the ends of the section; without any list there is none. */
 extern struct late_function __start_late_functions[] __attribute__((weak));
 extern struct late_function __stop_late_functions[] __attribute__((weak));
-
-int late_open(struct late_library *l, struct error *err)
-{
-    return open_library(l, err);
-}
 
 static int fill(struct late_function *f, struct error *err)
 {
@@ -137,13 +132,6 @@ __asm__(".pushsection .text.late, \"ax\"\n"
         ".popsection\n");
 
 #else
-
-int late_open(struct late_library *l, struct error *err)
-{
-    (void)l;
-    (void)err;
-    return 0;
-}
 
 int late_open_all(struct error *err)
 {

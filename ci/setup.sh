@@ -40,7 +40,7 @@ if [ ${#missing[@]} -gt 0 ]; then
     fi
     echo "installing ${#missing[@]} packages: ${missing[*]}"
     log=$(mktemp)
-    # The tests start etcd and Redis by themselves: Debian's own services must not start beside them.
+    # The tests start etcd, Redis and PostgreSQL by themselves: Debian's own services must not start beside them.
     policy=/usr/sbin/policy-rc.d
     if [ -e "$policy" ]; then policy=; else printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy"; fi
     trap 'rm -f "$log" ${policy:+"$policy"}' EXIT
@@ -49,9 +49,9 @@ if [ ${#missing[@]} -gt 0 ]; then
         echo "ci/setup.sh: apt-get failed, see above" >&2
         exit 3
     fi
-    for service in etcd redis; do
+    for service in etcd-server redis-server postgresql; do
         case " ${missing[*]} " in
-        *" $service-server "*) if command -v systemctl >/dev/null; then systemctl -q disable "$service-server" "$service" || true; fi ;;
+        *" $service "*) if command -v systemctl >/dev/null; then systemctl -q disable "$service" "${service%-server}" || true; fi ;;
         esac
     done 2>/dev/null
 fi

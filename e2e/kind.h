@@ -47,7 +47,7 @@ struct step_kind {
     /* What is expected of the answer where the step says nothing of it: sets the error. May be NULL. */
     void (*judge)(struct flow_context *x, const struct node *step);
     bool waits;     /* it uses `within` itself: nothing is tried again */
-    bool processes; /* starts processes, which a simulation has not */
+    bool processes; /* needs the real machine (processes, files), which a simulation has not */
     bool disturbs;  /* other flows would feel it: the flow runs alone */
 };
 
@@ -55,7 +55,8 @@ struct step_kind {
 #define STEP_INSIDE 1
 
 extern const struct step_kind kind_call, kind_http, kind_run, kind_set, kind_wait, kind_fault, kind_double, kind_verify,
-    kind_flow, kind_publish, kind_consume, kind_websocket, kind_stream, kind_for, kind_if, kind_parallel, kind_browser;
+    kind_flow, kind_publish, kind_consume, kind_websocket, kind_stream, kind_for, kind_if, kind_parallel, kind_browser,
+    kind_sql;
 
 extern const struct step_kind *const step_kinds[]; /* ends with NULL */
 /* The kind a step is of; NULL: none. */
@@ -74,6 +75,9 @@ int check_regex(const char *key, const struct node *n, struct error *err);
 bool has_variable(const struct node *n);
 /* A capture that is no path: value/query.h. */
 bool capture_is_query(const struct node *n);
+
+/* Why a flow with a kind that needs the real machine is skipped. */
+#define SKIPPED_IN_SIMULATION "it runs commands or opens a database, which a simulation does not have"
 
 /* ---- step/publish.c ---- */
 int check_via(const struct node *step, struct error *err);
@@ -99,6 +103,7 @@ struct matcher {
         WANTS_LIST, /* of expectations */
         WANTS_SHAPE,
     } wants;
+    /* NULL: what differs is told where it is (match.c) */
     bool (*matches)(struct flow_context *x, const struct node *wanted, const json_t *value, const json_t *actual);
 };
 extern const struct matcher matchers[]; /* ends without a name */

@@ -30,7 +30,7 @@ static const struct option options[] = {
      .kind = OPTION_LIST,
      .target = &variables,
      .argument = "NAME=VALUE",
-     .help = "a variable that every flow begins with: ${NAME}, or {{NAME}} in Hurl files (may be repeated)"},
+     .help = "a variable that every flow begins with: ${NAME}, or {{NAME}} in Hurl files"},
     {.name = "tags",
      .kind = OPTION_TEXT,
      .target = &asked.options.tags,

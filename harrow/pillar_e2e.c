@@ -1,5 +1,6 @@
 /* Flows: loaded and checked, joined with what is known of earlier runs, run on the system, or on one for each worker.
  */
+#include "base/array.h"
 #include "harrow/attach.h"
 #include "harrow/past.h"
 #include "harrow/pillars.h"
@@ -146,16 +147,19 @@ static void say_past(struct e2e_job *j)
 /* With what else decides whether a flow passes. */
 static const char *replay_of(struct run *r, const struct e2e_job *j)
 {
-    const char *words[4] = {j->asked.path};
+    const struct e2e_options *o = &j->asked.options;
+    ARRAY(const char *) words = {0};
     char time[32];
-    size_t count = j->asked.path != NULL ? 1 : 0;
-    if (j->asked.options.flow_timeout > 0) {
-        (void)snprintf(time, sizeof time, "%lluns", (unsigned long long)j->asked.options.flow_timeout);
-        words[count++] = "--flow-timeout";
-        words[count++] = time;
+    bool ok = j->asked.path == NULL || array_push(&words, j->asked.path);
+    if (o->flow_timeout > 0) {
+        (void)snprintf(time, sizeof time, "%lluns", (unsigned long long)o->flow_timeout);
+        ok = ok && array_push(&words, "--flow-timeout") && array_push(&words, time);
     }
-    words[count] = NULL;
-    return run_replay(r, "e2e", words);
+    for (size_t i = 0; ok && o->asked != NULL && o->asked[i] != NULL; i++)
+        ok = array_push(&words, "--variable") && array_push(&words, o->asked[i]);
+    const char *line = ok && array_push(&words, NULL) ? run_replay(r, "e2e", words.items) : NULL;
+    array_deinit(&words);
+    return line;
 }
 
 int e2e_job_run(struct e2e_job *j, struct system *s)

@@ -216,6 +216,7 @@ static void put_failures(const struct report *r, struct text *out)
         attempts_html(c, out);
         put_command(out, "replay", c->replay);
         steps_html(c, out);
+        spans_html(c, out);
         text_puts(out, "</article>\n");
     }
 }
@@ -307,6 +308,7 @@ static void put_row(const struct report_case *c, struct text *out)
         if (c->status == REPORT_FLAKY)
             put_command(out, "replay", c->replay);
         steps_html(c, out);
+        spans_html(c, out);
     }
     text_puts(out, "</td><td>");
     put_place(c, out);
@@ -409,7 +411,7 @@ static void put_navigation(const struct report *r, struct text *out)
 
 void report_html(const struct report *r, struct text *out)
 {
-    struct bytes css = report_asset_css(), js = report_asset_js();
+    struct bytes css = report_asset_css(), spans = report_asset_spans_css(), js = report_asset_js();
     /* The policy lets the page's own style and script run and nothing be fetched. */
     text_puts(out,
               "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
@@ -422,6 +424,8 @@ void report_html(const struct report *r, struct text *out)
     put(out, r->system[0] == 0 ? "harrow run" : r->system);
     text_puts(out, "</title>\n<style>\n");
     text_add(out, css.data, css.len);
+    if (spans_needed(r))
+        text_add(out, spans.data, spans.len);
     text_puts(out, "</style>\n</head>\n<body>\n<a class=\"skip\" href=\"#content\">to the results</a>\n");
     put_header(r, out);
     put_navigation(r, out);

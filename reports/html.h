@@ -34,6 +34,10 @@ void recovery_html(const struct report *r, struct text *out);
 void steps_html(const struct report_case *c, struct text *out);
 void attempts_html(const struct report_case *c, struct text *out);
 
+/* What components kept of the case's calls. Nothing when that was not told. */
+void spans_html(const struct report_case *c, struct text *out);
+bool spans_needed(const struct report *r);
+
 /* Percentiles and distributions, by method and by curve. Nothing when nothing was measured. */
 void latency_html(const struct report *r, struct text *out);
 bool latency_needed(const struct report *r);
@@ -43,6 +47,7 @@ void tables_html(const struct report *r, struct text *out);
 
 /* Style sheet and script, linked in at build time. */
 struct bytes report_asset_css(void);
+struct bytes report_asset_spans_css(void); /* beside it, where there are any */
 struct bytes report_asset_js(void);
 
 #endif

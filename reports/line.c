@@ -256,6 +256,7 @@ static void read_case(struct reader *in)
         c.steps = steps->first;
         c.steps_left_out = steps->left_out;
         c.pictures = steps->pictures;
+        c.trace = steps->trace;
         report_steps_end(steps);
     }
     struct report_case *before = attempt > 1 ? case_before(r, &c) : NULL;
@@ -355,6 +356,13 @@ static void read_picture(struct reader *in)
     while (*end != NULL)
         end = &(*end)->next;
     *end = p;
+}
+
+static void read_spans(struct reader *in)
+{
+    struct report_steps *steps = steps_of(in);
+    if (steps != NULL)
+        in->failed = report_trace_read(in->report, in->object, &steps->trace, in->err);
 }
 
 static void read_step(struct reader *in)
@@ -555,12 +563,11 @@ static void read_end(struct reader *in)
 static const struct {
     const char *type;
     void (*read)(struct reader *in);
-} types[] = {{"run", read_run},           {"pillar", read_pillar},       {"case", read_case},
-             {"step", read_step},         {"picture", read_picture},
-                     {"fault", read_fault},         {"sample", read_sample},
-             {"finding", read_finding},   {"note", read_note},           {"end", read_end},
-             {"recovery", read_recovery}, {"converged", read_converged}, {"table", read_table},
-             {"contract", read_contract}};
+} types[] = {{"run", read_run},       {"pillar", read_pillar},     {"case", read_case},
+             {"step", read_step},     {"picture", read_picture},   {"fault", read_fault},
+             {"sample", read_sample}, {"finding", read_finding},   {"note", read_note},
+             {"end", read_end},       {"recovery", read_recovery}, {"converged", read_converged},
+             {"table", read_table},   {"contract", read_contract}, {"spans", read_spans}};
 
 static bool is_blank(struct bytes line)
 {

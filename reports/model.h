@@ -11,6 +11,7 @@ struct report_steps {
     struct report_step *first, *last;
     size_t count, left_out;
     struct report_picture *pictures;
+    struct report_trace *trace;
     struct map names; /* of those kept, without their numbers; filled when the first may be left out */
 };
 void report_steps_end(struct report_steps *s); /* what is in no arena */
@@ -19,6 +20,9 @@ bool report_picture_is_png(struct bytes b);
 
 /* A "table" line. */
 int report_table_read(struct report *r, const json_t *line, struct error *err);
+
+/* A "spans" line. */
+int report_trace_read(struct report *r, const json_t *line, struct report_trace **out, struct error *err);
 
 /* Cases of one pillar and suite put together, in order of first appearance; the cases themselves in the stream's. */
 struct report_suite {

@@ -24,6 +24,7 @@
 /* Steps of one case that are kept whatever they are. Behind them only those that did not pass, and the first of each
  * name, are: a loop may have millions, and the stream has them all. */
 #define REPORT_STEPS_MAX    1000
+#define REPORT_SPANS_MAX    500               /* of the trace of a case */
 #define REPORT_PICTURE_MAX  ((size_t)1 << 20) /* bytes of a picture put into the page */
 #define REPORT_PICTURES_MAX 64                /* of them; further ones are named only */
 
@@ -53,6 +54,24 @@ struct report_picture {
     const char *problem; /* why it is not; "" */
     struct report_picture *next;
 };
+/* A call of a case's trace, as one of its sides kept it. */
+struct report_span {
+    const char *component, *name, *id, *parent, *status;
+    bool outbound; /* by who made the call */
+    int64_t start; /* ns from the case's begin, by the component's clock: may be negative */
+    uint64_t duration;
+    size_t depth; /* 0: nothing kept says for which call it was made */
+};
+struct report_skip { /* a component that did not tell of its spans */
+    const char *component, *why;
+};
+struct report_trace {
+    const char *id;
+    struct report_span *spans; /* each behind the one it was made for, else by start */
+    struct report_skip *skips;
+    size_t count, skip_count;
+    uint64_t left_out; /* spans that are not here */
+};
 struct report_case {
     uint64_t t, duration;
     const char *pillar, *suite, *name;
@@ -64,6 +83,7 @@ struct report_case {
     struct report_step *steps;       /* in order; of the last try */
     size_t steps_left_out;           /* behind the first REPORT_STEPS_MAX of them, see there */
     struct report_attempt *attempts; /* the tries before the last, the first one first */
+    struct report_trace *trace;      /* NULL: none was told */
 };
 struct report_finding {
     uint64_t t;

@@ -4,6 +4,6 @@
 
 #include "e2e/import/import.h"
 
-extern const struct import_format import_hurl, import_examples, import_runn, import_postman;
+extern const struct import_format import_hurl, import_gctf, import_examples, import_runn, import_postman;
 
 #endif

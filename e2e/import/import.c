@@ -4,8 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
-const struct import_format *const import_formats[] = {&import_hurl, &import_examples, &import_runn, &import_postman,
-                                                      NULL};
+const struct import_format *const import_formats[] = {&import_hurl, &import_gctf,    &import_examples,
+                                                      &import_runn, &import_postman, NULL};
 
 static bool ends_with(const char *path, const char *ending, size_t len)
 {

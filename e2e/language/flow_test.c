@@ -13,7 +13,7 @@
 #define HTTP(text)   STEP("http: GET /\n    " text)
 #define TAKEN        ": letters, digits and _, and unique, fake, env and now are taken"
 #define KINDS                                                                                                          \
-    "x.yaml:3:5: a step has one of call, http, run, double, verify, publish, consume, websocket, stream, fault, "      \
+    "x.yaml:3:5: a step has one of call, http, run, double, verify, publish, sql, consume, websocket, stream, fault, " \
     "wait, set, flow, for, "                                                                                           \
     "if, parallel and browser"
 #define CONTRACT(text) "contract: c\nprovider: p\ndoubles: {s: a.S}\nsteps:\n  - " text "\n"
@@ -140,7 +140,7 @@ static void errors(void **state)
          "x.yaml:4:41: unknown key \"$regx\"; did you mean \"$regex\"?"},
         {EXPECT("{body: {$min: 1, a: 2}}"), "x.yaml:4:30: unknown key \"a\"; known are: $type, $regex, $min, $max, "
                                             "$contains, $absent, $size, $any, $near, $one_of, $all_of, $each, "
-                                            "$unordered, $sorted, $schema, $not"},
+                                            "$unordered, $begins, $exactly, $sorted, $schema, $not"},
         {EXPECT("{body: {a: 2, $min: 1}}"), "x.yaml:4:33: $min stands beside ordinary keys: matchers stand alone"},
         /* steps with steps inside */
         {STEP("{for: a.b, in: [], steps: [{wait: 1s}]}"), "x.yaml:3:11: \"a.b\" is no name for a variable"},
@@ -371,7 +371,8 @@ static void examples(void **state)
     static const char *const pages[] = {"docs/flows.md",         "docs/flows-blocks.md",   "docs/flows-values.md",
                                         "docs/flows-http.md",    "docs/flows-matchers.md", "docs/flows-doubles.md",
                                         "docs/flows-events.md",  "docs/flows-streams.md",  "docs/flows-snapshots.md",
-                                        "docs/flows-browser.md", "docs/flows-queries.md",  "docs/fakes.md"};
+                                        "docs/flows-browser.md", "docs/flows-queries.md",  "docs/flows-sql.md",
+                                        "docs/fakes.md"};
     struct world *w;
     struct error err = ERROR_INIT;
     size_t found = 0;

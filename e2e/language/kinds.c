@@ -2,9 +2,9 @@
 #include "e2e/kind.h"
 
 const struct step_kind *const step_kinds[] = {
-    &kind_call,    &kind_http,      &kind_run,    &kind_double,   &kind_verify,  &kind_publish,
-    &kind_consume, &kind_websocket, &kind_stream, &kind_fault,    &kind_wait,    &kind_set,
-    &kind_flow,    &kind_for,       &kind_if,     &kind_parallel, &kind_browser, NULL,
+    &kind_call,    &kind_http,      &kind_run,      &kind_double,  &kind_verify, &kind_publish, &kind_sql,
+    &kind_consume, &kind_websocket, &kind_stream,   &kind_fault,   &kind_wait,   &kind_set,     &kind_flow,
+    &kind_for,     &kind_if,        &kind_parallel, &kind_browser, NULL,
 };
 
 const struct step_kind *step_kind_of(const struct node *step)

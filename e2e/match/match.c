@@ -169,11 +169,37 @@ static bool matches_one(struct flow_context *x, const struct matcher *m, const s
     return matched;
 }
 
+/* Of what has a path of its own, so that what differs is told there. */
+static void match_inside(struct flow_context *x, const struct matcher *m, const struct node *wanted,
+                         const json_t *actual, const char *path)
+{
+    if (m->wants == WANTS_EXPECTED) { /* $exactly */
+        match_node(x, wanted, actual, path, true);
+        return;
+    }
+    if (json_array_size(actual) < wanted->list.count) { /* $begins; 0 for what is no list */
+        char what[64];
+        snprintf(what, sizeof what, "a list of at least %zu", wanted->list.count);
+        differ(x, wanted, actual, path, what);
+        return;
+    }
+    for (size_t i = 0; i < wanted->list.count; i++) {
+        struct text where = TEXT_INIT;
+        text_printf(&where, "%s[%zu]", path, i);
+        match_node(x, &wanted->list.items[i], json_array_get(actual, i), text_string(&where), false);
+        text_deinit(&where);
+    }
+}
+
 static void match_matchers(struct flow_context *x, const struct node *expected, const json_t *actual, const char *path)
 {
     for (size_t i = 0; i < expected->map.count && x->error.code == 0; i++) {
         const struct node_pair *p = &expected->map.pairs[i];
         const struct matcher *m = matcher_find(p->key);
+        if (m != NULL && m->matches == NULL) {
+            match_inside(x, m, &p->value, actual, path);
+            continue;
+        }
         if (m == NULL || matches_one(x, m, &p->value, actual) || x->error.code != 0)
             continue;
         struct text what = TEXT_INIT;

@@ -285,6 +285,8 @@ const struct matcher matchers[] = {
     {"$all_of", "it matches all of these", "all of ", WANTS_LIST, is_all_of},
     {"$each", "every item of the list matches this", "each item to be ", WANTS_EXPECTED, each_is},
     {"$unordered", "the list has these items, in any order, and no others", "in any order ", WANTS_LIST, is_unordered},
+    {"$begins", "the list begins with these items", "a list that begins with ", WANTS_LIST, NULL},
+    {"$exactly", "it is this, and its maps have no other members, at any level", "exactly ", WANTS_EXPECTED, NULL},
     {"$sorted", "the list is in order: up, down, or by a member: \"up $.age\"", "a list sorted ", WANTS_VALUE,
      is_sorted},
     {"$schema", "kinds of members: {id: text, tags: [text], note?: any}", "the shape ", WANTS_SHAPE, matches_shape},

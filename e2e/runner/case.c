@@ -259,7 +259,7 @@ static const char *why_skipped(const struct target *t, const struct unit *u, boo
     if (setup_failed)
         return "the setup of its file or folder failed";
     if (u->skipped)
-        return "it runs commands, which a simulation does not have";
+        return SKIPPED_IN_SIMULATION;
     struct text program = TEXT_INIT;
     bool lacking = u->flow->browser && !browser_program(t->world, &program);
     text_deinit(&program);

@@ -18,7 +18,7 @@ int e2e_list(struct target *t, const struct flow_list *flows, const struct e2e_o
         text_printf(out, "%s:%d: %s", u->flow->path, u->flow->line, u->name);
         for (size_t k = 0; u->what == UNIT_FLOW && u->flow->tags != NULL && k < u->flow->tags->list.count; k++)
             text_printf(out, " #%s", (const char *)u->flow->tags->list.items[k].text.data);
-        text_puts(out, u->skipped ? " (skipped: it runs commands, which a simulation does not have)\n" : "\n");
+        text_puts(out, u->skipped ? " (skipped: " SKIPPED_IN_SIMULATION ")\n" : "\n");
     }
     if (code == 0 && p.units.count == 0)
         code = plan_nothing(options, err);
@@ -132,7 +132,7 @@ static json_t *case_of(struct showing *g, const struct unit *u)
                           "tags", tags, "steps", g->steps);
     bool ok = o != NULL && code == 0;
     if (ok && u->skipped)
-        ok = json_object_set_new(o, "skipped", json_string("it runs commands, which a simulation does not have")) == 0;
+        ok = json_object_set_new(o, "skipped", json_string(SKIPPED_IN_SIMULATION)) == 0;
     if (ok && u->earlier != NULL)
         ok = json_object_set_new(o, "resumed", json_true()) == 0;
     if (ok)

@@ -188,8 +188,8 @@ static void step_title(const struct step_kind *kind, const struct node *step, co
         return;
     }
     text_puts(out, kind->name);
-    if (what->kind == NODE_TEXT)
-        text_printf(out, " %s", (const char *)what->text.data);
+    if (what->kind == NODE_TEXT) /* of a longer text its first line */
+        text_printf(out, " %.*s", (int)strcspn((const char *)what->text.data, "\n"), (const char *)what->text.data);
     for (size_t word = 0; what->kind == NODE_LIST && word < what->list.count && word < TITLE_WORDS; word++)
         if (what->list.items[word].kind == NODE_TEXT)
             words_add(out, (const char *)what->list.items[word].text.data);

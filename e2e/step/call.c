@@ -8,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define JSON_FLAGS   (PB_JSON_PROTO_NAMES | PB_JSON_DEFAULTS)
-#define HEADERS_MAX  65 /* with the id of a trace */
+#define HEADERS_MAX  65    /* with the id of a trace */
 #define MESSAGES_MAX 10000 /* of a server's stream */
 
 struct call_state {
@@ -19,6 +18,7 @@ struct call_state {
     ARRAY(struct text) requests; /* wire bytes; one for methods that take one */
     json_t *messages;
     json_t *answer;
+    int flags; /* of pb_wire_to_tree() */
     bool done;
 };
 
@@ -34,7 +34,7 @@ static void on_message(void *arg, struct bytes message)
         node_error(s->call, &s->x->error, ERROR_LIMIT, "more than %d messages came", MESSAGES_MAX);
         return;
     }
-    json_t *tree = pb_wire_to_tree(s->method->output, message, JSON_FLAGS, &err);
+    json_t *tree = pb_wire_to_tree(s->method->output, message, s->flags, &err);
     if (tree == NULL) {
         struct text why = TEXT_INIT;
         error_format(&err, &why);
@@ -312,7 +312,10 @@ static int run(struct flow_context *x, const struct node *step)
     struct grpc_header items[HEADERS_MAX];
     size_t count = 0;
     struct rpc_channel *channel = NULL;
-    struct call_state s = {.x = x, .call = call, .method = m, .messages = json_array()};
+    struct call_state s = {.x = x, .call = call, .method = m, .messages = json_array(), .flags = PB_JSON_PROTO_NAMES};
+    const struct node *defaults = node_get(step, "defaults");
+    if (defaults == NULL || defaults->boolean)
+        s.flags |= PB_JSON_DEFAULTS;
     int code = s.messages != NULL ? make_requests(&s, step) : flow_memory(x);
     if (code == 0)
         code = make_metadata(x, step, &arena, items, &count);
@@ -388,6 +391,7 @@ static int check(const struct flow *f, const struct node *step, const struct nod
 static const struct step_key keys[] = {
     {"request", SHAPE_ANY, "the request message; a list of them for a client's stream"},
     {"metadata", SHAPE_MAP, "names and texts; \"\" takes one away"},
+    {"defaults", SHAPE_FLAG, "false: fields at their default are left out of the answer"},
     {"within", SHAPE_DURATION, "try again until the expectations hold or this time is over"},
     {"timeout", SHAPE_DURATION, "the call's deadline"},
     {"expect", SHAPE_ANSWER, "members of what came back"},

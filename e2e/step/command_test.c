@@ -100,7 +100,7 @@ static void not_in_simulation(void **state)
     const json_t *c = test_last(s, "case");
     assert_string_equal(json_string_value(json_object_get(c, "status")), "skipped");
     assert_string_equal(json_string_value(json_object_get(c, "why")),
-                        "it runs commands, which a simulation does not have");
+                        "it runs commands or opens a database, which a simulation does not have");
 }
 
 int main(void)

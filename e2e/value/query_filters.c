@@ -227,6 +227,18 @@ FILTER(count)
     return is ? give(q, json_integer((json_int_t)size), out) : wrong_input(q, in, "count", "a list, nodes or bytes");
 }
 
+/* As a reader counts: a text's characters, the items of a list, the members of a map. */
+FILTER(length)
+{
+    UNUSED;
+    size_t size = json_is_object(in) ? json_object_size(in) : json_array_size(in);
+    for (const char *c = json_string_value(in); c != NULL && *c != '\0'; c++)
+        size += ((unsigned char)*c & 0xC0) != 0x80;
+    if (!json_is_string(in) && !json_is_array(in) && !json_is_object(in))
+        return wrong_input(q, in, "length", "a text, a list or a map");
+    return give(q, json_integer((json_int_t)size), out);
+}
+
 static int item(struct query_run *q, const char *filter, const json_t *in, int64_t at, json_t **out)
 {
     size_t nodes;
@@ -681,6 +693,7 @@ const struct query_word query_filters[] = {
     {"jsonEscape", "", json_escape},
     {"jsonpath", "t", jsonpath},
     {"last", "", last},
+    {"length", "", length},
     {"location", "", location},
     {"md5", "", md5},
     {"nth", "i", nth},

@@ -300,6 +300,8 @@ SOURCE(from_jsonpath)
     struct error why = ERROR_INIT;
     json_t *own = NULL;
     (void)in;
+    if (json_object_get(q->x->answer, "rows") != NULL) /* of a database, which has no body */
+        body = q->x->answer;
     if (body == NULL || json_is_string(body)) { /* a text: JSON that is one, or a number too great, or no JSON at all */
         json_t *text = NULL;
         int code = body_text(q, &text);

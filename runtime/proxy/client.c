@@ -5,6 +5,7 @@
 #include "proto/broker/broker.pb-c.h"
 #include "proto/client/client.pb-c.h"
 #include "runtime/proxy/proxy.h"
+#include "runtime/service/internal.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -92,6 +93,23 @@ static uint64_t time_left(const struct rpc_call *call)
     return deadline == UINT64_MAX ? 0 : deadline > now ? deadline - now : 1;
 }
 
+/* The caller's metadata, in the trace and below the span of this call. */
+static struct grpc_metadata inside(struct rpc_call *call)
+{
+    struct grpc_metadata from = rpc_call_metadata(call);
+    const struct micro_caller *caller = rpc_call_guard_data(call);
+    struct grpc_header *items = ARENA_NEW_N(rpc_call_arena(call), struct grpc_header, from.count + 2);
+    size_t n = 0;
+    if (!caller || !caller->traced || !items)
+        return from;
+    for (size_t i = 0; i < from.count; i++)
+        if (!bytes_is(from.items[i].name, "micro-trace-id") && !bytes_is(from.items[i].name, "micro-span-id"))
+            items[n++] = from.items[i];
+    items[n++] = (struct grpc_header){.name = bytes_of("micro-trace-id"), .value = bytes_of(caller->trace)};
+    items[n++] = (struct grpc_header){.name = bytes_of("micro-span-id"), .value = bytes_of(caller->id)};
+    return (struct grpc_metadata){.items = items, .count = n};
+}
+
 static struct client_call *begin(struct rpc_call *call, struct proxy *p, const char *id)
 {
     struct client_call *c = ARENA_NEW(rpc_call_arena(call), struct client_call);
@@ -163,7 +181,7 @@ static void forward(struct client_call *c, const char *path, const char *type, s
     struct rpc_channel *channel = NULL;
     struct error err = ERROR_INIT;
     const struct rpc_request request = {.path = path,
-                                        .metadata = rpc_call_metadata(c->call),
+                                        .metadata = inside(c->call),
                                         .timeout = time_left(c->call),
                                         .content_type = type,
                                         .message = body,
@@ -284,7 +302,7 @@ static bool start_stream(struct client_call *c, const Client__Request *r)
     if (!describe(c->call, r, ID "Stream", path, &type))
         return false;
     const struct rpc_request request = {
-        .path = path, .metadata = rpc_call_metadata(c->call), .timeout = time_left(c->call), .content_type = type};
+        .path = path, .metadata = inside(c->call), .timeout = time_left(c->call), .content_type = type};
     int rc = self(c->proxy, &channel);
     if (rc == 0)
         rc = rpc_stream_open(channel, &request, &events, c, &c->stream, &err);

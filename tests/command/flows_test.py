@@ -269,6 +269,20 @@ def snapshots():
 
 # ---- a first failure
 
+def replayed():
+    """What repeats a failure has all that decides about it."""
+    with Folder() as folder:
+        flow = write(folder, "asked.yaml", "flow: asked\nsteps:\n  - call: helloworld.Helloworld/Call\n"
+                     "    request: {name: '${who}'}\n    expect: {body: {msg: Hello Bob}}\n")
+        simulated(folder, flow, "--variable", "who=Ann B")
+        command = next(line["replay"] for line in lines_of(os.path.join(folder, "out")) if line.get("status") == "failed"
+                       and line["type"] == "case")
+        again = subprocess.run(command, shell=True, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                               check=False)
+        check(again.returncode == 1 and "Hello Ann B" in again.stdout, "a failure's command fails the same way",
+              f"{command}\n{again.stdout}")
+
+
 def first_failure():
     with Folder() as folder:
         manifest, out = manifest_of_one(folder), os.path.join(folder, "out")
@@ -287,6 +301,6 @@ def first_failure():
             check("exit code 0, got 3" in shown, f"{name} shows it")
 
 
-for part in (shards, resume, isolation, watching, dry_run, snapshots, first_failure):
+for part in (shards, resume, isolation, watching, dry_run, snapshots, replayed, first_failure):
     part()
 finish()

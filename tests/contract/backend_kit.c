@@ -33,6 +33,12 @@ static const struct {
     [BALANCE] = {"balance.Balance", false},
     [KEYS] = {"v1.V1", false},
     [MAILCHIMP] = {"mailchimp.Mailchimp", false},
+    [BASKET] = {"basket.Basket", false},
+    [ITEM] = {"item.Item", false},
+    [FRAUD] = {"fraud.Fraud", false},
+    [PAYMENT] = {"payment.Payment", false},
+    [EMAIL] = {"email.Email", false},
+    [REWARD] = {"reward.Reward", false},
 };
 
 /* ---- the store -----------------------------------------------------------------------------------------------------

@@ -33,6 +33,12 @@ enum kit_double {
     BALANCE,
     KEYS,
     MAILCHIMP,
+    BASKET,
+    ITEM,
+    FRAUD,
+    PAYMENT,
+    EMAIL,
+    REWARD,
     DOUBLES
 };
 

@@ -74,11 +74,13 @@ def jobs(folder):
     command = [os.path.join(BIN, "harrow"), "fuzz", MANIFEST, "--out", "many", "--jobs", "2", "--budget", "8s", "--only", "/"]
     with subprocess.Popen(command, cwd=folder, env=dict(os.environ, CI="1", **NONE), stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True) as p:
-        workers = []
-        for tries in range(200):
+        workers, seen = [], None
+        while p.poll() is None:
             workers = [pid for pid, line in processes_of(folder) if " --json " in line and "/jobs/" in line]
             # Both are there and at work: what the first of them learnt is in the folder, or they had time to begin.
-            if len(workers) == 2 and (tries > 60 or glob.glob(os.path.join(folder, "many", "2*", "corpus", "*"))):
+            seen = seen or (time.monotonic() if len(workers) == 2 else None)
+            if len(workers) == 2 and (time.monotonic() - seen > 2 or
+                                      glob.glob(os.path.join(folder, "many", "2*", "corpus", "*"))):
                 break
             time.sleep(0.05)
         check(len(workers) == 2, "two workers run", str(workers))

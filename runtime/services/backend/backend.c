@@ -13,8 +13,13 @@
 
 static char database[] = MICRO_NAMESPACE; /* protobuf-c's strings are not const */
 
-const struct micro_program *const backend_programs[] = {&backend_customers,     &backend_invite,  &backend_signup,
-                                                        &backend_subscriptions, &backend_billing, NULL};
+const struct micro_program *const backend_programs[] = {&backend_customers,
+                                                        &backend_invite,
+                                                        &backend_signup,
+                                                        &backend_subscriptions,
+                                                        &backend_billing,
+                                                        &backend_checkout,
+                                                        NULL};
 
 static struct pb_pool *pool;
 

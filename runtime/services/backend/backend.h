@@ -24,7 +24,7 @@
 #define BACKEND_SECRET_MAX 256
 
 extern const struct micro_program backend_customers, backend_invite, backend_signup, backend_subscriptions,
-    backend_billing;
+    backend_billing, backend_checkout;
 /* All of them, NULL-terminated. */
 extern const struct micro_program *const backend_programs[];
 
