@@ -1,9 +1,8 @@
 /* SQL in flows, with PostgreSQL: against a server of our own, which has no port, only a socket in its folder. Where
  * none is installed those tests are skipped and say so; what is told when libpq or the server is missing is tested
  * anywhere. */
-#include "e2e/test_system.h"
+#include "e2e/test_walk.h"
 
-#include "base/failing.h"
 #include "base/units.h"
 #include "e2e/sql/sql.h"
 #include "world/command.h"
@@ -305,14 +304,6 @@ static void missing(void **state)
     g->system->options.variables = g->variables;
 }
 
-static int forget_line(void *arg, const char *line, size_t len)
-{
-    (void)arg;
-    (void)line;
-    (void)len;
-    return 0;
-}
-
 /* libpq's own allocations are those of a shared library. */
 static void memory_runs_out(void **state)
 {
@@ -321,28 +312,7 @@ static void memory_runs_out(void **state)
     static const char yaml[] = FLOW "  - {sql: 'SELECT $1::bytea AS a, $2::jsonb AS b, $3::text AS c'" ON
                                     ", params: [{$base64: AAEC}, [1], ''], capture: {z: '$.rows[0].a'}}\n"
                                     "  - {sql: SELECT a FRM t" ON "}\n";
-    struct flow_list flows = {0};
-    size_t n = 1;
-    assert_int_equal(flow_parse(bytes_of(yaml), "flows/x.yaml", &flows, NULL), 0);
-    struct result_stream *results = s->target.results;
-    json_set_alloc_funcs(failing_malloc, failing_free);
-    for (bool hit = true; hit; n++) {
-        struct result_stream silent = {.write = forget_line, .now = results->now, .now_arg = results->now_arg};
-        struct e2e_summary summary;
-        struct error err = ERROR_INIT;
-        s->target.results = &silent;
-        failing_arm(n);
-        int code = e2e_run(&s->target, &flows, &s->options, &summary, &err);
-        hit = failing_hit();
-        failing_disarm();
-        assert_true(code == 0 || code == ERROR_MEMORY);
-        assert_int_equal(summary.passed, 0); /* its last step fails in any case */
-        error_clear(&err);
-    }
-    json_set_alloc_funcs(malloc, free);
-    s->target.results = results;
-    flow_list_free(&flows);
-    assert_true(n > 100);
+    assert_true(test_walk(s, yaml) > 100);
 }
 
 int main(void)

@@ -1,7 +1,6 @@
 /* Steps with steps inside, included flows, rows of data, fixtures, drawn values, secrets; in the simulated world. */
-#include "e2e/test_system.h"
+#include "e2e/test_walk.h"
 
-#include "base/failing.h"
 #include "base/units.h"
 #include "world/real.h"
 
@@ -188,14 +187,6 @@ static void rows(void **state)
     assert_string_equal(json_string_value(json_object_get(test_last(s, "step"), "name")), "2 if");
 }
 
-static int forget_line(void *arg, const char *line, size_t len)
-{
-    (void)arg;
-    (void)line;
-    (void)len;
-    return 0;
-}
-
 static void put(struct world *w, const char *path, const char *content)
 {
     assert_int_equal(world_write_file(w, path, bytes_of(content), false, NULL), 0);
@@ -377,29 +368,8 @@ static void memory_runs_out(void **state)
         " with: {w: '${code}'}, capture: {z: $.w}}]}]}}\n"
         "      - {if: {x: {$contains: nowhere}}, then: [], else: [{set: {z: '${missing}'}}]}\n"
         "  - {flow: b, params: [w], steps: [{set: {v: '${w}'}}], finally: [{wait: 1s}]}\n";
-    struct flow_list flows = {0};
-    size_t n = 1;
-    assert_int_equal(flow_parse(bytes_of(yaml), "flows/x.yaml", &flows, NULL), 0);
-    struct result_stream *results = s->target.results;
     s->options.jobs = 2;
-    json_set_alloc_funcs(failing_malloc, failing_free);
-    for (bool hit = true; hit; n++) {
-        struct result_stream silent = {.write = forget_line, .now = results->now, .now_arg = results->now_arg};
-        struct e2e_summary summary;
-        struct error err = ERROR_INIT;
-        s->target.results = &silent;
-        failing_arm(n);
-        int code = e2e_run(&s->target, &flows, &s->options, &summary, &err);
-        hit = failing_hit();
-        failing_disarm();
-        assert_true(code == 0 || code == ERROR_MEMORY);
-        assert_int_equal(summary.passed, 0); /* its last step fails in any case */
-        error_clear(&err);
-    }
-    json_set_alloc_funcs(malloc, free);
-    s->target.results = results;
-    flow_list_free(&flows);
-    assert_true(n > 100);
+    assert_true(test_walk(s, yaml) > 100);
 }
 
 /* The pages' examples do what they say. */

@@ -1,8 +1,7 @@
 /* SQL in flows, with SQLite: real files in the flow's folder. PostgreSQL has a test of its own (sql/postgres_test.c).
  */
-#include "e2e/test_system.h"
+#include "e2e/test_walk.h"
 
-#include "base/failing.h"
 #include "base/units.h"
 #include "world/real.h"
 
@@ -254,14 +253,6 @@ static void page(void **state)
     text_deinit(&text);
 }
 
-static int forget_line(void *arg, const char *line, size_t len)
-{
-    (void)arg;
-    (void)line;
-    (void)len;
-    return 0;
-}
-
 /* Whichever allocation fails, the flow fails, and it says so; SQLite's own are those of a shared library. */
 static void memory_runs_out(void **state)
 {
@@ -272,28 +263,7 @@ static void memory_runs_out(void **state)
                                     ", params: [{$base64: AAEC}, x, [1]], capture: {z: '$.rows[0].a'}}\n"
                                     "  - {sql: SELECT a FRM t" ON ", expect: {code: 1}}\n"
                                     "  - {sql: SELECT a FRM t" ON "}\n";
-    struct flow_list flows = {0};
-    size_t n = 1;
-    assert_int_equal(flow_parse(bytes_of(yaml), "flows/x.yaml", &flows, NULL), 0);
-    struct result_stream *results = s->target.results;
-    json_set_alloc_funcs(failing_malloc, failing_free);
-    for (bool hit = true; hit; n++) {
-        struct result_stream silent = {.write = forget_line, .now = results->now, .now_arg = results->now_arg};
-        struct e2e_summary summary;
-        struct error err = ERROR_INIT;
-        s->target.results = &silent;
-        failing_arm(n);
-        int code = e2e_run(&s->target, &flows, &s->options, &summary, &err);
-        hit = failing_hit();
-        failing_disarm();
-        assert_true(code == 0 || code == ERROR_MEMORY);
-        assert_int_equal(summary.passed, 0); /* its last step fails in any case */
-        error_clear(&err);
-    }
-    json_set_alloc_funcs(malloc, free);
-    s->target.results = results;
-    flow_list_free(&flows);
-    assert_true(n > 100);
+    assert_true(test_walk(s, yaml) > 100);
 }
 
 int main(void)
