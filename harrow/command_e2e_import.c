@@ -48,6 +48,8 @@ static int import(struct world *w, const struct import_format *format, const cha
     struct text content = TEXT_INIT, yaml = TEXT_INIT;
     struct document *document = NULL;
     int code = world_read_file(w, path, FILE_MAX, &content, err);
+    if (code == ERROR_NOT_FOUND)
+        code = error_set_at(err, code, path, 0, 0, "there is no such file");
     if (code == 0)
         code = format->parse_told != NULL ? format->parse_told(text_bytes(&content), path, told, &document, err)
                                           : format->parse(text_bytes(&content), path, &document, err);

@@ -167,6 +167,8 @@ int past_resume(struct past *p, struct world *w, const char *run, struct error *
     text_printf(&path, "%s%s", run, folder ? "/results.jsonl" : "");
     int code = text_ok(&path) ? world_read_file(w, text_string(&path), STREAM_MAX, &stream, err)
                               : error_set(err, ERROR_MEMORY, "out of memory");
+    if (code == ERROR_NOT_FOUND)
+        code = error_set_at(err, code, text_string(&path), 0, 0, "there is no such file");
     if (code == 0)
         code = read_lines(p, text_bytes(&stream), text_string(&path), err);
     text_deinit(&path);

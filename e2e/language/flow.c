@@ -259,7 +259,7 @@ int flow_load_tree(struct world *w, const char *path, struct flow_list *out, str
     struct loading l = {.world = w, .out = out};
     struct error folder = ERROR_INIT;
     if (world_stat(w, path, &stat) == 0 && !stat.exists)
-        return error_set(err, ERROR_NOT_FOUND, "%s: no such file or folder", path);
+        return error_set_at(err, ERROR_NOT_FOUND, path, 0, 0, "there is no such file or folder");
     if (!stat.directory && folder_is_fixtures(path))
         return error_set(err, ERROR_INVALID,
                          "%s is what the flows of its folder share: name the folder, or one of them", path);

@@ -342,7 +342,8 @@ static void folders(void **state)
                                      "flows/deep/c.yaml:1:1: \"flow\" is missing");
     flow_list_free(&flows);
     assert_int_equal(flow_load_tree(w, "nowhere", &flows, &err), ERROR_NOT_FOUND);
-    assert_string_equal(err.message, "nowhere: no such file or folder");
+    assert_string_equal(err.file, "nowhere");
+    assert_string_equal(err.message, "there is no such file or folder");
     assert_int_equal(flow_load(w, "nowhere.yaml", &flows, &err), ERROR_NOT_FOUND);
     error_clear(&err);
     sim_free(sim);

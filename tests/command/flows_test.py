@@ -283,6 +283,15 @@ def replayed():
               f"{command}\n{again.stdout}")
 
 
+def missing():
+    """What is not there is a wrong input, wherever it was named."""
+    with Folder() as folder:
+        for arguments in (["e2e", MANIFEST, "none.hurl", "--driver", "sim"], ["e2e", MANIFEST, "--resume", "none"],
+                          ["e2e", "import", "none.hurl"], ["e2e", "none.yaml"]):
+            code, out = harrow(*arguments, folder=folder)
+            check(code == 4 and "none" in out, " ".join(arguments[:3]), f"exit {code}\n{out}")
+
+
 def first_failure():
     with Folder() as folder:
         manifest, out = manifest_of_one(folder), os.path.join(folder, "out")
@@ -301,6 +310,6 @@ def first_failure():
             check("exit code 0, got 3" in shown, f"{name} shows it")
 
 
-for part in (shards, resume, isolation, watching, dry_run, snapshots, replayed, first_failure):
+for part in (shards, resume, isolation, watching, dry_run, snapshots, replayed, missing, first_failure):
     part()
 finish()
