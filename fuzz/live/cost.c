@@ -11,12 +11,11 @@
 #define LOOKS_MAX       4096 /* then every second one goes */
 #define LOOKS_MIN       20
 #define LEAK_CALLS_MIN  5000.0
-#define LEAK_SLOPE_MIN  64.0                  /* bytes a call */
-#define LEAK_GROWTH_MIN ((double)(8 << 20))   /* bytes along the line */
-#define LEAK_FIT_MIN    0.9                   /* a staircase of an allocator's arenas is no line */
-#define CPU_MIN         ((uint64_t)250000000) /* ns of one case: above the clock's ticks and a busy machine */
-#define CPU_PER_BYTE    ((uint64_t)20000)     /* ns */
-#define MEMORY_MIN      ((uint64_t)32 << 20)  /* bytes one case leaves behind it */
+#define LEAK_SLOPE_MIN  64.0                 /* bytes a call */
+#define LEAK_GROWTH_MIN ((double)(8 << 20))  /* bytes along the line */
+#define LEAK_FIT_MIN    0.9                  /* a staircase of an allocator's arenas is no line */
+#define CPU_PER_BYTE    ((uint64_t)20000)    /* ns */
+#define MEMORY_MIN      ((uint64_t)32 << 20) /* bytes one case leaves behind it */
 #define MEMORY_PER_BYTE ((uint64_t)256)
 
 int cost_open(struct cost *c, const struct target *t, struct error *err)
@@ -158,7 +157,7 @@ enum cost_excess cost_excessive(struct cost_reading before, struct cost_reading 
         return COST_FAIR;
     uint64_t cpu = after.cpu - before.cpu;
     uint64_t memory = after.resident > before.resident ? after.resident - before.resident : 0;
-    if (cpu >= CPU_MIN && cpu / CPU_PER_BYTE >= bytes) {
+    if (cpu >= REPEAT_CPU_MIN && cpu / CPU_PER_BYTE >= bytes) {
         text_printf(why, "%" PRIu64 " bytes took %.0f ms of processor time", bytes, (double)cpu / 1e6);
         return COST_TIME;
     }

@@ -35,9 +35,9 @@ static void too_much_for_so_few_bytes(void **state)
     static const struct {
         uint64_t cpu, memory, bytes;
         bool excessive;
-    } table[] = {{300000000, 0, 100, true},
-                 {200000000, 0, 100, false},
-                 {300000000, 0, 20000, false},
+    } table[] = {{1100000000, 0, 100, true},
+                 {900000000, 0, 100, false},
+                 {1100000000, 0, 60000, false},
                  {0, (uint64_t)40 << 20, 100, true},
                  {0, (uint64_t)40 << 20, 1 << 20, false},
                  {0, (uint64_t)20 << 20, 100, false}};

@@ -33,6 +33,10 @@
 #include "base/units.h"
 #include "fuzz/case/trace.h"
 
+/* Processor time of one case, ns, from which on it is worth a word. A secret's hash takes a third of it under a
+ * sanitizer on a busy machine, and is meant to be dear; the harness itself is in it where cases are repeated. */
+#define REPEAT_CPU_MIN ((uint64_t)SECOND)
+
 #define REPEAT_SAMPLES_MAX  2048 /* cases kept */
 #define REPEAT_SHARE        10
 #define REPEAT_SHARE_MIN    ((uint64_t)(200 * MILLISECOND)) /* or none: nothing is learnt in less */

@@ -5,7 +5,6 @@
 #include "fuzz/live/engine.h"
 
 #define REPEAT_BATCH   128                /* cases looked at together */
-#define REPEAT_CPU_MIN ((uint64_t)SECOND) /* that one run takes to be worth a word: the harness is in it */
 
 /* Written by the copy into shared memory as it goes; what stands there counts also when the copy was ended. */
 struct repeat_outcome {
