@@ -1,5 +1,5 @@
 /* How commands leave when something went wrong. */
-#include "harrow/run.h"
+#include "harrow/run/run.h"
 
 #include "base/text.h"
 

@@ -1,7 +1,7 @@
 /* harrow: the command line. */
 #include "base/text.h"
 #include "harrow/commands.h"
-#include "harrow/run.h"
+#include "harrow/run/run.h"
 #include "base/words.h"
 #include "runtime/service/service.h"
 

@@ -6,7 +6,7 @@
 #include "base/units.h"
 #include "chaos/workload/workload.h"
 #include "harrow/commands.h"
-#include "harrow/system.h"
+#include "harrow/system/system.h"
 
 #include <stdio.h>
 #include <stdlib.h>

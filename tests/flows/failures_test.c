@@ -4,13 +4,13 @@
  * and have the command to send the request by hand, within 40 lines.
  *
  * flows_failures_test [ANSWERS [SEED]] */
-#include "harrow/test_run.h"
+#include "harrow/system/test_run.h"
 
 #include "base/array.h"
 #include "base/random.h"
 #include "e2e/e2e.h"
 #include "e2e/internal.h"
-#include "harrow/pillars.h"
+#include "harrow/run/pillars.h"
 #include "world/real.h"
 
 #include <stdio.h>

@@ -2,10 +2,10 @@
  * same verdict and message, and the same steps with the same verdicts.
  *
  * flows_workers_test [ROUNDS [SEED]] */
-#include "harrow/test_run.h"
+#include "harrow/system/test_run.h"
 
 #include "e2e/e2e.h"
-#include "harrow/pillars.h"
+#include "harrow/run/pillars.h"
 
 #include <stdio.h>
 #include <stdlib.h>

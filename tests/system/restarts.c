@@ -13,7 +13,7 @@
 #include "chaos/check/check.h"
 #include "chaos/workload/workload.h"
 #include "harrow/commands.h"
-#include "harrow/system.h"
+#include "harrow/system/system.h"
 #include "proto/debug/debug.pb-c.h"
 
 #include <stdio.h>

@@ -4,7 +4,7 @@
  *   harrow_test(NAME SOURCES THIS_FILE LINK harrow_core) */
 #include "base/test.h"
 
-#include "harrow/finding.h"
+#include "harrow/fuzz/finding.h"
 
 static const char script[] =
     "call /notes.Notes/Delete\n"

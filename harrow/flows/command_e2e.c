@@ -1,0 +1,278 @@
+#include "harrow/system/attach.h"
+#include "harrow/commands.h"
+#include "harrow/run/past.h"
+#include "harrow/run/pillars.h"
+#include "harrow/flows/watched.h"
+#include "world/real.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct e2e_request asked;
+static int64_t jobs, repeat, retries, flow_timeout;
+static bool list, dry_run, watch, even_on_ci;
+static const char *shard, *resume;
+static struct option_list variables;
+#define SHARDS_MAX    10000
+#define VARIABLES_MAX 200
+static const char *const isolations[] = {"system", "none", NULL};
+
+static const struct option options[] = {
+    COMMON_OPTIONS,
+    ATTACH_OPTIONS,
+    {.name = "only",
+     .kind = OPTION_TEXT,
+     .target = &asked.options.filter,
+     .argument = "TEXT",
+     .help = "run flows whose name contains TEXT"},
+    {.name = "variable",
+     .kind = OPTION_LIST,
+     .target = &variables,
+     .argument = "NAME=VALUE",
+     .help = "a variable that every flow begins with: ${NAME}, or {{NAME}} in Hurl files"},
+    {.name = "tags",
+     .kind = OPTION_TEXT,
+     .target = &asked.options.tags,
+     .argument = "TAGS",
+     .help = "run flows with one of these tags, and none behind a \"!\": smoke,!slow"},
+    {.name = "jobs",
+     .letter = 'j',
+     .kind = OPTION_INTEGER,
+     .target = &jobs,
+     .argument = "N",
+     .fallback = "1",
+     .min = 1,
+     .max = 256,
+     .help = "flows that run beside each other; the results are those of one after the other"},
+    {.name = "isolate",
+     .kind = OPTION_CHOICE,
+     .target = &asked.isolate,
+     .argument = "HOW",
+     .choices = isolations,
+     .help = "what keeps flows of several jobs apart: a system for each job (where harrow starts it), or nothing"},
+    {.name = "shuffle",
+     .kind = OPTION_FLAG,
+     .target = &asked.options.shuffle,
+     .help = "run files, and the flows in each, in an order drawn from the seed"},
+    {.name = "repeat",
+     .kind = OPTION_INTEGER,
+     .target = &repeat,
+     .argument = "N",
+     .max = 1000000,
+     .help = "run everything N times"},
+    {.name = "until-fail",
+     .kind = OPTION_FLAG,
+     .target = &asked.options.until_fail,
+     .help = "run again and again until a flow fails; --repeat bounds it"},
+    {.name = "retries",
+     .kind = OPTION_INTEGER,
+     .target = &retries,
+     .argument = "N",
+     .max = 100,
+     .help = "try a flow that failed again, up to N times; one that then passes is flaky, and its failure is told"},
+    {.name = "flow-timeout",
+     .kind = OPTION_DURATION,
+     .target = &flow_timeout,
+     .argument = "DURATION",
+     .help = "how long the steps of a flow may take together, where the flow does not say (default: no end)"},
+    {.name = "shard",
+     .kind = OPTION_TEXT,
+     .target = &shard,
+     .argument = "K/N",
+     .help = "run part K of N; all N together run every flow once. Give all of them the same --seed or --id"},
+    {.name = "history",
+     .kind = OPTION_TEXT,
+     .target = &asked.history,
+     .argument = "FILE",
+     .help = "divide shards by how long flows took (harrow report RUN --history FILE keeps it)"},
+    {.name = "id",
+     .kind = OPTION_TEXT,
+     .target = &common.id,
+     .argument = "NAME",
+     .env = "HARROW_ID",
+     .help = "what the run is called in reports; shards of one run have the same"},
+    {.name = "resume",
+     .kind = OPTION_TEXT,
+     .target = &resume,
+     .argument = "RUN",
+     .help = "run what has no verdict in the folder RUN, of a run that was cut short; the others' verdicts are kept"},
+    {.name = "watch",
+     .kind = OPTION_FLAG,
+     .target = &watch,
+     .help = "stay, and run again what changed: flows, what they name, the manifest, the contracts. Ctrl-C ends"},
+    {.name = "update-snapshots",
+     .kind = OPTION_FLAG,
+     .target = &asked.options.update_snapshots,
+     .help = "write snapshots as the answers are, instead of comparing them; not on CI (see --even-on-ci)"},
+    {.name = "even-on-ci",
+     .kind = OPTION_FLAG,
+     .target = &even_on_ci,
+     .help = "with --update-snapshots: also where the variable CI is set"},
+    {.name = "trace",
+     .kind = OPTION_FLAG,
+     .target = &asked.options.trace_all,
+     .help = "tell of every flow which components its calls went through (of flows that fail it is told anyway)"},
+    {.name = "list", .kind = OPTION_FLAG, .target = &list, .help = "print what would run, and run nothing"},
+    {.name = "dry-run",
+     .kind = OPTION_FLAG,
+     .target = &dry_run,
+     .help = "the same with the steps of each flow, all of it checked against the contracts; --json for programs"},
+    {0},
+};
+
+static int usage(const char *what, const char *value, const char *why)
+{
+    fprintf(stderr, "harrow: %s %s: %s\n", what, value, why);
+    return HARROW_USAGE;
+}
+
+/* "2/5" */
+static int read_shard(void)
+{
+    char *end = NULL;
+    static char name[40];
+    if (shard == NULL)
+        return 0;
+    common.shard = strtoll(shard, &end, 10);
+    common.shards = *end == '/' ? strtoll(end + 1, &end, 10) : 0;
+    if (*end != '\0' || common.shard < 1 || common.shards < common.shard || common.shards > SHARDS_MAX)
+        return usage("--shard", shard, "expected K/N with K from 1 to N, as in 2/5");
+    if (common.id == NULL && common.seed == 0)
+        return usage("--shard", shard, "give all shards of a run the same --id, or the same --seed");
+    if (common.id == NULL) {
+        snprintf(name, sizeof name, "seed-%llu", (unsigned long long)common.seed);
+        common.id = name;
+    }
+    asked.options.shard = (size_t)common.shard;
+    asked.options.shards = (size_t)common.shards;
+    return 0;
+}
+
+/* Numbers, true, false and null are what they look like. */
+static int read_variables(void)
+{
+    static const char *pairs[VARIABLES_MAX + 1];
+    if (variables.count > VARIABLES_MAX)
+        return usage("--variable", "", "too many");
+    for (size_t i = 0; i < variables.count; i++) {
+        pairs[i] = variables.items[i];
+        if (strchr(pairs[i], '=') == NULL || pairs[i][0] == '=')
+            return usage("--variable", pairs[i], "expected NAME=VALUE");
+    }
+    asked.options.asked = pairs;
+    return 0;
+}
+
+/* What is drawn is drawn as it was in the run that is resumed. */
+static int read_resumed(void)
+{
+    struct error err = ERROR_INIT;
+    struct world *w = NULL;
+    int code = world_real_new(1, &w, &err);
+    if (code == 0 && (asked.resume = past_new()) == NULL)
+        code = error_set(&err, ERROR_MEMORY, "out of memory");
+    if (code == 0)
+        code = past_resume(asked.resume, w, resume, &err);
+    if (code == 0 && common.seed == 0)
+        common.seed = past_seed(asked.resume);
+    if (w != NULL)
+        world_real_free(w);
+    int exit_code = code != 0 ? harrow_error(&err, "--resume") : 0;
+    error_clear(&err);
+    return exit_code;
+}
+
+static int run_once(const struct arguments *args)
+{
+    int exit_code = 0;
+    struct run *r = run_begin(args->argv[0], harrow_command_line, &exit_code);
+    if (r == NULL)
+        return exit_code;
+    struct error err = ERROR_INIT;
+    struct system *s = NULL;
+    struct e2e_job *job = NULL;
+    if (e2e_job_new(r, &asked, &job, &err) != 0)
+        exit_code = run_failed(r, &err, "e2e");
+    else if (system_start(r, &s, &err) != 0)
+        exit_code = run_failed(r, &err, "start of the system");
+    else
+        exit_code = e2e_job_run(job, s);
+    system_stop(s);
+    e2e_job_free(job);
+    error_clear(&err);
+    return run_finish(r, exit_code);
+}
+
+/* Again and again, each time a run of its own with a system of its own. */
+static int run_watching(const struct arguments *args)
+{
+    struct watched *w = NULL;
+    struct error err = ERROR_INIT;
+    const char *manifest = attach_is_address(args->argv[0]) ? NULL : args->argv[0];
+    int code = watched_new(manifest, asked.path, &w, &err), exit_code = 0;
+    while (code == 0) {
+        exit_code = run_once(args);
+        if (exit_code == HARROW_INTERRUPTED || exit_code == HARROW_USAGE)
+            break;
+        if ((code = watched_wait(w, &err)) == ERROR_CANCELLED)
+            break;
+        asked.watched = w;
+    }
+    if (code != 0 && code != ERROR_CANCELLED)
+        exit_code = harrow_error(&err, "--watch");
+    watched_free(w);
+    error_clear(&err);
+    return exit_code;
+}
+
+static int run_flows(const struct arguments *args)
+{
+    return watch ? run_watching(args) : run_once(args);
+}
+
+static int run(const struct arguments *args)
+{
+    asked.path = args->argc > 1 ? args->argv[1] : NULL;
+    asked.options.jobs = (int)jobs;
+    asked.options.repeat = (int)repeat;
+    asked.options.retries = (int)retries;
+    asked.options.flow_timeout = (uint64_t)flow_timeout;
+    if (asked.isolate != NULL && strcmp(asked.isolate, "system") == 0 &&
+        (strcmp(common.driver, "attach") == 0 || attach_is_address(args->argv[0])))
+        return usage("--isolate", asked.isolate, "a system that runs already is not ours to start again");
+    const char *ci = getenv("CI");
+    bool on_ci = ci != NULL && ci[0] != '\0' && strcmp(ci, "false") != 0;
+    if (asked.options.update_snapshots && on_ci && !even_on_ci)
+        return usage("--update-snapshots", "is not done on CI (the variable CI is set)",
+                     "nobody would look at what changed; --even-on-ci does it all the same");
+    int exit_code = read_variables();
+    exit_code = exit_code != 0 ? exit_code : read_shard();
+    if (exit_code == 0 && resume != NULL)
+        exit_code = read_resumed();
+    if (exit_code == 0)
+        exit_code = list || dry_run ? pillar_e2e_list(args->argv[0], &asked, dry_run) : run_flows(args);
+    past_free(asked.resume);
+    return exit_code;
+}
+
+const struct command command_e2e = {
+    .name = "e2e",
+    .summary = "run product flows",
+    .positional = "MANIFEST|ADDRESS [FLOWS]",
+    .positional_min = 1,
+    .positional_max = 2,
+    .description =
+        "Runs the manifest's flows, or those of the file or folder FLOWS. A failing step shows where it stands\n"
+        "in the file, what was sent, what came back, and the difference.",
+    .examples = "  harrow e2e systems/micro.yaml\n"
+                "  harrow e2e systems/micro.yaml e2e/flows/notes.yaml --only lifecycle\n"
+                "  harrow e2e systems/micro.yaml --driver sim --jobs 8 --shuffle\n"
+                "  harrow e2e systems/micro.yaml --tags smoke --list\n"
+                "  harrow e2e systems/micro.yaml --shard 2/5 --id $BUILD --history runs.db\n"
+                "  harrow e2e systems/micro.yaml --resume harrow-out/RUN\n"
+                "  harrow e2e localhost:50051 flows/\n"
+                "  harrow e2e http://localhost:8000 login.hurl --variable user=ann\n",
+    .options = options,
+    .run = run,
+};

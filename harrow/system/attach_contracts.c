@@ -1,0 +1,212 @@
+/* The contracts of an attached system: a descriptor set, .proto files, or what the servers tell of
+ * themselves. */
+#include "harrow/system/attach.h"
+#include "harrow/fakes/protos.h"
+#include "harrow/system/system.h"
+#include "rpc/reflect_client.h"
+
+#include "base/array.h"
+#include "base/units.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define REFLECTION_WITHIN ((uint64_t)(15 * SECOND))
+
+static int out_of_memory(struct error *err)
+{
+    return error_set(err, ERROR_MEMORY, "out of memory");
+}
+
+static size_t count_of(const char *const *list)
+{
+    size_t n = 0;
+    while (list[n] != NULL)
+        n++;
+    return n;
+}
+
+/* Compiles them to a file of the run's folder. */
+static const char *compile(struct system *s, const char *const *protos, const char *const *paths, struct error *err)
+{
+    const char *out = arena_printf(&s->arena, "%s/descriptors.pb", s->run->folder);
+    struct text set = TEXT_INIT;
+    int code = out != NULL ? protos_compile(s->run->world, protos, paths, NULL, &set, err) : out_of_memory(err);
+    if (code == 0)
+        code = world_write_file(s->run->world, out, text_bytes(&set), false, err);
+    text_deinit(&set);
+    return code == 0 ? out : NULL;
+}
+
+/* ---- where from ---- */
+
+/* Options are relative to where the command runs, what the manifest names to the manifest. */
+static const char *const *given_list(struct system *s, const struct option_list *options, const char *const *listed)
+{
+    size_t count = options->count > 0 ? options->count : count_of(listed);
+    const char **list = ARENA_NEW_N(&s->arena, const char *, count + 1);
+    for (size_t i = 0; list != NULL && i < count; i++) {
+        list[i] = options->count > 0 ? options->items[i] : manifest_path(s->manifest, listed[i], &s->arena);
+        if (list[i] == NULL)
+            return NULL;
+    }
+    return list;
+}
+
+/* The file with the descriptor set; *out NULL: there is none, the servers are asked. */
+static int find_file(struct system *s, const char **out, struct error *err)
+{
+    const struct manifest *m = s->manifest;
+    bool protos_given = attach.protos.count > 0;
+    *out = attach.descriptors;
+    if (*out != NULL)
+        return 0;
+    if (!protos_given && m->descriptors != NULL) {
+        *out = manifest_path(m, m->descriptors, &s->arena);
+        return *out != NULL ? 0 : out_of_memory(err);
+    }
+    const char *const *protos = given_list(s, &attach.protos, m->attach.protos);
+    const char *const *paths = given_list(s, &attach.proto_paths, m->attach.proto_paths);
+    if (protos == NULL || paths == NULL)
+        return out_of_memory(err);
+    if (protos[0] == NULL)
+        return 0;
+    *out = compile(s, protos, paths, err);
+    return *out != NULL ? 0 : err != NULL ? err->code : ERROR_INVALID;
+}
+
+/* ---- reflection ---- */
+
+/* The names that are in the pool; of the others a note says why they are not fuzzed. */
+static int take_services(struct system *s, struct target_component *c, const struct reflect_talk *t, struct error *err)
+{
+    const char **names = ARENA_NEW_N(&s->arena, const char *, t->services.count + 1);
+    size_t n = 0;
+    if (names == NULL)
+        return out_of_memory(err);
+    for (size_t i = 0; i < t->services.count; i++) {
+        const struct reflect_service *service = &t->services.items[i];
+        struct text note = TEXT_INIT;
+        if (pb_find_service(s->own_pool, service->name) != NULL) {
+            if ((names[n++] = arena_string(&s->arena, service->name)) == NULL)
+                return out_of_memory(err);
+            continue;
+        }
+        text_printf(&note, "%s of %s is left out: %s", service->name, c->address,
+                    service->refusal != NULL ? service->refusal : "its file is not of proto3");
+        result_emit(&s->run->results, "note", json_pack("{s:s}", "text", text_string(&note)));
+        text_deinit(&note);
+    }
+    if (c->services[0] == NULL)
+        c->services = names;
+    return 0;
+}
+
+static int ask_server(struct system *s, struct target_component *c, struct reflect_talk *t, struct error *err)
+{
+    struct rpc_channel *channel;
+    int code = target_channel(&s->target, c, &channel, err);
+    if (code == 0)
+        code = reflect_ask(s->target.world, channel, target_metadata(&s->target), REFLECTION_WITHIN, t, err);
+    if (code == ERROR_UNSUPPORTED)
+        return error_wrap(err, "%s: its contracts are not known: give --descriptors FILE or --proto FILE", c->address);
+    return code != 0 ? error_wrap(err, "%s", c->address) : 0;
+}
+
+static int ask_servers(struct system *s, struct error *err)
+{
+    size_t count = s->target.component_count;
+    struct reflect_files files = {.bytes = 0};
+    struct reflect_talk *talks = calloc(count + 1, sizeof *talks);
+    struct text set = TEXT_INIT;
+    int code = talks != NULL ? 0 : out_of_memory(err);
+    for (size_t i = 0; code == 0 && i < count; i++) {
+        talks[i].files = &files;
+        if (s->components[i].address != NULL)
+            code = ask_server(s, &s->components[i], &talks[i], err);
+    }
+    if (code == 0 && reflect_files_set(&files, &set) != 0)
+        code = out_of_memory(err);
+    if (code == 0 && set.len == 0)
+        code = error_set(err, ERROR_UNSUPPORTED,
+                         "%s tells of no services but reflection: give --descriptors FILE or --proto FILE",
+                         s->manifest->name);
+    if (code == 0)
+        code = pb_pool_new(text_bytes(&set), "what the server tells by reflection", &s->own_pool, err);
+    for (size_t i = 0; code == 0 && i < count; i++)
+        code = take_services(s, &s->components[i], &talks[i], err);
+    for (size_t i = 0; talks != NULL && i < count; i++)
+        reflect_talk_deinit(&talks[i]);
+    free(talks);
+    reflect_files_deinit(&files);
+    text_deinit(&set);
+    return code;
+}
+
+/* ---- who serves what ---- */
+
+static int all_services(struct system *s, struct target_component *c, struct error *err)
+{
+    size_t count = pb_service_count(s->own_pool);
+    const char **names = ARENA_NEW_N(&s->arena, const char *, count + 1);
+    for (size_t i = 0; names != NULL && i < count; i++)
+        names[i] = pb_service_at(s->own_pool, i)->full_name;
+    c->services = names;
+    return names != NULL ? 0 : out_of_memory(err);
+}
+
+static int check_services(struct system *s, const struct target_component *c, const char *from, struct error *err)
+{
+    ARRAY(const char *) known = {0};
+    const char *missing = NULL;
+    for (size_t i = 0; missing == NULL && c->services[i] != NULL; i++)
+        if (pb_find_service(s->own_pool, c->services[i]) == NULL)
+            missing = c->services[i];
+    if (missing == NULL && c->services[0] != NULL)
+        return 0;
+    for (size_t i = 0; i < pb_service_count(s->own_pool); i++)
+        array_push(&known, pb_service_at(s->own_pool, i)->full_name);
+    const char *near = missing != NULL && array_push(&known, NULL) ? nearest_word(missing, known.items) : NULL;
+    array_deinit(&known);
+    if (missing == NULL)
+        return error_set(err, ERROR_INVALID, "%s has no service for %s", from, c->address);
+    return error_set(err, ERROR_INVALID, "component %s serves %s, which is not in %s%s%s%s", c->name, missing, from,
+                     near != NULL ? ": did you mean \"" : "", near != NULL ? near : "", near != NULL ? "\"?" : "");
+}
+
+/* Of a gateway alone nothing is known: the set of a file with a name and nothing in it. */
+static int no_services(struct system *s, struct error *err)
+{
+    static const char set[] = "\x0a\x0c\x0a\x0anone.proto";
+    int code = pb_pool_new(BYTES(set, sizeof set - 1), "the gateway", &s->own_pool, err);
+    s->target.pool = s->own_pool;
+    return code;
+}
+
+int attach_contracts(struct system *s, struct error *err)
+{
+    const char *file = NULL;
+    size_t doors = 0;
+    int code = find_file(s, &file, err);
+    for (size_t i = 0; i < s->target.component_count; i++)
+        doors += s->components[i].address != NULL;
+    if (code == 0 && file == NULL && doors == 0)
+        return no_services(s, err);
+    if (code == 0)
+        code = file != NULL ? system_read_descriptors(s->run->world, file, &s->own_pool, err) : ask_servers(s, err);
+    s->target.pool = s->own_pool;
+    for (size_t i = 0; code == 0 && i < s->target.component_count; i++) {
+        struct target_component *c = &s->components[i];
+        if (c->address == NULL)
+            continue;
+        if (c->services[0] == NULL && file != NULL)
+            code = doors == 1 ? all_services(s, c, err)
+                              : error_set(err, ERROR_INVALID,
+                                          "%s: component %s needs \"services\": there are several components, and %s "
+                                          "does not say which of them serves what",
+                                          s->manifest->path, c->name, file);
+        if (code == 0)
+            code = check_services(s, c, file != NULL ? file : "what the server tells by reflection", err);
+    }
+    return code;
+}
