@@ -1,9 +1,9 @@
 /* A read-only document, from JSON or YAML, in which every node knows its file:line:column.
  *
  * JSON is read by jansson (strict: no duplicate keys), YAML by libfyaml after the bytes were checked to be UTF-8
- * without control characters; aliases and anchors are refused, since a document here is data and no program. Limits:
- * DOCUMENT_DEPTH_MAX levels, DOCUMENT_SIZE_MAX bytes. YAML scalars follow the JSON-compatible core schema: null, true,
- * false, integers, floats; everything quoted is text.
+ * without control characters; aliases and anchors are refused unless asked for, since a document here is data and no
+ * program. Limits: DOCUMENT_DEPTH_MAX levels, DOCUMENT_SIZE_MAX bytes. YAML scalars follow the JSON-compatible core
+ * schema: null, true, false, integers, floats; everything quoted is text.
  *
  * The document owns its nodes; nodes are borrowed until document_free(). */
 #ifndef BASE_DOCUMENT_H
@@ -51,6 +51,12 @@ struct node_pair {
 /* `name` is what messages call it, usually the path. */
 int document_parse_json(struct bytes input, const char *name, struct document **out, struct error *err);
 int document_parse_yaml(struct bytes input, const char *name, struct document **out, struct error *err);
+/* Of files that others' programs read as well. Aliases are written out, a plain << merges maps into its own; at most a
+ * million values then. Of several documents the root is one list: of them, and of the items of those that are lists.
+ * Integers of more than 64 bits with a sign are texts. */
+enum { DOCUMENT_ALIASES = 1, DOCUMENT_MANY = 2, DOCUMENT_LARGE = 4 };
+int document_parse_yaml_with(struct bytes input, const char *name, unsigned taken, struct document **out,
+                             struct error *err);
 /* By the name's ending: .json is JSON, everything else YAML. */
 int document_parse(struct bytes input, const char *name, struct document **out, struct error *err);
 void document_free(struct document *d);

@@ -397,20 +397,84 @@ static void test_to_json(void **state)
     document_free(d);
 }
 
+static void refuse_free(const char *yaml, int code, int line, int column, const char *part)
+{
+    struct document *d = NULL;
+    struct error err = ERROR_INIT;
+    assert_int_equal(document_parse_yaml_with(bytes_of(yaml), "f", DOCUMENT_ALIASES | DOCUMENT_MANY, &d, &err), code);
+    assert_null(d);
+    if (err.line != line || err.column != column || strstr(err.message, part) == NULL)
+        fail_msg("%d:%d: %s", err.line, err.column, err.message);
+    error_clear(&err);
+}
+
+/* Anchors, merge keys, several documents and large integers, where they are asked for. */
+static void test_yaml_of_others(void **state)
+{
+    static const struct {
+        const char *yaml, *json;
+    } rows[] = {
+        {"a: &x {b: 1, c: [2]}\nd: *x\n", "{\"a\":{\"b\":1,\"c\":[2]},\"d\":{\"b\":1,\"c\":[2]}}"},
+        {"- &s text\n- *s\n- &s 2\n- *s\n", "[\"text\",\"text\",2,2]"},
+        {"- &x {a: 1, b: 2}\n- {<<: *x, b: 3}\n", "[{\"a\":1,\"b\":2},{\"b\":3,\"a\":1}]"},
+        {"- &x {a: 1}\n- &y {a: 2, b: 2}\n- <<: [*x, *y]\n  c: 3\n",
+         "[{\"a\":1},{\"a\":2,\"b\":2},{\"c\":3,\"a\":1,\"b\":2}]"},
+        {"'<<': 1\n", "{\"<<\":1}"},
+        {"- 1\n---\na: 2\n---\n...\n---\n- 3\n- 4\n", "[1,{\"a\":2},3,4]"},
+        {"a: 1\n---\n", "{\"a\":1}"},
+        {"18446744073709551615\n", "\"18446744073709551615\""},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct document *d = NULL;
+        struct error err = ERROR_INIT;
+        if (document_parse_yaml_with(bytes_of(rows[i].yaml), "f", DOCUMENT_ALIASES | DOCUMENT_MANY | DOCUMENT_LARGE, &d,
+                                     &err) != 0)
+            fail_msg("%s: %d:%d: %s", rows[i].yaml, err.line, err.column, err.message);
+        json_t *tree = node_to_json(document_root(d));
+        char *dumped = json_dumps(tree, JSON_COMPACT | JSON_ENCODE_ANY);
+        assert_string_equal(dumped, rows[i].json);
+        free(dumped);
+        json_decref(tree);
+        document_free(d);
+    }
+    refuse_free("a: *b\n", ERROR_NOT_FOUND, 1, 4, "no anchor &b");
+    refuse_free("- &a 1\n---\n- *a\n", ERROR_NOT_FOUND, 3, 3, "no anchor &a");
+    refuse_free("- &a [*a]\n", ERROR_NOT_FOUND, 1, 7, "no anchor &a");
+    refuse_free("a: {<<: 1}\n", ERROR_INVALID, 1, 9, "<< takes a map");
+    /* Each line has ten of the line before: a billion of the first. */
+    struct text laughs = TEXT_INIT;
+    text_puts(&laughs, "- &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    for (int i = 1; i < 9; i++) {
+        text_printf(&laughs, "- &a%d [", i);
+        for (int j = 0; j < 10; j++)
+            text_printf(&laughs, "%s*a%d", j > 0 ? ", " : "", i - 1);
+        text_puts(&laughs, "]\n");
+    }
+    struct document *d = NULL;
+    struct error err = ERROR_INIT;
+    assert_int_equal(document_parse_yaml_with(text_bytes(&laughs), "f", DOCUMENT_ALIASES, &d, &err), ERROR_LIMIT);
+    assert_int_equal(err.line, 6);
+    error_clear(&err);
+    text_clear(&laughs);
+    text_puts(&laughs, "- &a0 []\n");
+    for (int i = 1; i < DOCUMENT_DEPTH_MAX + 2; i++)
+        text_printf(&laughs, "- &a%d [*a%d]\n", i, i - 1);
+    assert_int_equal(document_parse_yaml_with(text_bytes(&laughs), "f", DOCUMENT_ALIASES, &d, &err), ERROR_LIMIT);
+    assert_non_null(strstr(err.message, "nested deeper"));
+    error_clear(&err);
+    text_deinit(&laughs);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_json_places),
-        cmocka_unit_test(test_json_errors),
-        cmocka_unit_test(test_yaml_places),
-        cmocka_unit_test(test_yaml_scalars),
-        cmocka_unit_test(test_yaml_errors),
-        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_name_decides_and_lines),
-        cmocka_unit_test(test_typed_access),
-        cmocka_unit_test(test_only_keys),
-        cmocka_unit_test(test_nearest_word),
-        cmocka_unit_test(test_to_json),
+        cmocka_unit_test(test_yaml_of_others), cmocka_unit_test(test_json_places),
+        cmocka_unit_test(test_json_errors),    cmocka_unit_test(test_yaml_places),
+        cmocka_unit_test(test_yaml_scalars),   cmocka_unit_test(test_yaml_errors),
+        cmocka_unit_test(test_limits),         cmocka_unit_test(test_name_decides_and_lines),
+        cmocka_unit_test(test_typed_access),   cmocka_unit_test(test_only_keys),
+        cmocka_unit_test(test_nearest_word),   cmocka_unit_test(test_to_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,7 +12,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEY_QUOTE_MAX 60 /* bytes of a key shown in a message */
+#define KEY_QUOTE_MAX 60      /* bytes of a key shown in a message */
+#define ALIASED_MAX   1000000 /* nodes of a document whose aliases are written out */
+
+/* What has an anchor. Nodes are never changed, so all its aliases share what is below it. */
+struct anchored {
+    struct node node;
+    size_t weight; /* nodes, itself counted, with the aliases in it written out */
+    int height;    /* levels below it */
+};
 
 /* A list or map whose end has not come yet. Its children grow here and move to the arena when it ends. */
 struct frame {
@@ -22,7 +30,11 @@ struct frame {
     ARRAY(struct node_pair) pairs;
     struct map keys; /* of the pairs; the value points to the line of the key */
     bool has_key;    /* the last pair waits for its value */
+    bool merges;     /* one of the keys is a plain << */
     size_t key_offset;
+    const char *anchor; /* or NULL */
+    size_t weight;
+    int height;
 };
 
 /* Nodes are built from libfyaml's events, not from its documents: those compare every key of a map with every other
@@ -34,7 +46,11 @@ struct reader {
     struct frame frames[DOCUMENT_DEPTH_MAX];
     int depth;
     int documents;
-    size_t offset; /* the last place known, for what has none of its own */
+    unsigned taken;           /* DOCUMENT_ALIASES, DOCUMENT_MANY */
+    struct map anchors;       /* name -> struct anchored */
+    ARRAY(struct node) roots; /* with DOCUMENT_MANY */
+    const char *anchor;       /* of the value that comes, or NULL */
+    size_t offset;            /* the last place known, for what has none of its own */
 };
 
 static int no_memory(struct reader *r)
@@ -138,6 +154,8 @@ static int resolve_plain(struct reader *r, struct node *n, size_t offset)
     } else if ((base = integer_base(b)) != 0) {
         errno = 0;
         long long value = strtoll(base == 8 ? string + 2 : string, NULL, base);
+        if (errno && r->taken & DOCUMENT_LARGE)
+            return 0;
         if (errno)
             return document_error(r->document, offset, r->err, ERROR_LIMIT,
                                   "integer does not fit in 64 bits (quote it if it is text)");
@@ -252,19 +270,31 @@ static int add_key(struct reader *r, struct frame *f, struct fy_event *event)
     if (!line || !array_push(&f->pairs, pair) || !map_put_n(&f->keys, text, len, line))
         return no_memory(r);
     f->has_key = true;
+    f->merges |= fy_token_scalar_style(value) == FYSS_PLAIN && strcmp(pair.key, "<<") == 0;
     f->key_offset = offset;
     r->offset = offset;
     return 0;
 }
 
 /* A finished value goes to the frame on top, or is the document. */
-static int add_value(struct reader *r, const struct node *n)
+static int add_value(struct reader *r, const struct node *n, const char *anchor, size_t weight, int height)
 {
-    if (r->depth == 0) {
-        r->document->root = *n;
-        return 0;
+    struct frame *f = r->depth > 0 ? &r->frames[r->depth - 1] : NULL;
+    if (anchor) {
+        const struct anchored made = {.node = *n, .weight = weight, .height = height};
+        struct anchored *kept = arena_copy(&r->document->arena, &made, sizeof made);
+        if (!kept || !map_put(&r->anchors, anchor, kept))
+            return no_memory(r);
     }
-    struct frame *f = &r->frames[r->depth - 1];
+    if (f && f->weight + weight > ALIASED_MAX)
+        return document_error(r->document, r->offset, r->err, ERROR_LIMIT,
+                              "with its aliases written out the document has more than %d values", ALIASED_MAX);
+    if (!f) {
+        r->document->root = *n;
+        return r->taken & DOCUMENT_MANY && n->kind != NODE_NULL && !array_push(&r->roots, *n) ? no_memory(r) : 0;
+    }
+    f->weight += weight;
+    f->height = f->height > height ? f->height : height;
     if (f->kind == NODE_LIST)
         return array_push(&f->items, *n) ? 0 : no_memory(r);
     array_last(&f->pairs)->value = *n;
@@ -281,13 +311,14 @@ static int on_scalar(struct reader *r, struct fy_event *event)
 {
     if (key_is_next(r))
         return add_key(r, &r->frames[r->depth - 1], event);
+    const char *anchor = r->anchor;
     struct node n = {0};
     size_t offset;
     int code = read_scalar(r, event, &n, &offset);
     if (code)
         return code;
     r->offset = offset;
-    return add_value(r, &n);
+    return add_value(r, &n, anchor, 1, 0);
 }
 
 static int on_start(struct reader *r, enum node_kind kind, struct fy_token *start, struct fy_token *tag)
@@ -302,7 +333,7 @@ static int on_start(struct reader *r, enum node_kind kind, struct fy_token *star
     if (r->depth == DOCUMENT_DEPTH_MAX)
         return document_error(r->document, offset, r->err, ERROR_LIMIT, "nested deeper than %d levels",
                               DOCUMENT_DEPTH_MAX);
-    r->frames[r->depth++] = (struct frame){.kind = kind, .offset = offset};
+    r->frames[r->depth++] = (struct frame){.kind = kind, .offset = offset, .anchor = r->anchor, .weight = 1};
     r->offset = offset;
     return 0;
 }
@@ -314,13 +345,57 @@ static void frame_deinit(struct frame *f)
     map_deinit(&f->keys);
 }
 
+/* What the map of a << has and this one has not; the first of several wins (YAML's merge key, 2005). */
+static int merge_from(struct reader *r, struct frame *f, const struct node *from)
+{
+    if (from->kind == NODE_LIST) {
+        int code = 0;
+        for (size_t i = 0; i < from->list.count && !code; i++)
+            code = from->list.items[i].kind == NODE_MAP
+                       ? merge_from(r, f, &from->list.items[i])
+                       : node_error(&from->list.items[i], r->err, ERROR_INVALID, "<< takes maps");
+        return code;
+    }
+    if (from->kind != NODE_MAP)
+        return node_error(from, r->err, ERROR_INVALID, "<< takes a map, or a list of maps");
+    for (size_t i = 0; i < from->map.count; i++) {
+        const struct node_pair *p = &from->map.pairs[i];
+        int *line = NULL;
+        if (map_get(&f->keys, p->key))
+            continue;
+        line = arena_copy(&r->document->arena, &p->key_line, sizeof p->key_line);
+        if (!line || !array_push(&f->pairs, *p) || !map_put(&f->keys, p->key, line))
+            return no_memory(r);
+    }
+    return 0;
+}
+
+static int merge(struct reader *r, struct frame *f)
+{
+    size_t at = 0;
+    while (strcmp(f->pairs.items[at].key, "<<") != 0)
+        at++;
+    struct node from = f->pairs.items[at].value;
+    memmove(&f->pairs.items[at], &f->pairs.items[at + 1], (f->pairs.count - at - 1) * sizeof *f->pairs.items);
+    f->pairs.count--;
+    return merge_from(r, f, &from);
+}
+
 static int on_end(struct reader *r)
 {
     struct frame *f = &r->frames[r->depth - 1];
     struct document *d = r->document;
     struct node n = {.kind = f->kind, .document = d};
-    int code = 0;
+    const char *anchor = f->anchor;
+    size_t weight = f->weight;
+    int height = f->height + 1;
+    int code = f->merges && r->taken & DOCUMENT_ALIASES ? merge(r, f) : 0;
     document_place(d, f->offset, &n.line, &n.column);
+    if (code) {
+        frame_deinit(f);
+        r->depth--;
+        return code;
+    }
     if (f->kind == NODE_LIST) {
         n.list.count = f->items.count;
         if (f->items.count)
@@ -336,7 +411,7 @@ static int on_end(struct reader *r)
     }
     frame_deinit(f);
     r->depth--;
-    return code ? code : add_value(r, &n);
+    return code ? code : add_value(r, &n, anchor, weight, height);
 }
 
 /* ---- events -------------------------------------------------------------------------------------------------- */
@@ -349,16 +424,50 @@ static int refuse_anchor(struct reader *r, struct fy_token *anchor)
                           "anchors (&name) and aliases (*name) are not read here: a document is data, write it out");
 }
 
+/* The value of the anchor once more. */
+static int on_alias(struct reader *r, struct fy_token *token)
+{
+    size_t len = 0, offset = token_offset(r, token);
+    const char *name = fy_token_get_text(token, &len);
+    const struct anchored *a = name ? map_get_n(&r->anchors, name, len) : NULL;
+    offset -= offset > 0; /* the token begins behind its mark */
+    if (!name)
+        return no_memory(r);
+    r->offset = offset;
+    if (!a)
+        return document_error(r->document, offset, r->err, ERROR_NOT_FOUND, "there is no anchor &%.*s before this",
+                              (int)(len < KEY_QUOTE_MAX ? len : KEY_QUOTE_MAX), name);
+    if (key_is_next(r))
+        return document_error(r->document, offset, r->err, ERROR_SYNTAX, "expected a key, and a key is no alias");
+    if (r->depth + a->height > DOCUMENT_DEPTH_MAX)
+        return document_error(r->document, offset, r->err, ERROR_LIMIT, "nested deeper than %d levels",
+                              DOCUMENT_DEPTH_MAX);
+    return add_value(r, &a->node, NULL, a->weight, a->height);
+}
+
 static int on_event(struct reader *r, struct fy_event *event)
 {
     struct fy_token *anchor = event->type == FYET_ALIAS ? event->alias.anchor : fy_event_get_anchor_token(event);
-    if (anchor)
+    if (anchor && !(r->taken & DOCUMENT_ALIASES))
         return refuse_anchor(r, anchor);
-    if (event->type == FYET_DOCUMENT_START)
+    if (event->type == FYET_ALIAS)
+        return on_alias(r, anchor);
+    r->anchor = NULL;
+    if (anchor) {
+        size_t len = 0;
+        const char *name = fy_token_get_text(anchor, &len);
+        r->anchor = name ? arena_string_n(&r->document->arena, name, len) : NULL;
+        if (!r->anchor)
+            return no_memory(r);
+    }
+    if (event->type == FYET_DOCUMENT_START) {
         r->documents++;
+        map_deinit(&r->anchors); /* names are a document's own */
+        r->anchors = (struct map){0};
+    }
     /* A document that begins without "---" has no place before its first event. */
     struct fy_token *token = fy_event_get_token(event);
-    if (r->documents > 1 && (token || event->type != FYET_DOCUMENT_START))
+    if (r->documents > 1 && !(r->taken & DOCUMENT_MANY) && (token || event->type != FYET_DOCUMENT_START))
         return document_error(r->document, token_offset(r, token), r->err, ERROR_INVALID,
                               "a second document begins; one file holds one");
     switch (event->type) {
@@ -398,12 +507,39 @@ static int syntax_error(struct reader *r, struct fy_diag *diag)
     return code;
 }
 
+/* Several documents are a list of them, and of what they are lists of. */
+static int join(struct reader *r)
+{
+    struct document *d = r->document;
+    size_t count = 0, at = 0;
+    if (r->roots.count == 1)
+        d->root = r->roots.items[0];
+    if (r->roots.count < 2)
+        return 0;
+    for (size_t i = 0; i < r->roots.count; i++)
+        count += r->roots.items[i].kind == NODE_LIST ? r->roots.items[i].list.count : 1;
+    struct node *items = arena_alloc_n(&d->arena, count + 1, sizeof *items);
+    if (!items)
+        return no_memory(r);
+    for (size_t i = 0; i < r->roots.count; i++) {
+        const struct node *one = &r->roots.items[i];
+        for (size_t j = 0; one->kind == NODE_LIST && j < one->list.count; j++)
+            items[at++] = one->list.items[j];
+        if (one->kind != NODE_LIST)
+            items[at++] = *one;
+    }
+    d->root = (struct node){.kind = NODE_LIST, .line = 1, .column = 1, .document = d};
+    d->root.list.items = items;
+    d->root.list.count = count;
+    return 0;
+}
+
 static int read_all(struct reader *r, struct fy_diag *diag)
 {
     for (;;) {
         struct fy_event *event = fy_parser_parse(r->parser);
         if (!event)
-            return fy_parser_get_stream_error(r->parser) ? syntax_error(r, diag) : 0;
+            return fy_parser_get_stream_error(r->parser) ? syntax_error(r, diag) : join(r);
         int code = on_event(r, event);
         fy_parser_event_free(r->parser, event);
         if (code)
@@ -411,7 +547,8 @@ static int read_all(struct reader *r, struct fy_diag *diag)
     }
 }
 
-int document_parse_yaml(struct bytes input, const char *name, struct document **out, struct error *err)
+int document_parse_yaml_with(struct bytes input, const char *name, unsigned taken, struct document **out,
+                             struct error *err)
 {
     struct fy_diag *diag = NULL;
     struct reader *r = NULL;
@@ -435,6 +572,7 @@ int document_parse_yaml(struct bytes input, const char *name, struct document **
     fy_diag_set_collect_errors(diag, true);
     r->document = d;
     r->err = err;
+    r->taken = taken;
     d->root = (struct node){.kind = NODE_NULL, .line = 1, .column = 1, .document = d};
     struct fy_parse_cfg cfg = {.flags = (enum fy_parse_cfg_flags)(FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_JSON_NONE),
                                .diag = diag};
@@ -450,6 +588,8 @@ out:
             frame_deinit(&r->frames[--r->depth]);
         if (r->parser)
             fy_parser_destroy(r->parser);
+        map_deinit(&r->anchors);
+        array_deinit(&r->roots);
         free(r);
     }
     if (diag)
@@ -459,4 +599,9 @@ out:
     else
         *out = d;
     return code;
+}
+
+int document_parse_yaml(struct bytes input, const char *name, struct document **out, struct error *err)
+{
+    return document_parse_yaml_with(input, name, 0, out, err);
 }

@@ -52,9 +52,15 @@ bool text_reserve(struct text *t, size_t extra)
     return true;
 }
 
+/* The same, where most additions fit into what is there. */
+static inline bool has_room(struct text *t, size_t extra)
+{
+    return (!t->failed && t->data && extra < t->capacity - t->len) || text_reserve(t, extra);
+}
+
 void text_add(struct text *t, const void *data, size_t len)
 {
-    if (len == 0 || !text_reserve(t, len))
+    if (len == 0 || !has_room(t, len))
         return;
     memcpy(t->data + t->len, data, len);
     t->len += len;
@@ -68,7 +74,7 @@ void text_puts(struct text *t, const char *string)
 
 void text_char(struct text *t, char c)
 {
-    if (!text_reserve(t, 1))
+    if (!has_room(t, 1))
         return;
     t->data[t->len++] = c;
     t->data[t->len] = '\0';
@@ -82,7 +88,55 @@ void text_printf(struct text *t, const char *format, ...)
     va_end(args);
 }
 
-void text_vprintf(struct text *t, const char *format, va_list args)
+static void add_number(struct text *t, bool negative, unsigned long value)
+{
+    char digits[24], *p = digits + sizeof digits;
+    do
+        *--p = (char)('0' + value % 10);
+    while ((value /= 10) != 0);
+    if (negative)
+        *--p = '-';
+    text_add(t, p, (size_t)(digits + sizeof digits - p));
+}
+
+static void add_string(struct text *t, const char *string)
+{
+    text_puts(t, string ? string : "(null)");
+}
+
+/* What most formats are made of, without the many steps of printf(); `args` moves along. Returns where the first
+ * directive stands that is something else, or the format's end. */
+static const char *add_simple(struct text *t, const char *format, va_list *args) __attribute__((format_arg(2)));
+
+static const char *add_simple(struct text *t, const char *format, va_list *args)
+{
+    for (;;) {
+        const char *percent = strchrnul(format, '%');
+        text_add(t, format, (size_t)(percent - format));
+        if (*percent == '\0')
+            return percent;
+        if (percent[1] == 's') {
+            add_string(t, va_arg(*args, const char *));
+            format = percent + 2;
+        } else if (percent[1] == 'd') {
+            int value = va_arg(*args, int);
+            add_number(t, value < 0, value < 0 ? 0UL - (unsigned long)value : (unsigned long)value);
+            format = percent + 2;
+        } else if (percent[1] == 'u') {
+            add_number(t, false, va_arg(*args, unsigned));
+            format = percent + 2;
+        } else if ((percent[1] == 'z' || percent[1] == 'l') && percent[2] == 'u') {
+            add_number(t, false, percent[1] == 'z' ? va_arg(*args, size_t) : va_arg(*args, unsigned long));
+            format = percent + 3;
+        } else {
+            return percent;
+        }
+    }
+}
+
+static void add_formatted(struct text *t, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
+
+static void add_formatted(struct text *t, const char *format, va_list args)
 {
     /* Most additions fit into what is there, and then are formatted only once. */
     if (!text_reserve(t, TEXT_CAPACITY_MIN))
@@ -96,13 +150,26 @@ void text_vprintf(struct text *t, const char *format, va_list args)
     } else if ((size_t)len < t->capacity - t->len) {
         t->len += (size_t)len;
     } else {
-        t->data[t->len] = '\0'; /* should there be no memory, the text stays as it was */
+        t->data[t->len] = '\0';
         if (text_reserve(t, (size_t)len)) {
             (void)vsnprintf(t->data + t->len, t->capacity - t->len, format, again);
             t->len += (size_t)len;
         }
     }
     va_end(again);
+}
+
+void text_vprintf(struct text *t, const char *format, va_list args)
+{
+    size_t before = t->len;
+    va_list moving;
+    va_copy(moving, args);
+    const char *const rest = add_simple(t, format, &moving);
+    if (*rest != '\0')
+        add_formatted(t, rest, moving);
+    va_end(moving);
+    if (t->failed) /* there was no memory: the text stays as it was */
+        text_truncate(t, before);
 }
 
 void text_consume(struct text *t, size_t len)
@@ -170,19 +237,38 @@ static char json_escape(uint32_t c)
     }
 }
 
+#define EACH_BYTE(value) (UINT64_C(0x0101010101010101) * (value))
+
+/* How many bytes from here on stand for themselves; eight are looked at in one go. */
+static size_t json_plain(const char *data, size_t len)
+{
+    size_t at = 0;
+    for (uint64_t eight; len - at >= sizeof eight; at += sizeof eight) {
+        memcpy(&eight, data + at, sizeof eight);
+        /* The lowest byte that is too small borrows, which sets its highest bit; plain ones have it clear throughout.
+         */
+        uint64_t quote = eight ^ EACH_BYTE('"'), backslash = eight ^ EACH_BYTE('\\');
+        uint64_t other = (eight - EACH_BYTE(0x20)) | (quote - EACH_BYTE(1)) | (backslash - EACH_BYTE(1)) | eight;
+        if (other & EACH_BYTE(0x80))
+            break;
+    }
+    while (at < len && (unsigned char)data[at] >= 0x20 && (unsigned char)data[at] < 0x80 && data[at] != '"' &&
+           data[at] != '\\')
+        at++;
+    return at;
+}
+
 void text_json(struct text *t, const char *data, size_t len)
 {
     struct bytes b = BYTES(data, len);
     size_t at = 0, plain = 0; /* plain: where the run that needs no escape began */
     while (at < len) {
-        uint8_t first = b.data[at];
-        if (first >= 0x20 && first < 0x80 && first != '"' && first != '\\') { /* most of all text */
-            at++;
-            continue;
-        }
+        at += json_plain(data + at, len - at); /* most of all text */
+        if (at == len)
+            break;
         size_t start = at;
-        uint32_t c;
-        bool good = utf8_next(b, &at, &c);
+        uint32_t c = b.data[at];
+        bool good = c < 0x80 ? at++ < len : utf8_next(b, &at, &c);
         if (good && c >= 0x80)
             continue;
         text_add(t, data + plain, start - plain);

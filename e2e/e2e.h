@@ -18,6 +18,10 @@ struct flow_list {
 int flow_load(struct world *w, const char *path, struct flow_list *out, struct error *err);
 /* Every *.yaml below a folder, or the one file, sorted by name; all errors of all files are collected in `err`. */
 int flow_load_tree(struct world *w, const char *path, struct flow_list *out, struct error *err);
+/* The same with settings for files of other tools (e2e/import/import.h); NULL: none. */
+struct import_settings;
+int flow_load_tree_with(struct world *w, const char *path, const struct import_settings *settings,
+                        struct flow_list *out, struct error *err);
 /* Moves all of `from` behind what is in `to`; `from` is empty afterwards. False: no memory, nothing moved. */
 bool flow_list_append(struct flow_list *to, struct flow_list *from);
 void flow_list_free(struct flow_list *l);
@@ -25,6 +29,8 @@ void flow_list_free(struct flow_list *l);
 void flow_list_keep(struct flow_list *l, bool (*keep)(void *arg, const struct flow *f), void *arg);
 /* The files it depends on, its own first; some may come twice. What `each` returns, when it is not 0, ends it. */
 int flow_files(const struct flow *f, int (*each)(void *arg, const char *path), void *arg);
+/* Whether some step needs the system's contracts: an HTTP request, a command, a wait do not. */
+bool flow_list_needs_contracts(const struct flow_list *l);
 const char *flow_name(const struct flow *f);
 const char *flow_file(const struct flow *f);
 const char *flow_provider(const struct flow *f); /* contract flows: the component under test; NULL otherwise */
@@ -112,7 +118,8 @@ struct e2e_options {
     uint64_t step_timeout; /* ns; 0: 10 s */
     uint64_t flow_timeout; /* ns a flow has that says nothing of it; 0: no end */
     const char *const *variables; /* NAME=value pairs for ${NAME}, NULL-terminated; NULL: none */
-    const char *const *asked;     /* the same from whoever runs the flows, over those; 1, true and null are no texts */
+    const char *const *asked;     /* the same from whoever runs the flows, over those and the flows' own; 1, true
+                                     and null are no texts */
     const char *folder;           /* the result stream's: pictures are put below it */
     const char *scratch; /* folder for flows that run commands, each below it in its own: ${scratch}; NULL: none */
     const struct e2e_doubles *doubles;     /* those of a contract; NULL: none */

@@ -30,6 +30,7 @@ struct flow_context;
 
 /* A file that flows share. */
 struct flow_file {
+    bool takes_all; /* a format's own: whoever includes its flows may give them what it wants */
     struct document *document;
     struct flow *fixtures; /* of a folder's file: stands for what it does; owned, else NULL */
     struct flow *around;   /* stands for the fixtures of the folder (language/folder.c); one reference; NULL: none */
@@ -46,6 +47,7 @@ struct flow {
     json_t *rows;    /* of `cases` that are a file: a list of maps; owned */
     int64_t timeout; /* ns; 0: as the run says */
     bool commands;   /* some step runs one */
+    bool contracts;  /* some step needs the system's */
     bool browser;    /* some step needs one */
     bool alone;      /* some step disturbs others */
     bool looked_at;
@@ -73,6 +75,7 @@ struct flow_loading {
     struct world *world;
     const char *path;
     const struct flow_loading *by;
+    const struct import_settings *settings; /* NULL: none */
 };
 int flow_load_by(const struct flow_loading *by, const char *path, struct flow_list *out, struct error *err);
 /* Loads what the steps of the file include; then looks for circles within the file. */
@@ -160,6 +163,8 @@ struct flow_context {
     uint64_t unique;    /* counts what is drawn */
     int attempts;       /* of the last step */
     uint64_t elapsed;   /* ns, all its attempts together */
+    uint64_t tries_end; /* of a step with `within`: when its tries are over; 0: it has none */
+    uint64_t logged;    /* lines the system had logged when it began */
     bool wrong;         /* the flow itself is: no retry can mend it */
     struct error error; /* why a step could not be carried out at all */
 };
@@ -211,6 +216,9 @@ int start_variables(struct flow_context *x, const struct flow *f, const json_t *
 /* Waits like world_run_until(), and lets others run meanwhile. */
 int flow_wait(struct flow_context *x, bool (*done)(void *arg), void *arg, uint64_t timeout);
 int flow_sleep(struct flow_context *x, uint64_t duration);
+/* A call of ours is cancelled and `done` when this returns, so that what it tells may be freed: also where the world
+ * can do nothing more. */
+void flow_cancel(struct flow_context *x, struct rpc_stream *stream, bool (*done)(void *arg), void *arg);
 struct fiber_job {
     void (*run)(struct fiber *fiber, void *arg);
     void *arg;

@@ -20,6 +20,7 @@ static void greet(struct rpc_call *call, const ProtobufCMessage *message, void *
     const char *asked = rpc_call_header(call, "x-asked");
     s->calls++;
     if (strcmp(request->name, "nobody") == 0) {
+        s->logged++;
         rpc_call_fail(call, GRPC_NOT_FOUND, "{\"id\":\"helloworld\",\"code\":404,\"detail\":\"nobody is here\"}");
     } else if (strcmp(request->name, "detailed") == 0) {
         /* A google.rpc.BadRequest, an errors.Error (id), and one of a type that nobody knows. */
@@ -29,6 +30,9 @@ static void greet(struct rpc_call *call, const ProtobufCMessage *message, void *
                                       "\x1a\x26\x0a\x20type.googleapis.com/errors.Error\x12\x02\x0a\x00"
                                       "\x1a\x10\x0a\x0ax/y.Nobody\x12\x02hi";
         rpc_call_finish_details(call, GRPC_INVALID_ARGUMENT, bytes_of("bad"), BYTES(details, sizeof details - 1));
+    } else if (strcmp(request->name, "turned away") == 0) { /* told why in the headers, before it ends */
+        rpc_call_send_header(call, "x-reason", bytes_of("late"));
+        rpc_call_fail(call, GRPC_ABORTED, "no");
     } else if (strcmp(request->name, "later") == 0 && s->later-- > 0) {
         rpc_call_fail(call, GRPC_UNAVAILABLE, "not yet");
     } else if (strcmp(request->name, "silence") == 0) {
@@ -203,7 +207,18 @@ static int act(struct target *t, const char *component, enum target_action actio
         return error_set(err, ERROR_UNSUPPORTED, "driver test cannot partition");
     return 0;
 }
-static const struct target_operations operations = {.act = act};
+
+static uint64_t logged(struct target *t)
+{
+    return ((struct test_system *)((char *)t - offsetof(struct test_system, target)))->logged;
+}
+
+static void logs_since(struct target *t, uint64_t since, size_t lines, struct text *out)
+{
+    for (uint64_t i = since; i < logged(t) && i < since + lines; i++)
+        text_puts(out, "helloworld | nobody was asked for\n");
+}
+static const struct target_operations operations = {.act = act, .logged = logged, .logs_since = logs_since};
 
 static int double_answer(void *arg, const char *name, const char *method, int64_t call, const char *reply_json,
                          int status, const char *message, struct error *err)
@@ -303,14 +318,27 @@ static int serve(struct test_system *s, struct world *w)
     return 0;
 }
 
+static struct pb_pool *pool;
+
+static void drop_pool(void)
+{
+    pb_pool_free(pool);
+}
+
 static int setup(void **state, bool simulated)
 {
     static const char *const served[] = {"helloworld.Helloworld", "store.Store", NULL};
     static const char *const none[] = {NULL};
     struct test_system *s = calloc(1, sizeof *s);
     struct world *w = NULL;
-    if (s == NULL || pb_pool_new(proto_set(), "proto", &s->pool, NULL) != 0)
+    if (pool == NULL) { /* nothing changes it, and it takes longer to read than all the rest */
+        if (pb_pool_new(proto_set(), "proto", &pool, NULL) != 0)
+            return -1;
+        atexit(drop_pool);
+    }
+    if (s == NULL)
         return -1;
+    s->pool = pool;
     if (simulated) {
         s->sim = sim_new(&(struct sim_options){.seed = 5});
         s->world = sim_node(s->sim, "harness");
@@ -373,7 +401,6 @@ int test_system_teardown(void **state)
     else
         world_real_free(s->world);
     sim_free(s->disk_sim);
-    pb_pool_free(s->pool);
     json_decref(s->lines);
     text_deinit(&s->acts);
     text_deinit(&s->told);

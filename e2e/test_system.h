@@ -25,6 +25,7 @@ struct test_system {
     json_t *lines;    /* what was emitted, in order */
     int later;        /* refusals left for helloworld's "later" */
     int calls;        /* of helloworld's Call */
+    uint64_t logged;  /* lines: it refused somebody */
     struct text acts; /* "kill helloworld\n" */
     /* The one double, "store": what it was told, and what it will say it was called with. */
     struct text told;

@@ -1,18 +1,6 @@
 #include "reports/baseline.h"
 
-#include <ctype.h>
 #include <string.h>
-
-/* Four digits, two, two: what sorts as text as it does as days. */
-bool baseline_is_day(const char *s)
-{
-    static const char shape[] = "0000-00-00";
-    for (size_t i = 0; i < sizeof shape; i++)
-        if (shape[i] == '0' ? !isdigit((unsigned char)s[i]) : s[i] != shape[i])
-            return false;
-    return strncmp(s + 5, "01", 2) >= 0 && strncmp(s + 5, "12", 2) <= 0 && strncmp(s + 8, "01", 2) >= 0 &&
-           strncmp(s + 8, "31", 2) <= 0;
-}
 
 static bool is_print(const char *s)
 {
@@ -46,27 +34,15 @@ static int read_entry(const struct node *n, struct baseline_entry *e, struct err
     for (size_t i = 0; code == 0 && i < 3; i++)
         code = node_may_text(n, notes[i], &note, err);
     if (code == 0)
-        code = node_need_text(n, "reason", &e->reason, err);
-    if (code == 0 && e->reason[0] == 0)
-        code = node_error(node_get(n, "reason"), err, ERROR_INVALID, "what is let pass needs a reason");
-    if (code == 0)
-        code = node_need_text(n, "expires", &e->expires, err);
-    if (code == 0 && !baseline_is_day(e->expires))
-        code = node_error(node_get(n, "expires"), err, ERROR_INVALID, "expected a day as 2027-03-01, got \"%s\"",
-                          e->expires);
+        code = consent_read(n, true, &e->consent, err);
     return code;
 }
 
 int baseline_read(struct document *document, struct baseline *out, struct error *err)
 {
-    static const char *const keys[] = {"baseline", NULL};
-    const struct node *root = document_root(document), *list = NULL;
+    const struct node *list;
     *out = (struct baseline){.document = document};
-    int code = root->kind == NODE_MAP
-                   ? node_only_keys(root, keys, err)
-                   : node_error(root, err, ERROR_INVALID, "expected a map with the key \"baseline\"");
-    if (code == 0)
-        code = node_may_list(root, "baseline", &list, err);
+    int code = consent_list(document_root(document), "baseline", &list, err);
     for (size_t i = 0; code == 0 && list != NULL && i < list->list.count; i++) {
         struct baseline_entry e;
         code = read_entry(&list->list.items[i], &e, err);
@@ -87,7 +63,7 @@ void baseline_deinit(struct baseline *b)
 
 static bool meet(struct baseline_entry *e, const char *today)
 {
-    bool in_time = strcmp(today, e->expires) < 0;
+    bool in_time = consent_holds(&e->consent, today);
     e->used |= in_time;
     e->expired |= !in_time;
     return in_time;

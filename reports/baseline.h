@@ -15,13 +15,13 @@
 #define REPORTS_BASELINE_H
 
 #include "base/array.h"
-#include "base/document.h"
+#include "base/consent.h"
 #include "reports/report.h"
 
 struct baseline_entry {
     const char *finding;               /* a fingerprint; NULL: it is a case */
     const char *name, *pillar, *suite; /* of a case */
-    const char *reason, *expires;
+    struct consent consent;
     int line, column;
     bool used, expired; /* met by the run; met, but too late */
 };
@@ -41,7 +41,5 @@ bool baseline_has_case(struct baseline *b, const struct report_case *c, const ch
 void baseline_write_head(struct text *out);
 void baseline_write_finding(struct text *out, const struct report_finding *f, const char *reason, const char *expires);
 void baseline_write_case(struct text *out, const struct report_case *c, const char *reason, const char *expires);
-/* "2027-03-01" */
-bool baseline_is_day(const char *s);
 
 #endif

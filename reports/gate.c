@@ -160,7 +160,7 @@ static void judge_baseline(struct judge *j)
     for (size_t i = 0; i < j->in->baseline->entries.count; i++) {
         const struct baseline_entry *e = &j->in->baseline->entries.items[i];
         if (e->expired)
-            show(j, c, "line %d: past its day, %s: %s", e->line, e->expires, e->reason);
+            show(j, c, "line %d: past its day, %s: %s", e->line, e->consent.expires, e->consent.reason);
     }
 }
 

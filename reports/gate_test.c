@@ -379,7 +379,7 @@ static void test_accept(void **state)
     assert_true(baseline_has_finding(&b, &f, TODAY));
     assert_true(baseline_has_case(&b, &c, TODAY));
     assert_false(baseline_has_case(&b, &c, "2027-03-01"));
-    assert_string_equal(b.entries.items[0].reason, "why: \"so\"");
+    assert_string_equal(b.entries.items[0].consent.reason, "why: \"so\"");
     baseline_deinit(&b);
     text_deinit(&out);
 }

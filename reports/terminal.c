@@ -8,6 +8,8 @@
 
 #define FAILURES_MAX     25 /* shown in the summary; the rest is counted */
 #define MESSAGE_LINES    6
+#define FAILURES_WHOLE   5 /* of these, in full: */
+#define DETAIL_LINES_ALL 60
 #define DETAIL_LINES_MAX 12
 #define NOTES_MAX        10
 #define TABLES_MAX       9 /* shown in the summary, and of these: */
@@ -73,18 +75,19 @@ size_t terminal_line(struct text *out, const char *text, size_t columns)
     return used;
 }
 
-void terminal_paragraph(struct terminal *t, const char *text, size_t indent, size_t lines)
+/* As many lines of the text as are shown, each cut at spaces into pieces of `room` columns; 0: whole. */
+static void put_lines(struct terminal *t, const char *text, size_t indent, size_t room, size_t lines)
 {
-    size_t room = t->width > indent + 20 ? t->width - indent : 20, shown = 0;
+    size_t shown = 0;
     const char *at = text;
     while (*at != 0 && shown < lines) {
         size_t len = strcspn(at, "\n");
         struct bytes line = BYTES(at, len);
         size_t from = 0;
-        do { /* one line of the text, cut at spaces into as many of ours as it takes */
+        do {
             size_t place = from, space = from, columns = 0;
             uint32_t c = 0;
-            while (place < len && columns < room) {
+            while (place < len && (room == 0 || columns < room)) {
                 (void)utf8_next(line, &place, &c);
                 columns++;
                 if (c == ' ')
@@ -107,6 +110,16 @@ void terminal_paragraph(struct terminal *t, const char *text, size_t indent, siz
     }
     if (*at != 0)
         text_printf(t->out, "%*s… more in the report\n", (int)indent, "");
+}
+
+void terminal_paragraph(struct terminal *t, const char *text, size_t indent, size_t lines)
+{
+    put_lines(t, text, indent, t->width > indent + 20 ? t->width - indent : 20, lines);
+}
+
+void terminal_lines(struct terminal *t, const char *text, size_t indent, size_t lines)
+{
+    put_lines(t, text, indent, 0, lines);
 }
 
 void terminal_counts(struct terminal *t, const size_t counts[REPORT_STATUS_COUNT], size_t findings, size_t warnings)
@@ -230,7 +243,7 @@ static void put_failures(struct terminal *t, const struct report *r)
         }
         text_char(t->out, '\n');
         terminal_paragraph(t, c->message, 6, MESSAGE_LINES);
-        terminal_paragraph(t, c->detail, 8, DETAIL_LINES_MAX);
+        terminal_lines(t, c->detail, 8, shown <= FAILURES_WHOLE ? DETAIL_LINES_ALL : DETAIL_LINES_MAX);
         put_replay(t, c->replay);
         terminal_release(t->out, &name);
         terminal_release(t->out, &place);
@@ -257,7 +270,7 @@ static void put_findings(struct terminal *t, const struct report *r)
             if (f->count > 1)
                 text_printf(t->out, "  (%llu times)", (unsigned long long)f->count);
             text_char(t->out, '\n');
-            terminal_paragraph(t, f->detail, 8, DETAIL_LINES_MAX);
+            terminal_lines(t, f->detail, 8, DETAIL_LINES_MAX);
             put_replay(t, f->replay);
         }
     }

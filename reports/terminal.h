@@ -23,6 +23,8 @@ void terminal_paint(struct terminal *t, enum paint paint, const char *format, ..
 size_t terminal_line(struct text *out, const char *text, size_t columns);
 /* Untrusted text as paragraphs, words wrapped at the width, every line indented, at most `lines` of them. */
 void terminal_paragraph(struct terminal *t, const char *text, size_t indent, size_t lines);
+/* The same, its lines as they are: for source lines with marks below them, and commands to be copied. */
+void terminal_lines(struct terminal *t, const char *text, size_t indent, size_t lines);
 /* "3 failed, 40 passed" of what is not zero; "nothing" when all is. */
 void terminal_counts(struct terminal *t, const size_t counts[REPORT_STATUS_COUNT], size_t findings, size_t warnings);
 /* "pillar / suite / name" of a case, without what is empty. */

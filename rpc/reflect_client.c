@@ -1,5 +1,7 @@
 #include "rpc/reflect_client.h"
 
+#include <stdlib.h>
+
 #define MESSAGE_SHOWN 200 /* bytes of a status message */
 
 static const char *const paths[] = {"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
@@ -13,17 +15,27 @@ struct asking {
     struct text message;
     int status;
     bool lost, complete;
+    bool left; /* nobody waits any more: the last one frees it */
 };
 
-/* The next question, or the end of ours. */
+static void asking_free(struct asking *a)
+{
+    text_deinit(&a->question);
+    text_deinit(&a->message);
+    error_clear(&a->error);
+    free(a);
+}
+
+/* The next questions, or the end of ours. */
 static void go_on(struct asking *a)
 {
-    int rc = reflect_talk_ask(a->talk, &a->question);
-    if (rc == 1)
-        rc = rpc_stream_send(a->stream, text_bytes(&a->question));
-    else if (rc == 0) {
-        a->complete = true;
+    int rc;
+    while ((rc = reflect_talk_ask(a->talk, &a->question)) == 1)
+        if ((rc = rpc_stream_send(a->stream, text_bytes(&a->question))) != 0)
+            break;
+    if (rc == 0 && !reflect_talk_waits(a->talk)) {
         rc = rpc_stream_half_close(a->stream);
+        a->complete = rc == 0;
     }
     if (rc) {
         error_set(&a->error, rc, "the server could not be asked: %s", error_code_name(rc));
@@ -34,7 +46,7 @@ static void go_on(struct asking *a)
 static void on_message(void *arg, struct bytes message)
 {
     struct asking *a = arg;
-    if (a->complete || a->error.code || !a->stream)
+    if (a->left || a->complete || a->error.code || !a->stream)
         return; /* more than was asked for */
     if (reflect_talk_answer(a->talk, message, &a->error) == 0)
         go_on(a);
@@ -49,12 +61,14 @@ static void on_finished(void *arg, const struct rpc_reply *reply)
     a->status = reply->status;
     a->lost = reply->lost;
     text_printable(&a->message, reply->message.data, reply->message.len, MESSAGE_SHOWN);
+    if (a->left)
+        asking_free(a);
 }
 
 static bool is_over(void *arg)
 {
     const struct asking *a = arg;
-    return a->stream == NULL;
+    return a->stream == NULL || a->complete;
 }
 
 static int outcome(struct asking *a, struct error *err)
@@ -84,23 +98,25 @@ static int ask_version(struct world *w, struct rpc_channel *c, const struct rpc_
                        struct reflect_talk *t, struct error *err)
 {
     static const struct rpc_stream_events events = {.message = on_message, .finished = on_finished};
-    struct asking a = {.talk = t, .question = TEXT_INIT, .message = TEXT_INIT, .error = ERROR_INIT};
-    int rc = rpc_stream_open(c, request, &events, &a, &a.stream, err);
+    struct asking *a = calloc(1, sizeof *a);
+    if (!a)
+        return error_set(err, ERROR_MEMORY, "out of memory");
+    a->talk = t;
+    reflect_talk_again(t);
+    int rc = rpc_stream_open(c, request, &events, a, &a->stream, err);
     if (rc == 0) {
-        go_on(&a);
-        rc = world_run_until(w, is_over, &a, 0);
-        if (a.stream) { /* the loop was stopped: by the user */
-            rpc_stream_cancel(a.stream);
-            while (a.stream && world_run_until(w, is_over, &a, 0) == ERROR_CANCELLED)
-                ;
+        go_on(a);
+        rc = world_run_until(w, is_over, a, 0);
+        if (is_over(a)) {
+            rc = outcome(a, err);
+        } else { /* the loop was stopped: by the user */
+            rpc_stream_cancel(a->stream);
             rc = error_set(err, rc ? rc : ERROR_CANCELLED, "interrupted");
-        } else {
-            rc = outcome(&a, err);
         }
     }
-    text_deinit(&a.question);
-    text_deinit(&a.message);
-    error_clear(&a.error);
+    a->left = true; /* the end of a stream that told everything is not waited for */
+    if (!a->stream)
+        asking_free(a);
     return rc;
 }
 

@@ -48,10 +48,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct text question = TEXT_INIT, wrapped = TEXT_INIT;
     int code = 0;
     for (int i = 0; i < ANSWERS_MAX && code == 0; i++) {
-        if (reflect_talk_ask(&talk, &question) != 1)
+        while (reflect_talk_ask(&talk, &question) == 1)
+            if (pb_scan(NULL, text_bytes(&question), NULL) != 0)
+                abort();
+        if (!reflect_talk_waits(&talk))
             break;
-        if (pb_scan(NULL, text_bytes(&question), NULL) != 0)
-            abort();
         struct bytes answer = BYTES_NONE;
         if (size >= 2) {
             size_t len = (size_t)data[0] << 8 | data[1];

@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-#define NAME_SHOWN 200 /* bytes of a server's words in a message */
+#define ASKED_AHEAD 64  /* questions under way */
+#define NAME_SHOWN  200 /* bytes of a server's words in a message */
 
 typedef Grpc__Reflection__V1__ServerReflectionRequest reflection_request;
 typedef Grpc__Reflection__V1__ServerReflectionResponse reflection_response;
@@ -133,7 +134,8 @@ static int add_file(struct reflect_talk *t, struct bytes bytes, struct error *er
         rc = out_of_memory(err);
         goto out;
     }
-    file->unusable = (!proto->syntax || strcmp(proto->syntax, "proto3") != 0) && proto->n_service > 0;
+    file->unusable =
+        (!proto->syntax || *proto->syntax == '\0' || strcmp(proto->syntax, "proto2") == 0) && proto->n_service > 0;
     f->bytes += bytes.len;
     rc = want_imports(t, proto, err);
 out:
@@ -170,24 +172,39 @@ static const char *next_import(struct reflect_talk *t)
     return NULL;
 }
 
+bool reflect_talk_waits(const struct reflect_talk *t)
+{
+    return t->listed ? t->service_next < t->service_asked || t->import : t->list_asked;
+}
+
+void reflect_talk_again(struct reflect_talk *t)
+{
+    t->list_asked = t->listed;
+    t->service_asked = t->service_next;
+    t->wanted_next -= t->import != NULL;
+    t->import = NULL;
+}
+
 int reflect_talk_ask(struct reflect_talk *t, struct text *out)
 {
     reflection_request q;
     grpc__reflection__v1__server_reflection_request__init(&q);
     if (!t->listed) {
-        t->asked = NULL;
+        if (t->list_asked)
+            return 0;
+        t->list_asked = true;
         q.message_request_case = GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_LIST_SERVICES;
         q.list_services = without_const("*");
-    } else if (t->service_next < t->services.count) {
-        t->asked = t->services.items[t->service_next].name;
+    } else if (t->service_asked < t->services.count && t->service_asked - t->service_next < ASKED_AHEAD) {
+        const char *service = t->services.items[t->service_asked++].name;
         q.message_request_case =
             GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_FILE_CONTAINING_SYMBOL;
-        q.file_containing_symbol = without_const(t->asked);
+        q.file_containing_symbol = without_const(service);
     } else {
-        if ((t->asked = next_import(t)) == NULL)
+        if (reflect_talk_waits(t) || (t->import = next_import(t)) == NULL)
             return 0;
         q.message_request_case = GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_FILE_BY_FILENAME;
-        q.file_by_filename = without_const(t->asked);
+        q.file_by_filename = without_const(t->import);
     }
     text_clear(out);
     int rc = pb_pack(&q.base, out);
@@ -233,12 +250,22 @@ static int take_files(struct reflect_talk *t, const Grpc__Reflection__V1__FileDe
         if (rc)
             return rc;
     }
-    if (t->service_next == t->services.count)
-        return 0; /* it was an import */
+    if (t->service_next == t->services.count) {
+        t->import = NULL;
+        return 0;
+    }
     struct reflect_service *s = &t->services.items[t->service_next++];
     if (refusal)
         s->refusal = arena_printf(&t->files->arena, "%.*s", NAME_SHOWN, refusal);
     return refusal && !s->refusal ? out_of_memory(err) : 0;
+}
+
+/* What the question was about that is answered next. */
+static const char *about(const struct reflect_talk *t)
+{
+    if (t->listed && t->service_next < t->services.count)
+        return t->services.items[t->service_next].name;
+    return t->import ? t->import : "its services";
 }
 
 int reflect_talk_answer(struct reflect_talk *t, struct bytes message, struct error *err)
@@ -265,7 +292,7 @@ int reflect_talk_answer(struct reflect_talk *t, struct bytes message, struct err
                        a->error_response->error_message);
     else
         rc = error_set(err, ERROR_PROTOCOL, "the server answered another question than the one about %.*s", NAME_SHOWN,
-                       t->asked ? t->asked : "its services");
+                       about(t));
     error_clear(&cause);
     arena_deinit(&scratch);
     return rc;

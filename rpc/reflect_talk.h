@@ -1,7 +1,8 @@
 /* A client's side of server reflection (grpc/reflection/v1/reflection.proto, of which v1alpha differs in its package
  * only), as bytes in and bytes out: which question comes next, and what the answers add up to.
  *
- * The server is asked for its services, then for the file of each one, then for every import that did not come along.
+ * The server is asked for its services, then for the files of all of them (questions follow each other without waiting,
+ * a server answers them in their order), then for every import that did not come along.
  * What comes is collected once per file name and put together as a FileDescriptorSet. Nothing a server says is trusted:
  * no name is asked for twice, and services, files and bytes are bounded. An import the server does not have, and a file
  * of proto2 with services, become empty files, so that files which only take options from them can be used: then a
@@ -36,9 +37,10 @@ struct reflect_talk {
     struct reflect_files *files;
     ARRAY(struct reflect_service) services; /* reflection itself is not among them; names in the files' arena */
     ARRAY(struct reflect_file *) wanted;    /* imports, in the order they were met */
-    size_t service_next, wanted_next;
-    const char *asked; /* what the question under way is about; NULL: the services */
-    bool listed;
+    size_t service_asked, service_next;     /* those that were asked about, and the next to be answered */
+    size_t wanted_next;
+    const char *import; /* the one that was asked for; NULL: none */
+    bool list_asked, listed;
 };
 
 void reflect_files_deinit(struct reflect_files *f);
@@ -47,10 +49,13 @@ int reflect_files_set(const struct reflect_files *f, struct text *out);
 
 /* A zeroed talk with `files` set is ready to begin. */
 void reflect_talk_deinit(struct reflect_talk *t);
-/* Replaces `out` with the next question, a serialised ServerReflectionRequest. 1: ask it; 0: nothing is left to ask;
- * ERROR_MEMORY. */
+/* Replaces `out` with the next question, a serialised ServerReflectionRequest. 1: ask it, and then for another one; 0:
+ * there is none before the next answer, and none at all when no answer is due; ERROR_MEMORY. */
 int reflect_talk_ask(struct reflect_talk *t, struct text *out);
-/* The answer to the question that was asked last. ERROR_PROTOCOL: it is none; ERROR_LIMIT, ERROR_EXISTS. */
+bool reflect_talk_waits(const struct reflect_talk *t); /* an answer is due */
+/* On another stream: what has no answer yet is asked again. */
+void reflect_talk_again(struct reflect_talk *t);
+/* The answer to the first question that has none yet. ERROR_PROTOCOL: it is none; ERROR_LIMIT, ERROR_EXISTS. */
 int reflect_talk_answer(struct reflect_talk *t, struct bytes message, struct error *err);
 
 #endif

@@ -140,7 +140,7 @@ typedef Grpc__Reflection__V1__ServerReflectionResponse response;
 static int answer(struct asked *a, const response *r)
 {
     struct text packed = TEXT_INIT, question = TEXT_INIT;
-    assert_int_equal(reflect_talk_ask(&a->talk, &question), 1);
+    assert_true(reflect_talk_ask(&a->talk, &question) == 1 || reflect_talk_waits(&a->talk));
     assert_int_equal(pb_pack(&r->base, &packed), 0);
     a->code = reflect_talk_answer(&a->talk, text_bytes(&packed), &a->error);
     text_deinit(&packed);
@@ -267,6 +267,30 @@ static void imports_are_asked_for_once(void **state)
     asked_deinit(&a);
 }
 
+static void services_are_asked_about_without_waiting(void **state)
+{
+    (void)state;
+    struct asked a = {.code = 0};
+    struct text question = TEXT_INIT;
+    begin(&a, 3);
+    assert_false(reflect_talk_waits(&a.talk));
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(reflect_talk_ask(&a.talk, &question), 1);
+    assert_int_equal(reflect_talk_ask(&a.talk, &question), 0); /* an import may be named by any of the answers */
+    assert_true(reflect_talk_waits(&a.talk));
+    assert_int_equal(answer_file(&a, "s", "proto3", "S0", "i"), 0);
+    assert_int_equal(answer_error(&a, "who?"), 0);
+    assert_true(reflect_talk_waits(&a.talk));
+    assert_int_equal(answer_file(&a, "t", "proto3", "S2", ""), 0);
+    assert_false(reflect_talk_waits(&a.talk));
+    assert_string_equal(a.talk.services.items[1].refusal, "who?");
+    assert_int_equal(answer_file(&a, "i", "proto3", NULL, ""), 0);
+    assert_int_equal(reflect_talk_ask(&a.talk, &question), 0);
+    assert_false(reflect_talk_waits(&a.talk));
+    text_deinit(&question);
+    asked_deinit(&a);
+}
+
 static void hostile_answers(void **state)
 {
     (void)state;
@@ -335,6 +359,7 @@ int main(void)
         SIM(refusals),
         SIM(nobody_is_there),
         cmocka_unit_test(imports_are_asked_for_once),
+        cmocka_unit_test(services_are_asked_about_without_waiting),
         cmocka_unit_test(hostile_answers),
         cmocka_unit_test(what_cannot_be_used_is_left_out),
     };

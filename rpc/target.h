@@ -54,6 +54,9 @@ struct target_operations {
     int (*usage)(struct target *t, const char *component, uint64_t *resident, uint64_t *cpu);
     /* The last lines a component logged, newest last. */
     int (*logs)(struct target *t, const char *component, size_t lines, struct text *out);
+    /* How many lines all of it logged so far, and the last of those that came after so many. Both NULL: not known. */
+    uint64_t (*logged)(struct target *t);
+    void (*logs_since)(struct target *t, uint64_t since, size_t lines, struct text *out);
     /* Whoever starts components again does not until let go; NULL: cannot be held. Held and seen to be. */
     int (*hold)(struct target *t, bool hold, struct error *err);
     int64_t (*supervisor)(struct target *t);  /* its process id; 0 or NULL: the harness starts them, or nobody */

@@ -11,8 +11,11 @@ void websocket_free(struct websocket *s)
     world_stream_close(s->stream);
     http1_parser_free(s->parser);
     ws_frames_free(s->frames);
+    tls_session_free(s->tls);
     text_deinit(&s->request);
     text_deinit(&s->out);
+    text_deinit(&s->plain);
+    text_deinit(&s->cipher);
     free(s);
 }
 
@@ -45,12 +48,22 @@ void websocket_fail(struct websocket *s, int code, const char *reason)
     die(s);
 }
 
+int websocket_write(struct websocket *s, struct bytes data)
+{
+    if (s->tls == NULL)
+        return s->raw != NULL ? http_raw_write(s->raw, data) : world_stream_write(s->stream, data);
+    int rc = tls_session_send(s->tls, data, &s->cipher, NULL);
+    if (rc == 0)
+        rc = text_ok(&s->cipher) ? world_stream_write(s->stream, text_bytes(&s->cipher)) : ERROR_MEMORY;
+    text_clear(&s->cipher);
+    return rc;
+}
+
 static void flush(struct websocket *s)
 {
     int rc = 0;
     if (s->out.len != 0 && text_ok(&s->out))
-        rc = s->raw != NULL ? http_raw_write(s->raw, text_bytes(&s->out))
-                            : world_stream_write(s->stream, text_bytes(&s->out));
+        rc = websocket_write(s, text_bytes(&s->out));
     if (!text_ok(&s->out) || rc != 0)
         websocket_fail(s, WS_ABNORMAL, "");
     text_clear(&s->out);

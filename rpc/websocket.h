@@ -18,6 +18,7 @@ struct websocket;
 struct websocket_options {
     size_t message_max;             /* 0: WS_MESSAGE_MAX_DEFAULT */
     uint64_t ping_every, pong_wait; /* ns; 0: the ones above */
+    struct tls_context *tls;        /* client: what wss:// is trusted by; not used after websocket_connect() */
 };
 struct websocket_events {
     void (*opened)(void *arg); /* client only; may be NULL */
@@ -33,7 +34,8 @@ struct websocket_events {
 int websocket_accept(struct http_exchange *x, const struct websocket_options *options,
                      const struct websocket_events *events, void *arg, struct websocket **out, int *status,
                      const char **why);
-/* "ws://host:port/path"; `headers` come on top of the handshake's own. `opened` or `closed` follows. */
+/* "ws://host:port/path", or "wss://..." with `tls`, where the certificate has to be the host's; without a port it is
+ * 80, or 443. `headers` come on top of the handshake's own. `opened` or `closed` follows. */
 int websocket_connect(struct world *w, const char *url, const struct http1_header *headers, size_t header_count,
                       const struct websocket_options *options, const struct websocket_events *events, void *arg,
                       struct websocket **out, struct error *err);

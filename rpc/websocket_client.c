@@ -33,17 +33,58 @@ static void on_complete(void *arg)
     (void)arg;
 }
 
+static void ask(struct websocket *s)
+{
+    s->asked = true;
+    if (websocket_write(s, text_bytes(&s->request)) != 0)
+        websocket_lost(s);
+}
+
+/* What the session wants the server to get. */
+static int send_cipher(struct websocket *s)
+{
+    int rc = text_ok(&s->cipher) ? 0 : ERROR_MEMORY;
+    if (rc == 0 && s->cipher.len != 0)
+        rc = world_stream_write(s->stream, text_bytes(&s->cipher));
+    text_clear(&s->cipher);
+    return rc;
+}
+
 static void on_connected(void *arg)
 {
     struct websocket *s = arg;
-    if (world_stream_write(s->stream, text_bytes(&s->request)) != 0)
+    if (s->tls == NULL)
+        ask(s);
+    else if (tls_session_start(s->tls, &s->cipher, NULL) != 0 || send_cipher(s) != 0)
         websocket_lost(s);
+}
+
+/* `plain` has what the bytes meant. False: it is over. */
+static bool unwrap(struct websocket *s, struct bytes data)
+{
+    struct error err = ERROR_INIT;
+    text_clear(&s->plain);
+    int rc = tls_session_receive(s->tls, data, &s->plain, &s->cipher, &err);
+    if (send_cipher(s) != 0 || !text_ok(&s->plain))
+        websocket_lost(s);
+    else if (rc == ERROR_CLOSED)
+        websocket_fail(s, WS_ABNORMAL, "");
+    else if (rc != 0)
+        websocket_fail(s, WS_ABNORMAL, err.message != NULL ? err.message : error_code_name(rc));
+    else if (!s->asked && tls_session_ready(s->tls))
+        ask(s);
+    error_clear(&err);
+    return !s->dead;
 }
 
 static void on_readable(void *arg, struct bytes data)
 {
     struct websocket *s = arg;
-    if (s->dead)
+    if (s->dead || (s->tls != NULL && !unwrap(s, data)))
+        return;
+    if (s->tls != NULL)
+        data = text_bytes(&s->plain);
+    if (data.len == 0)
         return;
     if (s->open)
         websocket_receive(s, data);
@@ -63,17 +104,31 @@ static void on_ended(void *arg, int reason)
     websocket_fail(arg, WS_ABNORMAL, reason == 0 ? "" : error_code_name(reason));
 }
 
+static int start_tls(struct websocket *s, struct bytes host, struct error *err)
+{
+    struct text name = TEXT_INIT;
+    text_add(&name, host.data, host.len);
+    int rc = text_ok(&name) ? tls_session_new(s->options.tls, text_string(&name), &s->tls, err)
+                            : error_set(err, ERROR_MEMORY, "out of memory");
+    text_deinit(&name);
+    return rc;
+}
+
 static int write_request(struct websocket *s, const char *url, const struct http1_header *headers, size_t count,
                          struct text *address, struct error *err)
 {
-    if (strncasecmp(url, "ws://", 5) != 0)
-        return error_set(err, ERROR_INVALID, "'%s' is not a WebSocket URL: it must begin with ws://", url);
-    size_t len = strcspn(url + 5, "/?#");
-    const char *target = url[5 + len] == 0 ? "/" : url + 5 + len;
+    bool secure = strncasecmp(url, "wss://", 6) == 0;
+    if (!secure && strncasecmp(url, "ws://", 5) != 0)
+        return error_set(err, ERROR_INVALID, "'%s' is not a WebSocket URL: it must begin with ws:// or wss://", url);
+    if (secure && s->options.tls == NULL)
+        return error_set(err, ERROR_INVALID, "'%s': there is nothing to trust its certificate by", url);
+    const char *host = url + (secure ? 6 : 5);
+    size_t len = strcspn(host, "/?#");
+    const char *target = host[len] == 0 ? "/" : host + len;
     uint8_t nonce[16];
     random_bytes(world_random(s->world), nonce, sizeof nonce);
     ws_make_key(nonce, s->key);
-    text_add(address, url + 5, len);
+    text_add(address, host, len);
     if (len == 0 || target[0] != '/' || !http1_is_target(bytes_of("GET"), bytes_of(target)))
         return error_set(err, ERROR_INVALID, "'%s' has no host, or a path that must be percent-encoded", url);
     http1_write_request(&s->request, "GET", target);
@@ -86,12 +141,19 @@ static int write_request(struct websocket *s, const char *url, const struct http
         struct text name = TEXT_INIT;
         text_add(&name, headers[i].name.data, headers[i].name.len);
         fine = http1_write_header(&s->request, text_string(&name), headers[i].value);
+        s->request.failed = s->request.failed || !text_ok(&name);
         text_deinit(&name);
     }
     http1_write_end(&s->request);
-    if (!fine)
+    if (!fine && text_ok(&s->request) && text_ok(address))
         return error_set(err, ERROR_INVALID, "the host or a header would break the request");
-    return text_ok(&s->request) && text_ok(address) ? 0 : error_set(err, ERROR_MEMORY, "out of memory");
+    bool bracketed = host[0] == '[';
+    size_t name = bracketed ? strcspn(host + 1, "]/") : strcspn(host, ":/?#");
+    if (name + (bracketed ? 2 : 0) == len)
+        text_puts(address, secure ? ":443" : ":80");
+    if (!text_ok(&s->request) || !text_ok(address))
+        return error_set(err, ERROR_MEMORY, "out of memory");
+    return secure ? start_tls(s, BYTES(host + (bracketed ? 1 : 0), name), err) : 0;
 }
 
 int websocket_connect(struct world *w, const char *url, const struct http1_header *headers, size_t header_count,

@@ -1,7 +1,9 @@
 /* WebSockets over the simulated network: an echo server behind rpc/http, our client, and strangers on a bare stream. */
+#include "base/failing.h"
 #include "base/log.h"
 #include "base/test.h"
 #include "base/units.h"
+#include "rpc/websocket_internal.h"
 #include "rpc/websocket_kit.h"
 #include "world/sim.h"
 
@@ -211,10 +213,78 @@ static void test_freed(void **state)
     teardown(&f);
 }
 
+/* ---- TLS and memory: e2e/step/talk_test.c has whole conversations ---- */
+
+static void test_addresses(void **state)
+{
+    static const struct {
+        const char *url, *message;
+    } wrong[] = {
+        {"http://web/", "must begin with ws:// or wss://"},
+        {"wss://web/", "there is nothing to trust its certificate by"},
+        {"ws:///", "has no host"},
+        {"wss:///", "nothing to trust"},
+    };
+    static const struct websocket_events events = {.opened = NULL};
+    struct fixture f;
+    struct websocket_kit c;
+    (void)state;
+    setup(&f);
+    websocket_kit_open(&c, f.user, "ws://web", NULL, 0); /* port 80 is what ws:// means */
+    assert_true(c.opened);
+    websocket_close(c.socket, WS_NORMAL, "");
+    assert_int_equal(world_sleep(f.user, (uint64_t)SECOND), 0);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        struct websocket *s = NULL;
+        struct error err = ERROR_INIT;
+        assert_int_equal(websocket_connect(f.user, wrong[i].url, NULL, 0, NULL, &events, NULL, &s, &err),
+                         ERROR_INVALID);
+        assert_non_null(strstr(err.message, wrong[i].message));
+        error_clear(&err);
+    }
+    teardown(&f);
+}
+
+/* The network is there before memory runs out, and frees the socket afterwards. */
+static int connect_scarcely(struct tls_context *tls, size_t n, bool *hit)
+{
+    static const struct websocket_events events = {.opened = NULL};
+    const struct websocket_options options = {.tls = tls};
+    const struct http1_header header = {bytes_of("a"), bytes_of("b")};
+    struct websocket *s = NULL;
+    struct fixture f;
+    setup(&f);
+    failing_arm(n);
+    int rc = websocket_connect(f.user, "wss://web/chat", &header, 1, &options, &events, NULL, &s, NULL);
+    *hit = failing_hit();
+    failing_disarm();
+    websocket_abort(s);
+    if (world_sleep(f.user, (uint64_t)SECOND) != 0 && s != NULL) /* the network had no memory, and does nothing more */
+        websocket_free(s);
+    teardown(&f);
+    return rc;
+}
+
+static void test_memory(void **state)
+{
+    struct tls_context *tls = NULL;
+    bool hit = true;
+    size_t n = 0;
+    (void)state;
+    assert_int_equal(tls_context_new(&(struct tls_options){.insecure = true}, &tls, NULL), 0);
+    while (hit) {
+        int rc = connect_scarcely(tls, ++n, &hit);
+        assert_true(rc == 0 || (hit && rc == ERROR_MEMORY)); /* the network does without some of its memory */
+    }
+    assert_true(n > 10);
+    tls_context_free(tls);
+}
+
 int main(void)
 {
     log_set_level(LOG_OFF);
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_echo), cmocka_unit_test(test_drain),
-                                       cmocka_unit_test(test_strangers), cmocka_unit_test(test_freed)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_echo),      cmocka_unit_test(test_drain),
+                                       cmocka_unit_test(test_strangers), cmocka_unit_test(test_freed),
+                                       cmocka_unit_test(test_addresses), cmocka_unit_test(test_memory)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,7 +12,7 @@ target_link_libraries(wire_descriptor PUBLIC PkgConfig::PROTOBUF_C PRIVATE harro
 target_include_directories(wire_descriptor SYSTEM PUBLIC ${descriptor_dir})
 
 harrow_library(wire_pb
-  SOURCES pb_wire.c pb_refused.c pb_scan.c pb_message.c pb_pieces.c pb_pool.c pb_collect.c pb_resolve.c pb_resolve_type.c pb_layout.c pb_lookup.c pb_known.c pb_number.c
+  SOURCES pb_wire.c pb_refused.c pb_scan.c pb_message.c pb_pieces.c pb_pool.c pb_collect.c pb_features.c pb_resolve.c pb_resolve_type.c pb_layout.c pb_lookup.c pb_known.c pb_number.c
     pb_time.c pb_path.c pb_json_reader.c pb_from_json.c pb_from_json_scalar.c pb_from_json_known.c
     pb_to_json.c pb_to_json_list.c pb_to_json_scalar.c pb_to_json_known.c
   LINK base PkgConfig::PROTOBUF_C PkgConfig::JANSSON

@@ -106,6 +106,7 @@ struct pb_method {
     const struct pb_type *input, *output;
     bool client_streaming, server_streaming;
     const struct pb_service *service;
+    struct bytes options; /* MethodOptions, those of one's own included, as wire bytes */
 };
 struct pb_service {
     const char *full_name; /* "store.Store" */
@@ -169,6 +170,7 @@ enum pb_json_flags {
     PB_JSON_IGNORE_UNKNOWN = 4, /* reading: unknown members are skipped instead of refused */
     PB_JSON_INDENT = 8,
     PB_JSON_ENUM_NUMBERS = 16,
+    PB_JSON_PLAIN = 32, /* writing: well-known types as any other message: a Timestamp is {seconds, nanos} */
 };
 int pb_to_json(const struct pb_pool *p, const ProtobufCMessage *m, int flags, struct text *out, struct error *err);
 /* Text to wire bytes, and a jansson tree to wire bytes. Errors say line:column (text) and the field's path. */

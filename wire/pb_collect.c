@@ -61,6 +61,18 @@ static int symbol_put(struct collect *c, enum pb_symbol_kind kind, const char *f
     return 0;
 }
 
+char *pb_pool_join(struct pb_pool *p, const char *scope, char between, const char *name)
+{
+    size_t scope_len = strlen(scope), name_len = strlen(name);
+    char *out = arena_alloc(&p->arena, scope_len + name_len + 2);
+    if (!out)
+        return NULL;
+    memcpy(out, scope, scope_len);
+    out[scope_len] = between;
+    memcpy(out + scope_len + 1, name, name_len);
+    return out;
+}
+
 /* Checks the name, joins it to the scope, and enters it. */
 static int symbol_new(struct collect *c, enum pb_symbol_kind kind, const char *scope, const char *name,
                       struct pb_symbol **out)
@@ -71,7 +83,7 @@ static int symbol_new(struct collect *c, enum pb_symbol_kind kind, const char *s
     if (strlen(scope) + strlen(name) >= PB_NAME_MAX)
         return pb_pool_error(c->p, c->file, ERROR_LIMIT, "a full name is longer than %d bytes: %.60s...", PB_NAME_MAX,
                              *scope ? scope : name);
-    char *full_name = arena_printf(&c->p->arena, "%s%s%s", scope, *scope ? "." : "", name);
+    char *full_name = *scope ? pb_pool_join(c->p, scope, '.', name) : arena_string(&c->p->arena, name);
     if (!full_name)
         return pb_pool_no_memory(c->p);
     return symbol_put(c, kind, full_name, out);

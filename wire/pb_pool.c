@@ -75,9 +75,15 @@ static int check_syntax(struct pb_pool *p, struct pb_file *f)
         f->foreign = true;
         return 0;
     }
-    if (syntax && strcmp(syntax, "proto3") == 0)
+    f->features = (struct pb_features){PB_PRESENCE_EXPLICIT, PB_ENUM_OPEN, PB_REPEATED_PACKED, PB_ENCODING_LENGTH};
+    if (pb_syntax_known(f->descriptor, &f->edition)) {
+        const Google__Protobuf__FileOptions *options = f->descriptor->options;
+        f->features = f->edition ? pb_features_of(f->features, options ? &options->base : NULL, PB_FEATURES_OF_FILE)
+                                 : f->features;
         return 0;
-    return pb_pool_error(p, f, ERROR_UNSUPPORTED, "syntax is \"%s\"; only proto3 is supported",
+    }
+    return pb_pool_error(p, f, ERROR_UNSUPPORTED,
+                         "syntax is \"%s\"; only proto3 and editions 2023 and 2024 are supported",
                          proto2 ? "proto2" : syntax);
 }
 
@@ -148,6 +154,45 @@ static int check_cycles(struct pb_pool *p)
     return 0;
 }
 
+#define FILE_SOURCE_INFO 9 /* of a FileDescriptorProto */
+
+/* The set without places and comments: most of its bytes, of which a pool needs nothing. ERROR_SYNTAX: it is no set;
+ * whoever takes it whole finds out where. */
+static int strip_source_info(struct bytes set, struct text *out)
+{
+    struct pb_reader files = {set.data, set.data + set.len};
+    struct pb_item file, item;
+    if (!text_reserve(out, set.len)) /* at once: it does not get longer */
+        return ERROR_MEMORY;
+    while (files.at < files.end) {
+        if (pb_item_next(&files, &file) != PB_FAULT_NONE || file.number != 1 || file.wire != PB_WIRE_BYTES)
+            return ERROR_SYNTAX;
+        struct pb_reader r = {file.data.data, file.data.data + file.data.len};
+        size_t mark = pb_open(out, file.number);
+        while (r.at < r.end) {
+            const uint8_t *from = r.at;
+            if (pb_item_next(&r, &item) != PB_FAULT_NONE)
+                return ERROR_SYNTAX;
+            if (item.number != FILE_SOURCE_INFO || item.wire != PB_WIRE_BYTES)
+                text_add(out, from, (size_t)(r.at - from));
+        }
+        pb_close(out, mark);
+    }
+    return text_ok(out) ? 0 : ERROR_MEMORY;
+}
+
+static int unpack(struct pb_pool *p, struct bytes set, ProtobufCMessage **m, struct error *cause)
+{
+    struct text needed = TEXT_INIT;
+    int rc = strip_source_info(set, &needed);
+    if (rc == 0)
+        rc = pb_unpack(&google__protobuf__file_descriptor_set__descriptor, text_bytes(&needed), &p->scratch, m, NULL);
+    text_deinit(&needed);
+    return rc && rc != ERROR_MEMORY
+               ? pb_unpack(&google__protobuf__file_descriptor_set__descriptor, set, &p->scratch, m, cause)
+               : rc;
+}
+
 static int build(struct pb_pool *p, struct bytes set)
 {
     if (set.len > PB_SET_MAX)
@@ -157,7 +202,7 @@ static int build(struct pb_pool *p, struct bytes set)
         return pb_pool_no_memory(p);
     ProtobufCMessage *m;
     struct error cause = ERROR_INIT;
-    int rc = pb_unpack(&google__protobuf__file_descriptor_set__descriptor, set, &p->scratch, &m, &cause);
+    int rc = unpack(p, set, &m, &cause);
     if (rc) {
         pb_pool_error(p, NULL, rc, "not a descriptor set: %s", cause.message ? cause.message : error_code_name(rc));
         error_clear(&cause);

@@ -52,6 +52,19 @@ struct pb_symbol {
     const pb_service_proto *service_proto;
 };
 
+/* What files of editions may choose: the numbers of google.protobuf.FeatureSet. */
+enum { PB_PRESENCE_EXPLICIT = 1, PB_PRESENCE_IMPLICIT = 2 }; /* 3: explicit, and required for those who check */
+enum { PB_ENUM_OPEN = 1, PB_REPEATED_PACKED = 1, PB_ENCODING_LENGTH = 1 };
+enum { /* where each kind of options keeps its features */
+       PB_FEATURES_OF_FILE = 50,
+       PB_FEATURES_OF_MESSAGE = 12,
+       PB_FEATURES_OF_FIELD = 21,
+       PB_FEATURES_OF_ENUM = 7
+};
+struct pb_features {
+    uint8_t presence, enum_type, repeated, encoding;
+};
+
 struct pb_file {
     const char *name;
     const char *package; /* "" for none */
@@ -60,7 +73,9 @@ struct pb_file {
     size_t dependency_count;
     struct pb_file **imports; /* as dependencies */
     bool *import_public;
-    bool foreign;                         /* proto2: only options may refer to it */
+    bool foreign; /* proto2: only options may refer to it */
+    bool edition; /* 2023 or 2024, and not proto3 */
+    struct pb_features features;
     uint32_t seen_from;                   /* the stamp of the last walk over imports that came by */
     const pb_file_descriptor *descriptor; /* while building */
 };
@@ -111,7 +126,7 @@ struct pb_pool {
     struct pb_file **open_files; /* while building: work list of one walk over imports */
     struct pb_file *seen_for;    /* and whose imports were walked last, with which stamp */
     uint32_t seen_stamp;
-    struct error *err;           /* while building */
+    struct error *err; /* while building */
 };
 
 bool pb_is_identifier(const char *s, size_t len);
@@ -121,11 +136,16 @@ int pb_pool_resolve(struct pb_pool *p);
 int pb_pool_reference(struct pb_pool *p, struct pb_file *file, const char *scope, const char *name, const char *what,
                       struct pb_symbol **out);
 int pb_type_resolve(struct pb_pool *p, struct pb_type_entry *t);
+bool pb_syntax_known(const pb_file_descriptor *f, bool *edition); /* proto3, or an edition that is known */
+/* `from` with what the options' own features say. */
+struct pb_features pb_features_of(struct pb_features from, const ProtobufCMessage *options, uint32_t tag);
+struct pb_features pb_type_features(const struct pb_type_entry *t);
 int pb_type_layout(struct pb_pool *p, struct pb_type_entry *t);
 int pb_enum_layout(struct pb_pool *p, struct pb_enum_entry *e);
 /* Which well-known type this is by name, and whether its fields are those JSON relies on. */
 int pb_type_known(struct pb_pool *p, struct pb_type_entry *t);
 
+char *pb_pool_join(struct pb_pool *p, const char *scope, char between, const char *name); /* NULL: no memory */
 int pb_pool_no_memory(struct pb_pool *p);
 /* An error in a file of the set: "set: store.proto: ...". */
 int pb_pool_error(struct pb_pool *p, const struct pb_file *file, int code, const char *format, ...)

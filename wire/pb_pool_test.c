@@ -291,6 +291,7 @@ static const char *encode(const char *s, struct text *out)
  * 1 name, 3 number, 4 label, 5 type, 6 type_name, 9 oneof_index, 17 proto3_optional. */
 #define IN_FILE(body) "1{1:a.proto 12:proto3 2:p " body "}"
 #define MESSAGE(body) IN_FILE("4{1:M " body "}")
+#define EDITION(body) "1{1:a.proto 12:editions 14=1000 2:p " body "}"
 #define FIELD(body)   MESSAGE("2{1:f 3=1 4=1 " body "}")
 
 static const struct {
@@ -301,11 +302,21 @@ static const struct {
     {"", ERROR_INVALID, "holds no files"},
     {"1{}", ERROR_INVALID, "file 1 has no name"},
     {"1{1:a.proto}", 0, NULL},
-    {"1{1:a.proto 4{1:M} 6{1:S 2{1:R 2:M 3:M}}}", ERROR_UNSUPPORTED, "set: a.proto: syntax is \"proto2\"; only proto3"},
+    {"1{1:a.proto 4{1:M} 6{1:S 2{1:R 2:M 3:M}}}", ERROR_UNSUPPORTED,
+     "set: a.proto: syntax is \"proto2\"; only proto3 and editions"},
     {"1{1:a.proto 4{1:M}} 1{1:b.proto 12:proto3 3:a.proto 4{1:N 2{1:f 3=1 4=1 5=11 6:.M}}}", ERROR_UNSUPPORTED,
      "b.proto: N.f refers to M, which is proto2: only options may do so"},
     {"1{1:a.proto 4{1:M} 5{1:E 2{1:A 2=1}}} 1{1:b.proto 12:proto3 3:a.proto 4{1:N}}", 0, NULL},
     {"1{1:a.proto 12:editions}", ERROR_UNSUPPORTED, "syntax is \"editions\""},
+    {"1{1:a.proto 12:editions 14=1002}", ERROR_UNSUPPORTED, "syntax is \"editions\""},
+    {"1{1:a.proto 14=1000}", 0, NULL}, /* an edition without the word is proto2 */
+    {EDITION("5{1:E 2{1:A 2=0} 3{7{2=2}}}"), ERROR_UNSUPPORTED, "p.E: closed enums are not supported"},
+    {EDITION("8{50{2=2}} 5{1:E 2{1:A 2=0}}"), ERROR_UNSUPPORTED, "p.E: closed enums"},
+    {EDITION("4{1:M 7{12{2=2}} 4{1:E 2{1:A 2=0}}}"), ERROR_UNSUPPORTED, "p.M.E: closed enums"},
+    {EDITION("4{1:M 7{12{2=2}} 4{1:E 2{1:A 2=0} 3{7{2=1}}}}"), 0, NULL},
+    {EDITION("4{1:M 2{1:f 3=1 4=1 5=11 6:.p.M 8{21{5=2}}}}"), ERROR_UNSUPPORTED, "p.M.f: groups are not supported"},
+    {EDITION("4{1:M 2{1:f 3=1 4=1 5=9 7:hello}}"), 0, NULL},
+    {EDITION("4{1:M 2{1:f 3=1 4=1 5=9 8{21{1=3}}}}"), 0, NULL},
     {"1{1:a.proto 12:proto3} 1{1:a.proto 12:proto3 2:q}", ERROR_EXISTS, "\"a.proto\" is there twice"},
     {"1{1:a.proto 12:proto3 3:b.proto}", ERROR_NOT_FOUND, "imports \"b.proto\", which is not in the set"},
     {"1{1:a.proto 12:proto3 3:a.proto}", ERROR_INVALID, "circle"},
@@ -319,7 +330,7 @@ static const struct {
     {IN_FILE("4{1:M} 4{1:M}"), ERROR_EXISTS, "p.M is defined twice: it is already a message in a.proto"},
     {IN_FILE("4{1:M} 6{1:M}"), ERROR_EXISTS, "p.M is defined twice"},
     {IN_FILE("4{1:M}") " 1{1:b.proto 12:proto3 2:p.M}", ERROR_EXISTS, "already a message"},
-    {IN_FILE("5{1:E}"), ERROR_INVALID, "first value of a proto3 enum must be 0"},
+    {IN_FILE("5{1:E}"), ERROR_INVALID, "first value of an enum must be 0"},
     {IN_FILE("5{1:E 2{1:A 2=1}}"), ERROR_INVALID, "first value"},
     {IN_FILE("5{1:E 2{1:A 2=0} 2{1:B 2=0}}"), ERROR_EXISTS, "A and B share the number 0"},
     {IN_FILE("5{1:E 2{1:A 2=0} 2{1:A 2=1}}"), ERROR_EXISTS, "p.A is defined twice"},
@@ -422,6 +433,42 @@ static void test_joined(void **state)
     text_deinit(&set);
 }
 
+/* What editions say by features, proto3 says by labels: presence and packing, here of the file, a message and a field.
+ */
+static void test_editions(void **state)
+{
+    static const struct {
+        const char *field;
+        bool optional, packed;
+    } cases[] = {
+        {"4=1 5=5", true, false},
+        {"4=1 5=5 8{21{1=2}}", false, false},
+        {"4=1 5=5 8{21{1=3}}", true, false},
+        {"4=1 5=11 6:.p.M", false, false},
+        {"4=3 5=5", false, true},
+        {"4=3 5=5 8{21{3=2}}", false, false},
+        {"4=3 5=9", false, false},
+        {"4=1 5=5 9=0", false, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        for (int implicit = 0; implicit < 3; implicit++) { /* nowhere, in the file, in the message above */
+            struct text description = TEXT_INIT, set = TEXT_INIT;
+            struct pb_pool *p;
+            text_printf(&description, EDITION("%s 4{1:M %s 3{1:N 8{1:o} 2{1:x 3=9 4=1 5=5 9=0} 2{1:f 3=1 %s}}}"),
+                        implicit == 1 ? "8{50{1=2}}" : "", implicit == 2 ? "7{12{1=2}}" : "", cases[i].field);
+            encode(text_string(&description), &set);
+            assert_int_equal(pb_pool_new(text_bytes(&set), "set", &p, NULL), 0);
+            const struct pb_field *f = &pb_find_type(p, "p.M.N")->fields[0];
+            bool says = strstr(cases[i].field, "21{1=") != NULL;
+            assert_int_equal(f->optional, cases[i].optional && (implicit == 0 || says));
+            assert_int_equal(f->packed, cases[i].packed);
+            pb_pool_free(p);
+            text_deinit(&description);
+            text_deinit(&set);
+        }
+}
+
 /* More fields than the JSON reader keeps presence bits for on its stack. */
 static void test_wide(void **state)
 {
@@ -460,7 +507,7 @@ int main(void)
         cmocka_unit_test(test_services),   cmocka_unit_test(test_files),
         cmocka_unit_test(test_layout),     cmocka_unit_test(test_oneof_replacement),
         cmocka_unit_test(test_wrong_sets), cmocka_unit_test(test_joined),
-        cmocka_unit_test(test_wide),
+        cmocka_unit_test(test_wide),       cmocka_unit_test(test_editions),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

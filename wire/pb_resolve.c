@@ -98,12 +98,32 @@ static int value_by_number(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* The message something stands in: its full name is that one's plus one part. In p->types it comes first. */
+static const struct pb_type_entry *parent_of(struct pb_pool *p, const char *full_name)
+{
+    const char *dot = strrchr(full_name, '.');
+    const struct pb_symbol *s = dot ? map_get_n(&p->symbols, full_name, (size_t)(dot - full_name)) : NULL;
+    return s && s->kind == PB_SYMBOL_TYPE ? s->entry : NULL;
+}
+
+static bool enum_is_closed(struct pb_pool *p, const struct pb_enum_entry *e)
+{
+    const struct pb_type_entry *parent = parent_of(p, e->enumeration.full_name);
+    struct pb_features from = parent ? pb_type_features(parent) : e->file->features;
+    const Google__Protobuf__EnumOptions *options = e->proto->options;
+    return e->file->edition &&
+           pb_features_of(from, options ? &options->base : NULL, PB_FEATURES_OF_ENUM).enum_type != PB_ENUM_OPEN;
+}
+
 static int resolve_enum(struct pb_pool *p, struct pb_enum_entry *e)
 {
     const pb_enum_proto *d = e->proto;
     size_t n = d->n_value;
+    if (enum_is_closed(p, e))
+        return pb_pool_error(p, e->file, ERROR_UNSUPPORTED, "%s: closed enums are not supported",
+                             e->enumeration.full_name);
     if (n == 0 || d->value[0]->number != 0)
-        return pb_pool_error(p, e->file, ERROR_INVALID, "%s: the first value of a proto3 enum must be 0",
+        return pb_pool_error(p, e->file, ERROR_INVALID, "%s: the first value of an enum must be 0",
                              e->enumeration.full_name);
     struct pb_enum_value *values = arena_alloc(&p->arena, n * sizeof *values);
     e->by_name = arena_alloc(&p->arena, n * sizeof *e->by_name);
@@ -145,6 +165,16 @@ static int resolve_method_type(struct pb_pool *p, struct pb_file *file, const ch
     return 0;
 }
 
+static int keep_options(struct pb_pool *p, const ProtobufCMessage *options, struct bytes *out)
+{
+    struct text wire = TEXT_INIT;
+    (void)pb_pack(options, &wire);
+    const uint8_t *data = text_ok(&wire) ? arena_copy(&p->arena, text_string(&wire), wire.len) : NULL;
+    *out = BYTES(data, wire.len);
+    text_deinit(&wire);
+    return data ? 0 : pb_pool_no_memory(p);
+}
+
 static int resolve_service(struct pb_pool *p, struct pb_service *v)
 {
     struct pb_symbol *symbol = map_get(&p->symbols, v->full_name);
@@ -159,8 +189,8 @@ static int resolve_service(struct pb_pool *p, struct pb_service *v)
         struct pb_method *m = &methods[i];
         m->name = arena_string(&p->arena, md->name);
         m->path = arena_printf(&p->arena, "/%s/%s", v->full_name, md->name);
-        char *full_name = arena_printf(&p->arena, "%s.%s", v->full_name, md->name);
-        char *free_path = arena_printf(&p->arena, "%s/%s", v->name, md->name);
+        char *full_name = pb_pool_join(p, v->full_name, '.', md->name);
+        char *free_path = pb_pool_join(p, v->name, '/', md->name);
         if (!m->name || !m->path || !full_name || !free_path)
             return pb_pool_no_memory(p);
         m->client_streaming = md->client_streaming;
@@ -169,6 +199,8 @@ static int resolve_service(struct pb_pool *p, struct pb_service *v)
         int rc = resolve_method_type(p, symbol->file, full_name, md->input_type, v->full_name, &m->input);
         if (!rc)
             rc = resolve_method_type(p, symbol->file, full_name, md->output_type, v->full_name, &m->output);
+        if (!rc && md->options)
+            rc = keep_options(p, &md->options->base, &m->options);
         if (rc)
             return rc;
         struct pb_symbol *method_symbol = map_get(&p->symbols, full_name);
@@ -182,22 +214,11 @@ static int resolve_service(struct pb_pool *p, struct pb_service *v)
     return 0;
 }
 
-/* Parents come before their children in p->types, and a child's full name is the parent's plus one part. */
-static void find_parent(struct pb_pool *p, struct pb_type_entry *t)
-{
-    const char *dot = strrchr(t->type.full_name, '.');
-    if (!dot)
-        return;
-    const struct pb_symbol *s = map_get_n(&p->symbols, t->type.full_name, (size_t)(dot - t->type.full_name));
-    if (s && s->kind == PB_SYMBOL_TYPE)
-        t->parent = s->entry;
-}
-
 int pb_pool_resolve(struct pb_pool *p)
 {
     int rc = 0;
     for (size_t i = 0; i < p->type_count; i++)
-        find_parent(p, &p->types[i]);
+        p->types[i].parent = parent_of(p, p->types[i].type.full_name);
     for (size_t i = 0; !rc && i < p->enum_count; i++)
         rc = resolve_enum(p, &p->enums[i]);
     for (size_t i = 0; !rc && i < p->type_count; i++)

@@ -12,12 +12,18 @@ struct field_work {
     struct pb_type_entry *t;
     struct pb_field *field;
     const field_proto *proto;
-    char what[2 * PB_NAME_MAX]; /* "pkg.Type.field", for messages */
+    char what[2 * PB_NAME_MAX];  /* "pkg.Type.field", for messages */
+    struct pb_features features; /* of the message */
 };
 
 static int field_error(struct field_work *w, const char *why)
 {
     return pb_pool_error(w->p, w->t->file, ERROR_INVALID, "%s: %s", w->what, why);
+}
+
+static int unsupported(struct field_work *w, const char *why)
+{
+    return pb_pool_error(w->p, w->t->file, ERROR_UNSUPPORTED, "%s: %s", w->what, why);
 }
 
 static char *json_name_of(struct arena *arena, const char *name)
@@ -48,7 +54,7 @@ static int field_type(struct field_work *w)
     if (d->has_type && ((int)d->type < PB_DOUBLE || (int)d->type > PB_SINT64))
         return field_error(w, "unknown field type");
     if (d->has_type && d->type == GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__TYPE__TYPE_GROUP)
-        return pb_pool_error(w->p, w->t->file, ERROR_UNSUPPORTED, "%s: groups are not supported", w->what);
+        return unsupported(w, "groups are not supported");
     bool named = !d->has_type || (int)d->type == PB_MESSAGE || (int)d->type == PB_ENUM;
     if (!named) {
         f->kind = (enum pb_kind)(int)d->type;
@@ -72,6 +78,22 @@ static int field_type(struct field_work *w)
         return pb_pool_error(w->p, w->t->file, ERROR_INVALID, "%s: %s is no %s", w->what, s->full_name,
                              (int)d->type == PB_ENUM && d->has_type ? "enum" : "message");
     }
+    return 0;
+}
+
+/* What a file of proto3 says by labels and options, one of an edition says by features. */
+static int field_features(struct field_work *w)
+{
+    const field_proto *d = w->proto;
+    struct pb_field *f = w->field;
+    struct pb_features features =
+        pb_features_of(w->features, d->options ? &d->options->base : NULL, PB_FEATURES_OF_FIELD);
+    bool singular = !f->repeated && f->kind != PB_MESSAGE && !d->has_oneof_index;
+    if (f->kind == PB_MESSAGE && !f->map && features.encoding != PB_ENCODING_LENGTH)
+        return unsupported(w, "groups are not supported");
+    f->packed = f->repeated && pb_is_packable(f->kind) && features.repeated == PB_REPEATED_PACKED;
+    f->optional = singular && features.presence != PB_PRESENCE_IMPLICIT &&
+                  !(w->t->proto->options && w->t->proto->options->map_entry);
     return 0;
 }
 
@@ -99,13 +121,13 @@ static int field_fill(struct field_work *w)
     if (d->has_label && d->label == GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__LABEL__LABEL_REQUIRED)
         return field_error(w, "proto3 has no required fields");
     f->repeated = d->has_label && d->label == GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__LABEL__LABEL_REPEATED;
-    if (d->default_value)
+    if (d->default_value && !w->t->file->edition) /* which is for those who read a field that is not set */
         return field_error(w, "proto3 has no default values");
     if (d->extendee)
         return field_error(w, "a field of a message cannot extend another one");
     int rc = field_type(w);
-    if (rc)
-        return rc;
+    if (rc || w->t->file->edition)
+        return rc ? rc : field_features(w);
     f->packed =
         f->repeated && pb_is_packable(f->kind) && (!d->options || !d->options->has_packed || d->options->packed);
     f->optional = d->proto3_optional;
@@ -233,7 +255,7 @@ int pb_type_resolve(struct pb_pool *p, struct pb_type_entry *t)
     const pb_message_proto *d = t->proto;
     size_t n = d->n_field;
     if (d->n_extension_range > 0)
-        return pb_pool_error(p, t->file, ERROR_INVALID, "%s: proto3 messages cannot be extended", t->type.full_name);
+        return pb_pool_error(p, t->file, ERROR_INVALID, "%s: messages cannot be extended", t->type.full_name);
     const char *dot = strrchr(t->type.full_name, '.');
     t->type.name = dot ? dot + 1 : t->type.full_name;
     t->type.map_entry = d->options && d->options->map_entry;
@@ -243,6 +265,7 @@ int pb_type_resolve(struct pb_pool *p, struct pb_type_entry *t)
         return pb_pool_no_memory(p);
     w.p = p;
     w.t = t;
+    w.features = pb_type_features(t);
     for (size_t i = 0; i < n; i++) {
         w.field = &fields[i];
         w.proto = d->field[i];

@@ -212,7 +212,7 @@ int pb_write_members(struct pb_to_json *c, const struct pb_type *t, struct pb_co
 int pb_write_message(struct pb_to_json *c, const struct pb_type *t, struct pb_content content,
                      const struct pb_path *path)
 {
-    if (t->known != PB_ORDINARY && t->known != PB_EMPTY)
+    if (t->known != PB_ORDINARY && t->known != PB_EMPTY && !(c->flags & PB_JSON_PLAIN))
         return pb_write_known(c, t, content, path);
     pb_write_open(c, '{');
     return pb_write_members(c, t, content, path, true);

@@ -261,10 +261,9 @@ static bool set_server_name(struct tls_session *s, const char *name)
     if (is_address(name))
         return X509_VERIFY_PARAM_set1_ip_asc(param, name) == 1;
     X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    char *copy = strdup(name); /* OpenSSL asks for a non-const one, and copies it itself */
-    bool set = copy && SSL_set_tlsext_host_name(s->ssl, copy) == 1;
-    free(copy);
-    return set && X509_VERIFY_PARAM_set1_host(param, name, 0) == 1;
+    /* OpenSSL asks for a non-const one, and copies it itself. */
+    return SSL_set_tlsext_host_name(s->ssl, (char *)(uintptr_t)name) == 1 &&
+           X509_VERIFY_PARAM_set1_host(param, name, 0) == 1;
 }
 
 int tls_session_new(struct tls_context *c, const char *server_name, struct tls_session **out, struct error *err)

@@ -1,6 +1,7 @@
 #include "world/real_internal.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,9 @@
 #define NS_PER_MILLISECOND UINT64_C(1000000)
 #define BUSY_TURN          (2 * NS_PER_MILLISECOND) /* a loop that streams wake turns at least so often */
 #define GUARD_LEAST        (NS_PER_MILLISECOND / 4) /* nearer timers are always exact */
+
+static unsigned forks; /* from the first process to this one */
+static pthread_once_t watch_forks = PTHREAD_ONCE_INIT;
 
 int real_error(int uv_status)
 {
@@ -142,13 +146,16 @@ static void on_prepare(uv_prepare_t *handle)
     const struct world_timer *t = world_timer_earliest(&w->base);
     if (t)
         clock_set(w, t->at, now);
+    bool heard = w->heard;
     w->turned = now;
     w->heard = false;
     clock_count(w);
-    if (w->base.tasks || run_over(w))
+    if (w->base.tasks || run_over(w)) {
         uv_idle_start(&w->idle, on_idle);
-    else
+    } else {
         uv_idle_stop(&w->idle);
+        real_spin(w, now, heard, t ? t->at : UINT64_MAX);
+    }
 }
 
 static void real_task_posted(struct world *w)
@@ -185,7 +192,7 @@ static int real_run(struct world *base, bool (*done)(void *arg), void *arg, uint
     if (base->running)
         return ERROR_INVALID;
     /* A copy would change what the parent's epoll watches, set its timer, and take its signals from it. */
-    if (getpid() != w->owner)
+    if (forks != w->forks)
         return ERROR_UNSUPPORTED;
     w->late = false;
     int code = timeout ? world_timer_start(&w->limit, timeout) : 0;
@@ -316,6 +323,16 @@ static int loop_start(struct real_world *w)
     return status;
 }
 
+static void forked(void)
+{
+    forks++;
+}
+
+static void count_forks(void)
+{
+    pthread_atfork(NULL, NULL, forked);
+}
+
 int world_real_new(uint64_t seed, struct world **out, struct error *err)
 {
     *out = NULL;
@@ -329,7 +346,9 @@ int world_real_new(uint64_t seed, struct world **out, struct error *err)
     world_init(&w->base, &operations, seed);
     world_timer_init(&w->limit, &w->base, limit_fire, w);
     w->keeper = -1;
-    w->owner = getpid();
+    pthread_once(&watch_forks, count_forks);
+    w->forks = forks;
+    real_spin_init(&w->spin);
     w->clock_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     if (w->clock_fd < 0) {
         int code = error_set(err, error_from_errno(errno), "no timer: %s", strerror(errno));

@@ -20,6 +20,15 @@ struct real_listener;
 struct real_process;
 struct world_network;
 
+/* real_spin.c */
+struct real_spin {
+    uint64_t limit; /* ns; 0: it is not done */
+    uint64_t began; /* the wait under way; 0: a stream was heard since */
+    unsigned near;  /* short waits in a row */
+    unsigned skip;  /* waits until it is done again */
+    unsigned penalty, hits;
+};
+
 struct real_world {
     struct world base; /* first */
     uv_loop_t loop;
@@ -27,12 +36,13 @@ struct real_world {
     uv_idle_t idle; /* active while tasks wait */
     uv_poll_t clock;
     int clock_fd;
-    pid_t owner;      /* a forked copy of it has the same descriptors: there the loop does not turn */
+    unsigned forks;   /* a forked copy of it has the same descriptors: there the loop does not turn */
     uint64_t armed;   /* the time the timerfd is set to; 0: not set */
     uv_timer_t guard; /* in its place while streams wake the loop all the time */
     uint64_t guarded; /* the time that one stands for; 0: not started */
     uint64_t turned;  /* when the loop turned last */
     bool heard;       /* a stream had something to read since */
+    struct real_spin spin;
     uv_signal_t interrupt, terminate, hangup;
     bool (*done)(void *arg); /* of the run() under way; NULL: none */
     void *done_arg;
@@ -54,6 +64,11 @@ static inline struct real_world *real_of(struct world *w)
 int real_error(int uv_status); /* enum error_code for a libuv status */
 /* Words for an address a socket has. `size` is in bytes; always NUL-terminated. */
 void real_address_text(const struct sockaddr *address, char *out, size_t size);
+
+void real_spin_init(struct real_spin *s);
+/* Nothing is to be done but to wait, until `until` at the latest; `heard`: a stream ended the last wait. */
+void real_spin(struct real_world *w, uint64_t now, bool heard, uint64_t until);
+void real_spin_heard(struct real_world *w);
 
 /* real_stream.c */
 int real_connect(struct world *w, const char *address, const struct world_stream_events *events, void *arg,

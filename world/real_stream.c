@@ -192,7 +192,10 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
         return;
     }
     if (n > 0) {
-        real_of(s->base.world)->heard = true;
+        struct real_world *w = real_of(s->base.world);
+        if (!w->heard)
+            real_spin_heard(w);
+        w->heard = true;
         if (s->base.events.readable)
             s->base.events.readable(s->base.arg, BYTES(buffer->base, (size_t)n));
         return;

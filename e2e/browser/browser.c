@@ -25,6 +25,8 @@ struct browser {
     int64_t asked;     /* number of the command under way */
     json_t *answer;    /* and what came back */
     bool open, exited; /* the debugger's connection; the process */
+    bool busy;         /* a branch waits for an answer: the others for their turn */
+    bool crashed;      /* the page */
 };
 
 /* ---- finding it ---- */
@@ -185,6 +187,8 @@ static void on_event(struct browser *b, const char *method, const json_t *params
         const char *level = json_string_value(json_object_get(entry, "level"));
         if (level != NULL && strcmp(level, "error") == 0)
             complain(b, json_string_value(json_object_get(entry, "text")));
+    } else if (strcmp(method, "Inspector.targetCrashed") == 0) {
+        b->crashed = true; /* nothing that was asked is answered any more */
     }
 }
 
@@ -219,7 +223,13 @@ static bool is_open(void *arg)
 static bool is_answered(void *arg)
 {
     const struct browser *b = arg;
-    return b->answer != NULL || b->socket == NULL;
+    return b->answer != NULL || b->socket == NULL || b->crashed;
+}
+
+static bool is_free(void *arg)
+{
+    const struct browser *b = arg;
+    return !b->busy;
 }
 
 static int gone(struct flow_context *x, int code)
@@ -229,6 +239,8 @@ static int gone(struct flow_context *x, int code)
         return error_set(&x->error, code, "interrupted");
     if (code == ERROR_TIMEOUT)
         return error_set(&x->error, code, "the browser does not answer in time");
+    if (b->crashed)
+        return error_set(&x->error, ERROR_CLOSED, "the page has crashed");
     return error_set(&x->error, ERROR_CLOSED, "the browser has ended%s%s", b->said.len > 0 ? "; it said:" : "",
                      text_string(&b->said));
 }
@@ -252,18 +264,27 @@ static int send_command(struct flow_context *x, const char *method, json_t *para
 json_t *browser_ask(struct flow_context *x, const char *method, json_t *params, uint64_t timeout)
 {
     struct browser *b = x->run->browser;
-    if (send_command(x, method, params) != 0)
+    int code = flow_wait(x, is_free, b, timeout);
+    if (code != 0) {
+        json_decref(params);
+        gone(x, code);
         return NULL;
-    int code = flow_wait(x, is_answered, b, timeout);
+    }
+    b->busy = true;
+    if (send_command(x, method, params) == 0)
+        code = flow_wait(x, is_answered, b, timeout);
+    b->busy = false;
+    if (x->error.code != 0)
+        return NULL;
     if (code != 0 || b->answer == NULL) {
         gone(x, code);
         return NULL;
     }
     const json_t *refused = json_object_get(b->answer, "error");
+    const char *why = json_string_value(json_object_get(refused, "message"));
     json_t *result = refused == NULL ? json_incref(json_object_get(b->answer, "result")) : NULL;
     if (result == NULL)
-        error_set(&x->error, ERROR_INVALID, "the browser refuses %s: %s", method,
-                  refused != NULL ? json_string_value(json_object_get(refused, "message")) : "no result");
+        error_set(&x->error, ERROR_INVALID, "the browser refuses %s: %s", method, why != NULL ? why : "no result");
     return result;
 }
 
@@ -278,11 +299,14 @@ static int attach(struct flow_context *x, uint64_t timeout)
                                       : NULL;
     const char *session = json_string_value(json_object_get(attached, "sessionId"));
     b->session = session != NULL ? strdup(session) : NULL;
+    bool given = session != NULL;
     json_decref(made);
     json_decref(attached);
+    if (b->session == NULL && x->error.code == 0)
+        return given ? flow_memory(x) : error_set(&x->error, ERROR_PROTOCOL, "the browser gave no page");
     if (b->session == NULL)
-        return x->error.code != 0 ? x->error.code : flow_memory(x);
-    static const char *const enabled[] = {"Page.enable", "Runtime.enable", "Log.enable"};
+        return x->error.code;
+    static const char *const enabled[] = {"Page.enable", "Runtime.enable", "Log.enable", "Inspector.enable"};
     for (size_t i = 0; i < sizeof enabled / sizeof enabled[0]; i++) {
         json_t *done = browser_ask(x, enabled[i], NULL, timeout);
         if (done == NULL)

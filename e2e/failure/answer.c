@@ -1,6 +1,7 @@
 /* What came back, for people: the values that were not met are marked, and what is far from them is left out. */
 #include "base/json_text.h"
 #include "e2e/internal.h"
+#include "e2e/step/details.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,8 @@ static json_t *worth_showing(const struct flow_context *x)
                      (json_is_string(value) && json_string_length(value) == 0) ||
                      (json_is_array(value) && json_array_size(value) == 0);
         bool twice = (strcmp(key, "messages") == 0 && json_object_get(x->answer, "body") != NULL) ||
-                     (strcmp(key, "message") == 0 && json_object_get(x->answer, "error") != NULL);
+                     (strcmp(key, "message") == 0 && json_object_get(x->answer, "error") != NULL) ||
+                     (strcmp(key, "details") == 0 && details_repeat_error(x->answer));
         /* Where it came from says something only when it is elsewhere. */
         twice = twice || (strcmp(key, "url") == 0 && json_array_size(json_object_get(x->answer, "redirects")) == 0);
         if ((!empty || strcmp(key, "body") == 0) && !twice && strcmp(key, "duration") != 0)
@@ -119,7 +121,7 @@ static bool is_near(const int *marks, size_t count, size_t around, size_t line)
     for (size_t i = 0; i < count; i++)
         if (marks[i] >= 0 && line + around >= (size_t)marks[i] && line <= (size_t)marks[i] + around)
             return true;
-    return line < around && count == 0;
+    return count == 0; /* from the top, as far as there is room */
 }
 
 static bool is_mark(const int *marks, size_t count, size_t line)

@@ -73,19 +73,25 @@ static size_t count_lines(const struct text *t)
     return lines;
 }
 
+/* What the flow set or captured: what every flow is given says nothing of this one. */
+static bool is_own(const struct flow_context *x, const char *name, const json_t *value)
+{
+    return json_object_get(x->run->given, name) != value;
+}
+
 static void show_variables(const struct flow_context *x, size_t most, struct text *out)
 {
     const char *name;
     json_t *value;
-    size_t shown = 0, count = json_object_size(x->variables);
+    size_t shown = 0, count = 0;
+    json_object_foreach(x->variables, name, value) count += is_own(x, name, value);
     most = most < VARIABLES_MAX ? most : VARIABLES_MAX;
     if (count > 0 && most > 0)
         text_puts(out, "variables\n");
     json_object_foreach(x->variables, name, value)
     {
         struct text line = TEXT_INIT;
-        /* The given ones come first and say least. */
-        if (shown++ + most < count)
+        if (!is_own(x, name, value) || shown++ + most < count)
             continue;
         if (variable_hidden(x, name))
             text_puts(&line, "(hidden)");
@@ -96,19 +102,24 @@ static void show_variables(const struct flow_context *x, size_t most, struct tex
     }
 }
 
-/* What the component that was called said last. */
+/* What the system logged during the step; else what the component that was called said last. */
 static void show_log(const struct flow_context *x, struct text *out)
 {
     const struct target_operations *o = x->target->operations;
     struct text log = TEXT_INIT, safe = TEXT_INIT;
-    if (x->component == NULL || o == NULL || o->logs == NULL ||
-        o->logs(x->target, x->component, LOG_LINES, &log) != 0 || log.len == 0) {
-        text_deinit(&log);
-        return;
+    if (o != NULL && o->logs_since != NULL)
+        o->logs_since(x->target, x->logged, LOG_LINES, &log);
+    bool during = log.len > 0;
+    if (!during && x->component != NULL && o != NULL && o->logs != NULL)
+        (void)o->logs(x->target, x->component, LOG_LINES, &log);
+    if (log.len > 0) {
+        show_text(x, text_string(&log), SENT_MAX, &safe);
+        if (during)
+            text_puts(out, "logged during the step\n");
+        else
+            text_printf(out, "log of %s, before the step\n", x->component);
+        indented(text_string(&safe), LOG_LINES, out);
     }
-    show_text(x, text_string(&log), SENT_MAX, &safe);
-    text_printf(out, "log of %s\n", x->component);
-    indented(text_string(&safe), LOG_LINES, out);
     text_deinit(&log);
     text_deinit(&safe);
 }

@@ -14,10 +14,11 @@
 struct option_row {
     const char *name;
     CURLoption option;
-    enum { A_TEXT, A_FILE, A_FLAG, A_NUMBER, A_TIME, A_LIST, A_VERSION, A_FAMILY, A_NETRC } kind;
+    enum { A_TEXT, A_FILE, A_FLAG, A_NUMBER, A_TIME, A_LIST, A_VERSION, A_FAMILY, A_NETRC, A_AUTH } kind;
 };
 
 static const struct option_row rows[] = {
+    {"auth", CURLOPT_HTTPAUTH, A_AUTH},
     {"aws-sigv4", CURLOPT_AWS_SIGV4, A_TEXT},
     {"cert", CURLOPT_SSLCERT, A_FILE},
     {"connect-timeout", CURLOPT_CONNECTTIMEOUT_MS, A_TIME},
@@ -25,10 +26,13 @@ static const struct option_row rows[] = {
     {"http", CURLOPT_HTTP_VERSION, A_VERSION},
     {"ip", CURLOPT_IPRESOLVE, A_FAMILY},
     {"key", CURLOPT_SSLKEY, A_FILE},
+    {"key-password", CURLOPT_KEYPASSWD, A_TEXT},
     {"limit-rate", CURLOPT_MAX_RECV_SPEED_LARGE, A_NUMBER},
     {"max-filesize", CURLOPT_MAXFILESIZE_LARGE, A_NUMBER},
     {"netrc", CURLOPT_NETRC, A_NETRC},
     {"netrc-file", CURLOPT_NETRC_FILE, A_FILE},
+    {"noproxy", CURLOPT_NOPROXY, A_TEXT},
+    {"path-as-is", CURLOPT_PATH_AS_IS, A_FLAG},
     {"pinnedpubkey", CURLOPT_PINNEDPUBLICKEY, A_TEXT},
     {"proxy", CURLOPT_PROXY, A_TEXT},
     {"resolve", CURLOPT_RESOLVE, A_LIST},
@@ -67,6 +71,31 @@ static long version_of(const char *v)
                                    : -1;
 }
 
+static unsigned long auth_of(const char *name)
+{
+    return strcmp(name, "basic") == 0       ? CURLAUTH_BASIC
+           : strcmp(name, "digest") == 0    ? CURLAUTH_DIGEST
+           : strcmp(name, "ntlm") == 0      ? CURLAUTH_NTLM
+           : strcmp(name, "negotiate") == 0 ? CURLAUTH_NEGOTIATE
+                                            : 0;
+}
+
+/* One text, or a list of them. */
+static CURLcode add_to_list(CURL *easy, const struct option_row *row, const json_t *value, const char *text,
+                            struct http_transport *t)
+{
+    struct curl_slist **list = &t->lists[row->option == CURLOPT_RESOLVE];
+    bool many = json_is_array(value);
+    for (size_t i = 0; i < (many ? json_array_size(value) : 1); i++) {
+        const char *one = many ? json_string_value(json_array_get(value, i)) : text;
+        struct curl_slist *longer = one != NULL ? curl_slist_append(*list, one) : NULL;
+        if (longer == NULL)
+            return one != NULL ? CURLE_OUT_OF_MEMORY : CURLE_BAD_FUNCTION_ARGUMENT;
+        *list = longer;
+    }
+    return curl_easy_setopt(easy, row->option, *list);
+}
+
 static int apply_one(struct flow_context *x, CURL *easy, const struct option_row *row, const struct node *n,
                      const json_t *value, struct http_transport *t)
 {
@@ -84,10 +113,12 @@ static int apply_one(struct flow_context *x, CURL *easy, const struct option_row
     } else if (row->kind == A_TEXT) {
         set = curl_easy_setopt(easy, row->option, s);
     } else if (row->kind == A_LIST) {
-        struct curl_slist **list = &t->lists[row->option == CURLOPT_RESOLVE];
-        struct curl_slist *longer = curl_slist_append(*list, s);
-        *list = longer != NULL ? longer : *list;
-        set = longer != NULL ? curl_easy_setopt(easy, row->option, longer) : CURLE_OUT_OF_MEMORY;
+        set = add_to_list(easy, row, value, s, t);
+    } else if (row->kind == A_FLAG) {
+        set = curl_easy_setopt(easy, row->option, strcmp(s, "false") != 0 ? 1L : 0L);
+    } else if (row->kind == A_AUTH) {
+        unsigned long how = auth_of(s);
+        set = how != 0 ? curl_easy_setopt(easy, row->option, how) : CURLE_BAD_FUNCTION_ARGUMENT;
     } else if (row->kind == A_VERSION || row->kind == A_FAMILY) {
         long known = row->kind == A_VERSION ? version_of(s) : s[0] == '6' ? CURL_IPRESOLVE_V6 : CURL_IPRESOLVE_V4;
         set = known >= 0 ? curl_easy_setopt(easy, row->option, known) : CURLE_UNSUPPORTED_PROTOCOL;
@@ -152,6 +183,21 @@ static json_t *certificate_date(const char *s)
     return is ? query_date_value((int64_t)timegm(&tm) * 1000000) : json_string(s);
 }
 
+/* "2dbb19" as "2d:bb:19" */
+static json_t *serial_number(const char *hex)
+{
+    struct text out = TEXT_INIT;
+    size_t len = strlen(hex);
+    bool bare = strspn(hex, "0123456789abcdefABCDEF") == len;
+    for (size_t i = 0; i < len; i++) {
+        text_puts(&out, bare && i > 0 && i % 2 == 0 ? ":" : "");
+        text_char(&out, hex[i]);
+    }
+    json_t *value = text_ok(&out) ? json_string(text_string(&out)) : NULL;
+    text_deinit(&out);
+    return value;
+}
+
 /* Of the server's own certificate, the first of the chain. */
 static json_t *certificate(CURL *easy)
 {
@@ -165,7 +211,9 @@ static json_t *certificate(CURL *easy)
         for (size_t i = 0; i < sizeof from / sizeof from[0]; i++)
             if (strncmp(l->data, from[i], strlen(from[i])) == 0) {
                 const char *value = l->data + strlen(from[i]);
-                json_t *v = i == 2 || i == 3 ? certificate_date(value) : value_of_bytes(bytes_of(value));
+                json_t *v = i == 2 || i == 3 ? certificate_date(value)
+                            : i == 4         ? serial_number(value)
+                                             : value_of_bytes(bytes_of(value));
                 json_object_set_new(out, to[i], v);
             }
     return out;

@@ -20,7 +20,7 @@ static struct build_node *make(struct build *b, enum node_kind kind, size_t at)
     struct build_node *n = b->failed ? NULL : ARENA_NEW(&b->document->arena, struct build_node);
     b->failed = b->failed || n == NULL;
     if (n != NULL)
-        *n = (struct build_node){.kind = kind, .at = at};
+        *n = (struct build_node){.kind = kind, .at = b->elsewhere ? b->place : at};
     return n;
 }
 
@@ -119,12 +119,31 @@ void build_splice(struct build_node *to, struct build_node *from)
     to->count += from->count;
 }
 
+struct build_node *build_get(const struct build_node *map, const char *key)
+{
+    struct build_node *n = map != NULL ? map->first : NULL;
+    while (n != NULL && (n->key == NULL || strcmp(n->key, key) != 0))
+        n = n->next;
+    return n;
+}
+
+void build_replace(struct build *b, struct build_node *map, const char *key, struct build_node *value)
+{
+    struct build_node *was = build_get(map, key);
+    if (was == NULL) {
+        build_put(b, map, key, value);
+    } else if (value != NULL) {
+        struct build_node *next = was->next;
+        const char *kept = was->key;
+        *was = *value;
+        was->next = next;
+        was->key = kept;
+    }
+}
+
 bool build_has(const struct build_node *map, const char *key)
 {
-    for (const struct build_node *n = map != NULL ? map->first : NULL; n != NULL; n = n->next)
-        if (n->key != NULL && strcmp(n->key, key) == 0)
-            return true;
-    return false;
+    return build_get(map, key) != NULL;
 }
 
 size_t build_count(const struct build_node *of)

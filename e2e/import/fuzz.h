@@ -3,6 +3,7 @@
 #define E2E_IMPORT_FUZZ_H
 
 #include "e2e/import/import.h"
+#include "e2e/internal.h"
 
 #include <stdlib.h>
 
@@ -14,7 +15,8 @@ static inline void import_fuzz(const char *name, const uint8_t *data, size_t siz
     struct document *d = NULL, *again = NULL;
     struct text yaml = TEXT_INIT, told = TEXT_INIT;
     struct error err = ERROR_INIT;
-    int code = format->parse_told(BYTES(data, size), name, &told, &d, &err);
+    int code = format->parse_told != NULL ? format->parse_told(BYTES(data, size), name, &told, &d, &err)
+                                          : format->parse(BYTES(data, size), name, &d, &err);
     if (code != err.code || (code != 0) != (d == NULL) || (code != 0 && err.line == 0))
         abort();
     if (code == 0 && (!import_yaml(document_root(d), &yaml) ||
@@ -25,6 +27,20 @@ static inline void import_fuzz(const char *name, const uint8_t *data, size_t siz
     text_deinit(&yaml);
     text_deinit(&told);
     error_clear(&err);
+}
+
+/* The same of a format whose files run as they are: what is taken is one flow. */
+static inline void import_fuzz_flow(const char *name, const uint8_t *data, size_t size)
+{
+    struct flow_list flows = {0};
+    struct error err = ERROR_INIT;
+    int code = flow_parse(BYTES(data, size), name, &flows, &err);
+    if (code != err.code || (code != 0 && (flows.count != 0 || err.line == 0)) || (code == 0 && flows.count != 1))
+        abort();
+    error_clear(&err);
+    flow_list_free(&flows);
+    if (code == 0)
+        import_fuzz(name, data, size);
 }
 
 #endif

@@ -9,15 +9,25 @@
 #include "base/document.h"
 #include "base/text.h"
 
+/* What whoever runs a file asks for besides. */
+struct import_settings {
+    const char *const *hurl; /* options of hurl's command line, "NAME" or "NAME=VALUE", NULL-terminated; NULL: none */
+    const char *folder;      /* where files are that options name, in the file or here; NULL: beside the file */
+};
+
 struct import_format {
     const char *name;    /* "hurl" */
     const char *about;   /* one line */
     const char *endings; /* of file names, with the dot, parted by blanks: ".hurl" */
+    bool names_its_own;  /* files that a file includes are of the format as well, whatever they are called */
     /* Reads a file: the document's root is a flow, or a map with "flows". `name` is what messages call it. The caller
      * frees the document. Errors have the place in the file. */
     int (*parse)(struct bytes input, const char *name, struct document **out, struct error *err);
-    /* The same, and what of the file is in no flow is added to `told`, a line with its place each. NULL: a file is read
-     * whole, or refused. */
+    /* The same with settings. NULL: the format knows none. */
+    int (*parse_with)(struct bytes input, const char *name, const struct import_settings *settings,
+                      struct document **out, struct error *err);
+    /* The same as `parse`, and what of the file is in no flow is added to `told`, a line with its place each. NULL: a
+     * file is read whole, or refused. */
     int (*parse_told)(struct bytes input, const char *name, struct text *told, struct document **out,
                       struct error *err);
 };
@@ -39,6 +49,8 @@ void import_flow_name(const char *path, struct text *out);
 struct build {
     struct document *document; /* of document_new(), in whose text the offsets are */
     bool failed;               /* no memory; sticky */
+    bool elsewhere;            /* what is made does not stand in the text: it gets `place` */
+    size_t place;
 };
 struct build_node;
 /* All of these take NULL where a node failed to be made, and then do nothing. `at`: offset in the document's text. */
@@ -53,6 +65,9 @@ struct build_node *build_null(struct build *b, size_t at);
 struct build_node *build_json(struct build *b, size_t at, const json_t *value);
 void build_put(struct build *b, struct build_node *map, const char *key, struct build_node *value);
 void build_add(struct build *b, struct build_node *list, struct build_node *item);
+/* The same where the map may have the key: the value takes the place of what it had, which nothing else may hold. */
+void build_replace(struct build *b, struct build_node *map, const char *key, struct build_node *value);
+struct build_node *build_get(const struct build_node *map, const char *key); /* NULL: not there */
 /* Moves all of `from` behind what is in the list `to`. Its count stays. */
 void build_splice(struct build_node *to, struct build_node *from);
 bool build_has(const struct build_node *map, const char *key);

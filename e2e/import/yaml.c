@@ -1,5 +1,6 @@
 /* A document as YAML: plain where that reads back as the same text, quoted otherwise, texts of several lines as blocks,
  * short lists and maps on one line. */
+#include "base/utf8.h"
 #include "e2e/import/import.h"
 
 #include <ctype.h>
@@ -30,16 +31,29 @@ static bool is_plain(struct bytes t)
     return true;
 }
 
+/* YAML has them as escapes only (1.2.2, 5.1). */
+static bool is_control(uint32_t c)
+{
+    return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x2028 || c == 0x2029 || c == 0xFEFF || c == 0xFFFE ||
+           c == 0xFFFF;
+}
+
 static void put_text(struct bytes t, struct text *out)
 {
     bool control = false;
-    for (size_t i = 0; i < t.len; i++)
-        control = control || t.data[i] < 0x20 || t.data[i] == 0x7F;
+    uint32_t c;
+    for (size_t at = 0; at < t.len;)
+        control = !utf8_next(t, &at, &c) || is_control(c) || control;
     if (is_plain(t)) {
         text_add(out, t.data, t.len);
     } else if (control) {
         text_char(out, '"');
-        text_json(out, (const char *)t.data, t.len);
+        for (size_t at = 0, from = 0; at < t.len; from = at) {
+            if (utf8_next(t, &at, &c) && c > 0x20 && is_control(c))
+                text_printf(out, "\\u%04X", (unsigned)c);
+            else
+                text_json(out, (const char *)t.data + from, at - from);
+        }
         text_char(out, '"');
     } else {
         text_char(out, '\'');

@@ -21,6 +21,16 @@ void flow_file_release(struct flow_file *file)
     free(file);
 }
 
+static bool needs_contracts(const struct step_kind *kind)
+{
+    static const struct step_kind *const without[] = {&kind_http, &kind_run, &kind_sql, &kind_wait,    &kind_set,
+                                                      &kind_flow, &kind_for, &kind_if,  &kind_parallel};
+    for (size_t i = 0; i < sizeof without / sizeof without[0]; i++)
+        if (kind == without[i])
+            return false;
+    return true;
+}
+
 /* What the flow's steps are known for: those of flows it includes, and those around it, count. */
 static int look_at(void *arg, const struct step_kind *kind, const struct node *step)
 {
@@ -29,6 +39,7 @@ static int look_at(void *arg, const struct step_kind *kind, const struct node *s
     if (included != NULL)
         flow_look_at(included);
     f->commands = f->commands || kind->processes || (included != NULL && included->commands);
+    f->contracts = f->contracts || needs_contracts(kind) || (included != NULL && included->contracts);
     f->browser = f->browser || kind == &kind_browser || (included != NULL && included->browser);
     f->alone = f->alone || kind->disturbs || (included != NULL && included->alone);
     return 0;
@@ -156,6 +167,16 @@ static int read_cases(struct flow *f, struct world *w, struct error *err)
     return code;
 }
 
+/* By the name; books of runn name books by any name. */
+static const struct import_format *format_of(const struct flow_loading *l)
+{
+    const struct import_format *format = import_format_of(l->path);
+    if (format == NULL && l->by != NULL && l->by->path != NULL && (format = format_of(l->by)) != NULL &&
+        !format->names_its_own)
+        format = NULL;
+    return format;
+}
+
 static int parse(const struct flow_loading *l, struct bytes input, struct flow_list *out, struct error *err)
 {
     struct flow_list found = {0};
@@ -163,9 +184,12 @@ static int parse(const struct flow_loading *l, struct bytes input, struct flow_l
     if (file == NULL)
         return error_set(err, ERROR_MEMORY, "out of memory");
     file->flows = 1; /* held by this function as well, until it returns */
-    const struct import_format *format = import_format_of(l->path);
-    int code = format != NULL ? format->parse(input, l->path, &file->document, err)
-                              : document_parse_yaml(input, l->path, &file->document, err);
+    const struct import_format *format = format_of(l);
+    file->takes_all = format != NULL && format->names_its_own;
+    int code = format != NULL && format->parse_with != NULL
+                   ? format->parse_with(input, l->path, l->settings, &file->document, err)
+               : format != NULL ? format->parse(input, l->path, &file->document, err)
+                                : document_parse_yaml(input, l->path, &file->document, err);
     if (code == 0)
         code = read_file(file, &found, err);
     for (size_t i = 0; i < found.count && code == 0; i++)
@@ -195,7 +219,7 @@ int flow_parse(struct bytes input, const char *name, struct flow_list *out, stru
 int flow_load_by(const struct flow_loading *by, const char *path, struct flow_list *out, struct error *err)
 {
     struct text content = TEXT_INIT;
-    const struct flow_loading l = {.world = by->world, .path = path, .by = by};
+    const struct flow_loading l = {.world = by->world, .path = path, .by = by, .settings = by->settings};
     int code = world_read_file(by->world, path, FLOW_FILE_MAX, &content, err);
     if (code == 0)
         code = parse(&l, text_bytes(&content), out, err);
@@ -203,12 +227,18 @@ int flow_load_by(const struct flow_loading *by, const char *path, struct flow_li
     return code;
 }
 
-int flow_load(struct world *w, const char *path, struct flow_list *out, struct error *err)
+static int load_with(struct world *w, const char *path, const struct import_settings *settings, struct flow_list *out,
+                     struct error *err)
 {
-    const struct flow_loading nobody = {.world = w};
+    const struct flow_loading nobody = {.world = w, .settings = settings};
     size_t first = out->count;
     int code = flow_load_by(&nobody, path, out, err);
     return code != 0 ? code : folder_attach(w, out, first, err);
+}
+
+int flow_load(struct world *w, const char *path, struct flow_list *out, struct error *err)
+{
+    return load_with(w, path, NULL, out, err);
 }
 
 /* ---- folders ---- */
@@ -237,6 +267,7 @@ static void collect(struct collected *all, struct error *one, int code)
 
 struct loading {
     struct world *world;
+    const struct import_settings *settings;
     struct flow_list *out;
     struct collected errors;
 };
@@ -247,16 +278,17 @@ static int load_file(void *arg, const char *path)
     struct error one = ERROR_INIT;
     bool flows = ((ends_with(path, ".yaml") || ends_with(path, ".yml")) && !folder_is_fixtures(path)) ||
                  import_format_of(path) != NULL;
-    int code = flows ? flow_load(l->world, path, l->out, &one) : 0;
+    int code = flows ? load_with(l->world, path, l->settings, l->out, &one) : 0;
     if (code != 0)
         collect(&l->errors, &one, code);
     return 0;
 }
 
-int flow_load_tree(struct world *w, const char *path, struct flow_list *out, struct error *err)
+int flow_load_tree_with(struct world *w, const char *path, const struct import_settings *settings,
+                        struct flow_list *out, struct error *err)
 {
     struct world_stat stat = {0};
-    struct loading l = {.world = w, .out = out};
+    struct loading l = {.world = w, .settings = settings, .out = out};
     struct error folder = ERROR_INIT;
     if (world_stat(w, path, &stat) == 0 && !stat.exists)
         return error_set_at(err, ERROR_NOT_FOUND, path, 0, 0, "there is no such file or folder");
@@ -264,7 +296,7 @@ int flow_load_tree(struct world *w, const char *path, struct flow_list *out, str
         return error_set(err, ERROR_INVALID,
                          "%s is what the flows of its folder share: name the folder, or one of them", path);
     if (!stat.directory)
-        return flow_load(w, path, out, err);
+        return load_with(w, path, settings, out, err);
     int code = world_walk(w, path, load_file, &l, &folder);
     if (code != 0)
         collect(&l.errors, &folder, code);
@@ -275,7 +307,21 @@ int flow_load_tree(struct world *w, const char *path, struct flow_list *out, str
     return code;
 }
 
+int flow_load_tree(struct world *w, const char *path, struct flow_list *out, struct error *err)
+{
+    return flow_load_tree_with(w, path, NULL, out, err);
+}
+
 /* ---- the list ---- */
+
+bool flow_list_needs_contracts(const struct flow_list *l)
+{
+    for (size_t i = 0; i < l->count; i++)
+        for (const struct flow *f = l->items[i]; f != NULL; f = f->file->around)
+            if (f->contracts)
+                return true;
+    return false;
+}
 
 bool flow_list_append(struct flow_list *to, struct flow_list *from)
 {

@@ -95,7 +95,7 @@ static void errors(void **state)
          "x.yaml:5:11: a request has one of json, form, body, base64, multipart and file"},
         {HTTP("multipart: {a: {name: x}}"), "x.yaml:4:20: a part is a text, or {file: PATH, name: NAME, type: TYPE}"},
         {HTTP("multipart: {a: {file: x, tpye: y}}"), "x.yaml:4:30: unknown key \"tpye\"; did you mean \"type\"?"},
-        {HTTP("redirects: 51"), "x.yaml:4:16: \"redirects\" is a number from 0 to 50, or true for all"},
+        {HTTP("redirects: 1001"), "x.yaml:4:16: \"redirects\" is a number from 0 to 1000, -1 for 1000, or true for 50"},
         {HTTP("tls: {insecure: 1}"), "x.yaml:4:21: \"insecure\" is true or false"},
         {HTTP("form: [a]"), "x.yaml:4:12: a list has items {name: NAME, value: VALUE}"},
         {HTTP("expect: {status: OK}"), "x.yaml:4:22: an HTTP status is a number from 100 to 599"},

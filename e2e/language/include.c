@@ -105,7 +105,7 @@ static bool in_list(const struct node *list, const char *name)
 
 static int check_with(const struct flow *f, const struct node *step, struct error *err)
 {
-    const struct node *with = node_get(step, "with");
+    const struct node *with = f->file->takes_all ? NULL : node_get(step, "with");
     for (size_t i = 0; with != NULL && i < with->map.count; i++) {
         const char *name = with->map.pairs[i].key;
         if (!in_list(f->params, name) && (f->variables == NULL || node_get(f->variables, name) == NULL))

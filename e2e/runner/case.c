@@ -14,7 +14,7 @@ static int set_given_as(struct flow_context *x, const char *name, const char *va
     if (value == NULL)
         return 0;
     json_t *text = typed ? json_loads(value, JSON_DECODE_ANY, NULL) : NULL;
-    if (text == NULL || json_is_string(text) || json_is_object(text) || json_is_array(text)) {
+    if (text == NULL || json_is_object(text) || json_is_array(text)) { /* quotes keep "123" a text */
         json_decref(text);
         text = json_string(value);
     }
@@ -86,6 +86,16 @@ static int make_given(struct flow_context *x)
     return code != 0 ? code : set_pairs(x, x->options->asked, true);
 }
 
+/* Whoever runs the flows said what it is. */
+static bool is_asked(const struct flow_context *x, const char *name)
+{
+    size_t len = strlen(name);
+    for (const char *const *v = x->options->asked; v != NULL && *v != NULL; v++)
+        if (strncmp(*v, name, len) == 0 && (*v)[len] == '=')
+            return true;
+    return false;
+}
+
 int start_variables(struct flow_context *x, const struct flow *f, const json_t *with)
 {
     const char *name;
@@ -99,7 +109,7 @@ int start_variables(struct flow_context *x, const struct flow *f, const json_t *
     }
     const struct node *own = f->variables;
     for (size_t i = 0; code == 0 && own != NULL && i < own->map.count; i++) {
-        if (json_object_get(with, own->map.pairs[i].key) != NULL)
+        if (json_object_get(with, own->map.pairs[i].key) != NULL || is_asked(x, own->map.pairs[i].key))
             continue;
         json_t *expanded = expand_node(x, &own->map.pairs[i].value);
         code = expanded != NULL ? variable_set(x, own->map.pairs[i].key, expanded) : x->error.code;

@@ -221,8 +221,10 @@ int flow_wait(struct flow_context *x, bool (*done)(void *arg), void *arg, uint64
 {
     struct fiber *f = x->fiber;
     struct world_timer timer;
-    if (f == NULL)
-        return world_run_until(x->target->world, done, arg, timeout);
+    if (f == NULL) { /* a simulation in which nothing more happens does not wait for the end of the time */
+        int ended = world_run_until(x->target->world, done, arg, timeout);
+        return ended == ERROR_CLOSED && timeout != 0 ? ERROR_TIMEOUT : ended;
+    }
     f->done = done;
     f->arg = arg;
     f->late = false;
@@ -233,6 +235,16 @@ int flow_wait(struct flow_context *x, bool (*done)(void *arg), void *arg, uint64
     leave(f);
     world_timer_stop(&timer);
     return f->result;
+}
+
+void flow_cancel(struct flow_context *x, struct rpc_stream *stream, bool (*done)(void *arg), void *arg)
+{
+    int code = 0;
+    rpc_stream_cancel(stream);
+    while (!done(arg) && (code == 0 || code == ERROR_CANCELLED))
+        code = flow_wait(x, done, arg, 0);
+    if (!done(arg))
+        target_close_channels(x->target); /* tells it at once, and needs no memory */
 }
 
 static bool never(void *arg)

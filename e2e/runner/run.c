@@ -5,12 +5,14 @@
 #include "e2e/kind.h"
 #include "e2e/match/snapshot.h"
 #include "e2e/value/query.h"
+#include "world/sim.h"
 
 #include <inttypes.h>
 #include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define LOG_LATENESS   ((uint64_t)(20 * MILLISECOND)) /* a process may take to write down why it refused */
 #define RETRY_FIRST    ((uint64_t)(10 * MILLISECOND)) /* between attempts; doubles */
 #define RETRY_MAX      ((uint64_t)(500 * MILLISECOND))
 #define RETRY_INTERVAL (1 * SECOND) /* of `retry` */
@@ -252,13 +254,16 @@ static bool retry_by_count(struct flow_context *x, const struct step_kind *kind,
 static bool try_step(struct flow_context *x, const struct step_kind *kind, const struct node *step)
 {
     struct world *w = x->target->world;
+    const struct target_operations *o = x->target->operations;
     int64_t within = 0;
     int attempts = 1;
+    x->logged = o != NULL && o->logged != NULL ? o->logged(x->target) : 0;
     uint64_t start = world_now(w), pause = RETRY_FIRST;
     if (!kind->waits)
         node_may_duration(step, "within", &within, NULL);
     if (within > 0)
         within = (int64_t)deadline_cap(x, (uint64_t)within);
+    x->tries_end = within > 0 ? start + (uint64_t)within : 0;
     bool by_count = node_get(step, "retry") != NULL;
     bool passed = by_count ? retry_by_count(x, kind, step, &attempts) : attempt(x, kind, step);
     while (!passed && within > 0 && !hopeless(x) && world_now(w) + pause <= start + (uint64_t)within) {
@@ -278,10 +283,17 @@ void note_failure(struct flow_context *x, const struct node *n, const char *titl
     struct flow_failure own = {0}, *f = x->failure;
     if (f->told)
         return; /* the first one is what went wrong; what cleans up may well fail because of it */
+    const struct target_operations *o = x->target->operations;
+    if (o != NULL && o->logged != NULL && !world_is_simulated(x->target->world))
+        (void)flow_sleep(x, LOG_LATENESS);
     failure_text(x, n, &own);
     f->told = true;
     text_printf(&f->message, "%s%s%s%s", title[0] != '\0' ? "step " : "", title, title[0] != '\0' ? ": " : "",
                 text_string(&own.message));
+    if (!text_ok(&own.message) || !text_ok(&f->message)) { /* a failure that says nothing helps nobody */
+        text_clear(&f->message);
+        text_puts(&f->message, "out of memory");
+    }
     text_deinit(&own.message);
     f->detail = own.detail;
     f->file = own.file;

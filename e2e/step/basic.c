@@ -59,11 +59,16 @@ static int run_set(struct flow_context *x, const struct node *step)
     return code;
 }
 
+static const struct step_key set_keys[] = {
+    {"check", SHAPE_CHECKS, "expressions and queries of variables that have to hold afterwards"},
+    {0},
+};
+
 const struct step_kind kind_set = {
     .name = "set",
     .about = "Gives variables new values",
     .shape = SHAPE_NAMES,
-    .keys = no_keys,
+    .keys = set_keys,
     .run = run_set,
 };
 

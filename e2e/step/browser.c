@@ -106,23 +106,36 @@ static int judge_look(struct flow_context *x, const struct look *l, const json_t
     return 0;
 }
 
-/* Looks again and again until it is so. NULL: the error says what was not. */
+/* Looks again and again until it is so. NULL: the error says what was not: what the page said last, even where the time
+ * was over before it answered once more. */
 static json_t *look(struct flow_context *x, const struct look *l, uint64_t end)
 {
+    struct error before = ERROR_INIT;
+    json_t *seen = NULL;
     for (uint64_t pause = LOOK_EVERY;; pause = pause * 2 < LOOK_MAX ? pause * 2 : LOOK_MAX) {
         error_clear(&x->error);
-        json_t *seen = call_script(x, look_script, json_pack("[s, b]", l->selector, l->to_use), left(x, end));
+        seen = call_script(x, look_script, json_pack("[s, b]", l->selector, l->to_use), left(x, end));
         if (seen != NULL && judge_look(x, l, seen) == 0)
-            return seen;
+            break;
         bool again = (seen != NULL || x->error.code == ERROR_INVALID) && world_now(x->target->world) < end;
+        bool late = seen == NULL && x->error.code == ERROR_TIMEOUT && before.code != 0;
         json_decref(seen);
+        seen = NULL;
+        if (late) {
+            error_clear(&x->error);
+            error_move(&x->error, &before);
+        }
         if (!again)
-            return NULL;
+            break;
+        error_clear(&before);
+        error_move(&before, &x->error);
         if (flow_sleep(x, pause) != 0) {
             error_set(&x->error, ERROR_CANCELLED, "interrupted");
-            return NULL;
+            break;
         }
     }
+    error_clear(&before);
+    return seen;
 }
 
 /* ---- what is done ---- */
@@ -241,7 +254,9 @@ static json_t *screenshot(struct flow_context *x, const char *name, uint64_t end
                          ? browser_ask(x, "Page.captureScreenshot", json_pack("{s:s}", "format", "png"), left(x, end))
                          : NULL;
     const char *data = json_string_value(json_object_get(result, "data"));
-    if (data != NULL && base64_decode(&png, bytes_of(data)))
+    if (data != NULL && base64_decode(&png, bytes_of(data)) && !text_ok(&png))
+        flow_memory(x);
+    else if (data != NULL && text_ok(&png) && png.len > 0)
         keep_picture(x, name, text_bytes(&png));
     else if (result != NULL)
         error_set(&x->error, ERROR_PROTOCOL, "the browser gave no picture");

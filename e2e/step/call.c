@@ -3,6 +3,7 @@
 #include "base/words.h"
 #include "e2e/kind.h"
 #include "e2e/step/details.h"
+#include "e2e/step/masks.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -84,12 +85,17 @@ static void on_finished(void *arg, const struct rpc_reply *reply)
 
 /* ---- what is sent ---- */
 
-static int add_request(struct call_state *s, const struct node *n, const json_t *tree)
+static int add_request(struct call_state *s, const struct node *n, json_t *tree)
 {
     struct flow_context *x = s->x;
     struct error own = ERROR_INIT;
     struct text wire = TEXT_INIT, why = TEXT_INIT;
     int code = pb_tree_to_wire(s->method->input, tree, 0, &wire, &own);
+    if (code != 0 && code != ERROR_MEMORY && masks_to_texts(s->method->input, tree)) {
+        error_clear(&own);
+        text_clear(&wire);
+        code = pb_tree_to_wire(s->method->input, tree, 0, &wire, &own);
+    }
     if (code == 0)
         code = text_ok(&wire) && array_push(&s->requests, wire) ? 0 : flow_memory(x);
     if (own.code != 0) {
@@ -230,7 +236,9 @@ static const struct pb_method *find_method(struct flow_context *x, const struct 
         return NULL;
     text_printf(&path, "/%s", name);
     const struct pb_method *m = text_ok(&path) ? pb_find_method(x->target->pool, text_string(&path), false) : NULL;
-    if (m == NULL)
+    if (!text_ok(&path))
+        flow_memory(x);
+    else if (m == NULL)
         unknown_method(x, call, name);
     text_deinit(&path);
     free(name);
@@ -263,9 +271,7 @@ static int run_call(struct call_state *s, struct rpc_channel *channel, const str
     }
     int waited = code == 0 ? flow_wait(x, is_done, s, 0) : code;
     if (!s->done) {
-        rpc_stream_cancel(stream);
-        while (!s->done && flow_wait(x, is_done, s, 0) == ERROR_CANCELLED)
-            ;
+        flow_cancel(x, stream, is_done, s);
         if (code == 0)
             error_set(&x->error, waited, "%s", waited == ERROR_CANCELLED ? "interrupted" : error_code_name(waited));
     }
@@ -352,14 +358,15 @@ static void judge(struct flow_context *x, const struct node *step)
     if (expect != NULL && node_get(expect, "status") != NULL)
         return;
     const char *status = json_string_value(json_object_get(x->answer, "status"));
-    const char *message = json_string_value(json_object_get(x->answer, "message"));
-    const json_t *details = json_object_get(x->answer, "details");
+    const json_t *error = json_object_get(x->answer, "error"), *details = json_object_get(x->answer, "details");
+    const char *message =
+        json_string_value(json_object_get(error != NULL ? error : x->answer, error != NULL ? "detail" : "message"));
     struct text text = TEXT_INIT;
     if (status == NULL || strcmp(status, "OK") == 0)
         return;
     text_printf(&text, "expected OK, got %s%s%s", status, message != NULL && message[0] != '\0' ? ": " : "",
                 message != NULL ? message : "");
-    if (details != NULL) {
+    if (details != NULL && !details_repeat_error(x->answer)) {
         text_puts(&text, ", with details ");
         show_value(x, details, &text);
     }

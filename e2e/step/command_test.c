@@ -55,6 +55,12 @@ static void commands_fail(void **state)
     fails(s, "flow: test\nsteps:\n  - run: [no-such-program]\n", "cannot run no-such-program");
     fails(s, "flow: test\nsteps:\n  - run: [sh, -c, 'sleep 60 & wait']\n    timeout: 50ms\n",
           "the command did not end within 50 ms and was killed");
+    /* Nothing is waited for that comes too late: a try ends with the time of all, and none is made in vain. */
+    uint64_t start = world_now(s->world);
+    fails(s, "flow: test\nsteps:\n  - run: [sh, -c, 'sleep 3600 & wait']\n    timeout: 1h\n    within: 50ms\n",
+          "and was killed");
+    fails(s, "flow: test\nsteps:\n  - run: [no-such-program]\n    within: 1h\n", "cannot run no-such-program");
+    assert_true(world_now(s->world) - start < UINT64_C(1800) * 1000000000);
 }
 
 /* Tried again like any other step, and what it made is gone with the flow. */

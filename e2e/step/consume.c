@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define SHOWN_EVENTS 5 /* in a failure: those that were passed over */
+#define ACK_WAIT     (30 * SECOND)
 
 struct consuming {
     struct flow_context *x;
@@ -83,12 +84,14 @@ static void look(struct consuming *c)
         if (!all && (int64_t)json_array_size(c->picked) >= c->wanted)
             return;
         if (!takes(c, event)) {
-            json_array_append(c->passed, event);
+            if (json_array_append(c->passed, event) != 0)
+                flow_memory(c->x);
             if (json_array_size(c->passed) > SHOWN_EVENTS)
                 json_array_remove(c->passed, 0);
             continue;
         }
-        json_array_append(c->picked, event);
+        if (json_array_append(c->picked, event) != 0)
+            flow_memory(c->x);
         c->last = c->looked + 1;
         c->early =
             c->early || json_object_get(event, "wrong") != NULL || out_of_order(c, json_array_size(c->picked) - 1);
@@ -105,7 +108,7 @@ static bool count_holds(struct consuming *c, bool *over)
         return n == c->wanted;
     }
     json_t *value = json_integer(n);
-    bool holds = would_match(c->x, count, value);
+    bool holds = value != NULL ? would_match(c->x, count, value) : flow_memory(c->x) == 0;
     json_decref(value);
     *over = !holds && count_exceeds(c->x, count, n);
     return holds;
@@ -119,7 +122,7 @@ static bool decided(void *arg)
     look(c);
     bool holds = count_holds(c, &over);
     text_clear(&c->ended);
-    c->early = c->early || over || feed_ended(c->feed, &c->ended);
+    c->early = c->early || over || c->x->error.code != 0 || feed_ended(c->feed, &c->ended);
     return c->early || (holds && node_get(c->step, "during") == NULL);
 }
 
@@ -182,6 +185,28 @@ static int set_answer(struct consuming *c, uint64_t waited)
     return ok ? 0 : flow_memory(x);
 }
 
+/* `ack` of the step: what it took is done, or comes again. */
+static int answer_events(struct consuming *c)
+{
+    const struct node *ack = node_get(c->step, "ack");
+    struct error err = ERROR_INIT;
+    int code = 0;
+    size_t i;
+    json_t *event;
+    if (ack == NULL || ack->kind != NODE_BOOL)
+        return 0;
+    if (!feed_manual(c->feed))
+        return flow_wrong(c->x, ack, ERROR_INVALID,
+                          "these are acknowledged as they come: open the subscription with \"ack: manual\"");
+    json_array_foreach(c->picked, i, event)
+    {
+        if (code == 0 && (code = feed_answer(c->feed, event, ack->boolean, &err)) != 0)
+            node_error(ack, &c->x->error, code, "%s", err.message != NULL ? err.message : error_code_name(code));
+    }
+    error_clear(&err);
+    return code;
+}
+
 static int wait_and_judge(struct consuming *c)
 {
     struct flow_context *x = c->x;
@@ -194,14 +219,16 @@ static int wait_and_judge(struct consuming *c)
     int code = decided(c) || time == 0 ? 0 : flow_wait(x, decided, c, (uint64_t)time);
     uint64_t waited = world_now(x->target->world) - start;
     if (code != 0 && code != ERROR_TIMEOUT)
-        return error_set(&x->error, code, "interrupted");
+        return error_set(&x->error, code, "%s", code == ERROR_CANCELLED ? "interrupted" : error_code_name(code));
     look(c);
-    code = wrong_payload(c);
+    code = x->error.code != 0 ? x->error.code : wrong_payload(c); /* matching had no memory */
     bool holds = count_holds(c, &over);
     if (code == 0 && !holds && !over)
         tell_order(c);
     if (code == 0 && !holds && !c->told)
         code = too_few(c, waited);
+    if (code == 0)
+        code = answer_events(c);
     int answered = set_answer(c, waited);
     feed_take(c->feed, c->wanted < 0 || node_get(c->step, "during") != NULL ? c->looked : c->last);
     return code != 0 ? code : answered;
@@ -263,10 +290,15 @@ static int open_feed(struct flow_context *x, const struct node *step, const char
 {
     const struct node *group = node_get(step, "group");
     const char *via = "events";
-    struct feed_wish wish = {.name = name, .topic = topic, .group = "", .after = ""};
+    struct feed_wish wish = {
+        .name = name, .topic = topic, .group = "", .after = "", .ack_wait = ACK_WAIT, .retry_limit = -1};
+    const struct node *ack = node_get(step, "ack"), *limit = node_get(step, "retry_limit");
     char *own_group = group != NULL ? expand_text(x, group) : NULL, *after = NULL;
     node_may_text(step, "via", &via, NULL);
     wish.broker = strcmp(via, "broker") == 0;
+    wish.manual = ack != NULL && ack->kind == NODE_TEXT;
+    node_may_duration(step, "ack_wait", &wish.ack_wait, NULL);
+    wish.retry_limit = limit != NULL ? limit->integer : wish.retry_limit;
     int code = group != NULL && own_group == NULL ? x->error.code : 0;
     if (own_group != NULL)
         wish.group = own_group;
@@ -322,6 +354,30 @@ static int check_from(const struct node *from, struct error *err)
                : code;
 }
 
+/* `ack: manual` and what goes with it where a subscription is opened; `ack: true` or false later. */
+static int check_ack(const struct node *step, bool open, bool broker, struct error *err)
+{
+    static const char *const of_manual[] = {"ack_wait", "retry_limit"};
+    const struct node *ack = node_get(step, "ack"), *limit = node_get(step, "retry_limit");
+    bool manual = ack != NULL && ack->kind == NODE_TEXT && bytes_is(ack->text, "manual");
+    int64_t wait;
+    if (ack != NULL && broker)
+        return node_error(ack, err, ERROR_INVALID, "the broker's messages are not acknowledged");
+    if (ack != NULL && !manual && (open || ack->kind != NODE_BOOL))
+        return node_error(ack, err, ERROR_INVALID, "\"ack\" is %s",
+                          open ? "manual where a subscription is opened"
+                               : "manual where one is opened, and true or false for what a later step took");
+    if (manual && !open && node_get(step, "from") == NULL)
+        return node_error(ack, err, ERROR_INVALID, "\"ack: manual\" belongs to the step that opens the subscription");
+    for (size_t i = 0; i < 2; i++)
+        if (node_get(step, of_manual[i]) != NULL && !manual)
+            return node_error(node_get(step, of_manual[i]), err, ERROR_INVALID, "\"%s\" goes with \"ack: manual\"",
+                              of_manual[i]);
+    if (limit != NULL && (limit->kind != NODE_INTEGER || limit->integer < -1))
+        return node_error(limit, err, ERROR_INVALID, "\"retry_limit\" is a number: -1 is without end");
+    return node_may_duration(step, "ack_wait", &wait, err);
+}
+
 static int check(const struct flow *f, const struct node *step, const struct node *topic, struct error *err)
 {
     static const char *const later[] = {"where", "count", "during", "within", "expect", "capture", NULL};
@@ -344,6 +400,8 @@ static int check(const struct flow *f, const struct node *step, const struct nod
         code = node_error(node_get(step, "from"), err, ERROR_INVALID, "the broker keeps nothing: open it before");
     if (code == 0)
         code = check_from(node_get(step, "from"), err);
+    if (code == 0)
+        code = check_ack(step, open, broker, err);
     if (code == 0 && count != NULL && count->kind != NODE_INTEGER && !is_matcher(count) && !has_variable(count))
         code = node_error(count, err, ERROR_INVALID, "\"count\" is a number, or a matcher like {$min: 1}");
     if (code == 0 && count != NULL && count->kind == NODE_INTEGER && count->integer == 0 &&
@@ -363,6 +421,9 @@ static const struct step_key keys[] = {
     {"via", SHAPE_TEXT, "events (kept; when nothing is said) or broker (for whoever listens now)"},
     {"from", SHAPE_ANY, "now, start, unix seconds, or {after: ID}: what it begins with"},
     {"group", SHAPE_ANY, "events: a group that shares them; broker: a queue"},
+    {"ack", SHAPE_ANY, "manual where it is opened; later true: what the step took is done, false: it comes again"},
+    {"ack_wait", SHAPE_DURATION, "with manual: when an event comes again that nothing was said of; 30s"},
+    {"retry_limit", SHAPE_ANY, "with manual: how often an event comes again; -1: without end"},
     {"where", SHAPE_EXPECTED, "which of them are looked at; the others are passed over"},
     {"count", SHAPE_EXPECTED, "how many; 1 when nothing is said"},
     {"during", SHAPE_DURATION, "waits this long and counts what came: for what must not come"},

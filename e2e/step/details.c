@@ -147,3 +147,11 @@ json_t *details_value(const struct pb_pool *pool, struct bytes status)
     pb_pool_free(pools.google);
     return list;
 }
+
+bool details_repeat_error(const json_t *answer)
+{
+    const json_t *details = json_object_get(answer, "details");
+    const char *type = json_string_value(json_object_get(json_array_get(details, 0), "@type"));
+    return json_object_get(answer, "error") != NULL && json_array_size(details) == 1 && type != NULL &&
+           strcmp(type, "errors.Error") == 0;
+}

@@ -12,4 +12,7 @@
  * message of their type "wrong" says why. NULL: no memory. `pool` may be NULL. */
 json_t *details_value(const struct pb_pool *pool, struct bytes status);
 
+/* The only detail of an answer is micro's error, which its message tells as JSON as well. */
+bool details_repeat_error(const json_t *answer);
+
 #endif

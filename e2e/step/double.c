@@ -172,11 +172,16 @@ static json_t *order_of(struct flow_context *x, const char *who)
 {
     struct text lines = TEXT_INIT;
     json_t *out = json_array();
+    bool kept = true;
     x->run->doubles->order(x->run->doubles->arg, who, &lines);
     for (const char *p = text_string(&lines); out != NULL && *p != '\0';) {
         size_t len = strcspn(p, "\n");
-        json_array_append_new(out, json_stringn(p, len));
+        kept = json_array_append_new(out, json_stringn(p, len)) == 0 && kept;
         p += len + (p[len] == '\n');
+    }
+    if (!kept || !text_ok(&lines)) {
+        json_decref(out);
+        out = NULL;
     }
     text_deinit(&lines);
     return out;

@@ -26,14 +26,16 @@ struct feed {
     char *name;
     struct text request, after, why; /* `after`: the id of the last event, or the position it was told */
     json_t *came;
-    bool broker, stands, ended, closing, memory;
+    bool broker, manual, stands, ended, closing, memory;
 };
 
-const struct pb_type *topic_type(const struct flow_context *x, const char *topic)
+const struct pb_type *topic_type(struct flow_context *x, const char *topic)
 {
     struct text name = TEXT_INIT;
     text_printf(&name, "%sevents.Event", topic);
     const struct pb_type *type = text_ok(&name) ? pb_find_type(x->target->pool, text_string(&name)) : NULL;
+    if (!text_ok(&name))
+        flow_memory(x);
     text_deinit(&name);
     return type;
 }
@@ -46,23 +48,27 @@ static json_t *payload_of(const json_t *tree, const char *member)
     const char *base64 = json_string_value(json_object_get(tree, member));
     struct text bytes = TEXT_INIT;
     json_t *value = NULL;
-    if (base64 == NULL || base64_decode(&bytes, bytes_of(base64)))
+    if (base64 == NULL || (base64_decode(&bytes, bytes_of(base64)) && text_ok(&bytes)))
         value = value_of_body(text_bytes(&bytes));
     text_deinit(&bytes);
     return value;
 }
 
-static void check_payload(const struct feed *f, json_t *event, const json_t *payload)
+/* False: no memory. */
+static bool check_payload(const struct feed *f, json_t *event, const json_t *payload)
 {
+    int code = 0;
     struct text wire = TEXT_INIT, why = TEXT_INIT;
     struct error err = ERROR_INIT;
-    if (f->type != NULL && pb_tree_to_wire(f->type, payload, 0, &wire, &err) != 0) {
+    if (f->type != NULL && (code = pb_tree_to_wire(f->type, payload, 0, &wire, &err)) != 0) {
         error_format(&err, &why);
-        json_object_set_new(event, "wrong", value_of_bytes(text_bytes(&why)));
+        if (json_object_set_new(event, "wrong", value_of_bytes(text_bytes(&why))) != 0)
+            code = ERROR_MEMORY;
     }
     error_clear(&err);
     text_deinit(&wire);
     text_deinit(&why);
+    return code != ERROR_MEMORY;
 }
 
 static void on_message(void *arg, struct bytes message)
@@ -81,16 +87,16 @@ static void on_message(void *arg, struct bytes message)
     }
     ok = ok && json_object_set(event, "metadata", json_object_get(tree, f->broker ? "header" : "metadata")) == 0 &&
          json_object_set(event, "payload", payload) == 0;
-    if (ok)
-        check_payload(f, event, payload);
+    ok = ok && check_payload(f, event, payload);
     if (err.code != 0 && err.code != ERROR_MEMORY) {
         text_puts(&f->why, "what came is no message of its type");
         f->ended = true;
     } else if (!ok || json_array_append(f->came, event) != 0) {
         f->memory = true;
-    } else if (!f->broker && id != NULL) {
+    } else if (!f->broker && !f->manual && id != NULL) {
         text_clear(&f->after);
         text_puts(&f->after, id);
+        f->memory = !text_ok(&f->after);
     }
     if (json_array_size(f->came) > CAME_MAX && !f->ended) {
         text_printf(&f->why, "more than %d came that were not consumed", CAME_MAX);
@@ -111,6 +117,7 @@ static void on_headers(void *arg, struct grpc_metadata headers)
     f->stands = true;
     if (!f->broker && f->after.len == 0)
         text_add(&f->after, position.data, position.len);
+    f->memory = f->memory || !text_ok(&f->after);
 }
 
 static void on_finished(void *arg, const struct rpc_reply *reply)
@@ -143,15 +150,23 @@ static int open_stream(struct feed *f, struct error *err)
     const struct rpc_request request = {.path = f->method->path,
                                         .metadata = {items, count},
                                         .wait_for_ready = true,
-                                        .message = text_bytes(&f->request),
-                                        .has_message = true};
-    return rpc_stream_open(f->channel, &request, &events, f, &f->stream, err);
+                                        .message = f->manual ? BYTES_NONE : text_bytes(&f->request),
+                                        .has_message = !f->manual};
+    int code = rpc_stream_open(f->channel, &request, &events, f, &f->stream, err);
+    if (code == 0 && f->manual) { /* our direction stays open: acknowledgements follow */
+        code = rpc_stream_send(f->stream, text_bytes(&f->request));
+        if (code != 0) {
+            error_set(err, code, "the subscription cannot be asked for: %s", error_code_name(code));
+            rpc_stream_cancel(f->stream);
+        }
+    }
+    return code;
 }
 
 static void open_again(void *arg)
 {
     struct feed *f = arg;
-    if (open_stream(f, NULL) != 0 && world_timer_start(&f->again, OPEN_AGAIN) != 0)
+    if (open_stream(f, NULL) != 0 && f->stream == NULL && world_timer_start(&f->again, OPEN_AGAIN) != 0)
         f->memory = true;
 }
 
@@ -160,8 +175,9 @@ static int make_request(struct flow_context *x, const struct node *place, struct
 {
     struct error own = ERROR_INIT;
     json_t *tree = f->broker ? json_pack("{s:s, s:s}", "topic", wish->topic, "queue", wish->group)
-                             : json_pack("{s:s, s:s, s:I, s:b}", "topic", wish->topic, "group", wish->group, "offset",
-                                         (json_int_t)wish->offset, "auto_ack", 1);
+                             : json_pack("{s:s, s:s, s:I, s:b, s:I, s:I}", "topic", wish->topic, "group", wish->group,
+                                         "offset", (json_int_t)wish->offset, "auto_ack", !wish->manual, "ack_wait",
+                                         (json_int_t)wish->ack_wait, "retry_limit", (json_int_t)wish->retry_limit);
     int code = tree != NULL ? pb_tree_to_wire(f->method->input, tree, 0, &f->request, &own) : flow_memory(x);
     if (own.code != 0)
         flow_wrong(x, place, code, "%s", own.message);
@@ -197,9 +213,7 @@ static void close_feed(struct flow_context *x, struct feed *f)
     f->closing = true;
     world_timer_stop(&f->again);
     if (f->stream != NULL)
-        rpc_stream_cancel(f->stream);
-    while (f->stream != NULL && flow_wait(x, is_closed, f, 0) == ERROR_CANCELLED)
-        ;
+        flow_cancel(x, f->stream, is_closed, f);
     text_deinit(&f->request);
     text_deinit(&f->after);
     text_deinit(&f->why);
@@ -215,12 +229,14 @@ int feed_open(struct flow_context *x, const struct node *place, const struct fee
         return flow_memory(x);
     f->target = x->target;
     f->broker = wish->broker;
+    f->manual = wish->manual;
     f->name = strdup(wish->name);
     f->came = json_array();
     f->type = topic_type(x, wish->topic);
     text_puts(&f->after, wish->after);
     world_timer_init(&f->again, x->target->world, open_again, f);
-    int code = f->name != NULL && f->came != NULL && text_ok(&f->after) ? find_door(x, place, f) : flow_memory(x);
+    int code = f->name != NULL && f->came != NULL && text_ok(&f->after) && x->error.code == 0 ? find_door(x, place, f)
+                                                                                              : flow_memory(x);
     if (code == 0)
         code = make_request(x, place, f, wish);
     if (code == 0)
@@ -264,6 +280,29 @@ json_t *feed_came(const struct feed *f)
 bool feed_broker(const struct feed *f)
 {
     return f->broker;
+}
+
+bool feed_manual(const struct feed *f)
+{
+    return f->manual;
+}
+
+int feed_answer(struct feed *f, const json_t *event, bool done, struct error *err)
+{
+    const struct pb_type *type = pb_find_type(f->target->pool, "events.AckRequest");
+    const char *id = json_string_value(json_object_get(event, "id"));
+    json_t *tree = json_pack("{s:s, s:b}", "id", id != NULL ? id : "", "success", done);
+    struct text wire = TEXT_INIT;
+    int code = type == NULL   ? error_set(err, ERROR_UNSUPPORTED, "the system's contracts have no events.AckRequest")
+               : tree == NULL ? error_set(err, ERROR_MEMORY, "out of memory")
+                              : pb_tree_to_wire(type, tree, 0, &wire, err);
+    if (code == 0 && f->stream == NULL)
+        code = error_set(err, ERROR_CLOSED, "\"%s\" is not open at this moment", f->name);
+    if (code == 0 && (code = rpc_stream_send(f->stream, text_bytes(&wire))) != 0)
+        error_set(err, code, "the event cannot be acknowledged: %s", error_code_name(code));
+    json_decref(tree);
+    text_deinit(&wire);
+    return code;
 }
 
 bool feed_ended(const struct feed *f, struct text *why)

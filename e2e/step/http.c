@@ -12,7 +12,8 @@
 #include <string.h>
 #include <strings.h>
 
-#define REDIRECTS_MAX  50
+#define REDIRECTS_MAX  1000
+#define REDIRECTS_TRUE 50                /* "redirects: true" */
 #define BODY_SHOWN_MAX ((size_t)1 << 20) /* bytes of a body that are looked through for secrets, to be shown */
 
 static int add_header(struct flow_context *x, void *headers, const char *name, const struct node *n)
@@ -68,6 +69,13 @@ static int make_headers(struct flow_context *x, const struct node *step, const c
     return 0;
 }
 
+/* In a URL as it is. */
+static bool may_stand(char c)
+{
+    return (c >= '/' && c <= '9') || (c >= 'a' && c <= 'z') ||
+           (c > ' ' && c < 0x7F && strchr("\"<>\\^`{|}", c) == NULL);
+}
+
 static int make_url(struct flow_context *x, const struct node *step, const char *path, struct text *url)
 {
     const struct node *http = node_get(step, "http"), *query = node_get(step, "query");
@@ -81,10 +89,13 @@ static int make_url(struct flow_context *x, const struct node *step, const char 
         text_char(url, '/');
     /* What may not stand in a URL is written as it may. */
     for (const char *p = path; *p != '\0'; p++) {
-        if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7F || strchr("\"<>\\^`{|}", *p) != NULL)
-            text_printf(url, "%%%02X", (unsigned)(unsigned char)*p);
-        else
-            text_char(url, *p);
+        const char *run = p;
+        while (may_stand(*p))
+            p++;
+        text_add(url, run, (size_t)(p - run));
+        if (*p == '\0')
+            break;
+        text_printf(url, "%%%02X", (unsigned)(unsigned char)*p);
     }
     if (query != NULL && query->kind != NODE_NULL)
         text_char(url, strchr(path, '?') != NULL ? '&' : '?');
@@ -204,10 +215,10 @@ static int read_hops(struct flow_context *x, const struct node *step, int64_t *h
     const struct node *n = node_get(step, "redirects");
     json_t *value = n != NULL ? expand_node(x, n) : NULL;
     int code = n != NULL && value == NULL ? x->error.code : 0;
-    if (json_is_integer(value) && json_integer_value(value) >= 0 && json_integer_value(value) <= REDIRECTS_MAX)
-        *hops = json_integer_value(value);
+    if (json_is_integer(value) && json_integer_value(value) >= -1 && json_integer_value(value) <= REDIRECTS_MAX)
+        *hops = json_integer_value(value) >= 0 ? json_integer_value(value) : REDIRECTS_MAX;
     else if (json_is_boolean(value))
-        *hops = json_is_true(value) ? REDIRECTS_MAX : 0;
+        *hops = json_is_true(value) ? REDIRECTS_TRUE : 0;
     else if (value != NULL)
         code = flow_wrong(x, n, ERROR_INVALID, "\"redirects\" is a number from 0 to %d, true or false", REDIRECTS_MAX);
     json_decref(value);
@@ -430,9 +441,10 @@ static int check_status(const struct node *status, struct error *err)
 static int check_redirects(const struct node *n, struct error *err)
 {
     if (n == NULL || n->kind == NODE_BOOL || has_variable(n) ||
-        (n->kind == NODE_INTEGER && n->integer >= 0 && n->integer <= REDIRECTS_MAX))
+        (n->kind == NODE_INTEGER && n->integer >= -1 && n->integer <= REDIRECTS_MAX))
         return 0;
-    return node_error(n, err, ERROR_INVALID, "\"redirects\" is a number from 0 to %d, or true for all", REDIRECTS_MAX);
+    return node_error(n, err, ERROR_INVALID, "\"redirects\" is a number from 0 to %d, -1 for %d, or true for %d",
+                      REDIRECTS_MAX, REDIRECTS_MAX, REDIRECTS_TRUE);
 }
 
 static int check(const struct flow *f, const struct node *step, const struct node *http, struct error *err)

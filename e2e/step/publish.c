@@ -20,10 +20,15 @@ static void on_answer(void *arg, const struct rpc_reply *reply)
     struct bytes revision = grpc_metadata_get(reply->trailers, "micro-revision");
     p->answer = json_pack("{s:s, s:o, s:f}", "status", grpc_status_name(reply->status), "message",
                           value_of_bytes(reply->message), "duration", (double)reply->duration / (double)SECOND);
-    if (p->answer != NULL && id.data != NULL)
-        json_object_set_new(p->answer, "id", value_of_bytes(id));
-    if (p->answer != NULL && revision.data != NULL)
-        json_object_set_new(p->answer, "revision", value_of_bytes(revision));
+    bool kept = p->answer != NULL;
+    if (kept && id.data != NULL)
+        kept = json_object_set_new(p->answer, "id", value_of_bytes(id)) == 0;
+    if (kept && revision.data != NULL)
+        kept = json_object_set_new(p->answer, "revision", value_of_bytes(revision)) == 0;
+    if (!kept) {
+        json_decref(p->answer);
+        p->answer = NULL;
+    }
     p->done = true;
 }
 
@@ -40,7 +45,7 @@ static int make_payload(struct flow_context *x, const struct node *step, const c
     struct text bytes = TEXT_INIT, wire = TEXT_INIT, why = TEXT_INIT;
     struct error own = ERROR_INIT;
     json_t *value = n != NULL ? expand_node(x, n) : json_string("");
-    int code = value != NULL ? 0 : x->error.code != 0 ? x->error.code : flow_memory(x);
+    int code = x->error.code != 0 ? x->error.code : value != NULL ? 0 : flow_memory(x);
     if (code == 0 && type != NULL && n != NULL && !json_is_string(value)) {
         code = check_message_fields(x, n, type);
         if (code == 0 && (code = pb_tree_to_wire(type, value, 0, &wire, &own)) != 0) {
@@ -117,9 +122,8 @@ static int send_wait(struct flow_context *x, const struct target_component *c, c
     if (code != 0)
         return code;
     if ((code = flow_wait(x, is_done, &p, 0)) != 0) {
-        rpc_stream_cancel(stream);
-        while (!p.done && flow_wait(x, is_done, &p, 0) == ERROR_CANCELLED)
-            ;
+        if (!p.done)
+            flow_cancel(x, stream, is_done, &p);
         error_set(&x->error, code, "%s", code == ERROR_CANCELLED ? "interrupted" : error_code_name(code));
     }
     x->answer = p.answer;

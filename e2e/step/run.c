@@ -109,7 +109,9 @@ static int add_variables(struct flow_context *x, const struct node *map, struct 
 static int wait_for(struct flow_context *x, const struct node *step, struct world_process *process, struct running *r)
 {
     char limit[64];
-    uint64_t timeout = step_timeout(x, step);
+    uint64_t timeout = step_timeout(x, step), now = world_now(x->target->world);
+    if (x->tries_end != 0 && x->tries_end < now + timeout) /* later it could not pass any more */
+        timeout = x->tries_end > now ? x->tries_end - now : 1;
     int code = flow_wait(x, is_done, r, timeout);
     if (code == ERROR_TIMEOUT) {
         units_format_duration((int64_t)timeout, limit, sizeof limit);
@@ -141,8 +143,9 @@ static int set_answer(struct flow_context *x, struct running *r, uint64_t starte
     }
     double seconds = (double)(world_now(x->target->world) - started) / (double)SECOND;
     int status = r->status.signalled ? EXIT_SIGNAL + r->status.code : r->status.code;
-    x->answer = json_pack("{s:i, s:o, s:o, s:o, s:f}", "exit", status, "stdout", shown(&r->out[0]), "stderr",
-                          shown(&r->out[1]), "body", parsed, "duration", seconds);
+    json_t *output = value_of_bytes(text_bytes(&r->out[0])), *errors = value_of_bytes(text_bytes(&r->out[1]));
+    x->answer = json_pack("{s:i, s:o, s:o, s:o, s:f, s:o, s:o}", "exit", status, "stdout", shown(&r->out[0]), "stderr",
+                          shown(&r->out[1]), "body", parsed, "duration", seconds, "output", output, "errors", errors);
     return x->answer != NULL ? 0 : flow_memory(x);
 }
 
@@ -236,6 +239,8 @@ static const struct step_key answer[] = {
     {"exit", SHAPE_EXPECTED, "the exit code; 128 and the number of a signal"},
     {"stdout", SHAPE_EXPECTED, "without the last newline"},
     {"stderr", SHAPE_EXPECTED, "without the last newline"},
+    {"output", SHAPE_EXPECTED, "standard output as it came"},
+    {"errors", SHAPE_EXPECTED, "standard error as it came"},
     {"body", SHAPE_EXPECTED, "standard output as JSON"},
     {"duration", SHAPE_EXPECTED, "seconds"},
     {0},

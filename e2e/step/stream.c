@@ -8,7 +8,6 @@
 
 #define HEADERS_MAX 32
 #define CAME_MAX    10000
-#define CA_MAX      ((size_t)1 << 20) /* bytes of a file */
 
 struct stream_talk {
     struct talk talk; /* first */
@@ -66,27 +65,6 @@ static void end(struct talk *t)
 
 /* ---- asking ---- */
 
-static int make_tls(struct flow_context *x, const struct node *step, const char *url, struct stream_talk *s)
-{
-    const struct node *tls = node_get(step, "tls"), *ca = tls != NULL ? node_get(tls, "ca") : NULL;
-    struct tls_options options = {0};
-    struct text pem = TEXT_INIT;
-    int code = 0;
-    if (strncmp(url, "https://", 8) != 0)
-        return 0;
-    if (x->options->simulated)
-        return flow_wrong(x, step, ERROR_UNSUPPORTED, "a simulation has no TLS");
-    if (tls != NULL)
-        node_may_bool(tls, "insecure", &options.insecure, NULL);
-    if (ca != NULL)
-        code = flow_read_file(x, ca, (const char *)ca->text.data, CA_MAX, &pem);
-    options.ca_pem = ca != NULL ? text_string(&pem) : NULL;
-    if (code == 0)
-        code = tls_context_new(&options, &s->tls, &x->error);
-    text_deinit(&pem);
-    return code;
-}
-
 static enum split_by split_by_of(const struct node *step)
 {
     const char *by = "events";
@@ -107,8 +85,8 @@ static int ask(struct flow_context *x, const struct node *step, const char *meth
         code = talk_headers(x, step, text_string(&url), &arena, headers, HEADERS_MAX, &count);
     if (code == 0)
         code = http_make_body(x, step, &body, &type);
-    if (code == 0)
-        code = make_tls(x, step, text_string(&url), s);
+    if (code == 0 && strncmp(text_string(&url), "https://", 8) == 0)
+        code = talk_tls(x, step, &s->tls);
     if (code == 0 && type.len > 0)
         headers[count++] = (struct http1_header){bytes_of("content-type"), text_bytes(&type)};
     if (code == 0) {
@@ -172,10 +150,7 @@ static int run(struct flow_context *x, const struct node *step)
 
 static int check(const struct flow *f, const struct node *step, const struct node *what, struct error *err)
 {
-    static const char *const tls_keys[] = {"insecure", "ca", NULL};
-    const struct node *tls = node_get(step, "tls");
-    const char *by = "events", *ca;
-    bool insecure;
+    const char *by = "events";
     (void)f;
     if (what->kind != NODE_TEXT || what->text.len == 0)
         return node_error(what, err, ERROR_INVALID,
@@ -183,12 +158,6 @@ static int check(const struct flow *f, const struct node *step, const struct nod
     int code = node_may_text(step, "by", &by, err);
     if (code == 0 && strcmp(by, "events") != 0 && strcmp(by, "lines") != 0 && strcmp(by, "pieces") != 0)
         code = node_error(node_get(step, "by"), err, ERROR_INVALID, "\"by\" is events, lines or pieces");
-    if (code == 0 && tls != NULL)
-        code = node_only_keys(tls, tls_keys, err);
-    if (code == 0 && tls != NULL)
-        code = node_may_bool(tls, "insecure", &insecure, err);
-    if (code == 0 && tls != NULL)
-        code = node_may_text(tls, "ca", &ca, err);
     if (code == 0)
         code = http_check_body(step, err);
     return code != 0 ? code : talk_check(step, err);
@@ -201,7 +170,7 @@ static const struct step_key keys[] = {
     {"json", SHAPE_ANY, "a value sent as JSON"},
     {"form", SHAPE_MAP, "names and values sent as a form"},
     {"body", SHAPE_ANY, "a text sent as it is"},
-    {"tls", SHAPE_MAP, "insecure: true, or ca: a PEM file"},
+    {"tls", SHAPE_MAP, TALK_TLS_ABOUT},
     {"count", SHAPE_ANY, "how many are waited for; 1 when messages are expected or captured, else none"},
     {"closed", SHAPE_FLAG, "waits until the answer has ended, and takes all that came"},
     {"timeout", SHAPE_DURATION, "how long it may take"},

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PEM_MAX ((size_t)1 << 20) /* bytes of a file */
+
 struct listening {
     struct flow_context *x;
     const struct node *step;
@@ -133,7 +135,7 @@ static int judge_wait(struct listening *l, int code, size_t count, uint64_t wait
         return x->error.code;
     }
     if (code != 0 && code != ERROR_TIMEOUT)
-        return error_set(&x->error, code, "interrupted");
+        return error_set(&x->error, code, "%s", code == ERROR_CANCELLED ? "interrupted" : error_code_name(code));
     if (l->early) {
         tell_order(l);
         return 0;
@@ -239,6 +241,58 @@ int talk_headers(struct flow_context *x, const struct node *step, const char *ur
     return code;
 }
 
+int talk_tls(struct flow_context *x, const struct node *step, struct tls_context **out)
+{
+    static const char *const files[] = {"ca", "cert", "key"};
+    const struct node *tls = node_get(step, "tls");
+    struct text pem[3] = {TEXT_INIT, TEXT_INIT, TEXT_INIT};
+    const char *texts[3] = {NULL};
+    bool insecure = false;
+    int code = 0;
+    if (x->options->simulated)
+        return flow_wrong(x, step, ERROR_UNSUPPORTED, "a simulation has no TLS");
+    if (tls != NULL)
+        node_may_bool(tls, "insecure", &insecure, NULL);
+    for (size_t i = 0; i < 3 && tls != NULL && code == 0; i++) {
+        const struct node *file = node_get(tls, files[i]);
+        char *path = file != NULL ? expand_text(x, file) : NULL;
+        if (path != NULL)
+            code = flow_read_file(x, file, path, PEM_MAX, &pem[i]);
+        else if (file != NULL)
+            code = x->error.code;
+        texts[i] = path != NULL ? text_string(&pem[i]) : NULL;
+        free(path);
+    }
+    const struct tls_options options = {.insecure = insecure,
+                                        .ca_pem = texts[0],
+                                        .certificate_pem = texts[1],
+                                        .key_pem = texts[2],
+                                        .time = world_wall(x->target->world) / SECOND};
+    if (code == 0 && (code = tls_context_new(&options, out, &x->error)) == ERROR_INVALID)
+        x->wrong = true;
+    for (size_t i = 0; i < 3; i++)
+        text_deinit(&pem[i]);
+    return code;
+}
+
+static int check_tls(const struct node *tls, struct error *err)
+{
+    static const char *const keys[] = {"insecure", "ca", "cert", "key", NULL};
+    bool insecure;
+    if (tls == NULL)
+        return 0;
+    int code = node_only_keys(tls, keys, err);
+    if (code == 0)
+        code = node_may_bool(tls, keys[0], &insecure, err);
+    for (size_t i = 1; keys[i] != NULL && code == 0; i++) {
+        const char *file;
+        code = node_may_text(tls, keys[i], &file, err);
+    }
+    if (code == 0 && (node_get(tls, "cert") == NULL) != (node_get(tls, "key") == NULL))
+        code = node_error(tls, err, ERROR_INVALID, "\"cert\" and \"key\" go together");
+    return code;
+}
+
 int talk_check(const struct node *step, struct error *err)
 {
     const struct node *count = node_get(step, "count"), *closed = node_get(step, "closed");
@@ -247,5 +301,5 @@ int talk_check(const struct node *step, struct error *err)
                           "\"closed\" takes all that comes until the end: without \"count\"");
     if (count != NULL && !has_variable(count) && (count->kind != NODE_INTEGER || count->integer < 0))
         return node_error(count, err, ERROR_INVALID, "\"count\" is a number of messages");
-    return 0;
+    return check_tls(node_get(step, "tls"), err);
 }

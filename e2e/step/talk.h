@@ -7,6 +7,7 @@
 #include "e2e/kind.h"
 #include "rpc/http.h"
 #include "wire/http1.h"
+#include "wire/tls.h"
 
 struct talk {
     struct talk *next;
@@ -33,6 +34,10 @@ int talk_url(struct flow_context *x, const struct node *place, const char *path,
 /* The step's headers, and cookies of the flow's jar. In the arena. */
 int talk_headers(struct flow_context *x, const struct node *step, const char *url, struct arena *arena,
                  struct http1_header *items, size_t max, size_t *count);
-int talk_check(const struct node *step, struct error *err); /* count, closed */
+/* What a server behind TLS is trusted by, and whom we are: `tls` of the step ({insecure, ca, cert, key}, files beside
+ * the flow). tls_context_free(). */
+int talk_tls(struct flow_context *x, const struct node *step, struct tls_context **out);
+#define TALK_TLS_ABOUT "insecure: true, ca: a PEM file; cert and key: of a client's certificate"
+int talk_check(const struct node *step, struct error *err); /* count, closed, tls */
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/units.h"
 #include "e2e/http/split.h"
 #include "rpc/websocket.h"
+#include "wire/tls_kit.h"
 #include "world/real.h"
 
 #include <stdlib.h>
@@ -195,8 +196,99 @@ static void sockets_fail(void **state)
     assert_true(world_now(g->system->world) - start < (uint64_t)(60 * SECOND)); /* nobody waited for an hour */
     fails(g, FLOW "  - {name: r, websocket: /ws, count: 1, timeout: 2s}\n",
           "step 1 r: 0 messages came within 2 s, expected 1");
-    fails(g, FLOW "  - {name: r, websocket: 'wss://a/b'}\n", "WebSockets over TLS (wss://) are not supported");
+    fails(g, FLOW "  - {name: r, websocket: 'wss://a/b'}\n", "a simulation has no TLS");
     fails(g, FLOW "  - {name: r, websocket: 'ws://nobody:1/b'}\n", "step 1 r: ");
+}
+
+/* ---- TLS ---- */
+
+static void keep(struct stage *g, const char *path, const char *pem)
+{
+    assert_int_equal(world_write_file(g->system->world, path, bytes_of(pem), false, NULL), 0);
+}
+
+/* A server that wants certificates, and clients with and without what they need. */
+static void sockets_over_tls(void **state)
+{
+    struct stage *g = *state;
+    struct tls_kit_cert ca, other, server_cert, client_cert;
+    struct tls_context *tls = NULL;
+    struct http_server *server = NULL;
+    char flow[512];
+    assert_true(tls_kit_make(&ca, "a CA", NULL, NULL, false) && tls_kit_make(&other, "another CA", NULL, NULL, false));
+    assert_true(tls_kit_make(&server_cert, "talker", "DNS:talker", &ca, false));
+    assert_true(tls_kit_make(&client_cert, "flows", "DNS:flows", &ca, false));
+    const struct tls_options options = {.server = true,
+                                        .certificate_pem = server_cert.cert_pem,
+                                        .key_pem = server_cert.key_pem,
+                                        .ca_pem = ca.cert_pem,
+                                        .time = TLS_KIT_NOW};
+    assert_int_equal(tls_context_new(&options, &tls, NULL), 0);
+    assert_int_equal(http_server_new(g->world, &(struct http_server_options){.tls = tls}, handle, g, &server, NULL), 0);
+    assert_int_equal(http_server_listen(server, "0.0.0.0:0", NULL), 0);
+    assert_int_equal(world_make_directory(g->system->world, "flows"), 0);
+    keep(g, "flows/ca.pem", ca.cert_pem);
+    keep(g, "flows/other.pem", other.cert_pem);
+    keep(g, "flows/cert.pem", client_cert.cert_pem);
+    keep(g, "flows/key.pem", client_cert.key_pem);
+    keep(g, "flows/broken.pem", "no certificate");
+    sim_clock_jump(g->system->sim, "harness", TLS_KIT_NOW * SECOND - world_wall(g->system->world));
+    g->system->options.simulated = false; /* the network is simulated, TLS is real */
+    static const struct {
+        const char *host, *tls, *message; /* NULL: it passes */
+    } cases[] = {
+        {"talker", "{ca: ca.pem, cert: cert.pem, key: key.pem}", NULL},
+        {"talker", "{insecure: true, cert: cert.pem, key: key.pem}", NULL},
+        {"talker", "{ca: ca.pem}", "the WebSocket could not be opened: "},
+        {"talker", "{ca: other.pem, cert: cert.pem, key: key.pem}", "the WebSocket could not be opened: "},
+        {"10.0.0.1", "{ca: ca.pem, cert: cert.pem, key: key.pem}", "the WebSocket could not be opened: "},
+        {"talker", "{ca: broken.pem}", "step 1 r: "},
+        {"talker", "{ca: none.pem}", "none.pem"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        (void)snprintf(flow, sizeof flow,
+                       FLOW "  - name: r\n    websocket: wss://%s:%d/ws\n    tls: %s\n    send: [{a: 1}, two]\n"
+                            "    count: 2\n    expect: {messages: [{said: '{\"a\":1}'}, {said: two}]}\n",
+                       cases[i].host, http_server_port(server), cases[i].tls);
+        if (cases[i].message == NULL)
+            passes(g, flow);
+        else
+            fails(g, flow, cases[i].message);
+    }
+    (void)snprintf(flow, sizeof flow,
+                   FLOW "  - stream: GET https://talker:%d/lines\n    by: lines\n    count: 2\n"
+                        "    tls: {ca: ca.pem, cert: cert.pem, key: key.pem}\n"
+                        "    expect: {messages: [{n: 0}, {n: 1}]}\n",
+                   http_server_port(server));
+    passes(g, flow);
+    g->system->options.simulated = true;
+    http_server_free(server);
+    tls_context_free(tls);
+    tls_kit_free(&ca);
+    tls_kit_free(&other);
+    tls_kit_free(&server_cert);
+    tls_kit_free(&client_cert);
+}
+
+static void tls_is_checked(void **state)
+{
+    static const char *const bad[][2] = {
+        {"{key: a}", "\"cert\" and \"key\" go together"},
+        {"{insecure: 1}", "insecure"},
+        {"{server: a}", "server"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct flow_list flows = {0};
+        struct text yaml = TEXT_INIT;
+        struct error err = ERROR_INIT;
+        text_printf(&yaml, FLOW "  - {websocket: /ws, tls: %s}\n", bad[i][0]);
+        assert_int_not_equal(flow_parse(text_bytes(&yaml), "x.yaml", &flows, &err), 0);
+        assert_non_null(strstr(err.message, bad[i][1]));
+        error_clear(&err);
+        flow_list_free(&flows);
+        text_deinit(&yaml);
+    }
 }
 
 static void streams(void **state)
@@ -293,11 +385,8 @@ static void memory_runs_out(void **state)
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_stage, close_stage)
-    const struct CMUnitTest tests[] = {TEST(sockets),
-                                       TEST(sockets_fail),
-                                       TEST(streams),
-                                       TEST(page),
-                                       cmocka_unit_test(split_items),
-                                       cmocka_unit_test(memory_runs_out)};
+    const struct CMUnitTest tests[] = {
+        TEST(sockets), TEST(sockets_fail), TEST(sockets_over_tls),        cmocka_unit_test(tls_is_checked),
+        TEST(streams), TEST(page),         cmocka_unit_test(split_items), cmocka_unit_test(memory_runs_out)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,6 +13,7 @@
 struct socket_talk {
     struct talk talk; /* first */
     struct websocket *socket;
+    struct tls_context *tls;
 };
 
 /* ---- what comes ---- */
@@ -62,6 +63,7 @@ static void end(struct talk *t)
     struct socket_talk *s = (struct socket_talk *)t;
     if (s->socket != NULL)
         websocket_abort(s->socket);
+    tls_context_free(s->tls);
     free(s);
 }
 
@@ -82,11 +84,12 @@ static int open_socket(struct flow_context *x, const struct node *step, const ch
     s->talk.came = json_array();
     int code = s->talk.came != NULL ? talk_url(x, place, path, "ws://", "wss://", &url) : flow_memory(x);
     if (code == 0 && strncmp(text_string(&url), "wss://", 6) == 0)
-        code = flow_wrong(x, place, ERROR_UNSUPPORTED, "WebSockets over TLS (wss://) are not supported");
+        code = talk_tls(x, step, &s->tls);
     if (code == 0)
         code = talk_headers(x, step, text_string(&url), &arena, headers, HEADERS_MAX, &count);
     if (code == 0) {
-        code = websocket_connect(x->target->world, text_string(&url), headers, count, NULL, &events, s, &s->socket,
+        const struct websocket_options options = {.tls = s->tls};
+        code = websocket_connect(x->target->world, text_string(&url), headers, count, &options, &events, s, &s->socket,
                                  &x->error);
         x->wrong = x->wrong || code == ERROR_INVALID;
     }
@@ -215,6 +218,7 @@ static int check(const struct flow *f, const struct node *step, const struct nod
 static const struct step_key keys[] = {
     {"as", SHAPE_ANY, "keeps it open for later steps, under this name"},
     {"headers", SHAPE_MAP, "names and texts, of the handshake"},
+    {"tls", SHAPE_MAP, TALK_TLS_ABOUT},
     {"send", SHAPE_ANY, "a message, or a list of them: texts as they are, other values as JSON"},
     {"count", SHAPE_ANY, "how many messages are waited for; 1 when messages are expected or captured, else none"},
     {"closed", SHAPE_FLAG, "waits until the other side has ended, and takes all that came"},

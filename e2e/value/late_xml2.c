@@ -12,6 +12,7 @@ LATE_FUNCTION(late_xml2, htmlReadMemory);
 LATE_FUNCTION(late_xml2, xmlDocGetRootElement);
 LATE_FUNCTION(late_xml2, xmlFreeDoc);
 LATE_FUNCTION(late_xml2, xmlReadMemory);
+LATE_FUNCTION(late_xml2, xmlSetStructuredErrorFunc);
 LATE_FUNCTION(late_xml2, xmlXPathCastNodeToString);
 LATE_FUNCTION(late_xml2, xmlXPathCtxtCompile);
 LATE_FUNCTION(late_xml2, xmlXPathCompiledEval);

@@ -1,4 +1,5 @@
 /* Queries are read anew at each use, as everything in a flow is. */
+#include "e2e/value/expression.h"
 #include "e2e/value/query.h"
 
 #include "e2e/kind.h"
@@ -74,6 +75,12 @@ static int check_word(const struct node *n, const struct query_word *w, const st
     return code;
 }
 
+/* "= len(body) > 0" (value/expression.h) */
+static bool is_expression(const struct node *n)
+{
+    return n->text.len > 0 && n->text.data[0] == '=';
+}
+
 int query_check(const struct node *n, enum query_form form, struct error *err)
 {
     struct query q;
@@ -81,6 +88,8 @@ int query_check(const struct node *n, enum query_form form, struct error *err)
     if (n->kind != NODE_TEXT)
         return node_error(n, err, ERROR_INVALID, "a query is a text like 'jsonpath \"$.id\" == 3', and this is %s",
                           node_kind_name(n->kind));
+    if (form == QUERY_ASSERT && is_expression(n))
+        return expression_check(n, BYTES(n->text.data + 1, n->text.len - 1), err);
     int code = scan_node(n, n->text, form, &q, err);
     if (code != 0)
         return code;
@@ -106,10 +115,10 @@ static json_t *resolve(struct query_run *q, const struct query_arg *a)
     json_t *out = NULL;
     if (a->kind == QUERY_VALUE)
         return json_incref(a->value);
-    if (a->kind == QUERY_REGEX)
-        return json_string(a->text);
-    json_t *value = expand_bytes(q->x, q->n, bytes_of(a->text));
-    if (value == NULL || a->kind == QUERY_VARIABLE)
+    json_t *value = a->kind == QUERY_REGEX ? json_string(a->text) : expand_bytes(q->x, q->n, bytes_of(a->text));
+    if (value == NULL && q->x->error.code == 0)
+        flow_memory(q->x);
+    if (value == NULL || a->kind == QUERY_REGEX || a->kind == QUERY_VARIABLE)
         return value;
     if (a->kind == QUERY_TEXT && json_is_string(value))
         return value;
@@ -144,6 +153,8 @@ static int run_words(struct query_run *run, const struct query *q, json_t *value
             code = (args[k] = resolve(run, &q->words[i].args[k])) != NULL ? 0 : run->x->error.code;
         if (code == 0)
             code = w->run(run, args, value, &next);
+        if (code == 0) /* such as memory for a part of it */
+            code = run->x->error.code;
         for (size_t k = 0; k < QUERY_ARGS_MAX; k++)
             json_decref(args[k]);
         json_decref(value);
@@ -235,10 +246,32 @@ static int judge(struct flow_context *x, const struct node *n)
     return code;
 }
 
+/* What cannot be computed of this answer does not hold. */
+static int judge_expression(struct flow_context *x, const struct node *n)
+{
+    struct text line = TEXT_INIT, what = TEXT_INIT;
+    json_t *value = expression_eval(x, n, BYTES(n->text.data + 1, n->text.len - 1));
+    if (value == NULL && (x->wrong || x->error.code != ERROR_INVALID))
+        return x->error.code;
+    bool holds = json_is_true(value);
+    text_puts(&what, value == NULL ? x->error.message : "expected true, got ");
+    if (value != NULL)
+        query_describe(x, value, &what);
+    error_clear(&x->error);
+    text_add(&line, n->text.data + 1, n->text.len - 1);
+    if (!holds)
+        mismatch_add(x, n, &line, &what);
+    text_deinit(&line);
+    text_deinit(&what);
+    json_decref(value);
+    return 0;
+}
+
 int query_judge(struct flow_context *x, const struct node *list)
 {
     int code = 0;
     for (size_t i = 0; i < list->list.count && code == 0; i++)
-        code = judge(x, &list->list.items[i]);
+        code = is_expression(&list->list.items[i]) ? judge_expression(x, &list->list.items[i])
+                                                   : judge(x, &list->list.items[i]);
     return code;
 }

@@ -105,9 +105,13 @@ int query_decode(struct query_run *q, struct bytes in, const char *encoding, jso
 /* ---- query_value.c: values that JSON has not ---- */
 json_t *query_bytes_value(struct bytes b);
 bool query_is_bytes(const json_t *v, struct text *out); /* what they are is appended */
-json_t *query_date_value(int64_t microseconds);         /* since 1970, UTC */
+/* The same where there may be no memory for them: then it is bytes, none are there, and the error is set. */
+bool query_take_bytes(struct query_run *q, const json_t *v, struct text *out);
+json_t *query_date_value(int64_t microseconds); /* since 1970, UTC */
 bool query_is_date(const json_t *v, int64_t *microseconds);
 bool query_is_nodes(const json_t *v, size_t *count);
+/* NULL: it is no JSON, or *memory: there was none. */
+json_t *query_read_json(struct bytes text, size_t flags, bool *memory);
 bool query_equal(const json_t *a, const json_t *b);
 /* As it stands in a text: false for what has no such form (lists, maps, bytes, nodes). */
 bool query_render(const json_t *v, struct text *out);

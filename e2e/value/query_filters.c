@@ -69,7 +69,7 @@ static int hash(struct query_run *q, const char *name, const json_t *in, json_t 
 {
     struct text bytes = TEXT_INIT;
     int code;
-    if (query_is_bytes(in, &bytes))
+    if (query_take_bytes(q, in, &bytes))
         code = query_run_hash(q, name, text_bytes(&bytes), out);
     else if (json_is_string(in))
         code = query_run_hash(q, name, string_bytes(in), out);
@@ -104,7 +104,8 @@ int query_decode(struct query_run *q, struct bytes in, const char *encoding, jso
     }
     iconv_t cd = iconv_open("UTF-8", encoding);
     if (cd == (iconv_t)-1)
-        return query_error(q, ERROR_UNSUPPORTED, "there is no encoding \"%s\" here", encoding);
+        return errno == ENOMEM ? flow_memory(q->x)
+                               : query_error(q, ERROR_UNSUPPORTED, "there is no encoding \"%s\" here", encoding);
     bool ok = true;
     while (ok && left > 0) {
         char *to = buffer;
@@ -122,8 +123,8 @@ int query_decode(struct query_run *q, struct bytes in, const char *encoding, jso
 FILTER(decode)
 {
     struct text bytes = TEXT_INIT;
-    int code = query_is_bytes(in, &bytes) ? query_decode(q, text_bytes(&bytes), json_string_value(args[0]), out)
-                                          : wrong_input(q, in, "decode", "bytes");
+    int code = query_take_bytes(q, in, &bytes) ? query_decode(q, text_bytes(&bytes), json_string_value(args[0]), out)
+                                               : wrong_input(q, in, "decode", "bytes");
     text_deinit(&bytes);
     return code;
 }
@@ -132,8 +133,8 @@ FILTER(utf8_decode)
 {
     struct text bytes = TEXT_INIT;
     UNUSED;
-    int code = query_is_bytes(in, &bytes) ? query_decode(q, text_bytes(&bytes), "utf-8", out)
-                                          : wrong_input(q, in, "utf8Decode", "bytes");
+    int code = query_take_bytes(q, in, &bytes) ? query_decode(q, text_bytes(&bytes), "utf-8", out)
+                                               : wrong_input(q, in, "utf8Decode", "bytes");
     text_deinit(&bytes);
     return code;
 }
@@ -149,7 +150,7 @@ FILTER(to_hex)
 {
     struct text bytes = TEXT_INIT, hex = TEXT_INIT;
     UNUSED;
-    if (!query_is_bytes(in, &bytes))
+    if (!query_take_bytes(q, in, &bytes))
         return wrong_input(q, in, "toHex", "bytes");
     for (size_t i = 0; i < bytes.len; i++)
         text_printf(&hex, "%02x", (unsigned)(unsigned char)bytes.data[i]);
@@ -163,7 +164,7 @@ static int from_base64(struct query_run *q, const json_t *in, bool url, json_t *
     if (!json_is_string(in))
         return wrong_input(q, in, url ? "base64UrlSafeDecode" : "base64Decode", "a text");
     int code = base64_read(&bytes, string_bytes(in), url ? BASE64_URL : 0)
-                   ? give(q, query_bytes_value(text_bytes(&bytes)), out)
+                   ? give(q, text_ok(&bytes) ? query_bytes_value(text_bytes(&bytes)) : NULL, out)
                    : wrong_input(q, in, "it", "base64");
     text_deinit(&bytes);
     return code;
@@ -184,7 +185,7 @@ FILTER(base64_url_decoded)
 static int to_base64(struct query_run *q, const json_t *in, bool url, json_t **out)
 {
     struct text bytes = TEXT_INIT, coded = TEXT_INIT;
-    bool is = query_is_bytes(in, &bytes);
+    bool is = query_take_bytes(q, in, &bytes);
     if (json_is_string(in))
         text_add(&bytes, json_string_value(in), json_string_length(in));
     else if (!is)
@@ -219,7 +220,7 @@ FILTER(count)
     bool is = json_is_array(in) || query_is_nodes(in, &size);
     if (json_is_array(in)) {
         size = json_array_size(in);
-    } else if (!is && query_is_bytes(in, &bytes)) {
+    } else if (!is && query_take_bytes(q, in, &bytes)) {
         is = true;
         size = bytes.len;
     }
@@ -327,8 +328,8 @@ FILTER(to_float)
         return give(q, json_real(json_number_value(in)), out);
     const char *s = json_string_value(in);
     double value = s != NULL && s[0] != '\0' && s[strspn(s, "+-0123456789.eE")] == '\0' ? strtod(s, &end) : (double)NAN;
-    json_t *real = isnan(value) || *end != '\0' ? NULL : json_real(value);
-    return real != NULL ? give(q, real, out) : wrong_input(q, in, "toFloat", "a number, or a text of one");
+    return isfinite(value) && *end == '\0' ? give(q, json_real(value), out)
+                                           : wrong_input(q, in, "toFloat", "a number, or a text of one");
 }
 
 FILTER(to_string)
@@ -394,7 +395,8 @@ FILTER(url_query_param)
         url_decoded(p, key, true, &name);
         if (key < len)
             url_decoded(p + key + 1, len - key - 1, true, &value);
-        bool is = strcmp(text_string(&name), json_string_value(args[0])) == 0;
+        bool is = !text_ok(&name) || strcmp(text_string(&name), json_string_value(args[0])) == 0;
+        value.failed = value.failed || !text_ok(&name);
         text_deinit(&name);
         if (is && give_text(q, &value, out) != 0)
             return q->x->error.code;
@@ -603,14 +605,15 @@ FILTER(jsonpath)
     struct error why = ERROR_INIT;
     struct text bytes = TEXT_INIT;
     json_t *own = NULL;
-    if (query_is_bytes(in, &bytes)) {
+    bool memory;
+    if (query_take_bytes(q, in, &bytes)) {
         text_deinit(&bytes);
         return wrong_input(q, in, "jsonpath", "a text of JSON, a list or a map");
     }
     if (json_is_string(in)) {
-        own = json_loads(json_string_value(in), JSON_DECODE_ANY, NULL);
+        own = query_read_json(string_bytes(in), 0, &memory);
         if (own == NULL)
-            return wrong_input(q, in, "jsonpath", "a text of JSON, a list or a map");
+            return memory ? flow_memory(q->x) : wrong_input(q, in, "jsonpath", "a text of JSON, a list or a map");
         in = own;
     }
     int code = jsonpath_find(in, json_string_value(args[0]), out, &why);

@@ -75,14 +75,14 @@ PREDICATE(less_or_equal)
 /* ---- texts, bytes and lists ---- */
 
 /* Two texts, or two runs of bytes. */
-static bool two_runs(const json_t *actual, const json_t *wanted, struct text *a, struct text *b)
+static bool two_runs(struct query_run *q, const json_t *actual, const json_t *wanted, struct text *a, struct text *b)
 {
     if (json_is_string(actual) && json_is_string(wanted)) {
         text_add(a, json_string_value(actual), json_string_length(actual));
         text_add(b, json_string_value(wanted), json_string_length(wanted));
         return true;
     }
-    return query_is_bytes(actual, a) && query_is_bytes(wanted, b);
+    return query_take_bytes(q, actual, a) && query_take_bytes(q, wanted, b);
 }
 
 static enum query_verdict in_run(struct query_run *q, const json_t *wanted, const json_t *actual,
@@ -90,7 +90,7 @@ static enum query_verdict in_run(struct query_run *q, const json_t *wanted, cons
 {
     struct text a = TEXT_INIT, b = TEXT_INIT;
     enum query_verdict v = QUERY_OTHER_TYPE;
-    if (two_runs(actual, wanted, &a, &b))
+    if (two_runs(q, actual, wanted, &a, &b))
         v = VERDICT(is(&a, &b));
     if (!text_ok(&a) || !text_ok(&b))
         flow_memory(q->x);
@@ -144,19 +144,27 @@ PREDICATE(has)
     return json_is_array(actual) ? includes(q, wanted, actual) : VERDICT(query_equal(wanted, actual));
 }
 
-PREDICATE(matches)
+/* A search that could not be made to its end says nothing, "not" or no "not": the error is set. */
+static enum query_verdict has_match(struct query_run *q, struct bytes text, const char *expression)
 {
     struct error why = ERROR_INIT;
     size_t span[2];
-    enum query_verdict v = QUERY_OTHER_TYPE;
-    struct query_regex *r = query_regex_new(json_string_value(wanted), &why);
+    struct query_regex *r = query_regex_new(expression, &why);
+    int found = r != NULL ? query_regex_find(r, text, 0, span, 1) : 0;
     if (r == NULL)
         query_error(q, why.code, "%s", why.message);
-    else if (json_is_string(actual))
-        v = VERDICT(query_regex_find(r, BYTES(json_string_value(actual), json_string_length(actual)), 0, span, 1) > 0);
+    else if (found < 0)
+        query_error(q, found, "the search was given up");
     query_regex_free(r);
     error_clear(&why);
-    return v;
+    return VERDICT(found > 0);
+}
+
+PREDICATE(matches)
+{
+    return json_is_string(actual)
+               ? has_match(q, BYTES(json_string_value(actual), json_string_length(actual)), json_string_value(wanted))
+               : QUERY_OTHER_TYPE;
 }
 
 /* ---- what it is ---- */
@@ -173,9 +181,9 @@ PREDICATE(is_empty)
 {
     struct text bytes = TEXT_INIT;
     size_t count = 0;
-    UNUSED;
+    (void)wanted;
     bool countable = true;
-    if (query_is_bytes(actual, &bytes))
+    if (query_take_bytes(q, actual, &bytes))
         count = bytes.len;
     else if (json_is_string(actual))
         count = json_string_length(actual);
@@ -243,40 +251,34 @@ PREDICATE(is_object)
     struct text bytes = TEXT_INIT;
     size_t count;
     int64_t date;
-    UNUSED;
+    (void)wanted;
     bool is = json_is_object(actual) && !query_is_date(actual, &date) && !query_is_nodes(actual, &count) &&
-              !query_is_bytes(actual, &bytes);
+              !query_take_bytes(q, actual, &bytes);
     text_deinit(&bytes);
     return VERDICT(is);
 }
 
 /* ---- forms of texts ---- */
 
-static enum query_verdict has_form(const json_t *actual, const char *expression)
+static enum query_verdict has_form(struct query_run *q, const json_t *actual, const char *expression)
 {
-    struct error why = ERROR_INIT;
-    size_t span[2];
-    if (!json_is_string(actual))
-        return QUERY_OTHER_TYPE;
-    struct query_regex *r = query_regex_new(expression, &why);
-    bool is =
-        r != NULL && query_regex_find(r, BYTES(json_string_value(actual), json_string_length(actual)), 0, span, 1) > 0;
-    query_regex_free(r);
-    error_clear(&why);
-    return VERDICT(is);
+    return json_is_string(actual)
+               ? has_match(q, BYTES(json_string_value(actual), json_string_length(actual)), expression)
+               : QUERY_OTHER_TYPE;
 }
 
 PREDICATE(is_iso_date) /* RFC 3339 */
 {
-    UNUSED;
-    return has_form(actual, "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt ]([01][0-9]|2[0-3]):[0-5][0-9]:"
-                            "([0-5][0-9]|60)(\\.[0-9]+)?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$");
+    (void)wanted;
+    return has_form(q, actual,
+                    "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt ]([01][0-9]|2[0-3]):[0-5][0-9]:"
+                    "([0-5][0-9]|60)(\\.[0-9]+)?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$");
 }
 
 PREDICATE(is_uuid)
 {
-    UNUSED;
-    return has_form(actual, "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$");
+    (void)wanted;
+    return has_form(q, actual, "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$");
 }
 
 #define IPV4_NUMBER "(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
@@ -284,8 +286,8 @@ PREDICATE(is_uuid)
 
 PREDICATE(is_ipv4)
 {
-    UNUSED;
-    return has_form(actual, "^" IPV4 "$");
+    (void)wanted;
+    return has_form(q, actual, "^" IPV4 "$");
 }
 
 /* RFC 4291, 2.2: eight groups, of which one run of zeros may be "::", and the last two may be an IPv4 address. */
@@ -294,7 +296,7 @@ PREDICATE(is_ipv6)
     const char *p = json_string_value(actual);
     size_t groups = 0;
     bool gap = false;
-    UNUSED;
+    (void)wanted;
     if (p == NULL)
         return QUERY_OTHER_TYPE;
     if (strncmp(p, "::", 2) == 0) {
@@ -304,11 +306,8 @@ PREDICATE(is_ipv6)
     while (*p != '\0') {
         size_t digits = strspn(p, "0123456789abcdefABCDEF");
         if (p[digits] == '.') {
-            json_t *rest = json_string(p);
-            bool is = has_form(rest, "^" IPV4 "$") == QUERY_YES;
-            json_decref(rest);
             groups += 2;
-            return VERDICT(is && (gap ? groups < 8 : groups == 8));
+            return VERDICT(has_match(q, bytes_of(p), "^" IPV4 "$") == QUERY_YES && (gap ? groups < 8 : groups == 8));
         }
         if (digits == 0 || digits > 4 || (p[digits] != ':' && p[digits] != '\0'))
             return QUERY_NO;

@@ -109,6 +109,7 @@ static int by_lower_name(struct query_run *q, const char *member_name, const jso
 SOURCE(from_header)
 {
     json_t *lines = q->x->reply.headers, *line, *all;
+    bool kept = true;
     size_t i;
     (void)in;
     if (lines == NULL)
@@ -117,7 +118,11 @@ SOURCE(from_header)
     json_array_foreach(lines, i, line)
     {
         if (strcasecmp(json_string_value(json_array_get(line, 0)), json_string_value(args[0])) == 0)
-            json_array_append(all, json_array_get(line, 1));
+            kept = json_array_append(all, json_array_get(line, 1)) == 0 && kept;
+    }
+    if (!kept) {
+        json_decref(all);
+        all = NULL;
     }
     return one_or_all(q, all, out);
 }
@@ -169,11 +174,13 @@ static int cookie_value(struct query_run *q, const char *line, const char *attri
         memcpy(text, value, len < sizeof text ? len : sizeof text - 1);
         bool is = strptime(text, "%a, %d %b %Y %H:%M:%S", &tm) != NULL ||
                   (memset(&tm, 0, sizeof tm), strptime(text, "%a, %d-%b-%Y %H:%M:%S", &tm) != NULL);
-        *out = is ? query_date_value((int64_t)timegm(&tm) * 1000000) : NULL;
+        if (!is)
+            return query_error(q, ERROR_INVALID, "the cookie's %s is not one", attribute);
+        *out = query_date_value((int64_t)timegm(&tm) * 1000000);
     } else {
         *out = value_of_bytes(BYTES(value, len));
     }
-    return *out != NULL ? 0 : query_error(q, ERROR_INVALID, "the cookie's %s is not one", attribute);
+    return *out != NULL ? 0 : flow_memory(q->x);
 }
 
 /* "name" or "name[Attribute]". */
@@ -304,13 +311,14 @@ SOURCE(from_jsonpath)
         body = q->x->answer;
     if (body == NULL || json_is_string(body)) { /* a text: JSON that is one, or a number too great, or no JSON at all */
         json_t *text = NULL;
+        bool memory;
         int code = body_text(q, &text);
         if (code != 0)
             return code;
-        own = json_loads(json_string_value(text), JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, NULL);
+        own = query_read_json(bytes_of(json_string_value(text)), JSON_DECODE_INT_AS_REAL, &memory);
         json_decref(text);
         if (own == NULL)
-            return query_error(q, ERROR_INVALID, "the body is no JSON");
+            return memory ? flow_memory(q->x) : query_error(q, ERROR_INVALID, "the body is no JSON");
         body = own;
     }
     int code = jsonpath_find(body, json_string_value(args[0]), out, &why);

@@ -2,6 +2,7 @@
 #include "e2e/value/query.h"
 
 #include "base/base64.h"
+#include "base/json_text.h"
 #include "base/units.h"
 
 #include <inttypes.h>
@@ -28,6 +29,14 @@ bool query_is_bytes(const json_t *v, struct text *out)
 {
     const char *s = json_string_value(tagged(v, "$bytes"));
     return s != NULL && base64_decode(out, bytes_of(s));
+}
+
+bool query_take_bytes(struct query_run *q, const json_t *v, struct text *out)
+{
+    bool is = query_is_bytes(v, out);
+    if (!text_ok(out))
+        flow_memory(q->x);
+    return is;
 }
 
 json_t *query_date_value(int64_t microseconds)
@@ -58,6 +67,14 @@ bool query_is_nodes(const json_t *v, size_t *count)
     const json_t *list = tagged(v, "$nodes");
     *count = json_array_size(list);
     return json_is_array(list);
+}
+
+json_t *query_read_json(struct bytes text, size_t flags, bool *memory)
+{
+    json_error_t why;
+    json_t *v = json_text_read(text, JSON_DECODE_ANY | flags, &why);
+    *memory = v == NULL && json_error_code(&why) == json_error_out_of_memory;
+    return v;
 }
 
 bool query_equal(const json_t *a, const json_t *b)

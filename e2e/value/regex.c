@@ -39,7 +39,10 @@ struct query_regex *query_regex_new(const char *pattern, struct error *err)
     r->code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_UCP, &number, &offset, NULL);
     if (r->code == NULL) {
         pcre2_get_error_message(number, why, sizeof why);
-        error_set(err, ERROR_SYNTAX, "not a regular expression: column %zu: %s", offset + 1, (const char *)why);
+        if (number == PCRE2_ERROR_HEAP_FAILED)
+            error_set(err, ERROR_MEMORY, "out of memory");
+        else
+            error_set(err, ERROR_SYNTAX, "not a regular expression: column %zu: %s", offset + 1, (const char *)why);
         query_regex_free(r);
         return NULL;
     }
@@ -62,6 +65,8 @@ int query_regex_find(const struct query_regex *r, struct bytes text, size_t from
                                  : PCRE2_ERROR_NOMATCH;
     if (found == PCRE2_ERROR_NOMATCH)
         return 0;
+    if (found == PCRE2_ERROR_NOMEMORY)
+        return ERROR_MEMORY;
     if (found < 0)
         return found >= PCRE2_ERROR_UTF8_ERR21 && found <= PCRE2_ERROR_UTF8_ERR1 ? ERROR_INVALID : ERROR_LIMIT;
     const size_t *all = pcre2_get_ovector_pointer(r->data);

@@ -216,7 +216,7 @@ int scan_filename(struct scan *s, struct text *out)
             return scan_fail(s, start, "a file's name ends with \";\"");
         if (c == ';') {
             s->at++;
-            return out->len > 0 ? 0 : scan_fail(s, start, "expected a file's name");
+            return out->len > 0 || !text_ok(out) ? 0 : scan_fail(s, start, "expected a file's name");
         }
         if (c == '\\') {
             scan_escape(s, "; {}:", out);

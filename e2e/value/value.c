@@ -54,16 +54,18 @@ json_t *value_of_bytes(struct bytes b)
 
 json_t *value_of_body(struct bytes body)
 {
-    json_t *value = body.len > 0 ? json_text_read(body, JSON_DECODE_ANY, NULL) : NULL;
-    return value != NULL ? value : value_of_bytes(body);
+    json_error_t why;
+    json_t *value = body.len > 0 ? json_text_read(body, JSON_DECODE_ANY, &why) : NULL;
+    bool memory = body.len > 0 && value == NULL && json_error_code(&why) == json_error_out_of_memory;
+    return value != NULL || memory ? value : value_of_bytes(body);
 }
 
 bool value_add_header(json_t *headers, struct bytes name, struct bytes value)
 {
     struct text lower = TEXT_INIT, both = TEXT_INIT;
-    (void)text_reserve(&lower, name.len);
-    for (size_t i = 0; i < name.len; i++)
-        text_char(&lower, (char)tolower(name.data[i]));
+    text_add(&lower, name.data, name.len);
+    for (size_t i = 0; i < lower.len; i++)
+        lower.data[i] = (char)tolower((unsigned char)lower.data[i]);
     const char *before = json_string_value(json_object_get(headers, text_string(&lower)));
     if (before != NULL) {
         text_printf(&both, "%s%s", before, strcmp(text_string(&lower), "set-cookie") == 0 ? "\n" : ", ");

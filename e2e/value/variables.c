@@ -1,4 +1,5 @@
-/* ${name} and ${name.member[0]} in texts. "$${" stands for "${" itself. */
+/* ${name}, ${name.member[0]} and ${= expression} in texts. "$${" stands for "${" itself. */
+#include "e2e/value/expression.h"
 #include "e2e/value/query.h"
 
 #include <ctype.h>
@@ -116,6 +117,8 @@ static json_t *filtered(struct flow_context *x, const struct node *n, struct byt
 /* A new reference. */
 static json_t *look_up(struct flow_context *x, const struct node *n, struct bytes name)
 {
+    if (name.len > 0 && name.data[0] == '=')
+        return expression_eval(x, n, BYTES(name.data + 1, name.len - 1));
     const uint8_t *bar = name.len > 0 ? memchr(name.data, '|', name.len) : NULL;
     if (bar != NULL)
         return filtered(x, n, name, bar);
@@ -148,7 +151,17 @@ static json_t *look_up(struct flow_context *x, const struct node *n, struct byte
 /* The end of the ${...} that begins at p, or NULL when none does. */
 static const char *reference_end(const char *p, const char *end)
 {
-    return end - p >= 3 && p[0] == '$' && p[1] == '{' ? memchr(p, '}', (size_t)(end - p)) : NULL;
+    if (end - p < 3 || p[0] != '$' || p[1] != '{')
+        return NULL;
+    return p[2] == '=' ? expression_end(p, end) : memchr(p, '}', (size_t)(end - p));
+}
+
+static json_t *looked_up(struct flow_context *x, const struct node *n, struct bytes name)
+{
+    json_t *value = look_up(x, n, name);
+    if (value == NULL && x->error.code == 0)
+        flow_memory(x);
+    return value;
 }
 
 json_t *expand_bytes(struct flow_context *x, const struct node *n, struct bytes in)
@@ -156,7 +169,7 @@ json_t *expand_bytes(struct flow_context *x, const struct node *n, struct bytes 
     const char *p = (const char *)in.data, *end = p + in.len;
     const char *close = reference_end(p, end);
     if (close != NULL && close + 1 == end)
-        return look_up(x, n, BYTES(p + 2, (size_t)(close - p - 2)));
+        return looked_up(x, n, BYTES(p + 2, (size_t)(close - p - 2)));
     struct text out = TEXT_INIT;
     json_t *result = NULL;
     while (p < end) {
@@ -187,6 +200,8 @@ json_t *expand_bytes(struct flow_context *x, const struct node *n, struct bytes 
     }
     result = text_ok(&out) ? json_stringn(text_string(&out), out.len) : NULL;
 out:
+    if (result == NULL && x->error.code == 0)
+        flow_memory(x);
     text_deinit(&out);
     return result;
 }

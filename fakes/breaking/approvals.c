@@ -1,6 +1,5 @@
 #include "fakes/breaking/approvals.h"
 
-#include <ctype.h>
 #include <string.h>
 
 static int read_rule(const struct node *n, struct approval *a, struct error *err)
@@ -22,21 +21,10 @@ static int read_rule(const struct node *n, struct approval *a, struct error *err
                       near != NULL ? ": did you mean " : "", near != NULL ? near : "", near != NULL ? "?" : "");
 }
 
-/* Four digits, two, two: what sorts as text as it does as days. */
-static bool is_day(const char *s)
-{
-    static const char shape[] = "0000-00-00";
-    for (size_t i = 0; i < sizeof shape; i++)
-        if (shape[i] == '0' ? !isdigit((unsigned char)s[i]) : s[i] != shape[i])
-            return false;
-    return strncmp(s + 5, "01", 2) >= 0 && strncmp(s + 5, "12", 2) <= 0 && strncmp(s + 8, "01", 2) >= 0 &&
-           strncmp(s + 8, "31", 2) <= 0;
-}
-
 static int read_approval(const struct node *n, struct approval *a, struct error *err)
 {
     static const char *const keys[] = {"rule", "element", "reason", "expires", NULL};
-    *a = (struct approval){.rule = -1, .expires = "", .line = n->line, .column = n->column};
+    *a = (struct approval){.rule = -1, .line = n->line, .column = n->column};
     if (n->kind != NODE_MAP)
         return node_error(n, err, ERROR_INVALID, "expected a map with rule, element and reason, got %s",
                           node_kind_name(n->kind));
@@ -46,27 +34,15 @@ static int read_approval(const struct node *n, struct approval *a, struct error 
     if (code == 0)
         code = node_need_text(n, "element", &a->element, err);
     if (code == 0)
-        code = node_need_text(n, "reason", &a->reason, err);
-    if (code == 0 && *a->reason == '\0')
-        code = node_error(node_get(n, "reason"), err, ERROR_INVALID, "an approval needs a reason");
-    if (code == 0)
-        code = node_may_text(n, "expires", &a->expires, err);
-    if (code == 0 && *a->expires != '\0' && !is_day(a->expires))
-        code = node_error(node_get(n, "expires"), err, ERROR_INVALID, "expected a day as 2027-03-01, got \"%s\"",
-                          a->expires);
+        code = consent_read(n, false, &a->consent, err);
     return code;
 }
 
 int approvals_read(struct document *document, struct approvals *out, struct error *err)
 {
-    static const char *const keys[] = {"approvals", NULL};
-    const struct node *root = document_root(document), *list = NULL;
+    const struct node *list;
     *out = (struct approvals){.document = document};
-    int code = root->kind == NODE_MAP
-                   ? node_only_keys(root, keys, err)
-                   : node_error(root, err, ERROR_INVALID, "expected a map with the key \"approvals\"");
-    if (code == 0)
-        code = node_may_list(root, "approvals", &list, err);
+    int code = consent_list(document_root(document), "approvals", &list, err);
     for (size_t i = 0; code == 0 && list != NULL && i < list->list.count; i++) {
         struct approval a;
         code = read_approval(&list->list.items[i], &a, err);
@@ -124,10 +100,10 @@ size_t approvals_apply(struct approvals *a, struct breaking *b, const char *toda
             struct approval *one = &a->list.items[k];
             if (!approves(one, f))
                 continue;
-            if (*one->expires != '\0' && strcmp(today, one->expires) >= 0) {
+            if (!consent_holds(&one->consent, today)) {
                 one->expired = true;
             } else {
-                f->reason = one->reason;
+                f->reason = one->consent.reason;
                 one->used++;
             }
         }

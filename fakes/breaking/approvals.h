@@ -10,13 +10,14 @@
 #ifndef FAKES_BREAKING_APPROVALS_H
 #define FAKES_BREAKING_APPROVALS_H
 
-#include "base/document.h"
+#include "base/consent.h"
 #include "fakes/breaking/breaking.h"
 
 struct approval {
-    int rule;                               /* enum breaking_rule_id, or -1: by category */
-    unsigned category;                      /* enum breaking_category */
-    const char *element, *reason, *expires; /* of the document; `expires` "" for never */
+    int rule;            /* enum breaking_rule_id, or -1: by category */
+    unsigned category;   /* enum breaking_category */
+    const char *element; /* of the document */
+    struct consent consent;
     int line, column;
     size_t used;  /* findings it approved */
     bool expired; /* and would have approved some */

@@ -257,7 +257,7 @@ static void approvals_end_and_name_what_they_mean(void **state)
     } wrong[] = {
         {"approvals:\n- {rule: FIELD_NO_DELET, element: x, reason: r}", "did you mean FIELD_NO_DELETE?"},
         {"approvals:\n- {rule: wire, element: x}", "reason"},
-        {"approvals:\n- {rule: wire, element: x, reason: ''}", "an approval needs a reason"},
+        {"approvals:\n- {rule: wire, element: x, reason: ''}", "needs a reason"},
         {"approvals:\n- {rule: wire, element: x, reason: r, expires: soon}", "expected a day"},
         {"approvals:\n- {rule: wire, element: x, reason: r, until: 2027-01-01}", "until"},
         {"- x", "expected a map with the key \"approvals\""},

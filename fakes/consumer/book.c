@@ -95,17 +95,18 @@ static const char *status_of(const struct pact_part *part)
     return status != NULL ? status : "OK";
 }
 
-/* A part whose content is JSON, for matching; the JSON is new. */
-static int readable(const struct pact_part *part, const struct pb_type *type, bool expected, struct pact_part *out,
-                    struct error *err)
+/* A part whose content is JSON, for matching by the rules of `ruled`; the JSON is new. */
+static int readable(const struct pact_part *part, const struct pb_type *type, const struct pact_part *ruled,
+                    struct pact_part *out, struct error *err)
 {
     *out = *part;
     if (part->content.presence == PACT_MISSING || type == NULL)
         return 0;
     out->content.presence = PACT_THERE; /* a message of no bytes is one as well */
     out->content.json = NULL;
-    return expected ? plugin_expected(type, part->content.bytes, part, &out->content.json, err)
-                    : pact_content_decode(&out->content, type, true, err);
+    out->content.plain = plugin_plain(type, ruled);
+    return part == ruled ? plugin_expected(type, part->content.bytes, part, &out->content.json, err)
+                         : pact_content_decode(&out->content, type, true, err);
 }
 
 /* 0, or ERROR_EXISTS with what differs in `why`. */
@@ -119,9 +120,9 @@ static int compare_answer(const struct pact_part *had, const struct pact_part *h
         return ERROR_EXISTS;
     }
     pact_result_init(&result);
-    int code = readable(had, type, true, &a, err);
+    int code = readable(had, type, had, &a, err);
     if (code == 0)
-        code = readable(has, type, false, &b, err);
+        code = readable(has, type, had, &b, err);
     if (code == 0)
         code = pact_match_response(&a, &b, &result, err);
     if (code == 0 && result.mismatches.count > 0) {
@@ -145,10 +146,13 @@ static int compare(const struct pact *p, size_t i, const struct pact *q, size_t 
                    struct text *why, struct error *err)
 {
     const struct pact_interaction *a = &p->interactions.items[i], *b = &q->interactions.items[k];
-    int code = 0;
+    bool same;
+    int code = plugin_same(a, b, &same) == 0 ? 0 : out_of_memory(err);
+    if (code != 0)
+        return code;
     if (a->kind != b->kind || !bytes_equal(a->request.content.bytes, b->request.content.bytes) ||
         !equal_json(a->request.content.json, b->request.content.json) ||
-        !equal_json(a->request.metadata, b->request.metadata) || !equal_json(a->plugin, b->plugin)) {
+        !equal_json(a->request.metadata, b->request.metadata) || !same) {
         text_puts(why, "another request");
         return ERROR_EXISTS;
     }
@@ -214,6 +218,8 @@ static int put_one(struct book *b, const struct pact *from, size_t i, const stru
         return code;
     }
     code = compare(b->pact, place - 1, from, i, output, &why, err);
+    if (code == 0 && plugin_take_key(&b->pact->interactions.items[place - 1], &from->interactions.items[i]) != 0)
+        code = out_of_memory(err);
     if (code == ERROR_EXISTS)
         code = contradiction(b, place - 1, from, i, text_string(&why), err);
     text_deinit(&why);

@@ -284,7 +284,7 @@ static bool set_content(json_t *part, const struct pb_type *type, struct bytes w
     return ok;
 }
 
-static bool is_kept(const struct consumer *c, struct bytes name)
+bool consumer_keeps(const struct consumer *c, struct bytes name)
 {
     for (size_t i = 0; i < c->kept.count; i++)
         if (bytes_is(name, c->kept.items[i]))
@@ -301,7 +301,7 @@ static bool add_request(const struct consumer *c, const struct consumer_call *ca
         const struct grpc_header *h = &call->metadata.items[i];
         struct text name = TEXT_INIT;
         text_add(&name, h->name.data, h->name.len);
-        ok = text_ok(&name) && (!is_kept(c, h->name) || set_metadata(part, text_string(&name), h->value));
+        ok = text_ok(&name) && (!consumer_keeps(c, h->name) || set_metadata(part, text_string(&name), h->value));
         text_deinit(&name);
     }
     return ok && add_said(c, call->method, CONSUMER_REQUEST, part);
@@ -375,17 +375,24 @@ static bool describe_by_name(struct consumer *c, const struct pb_method *m, stru
 
 /* "store.Store/Read {"key":"a"}": what is asked says which interaction it is. Long requests are cut, and told apart by
  * a sum over all of their bytes. */
-static int describe_by_request(const struct consumer_call *call, struct text *out, struct error *err)
+static int describe_by_request(const struct consumer_call *call, bool http, struct text *out, struct error *err)
 {
     struct text json = TEXT_INIT;
     int code = 0;
-    for (size_t i = 0; i < call->messages && code == 0; i++) {
+    bool said = http && call->http->body.len == 0; /* by the path and the query */
+    for (size_t i = 0; i < call->messages && code == 0 && !said; i++) {
         if (json.len > 0)
             text_char(&json, ' ');
         code =
             pb_wire_to_json(call->method->input, piece(call->request, call->ends, i), PB_JSON_PROTO_NAMES, &json, err);
     }
-    text_printf(out, "%s %s", call->method->path + 1, json.len <= DESCRIPTION_MAX ? text_string(&json) : "");
+    if (http)
+        text_printf(out, "%s %s%s%s", call->http->method, call->http->path, call->http->query[0] != '\0' ? "?" : "",
+                    call->http->query);
+    else
+        text_puts(out, call->method->path + 1);
+    if (json.len > 0)
+        text_printf(out, " %s", json.len <= DESCRIPTION_MAX ? text_string(&json) : "");
     if (json.len > DESCRIPTION_MAX) {
         uint64_t sum = hash_add(HASH_START, call->request);
         size_t at = DESCRIPTION_MAX;
@@ -410,32 +417,47 @@ static int check_replies(const struct consumer_call *call, struct error *err)
     return 0;
 }
 
+static int grpc_interaction(struct consumer *c, const struct consumer_call *call, const char *description, json_t **out,
+                            struct error *err)
+{
+    char key[PLUGIN_KEY_SIZE];
+    int code = plugin_add_descriptors(c->book.pact, call->method, key, err);
+    if (code != 0)
+        return code;
+    *out = json_pack("{s:s, s:s, s:s, s:O*}", "type", "Synchronous/Messages", "description", description, "transport",
+                     "grpc", "providerStates", c->given);
+    bool ok = *out != NULL && add_request(c, call, *out) && add_answers(c, call, *out) && add_plugin(call, key, *out);
+    return ok ? 0 : out_of_memory(err);
+}
+
+static int http_interaction(const struct consumer *c, const struct consumer_call *call, const char *description,
+                            json_t **out, struct error *err)
+{
+    *out = consumer_http_interaction(c, call, description);
+    return *out != NULL ? 0 : out_of_memory(err);
+}
+
 int consumer_put(struct consumer *c, const struct consumer_call *call, struct error *err)
 {
     struct text description = TEXT_INIT;
     struct pact *one = NULL;
-    char key[PLUGIN_KEY_SIZE];
+    bool http = consumer_is_http(call);
     if (call->messages > PLUGIN_MESSAGES_MAX || call->reply_count > PLUGIN_MESSAGES_MAX)
         return error_set(err, ERROR_LIMIT, "%s: a call of more than %d messages is not put into a pact",
                          call->method->path + 1, PLUGIN_MESSAGES_MAX);
-    int code = c->about == NULL                                  ? describe_by_request(call, &description, err)
+    int code = c->about == NULL                                  ? describe_by_request(call, http, &description, err)
                : describe_by_name(c, call->method, &description) ? 0
                                                                  : out_of_memory(err);
     if (code == 0)
         code = check_replies(call, err);
+    json_t *interaction = NULL;
     if (code == 0)
-        code = plugin_add_descriptors(c->book.pact, call->method, key, err);
-    json_t *interaction = code == 0
-                              ? json_pack("{s:s, s:s, s:s, s:O*}", "type", "Synchronous/Messages", "description",
-                                          text_string(&description), "transport", "grpc", "providerStates", c->given)
-                              : NULL;
-    if (code == 0 && (interaction == NULL || !add_request(c, call, interaction) || !add_answers(c, call, interaction) ||
-                      !add_plugin(call, key, interaction)))
-        code = out_of_memory(err);
+        code = http ? http_interaction(c, call, text_string(&description), &interaction, err)
+                    : grpc_interaction(c, call, text_string(&description), &interaction, err);
     if (code == 0)
         code = parse(c, interaction, &one, err);
     if (code == 0)
-        code = book_put(&c->book, one, call->method->output, err);
+        code = book_put(&c->book, one, http ? NULL : call->method->output, err);
     pact_free(one);
     json_decref(interaction);
     text_deinit(&description);

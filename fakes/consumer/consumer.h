@@ -17,6 +17,7 @@
 
 #include "fakes/fakes.h"
 #include "fakes/pact/pact.h"
+#include "fakes/serve/call_log.h"
 #include "world/world.h"
 
 #define CONSUMER_PACT_MAX ((size_t)64 << 20) /* bytes of a pact's file */
@@ -69,6 +70,7 @@ struct consumer_call {
     struct grpc_metadata metadata;
     const struct fake_header *answered; /* headers and trailers of the answer */
     size_t answered_count;
+    const struct call_log_http *http; /* it came by HTTP, and is an HTTP interaction; NULL: gRPC */
 };
 /* ERROR_PROTOCOL: a reply is no message of its type, which no pact can expect. */
 int consumer_add(struct consumer *c, const struct consumer_call *call, struct error *err);

@@ -1,5 +1,5 @@
 /* What the consumer's files share: consumer.c calls become interactions, book.c interactions are kept together,
- * hear.c calls come from doubles, write.c the pact goes to its folder. */
+ * hear.c calls come from doubles, http.c those that came by HTTP, write.c the pact goes to its folder. */
 #ifndef FAKES_CONSUMER_INTERNAL_H
 #define FAKES_CONSUMER_INTERNAL_H
 
@@ -58,6 +58,12 @@ struct consumer {
 };
 
 void hearing_free(struct consumer *c, struct hearing *h); /* and out of the list */
+bool consumer_keeps(const struct consumer *c, struct bytes header);
+
+/* http.c: an interaction of HTTP, new; NULL: no memory. */
+bool consumer_is_http(const struct consumer_call *call);
+json_t *consumer_http_interaction(const struct consumer *c, const struct consumer_call *call, const char *description);
+
 /* Under the lock. */
 int consumer_put(struct consumer *c, const struct consumer_call *call, struct error *err);
 

@@ -41,7 +41,7 @@ static bool key_of(struct bytes set, char *key)
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned len = 0;
-    if (EVP_Digest(set.data, set.len, digest, &len, EVP_sha256(), NULL) != 1)
+    if (EVP_Digest(set.data, set.len, digest, &len, EVP_md5(), NULL) != 1)
         return false;
     for (size_t i = 0; i < (PLUGIN_KEY_SIZE - 1) / 2; i++)
         (void)snprintf(key + 2 * i, 3, "%02x", digest[i]);
@@ -118,6 +118,52 @@ int plugin_merge(struct pact *into, const struct pact *from)
             return ERROR_MEMORY;
     }
     return 0;
+}
+
+/* The configuration without its key; new. NULL: no memory. */
+static json_t *without_key(const json_t *plugin)
+{
+    json_t *out = json_deep_copy(plugin);
+    (void)json_object_del(json_object_get(out, PLUGIN_NAME), "descriptorKey");
+    return out;
+}
+
+int plugin_same(const struct pact_interaction *a, const struct pact_interaction *b, bool *same)
+{
+    *same = a->plugin == b->plugin;
+    if (a->plugin == NULL || b->plugin == NULL)
+        return 0;
+    json_t *x = without_key(a->plugin), *y = without_key(b->plugin);
+    int code = x != NULL && y != NULL ? 0 : ERROR_MEMORY;
+    *same = code == 0 && json_equal(x, y) == 1;
+    json_decref(x);
+    json_decref(y);
+    return code;
+}
+
+int plugin_take_key(struct pact_interaction *into, const struct pact_interaction *from)
+{
+    json_t *key = json_object_get(json_object_get(from->plugin, PLUGIN_NAME), "descriptorKey");
+    json_t *of = json_object_get(into->plugin, PLUGIN_NAME);
+    return key == NULL || of == NULL || json_object_set(of, "descriptorKey", key) == 0 ? 0 : ERROR_MEMORY;
+}
+
+void plugin_drop_unused(struct pact *p)
+{
+    json_t *plugin = plugin_named(json_object_get(p->metadata, "plugins"), PLUGIN_NAME);
+    json_t *all = json_object_get(plugin, "configuration"), *one;
+    const char *key;
+    void *next;
+    json_object_foreach_safe(all, next, key, one)
+    {
+        bool used = false;
+        for (size_t i = 0; i < p->interactions.count && !used; i++) {
+            const char *its = plugin_key(&p->interactions.items[i]);
+            used = its != NULL && strcmp(its, key) == 0;
+        }
+        if (!used && json_object_get(one, "protoDescriptors") != NULL)
+            (void)json_object_del(all, key);
+    }
 }
 
 /* ---- what an interaction says ----------------------------------------------------------------------------------- */

@@ -1,7 +1,8 @@
 /* gRPC in pacts, in the form the Pact project's protobuf plugin gives it (github.com/pactflow/pact-protobuf-plugin), so
  * that its verifier reads what is written here, and the other way round:
  *
- *   the pact's metadata     plugins: [{name: protobuf, version, configuration: {KEY: {protoDescriptors: Base64}}}]
+ *   the pact's metadata     plugins: [{name: protobuf, version, configuration: {KEY: {protoDescriptors: Base64}}}],
+ *                           KEY the MD5 of the descriptors, which their verifier checks
  *   an interaction          transport: grpc, pluginConfiguration: {protobuf: {descriptorKey: KEY, service: ".p.S/M"}}
  *   a message's contents    application/protobuf;message=.p.Message, the wire bytes; metadata contentType the same
  *   an answer's metadata    grpc-status (its name) and grpc-message; headers and trailers under their own names
@@ -25,6 +26,13 @@ int plugin_add_descriptors(struct pact *p, const struct pb_method *method, char 
 /* Brings what `from` says of plugins into `into`. */
 int plugin_merge(struct pact *into, const struct pact *from);
 
+/* Whether two interactions have the same of plugins, but for the contracts they were recorded with. ERROR_MEMORY. */
+int plugin_same(const struct pact_interaction *a, const struct pact_interaction *b, bool *same);
+/* The contracts of `from` are those of `into` from here on: a service's contracts change, and the newest count. */
+int plugin_take_key(struct pact_interaction *into, const struct pact_interaction *from);
+/* Contracts that no interaction names any more. */
+void plugin_drop_unused(struct pact *p);
+
 /* A gRPC interaction as its plugin configuration says it. */
 bool plugin_is_grpc(const struct pact_interaction *i);
 /* "store.Store/Read", without the leading dot; NULL: it names none. */
@@ -43,7 +51,11 @@ int plugin_requests(const struct pact_interaction *i, struct plugin_messages *ou
 void plugin_messages_deinit(struct plugin_messages *m);
 bool plugin_open(const struct pact_interaction *i);
 
-/* What is expected: fields that are set, and those of the body's rules that are not, with their default. */
+/* Whether rules of the part look into what protobuf's JSON mapping has as one value, `$.created.seconds`: then messages
+ * are decoded plain (struct pact_content). The Pact project's plugin knows no other form. */
+bool plugin_plain(const struct pb_type *type, const struct pact_part *part);
+/* What is expected: fields that are set, and those of the body's rules that are not, with their default. Plain or not
+ * as the rules want it. */
 int plugin_expected(const struct pb_type *type, struct bytes wire, const struct pact_part *part, json_t **out,
                     struct error *err);
 /* The fields a tree has, as "p.Message.field", put into `out` (an object: a set). False: no memory. */

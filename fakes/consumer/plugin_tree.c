@@ -11,9 +11,10 @@ static int out_of_memory(struct error *err)
     return error_set(err, ERROR_MEMORY, "out of memory");
 }
 
-static int tree_of(const struct pb_type *type, struct bytes wire, bool defaults, json_t **out, struct error *err)
+static int tree_of(const struct pb_type *type, struct bytes wire, bool defaults, bool plain, json_t **out,
+                   struct error *err)
 {
-    struct pact_content c = {.presence = PACT_THERE, .bytes = wire};
+    struct pact_content c = {.presence = PACT_THERE, .bytes = wire, .plain = plain};
     int code = pact_content_decode(&c, type, defaults, err);
     *out = c.json;
     return code;
@@ -71,12 +72,65 @@ static int fill_in(json_t *tree, json_t *whole, const char *path)
     return 0;
 }
 
+/* ---- whose form ------------------------------------------------------------------------------------------------- */
+
+/* One value in JSON, so that a path which goes on means the message. */
+static bool is_one_value(enum pb_known known)
+{
+    return known == PB_TIMESTAMP || known == PB_DURATION || known == PB_WRAPPER || known == PB_FIELD_MASK;
+}
+
+static bool goes_into(const struct pb_type *type, const char *path)
+{
+    const struct pb_field *f = NULL; /* a map or list whose key or place comes next */
+    char step[PATH_STEP_MAX];
+    bool number;
+    if (*path++ != '$')
+        return false;
+    while (*path != '\0') {
+        bool star = strncmp(path, ".*", 2) == 0 || strncmp(path, "[*]", 3) == 0;
+        if (star)
+            path += *path == '.' ? 2 : 3;
+        else if (!next_step(&path, step, &number))
+            return false;
+        if (f != NULL && (f->map || star || number)) {
+            const struct pb_field *of = f->map ? pb_field_by_number(f->message, 2) : f;
+            if (of == NULL || of->kind != PB_MESSAGE)
+                return false;
+            type = of->message;
+            f = NULL;
+            continue;
+        }
+        f = star ? NULL : pb_field_by_name(type, step);
+        if (f == NULL)
+            return false;
+        if (is_one_value(type->known))
+            return true;
+        if (f->repeated)
+            continue;
+        if (f->kind != PB_MESSAGE)
+            return false;
+        type = f->message;
+        f = NULL;
+    }
+    return false;
+}
+
+bool plugin_plain(const struct pb_type *type, const struct pact_part *part)
+{
+    for (size_t i = 0; i < part->rules.items.count; i++)
+        if (part->rules.items.items[i].category == PACT_BODY && goes_into(type, part->rules.items.items[i].path))
+            return true;
+    return false;
+}
+
 int plugin_expected(const struct pb_type *type, struct bytes wire, const struct pact_part *part, json_t **out,
                     struct error *err)
 {
+    bool plain = plugin_plain(type, part);
     json_t *whole = NULL;
-    int code = tree_of(type, wire, false, out, err);
-    if (code == 0 && (code = tree_of(type, wire, true, &whole, err)) != 0) {
+    int code = tree_of(type, wire, false, plain, out, err);
+    if (code == 0 && (code = tree_of(type, wire, true, plain, &whole, err)) != 0) {
         json_decref(*out);
         *out = NULL;
     }

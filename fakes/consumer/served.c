@@ -11,7 +11,7 @@ struct served_pacts {
     struct arena arena;
     const char *consumer, *provider;
     const char **headers;
-    bool all;
+    bool all, as_grpc;
     json_t *given;
     ARRAY(struct consumer *) pacts;
     size_t passed_over;
@@ -75,7 +75,8 @@ static int put(struct served_pacts *p, const struct call_log_entry *e, struct er
                                  .status = e->status,
                                  .open = e->status == FAKE_UNANSWERED,
                                  .message = e->message,
-                                 .metadata = {metadata, count}};
+                                 .metadata = {metadata, count},
+                                 .http = p->as_grpc ? NULL : e->http};
     if (e->answer != NULL) {
         call.details = text_bytes(&e->answer->details);
         call.answered = e->answer->headers.items;
@@ -157,6 +158,7 @@ int served_pacts_record(struct served_pacts *p, const struct served_pacts_option
     p->provider = provider;
     p->headers = headers;
     p->all = o->all;
+    p->as_grpc = o->as_grpc;
     p->given = given;
     return 0;
 }

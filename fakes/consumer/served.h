@@ -15,6 +15,7 @@ struct served_pacts_options {
     const char *consumer;       /* whose calls they are from here on; NULL: nothing is recorded */
     const char *provider;       /* NULL: the package of the service, as the registry knows it */
     bool all;                   /* with calls that no stub answered */
+    bool as_grpc;               /* calls that came by HTTP are the gRPC calls they stand for */
     const char *const *headers; /* of requests that are kept, NULL-terminated; or NULL */
     const json_t *given;        /* a list of {name, params}: provider states; or NULL */
 };

@@ -103,6 +103,8 @@ static int merge_and_write(struct consumer *c, struct world *w, const char *path
     if (code == 0)
         code = book_put(&there, c->book.pact, NULL, err);
     if (code == 0)
+        plugin_drop_unused(there.pact);
+    if (code == 0)
         code = pact_write(there.pact, &out) == 0 && text_ok(&out) ? 0 : out_of_memory(err);
     if (code == 0)
         code = world_write_file(w, path, text_bytes(&out), false, err);

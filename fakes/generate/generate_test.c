@@ -278,7 +278,7 @@ static void says_what_is_wrong(void **state)
         {{.message = ""}, "which is no identifier"},
         {{.service = "S S"}, "a service in \"\" has the name \"S S\""},
         {{.service = "S", .type_name = ".p.N"}, "p.S.R refers to the unknown type \".p.N\""},
-        {{.service = "S", .syntax = "proto2"}, "only proto3 is supported"},
+        {{.service = "S", .syntax = "proto2"}, "only proto3 and editions 2023 and 2024 are"},
         {{.option = "messages", .field_type = 11, .field_number = 1, .type_name = ".p.N"},
          "p.M.f: \".p.N\" is no message of the request"},
         {{.option = "messages", .field_type = 14, .field_number = 1, .type_name = ".p.M"},

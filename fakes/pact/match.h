@@ -32,6 +32,7 @@ struct match {
     bool request; /* nothing may be there that is not expected */
     bool textual; /* the values come from text (a header, a query, a form, XML), so that "7" is a number */
     bool whole;   /* a regular expression must fit all of a text */
+    bool message; /* protobuf's: numbers that JSON has none for are text (beyond 63 bits, NaN, Infinity) */
     enum pact_category category;
     const struct match_rule *rules;
     size_t rule_count;

@@ -166,6 +166,7 @@ void match_body(struct match *m, const struct pact_part *expected, const struct 
     }
     const char *type = pact_part_type(expected), *other = pact_part_type(actual);
     if (e->json != NULL && a->json != NULL) {
+        m->message = a->decoded;
         match_json(m, e->json, a->json);
         return;
     }

@@ -3,6 +3,7 @@
 #include "fakes/pact/datetime.h"
 #include "fakes/pact/match.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 /* The text a value is when it is looked at as text: what a string holds, or JSON. In `room` when it is made. */
@@ -156,6 +157,30 @@ static bool same_type(const json_t *e, const json_t *a)
            json_typeof(e) == json_typeof(a);
 }
 
+/* A number that protobuf's JSON mapping, or JSON's 63 bits, has only as text. */
+static bool is_wide(const json_t *v)
+{
+    const char *s = json_string_value(v);
+    char *end;
+    if (s == NULL || *s < '1' || *s > '9' || strlen(s) < 19)
+        return false;
+    errno = 0;
+    return strtoull(s, &end, 10) > INT64_MAX && errno == 0 && *end == '\0';
+}
+
+static bool is_no_finite(const json_t *v)
+{
+    const char *s = json_string_value(v);
+    return s != NULL && (strcmp(s, "NaN") == 0 || strcmp(s, "Infinity") == 0 || strcmp(s, "-Infinity") == 0);
+}
+
+/* Two values of one field of a message, of which one is such a number. Fields of text hold text on both sides. */
+static bool same_number(const json_t *e, const json_t *a)
+{
+    return (json_is_number(e) && (is_wide(a) || is_no_finite(a))) ||
+           (json_is_number(a) && (is_wide(e) || is_no_finite(e)));
+}
+
 static bool is_container(const json_t *v)
 {
     return json_is_object(v) || json_is_array(v);
@@ -198,7 +223,7 @@ static bool fits(struct match *m, const struct pact_matcher *k, const json_t *e,
     case PACT_VALUES:
         return json_equal(k->value != NULL && k->kind == PACT_EQUALITY ? k->value : e, a);
     case PACT_TYPE:
-        return (m->textual && json_is_string(a)) || same_type(e, a);
+        return (m->textual && json_is_string(a)) || same_type(e, a) || (m->message && same_number(e, a));
     case PACT_REGEX:
     case PACT_INCLUDE:
     case PACT_DATE:
@@ -206,11 +231,12 @@ static bool fits(struct match *m, const struct pact_matcher *k, const json_t *e,
     case PACT_DATETIME:
         return fits_text(m, k, a);
     case PACT_NUMBER:
-        return json_is_number(a) || (text != NULL && is_number(text, true));
+        return json_is_number(a) || (text != NULL && is_number(text, true)) ||
+               (m->message && (is_wide(a) || is_no_finite(a)));
     case PACT_INTEGER:
-        return json_is_integer(a) || (text != NULL && is_number(text, false));
+        return json_is_integer(a) || (m->message && is_wide(a)) || (text != NULL && is_number(text, false));
     case PACT_DECIMAL:
-        return json_is_real(a) || (text != NULL && is_number(text, true));
+        return json_is_real(a) || (m->message && is_no_finite(a)) || (text != NULL && is_number(text, true));
     case PACT_BOOLEAN:
         return is_true_or_false(a);
     case PACT_NULL:

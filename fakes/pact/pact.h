@@ -114,6 +114,8 @@ struct pact_content {
     const char *hint;   /* "BINARY", "TEXT", or NULL: version 4's contentTypeHint, only kept */
     json_t *json;       /* when it is JSON, or a message that was decoded; else NULL and the bytes hold */
     struct bytes bytes; /* what is not JSON; of a decoded message what it was decoded from */
+    bool decoded;       /* `json` is a message that was decoded */
+    bool plain;         /* and is decoded so that a Timestamp is {seconds, nanos}, as any other message */
 };
 
 struct pact_header {
@@ -218,7 +220,7 @@ void pact_part_deinit(struct pact_part *part);
  *
  * Decodes `c->bytes` (none: the empty message) into `c->json`. `defaults`: fields without presence are there even when
  * they hold their default, which no wire tells apart. So of a request both sides are decoded with defaults, for it may
- * have nothing more than is expected; of a response only what came. */
+ * have nothing more than is expected; of a response only what came. `c->plain` is the caller's. */
 struct pb_type;
 int pact_content_decode(struct pact_content *c, const struct pb_type *type, bool defaults, struct error *err);
 /* The other way, appended: `c->json` (after pact_generate) to wire bytes. */

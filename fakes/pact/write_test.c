@@ -10,12 +10,12 @@
 /* Of every version and kind, with every matcher. */
 static const char *const PACTS[] = {
     "{" SIDES ", \"interactions\": [{\"description\": \"d\", \"providerState\": \"s\", \"request\": {\"method\": "
-              "\"GET\", \"path\": \"/\", "
+    "\"GET\", \"path\": \"/\", "
     "\"query\": \"a=1&b\", \"matchingRules\": {\"$.path\": {\"regex\": \"/\"}, \"$.query.a\": {\"match\": \"type\"}}}, "
     "\"response\": "
     "{\"status\": 200, \"headers\": {\"Content-Type\": \"text/plain\"}, \"body\": \"x\\u00e9\"}}]}",
     "{" SIDES ", \"messages\": [{\"description\": \"m\", \"contents\": \"\", \"metaData\": {\"contentType\": "
-              "\"image/png\", \"n\": 1.5}}, "
+    "\"image/png\", \"n\": 1.5}}, "
     "{\"description\": \"n\", \"contents\": [0.1, 1e300, -0.0, 12345678901234]}]}",
     "{" SIDES
     ", \"metadata\": {\"pactSpecification\": {\"version\": \"4.0\"}, \"w\": {\"version\": \"1\"}}, \"extra\": null, "
@@ -148,7 +148,8 @@ static void by_hand(void **state)
     struct pact_interaction *i = pact_add(p, PACT_EVENT, "an event");
     assert_non_null(i);
     assert_true(array_push(&i->responses, ((struct pact_part){0})));
-    i->responses.items[0].content = (struct pact_content){PACT_THERE, "text/plain", NULL, NULL, bytes_of("x")};
+    i->responses.items[0].content =
+        (struct pact_content){.presence = PACT_THERE, .type = "text/plain", .bytes = bytes_of("x")};
     assert_int_equal(pact_write(p, &out), 0);
     struct pact *q = parse(text_bytes(&out));
     assert_string_equal(q->consumer, "web");

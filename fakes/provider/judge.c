@@ -112,6 +112,7 @@ static int judge_part(struct playing *p, const struct pact_part *part, const str
     if (code == 0 && wire != NULL) {
         actual.content = (struct pact_content){
             .presence = PACT_THERE, .type = part->content.type, .hint = part->content.hint, .bytes = *wire};
+        actual.content.plain = plugin_plain(p->method->output, part);
         code = pact_content_decode(&actual.content, p->method->output, true, &p->error);
         if (code != 0 && code != ERROR_MEMORY) {
             error_wrap(&p->error, "the provider's reply is no %s", p->method->output->full_name);
@@ -161,6 +162,13 @@ static bool judge_status(struct playing *p, const struct rpc_reply *reply)
     return false;
 }
 
+/* The Pact project's plugin writes contents of no bytes and no type where a failure has no reply. */
+static bool has_reply(const struct playing *p, const struct pact_part *part)
+{
+    bool bare = part->content.presence == PACT_EMPTY && part->content.type == NULL && expected_status(p->i) != GRPC_OK;
+    return part->content.presence != PACT_MISSING && !bare;
+}
+
 void judge_grpc(struct playing *p, const struct rpc_reply *reply)
 {
     size_t expected = 0;
@@ -169,7 +177,7 @@ void judge_grpc(struct playing *p, const struct rpc_reply *reply)
     else
         text_printf(&p->received, "%zu replies, and the stream stays open", p->ends.count);
     for (size_t i = 0; i < p->i->responses.count; i++)
-        expected += p->i->responses.items[i].content.presence != PACT_MISSING;
+        expected += has_reply(p, &p->i->responses.items[i]);
     if (!judge_status(p, reply))
         return;
     if (expected != p->ends.count) {
@@ -182,7 +190,7 @@ void judge_grpc(struct playing *p, const struct rpc_reply *reply)
     size_t reply_at = 0;
     for (size_t i = 0; i < p->i->responses.count; i++) {
         const struct pact_part *part = &p->i->responses.items[i];
-        bool last = i + 1 == p->i->responses.count, has = part->content.presence != PACT_MISSING;
+        bool last = i + 1 == p->i->responses.count, has = has_reply(p, part);
         if (has && reply_at >= p->ends.count)
             return;
         size_t from = has && reply_at > 0 ? p->ends.items[reply_at - 1] : 0;

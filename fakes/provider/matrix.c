@@ -16,19 +16,19 @@ struct versions {
     const char *consumer, *consumer_version, *provider, *provider_version;
 };
 
-struct matrix {
+struct pact_matrix {
     struct arena arena;
     ARRAY(struct cell) cells;
     ARRAY(struct versions) versions;
 };
 
-int matrix_new(struct matrix **out)
+int pact_matrix_new(struct pact_matrix **out)
 {
     *out = calloc(1, sizeof **out);
     return *out != NULL ? 0 : ERROR_MEMORY;
 }
 
-void matrix_free(struct matrix *m)
+void pact_matrix_free(struct pact_matrix *m)
 {
     if (m == NULL)
         return;
@@ -48,7 +48,7 @@ static bool same(const char *a, const char *b)
 }
 
 /* Made when it is not there; NULL: no memory. */
-static struct cell *cell_of(struct matrix *m, const char *consumer, const char *provider, const char *method)
+static struct cell *cell_of(struct pact_matrix *m, const char *consumer, const char *provider, const char *method)
 {
     for (size_t i = 0; i < m->cells.count; i++) {
         struct cell *c = &m->cells.items[i];
@@ -137,7 +137,7 @@ static bool request_fields(const struct pact_interaction *i, const struct pb_met
 
 /* ---- gathering -------------------------------------------------------------------------------------------------- */
 
-static struct cell *add(struct matrix *m, const struct pact *pact, const struct pact_interaction *i,
+static struct cell *add(struct pact_matrix *m, const struct pact *pact, const struct pact_interaction *i,
                         const struct pb_method *method)
 {
     struct text name = TEXT_INIT;
@@ -164,8 +164,8 @@ static struct cell *add(struct matrix *m, const struct pact *pact, const struct 
     return ok ? c : NULL;
 }
 
-int matrix_add(struct matrix *m, const struct pact *pact, const struct pact_interaction *i,
-               const struct pb_method *method)
+int pact_matrix_add(struct pact_matrix *m, const struct pact *pact, const struct pact_interaction *i,
+                    const struct pb_method *method)
 {
     struct pb_pool *pool = NULL;
     if (method == NULL && plugin_is_grpc(i)) {
@@ -181,7 +181,7 @@ int matrix_add(struct matrix *m, const struct pact *pact, const struct pact_inte
     return c != NULL ? 0 : ERROR_MEMORY;
 }
 
-int matrix_verified(struct matrix *m, const struct provider_verdict *v)
+int pact_matrix_verified(struct pact_matrix *m, const struct provider_verdict *v)
 {
     struct cell *c = add(m, v->pact, v->interaction, v->method);
     if (c == NULL)
@@ -192,8 +192,8 @@ int matrix_verified(struct matrix *m, const struct provider_verdict *v)
     return 0;
 }
 
-int matrix_versions(struct matrix *m, const char *consumer, const char *consumer_version, const char *provider,
-                    const char *provider_version)
+int pact_matrix_versions(struct pact_matrix *m, const char *consumer, const char *consumer_version,
+                         const char *provider, const char *provider_version)
 {
     struct versions v = {.consumer = arena_string(&m->arena, consumer),
                          .consumer_version = arena_string(&m->arena, consumer_version),
@@ -204,7 +204,7 @@ int matrix_versions(struct matrix *m, const char *consumer, const char *consumer
     return ok ? 0 : ERROR_MEMORY;
 }
 
-int matrix_service(struct matrix *m, const char *provider, const struct pb_service *service)
+int pact_matrix_service(struct pact_matrix *m, const char *provider, const struct pb_service *service)
 {
     for (size_t i = 0; i < service->method_count; i++) {
         const char *method = service->methods[i].path + 1;
@@ -253,7 +253,7 @@ static json_t *list_of(const json_t *set)
     return list;
 }
 
-static void emit(const struct matrix *m, const struct cell *c, struct result_stream *r)
+static void emit(const struct pact_matrix *m, const struct cell *c, struct result_stream *r)
 {
     const char *consumer_version = NULL, *provider_version = NULL;
     for (size_t i = 0; i < m->versions.count; i++) {
@@ -275,7 +275,7 @@ static void emit(const struct matrix *m, const struct cell *c, struct result_str
     result_emit(r, "contract", line);
 }
 
-void matrix_emit(const struct matrix *m, struct result_stream *r)
+void pact_matrix_emit(const struct pact_matrix *m, struct result_stream *r)
 {
     struct cell *sorted = calloc(m->cells.count + 1, sizeof *sorted);
     if (sorted == NULL) {

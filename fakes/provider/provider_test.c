@@ -22,7 +22,7 @@ struct stage {
     struct http_server *http;
     struct rpc_channel *channel;
     struct consumer *consumer;
-    struct matrix *matrix;
+    struct pact_matrix *matrix;
     struct provider_options options;
     struct provider_states states;
     struct text told;    /* "passed" or what is wrong, a line each */
@@ -56,7 +56,7 @@ static void verified(void *arg, const struct provider_verdict *v)
     for (size_t i = 0; i < v->result->mismatches.count; i++)
         text_printf(&g->told, ": %s", v->result->mismatches.items[i].text);
     text_char(&g->told, '\n');
-    assert_int_equal(matrix_verified(g->matrix, v), 0);
+    assert_int_equal(pact_matrix_verified(g->matrix, v), 0);
 }
 
 static bool stopped(void *arg)
@@ -90,7 +90,7 @@ static int setup(void **state)
         http_server_new(g->other, &(struct http_server_options){0}, handle_http, g, &g->http, NULL) != 0 ||
         http_server_listen(g->http, "0.0.0.0:8080", NULL) != 0 ||
         rpc_channel_new(g->world, &(struct rpc_channel_options){.addresses = "shop:9000"}, &g->channel, NULL) != 0 ||
-        matrix_new(&g->matrix) != 0)
+        pact_matrix_new(&g->matrix) != 0)
         return -1;
     g->options = (struct provider_options){.channel = g->channel,
                                            .http = "http://shop:8080/base/",
@@ -109,7 +109,7 @@ static int teardown(void **state)
     http_server_free(g->http);
     rpc_server_free(g->server);
     fake_free(g->fake);
-    matrix_free(g->matrix);
+    pact_matrix_free(g->matrix);
     consumer_free(g->consumer);
     pb_pool_free(g->pool);
     sim_free(g->sim);
@@ -272,6 +272,30 @@ static void test_status(void **state)
     assert_int_equal(provider_verify(g->world, &p, 1, &g->options, &g->err), 0);
     assert_non_null(strstr(text_string(&g->told), "retry-after"));
     pact_free(p);
+}
+
+/* A failure as the Pact project's plugin writes it: with contents of no bytes and no type. */
+static void test_failure_of_plugin(void **state)
+{
+    struct stage *g = *state;
+    struct text text = TEXT_INIT;
+    struct pact *p;
+    saw(g, "Get", LIST("{\"id\":\"7\"}"), LIST(NULL), GRPC_NOT_FOUND, false);
+    assert_int_equal(pact_write(consumer_pact(g->consumer), &text), 0);
+    json_t *tree = json_loadb(text_string(&text), text.len, 0, NULL);
+    json_t *answer =
+        json_array_get(json_object_get(json_array_get(json_object_get(tree, "interactions"), 0), "response"), 0);
+    assert_int_equal(json_object_set_new(answer, "contents", json_pack("{s:s}", "content", "")), 0);
+    char *written = json_dumps(tree, 0);
+    assert_int_equal(pact_parse(bytes_of(written), "web-shop.json", &p, &g->err), 0);
+    assert_int_equal(fake_fails(g->fake, "Get", FAKE_EVERY, GRPC_NOT_FOUND, "not here"), 0);
+    play(g, p, "passed\n");
+    returns(g, "Get", "{}");
+    play(g, p, "failed: metadata grpc-status: expected NOT_FOUND, but was OK\n");
+    pact_free(p);
+    free(written);
+    json_decref(tree);
+    text_deinit(&text);
 }
 
 static void sends(struct stage *g, const char *method, int64_t k, const char *id)
@@ -452,9 +476,9 @@ static void test_matrix(void **state)
     struct pact *p = parsed(g);
     returns(g, "Get", "{\"name\":\"x\",\"part\":{}}");
     play(g, p, "passed\n");
-    assert_int_equal(matrix_service(g->matrix, "shop", pb_find_service(g->pool, "shop.Shop")), 0);
-    assert_int_equal(matrix_versions(g->matrix, "web", "1", "shop", "5"), 0);
-    matrix_emit(g->matrix, &r);
+    assert_int_equal(pact_matrix_service(g->matrix, "shop", pb_find_service(g->pool, "shop.Shop")), 0);
+    assert_int_equal(pact_matrix_versions(g->matrix, "web", "1", "shop", "5"), 0);
+    pact_matrix_emit(g->matrix, &r);
     const char *first = strchr(text_string(&lines), '\n') + 1; /* behind Chat, which nobody calls */
     assert_true(strstr(text_string(&lines), "\"method\":\"shop.Shop/Chat\",\"interactions\":0") < first);
     json_t *line = json_loadb(first, strcspn(first, "\n"), 0, NULL);
@@ -483,7 +507,7 @@ static void noted(void *arg, const struct provider_verdict *v)
 static int walk_scenario(void)
 {
     int seen = 0;
-    struct matrix *m = NULL;
+    struct pact_matrix *m = NULL;
     struct rpc_channel *channel = NULL;
     int code = rpc_channel_new(walked->world, &(struct rpc_channel_options){.addresses = "shop:9000"}, &channel, NULL);
     const struct provider_options o = {
@@ -491,10 +515,10 @@ static int walk_scenario(void)
     if (code == 0)
         code = provider_verify(walked->world, &walked_pact, 1, &o, NULL);
     if (code == 0)
-        code = matrix_new(&m);
+        code = pact_matrix_new(&m);
     if (code == 0)
-        code = matrix_add(m, walked_pact, &walked_pact->interactions.items[0], NULL);
-    matrix_free(m);
+        code = pact_matrix_add(m, walked_pact, &walked_pact->interactions.items[0], NULL);
+    pact_matrix_free(m);
     rpc_channel_free(channel);
     return code != 0 ? code : seen;
 }
@@ -516,6 +540,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_empty, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rules, setup, teardown),
         cmocka_unit_test_setup_teardown(test_status, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_failure_of_plugin, setup, teardown),
         cmocka_unit_test_setup_teardown(test_streams, setup, teardown),
         cmocka_unit_test_setup_teardown(test_open_stream, setup, teardown),
         cmocka_unit_test_setup_teardown(test_states, setup, teardown),

@@ -190,6 +190,7 @@ bool call_log_add(struct call_log *l, const struct call_log_entry *e)
         h->hear(h->arg, &b->entry);
     }
     b->entry.answer = NULL;
+    b->entry.http = NULL;
     return true;
 }
 

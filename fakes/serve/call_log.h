@@ -20,6 +20,12 @@
 #define CALL_LOG_CALL_MAX    ((size_t)1 << 20) /* bytes of one call's requests, and of its replies */
 #define CALL_LOG_REDACTED    "(redacted)"
 
+/* What a call was when it came by HTTP, its messages JSON and one of each side. */
+struct call_log_http {
+    const char *method, *path, *query; /* the path decoded; the query as it came, "" for none */
+    struct bytes body, reply;          /* as they went over the wire; `reply` of a failure is not said */
+};
+
 struct call_log_entry {
     const struct pb_method *method;
     int64_t sequence;  /* in order of arrival over all methods, from 0 */
@@ -41,6 +47,7 @@ struct call_log_entry {
     size_t reply_count, replies;
     /* With headers, trailers and details, for who hears of the call; NULL later, and when nothing was answered. */
     const struct fake_answer *answer;
+    const struct call_log_http *http; /* for who hears of the call as well; NULL: it came in another way */
 };
 struct bytes call_log_request(const struct call_log_entry *e, size_t i); /* nothing past the end */
 struct bytes call_log_reply(const struct call_log_entry *e, size_t i);

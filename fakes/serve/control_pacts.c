@@ -58,6 +58,7 @@ void control_record(struct controlling *c, const ProtobufCMessage *message)
                                              .consumer = request->consumer[0] != '\0' ? request->consumer : NULL,
                                              .provider = request->provider[0] != '\0' ? request->provider : NULL,
                                              .all = request->all,
+                                             .as_grpc = request->as_grpc,
                                              .headers = headers,
                                              .given = states});
     json_decref(states);

@@ -185,10 +185,13 @@ static void close_books(struct fake_stream *x, int status, struct bytes message)
     }
     if (service->only == NULL) {
         struct call_log_entry e;
+        struct call_log_http http;
         exchange_view(x, &e);
         e.status = status;
         e.message = message;
         e.answer = status != FAKE_UNANSWERED ? &x->answer : NULL;
+        if (e.answer != NULL && x->carrier->seen != NULL && x->carrier->seen(x->carried, &http))
+            e.http = &http;
         (void)call_log_add(s->journal, &e);
     }
     uint32_t holders = x->holders;

@@ -26,6 +26,8 @@ struct carrier {
     void (*finish)(void *carried, int status, struct bytes message, struct bytes details);
     void (*reset)(void *carried);
     void (*disconnect)(void *carried);
+    bool (*seen)(const void *carried,
+                 struct call_log_http *out); /* before `finish`; false, or NULL: it is no such call */
 };
 
 /* Everything in `call` is borrowed until the exchange ends. NULL: no memory. */

@@ -3,13 +3,14 @@
  *   POST /package.Service/Method      as in gRPC
  *   POST /foo/bar, /foo/bar/baz, ...  Micro's rules: service foo, Foo.Bar; service foo, Bar.Baz
  *   GET  the same                     the request's fields are the query's parameters (http_query.c)
+ *   what google.api.http says         path, query and body as there (http_route.c); after the first of these
  *   GET  /                            the services and their methods
  *
  * The body is one JSON object, none at all for an empty request; for a stream of the client's a list, or one object a
  * line. A body of a protobuf type is one message as it is, and so is the answer. A stream of the double's comes as one
  * object a line, chunked. Errors are Micro's JSON, with the HTTP status that belongs to the gRPC one. A WebSocket
  * (socket.c) carries any of the four kinds, a message a frame. */
-#include "fakes/serve/http.h"
+#include "fakes/serve/http_route.h"
 
 #include "base/base64.h"
 #include "rpc/metadata.h"
@@ -24,6 +25,7 @@
 struct http_front {
     struct fake_server *server;
     struct http_server *http;
+    struct http_routes routes;
 };
 
 /* One request. It is the exchange's until the answer has begun and ended. */
@@ -31,6 +33,10 @@ struct http_call {
     struct http_exchange *x;
     struct fake_stream *stream; /* NULL once it has ended */
     const struct pb_method *method;
+    const struct http_route *route; /* NULL: a path of ours */
+    struct text bound;              /* what of its messages is in path and query */
+    struct text type;               /* of a reply that is no JSON */
+    bool numbers;                   /* enums in replies are numbers */
     struct rpc_header_list metadata;
     bool binary; /* protobuf in, protobuf out */
     bool begun;  /* lines have begun */
@@ -85,6 +91,15 @@ static void put_trailer(void *carried, const char *name, struct bytes value)
     text_deinit(&full);
 }
 
+static int send_routed(struct http_call *c, struct bytes reply)
+{
+    struct bytes type;
+    int code = http_route_reply(c->route, reply, c->numbers, &c->reply, &type);
+    text_clear(&c->type);
+    text_add(&c->type, type.data, type.len);
+    return code == 0 && !text_ok(&c->type) ? ERROR_MEMORY : code;
+}
+
 static int send(void *carried, struct bytes reply)
 {
     struct http_call *c = carried;
@@ -92,6 +107,8 @@ static int send(void *carried, struct bytes reply)
     text_clear(&c->reply);
     if (c->binary)
         text_add(&c->reply, reply.data, reply.len);
+    else if (c->route != NULL)
+        code = send_routed(c, reply);
     else
         code = pb_wire_to_json(c->method->output, reply, JSON_FLAGS, &c->reply, NULL);
     if (code == 0 && !text_ok(&c->reply))
@@ -136,6 +153,8 @@ static void call_free(struct http_call *c)
     world_task_cancel(&c->feed);
     json_decref(c->list);
     text_deinit(&c->reply);
+    text_deinit(&c->bound);
+    text_deinit(&c->type);
     if (c->feeding)
         c->stream = NULL; /* feed() frees it */
     else
@@ -161,7 +180,8 @@ static void finish(void *carried, int status, struct bytes message, struct bytes
         http_begin(x, 200, "application/x-ndjson");
         http_finish(x);
     } else {
-        http_respond(x, 200, c->binary ? "application/protobuf" : "application/json", text_bytes(&c->reply));
+        const char *type = c->binary ? "application/protobuf" : "application/json";
+        http_respond(x, 200, c->type.len > 0 ? text_string(&c->type) : type, text_bytes(&c->reply));
     }
     call_free(c);
 }
@@ -171,6 +191,19 @@ static void break_off(void *carried)
     struct http_call *c = carried;
     http_abort(c->x);
     call_free(c);
+}
+
+static bool seen(const void *carried, struct call_log_http *out)
+{
+    const struct http_call *c = carried;
+    if (c->binary || c->method->client_streaming || c->method->server_streaming)
+        return false;
+    *out = (struct call_log_http){.method = http_method(c->x),
+                                  .path = http_path(c->x),
+                                  .query = http_query(c->x),
+                                  .body = http_body(c->x),
+                                  .reply = text_bytes(&c->reply)};
+    return true;
 }
 
 static const struct carrier carrier = {
@@ -184,6 +217,7 @@ static const struct carrier carrier = {
     .finish = finish,
     .reset = break_off,
     .disconnect = break_off,
+    .seen = seen,
 };
 
 /* ---- what the client says --------------------------------------------------------------------------------------- */
@@ -210,6 +244,45 @@ static bool next_message(struct http_call *c, struct bytes *json, const json_t *
     return false;
 }
 
+/* The request cannot be made out. */
+static void refuse(struct http_call *c, struct error *err)
+{
+    struct text why = TEXT_INIT;
+    error_format(err, &why);
+    exchange_refuse(c->stream, err->code == ERROR_MEMORY ? GRPC_RESOURCE_EXHAUSTED : GRPC_INVALID_ARGUMENT,
+                    text_string(&why));
+    text_deinit(&why);
+    error_clear(err);
+}
+
+/* A message of a path of google.api.http: the body's part, and what path and query hold, which comes last and wins. */
+static void give_routed(struct http_call *c, struct bytes body, const json_t *tree)
+{
+    struct error err = ERROR_INIT;
+    struct text wire = TEXT_INIT;
+    struct http_payload payload = {
+        .body = body, .tree = tree, .binary = c->binary, .type = http_request_header(c->x, "content-type")};
+    int code = http_route_body(c->route, &payload, &wire, &err);
+    text_add(&wire, c->bound.data, c->bound.len);
+    if (code == 0 && !text_ok(&wire))
+        code = error_set(&err, ERROR_MEMORY, "out of memory");
+    if (code == 0)
+        exchange_message(c->stream, text_bytes(&wire));
+    else
+        refuse(c, &err);
+    text_deinit(&wire);
+}
+
+static void give(struct http_call *c, struct bytes body, const json_t *tree)
+{
+    if (c->route != NULL)
+        give_routed(c, body, tree);
+    else if (c->binary)
+        exchange_message(c->stream, body);
+    else
+        (void)exchange_json(c->stream, body.len > 0 || tree != NULL ? body : bytes_of("{}"), tree);
+}
+
 /* Message by message, as the double takes them. */
 static void feed(void *arg)
 {
@@ -219,7 +292,7 @@ static void feed(void *arg)
         struct bytes json = BYTES_NONE;
         const json_t *tree;
         if (next_message(c, &json, &tree)) {
-            (void)exchange_json(c->stream, json, tree);
+            give(c, json, tree);
         } else {
             c->end_said = true;
             exchange_complete(c->stream);
@@ -235,29 +308,51 @@ static void take_query(struct http_call *c)
 {
     struct error err = ERROR_INIT;
     json_t *tree = http_query_tree(c->method->input, http_query(c->x), &err);
-    if (tree != NULL) {
+    if (tree != NULL)
         (void)exchange_json(c->stream, BYTES_NONE, tree);
-    } else {
-        struct text why = TEXT_INIT;
-        error_format(&err, &why);
-        exchange_refuse(c->stream, err.code == ERROR_MEMORY ? GRPC_RESOURCE_EXHAUSTED : GRPC_INVALID_ARGUMENT,
-                        text_string(&why));
-        text_deinit(&why);
-        error_clear(&err);
-    }
+    else
+        refuse(c, &err);
     json_decref(tree);
+}
+
+/* As it stands in the request. */
+static struct bytes raw_path(struct http_exchange *x)
+{
+    struct bytes target = http_head(x)->target;
+    const uint8_t *end = target.len > 0 ? memchr(target.data, '?', target.len) : NULL;
+    if (end != NULL)
+        target.len = (size_t)(end - target.data);
+    const uint8_t *scheme = target.len > 0 && target.data[0] != '/' ? memmem(target.data, target.len, "://", 3) : NULL;
+    if (scheme != NULL) { /* the absolute form */
+        const uint8_t *stop = target.data + target.len;
+        const uint8_t *slash = memchr(scheme + 3, '/', (size_t)(stop - scheme - 3));
+        target = slash != NULL ? BYTES(slash, (size_t)(stop - slash)) : bytes_of("/");
+    }
+    return target;
+}
+
+/* What path and query hold. False: they cannot be made out, and the exchange is over. */
+static bool bind_route(struct http_call *c)
+{
+    struct error err = ERROR_INIT;
+    if (c->route == NULL ||
+        http_route_bind(c->route, raw_path(c->x), http_query(c->x), &c->bound, &c->numbers, &err) == 0)
+        return true;
+    refuse(c, &err);
+    return false;
 }
 
 static void take_body(struct http_call *c)
 {
     struct bytes body = http_body(c->x);
+    bool bodiless = c->route != NULL && c->route->binding.body == HTTP_BODY_NONE;
     c->feeding = true;
-    if (strcmp(http_method(c->x), "GET") == 0) {
+    if (!bind_route(c)) {
+        c->end_said = true;
+    } else if (c->route == NULL && strcmp(http_method(c->x), "GET") == 0) {
         take_query(c);
-    } else if (c->binary) {
-        exchange_message(c->stream, body);
-    } else if (!c->method->client_streaming) {
-        (void)exchange_json(c->stream, body.len > 0 ? body : bytes_of("{}"), NULL);
+    } else if (c->binary || bodiless || !c->method->client_streaming) {
+        give(c, body, NULL);
     } else {
         size_t blank = 0;
         while (blank < body.len && isspace(body.data[blank]))
@@ -319,7 +414,8 @@ static bool is_binary(struct http_exchange *x)
     return false;
 }
 
-static void open_call(struct http_front *h, struct http_exchange *x, struct served_method *m)
+static void open_call(struct http_front *h, struct http_exchange *x, struct served_method *m,
+                      const struct http_route *route)
 {
     static const char no_memory[] = "the double is out of memory", no_stream[] = "a stream is sent as JSON only",
                       no_timeout[] = "the header Timeout is not a duration",
@@ -335,6 +431,7 @@ static void open_call(struct http_front *h, struct http_exchange *x, struct serv
     bool bad_timeout = http_timeout(x, &timeout) != 0;
     c->x = x;
     c->method = m->method;
+    c->route = route;
     c->binary = is_binary(x);
     world_timer_init(&c->deadline, w, on_deadline, c);
     world_task_init(&c->feed, w, feed, c);
@@ -387,7 +484,8 @@ static void list_services(struct http_front *h, struct http_exchange *x)
 static void handle(void *arg, struct http_exchange *x)
 {
     static const char use_post[] = "calls of a double are made by POST, or by GET with a query",
-                      post_stream[] = "a client's stream is sent by POST";
+                      post_stream[] = "a client's stream is sent by POST",
+                      use_allowed[] = "the path is there for other methods: see Allow";
     struct http_front *h = arg;
     const char *path = http_path(x), *method = http_method(x);
     bool get = strcmp(method, "GET") == 0, post = strcmp(method, "POST") == 0;
@@ -399,9 +497,18 @@ static void handle(void *arg, struct http_exchange *x)
         http_respond(x, 200, "text/plain", bytes_of("ok"));
         return;
     }
-    struct text why = TEXT_INIT;
-    struct served_method *m = http_find(h->server, path, &why);
-    if (m == NULL) {
+    struct text why = TEXT_INIT, allow = TEXT_INIT;
+    struct served_method *m = http_find(h->server, path, NULL);
+    /* Templates may take any path: not those of the server itself, nor what names a method in full. */
+    bool ours = m != NULL && (m->service->only != NULL || strcmp(path, m->method->path) == 0);
+    const struct http_route *route = ours ? NULL : http_routes_find(&h->routes, method, raw_path(x), &allow);
+    if (route != NULL) {
+        open_call(h, x, route->method, route);
+    } else if (m == NULL && allow.len > 0) {
+        http_add_header(x, "Allow", text_string(&allow));
+        respond_error(x, GRPC_INVALID_ARGUMENT, 405, bytes_of(use_allowed));
+    } else if (m == NULL) {
+        (void)http_find(h->server, path, &why);
         respond_error(x, GRPC_NOT_FOUND, 404, text_bytes(&why));
     } else if (http_head(x)->upgrade && http_request_header(x, "sec-websocket-key") != NULL) {
         socket_open(h->server, x, m);
@@ -412,9 +519,10 @@ static void handle(void *arg, struct http_exchange *x)
         http_add_header(x, "Allow", "POST");
         respond_error(x, GRPC_INVALID_ARGUMENT, 405, bytes_of(post_stream));
     } else {
-        open_call(h, x, m);
+        open_call(h, x, m, NULL);
     }
     text_deinit(&why);
+    text_deinit(&allow);
 }
 
 int http_front_new(struct fake_server *s, const char *address, struct http_front **out, struct error *err)
@@ -426,6 +534,8 @@ int http_front_new(struct fake_server *s, const char *address, struct http_front
         return error_set(err, ERROR_MEMORY, "out of memory");
     h->server = s;
     int code = http_server_new(s->world, &options, handle, h, &h->http, err);
+    for (size_t i = 0; code == 0 && i < s->services.count; i++)
+        code = http_front_add(h, s->services.items[i], err);
     if (code == 0)
         code = http_server_listen(h->http, address, err);
     if (code != 0) {
@@ -434,6 +544,11 @@ int http_front_new(struct fake_server *s, const char *address, struct http_front
     }
     *out = h;
     return 0;
+}
+
+int http_front_add(struct http_front *h, struct served_service *service, struct error *err)
+{
+    return service->only == NULL ? http_routes_add(&h->routes, service, err) : 0;
 }
 
 int http_front_port(const struct http_front *h)
@@ -446,5 +561,6 @@ void http_front_free(struct http_front *h)
     if (h == NULL)
         return;
     http_server_free(h->http);
+    http_routes_deinit(&h->routes);
     free(h);
 }

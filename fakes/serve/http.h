@@ -6,7 +6,7 @@
 #include "rpc/http.h"
 #include "rpc/metadata.h"
 
-/* http_map.c */
+/* http_map.c. `why` NULL: not wanted. */
 struct served_method *http_find(struct fake_server *s, const char *path, struct text *why);
 /* Headers but those of HTTP itself, in the exchange's arena. */
 struct grpc_metadata http_metadata(struct http_exchange *x, struct rpc_header_list *list);
@@ -19,6 +19,16 @@ int http_error_json(int status, struct bytes message, struct text *out);
 /* A request from the parameters of a GET: fields by name, "a.b" for those of a message, several of one name for a list,
  * "m[key]" for a map. NULL, and the error says why. */
 json_t *http_query_tree(const struct pb_type *type, const char *query, struct error *err);
+/* The same, added to a request that has some fields already. */
+struct http_query_limits {
+    bool system;                  /* "$alt" and the like are left out */
+    bool none;                    /* no parameters: the fields are in the body */
+    const struct pb_field *taken; /* this one is in the body; NULL: none is */
+};
+int http_query_add(const struct pb_type *type, const char *query, const struct http_query_limits *limits, json_t *tree,
+                   struct error *err);
+/* One field. `name` is written to. */
+int http_query_put(const struct pb_type *type, json_t *tree, char *name, const char *text, struct error *err);
 
 /* socket.c */
 void socket_open(struct fake_server *s, struct http_exchange *x, struct served_method *m);

@@ -120,7 +120,7 @@ struct served_method *http_find(struct fake_server *s, const char *path, struct 
         micro_key(path, &key);
         m = server_method(s, text_string(&key));
     }
-    if (m == NULL)
+    if (m == NULL && why != NULL)
         (void)served_find(s, slash != NULL && memchr(path, '.', (size_t)(slash - path)) ? path : text_string(&key),
                           why);
     text_deinit(&key);

@@ -117,7 +117,7 @@ static int put_entry(json_t *object, const struct pb_field *f, char *rest, const
 }
 
 /* "a.b.c": the steps but the last are messages. */
-static int put_parameter(const struct pb_type *type, json_t *object, char *name, const char *text, struct error *err)
+int http_query_put(const struct pb_type *type, json_t *object, char *name, const char *text, struct error *err)
 {
     for (;;) {
         size_t len = strcspn(name, ".[");
@@ -149,10 +149,31 @@ static int put_parameter(const struct pb_type *type, json_t *object, char *name,
     }
 }
 
-json_t *http_query_tree(const struct pb_type *type, const char *query, struct error *err)
+/* Whether the parameter is one that the limits leave to the query. */
+static bool is_wanted(const struct pb_type *type, const struct http_query_limits *limits, const char *name,
+                      struct error *err)
 {
-    json_t *tree = json_object();
-    int code = tree != NULL ? 0 : fail_memory(err), count = 0;
+    if (limits->system && name[0] == '$')
+        return false;
+    if (limits->none) {
+        error_set(err, ERROR_INVALID, "the query has \"%.100s\": all of %s but the path is in the body", name,
+                  type->full_name);
+        return false;
+    }
+    size_t len = strcspn(name, ".[");
+    const struct pb_field *f = limits->taken;
+    if (f != NULL && ((strlen(f->name) == len && memcmp(f->name, name, len) == 0) ||
+                      (strlen(f->json_name) == len && memcmp(f->json_name, name, len) == 0))) {
+        error_set(err, ERROR_INVALID, "the query has \"%.100s\": %s is the body", name, f->name);
+        return false;
+    }
+    return true;
+}
+
+int http_query_add(const struct pb_type *type, const char *query, const struct http_query_limits *limits, json_t *tree,
+                   struct error *err)
+{
+    int code = 0, count = 0;
     for (const char *at = query; code == 0 && *at != '\0';) {
         size_t len = strcspn(at, "&"), name_len = strcspn(at, "=&");
         size_t from = name_len < len ? name_len + 1 : len;
@@ -166,13 +187,24 @@ json_t *http_query_tree(const struct pb_type *type, const char *query, struct er
             code = fail_memory(err);
         else if (memchr(text_string(&name), 0, name.len) != NULL || memchr(text_string(&text), 0, text.len) != NULL)
             code = error_set(err, ERROR_INVALID, "the query has a zero character");
-        else if (len > 0 && name.len > 0)
-            code = put_parameter(type, tree, name.data, text_string(&text), err);
+        else if (len > 0 && name.len > 0 && is_wanted(type, limits, text_string(&name), err))
+            code = http_query_put(type, tree, name.data, text_string(&text), err);
+        else
+            code = err->code;
         text_deinit(&name);
         text_deinit(&text);
         at += len + (at[len] == '&');
     }
-    if (code == 0)
+    return code;
+}
+
+json_t *http_query_tree(const struct pb_type *type, const char *query, struct error *err)
+{
+    json_t *tree = json_object();
+    struct http_query_limits limits = {.taken = NULL};
+    if (tree == NULL)
+        fail_memory(err);
+    else if (http_query_add(type, query, &limits, tree, err) == 0)
         return tree;
     json_decref(tree);
     return NULL;

@@ -98,6 +98,7 @@ void grpc_serve(struct fake_server *s); /* sets the fallback of its rpc server *
 
 /* http.c */
 int http_front_new(struct fake_server *s, const char *address, struct http_front **out, struct error *err);
+int http_front_add(struct http_front *h, struct served_service *service, struct error *err); /* its paths */
 int http_front_port(const struct http_front *h);
 void http_front_free(struct http_front *h);
 

@@ -43,7 +43,8 @@ int fake_server_new(struct world *w, const struct fake_server_options *options, 
 void fake_server_free(struct fake_server *s);
 
 /* Serves a service under its full name and, as Micro's clients call it, under any prefix before its last part. `own`
- * NULL: the server's responders answer. Both are borrowed. ERROR_EXISTS: it is served already. */
+ * NULL: the server's responders answer. Both are borrowed. ERROR_EXISTS: it is served already. Bad paths of
+ * google.api.http are an error of fake_server_listen_http(), or of this when that was called before. */
 int fake_server_add(struct fake_server *s, const struct pb_service *service, struct fake *own);
 /* Asked after those before it. Copied; its `release` is called when the server goes. ERROR_LIMIT. */
 int fake_server_respond(struct fake_server *s, const struct fake_responder *r);

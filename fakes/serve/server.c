@@ -122,7 +122,7 @@ static int add(struct fake_server *s, const struct pb_service *service, struct f
         served->only_storage = *only;
         served->only = &served->only_storage;
     }
-    return 0;
+    return s->http != NULL ? http_front_add(s->http, served, NULL) : 0;
 }
 
 int fake_server_add(struct fake_server *s, const struct pb_service *service, struct fake *own)

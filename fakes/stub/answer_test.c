@@ -740,10 +740,76 @@ static void stubs_come_and_go(void **state)
     kit_deinit(&k);
 }
 
+static void blocks_choose_and_repeat(void **state)
+{
+    static const char *const rows[][2] = {
+        {"${if request.count}some${else}none${end}", "some"},
+        {"${if eq(request.count, 1)}one${else if eq(request.count, 3)}three${else}more${end}!", "three!"},
+        {"${each x in request.tags}<${x}>${end}", "<a><b><c>"},
+        {"${each i, x in request.tags}${if i}, ${end}${i}${upper(x)}${end}", "0A, 1B, 2C"},
+        {"${each k, v in request.labels}${k}=${v};${end}", "a=1;k=v;"},
+        {"${each x in request.sizes}${x}${else}no sizes${end}", "no sizes"},
+        {"${each x in request.tags}${if eq(len(x), 1)}${break}${end}${x}${else}none${end}.", "."},
+        {"${each i, x in request.tags}${if eq(i, 1)}${continue}${end}${x}${end}", "ac"},
+        {"${each x in request.tags}${each y in 2}${x}${y}${end}${end}", "a0a1b0b1c0c1"},
+        {"${let n = 0}${each x in 4}${set n = n + x}${end}${n}", "6"},
+        {"${let t = request.tags}${t[1]}${t[-1]}${len(t)}", "bc3"},
+        {"${each x in request.items}${x.title}:${x.tags[0]} ${end}", "pen:p ink:i "},
+        {"${split('a-b', '-')[1]}", "b"},
+        {"$${if}", "${if}"},
+        {"${if request.id}${end}x", "x"},
+    };
+    static const char *const wrong[][2] = {
+        {"${if request.id}x", "an ${if} has no ${end}"},
+        {"${each x in request.tags}x", "an ${each} has no ${end}"},
+        {"x${end}", "belongs to nothing"},
+        {"${else}", "belongs to nothing"},
+        {"${if 1}${else}${else}${end}", "belongs to nothing"},
+        {"${break}", "stand in an ${each}"},
+        {"${each x in 2}${else}${break}${end}", "stand in an ${each}"},
+        {"${each request.tags}${end}", "\\\"in\\\" is missing"},
+        {"${set n = 1}", "no ${let} made the name"},
+        {"${each x in 2}${end}${x}", "there is no ${x}"},
+        {"${uper(request.id)}", "did you mean ${upper}?"},
+        {"${faker.Person.Nme}", "there is no"},
+    };
+    struct kit k;
+    (void)state;
+    kit_init(&k);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct text stub = TEXT_INIT, expected = TEXT_INIT;
+        text_printf(&stub, "{call: shop.Shop/Find, answer: {title: \"%s\"}}", rows[i][0]);
+        text_printf(&expected, "{\"title\":\"%s\"}", rows[i][1]);
+        kit_add(&k, text_string(&stub));
+        assert_string_equal(kit_find(&k, "{\"id\":\"i\",\"count\":3,\"tags\":[\"a\",\"b\",\"c\"],\"labels\":{"
+                                         "\"k\":\"v\",\"a\":\"1\"},\"items\":[{\"title\":\"pen\",\"tags\":["
+                                         "\"p\"]},{\"title\":\"ink\",\"tags\":[\"i\"]}]}"),
+                            text_string(&expected));
+        stub_set_clear(k.set);
+        text_deinit(&stub);
+        text_deinit(&expected);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        struct text stub = TEXT_INIT, part = TEXT_INIT;
+        text_printf(&stub, "{call: shop.Shop/Find, answer: {title: '%s'}}", wrong[i][0]);
+        for (const char *at = wrong[i][1]; *at != '\0'; at++)
+            if (*at != '\\')
+                text_char(&part, *at);
+        kit_refused(&k, text_string(&stub), 1, 40, text_string(&part));
+        text_deinit(&stub);
+        text_deinit(&part);
+    }
+    /* A text that would have no end has one. */
+    kit_add(&k, "{call: shop.Shop/Find, answer: {title: '${each x in 9999}${each y in 9999}${end}${end}'}}");
+    assert_non_null(strstr(kit_find(&k, "{}"), "made too much text"));
+    kit_deinit(&k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_choice_has_an_order),
+        cmocka_unit_test(blocks_choose_and_repeat),
         cmocka_unit_test(the_index_finds_what_a_search_would),
         cmocka_unit_test(more_groups_than_there_are_still_answer),
         cmocka_unit_test(times_sequences_and_states_count),

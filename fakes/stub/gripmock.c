@@ -1,6 +1,7 @@
 #include "fakes/stub/gripmock.h"
 
 #include "fakes/stub/internal.h"
+#include "fakes/stub/template.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,8 @@ struct translator {
     const struct pb_method *method; /* of the stub in work */
     int code;                       /* of the first error; nothing is done after it */
     bool in_effect;                 /* of an effect's stub every template is filled in by the effect */
+    bool yaml;                      /* whose templates without a call are made when it is read */
+    int index;                      /* of a stream's reply in work, or below 0 */
     ARRAY(struct node) stubs;
 };
 
@@ -109,7 +112,6 @@ static const char *const strategies[] = {"equals", "contains", "matches", "glob"
 static struct node regex_node(struct translator *t, const struct node *n)
 {
     struct text expression = TEXT_INIT, plain = TEXT_INIT;
-    const char *why = NULL;
     struct node out = *n;
     if (n->kind == NODE_INTEGER)
         text_printf(&plain, "%lld", (long long)n->integer);
@@ -119,20 +121,52 @@ static struct node regex_node(struct translator *t, const struct node *n)
         text_add(&plain, n->text.data, n->text.len);
     else
         fail(t, n, ERROR_INVALID, "a regular expression is text");
-    if (gripmock_regex(text_bytes(&plain), &expression, &why) != 0)
-        fail(t, n, ERROR_UNSUPPORTED, why);
+    gripmock_regex(text_bytes(&plain), &expression);
+    if (!text_ok(&plain) || !text_ok(&expression))
+        fail(t, n, ERROR_MEMORY, "out of memory");
     out = one_word(t, "$regex", text_node(t, n, text_string(&expression)));
     text_deinit(&expression);
     text_deinit(&plain);
     return out;
 }
 
+/* What a template that needs no call comes to. */
+static struct node constant(struct translator *t, const struct node *n)
+{
+    const struct gripmock_place place = {.index = -1, .fixed = true};
+    struct text ours = TEXT_INIT;
+    struct node out = like(n, NODE_TEXT);
+    const char *why = NULL;
+    long long high, low;
+    int code = gripmock_template(n->text, &place, &ours, &why);
+    if (code != 0)
+        fail(t, n, code, why != NULL ? why : "out of memory");
+    if (t->code == 0)
+        t->code = template_constant(t->arena, n, text_bytes(&ours), &out.text, t->err);
+    text_deinit(&ours);
+    if (t->code != 0 || sscanf((const char *)out.text.data, "{\"high\":%lld,\"low\":%lld}", &high, &low) != 2)
+        return out;
+    out = map_node(t, n, 2); /* as YAML it is a map, of which uuid2int64 makes use */
+    put(t, &out, "high", integer_node(n, high));
+    put(t, &out, "low", integer_node(n, low));
+    return out;
+}
+
+static bool is_template(const struct node *n)
+{
+    return n->kind == NODE_TEXT && n->text.len > 0 && memmem(n->text.data, n->text.len, "{{", 2) != NULL;
+}
+
 /* A value below the top. Depth is bounded by the document's. */
 static struct node expected(struct translator *t, const struct node *n, enum strategy how, bool any_order)
 {
-    struct node out = *n;
+    struct node out = *n, made;
     if (t->code != 0)
         return out;
+    if (t->yaml && is_template(n)) {
+        made = constant(t, n);
+        return made.kind == NODE_TEXT && is_template(&made) ? made : expected(t, &made, how, any_order);
+    }
     if (n->kind == NODE_LIST) {
         out = list_node(t, n, n->list.count);
         for (size_t i = 0; i < out.list.count; i++)
@@ -255,8 +289,10 @@ static struct node rendered_text(struct translator *t, const struct node *at, st
 {
     struct text made = TEXT_INIT;
     const char *why = NULL;
-    if (gripmock_template(text, &made, &why) != 0)
-        fail(t, at, ERROR_UNSUPPORTED, why);
+    const struct gripmock_place place = {.request = t->method != NULL ? t->method->input : NULL, .index = t->index};
+    int code = gripmock_template(text, &place, &made, &why);
+    if (code != 0)
+        fail(t, at, code, why != NULL ? why : "out of memory");
     struct node out = text_node(t, at, text_string(&made));
     text_deinit(&made);
     return out;
@@ -268,6 +304,8 @@ static struct node rendered(struct translator *t, const struct node *n)
     struct node out = *n;
     if (t->code != 0 || t->in_effect)
         return out;
+    if (t->yaml && is_template(n) && memmem(n->text.data, n->text.len, "uuid2int64", 10) != NULL)
+        return constant(t, n);
     if (n->kind == NODE_TEXT)
         return rendered_text(t, n, n->text);
     if (n->kind == NODE_LIST) {
@@ -285,13 +323,14 @@ static struct node rendered(struct translator *t, const struct node *n)
     return out;
 }
 
+/* A number is nanoseconds, as Go has it. */
 static struct node delay(struct translator *t, const struct node *n)
 {
-    if (n->kind == NODE_TEXT && strstr((const char *)n->text.data, "{{") != NULL)
-        fail(t, n, ERROR_UNSUPPORTED,
-             "a delay that is computed by a template has no counterpart: write a "
-             "distribution, or a sequence of answers");
-    return *n;
+    char ns[32];
+    if (n->kind != NODE_INTEGER)
+        return rendered(t, n);
+    snprintf(ns, sizeof ns, "%lldns", (long long)(n->integer > 0 ? n->integer : 0));
+    return text_node(t, n, ns);
 }
 
 static void status(struct translator *t, const struct node *from, struct node *stub)
@@ -366,7 +405,9 @@ static void replies(struct translator *t, const struct node *stream, const struc
             last = true;
             break;
         }
+        t->index = t->method->client_streaming ? -1 : (int)i;
         struct node message = streamed(t, one, own, wait);
+        t->index = -1;
         if (t->code == 0)
             list.list.items[list.list.count++] = message;
     }
@@ -491,6 +532,17 @@ static struct node common(struct translator *t, const struct node *n)
     return out;
 }
 
+/* The list and its size, so that it says more than one input for all messages does. */
+static struct node exactly(struct translator *t, struct node list)
+{
+    struct node both = list_node(t, &list, 2);
+    if (t->code == 0) {
+        both.list.items[0] = list;
+        both.list.items[1] = one_word(t, "$size", integer_node(&list, (int64_t)list.list.count));
+    }
+    return one_word(t, "$allOf", both);
+}
+
 /* Streams of both sides: the answer to message i is message i of the stream, a stub for each. */
 static void message_by_message(struct translator *t, const struct node *n, const struct node *inputs)
 {
@@ -538,7 +590,8 @@ static struct node one_stub(struct translator *t, const struct node *n)
         for (size_t i = 0; i < list.list.count; i++)
             list.list.items[i] = input(t, &all->list.items[i]);
         if (t->code == 0)
-            put(t, &out, "messages", list.list.count == 1 ? one_word(t, "$each", list.list.items[0]) : list);
+            put(t, &out, "messages",
+                list.list.count == 1 ? one_word(t, "$each", list.list.items[0]) : exactly(t, list));
     } else if (all != NULL || one != NULL) {
         put(t, &out, "when", input(t, one != NULL ? one : &all->list.items[0]));
     }
@@ -552,7 +605,10 @@ static struct node one_stub(struct translator *t, const struct node *n)
 int gripmock_translate(const struct pb_pool *pool, const struct node *root, struct arena *arena,
                        const struct node **out, struct error *err)
 {
-    struct translator t = {.pool = pool, .arena = arena, .err = err};
+    const char *name = document_name(root->document);
+    size_t len = strlen(name);
+    struct translator t = {
+        .pool = pool, .arena = arena, .err = err, .yaml = len < 5 || strcmp(name + len - 5, ".json") != 0, .index = -1};
     struct node *whole = ARENA_NEW(arena, struct node);
     if (whole == NULL)
         return error_set(err, ERROR_MEMORY, "out of memory");

@@ -37,6 +37,11 @@ static void inputs_match_as_there(void **state)
         {"matches: {tags: ['^a', '^b'], options: {table: '^t'}}",
          "{\"tags\":[\"ax\",\"bx\"],\"options\":{\"table\":\"tx\"}}",
          "{\"tags\":[\"ax\"],\"options\":{\"table\":\"tx\"}}"},
+        {"matches: {id: '^la+?z$'}", "{\"id\":\"laaz\"}", "{\"id\":\"lz\"}"},
+        {"matches: {id: '^dot.x$'}", "{\"id\":\"dotax\"}", "{\"id\":\"dot\\nx\"}"},
+        {"matches: {id: '^uni\\p{Lu}$'}", "{\"id\":\"uni\\u00c4\"}", "{\"id\":\"unix\"}"},
+        {"matches: {id: '(?m)^line2$'}", "{\"id\":\"x\\nline2\\ny\"}", "{\"id\":\"x\\nline22\\ny\"}"},
+        {"matches: {id: '^(?=.*[0-9])[a-z0-9]+$'}", "{\"id\":\"ab1\"}", "{\"id\":\"abc\"}"},
         {"glob: {id: 'user_*'}", "{\"id\":\"user_1\"}", "{\"id\":\"user_1/2\"}"},
         {"{equals: {count: 1}, matches: {id: ^a}, glob: {id: '*z'}}", "{\"id\":\"abz\",\"count\":1}",
          "{\"id\":\"ab\",\"count\":1}"},
@@ -162,14 +167,33 @@ static void what_has_no_counterpart_is_told_with_its_place(void **state)
         int line, column;
         const char *part;
     } rows[] = {
-        {"- {service: Shop, method: Find, output: {data: {id: '{{faker.Person.Name}}'}}}", 1, 53,
-         "function of gripmock's"},
-        {"- {service: Shop, method: Find, output: {data: {id: '{{.State.x}}'}}}", 1, 53, "name of gripmock's"},
+        {"- {service: Shop, method: Find, output: {data: {id: '{{faker.Person.Nme}}'}}}", 1, 53,
+         "there is no \"faker.Person.Nme\""},
+        {"- {service: Shop, method: Find, output: {data: {id: '{{sha256 .Request.id}}'}}}", 1, 53, "of plugins"},
+        {"- {service: Shop, method: Find, output: {data: {id: '{{.Stat.x}}'}}}", 1, 53, "no such name"},
+        {"- {service: Shop, method: Find, output: {data: {id: '{{.Request.idd}}'}}}", 1, 53, "did you mean \"id\"?"},
+        {"- {service: Shop, method: Find, output: {data: {id: '{{if .Request.id}}x'}}}", 1, 53, "has no {{end}}"},
+        {"- {service: Shop, method: Find, output: {data: {id: '{{end}}'}}}", 1, 53, "belongs to nothing"},
+        {"- {service: Shop, method: Find, output: {data: {id: '{{else}}'}}}", 1, 53, "belongs to nothing"},
+        {"- {service: Shop, method: Find, output: {data: {id: '{{break}}'}}}", 1, 53, "stand in an ${each}"},
+        {"- {service: Shop, method: Find, output: {data: {id: '{{$x}}'}}}", 1, 53, "was not made before"},
+        {"- {service: Shop, method: Find, output: {data: {id: '{{split .Request.id}}'}}}", 1, 53,
+         "an argument is missing"},
+        {"- {service: Shop, method: Find, output: {data: {id: '{{upper 1 2}}'}}}", 1, 53, "too many arguments"},
+        {"- {service: Shop, method: Find, output: {data: {id: '{{}}'}}}", 1, 53, "a part is missing"},
+        {"- {service: Shop, method: Find, output: {data: {id: '{{faker}}'}}}", 1, 53, "no value by itself"},
+        {"- {service: Shop, method: Find, output: {data: {id: '{{\"a}}'}}}", 1, 53, "has no }}"},
+        {"- {service: Shop, method: Find, input: {equals: {id: '{{.Request.id}}'}}, output: {data: {}}}", 1, 54,
+         "a matcher does not look at the call"},
+        {"- {service: Shop, method: Find, input: {equals: {id: '{{uuid}}'}}, output: {data: {}}}", 1, 54,
+         "draw nothing"},
+        {"- {service: Shop, method: Find, input: {equals: {id: '{{uuid2base64 \"x\"}}'}}, output: {data: {}}}", 1, 54,
+         "no UUID"},
+        {"- {service: Shop, method: Find, output: {data: {}}}\n- *a", 2, 3, "no anchor &a"},
         {"- {service: Shop, method: Find, output: {data: {id: '{{.Request.id'}}}", 1, 53, "has no }}"},
-        {"- {service: Shop, method: Find, output: {delay: '{{jitter}}', data: {}}}", 1, 49, "computed by a template"},
-        {"- {service: Shop, method: Find, input: {matches: {id: 'a+?'}}, output: {data: {}}}", 1, 55,
-         "as little as it can"},
-        {"- {service: Shop, method: Find, input: {matches: {id: '(?=a)'}}, output: {data: {}}}", 1, 55, "POSIX"},
+        {"- {service: Shop, method: Find, output: {delay: '{{jitter}}', data: {}}}", 1, 49, "an argument is missing"},
+        {"- {service: Shop, method: Find, input: {matches: {id: '(a'}}, output: {data: {}}}", 1, 55,
+         "not a regular expression"},
         {"- {service: Shop, method: Find, input: {equals: {idd: a}}, output: {data: {}}}", 1, 50,
          "did you mean \"id\"?"},
         {"- {service: Shop, method: Find, input: {equals: {count: x}}, output: {data: {}}}", 1, 57, "whole number"},
@@ -202,33 +226,40 @@ static void expressions_and_templates_are_translated(void **state)
     static const char *const regexes[][2] = {
         {"\\d+", "[0-9]+"},         {"[\\d.]", "[0-9.]"},     {"(?P<n>a)", "(a)"},  {"\\Aab\\z", "^ab$"},
         {"[^\\s]", "[^[:space:]]"}, {"[a\\-z]", "[az-]"},     {"\\.\\+", "\\.\\+"}, {"[[:alpha:]]", "[[:alpha:]]"},
-        {"[a\\]b]", "[ab[.].]]"},   {"a{2,3}|b", "a{2,3}|b"},
+        {"[a\\]b]", "[ab[.].]]"},   {"a{2,3}|b", "a{2,3}|b"}, {"a.b", "a[^\n]b"},   {"a+?", "a+"},
+        {"(?=a)", "(*UTF)(?=a)"},   {"\\pL", "(*UTF)\\pL"},
     };
     static const char *const templates[][2] = {
-        {"a {{.Request.b.c}} d", "a ${request.b.c} d"},
-        {"{{.Request.x | upper}}", "${upper(request.x)}"},
-        {"{{upper .Request.x}}", "${upper(request.x)}"},
-        {"{{mul (len .Request.items) 25.50}}", "${(size(request.items) * 25.50)}"},
-        {"{{(index .Request.items 0).id}}", "${request.items[0].id}"},
-        {"{{sum 1 2 3}}", "${(1 + 2 + 3)}"},
-        {"{{now | unix}}", "${now.seconds}"},
+        {"a {{.Request.b.c}} d", "a ${print(request.b.c)} d"},
+        {"{{.Request.x | upper}}", "${print(upper(request.x))}"},
+        {"{{upper .Request.x}}", "${print(upper(request.x))}"},
+        {"{{mul (len .Request.items) 25.50}}", "${print(mul(len(request.items), float('25.5')))}"},
+        {"{{(index .Request.items 0).id}}", "${print(index(request.items, 0).id)}"},
+        {"{{sum 1 2 3}}", "${print(sum(1, 2, 3))}"},
+        {"{{now | unix}}", "${print(unix(now))}"},
         {"${x}", "$${x}"},
-        {"{{.MessageIndex}}", "${(messages.count - 1)}"},
+        {"{{range $i, $x := .Requests}}{{$i}}{{$x.id}}{{end}}",
+         "${each v1, dot3 in messages}${let v2 = dot3}${print(v1)}${print(v2.id)}${end}"},
+        {"{{with .Request.x}}{{.}}{{else}}-{{end}}", "${let dot1 = request.x}${if dot1}${print(dot1)}${else}-${end}"},
+        {"{{$f := faker}}{{$f.Person.Name}}", "${print(faker.Person.Name)}"},
+        {"a {{- 1 -}} b", "a${print(1)}b"},
+        {"{{/* no */}}a", "a"},
+        {"{{.MessageIndex}}", "${print((messages.count - 1))}"},
     };
+    const struct gripmock_place place = {.index = -1};
     (void)state;
     for (size_t i = 0; i < sizeof regexes / sizeof regexes[0]; i++) {
         struct text out = TEXT_INIT;
-        const char *why;
-        gripmock_regex(bytes_of(regexes[i][0]), &out, &why);
-        assert_null(why);
+        gripmock_regex(bytes_of(regexes[i][0]), &out);
         assert_string_equal(text_string(&out), regexes[i][1]);
         text_deinit(&out);
     }
     for (size_t i = 0; i < sizeof templates / sizeof templates[0]; i++) {
         struct text out = TEXT_INIT;
         const char *why;
-        gripmock_template(bytes_of(templates[i][0]), &out, &why);
-        assert_null(why);
+        gripmock_template(bytes_of(templates[i][0]), &place, &out, &why);
+        if (why != NULL)
+            fail_msg("%s: %s", templates[i][0], why);
         assert_string_equal(text_string(&out), templates[i][1]);
         text_deinit(&out);
     }

@@ -151,8 +151,9 @@ struct asking {
     struct stub *stub; /* that answers */
     struct stub_use use;
     struct random random;
-    bool drawn;       /* `random` is this answer's */
-    struct error why; /* what a template or an effect fell over */
+    bool drawn;         /* `random` is this answer's */
+    struct made *names; /* of the text in work: what let and each made */
+    struct error why;   /* what a template or an effect fell over */
 };
 
 /* ---- set.c ---- */

@@ -10,6 +10,21 @@
 
 typedef int parse(struct bytes input, const char *name, struct document **out, struct error *err);
 
+/* gripmock's YAML is read more freely than ours. */
+static int parse_gripmock(struct bytes text, const char *name, struct document **out, struct error *err)
+{
+    size_t len = strlen(name);
+    struct text quoted = TEXT_INIT;
+    if (len >= 5 && strcmp(name + len - 5, ".json") == 0)
+        return document_parse_json(text, name, out, err);
+    gripmock_yaml(text, &quoted);
+    int code = text_ok(&quoted) ? document_parse_yaml_with(text_bytes(&quoted), name,
+                                                           DOCUMENT_ALIASES | DOCUMENT_MANY | DOCUMENT_LARGE, out, err)
+                                : error_set(err, ERROR_MEMORY, "out of memory");
+    text_deinit(&quoted);
+    return code;
+}
+
 /* Without the lock while it is parsed, with it while it is compiled. */
 static int64_t add_text(struct stub_set *s, parse *read, bool gripmock, struct bytes text, const char *name,
                         uint64_t *first, struct error *err)
@@ -46,7 +61,7 @@ int64_t stub_set_add_json(struct stub_set *s, struct bytes text, const char *nam
 int64_t stub_set_add_gripmock(struct stub_set *s, struct bytes text, const char *name, uint64_t *first,
                               struct error *err)
 {
-    return add_text(s, document_parse, true, text, name, first, err);
+    return add_text(s, parse_gripmock, true, text, name, first, err);
 }
 
 int stub_gripmock_translate(const struct pb_pool *pool, struct bytes text, const char *name, struct text *out,
@@ -55,7 +70,7 @@ int stub_gripmock_translate(const struct pb_pool *pool, struct bytes text, const
     struct document *d = NULL;
     struct arena arena = ARENA_INIT;
     const struct node *root = NULL;
-    int code = document_parse(text, name, &d, err);
+    int code = parse_gripmock(text, name, &d, err);
     if (code == 0)
         code = gripmock_translate(pool, document_root(d), &arena, &root, err);
     if (code == 0) {
@@ -108,7 +123,8 @@ static int64_t add_file(struct stub_set *s, struct world *w, const char *path, b
     struct text content = TEXT_INIT;
     int64_t count = world_read_file(w, path, STUB_FILE_MAX, &content, err);
     if (count == 0)
-        count = add_text(s, document_parse, gripmock, text_bytes(&content), path, NULL, err);
+        count =
+            add_text(s, gripmock ? parse_gripmock : document_parse, gripmock, text_bytes(&content), path, NULL, err);
     text_deinit(&content);
     return count;
 }

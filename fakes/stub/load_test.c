@@ -102,6 +102,20 @@ static const char rich[] =
     "{stub: b, call: shop.Shop/Watch, when: {id: '${request.id}'}}}, {remove: gone}]},"
     " {stub: gone, call: shop.Shop/Find, when: {id: z}, status: ABORTED, message: 'm ${request.id}'}]";
 
+static const char foreign[] =
+    "- &find\n  service: Shop\n  method: Find\n  input: &in {equals: {id: {{ bytes2base64 \"i\" }}}}\n  output: {data: "
+    "{}}\n"
+    "---\n- <<: {service: Shop, method: Find}\n"
+    "  input: {matches: {id: '^(?=a)', tags: ['x', 'y']}, ignoreArrayOrder: true}\n"
+    "  output:\n    delay: '{{ jitter \"1ms\" \"2ms\" }}'\n    headers: {h: '{{index .Headers \"x\"}}'}\n"
+    "    data:\n      title: '{{range $i, $t := .Request.tags}}{{if $i}}, {{end}}{{upper $t | printf "
+    "\"%3s\"}}{{end}}'\n"
+    "      id: {{ faker.Person.Name }}\n      raw: '{{string2base64 .Request.id}}'\n"
+    "      tags: ['{{json .Request.items}}', '{{with $x := split .Request.id \"b\"}}{{$x}}{{join $x \"-\"}}{{end}}']\n"
+    "      amount: '{{add (len .Request.items) (index .Requests 0).count}}'\n"
+    "      options: {table: '{{now | unix}} {{.Request.labels}} {{extract .Request.items \"id\"}}'}\n";
+static bool walked_gripmock;
+
 static int walk(void)
 {
     static const char *const request =
@@ -115,7 +129,8 @@ static int walk(void)
     fake_answer_init(&answer);
     int code = stub_set_new(walked_pool, 1, &set, &err);
     if (code == 0) {
-        int64_t count = stub_set_add_yaml(set, bytes_of(rich), "rich.yaml", NULL, &err);
+        int64_t count = walked_gripmock ? stub_set_add_gripmock(set, bytes_of(foreign), "g.yaml", NULL, &err)
+                                        : stub_set_add_yaml(set, bytes_of(rich), "rich.yaml", NULL, &err);
         code = count < 0 ? (int)count : 0;
     }
     const struct pb_service *s = pb_find_service(walked_pool, "shop.Shop");
@@ -160,6 +175,8 @@ static void memory_may_run_out_anywhere(void **state)
     kit_init(&k);
     walked_pool = k.pool;
     json_set_alloc_funcs(failing_malloc, failing_free);
+    assert_true(failing_walk(walk, FAILING_MAY_BE_BORNE) > 100);
+    walked_gripmock = true;
     assert_true(failing_walk(walk, FAILING_MAY_BE_BORNE) > 100);
     json_set_alloc_funcs(malloc, free);
     kit_deinit(&k);

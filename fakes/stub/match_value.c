@@ -190,6 +190,8 @@ int condition_pattern(struct match_compiler *c, const struct place *p, const str
         return node_error(name, c->err, ERROR_INVALID,
                           "$capture is for values that every match has: not within a "
                           "list, $not or $anyOf");
+    if (made->wide != NULL)
+        return node_error(name, c->err, ERROR_UNSUPPORTED, "$capture names the groups of POSIX expressions only");
     code = condition_need_text(c, name, "$capture");
     const char *copy = code == 0 ? arena_string(c->arena, (const char *)name->text.data) : NULL;
     if (code == 0 && (copy == NULL || !array_push(&c->out->captures,

@@ -1,3 +1,4 @@
+#include "fakes/stub/function.h"
 #include "fakes/stub/internal.h"
 
 #include "base/base64.h"
@@ -123,6 +124,7 @@ static int distribution(const struct node *map, struct delay *d, struct error *e
     case DELAY_LOGNORMAL:
         return two(n, "median", "sigma", true, d, err);
     case DELAY_EXPONENTIAL:
+    case DELAY_TEMPLATE:
         break;
     }
     return two(n, "mean", NULL, false, d, err);
@@ -138,12 +140,39 @@ static int delay(struct template_compiler *c, const struct node *map, const char
         return no_memory(c->err);
     d->max = OUTCOME_DELAY_MAX;
     *out = d;
+    if (n->kind == NODE_TEXT && template_has_holes(n->text)) {
+        d->kind = DELAY_TEMPLATE;
+        return template_compile(c, n, &d->text);
+    }
     return n->kind == NODE_MAP ? distribution(n, d, c->err) : duration(n, &d->a, c->err);
 }
 
-static uint64_t delay_draw(struct asking *x, const struct delay *d)
+/* As Go writes it, or as we do. */
+static bool duration_of_text(struct asking *x, const struct template *t, double *ns)
+{
+    struct bytes text;
+    int64_t whole = 0;
+    if (!template_text(x, t, &text))
+        return false;
+    while (text.len > 0 && text.data[0] == ' ')
+        text = BYTES(text.data + 1, text.len - 1);
+    while (text.len > 0 && text.data[text.len - 1] == ' ')
+        text.len--;
+    if (text.len == 0)
+        return true;
+    char *copy = arena_string_n(&x->set->scratch, (const char *)text.data, text.len);
+    bool ok = function_parse_duration(text, &whole) || (copy != NULL && units_parse_duration(copy, &whole, NULL) == 0);
+    *ns = (double)whole;
+    if (!ok && x->why.code == 0)
+        error_set(&x->why, ERROR_INVALID, "a delay is a duration, and ${...} came to %.100s", copy != NULL ? copy : "");
+    return ok;
+}
+
+/* False: asking->why. */
+static bool delay_draw(struct asking *x, const struct delay *d, uint64_t *out)
 {
     double ns = d->a, u, v;
+    *out = 0;
     switch (d->kind) {
     case DELAY_FIXED:
         break;
@@ -160,10 +189,14 @@ static uint64_t delay_draw(struct asking *x, const struct delay *d)
     case DELAY_EXPONENTIAL:
         ns *= -log(1 - random_unit(asking_random(x)));
         break;
+    case DELAY_TEMPLATE:
+        if (!duration_of_text(x, d->text, &ns))
+            return false;
+        break;
     }
-    if (!(ns > 0))
-        return 0;
-    return ns < (double)d->max ? (uint64_t)ns : d->max;
+    if (ns > 0)
+        *out = ns < (double)d->max ? (uint64_t)ns : d->max;
+    return true;
 }
 
 /* ---- reading ---- */
@@ -179,7 +212,6 @@ static int one_reply(struct template_compiler *c, const struct node *n, struct r
     struct node bare = *n;
     struct node_pair *pairs = NULL;
     int64_t repeat = 1;
-    double ns = 0;
     int code = 0;
     out->repeat = 1;
     if (!is_own_key(n, "$delay") && !is_own_key(n, "$repeat"))
@@ -192,7 +224,7 @@ static int one_reply(struct template_compiler *c, const struct node *n, struct r
     for (size_t i = 0; i < n->map.count && code == 0; i++) {
         const struct node_pair *p = &n->map.pairs[i];
         if (strcmp(p->key, "$delay") == 0)
-            code = duration(&p->value, &ns, c->err);
+            code = delay(c, n, "$delay", &out->delay);
         else if (strcmp(p->key, "$repeat") == 0)
             code = node_may_integer(n, "$repeat", 1, OUTCOME_REPLIES_MAX, &repeat, c->err);
         else
@@ -200,7 +232,6 @@ static int one_reply(struct template_compiler *c, const struct node *n, struct r
     }
     if (code == 0)
         code = reply_compile(c, c->method->method->output, &bare, out);
-    out->delay = (uint64_t)ns;
     out->repeat = (uint32_t)repeat;
     free(pairs);
     return code;
@@ -266,6 +297,30 @@ static int read_status(struct template_compiler *c, const struct node *map, stru
     return more->text != NULL ? 0 : no_memory(c->err);
 }
 
+/* One of the details where Any itself is not among the descriptors: a message of the type it names. */
+static int one_detail(struct template_compiler *c, const struct pb_pool *pool, const struct node *n, struct text *any)
+{
+    const struct node *url = node_get(n, "@type");
+    const char *name = url != NULL && url->kind == NODE_TEXT ? strrchr((const char *)url->text.data, '/') : NULL;
+    const struct pb_type *type = name != NULL ? pb_find_type(pool, name + 1) : NULL;
+    struct node bare = *n;
+    struct bytes wire = BYTES_NONE;
+    if (type == NULL)
+        return node_error(url != NULL ? url : n, c->err, ERROR_NOT_FOUND,
+                          "details are messages with \"@type\", and their types must be among the descriptors");
+    bare.map.pairs = arena_alloc_n(c->arena, n->map.count, sizeof *bare.map.pairs);
+    bare.map.count = 0;
+    if (bare.map.pairs == NULL)
+        return no_memory(c->err);
+    for (size_t i = 0; i < n->map.count; i++)
+        if (&n->map.pairs[i].value != url)
+            bare.map.pairs[bare.map.count++] = n->map.pairs[i];
+    int code = reply_constant(c->arena, type, &bare, &wire, c->err);
+    pb_put_bytes(any, 1, url->text);
+    pb_put_bytes(any, 2, wire);
+    return code;
+}
+
 /* google.rpc.Status: code = 1, message = 2, details = 3, each an Any (googleapis, google/rpc/status.proto). */
 static int read_details(struct template_compiler *c, const struct pb_pool *pool, const struct node *map,
                         const struct outcome *out, struct outcome_more *more)
@@ -279,17 +334,17 @@ static int read_details(struct template_compiler *c, const struct pb_pool *pool,
     if (list->kind != NODE_LIST || out->status == GRPC_OK)
         return node_error(list, c->err, ERROR_INVALID,
                           "\"details\" is a list of messages with \"@type\", beside a \"status\" that is not OK");
-    if (any == NULL)
-        return node_error(list, c->err, ERROR_NOT_FOUND,
-                          "details need google.protobuf.Any among the descriptors, and the types they hold");
     pb_put_tag(&wire, 1, PB_WIRE_VARINT);
     pb_put_varint(&wire, (uint64_t)out->status);
     if (more->text != NULL)
         pb_put_bytes(&wire, 2, bytes_of(more->text));
     for (size_t i = 0; i < list->list.count && code == 0; i++) {
         struct bytes one = BYTES_NONE;
-        code = reply_constant(c->arena, any, &list->list.items[i], &one, c->err);
-        pb_put_bytes(&wire, 3, one);
+        struct text made = TEXT_INIT;
+        code = any != NULL ? reply_constant(c->arena, any, &list->list.items[i], &one, c->err)
+                           : one_detail(c, pool, &list->list.items[i], &made);
+        pb_put_bytes(&wire, 3, any != NULL ? one : text_bytes(&made));
+        text_deinit(&made);
     }
     if (code == 0) {
         more->details = BYTES(arena_copy(c->arena, text_string(&wire), wire.len), wire.len);
@@ -494,9 +549,12 @@ static bool say_reply(struct asking *x, const struct outcome *o, const struct re
                       struct fake_answer *answer)
 {
     for (uint32_t i = 0; i < r->repeat; i++) {
-        uint64_t wait = r->delay;
-        if (o->more != NULL && o->more->every != NULL && !first)
-            wait += delay_draw(x, o->more->every);
+        uint64_t wait = 0, between = 0;
+        if (r->delay != NULL && !delay_draw(x, r->delay, &wait))
+            return false;
+        if (o->more != NULL && o->more->every != NULL && !first && !delay_draw(x, o->more->every, &between))
+            return false;
+        wait += between;
         if (!reply_make(x, r, &answer->replies))
             return false;
         if (!fake_answer_mark(answer, wait))
@@ -521,8 +579,8 @@ static bool say_garbage(struct asking *x, struct fake_answer *answer)
 static bool say_more(struct asking *x, const struct outcome_more *m, struct fake_answer *answer)
 {
     struct bytes text;
-    if (m->delay != NULL)
-        answer->delay = delay_draw(x, m->delay);
+    if (m->delay != NULL && !delay_draw(x, m->delay, &answer->delay))
+        return false;
     if (m->message != NULL) {
         if (!template_text(x, m->message, &text))
             return false;

@@ -10,13 +10,14 @@
 #define OUTCOME_HEADERS_MAX 64
 #define OUTCOME_BYTES_MAX   ((size_t)64 << 20) /* bytes of one answer */
 
-enum delay_kind { DELAY_FIXED, DELAY_UNIFORM, DELAY_NORMAL, DELAY_LOGNORMAL, DELAY_EXPONENTIAL };
+enum delay_kind { DELAY_FIXED, DELAY_UNIFORM, DELAY_NORMAL, DELAY_LOGNORMAL, DELAY_EXPONENTIAL, DELAY_TEMPLATE };
 
 struct delay {
     enum delay_kind kind;
     double a, b;  /* fixed: a; uniform: from a to b; normal: mean a, deviation b; lognormal: median a, sigma b;
                      exponential: mean a. In ns, sigma without a unit */
     uint64_t max; /* ns */
+    const struct template *text; /* a duration's; empty or below 0: none */
 };
 
 struct outcome_header {

@@ -1,11 +1,13 @@
 #include "fakes/stub/pattern.h"
 
 #include "base/text.h"
+#include "fakes/pact/regex.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define IGNORE_CASE "(?i)"
+#define WIDE        "(*UTF)"
 #define SMALL_TEXT  256 /* bytes of a text that is copied to the stack */
 
 static bool is_special(char c)
@@ -147,6 +149,16 @@ static bool find_needed(struct pattern *p, const char *text)
     return p->needed != NULL;
 }
 
+static int compile_wide(struct pattern *p, const char *text, struct error *err)
+{
+    int code = regex_new(text, &p->wide, err);
+    if (code == 0 && find_prefix(p, "") && find_needed(p, ""))
+        return 0;
+    free(p->prefix);
+    regex_free(p->wide);
+    return code != 0 ? code : error_set(err, ERROR_MEMORY, "out of memory");
+}
+
 static int compile(struct pattern *p, const char *text, struct error *err)
 {
     bool ignore = strncmp(text, IGNORE_CASE, strlen(IGNORE_CASE)) == 0;
@@ -154,6 +166,8 @@ static int compile(struct pattern *p, const char *text, struct error *err)
     char why[128];
     if (strlen(text) > PATTERN_MAX)
         return error_set(err, ERROR_LIMIT, "a regular expression has at most %d bytes", PATTERN_MAX);
+    if (strncmp(text, WIDE, strlen(WIDE)) == 0)
+        return compile_wide(p, text, err);
     if (repeats_too_much(text))
         return error_set(err, ERROR_LIMIT, "the repetitions of this regular expression multiply to more than %d",
                          PATTERN_REPEATS_MAX);
@@ -173,7 +187,9 @@ static int compile(struct pattern *p, const char *text, struct error *err)
 
 static void pattern_free(struct pattern *p)
 {
-    regfree(&p->regex);
+    if (p->wide == NULL)
+        regfree(&p->regex);
+    regex_free(p->wide);
     free(p->prefix);
     free(p->needed);
     free(p->text);
@@ -232,6 +248,12 @@ enum pattern_verdict pattern_try(const struct pattern *p, struct bytes text, str
 {
     if (!has_needed(p, text))
         return PATTERN_DIFFERS;
+    if (p->wide != NULL) {
+        int found = regex_find(p->wide, text, NULL);
+        for (size_t i = 0; found == 1 && groups != NULL && i <= PATTERN_GROUPS_MAX; i++)
+            groups[i] = i == 0 ? text : BYTES_NONE;
+        return found == 1 ? PATTERN_MATCHES : found == ERROR_MEMORY ? PATTERN_NO_MEMORY : PATTERN_DIFFERS;
+    }
     regmatch_t found[1 + PATTERN_GROUPS_MAX] = {{0}};
     char small[SMALL_TEXT], *copy = text.len < sizeof small ? small : malloc(text.len + 1);
     if (copy == NULL)

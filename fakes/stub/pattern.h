@@ -1,7 +1,8 @@
 /* Regular expressions and globs of stubs.
  *
- * A regular expression is a POSIX extended one, as in flows; "(?i)" in front of it ignores case. Equal ones are
- * compiled once and counted. What an expression surely begins with is known, so that an index can use it, and a text
+ * A regular expression is a POSIX extended one, as in flows; "(?i)" in front of it ignores case; one that begins with
+ * "(*UTF)" is one of PCRE2's, with bounded steps: what takes more does not match. Equal ones are compiled once and
+ * counted. What an expression surely begins with is known, so that an index can use it, and a text
  * that every match holds or ends with, so that most texts that do not match cost no search. A glob is
  * that of Go's path.Match: * and ? stop at a slash, [a-z], [!a] and [^a], a backslash takes the next character as it
  * is. */
@@ -20,12 +21,14 @@
 #define PATTERN_REPEATS_MAX 2000 /* all its {n,m} multiplied: the C library unrolls them */
 #define PATTERN_GROUPS_MAX  9
 
+struct regex; /* fakes/pact/regex.h */
 struct pattern {
     size_t users;
     regex_t regex;
-    char *text;   /* owned */
-    char *prefix; /* owned: what every match begins with, at the beginning of the text; "" for nothing */
-    char *needed; /* owned: what every text that matches has in it; "" for nothing */
+    struct regex *wide; /* PCRE2's; NULL: `regex` */
+    char *text;         /* owned */
+    char *prefix;       /* owned: what every match begins with, at the beginning of the text; "" for nothing */
+    char *needed;       /* owned: what every text that matches has in it; "" for nothing */
     size_t needed_len;
     bool needed_last; /* at its end */
 };

@@ -28,11 +28,12 @@ struct reply_op {
     };
 };
 
+struct delay;
 struct reply {
     struct bytes constant;
     const struct reply_op *ops; /* when it has holes */
     size_t op_count;
-    uint64_t delay; /* ns before it */
+    const struct delay *delay; /* before it; NULL: at once */
     uint32_t repeat;
 };
 

@@ -8,7 +8,8 @@
  *   shape.h     which fields the stubs of a method look at, and their values found in one scan of the wire bytes
  *   match.h     conditions: compiled from a file against a type, tested on what the scan found, explained
  *   index.h     stubs of a method grouped by what they demand exactly: one look-up a group
- *   template.h  ${...} in answers; reply.h: answers compiled to wire bytes and the holes in them
+ *   template.h  ${...} in answers; made.h: their values; function.h: their functions; reply.h: answers compiled to wire
+ *               bytes and the holes in them
  *   outcome.h   all a stub says: replies, status, headers, delays, faults
  *   compile.c   a stub from its file; set.c: the set; answer.c: a call; near.c: what almost matched
  *   load.c      files and folders; gripmock*.c: gripmock's files, translated

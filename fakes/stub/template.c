@@ -1,472 +1,26 @@
-/* Templates read: texts with holes, and the expressions in them. */
+/* Templates read: texts with holes, and whole values of a file with such texts in them. */
 #include "fakes/stub/template_tree.h"
 
 #include <ctype.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define NAME_LENGTH_MAX 128
+#define TO_END(depth) (SIZE_MAX - (depth)) /* of the block that is so deep, until it is known where that is */
 
-struct reader {
+struct block {
+    bool loop, other; /* its else was there */
+    size_t names;     /* before it */
+    size_t begin;     /* its first piece */
+    size_t test;      /* the piece that goes on at its else */
+};
+
+struct builder {
     struct template_compiler *c;
-    const char *at, *end;
-    int depth, parts;
+    struct template *t;
+    struct names names;
+    struct block blocks[TEMPLATE_DEPTH_MAX];
+    size_t depth;
 };
-
-static const char *const names[] = {
-    "request", "messages", "metadata", "session", "caller", "service", "method", "now",  "uuid",    "stub",
-    "call",    "counter",  "captured", "random",  "hex",    "upper",   "lower",  "size", "default", NULL,
-};
-
-static int wrong(struct reader *r, int code, const char *what, const char *word)
-{
-    return error_set(&r->c->why, code, "%s%s%s%s", what, word[0] != '\0' ? " \"" : "", word,
-                     word[0] != '\0' ? "\"" : "");
-}
-
-static int memory(struct reader *r)
-{
-    return error_set(&r->c->why, ERROR_MEMORY, "out of memory");
-}
-
-static void skip(struct reader *r)
-{
-    while (r->at < r->end && (*r->at == ' ' || *r->at == '\t' || *r->at == '\n'))
-        r->at++;
-}
-
-static bool take_char(struct reader *r, char c)
-{
-    skip(r);
-    if (r->at >= r->end || *r->at != c)
-        return false;
-    r->at++;
-    return true;
-}
-
-static struct expression *expression_new(struct reader *r, enum expression_kind kind)
-{
-    struct expression *e = NULL;
-    if (r->parts++ == TEMPLATE_PARTS_MAX)
-        wrong(r, ERROR_LIMIT, "too much stands in one ${...}", "");
-    else if ((e = ARENA_NEW(r->c->arena, struct expression)) == NULL)
-        memory(r);
-    else
-        e->kind = kind;
-    return e;
-}
-
-static int sum(struct reader *r, struct expression **out);
-
-/* ---- words ---- */
-
-static int identifier(struct reader *r, char out[NAME_LENGTH_MAX], bool dashes)
-{
-    size_t len = 0;
-    while (r->at < r->end && (isalnum((unsigned char)*r->at) || *r->at == '_' || (dashes && strchr("-.", *r->at)))) {
-        if (len + 1 >= NAME_LENGTH_MAX)
-            return wrong(r, ERROR_LIMIT, "a name is too long", "");
-        out[len++] = *r->at++;
-    }
-    out[len] = '\0';
-    return len > 0 ? 0 : wrong(r, ERROR_SYNTAX, "a name is missing in ${...}", "");
-}
-
-static int quoted(struct reader *r, char quote, struct bytes *out)
-{
-    const char *close = memchr(r->at, quote, (size_t)(r->end - r->at));
-    if (close == NULL)
-        return wrong(r, ERROR_SYNTAX, "a quote in ${...} is not closed", "");
-    const char *copy = arena_string_n(r->c->arena, r->at, (size_t)(close - r->at));
-    *out = BYTES(copy, (size_t)(close - r->at));
-    r->at = close + 1;
-    return copy != NULL ? 0 : memory(r);
-}
-
-static int after_dot(struct reader *r, const char *of, char out[NAME_LENGTH_MAX], bool dashes)
-{
-    if (r->at >= r->end || *r->at != '.')
-        return wrong(r, ERROR_SYNTAX, "a .name is missing behind", of);
-    r->at++;
-    return identifier(r, out, dashes);
-}
-
-static int number(struct reader *r, struct expression **out)
-{
-    char digits[40];
-    size_t len = 0;
-    bool real = false;
-    struct expression *e = *out = expression_new(r, EXPRESSION_CONSTANT);
-    if (e == NULL)
-        return r->c->why.code;
-    for (; r->at < r->end && (isdigit((unsigned char)*r->at) || (*r->at == '.' && !real)); r->at++) {
-        real = real || *r->at == '.';
-        if (len + 1 < sizeof digits)
-            digits[len++] = *r->at;
-    }
-    digits[len] = '\0';
-    if (len > 18)
-        return wrong(r, ERROR_LIMIT, "a number has at most 18 digits, unlike", digits);
-    e->constant = real ? (struct made){.kind = MADE_REAL, .real = strtod(digits, NULL)}
-                       : (struct made){.kind = MADE_INTEGER, .integer = strtoll(digits, NULL, 10)};
-    return 0;
-}
-
-/* ---- paths of fields ---- */
-
-static int field_named(struct reader *r, const struct pb_type *type, const char *name, const struct pb_field **out)
-{
-    /* The place of the message is put in front later, so a node without a document does here. */
-    const char *fields[64 + 1];
-    size_t count = type->field_count < 64 ? type->field_count : 64;
-    *out = pb_field_by_name(type, name);
-    if (*out != NULL)
-        return 0;
-    for (size_t i = 0; i < count; i++)
-        fields[i] = type->fields[i].name;
-    fields[count] = NULL;
-    const char *near = nearest_word(name, fields);
-    return error_set(&r->c->why, ERROR_NOT_FOUND, "%s has no field \"%s\"%s%s%s", type->full_name, name,
-                     near != NULL ? ": did you mean \"" : "", near != NULL ? near : "", near != NULL ? "\"?" : "");
-}
-
-static int path(struct reader *r, struct plan *plan, struct shape *shape, struct reference *ref);
-
-/* [3] or ["key"] behind a list or map, and what follows in its item. */
-static int bracket(struct reader *r, struct reference *ref)
-{
-    const struct pb_field *f = ref->field, *held = f->map ? &f->message->fields[1] : f;
-    skip(r);
-    ref->indexed = true;
-    if (f->map) {
-        struct bytes text = BYTES_NONE;
-        int code = r->at < r->end && (*r->at == '"' || *r->at == '\'') ? quoted(r, *r->at++, &text) : 0;
-        if (code == 0 && text.data == NULL) {
-            const char *start = r->at;
-            while (r->at < r->end && *r->at != ']')
-                r->at++;
-            text = BYTES(arena_string_n(r->c->arena, start, (size_t)(r->at - start)), (size_t)(r->at - start));
-            code = text.data != NULL ? 0 : memory(r);
-        }
-        if (code != 0)
-            return code;
-        if (!value_of_text(&f->message->fields[0], text, &ref->key))
-            return wrong(r, ERROR_INVALID, "this is no key of the map", f->name);
-    } else {
-        struct expression *e = NULL;
-        bool back = take_char(r, '-');
-        if (r->at >= r->end || !isdigit((unsigned char)*r->at))
-            return wrong(r, ERROR_SYNTAX, "a number is missing in the [] of", f->name);
-        int code = number(r, &e);
-        if (code != 0 || e->constant.kind != MADE_INTEGER)
-            return code != 0 ? code : wrong(r, ERROR_SYNTAX, "a whole number is missing in the [] of", f->name);
-        ref->index = back ? -e->constant.integer : e->constant.integer;
-    }
-    if (!take_char(r, ']'))
-        return wrong(r, ERROR_SYNTAX, "a ] is missing behind", f->name);
-    ref->item = held;
-    if (r->at >= r->end || *r->at != '.')
-        return 0;
-    if (held->kind != PB_MESSAGE)
-        return wrong(r, ERROR_INVALID, "there are no fields in the items of", f->name);
-    if (++r->depth > TEMPLATE_DEPTH_MAX)
-        return wrong(r, ERROR_LIMIT, "${...} nests too deep", "");
-    r->at++;
-    ref->plan = ARENA_NEW(r->c->arena, struct plan);
-    ref->next = ARENA_NEW(r->c->arena, struct reference);
-    if (ref->plan == NULL || ref->next == NULL || !plan_init(ref->plan, r->c->arena, held->message, ""))
-        return memory(r);
-    return path(r, ref->plan, ref->plan->root, ref->next);
-}
-
-/* Fields one below the other, from the shape on. */
-static int path(struct reader *r, struct plan *plan, struct shape *shape, struct reference *ref)
-{
-    char name[NAME_LENGTH_MAX];
-    const struct pb_field *f = NULL;
-    for (;;) {
-        int code = identifier(r, name, false);
-        if (code == 0)
-            code = field_named(r, shape->type, name, &f);
-        if (code != 0)
-            return code;
-        bool deeper = r->at < r->end && *r->at == '.';
-        if (!deeper)
-            break;
-        if (f->kind != PB_MESSAGE || f->repeated)
-            return wrong(r, ERROR_INVALID, f->repeated ? "an [index] is missing behind" : "there are no fields in",
-                         f->name);
-        r->at++;
-        shape = plan_enter(plan, shape, f);
-        if (shape == NULL)
-            return memory(r);
-    }
-    ref->field = ref->item = f;
-    ref->slot = plan_watch(plan, shape, f);
-    if (ref->slot < 0)
-        return ref->slot == -1 ? memory(r) : wrong(r, ERROR_LIMIT, "too many fields are looked at", "");
-    if (r->at < r->end && *r->at == '[') {
-        if (!f->repeated)
-            return wrong(r, ERROR_INVALID, "this is no list and no map:", f->name);
-        r->at++;
-        return bracket(r, ref);
-    }
-    return 0;
-}
-
-static int request(struct reader *r, struct expression *e)
-{
-    struct stub_method *m = r->c->method;
-    if (r->at < r->end && *r->at == '.') {
-        r->at++;
-        return path(r, method_plan(m), method_plan(m)->root, &e->ref);
-    }
-    e->ref.slot = MATCH_SLOT_ROOT;
-    e->ref.field = e->ref.item = method_messages(m);
-    return 0;
-}
-
-static int messages(struct reader *r, struct expression *e)
-{
-    char name[NAME_LENGTH_MAX];
-    struct stub_method *m = r->c->method;
-    if (take_char(r, '[')) {
-        method_look_at_messages(m);
-        e->ref.field = method_messages(m);
-        e->ref.slot = method_messages_slot();
-        return bracket(r, &e->ref);
-    }
-    int code = after_dot(r, "messages", name, false);
-    if (code == 0 && strcmp(name, "count") != 0)
-        code = wrong(r, ERROR_SYNTAX, "messages have [index] or .count, not", name);
-    e->kind = EXPRESSION_MESSAGE_COUNT;
-    return code;
-}
-
-static int metadata(struct reader *r, struct expression *e)
-{
-    char name[NAME_LENGTH_MAX];
-    int code = after_dot(r, "metadata", name, true);
-    if (code != 0)
-        return code;
-    e->ref.slot = method_metadata(r->c->method, name, &e->ref.field);
-    e->ref.item = e->ref.field;
-    return e->ref.slot >= 0 ? 0 : memory(r);
-}
-
-static int captured(struct reader *r, struct expression *e)
-{
-    char name[NAME_LENGTH_MAX], group[NAME_LENGTH_MAX];
-    int code = after_dot(r, "captured", name, false);
-    if (code != 0)
-        return code;
-    for (size_t i = 0; i < r->c->capture_count && e->capture == NULL; i++)
-        if (strcmp(r->c->captures[i].name, name) == 0) {
-            e->capture = arena_copy(r->c->arena, &r->c->captures[i], sizeof *e->capture);
-            if (e->capture == NULL)
-                return memory(r);
-        }
-    if (e->capture == NULL)
-        return wrong(r, ERROR_NOT_FOUND, "no $capture has the name", name);
-    size_t groups = e->capture->pattern->regex.re_nsub;
-    e->group = groups > 0 ? 1 : 0;
-    if (r->at >= r->end || *r->at != '.')
-        return 0;
-    r->at++;
-    code = identifier(r, group, false);
-    e->group = code == 0 && strspn(group, "0123456789") == strlen(group) ? strtoul(group, NULL, 10) : SIZE_MAX;
-    if (code == 0 && (e->group > groups || e->group > PATTERN_GROUPS_MAX))
-        code = wrong(r, ERROR_NOT_FOUND, "its expression has no such group:", group);
-    return code;
-}
-
-/* name.part, of the parts that it has; the first is the one without .part, when it may stand alone. */
-static int parted(struct reader *r, const char *of, const char *const *parts, size_t *which, bool alone)
-{
-    char name[NAME_LENGTH_MAX];
-    *which = 0;
-    if (alone && (r->at >= r->end || *r->at != '.'))
-        return 0;
-    int code = after_dot(r, of, name, false);
-    if (code != 0)
-        return code;
-    for (*which = alone; parts[*which] != NULL; ++*which)
-        if (strcmp(parts[*which], name) == 0)
-            return 0;
-    return wrong(r, ERROR_NOT_FOUND, "there is nothing of the name", name);
-}
-
-static int arguments(struct reader *r, struct expression *e, size_t count)
-{
-    int code = 0;
-    if (!take_char(r, '('))
-        return wrong(r, ERROR_SYNTAX, "a function's ( is missing", "");
-    for (size_t i = 0; i < count && code == 0; i++) {
-        if (i > 0 && !take_char(r, ','))
-            return wrong(r, ERROR_SYNTAX, "a function's argument is missing", "");
-        code = sum(r, &e->parts[i]);
-    }
-    if (code == 0 && !take_char(r, ')'))
-        code = wrong(r, ERROR_SYNTAX, "a function's ) is missing", "");
-    return code;
-}
-
-static int word(struct reader *r, struct expression **out)
-{
-    static const char *const times[] = {"", "seconds", "millis", "nanos", NULL};
-    static const char *const stubs[] = {"count", NULL};
-    static const char *const calls[] = {"number", "index", NULL};
-    static const struct {
-        const char *name;
-        enum expression_kind kind;
-        size_t arguments;
-    } functions[] = {{"random", EXPRESSION_RANDOM, 2}, {"hex", EXPRESSION_HEX, 1},
-                     {"upper", EXPRESSION_UPPER, 1},   {"lower", EXPRESSION_LOWER, 1},
-                     {"size", EXPRESSION_SIZE, 1},     {"default", EXPRESSION_DEFAULT, 2}};
-    char name[NAME_LENGTH_MAX], counter[NAME_LENGTH_MAX];
-    struct expression *e;
-    size_t which = 0;
-    int code = identifier(r, name, false);
-    if (code != 0)
-        return code;
-    e = *out = expression_new(r, EXPRESSION_FIELD);
-    if (e == NULL)
-        return r->c->why.code;
-    if (strcmp(name, "request") == 0)
-        return request(r, e);
-    if (strcmp(name, "messages") == 0)
-        return messages(r, e);
-    if (strcmp(name, "metadata") == 0)
-        return metadata(r, e);
-    if (strcmp(name, "captured") == 0) {
-        e->kind = EXPRESSION_CAPTURED;
-        return captured(r, e);
-    }
-    for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++)
-        if (strcmp(functions[i].name, name) == 0) {
-            e->kind = functions[i].kind;
-            return arguments(r, e, functions[i].arguments);
-        }
-    if (strcmp(name, "session") == 0 || strcmp(name, "caller") == 0) {
-        e->ref.slot = method_text_slot(name[0] == 's', &e->ref.field);
-        e->ref.item = e->ref.field;
-        return 0;
-    }
-    if (strcmp(name, "service") == 0 || strcmp(name, "method") == 0) {
-        e->kind = EXPRESSION_CONSTANT;
-        e->constant = (struct made){.kind = MADE_TEXT, .bytes = bytes_of(method_name(r->c->method, name[0] == 's'))};
-        return 0;
-    }
-    if (strcmp(name, "uuid") == 0) {
-        e->kind = EXPRESSION_UUID;
-        return 0;
-    }
-    if (strcmp(name, "now") == 0) {
-        code = parted(r, "now", times, &which, true);
-        e->kind = which == 0   ? EXPRESSION_NOW
-                  : which == 1 ? EXPRESSION_SECONDS
-                  : which == 2 ? EXPRESSION_MILLIS
-                               : EXPRESSION_NANOS;
-        return code;
-    }
-    if (strcmp(name, "stub") == 0) {
-        e->kind = EXPRESSION_STUB_COUNT;
-        return parted(r, "stub", stubs, &which, false);
-    }
-    if (strcmp(name, "call") == 0) {
-        code = parted(r, "call", calls, &which, false);
-        e->kind = which == 0 ? EXPRESSION_CALL_NUMBER : EXPRESSION_CALL_INDEX;
-        return code;
-    }
-    if (strcmp(name, "counter") == 0) {
-        e->kind = EXPRESSION_COUNTER;
-        code = after_dot(r, "counter", counter, false);
-        if (code == 0) {
-            const char *copy = arena_string(r->c->arena, counter);
-            e->constant.bytes = copy != NULL ? bytes_of(copy) : BYTES_NONE;
-            code = copy != NULL ? 0 : memory(r);
-        }
-        return code;
-    }
-    const char *near = nearest_word(name, names);
-    return error_set(&r->c->why, ERROR_NOT_FOUND, "there is no ${%s}%s%s%s", name,
-                     near != NULL ? ": did you mean ${" : "", near != NULL ? near : "", near != NULL ? "}?" : "");
-}
-
-/* ---- expressions ---- */
-
-static int atom(struct reader *r, struct expression **out)
-{
-    int code;
-    skip(r);
-    if (r->at >= r->end)
-        return wrong(r, ERROR_SYNTAX, "something is missing in ${...}", "");
-    if (isdigit((unsigned char)*r->at))
-        return number(r, out);
-    if (*r->at == '\'' || *r->at == '"') {
-        char quote = *r->at++;
-        *out = expression_new(r, EXPRESSION_CONSTANT);
-        if (*out == NULL)
-            return r->c->why.code;
-        (*out)->constant.kind = MADE_TEXT;
-        return quoted(r, quote, &(*out)->constant.bytes);
-    }
-    if (r->depth == TEMPLATE_DEPTH_MAX)
-        return wrong(r, ERROR_LIMIT, "${...} nests too deep", "");
-    r->depth++;
-    if (take_char(r, '(')) {
-        code = sum(r, out);
-        if (code == 0 && !take_char(r, ')'))
-            code = wrong(r, ERROR_SYNTAX, "a ) is missing in ${...}", "");
-    } else if (take_char(r, '-')) {
-        struct expression *e = *out = expression_new(r, EXPRESSION_BINARY), *zero;
-        zero = e != NULL ? expression_new(r, EXPRESSION_CONSTANT) : NULL;
-        if (zero == NULL)
-            return r->c->why.code;
-        zero->constant.kind = MADE_INTEGER;
-        e->operator= '-';
-        e->parts[0] = zero;
-        code = atom(r, &e->parts[1]);
-    } else if (isalpha((unsigned char)*r->at) || *r->at == '_') {
-        code = word(r, out);
-    } else {
-        char found[2] = {isprint((unsigned char)*r->at) ? *r->at : '?', '\0'};
-        code = wrong(r, ERROR_SYNTAX, "${...} does not go on with", found);
-    }
-    r->depth--;
-    return code;
-}
-
-static int chain(struct reader *r, const char *operators, int (*below)(struct reader *r, struct expression **out),
-                 struct expression **out)
-{
-    int code = below(r, out);
-    for (;;) {
-        skip(r);
-        if (code != 0 || r->at >= r->end || strchr(operators, *r->at) == NULL)
-            return code;
-        struct expression *e = expression_new(r, EXPRESSION_BINARY);
-        if (e == NULL)
-            return r->c->why.code;
-        e->operator= * r->at++;
-        e->parts[0] = *out;
-        *out = e;
-        code = below(r, &e->parts[1]);
-    }
-}
-
-static int product(struct reader *r, struct expression **out)
-{
-    return chain(r, "*/%", atom, out);
-}
-
-static int sum(struct reader *r, struct expression **out)
-{
-    return chain(r, "+-", product, out);
-}
-
-/* ---- texts ---- */
 
 bool template_has_holes(struct bytes text)
 {
@@ -488,70 +42,227 @@ static const char *hole_end(const char *at, const char *end)
     return NULL;
 }
 
-static int hole(struct template_compiler *c, const char *at, const char *close, struct expression **out)
+/* ---- pieces ---- */
+
+static int add_piece(struct builder *b, struct piece piece)
 {
-    struct reader r = {.c = c, .at = at, .end = close};
-    int code = sum(&r, out);
-    skip(&r);
+    struct template *t = b->t;
+    if (t->count == t->capacity) {
+        size_t capacity = t->capacity > 0 ? t->capacity * 2 : 2;
+        struct piece *larger = arena_alloc_n(b->c->arena, capacity, sizeof *larger);
+        if (larger == NULL)
+            return error_set(&b->c->why, ERROR_MEMORY, "out of memory");
+        if (t->count > 0)
+            memcpy(larger, t->pieces, t->count * sizeof *larger);
+        t->pieces = larger;
+        t->capacity = capacity;
+    }
+    t->pieces[t->count++] = piece;
+    return 0;
+}
+
+static int add_text(struct builder *b, struct bytes text)
+{
+    if (text.len == 0)
+        return 0;
+    const char *copy = arena_string_n(b->c->arena, (const char *)text.data, text.len);
+    if (copy == NULL)
+        return error_set(&b->c->why, ERROR_MEMORY, "out of memory");
+    return add_piece(b, (struct piece){.kind = PIECE_TEXT, .text = BYTES(copy, text.len)});
+}
+
+/* With a value of `kind` that stands in the hole from here on. */
+static int add_expression(struct builder *b, struct reader *r, struct piece piece)
+{
+    struct expression *e = NULL;
+    int code = read_expression(r, &e);
+    piece.expression = e;
+    return code != 0 ? code : add_piece(b, piece);
+}
+
+/* ---- ${if}, ${each} and their kin ---- */
+
+static int new_name(struct builder *b, struct reader *r, const char *name, size_t *variable)
+{
+    if (b->t->variables == TEMPLATE_NAMES_MAX)
+        return read_wrong(r, ERROR_LIMIT, "too many names are made in one text", "");
+    *variable = b->t->variables++;
+    if (name != NULL) {
+        b->names.items[b->names.count].name = name;
+        b->names.items[b->names.count++].variable = *variable;
+    }
+    return 0;
+}
+
+static int open_block(struct builder *b, struct reader *r, bool loop)
+{
+    if (b->depth == TEMPLATE_DEPTH_MAX)
+        return read_wrong(r, ERROR_LIMIT, "${if} and ${each} nest too deep", "");
+    size_t at = b->t->count;
+    b->blocks[b->depth++] = (struct block){.loop = loop, .names = b->names.count, .begin = at, .test = at};
+    return 0;
+}
+
+static int condition(struct builder *b, struct reader *r)
+{
+    b->blocks[b->depth - 1].test = b->t->count;
+    return add_expression(b, r, (struct piece){.kind = PIECE_IF, .to = TO_END(b->depth)});
+}
+
+/* The key, or number, is kept beside the item, whether it has a name or not. */
+static int each(struct builder *b, struct reader *r)
+{
+    const char *first = NULL, *second = NULL;
+    size_t key = 0, item = 0;
+    int code = open_block(b, r, true);
+    if (code == 0)
+        code = read_identifier(r, &first);
+    if (code == 0 && read_char(r, ','))
+        code = read_identifier(r, &second);
+    if (code == 0 && !read_word(r, "in"))
+        code = read_wrong(r, ERROR_SYNTAX, "\"in\" is missing in ${each NAME in LIST}", "");
+    if (code == 0)
+        code = add_expression(b, r, (struct piece){.kind = PIECE_EACH, .to = TO_END(b->depth), .loop = b->t->loops});
+    if (code == 0)
+        code = new_name(b, r, second != NULL ? first : NULL, &key);
+    if (code == 0)
+        code = new_name(b, r, second != NULL ? second : first, &item);
+    if (code != 0)
+        return code;
+    return add_piece(
+        b, (struct piece){.kind = PIECE_NEXT, .to = TO_END(b->depth), .loop = b->t->loops++, .variable = item});
+}
+
+static int otherwise(struct builder *b, struct reader *r)
+{
+    struct block *block = b->depth > 0 ? &b->blocks[b->depth - 1] : NULL;
+    bool more = read_word(r, "if");
+    if (block == NULL || block->other || (more && block->loop))
+        return read_wrong(r, ERROR_SYNTAX, "this ${else} belongs to nothing", "");
+    int code = add_piece(b, (struct piece){.kind = PIECE_GO, .to = block->loop ? block->begin + 1 : TO_END(b->depth)});
+    if (code != 0)
+        return code;
+    b->t->pieces[block->test].to = b->t->count;
+    b->names.count = block->names;
+    block->other = !more;
+    return more ? condition(b, r) : 0;
+}
+
+static int end(struct builder *b, struct reader *r)
+{
+    if (b->depth == 0)
+        return read_wrong(r, ERROR_SYNTAX, "this ${end} belongs to nothing", "");
+    const struct block *block = &b->blocks[b->depth - 1];
+    int code = 0;
+    if (block->loop && !block->other)
+        code = add_piece(b, (struct piece){.kind = PIECE_GO, .to = block->begin + 1});
+    for (size_t i = block->begin; i < b->t->count && code == 0; i++)
+        if (b->t->pieces[i].to == TO_END(b->depth))
+            b->t->pieces[i].to = b->t->count;
+    b->names.count = block->names;
+    b->depth--;
+    return code;
+}
+
+static int leave(struct builder *b, struct reader *r, bool goes_on)
+{
+    size_t depth = b->depth;
+    while (depth > 0 && (!b->blocks[depth - 1].loop || b->blocks[depth - 1].other))
+        depth--;
+    if (depth == 0)
+        return read_wrong(r, ERROR_SYNTAX, "${break} and ${continue} stand in an ${each}", "");
+    size_t to = goes_on ? b->blocks[depth - 1].begin + 1 : TO_END(depth);
+    return add_piece(b, (struct piece){.kind = PIECE_GO, .to = to});
+}
+
+static int let(struct builder *b, struct reader *r, bool new)
+{
+    struct piece piece = {.kind = PIECE_LET};
+    struct expression *e = NULL;
+    const char *name;
+    size_t i = b->names.count;
+    int code = read_identifier(r, &name);
+    if (code == 0 && !read_char(r, '='))
+        code = read_wrong(r, ERROR_SYNTAX, "a = is missing behind", name);
+    if (code == 0)
+        code = read_expression(r, &e);
+    piece.expression = e;
+    if (code == 0 && new)
+        code = new_name(b, r, name, &piece.variable);
+    else if (code == 0) {
+        while (i > 0 && strcmp(b->names.items[i - 1].name, name) != 0)
+            i--;
+        code = i > 0 ? 0 : read_wrong(r, ERROR_NOT_FOUND, "no ${let} made the name", name);
+        piece.variable = i > 0 ? b->names.items[i - 1].variable : 0;
+    }
+    return code != 0 ? code : add_piece(b, piece);
+}
+
+/* ---- texts ---- */
+
+static int hole(struct builder *b, const char *at, const char *close)
+{
+    struct reader r = {.c = b->c, .at = at, .end = close, .names = &b->names};
+    int code;
+    if (read_word(&r, "if")) {
+        code = open_block(b, &r, false);
+        code = code != 0 ? code : condition(b, &r);
+    } else if (read_word(&r, "each")) {
+        code = each(b, &r);
+    } else if (read_word(&r, "else")) {
+        code = otherwise(b, &r);
+    } else if (read_word(&r, "end")) {
+        code = end(b, &r);
+    } else if (read_word(&r, "let")) {
+        code = let(b, &r, true);
+    } else if (read_word(&r, "set")) {
+        code = let(b, &r, false);
+    } else if (read_word(&r, "break")) {
+        code = leave(b, &r, false);
+    } else if (read_word(&r, "continue")) {
+        code = leave(b, &r, true);
+    } else {
+        code = add_expression(b, &r, (struct piece){.kind = PIECE_VALUE});
+    }
+    while (r.at < r.end && isspace((unsigned char)*r.at))
+        r.at++;
     if (code == 0 && r.at < r.end) {
         char found[2] = {isprint((unsigned char)*r.at) ? *r.at : '?', '\0'};
-        code = wrong(&r, ERROR_SYNTAX, "${...} should end before", found);
+        code = read_wrong(&r, ERROR_SYNTAX, "${...} should end before", found);
     }
     return code;
 }
 
-static int add_piece(struct template_compiler *c, struct template *t, struct bytes text, struct expression *e)
+static int read_text(struct builder *b, struct bytes text)
 {
-    struct piece *larger = NULL;
-    const char *copy = NULL;
-    if (e == NULL && text.len == 0)
-        return 0;
-    if (t->count == t->capacity) {
-        t->capacity = t->capacity > 0 ? t->capacity * 2 : 2;
-        larger = arena_alloc_n(c->arena, t->capacity, sizeof *larger);
-        if (larger == NULL)
-            return error_set(&c->why, ERROR_MEMORY, "out of memory");
-        if (t->count > 0)
-            memcpy(larger, t->pieces, t->count * sizeof *larger);
-        t->pieces = larger;
-    }
-    if (e == NULL) {
-        copy = arena_string_n(c->arena, (const char *)text.data, text.len);
-        if (copy == NULL)
-            return error_set(&c->why, ERROR_MEMORY, "out of memory");
-    }
-    t->pieces[t->count++] = (struct piece){.text = BYTES(copy, text.len), .expression = e};
-    return 0;
-}
-
-static int read_text(struct template_compiler *c, struct bytes text, struct template *t)
-{
-    const char *at = (const char *)text.data, *end = at + text.len, *plain = at;
+    const char *at = (const char *)text.data, *behind = at + text.len, *plain = at;
     int code = 0;
-    while (at < end && code == 0) {
-        bool escaped = end - at >= 3 && memcmp(at, "$${", 3) == 0;
-        if (!escaped && (end - at < 2 || memcmp(at, "${", 2) != 0)) {
+    while (at < behind && code == 0) {
+        bool escaped = behind - at >= 3 && memcmp(at, "$${", 3) == 0;
+        if (!escaped && (behind - at < 2 || memcmp(at, "${", 2) != 0)) {
             at++;
             continue;
         }
-        code = add_piece(c, t, BYTES(plain, (size_t)(at - plain)), NULL);
+        code = add_text(b, BYTES(plain, (size_t)(at - plain)));
         if (code == 0 && escaped) {
             plain = at + 1; /* the second dollar and the brace are text */
             at += 3;
             continue;
         }
-        struct expression *e = NULL;
-        const char *close = hole_end(at + 2, end);
+        const char *close = hole_end(at + 2, behind);
         if (code == 0 && close == NULL)
-            code = error_set(&c->why, ERROR_SYNTAX, "a ${ has no }");
+            code = error_set(&b->c->why, ERROR_SYNTAX, "a ${ has no }");
         if (code == 0)
-            code = hole(c, at + 2, close, &e);
-        if (code == 0)
-            code = add_piece(c, t, BYTES_NONE, e);
+            code = hole(b, at + 2, close);
         if (code == 0)
             plain = at = close + 1;
     }
-    return code == 0 ? add_piece(c, t, BYTES(plain, (size_t)(end - plain)), NULL) : code;
+    if (code == 0)
+        code = add_text(b, BYTES(plain, (size_t)(behind - plain)));
+    if (code == 0 && b->depth > 0)
+        code =
+            error_set(&b->c->why, ERROR_SYNTAX, "an ${%s} has no ${end}", b->blocks[b->depth - 1].loop ? "each" : "if");
+    return code;
 }
 
 int template_compile_text(struct template_compiler *c, const struct node *at, struct bytes text,
@@ -560,8 +271,9 @@ int template_compile_text(struct template_compiler *c, const struct node *at, st
     struct template *t = ARENA_NEW(c->arena, struct template);
     if (t == NULL)
         return error_set(c->err, ERROR_MEMORY, "out of memory");
+    struct builder b = {.c = c, .t = t};
     error_clear(&c->why);
-    int code = read_text(c, text, t);
+    int code = read_text(&b, text);
     if (code != 0)
         code = node_error(at, c->err, code, "%s", c->why.message != NULL ? c->why.message : "out of memory");
     error_clear(&c->why);
@@ -576,7 +288,7 @@ int template_compile(struct template_compiler *c, const struct node *n, const st
 
 const struct pb_field *template_field(const struct template *t, bool *list)
 {
-    const struct expression *e = t->count == 1 ? t->pieces[0].expression : NULL;
+    const struct expression *e = t->count == 1 && t->pieces[0].kind == PIECE_VALUE ? t->pieces[0].expression : NULL;
     *list = false;
     if (e == NULL || e->kind != EXPRESSION_FIELD)
         return NULL;

@@ -1,6 +1,8 @@
 /* Templates filled in, from what the scan of the call found. */
+#include "fakes/stub/function.h"
 #include "fakes/stub/template_tree.h"
 
+#include "base/base64.h"
 #include "base/units.h"
 
 #include <ctype.h>
@@ -27,79 +29,13 @@ static bool memory(struct asking *x)
 
 static bool keep(struct asking *x, const struct text *made, struct bytes *out)
 {
-    const char *copy = NULL;
-    if (x->set->scratch.used > TEMPLATE_TEXT_MAX)
-        return fail(x, ERROR_LIMIT, "the templates of an answer made too much text");
-    if (text_ok(made))
-        copy = arena_string_n(&x->set->scratch, text_string(made), made->len);
-    *out = BYTES(copy, made->len);
-    return copy != NULL || memory(x);
-}
-
-/* ---- fields ---- */
-
-static bool content(struct asking *x, const struct pb_field *f, const struct slot *slot, struct bytes *out)
-{
-    struct text joined = TEXT_INIT;
-    struct value v;
-    *out = slot->value.bytes;
-    if (slot->first == slot->last)
-        return true;
-    struct cursor c = cursor_of(&x->set->scan, f, slot);
-    while (cursor_next(&c, &v))
-        text_add(&joined, v.bytes.data, v.bytes.len);
-    bool ok = keep(x, &joined, out);
-    text_deinit(&joined);
+    struct made kept;
+    bool ok = made_keep(x, made, &kept);
+    *out = kept.bytes;
     return ok;
 }
 
-static bool list(struct asking *x, const struct pb_field *f, const struct slot *slot, struct made *out)
-{
-    struct cursor c = cursor_of(&x->set->scan, f, slot);
-    size_t count = cursor_count(c);
-    struct value *items = arena_alloc_n(&x->set->scratch, count + 1, sizeof *items);
-    if (items == NULL)
-        return memory(x);
-    for (size_t i = 0; i < count && cursor_next(&c, &items[i]); i++)
-        continue;
-    *out = (struct made){.kind = MADE_LIST, .field = f, .items = items, .count = count};
-    return true;
-}
-
-static void scalar(const struct pb_field *f, struct value v, struct made *out)
-{
-    switch (f->kind) {
-    case PB_STRING:
-    case PB_BYTES:
-        *out = (struct made){.kind = MADE_TEXT, .bytes = v.bytes};
-        break;
-    case PB_DOUBLE:
-    case PB_FLOAT:
-        out->kind = MADE_REAL;
-        memcpy(&out->real, &v.bits, sizeof out->real);
-        break;
-    case PB_BOOL:
-        *out = (struct made){.kind = MADE_BOOL, .integer = v.bits != 0};
-        break;
-    case PB_UINT64:
-    case PB_FIXED64:
-        *out = (struct made){.kind = v.bits > INT64_MAX ? MADE_UNSIGNED : MADE_INTEGER, .integer = (int64_t)v.bits};
-        break;
-    case PB_INT64:
-    case PB_INT32:
-    case PB_UINT32:
-    case PB_FIXED32:
-    case PB_SFIXED32:
-    case PB_SFIXED64:
-    case PB_SINT32:
-    case PB_SINT64:
-    case PB_ENUM:
-    case PB_MESSAGE:
-        *out = (struct made){.kind = MADE_INTEGER, .integer = (int64_t)v.bits};
-        break;
-    }
-    out->field = f;
-}
+/* ---- fields ---- */
 
 /* The item that is meant; false: there is none. */
 static bool find_item(const struct asking *x, const struct reference *ref, const struct slot *slot, struct value *out)
@@ -135,27 +71,12 @@ static bool refer(struct asking *x, size_t base, const struct reference *ref, st
         return true;
     }
     const struct slot *slot = &scan->slots.items[base + (size_t)ref->slot];
-    if (!ref->indexed) {
-        if (f->repeated)
-            return list(x, f, slot, out);
-        if (!slot->present && f->kind == PB_MESSAGE)
-            return true;
-        if (f->kind == PB_MESSAGE) {
-            out->kind = MADE_MESSAGE;
-            return content(x, f, slot, &out->bytes);
-        }
-        if (slot->present)
-            v = slot->value;
-        scalar(f, v, out);
-        return true;
-    }
+    if (!ref->indexed)
+        return made_of_slot(x, f, slot, out);
     if (!find_item(x, ref, slot, &v))
         return true;
     if (ref->next == NULL) {
-        if (f->kind == PB_MESSAGE)
-            *out = (struct made){.kind = MADE_MESSAGE, .field = f, .bytes = v.bytes};
-        else
-            scalar(f, v, out);
+        *out = made_scalar(f, v);
         return true;
     }
     size_t slots = scan->slots.count, occurrences = scan->occurrences.count;
@@ -216,10 +137,13 @@ static bool print(struct asking *x, const struct made *m, struct text *out)
         return code == 0 ||
                (code == ERROR_MEMORY ? memory(x) : fail(x, ERROR_INVALID, "a message of the request has no JSON form"));
     case MADE_LIST:
-        return fail(x, ERROR_INVALID, "a list is no text: take an item of it");
+    case MADE_ITEMS:
+        return made_print(x, m, true, out);
     }
     return text_ok(out) || memory(x);
 }
+
+static bool make(struct asking *x, const struct expression *e, struct made *out);
 
 static bool text_of(struct asking *x, const struct made *m, struct bytes *out)
 {
@@ -254,12 +178,29 @@ static bool number_of(struct asking *x, const struct made *m, struct made *out)
                                          : "a value is no number, and cannot be reckoned with");
 }
 
+/* Bytes that a text stands for in JSON. */
+static bool decoded(struct asking *x, struct bytes *bytes)
+{
+    struct text plain = TEXT_INIT;
+    bool ok = base64_decode(&plain, *bytes) || fail(x, ERROR_INVALID, "a text for a field of bytes is no Base64");
+    ok = ok && keep(x, &plain, bytes);
+    text_deinit(&plain);
+    return ok;
+}
+
+static bool bool_of(struct bytes text, struct value *out)
+{
+    *out = (struct value){.bits = bytes_is(text, "true")};
+    return out->bits != 0 || bytes_is(text, "false");
+}
+
 bool made_value(struct asking *x, const struct made *m, const struct pb_field *f, struct value *out)
 {
     bool fits = false;
+    double real;
     if (value_is_text(f)) {
         *out = (struct value){0};
-        return text_of(x, m, &out->bytes);
+        return text_of(x, m, &out->bytes) && (f->kind != PB_BYTES || !m->encoded || decoded(x, &out->bytes));
     }
     switch (m->kind) {
     case MADE_NOTHING:
@@ -280,18 +221,22 @@ bool made_value(struct asking *x, const struct made *m, const struct pb_field *f
         *out = (struct value){.bits = (uint64_t)m->integer};
         break;
     case MADE_TEXT:
-        fits = value_of_text(f, m->bytes, out);
+        fits = value_of_text(f, m->bytes, out) ||
+               (m->encoded && f->kind != PB_BOOL && f->kind != PB_ENUM && made_number(x, m, &real) &&
+                value_of_real(f, real, out)) ||
+               (m->encoded && f->kind == PB_BOOL && bool_of(m->bytes, out));
         break;
     case MADE_MESSAGE:
     case MADE_LIST:
+    case MADE_ITEMS:
         break;
     }
     if (!fits && x->why.code == 0) {
         struct text shown = TEXT_INIT;
-        if (m->kind != MADE_LIST)
+        if (m->kind != MADE_LIST && m->kind != MADE_ITEMS)
             print(x, m, &shown);
         error_set(&x->why, ERROR_INVALID, "%s takes %s, and ${...} came to %.100s", f->name, value_kind_words(f),
-                  m->kind == MADE_LIST ? "a list" : text_string(&shown));
+                  m->kind == MADE_LIST || m->kind == MADE_ITEMS ? "a list" : text_string(&shown));
         text_deinit(&shown);
     }
     return fits;
@@ -318,8 +263,6 @@ static bool whole(struct asking *x, char operator, int64_t a, int64_t b, struct 
     return !over || fail(x, ERROR_INVALID, "${...} came to more than 64 bits");
 }
 
-static bool make(struct asking *x, const struct expression *e, struct made *out);
-
 static bool binary(struct asking *x, const struct expression *e, struct made *out)
 {
     struct made left, right, a, b;
@@ -340,104 +283,32 @@ static bool binary(struct asking *x, const struct expression *e, struct made *ou
 
 /* ---- functions ---- */
 
-static bool random_number(struct asking *x, const struct expression *e, struct made *out)
+static bool call(struct asking *x, const struct expression *e, struct made *out)
 {
-    struct made low, high, a, b;
-    if (!make(x, e->parts[0], &low) || !make(x, e->parts[1], &high) || !number_of(x, &low, &a) ||
-        !number_of(x, &high, &b))
-        return false;
-    if (a.kind == MADE_INTEGER && b.kind == MADE_INTEGER) {
-        if (a.integer > b.integer)
-            return fail(x, ERROR_INVALID, "random() begins above its end");
-        *out = (struct made){.kind = MADE_INTEGER, .integer = random_range(asking_random(x), a.integer, b.integer)};
-        return true;
+    const struct function *f = e->function;
+    struct made arguments[FUNCTION_ARGUMENTS_MAX];
+    if (f->order == FUNCTION_ALL) {
+        for (size_t i = 0; i < e->argument_count; i++)
+            if (!make(x, e->arguments[i], &arguments[i]))
+                return false;
+        return f->call(x, arguments, e->argument_count, out);
     }
-    double p = a.kind == MADE_REAL ? a.real : (double)a.integer, q = b.kind == MADE_REAL ? b.real : (double)b.integer;
-    *out = (struct made){.kind = MADE_REAL, .real = p + (q - p) * random_unit(asking_random(x))};
+    for (size_t i = 0; i < e->argument_count; i++)
+        if (!make(x, e->arguments[i], out))
+            return false;
+        else if (made_truth(out) == (f->order == FUNCTION_OR))
+            break;
     return true;
 }
 
-static bool hex(struct asking *x, const struct expression *e, struct made *out)
+static bool part(struct asking *x, const struct expression *e, struct made *out)
 {
-    static const char digits[] = "0123456789abcdef";
-    struct made count, n;
-    struct text made = TEXT_INIT;
-    uint8_t byte;
-    if (!make(x, e->parts[0], &count) || !number_of(x, &count, &n))
+    struct made whole_, key;
+    if (!make(x, e->parts[0], &whole_))
         return false;
-    if (n.kind != MADE_INTEGER || n.integer < 0 || n.integer > TEMPLATE_RANDOM_MAX)
-        return fail(x, ERROR_LIMIT, "hex() takes a number of bytes, at most 4096");
-    for (int64_t i = 0; i < n.integer; i++) {
-        random_bytes(asking_random(x), &byte, 1);
-        text_char(&made, digits[byte >> 4]);
-        text_char(&made, digits[byte & 15]);
-    }
-    *out = (struct made){.kind = MADE_TEXT};
-    bool ok = keep(x, &made, &out->bytes);
-    text_deinit(&made);
-    return ok;
-}
-
-/* RFC 9562, version 4. */
-static bool uuid(struct asking *x, struct made *out)
-{
-    uint8_t b[16];
-    struct text made = TEXT_INIT;
-    random_bytes(asking_random(x), b, sizeof b);
-    b[6] = (uint8_t)((b[6] & 0x0F) | 0x40);
-    b[8] = (uint8_t)((b[8] & 0x3F) | 0x80);
-    for (size_t i = 0; i < sizeof b; i++)
-        text_printf(&made, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", b[i]);
-    *out = (struct made){.kind = MADE_TEXT};
-    bool ok = keep(x, &made, &out->bytes);
-    text_deinit(&made);
-    return ok;
-}
-
-static bool change_case(struct asking *x, const struct expression *e, struct made *out)
-{
-    struct made m;
-    struct text changed = TEXT_INIT;
-    struct bytes text;
-    if (!make(x, e->parts[0], &m) || !text_of(x, &m, &text))
-        return false;
-    for (size_t i = 0; i < text.len; i++)
-        text_char(&changed, (char)(e->kind == EXPRESSION_UPPER ? toupper(text.data[i]) : tolower(text.data[i])));
-    *out = (struct made){.kind = MADE_TEXT};
-    bool ok = keep(x, &changed, &out->bytes);
-    text_deinit(&changed);
-    return ok;
-}
-
-static bool size(struct asking *x, const struct expression *e, struct made *out)
-{
-    struct made m;
-    struct bytes text;
-    if (!make(x, e->parts[0], &m) || (m.kind != MADE_LIST && !text_of(x, &m, &text)))
-        return false;
-    *out = (struct made){.kind = MADE_INTEGER, .integer = (int64_t)(m.kind == MADE_LIST ? m.count : text.len)};
-    return true;
-}
-
-static bool is_empty(const struct made *m)
-{
-    switch (m->kind) {
-    case MADE_NOTHING:
-        return true;
-    case MADE_INTEGER:
-    case MADE_UNSIGNED:
-    case MADE_BOOL:
-        return m->integer == 0;
-    case MADE_REAL:
-        return m->real == 0;
-    case MADE_TEXT:
-        return m->bytes.len == 0;
-    case MADE_LIST:
-        return m->count == 0;
-    case MADE_MESSAGE:
-        break;
-    }
-    return false;
+    if (e->kind == EXPRESSION_MEMBER)
+        return made_member(x, &whole_, e->constant.bytes, out);
+    return make(x, e->parts[1], &key) && made_item(x, &whole_, &key, out);
 }
 
 static bool count_on(struct asking *x, const struct expression *e, struct made *out)
@@ -497,8 +368,6 @@ static bool make(struct asking *x, const struct expression *e, struct made *out)
     case EXPRESSION_NANOS:
         *out = integer(x->asked->now);
         return true;
-    case EXPRESSION_UUID:
-        return uuid(x, out);
     case EXPRESSION_STUB_COUNT:
         *out = integer(x->use.count + 1);
         return true;
@@ -510,39 +379,99 @@ static bool make(struct asking *x, const struct expression *e, struct made *out)
         return true;
     case EXPRESSION_COUNTER:
         return count_on(x, e, out);
-    case EXPRESSION_RANDOM:
-        return random_number(x, e, out);
-    case EXPRESSION_HEX:
-        return hex(x, e, out);
-    case EXPRESSION_UPPER:
-    case EXPRESSION_LOWER:
-        return change_case(x, e, out);
-    case EXPRESSION_SIZE:
-        return size(x, e, out);
-    case EXPRESSION_DEFAULT:
-        if (!make(x, e->parts[0], out))
-            return false;
-        return !is_empty(out) || make(x, e->parts[1], out);
+    case EXPRESSION_STUB_TIMES:
+        *out = integer(x->stub->times);
+        return true;
+    case EXPRESSION_STUB_NAME:
+        *out = made_text(bytes_of(x->stub->extra != NULL && x->stub->extra->name != NULL ? x->stub->extra->name : ""));
+        return true;
+    case EXPRESSION_CALL:
+        return call(x, e, out);
+    case EXPRESSION_VARIABLE:
+        *out = x->names[e->variable];
+        return true;
+    case EXPRESSION_MEMBER:
+    case EXPRESSION_ITEM:
+        return part(x, e, out);
     }
     return false;
 }
 
+/* ---- texts ---- */
+
+struct loop {
+    struct made_items items;
+    size_t at;
+};
+
+/* The next round of the loop; false: there was none. */
+static bool next_round(struct asking *x, struct loop *loop, size_t variable)
+{
+    if (loop->at == loop->items.count)
+        return false;
+    x->names[variable] = loop->items.values[loop->at];
+    x->names[variable - 1] = loop->items.keys != NULL ? loop->items.keys[loop->at] : made_integer((int64_t)loop->at);
+    loop->at++;
+    return true;
+}
+
+static bool run(struct asking *x, const struct template *t, struct loop *loops, struct text *all)
+{
+    size_t at = 0;
+    for (size_t steps = 0; at < t->count; steps++) {
+        const struct piece *p = &t->pieces[at++];
+        struct made m;
+        if (steps == TEMPLATE_STEPS_MAX || all->len > TEMPLATE_TEXT_MAX)
+            return fail(x, ERROR_LIMIT, "the templates of an answer made too much text");
+        if (p->expression != NULL && !make(x, p->expression, &m))
+            return false;
+        switch (p->kind) {
+        case PIECE_TEXT:
+            text_add(all, p->text.data, p->text.len);
+            break;
+        case PIECE_VALUE:
+            if (!print(x, &m, all))
+                return false;
+            break;
+        case PIECE_LET:
+            x->names[p->variable] = m;
+            break;
+        case PIECE_IF:
+            at = made_truth(&m) ? at : p->to;
+            break;
+        case PIECE_GO:
+            at = p->to;
+            break;
+        case PIECE_EACH:
+            loops[p->loop].at = 0;
+            if (!made_items(x, &m, &loops[p->loop].items))
+                return false;
+            at = loops[p->loop].items.count > 0 ? at : p->to;
+            break;
+        case PIECE_NEXT:
+            at = next_round(x, &loops[p->loop], p->variable) ? at : p->to;
+            break;
+        }
+    }
+    return true;
+}
+
 bool template_make(struct asking *x, const struct template *t, struct made *out)
 {
+    struct loop *loops = NULL;
     *out = (struct made){.kind = MADE_TEXT};
-    if (t->count == 1 && t->pieces[0].expression != NULL)
+    if (t->count == 1 && t->pieces[0].kind == PIECE_VALUE)
         return make(x, t->pieces[0].expression, out);
-    struct text all = TEXT_INIT;
-    bool ok = true;
-    for (size_t i = 0; i < t->count && ok; i++) {
-        struct made m;
-        const struct piece *p = &t->pieces[i];
-        if (p->expression == NULL)
-            text_add(&all, p->text.data, p->text.len);
-        else
-            ok = make(x, p->expression, &m) && print(x, &m, &all);
+    if (t->variables > 0) {
+        x->names = arena_alloc_n(&x->set->scratch, t->variables, sizeof *x->names);
+        loops = arena_alloc_n(&x->set->scratch, t->loops + 1, sizeof *loops);
+        if (x->names == NULL || loops == NULL)
+            return memory(x);
+        for (size_t i = 0; i < t->variables; i++)
+            x->names[i] = (struct made){.kind = MADE_NOTHING};
     }
-    ok = ok && keep(x, &all, &out->bytes);
+    struct text all = TEXT_INIT;
+    bool ok = run(x, t, loops, &all) && keep(x, &all, &out->bytes);
     text_deinit(&all);
     return ok;
 }
@@ -551,6 +480,32 @@ bool template_text(struct asking *x, const struct template *t, struct bytes *out
 {
     struct made m;
     return template_make(x, t, &m) && text_of(x, &m, out);
+}
+
+int template_constant(struct arena *arena, const struct node *at, struct bytes text, struct bytes *out,
+                      struct error *err)
+{
+    struct stub_set *set = calloc(1, sizeof *set);
+    struct template_compiler c = {.arena = arena, .err = err};
+    const struct fake_asked asked = {.caller = ""};
+    const struct template *t = NULL;
+    struct bytes made = BYTES_NONE;
+    if (set == NULL)
+        return error_set(err, ERROR_MEMORY, "out of memory");
+    struct asking x = {.set = set, .asked = &asked, .drawn = true};
+    int code = template_compile_text(&c, at, text, &t);
+    if (code == 0 && !template_text(&x, t, &made))
+        code = node_error(at, err, x.why.code != 0 ? x.why.code : ERROR_MEMORY, "%s",
+                          x.why.message != NULL ? x.why.message : "out of memory");
+    if (code == 0) {
+        *out = BYTES(arena_string_n(arena, (const char *)made.data, made.len), made.len);
+        code = out->data != NULL ? 0 : error_set(err, ERROR_MEMORY, "out of memory");
+    }
+    asking_end(&x);
+    arena_deinit(&set->scratch);
+    scan_deinit(&set->scan);
+    free(set);
+    return code;
 }
 
 /* A value of JSON: numbers and messages as they are, everything else a text. */

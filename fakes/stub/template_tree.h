@@ -14,17 +14,16 @@ enum expression_kind {
     EXPRESSION_SECONDS,
     EXPRESSION_MILLIS,
     EXPRESSION_NANOS,
-    EXPRESSION_UUID,
     EXPRESSION_STUB_COUNT,
     EXPRESSION_CALL_NUMBER,
     EXPRESSION_CALL_INDEX,
     EXPRESSION_COUNTER,
-    EXPRESSION_RANDOM,
-    EXPRESSION_HEX,
-    EXPRESSION_UPPER,
-    EXPRESSION_LOWER,
-    EXPRESSION_SIZE,
-    EXPRESSION_DEFAULT,
+    EXPRESSION_STUB_TIMES,
+    EXPRESSION_STUB_NAME,
+    EXPRESSION_CALL,
+    EXPRESSION_VARIABLE,
+    EXPRESSION_MEMBER, /* of parts[0], the name in `constant` */
+    EXPRESSION_ITEM,   /* of parts[0], by parts[1] */
 };
 
 /* A slot; of a list or map one item of it; and what is looked for within that item. */
@@ -47,17 +46,36 @@ struct expression {
     const struct capture *capture;
     size_t group;
     struct expression *parts[2];
+    const struct function *function; /* EXPRESSION_CALL */
+    struct expression **arguments;
+    size_t argument_count;
+    size_t variable;
+};
+
+enum piece_kind {
+    PIECE_TEXT,
+    PIECE_VALUE,
+    PIECE_LET,  /* `variable` becomes the expression's value */
+    PIECE_IF,   /* when it does not hold, on at `to` */
+    PIECE_GO,   /* on at `to` */
+    PIECE_EACH, /* a loop begins over the expression's items; when there are none, on at `to` */
+    PIECE_NEXT, /* the loop's next item; when there is none, on at `to` */
 };
 
 struct piece {
+    enum piece_kind kind;
     struct bytes text;
-    const struct expression *expression; /* NULL: `text` */
+    const struct expression *expression;
+    size_t to;
+    size_t variable; /* PIECE_NEXT: of the item, and below it of the key or number */
+    size_t loop;     /* PIECE_EACH, PIECE_NEXT: which one */
 };
 
 struct template
 {
     struct piece *pieces;
     size_t count, capacity;
+    size_t variables, loops;
 };
 
 struct tree_piece {
@@ -73,6 +91,26 @@ struct tree_builder {
     struct text json; /* not yet a piece */
     ARRAY(struct tree_piece) pieces;
 };
+
+/* ---- template_read.c ---- */
+struct reader {
+    struct template_compiler *c;
+    const char *at, *end;
+    int depth, parts;
+    const struct names *names; /* of let and each */
+};
+struct names {
+    struct {
+        const char *name;
+        size_t variable;
+    } items[TEMPLATE_NAMES_MAX];
+    size_t count;
+};
+int read_expression(struct reader *r, struct expression **out);
+int read_identifier(struct reader *r, const char **out);  /* in the arena */
+bool read_word(struct reader *r, const char *word); /* is it next? Then it is passed */
+bool read_char(struct reader *r, char c);           /* the same */
+int read_wrong(struct reader *r, int code, const char *what, const char *word);
 
 /* ---- of a method's plan: set.c ---- */
 struct plan *method_plan(struct stub_method *m);

@@ -217,8 +217,8 @@ static void print_text(const struct outcome *o)
     for (size_t i = 0; i < o->approvals.list.count; i++) {
         const struct approval *a = &o->approvals.list.items[i];
         if (a->expired)
-            printf("%s:%d:%d: this approval ended on %s: %s\n", approvals_file, a->line, a->column, a->expires,
-                   a->reason);
+            printf("%s:%d:%d: this approval ended on %s: %s\n", approvals_file, a->line, a->column, a->consent.expires,
+                   a->consent.reason);
         else if (a->used == 0)
             printf("%s:%d:%d: this approval approves nothing any more, and can go\n", approvals_file, a->line,
                    a->column);

@@ -129,6 +129,13 @@ static void want_imports(struct descriptor_files *f)
     }
 }
 
+/* Whether methods may have paths of google.api.http: what is wrong with one is told with its place. */
+static bool has_paths(struct bytes proto)
+{
+    static const uint8_t tag[] = {0x82, 0xd3, 0xe4, 0x93, 0x2}; /* of field 72295728 */
+    return memmem(proto.data, proto.len, tag, sizeof tag) != NULL;
+}
+
 /* The bytes between two items are copied as they are, without the source info. */
 static void put_file(struct bytes proto, struct text *out)
 {
@@ -140,7 +147,7 @@ static void put_file(struct bytes proto, struct text *out)
         struct pb_item item;
         if (pb_item_next(&r, &item) != PB_FAULT_NONE)
             break;
-        if (item.number == FILE_SOURCE_INFO && cut == NULL) {
+        if (item.number == FILE_SOURCE_INFO && cut == NULL && !has_paths(proto)) {
             cut = from;
             cut_end = r.at;
             size -= (size_t)(cut_end - cut);

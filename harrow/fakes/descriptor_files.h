@@ -27,8 +27,8 @@ struct descriptor_files {
 void descriptor_files_deinit(struct descriptor_files *f);
 /* The bytes of `set` are borrowed. ERROR_SYNTAX: it is no descriptor set; `name` is what messages call it. */
 int descriptor_files_add(struct descriptor_files *f, struct bytes set, const char *name, struct error *err);
-/* The files marked as wanted and all that they import, directly or not, as one set, without comments and places,
- * appended. */
+/* The files marked as wanted and all that they import, directly or not, as one set, without comments and places
+ * (files with paths of google.api.http keep them, for what may be wrong with those), appended. */
 int descriptor_files_set(struct descriptor_files *f, struct text *out);
 
 #endif

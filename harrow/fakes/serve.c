@@ -30,7 +30,7 @@ static struct {
     struct fakes_tls_files tls;
     struct option_list pact_headers;
     const char *pact, *consumer, *provider;
-    bool pact_all;
+    bool pact_all, pact_grpc;
     const char *upstream, *out; /* `harrow fakes record`; NULL: serve */
 } serve;
 
@@ -150,6 +150,10 @@ const struct option fakes_serve_options[] = {
      .kind = OPTION_FLAG,
      .target = &serve.pact_all,
      .help = "pacts have calls that no stub answered as well"},
+    {.name = "pact-grpc",
+     .kind = OPTION_FLAG,
+     .target = &serve.pact_grpc,
+     .help = "calls that came by HTTP are in pacts as the gRPC calls they stand for"},
     {.name = "pact-header",
      .kind = OPTION_LIST,
      .target = &serve.pact_headers,
@@ -308,6 +312,7 @@ static int load_pacts(struct session *s, struct error *err)
                    : served_pacts_record(s->pacts, &(struct served_pacts_options){.consumer = serve.consumer,
                                                                                   .provider = serve.provider,
                                                                                   .all = serve.pact_all,
+                                                                                  .as_grpc = serve.pact_grpc,
                                                                                   .headers = headers});
     free(headers);
     return code == 0 ? 0 : out_of_memory(err);

@@ -1,5 +1,6 @@
 #include "harrow/system/attach.h"
 #include "harrow/commands.h"
+#include "harrow/flows/given.h"
 #include "harrow/run/past.h"
 #include "harrow/run/pillars.h"
 #include "harrow/flows/watched.h"
@@ -8,14 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct e2e_request asked;
 static int64_t jobs, repeat, retries, flow_timeout;
 static bool list, dry_run, watch, even_on_ci;
 static const char *shard, *resume;
-static struct option_list variables;
-#define SHARDS_MAX    10000
-#define VARIABLES_MAX 200
+static struct option_list variables, variable_files, hurl_options;
+#define SHARDS_MAX 10000
 static const char *const isolations[] = {"system", "none", NULL};
 
 static const struct option options[] = {
@@ -31,6 +32,16 @@ static const struct option options[] = {
      .target = &variables,
      .argument = "NAME=VALUE",
      .help = "a variable that every flow begins with: ${NAME}, or {{NAME}} in Hurl files"},
+    {.name = "variables-file",
+     .kind = OPTION_LIST,
+     .target = &variable_files,
+     .argument = "FILE",
+     .help = "variables, a line NAME=VALUE each, or a JSON file: a map, or an environment of Postman"},
+    {.name = "hurl",
+     .kind = OPTION_LIST,
+     .target = &hurl_options,
+     .argument = "NAME[=VALUE]",
+     .help = "an option of hurl's own command line, for .hurl files: location, insecure, header=a:b, to-entry=3"},
     {.name = "tags",
      .kind = OPTION_TEXT,
      .target = &asked.options.tags,
@@ -150,18 +161,20 @@ static int read_shard(void)
 }
 
 /* Numbers, true, false and null are what they look like. */
-static int read_variables(void)
+static int read_given(struct given *given)
 {
-    static const char *pairs[VARIABLES_MAX + 1];
-    if (variables.count > VARIABLES_MAX)
-        return usage("--variable", "", "too many");
-    for (size_t i = 0; i < variables.count; i++) {
-        pairs[i] = variables.items[i];
-        if (strchr(pairs[i], '=') == NULL || pairs[i][0] == '=')
-            return usage("--variable", pairs[i], "expected NAME=VALUE");
-    }
-    asked.options.asked = pairs;
-    return 0;
+    struct error err = ERROR_INIT;
+    struct world *w = NULL; /* needed for files only, and not free */
+    int code = variable_files.count > 0 ? world_real_new(1, &w, &err) : 0;
+    if (code == 0)
+        code = given_read(given, w, &variable_files, &variables, &hurl_options, environ, &err);
+    asked.options.asked = given->pairs.items;
+    asked.settings = &given->settings;
+    if (w != NULL)
+        world_real_free(w);
+    int exit_code = code != 0 ? harrow_error(&err, "e2e") : 0;
+    error_clear(&err);
+    return exit_code;
 }
 
 /* What is drawn is drawn as it was in the run that is resumed. */
@@ -192,7 +205,9 @@ static int run_once(const struct arguments *args)
     struct error err = ERROR_INIT;
     struct system *s = NULL;
     struct e2e_job *job = NULL;
-    if (e2e_job_new(r, &asked, &job, &err) != 0)
+    int code = e2e_job_new(r, &asked, &job, &err);
+    r->calls_nothing = code == 0 && !e2e_job_calls(job);
+    if (code != 0)
         exit_code = run_failed(r, &err, "e2e");
     else if (system_start(r, &s, &err) != 0)
         exit_code = run_failed(r, &err, "start of the system");
@@ -246,13 +261,15 @@ static int run(const struct arguments *args)
     if (asked.options.update_snapshots && on_ci && !even_on_ci)
         return usage("--update-snapshots", "is not done on CI (the variable CI is set)",
                      "nobody would look at what changed; --even-on-ci does it all the same");
-    int exit_code = read_variables();
+    struct given given = {0};
+    int exit_code = read_given(&given);
     exit_code = exit_code != 0 ? exit_code : read_shard();
     if (exit_code == 0 && resume != NULL)
         exit_code = read_resumed();
     if (exit_code == 0)
         exit_code = list || dry_run ? pillar_e2e_list(args->argv[0], &asked, dry_run) : run_flows(args);
     past_free(asked.resume);
+    given_deinit(&given);
     return exit_code;
 }
 
@@ -272,7 +289,8 @@ const struct command command_e2e = {
                 "  harrow e2e systems/micro.yaml --shard 2/5 --id $BUILD --history runs.db\n"
                 "  harrow e2e systems/micro.yaml --resume harrow-out/RUN\n"
                 "  harrow e2e localhost:50051 flows/\n"
-                "  harrow e2e http://localhost:8000 login.hurl --variable user=ann\n",
+                "  harrow e2e http://localhost:8000 login.hurl --variable user=ann\n"
+                "  harrow e2e http://localhost:8000 login.hurl --hurl location --hurl max-time=5\n",
     .options = options,
     .run = run,
 };

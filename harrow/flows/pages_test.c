@@ -229,6 +229,11 @@ static void events_that_do_not_come(void **state)
     fails(g, OPEN "  - {publish: orders, payload: {type: EventTypePaid, ordr: {}}}\n",
           "unknown key \"ordr\"; did you mean \"order\"?");
     fails(g, OPEN "  - {consume: orders, open: true}\n", "\"orders\" is open already");
+    fails(g, OPEN PAID "  - {consume: orders, ack: true}\n", "these are acknowledged as they come");
+    fails(g,
+          "flow: f\nsteps:\n  - {consume: orders, open: true, ack: manual, ack_wait: 1s, retry_limit: 1}\n" PAID
+          "  - {consume: orders, count: 3, within: 30s}\n",
+          "2 events came within 30 s, expected 3"); /* once, and once more */
     fails(g, "flow: f\nsteps: [{consume: orders}]\n", "nothing called \"orders\" was opened");
     fails(g, "flow: f\nsteps: [{consume: orders, from: tomorrow}]\n", "\"from\" is now, start, unix seconds");
     fails(g, "flow: f\nsteps: [{consume: orders, from: {after: nothing}}]\n",

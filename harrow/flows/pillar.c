@@ -58,7 +58,8 @@ int e2e_job_new(struct run *r, const struct e2e_request *asked, struct e2e_job *
         j->asked = *asked;
     int code = load_past(j, err);
     if (code == 0)
-        code = pillar_flows(r->world, r->manifest, j->asked.path, r->manifest->flows, &j->flows, err);
+        code =
+            pillar_flows(r->world, r->manifest, j->asked.path, r->manifest->flows, j->asked.settings, &j->flows, err);
     if (code == 0 && j->asked.watched != NULL)
         watched_keep(j->asked.watched, &j->flows);
     return code;
@@ -72,6 +73,11 @@ void e2e_job_free(struct e2e_job *j)
         past_free(j->past);
     flow_list_free(&j->flows);
     free(j);
+}
+
+bool e2e_job_calls(const struct e2e_job *j)
+{
+    return flow_list_needs_contracts(&j->flows);
 }
 
 /* ---- a system for each worker ---- */
@@ -234,7 +240,7 @@ static int list_load(struct listing *l, const char *manifest, const struct e2e_r
         code = manifest_load(l->world, manifest, &l->manifest, err);
     if (code == 0)
         code = pillar_flows(l->world, l->manifest, asked->path, l->manifest != NULL ? l->manifest->flows : none,
-                            &l->flows, err);
+                            asked->settings, &l->flows, err);
     if (code == 0 && steps && !attached)
         code = system_contracts(l->world, l->manifest, &l->own, &l->target.pool, err);
     l->past = asked->resume;

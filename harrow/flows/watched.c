@@ -104,7 +104,7 @@ static int look_at_named(struct watched *w, const struct manifest *m)
     struct flow_list flows = {0};
     struct error ignored = ERROR_INIT;
     int code = 0;
-    if (pillar_flows(w->world, m, w->path, m != NULL ? m->flows : none, &flows, &ignored) == 0)
+    if (pillar_flows(w->world, m, w->path, m != NULL ? m->flows : none, NULL, &flows, &ignored) == 0)
         for (size_t i = 0; i < flows.count && code == 0; i++)
             code = flow_files(flows.items[i], look, w);
     flow_list_free(&flows);

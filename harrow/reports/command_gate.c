@@ -180,7 +180,7 @@ static bool options_fit(void)
         fputs("harrow: gate: --accept needs a reason, for who reviews the file\n", stderr);
     else if (expires != NULL && accept_reason == NULL)
         fputs("harrow: gate: --expires goes with --accept\n", stderr);
-    else if (expires != NULL && !baseline_is_day(expires))
+    else if (expires != NULL && !consent_is_day(expires))
         fprintf(stderr, "harrow: gate: --expires %s: expected a day as 2027-03-01\n", expires);
     else
         return true;

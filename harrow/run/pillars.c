@@ -51,17 +51,18 @@ const char *pillar_path(const struct manifest *m, const char *path, struct arena
 }
 
 int pillar_flows(struct world *w, const struct manifest *m, const char *path, const char *const *list,
-                 struct flow_list *out, struct error *err)
+                 const struct import_settings *settings, struct flow_list *out, struct error *err)
 {
     struct arena arena = ARENA_INIT;
     *out = (struct flow_list){0};
     if (path != NULL)
-        return flow_load_tree(w, path, out, err);
+        return flow_load_tree_with(w, path, settings, out, err);
     int code = 0;
     for (size_t i = 0; list[i] != NULL && code == 0; i++) {
         const char *from = pillar_path(m, list[i], &arena);
         struct flow_list more = {0};
-        code = from != NULL ? flow_load_tree(w, from, &more, err) : error_set(err, ERROR_MEMORY, "out of memory");
+        code = from != NULL ? flow_load_tree_with(w, from, settings, &more, err)
+                            : error_set(err, ERROR_MEMORY, "out of memory");
         if (code == 0)
             code = flow_list_append(out, &more) ? 0 : error_set(err, ERROR_MEMORY, "out of memory");
         flow_list_free(&more);
@@ -127,7 +128,7 @@ int pillar_contract(struct run *r, const char *path, const char *filter)
     int exit_code = 0;
     if (r->interrupted)
         return 0;
-    int code = pillar_flows(r->world, r->manifest, path, r->manifest->contracts, &flows, &err);
+    int code = pillar_flows(r->world, r->manifest, path, r->manifest->contracts, NULL, &flows, &err);
     if (code == 0 && flows.count > 0) {
         pillar_mark(r, "contract", "start");
         for (size_t i = 0; i < flows.count && code == 0 && !r->interrupted; i++)

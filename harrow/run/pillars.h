@@ -11,8 +11,9 @@
 
 int pillar_contract(struct run *r, const char *path, const char *filter); /* path NULL: the manifest's contracts */
 /* The flows of every folder in `list` (relative to the manifest), or of `path` when that is not NULL. */
+struct import_settings;
 int pillar_flows(struct world *w, const struct manifest *m, const char *path, const char *const *list,
-                 struct flow_list *out, struct error *err);
+                 const struct import_settings *settings, struct flow_list *out, struct error *err);
 
 /* A path of the manifest's, as people would write it. In the arena; NULL: no memory. */
 const char *pillar_path(const struct manifest *m, const char *path, struct arena *arena);
@@ -24,6 +25,7 @@ struct e2e_request {
     const char *history;           /* NULL: none */
     struct past *resume;           /* what was done before, borrowed; NULL: nothing is resumed */
     const char *isolate;           /* "system", "none"; NULL: as is safe */
+    const struct import_settings *settings; /* for files of other tools; NULL: none */
     const struct watched *watched; /* only flows that changed since (harrow/flows/watched.h); NULL: all */
 };
 /* NULL: all of them, one after the other. */
@@ -31,6 +33,7 @@ int pillar_e2e(struct run *r, struct system *s, const struct e2e_request *asked)
 /* The same in parts: loads and checks everything before a system is started. */
 struct e2e_job;
 int e2e_job_new(struct run *r, const struct e2e_request *asked, struct e2e_job **out, struct error *err);
+bool e2e_job_calls(const struct e2e_job *j); /* its flows need the system's contracts */
 int e2e_job_run(struct e2e_job *j, struct system *s);
 void e2e_job_free(struct e2e_job *j); /* NULL is fine */
 /* Prints what it would run; no system is started. Returns the exit code. */

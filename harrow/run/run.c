@@ -14,6 +14,9 @@
 #include <unistd.h>
 
 #define TERMINAL_WIDTH 100
+#define HELD_MAX       ((size_t)32 << 10)
+#define HELD_TIME      (20 * (uint64_t)MILLISECOND)
+#define STEP_LINE      "{\"type\":\"step\","
 _Static_assert(RUN_FORMATS_MAX == REPORT_FORMATS_MAX, "a run writes as many reports as there are formats");
 
 struct common_options common;
@@ -26,11 +29,40 @@ static uint64_t real_now(void *arg)
     return world_now(arg);
 }
 
+static int write_held(struct run *r)
+{
+    int64_t n = text_ok(&r->held) ? 0 : ERROR_MEMORY;
+    if (n == 0 && r->held.len > 0)
+        n = world_file_pwrite(r->file, r->held.data, r->held.len, r->size);
+    r->size += n > 0 ? (uint64_t)n : 0;
+    text_clear(&r->held);
+    world_timer_stop(&r->hold);
+    return n < 0 ? (int)n : 0;
+}
+
+static void on_hold_over(void *arg)
+{
+    struct run *r = arg;
+    if (write_held(r) != 0)
+        r->results.broken = true;
+}
+
+/* Steps are many and small, and most come right behind each other: theirs wait for one another, but not for long, and
+ * not longer than until something else is told. */
+static int add_line(struct run *r, const char *line, size_t len)
+{
+    text_add(&r->held, line, len);
+    bool step = len > strlen(STEP_LINE) && memcmp(line, STEP_LINE, strlen(STEP_LINE)) == 0;
+    if (step && text_ok(&r->held) && r->held.len < HELD_MAX &&
+        (world_timer_active(&r->hold) || world_timer_start(&r->hold, HELD_TIME) == 0))
+        return 0;
+    return write_held(r);
+}
+
 static int write_line(void *arg, const char *line, size_t len)
 {
     struct run *r = arg;
-    int64_t n = world_file_pwrite(r->file, line, len, r->size);
-    r->size += n > 0 ? (uint64_t)n : 0;
+    int code = add_line(r, line, len);
     if (common.json) {
         fwrite(line, 1, len, stdout);
         fflush(stdout);
@@ -42,7 +74,7 @@ static int write_line(void *arg, const char *line, size_t len)
             fflush(stdout);
         }
     }
-    return n < 0 ? (int)n : 0;
+    return code;
 }
 
 static void on_signal(void *arg, int signal)
@@ -91,6 +123,7 @@ static int open_stream(struct run *r, struct error *err)
     int code = world_file_open(r->world, path, WORLD_WRITE | WORLD_CREATE, &r->file, err);
     if (code != 0)
         return code;
+    world_timer_init(&r->hold, r->world, on_hold_over, r);
     r->started = world_now(r->world);
     r->results = (struct result_stream){
         .write = write_line, .arg = r, .now = real_now, .now_arg = r->world, .started = r->started};
@@ -113,8 +146,11 @@ static int open_stream(struct run *r, struct error *err)
 
 static void run_free(struct run *r)
 {
+    if (r->held.len > 0)
+        (void)write_held(r);
     world_file_close(r->file);
     report_live_free(r->live);
+    text_deinit(&r->held);
     text_deinit(&r->line);
     manifest_free(r->manifest);
     world_real_free(r->world);

@@ -115,12 +115,15 @@ struct run {
     struct result_stream results;
     struct world_file *file; /* the result stream */
     uint64_t size;           /* of it, in bytes */
+    struct text held;        /* lines of steps that are not in it yet */
+    struct world_timer hold; /* runs while there are any */
     struct text line;        /* terminal rendering in progress */
     uint64_t started;
     struct target *target;        /* told of an interrupt; NULL while no system runs */
     struct target *const *beside; /* other systems that are told as well: each worker's own */
     size_t beside_count;
     bool interrupted;
+    bool calls_nothing; /* nothing of it needs the contracts of the system */
     bool colour;
     struct report_live *live;
     const struct report_format *formats[RUN_FORMATS_MAX]; /* of the reports written at the end */

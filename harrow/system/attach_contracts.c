@@ -93,7 +93,7 @@ static int take_services(struct system *s, struct target_component *c, const str
             continue;
         }
         text_printf(&note, "%s of %s is left out: %s", service->name, c->address,
-                    service->refusal != NULL ? service->refusal : "its file is not of proto3");
+                    service->refusal != NULL ? service->refusal : "its file is of proto2");
         result_emit(&s->run->results, "note", json_pack("{s:s}", "text", text_string(&note)));
         text_deinit(&note);
     }
@@ -174,7 +174,8 @@ static int check_services(struct system *s, const struct target_component *c, co
                      near != NULL ? ": did you mean \"" : "", near != NULL ? near : "", near != NULL ? "\"?" : "");
 }
 
-/* Of a gateway alone nothing is known: the set of a file with a name and nothing in it. */
+/* Of a gateway alone nothing is known, and of a system that nothing calls nothing is asked: the set of a file with a
+ * name and nothing in it. */
 static int no_services(struct system *s, struct error *err)
 {
     static const char set[] = "\x0a\x0c\x0a\x0anone.proto";
@@ -190,7 +191,8 @@ int attach_contracts(struct system *s, struct error *err)
     int code = find_file(s, &file, err);
     for (size_t i = 0; i < s->target.component_count; i++)
         doors += s->components[i].address != NULL;
-    if (code == 0 && file == NULL && doors == 0)
+    bool unused = s->run->calls_nothing && s->manifest->login_call == NULL;
+    if (code == 0 && file == NULL && (doors == 0 || unused))
         return no_services(s, err);
     if (code == 0)
         code = file != NULL ? system_read_descriptors(s->run->world, file, &s->own_pool, err) : ask_servers(s, err);

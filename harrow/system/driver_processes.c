@@ -422,7 +422,7 @@ static void processes_stop(struct system *s)
     if (s->cover != NULL)
         world_remove_tree(s->run->world, s->cover);
     const char *folders = arena_printf(&s->arena, "%s/peers", s->folder);
-    if (manifest_has_sockets(s->manifest) && folders != NULL) /* processes that were killed leave their sockets there */
+    if (folders != NULL) /* where there is one; processes that were killed leave their sockets there */
         world_remove_tree(s->run->world, folders);
     if (!common.keep)
         world_remove_tree(s->run->world, s->values.data);
@@ -581,6 +581,16 @@ static int processes_logs(struct target *t, const char *component, size_t lines,
     return 0;
 }
 
+static uint64_t processes_logged(struct target *t)
+{
+    return processes_of(t)->log.next;
+}
+
+static void processes_logs_since(struct target *t, uint64_t since, size_t lines, struct text *out)
+{
+    log_ring_since(&processes_of(t)->log, since, lines, out);
+}
+
 static int64_t processes_supervisor(struct target *t)
 {
     const struct processes *p = processes_of(t);
@@ -608,6 +618,8 @@ static const struct target_operations operations = {
     .process = processes_process,
     .usage = processes_usage,
     .logs = processes_logs,
+    .logged = processes_logged,
+    .logs_since = processes_logs_since,
 };
 
 const struct driver driver_processes = {

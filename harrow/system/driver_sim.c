@@ -374,6 +374,18 @@ static int sim_logs(struct target *t, const char *component, size_t lines, struc
     return 0;
 }
 
+static uint64_t sim_logged(struct target *t)
+{
+    const struct simulated *p = system_of(t)->state;
+    return p->log.next;
+}
+
+static void sim_logs_since(struct target *t, uint64_t since, size_t lines, struct text *out)
+{
+    const struct simulated *p = system_of(t)->state;
+    log_ring_since(&p->log, since, lines, out);
+}
+
 static struct sim *sim_of_target(struct target *t)
 {
     struct simulated *p = system_of(t)->state;
@@ -393,6 +405,8 @@ static const struct target_operations operations = {.act = sim_act,
                                                     .process = sim_process,
                                                     .usage = sim_usage,
                                                     .logs = sim_logs,
+                                                    .logged = sim_logged,
+                                                    .logs_since = sim_logs_since,
                                                     .hold = sim_hold,
                                                     .sim = sim_of_target};
 

@@ -19,10 +19,12 @@ void log_ring_add(struct log_ring *r, struct bytes line)
     *slot = copy;
 }
 
-void log_ring_tail(const struct log_ring *r, const char *word, size_t count, struct text *out)
+static void tell(const struct log_ring *r, size_t oldest, const char *word, size_t count, struct text *out)
 {
     const char *found[LOG_RING_LINES];
-    size_t n = 0, oldest = r->next > LOG_RING_LINES ? r->next - LOG_RING_LINES : 0;
+    size_t n = 0;
+    if (oldest + LOG_RING_LINES < r->next)
+        oldest = r->next - LOG_RING_LINES;
     for (size_t i = r->next; i > oldest && n < count; i--) {
         const char *line = r->lines[(i - 1) % LOG_RING_LINES];
         if (line != NULL && (word == NULL || strstr(line, word) != NULL))
@@ -30,6 +32,17 @@ void log_ring_tail(const struct log_ring *r, const char *word, size_t count, str
     }
     while (n > 0)
         text_printf(out, "%s\n", found[--n]);
+}
+
+void log_ring_tail(const struct log_ring *r, const char *word, size_t count, struct text *out)
+{
+    tell(r, 0, word, count, out);
+}
+
+void log_ring_since(const struct log_ring *r, uint64_t since, size_t count, struct text *out)
+{
+    if (since < r->next)
+        tell(r, (size_t)since, NULL, count, out);
 }
 
 void log_ring_deinit(struct log_ring *r)

@@ -17,6 +17,8 @@ struct log_ring {
 void log_ring_add(struct log_ring *r, struct bytes line);
 /* The newest `count` lines that mention `word` (NULL: any), oldest first. */
 void log_ring_tail(const struct log_ring *r, const char *word, size_t count, struct text *out);
+/* The newest `count` lines of those added after the first `since` of all. */
+void log_ring_since(const struct log_ring *r, uint64_t since, size_t count, struct text *out);
 void log_ring_deinit(struct log_ring *r);
 
 #endif

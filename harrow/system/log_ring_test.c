@@ -13,6 +13,32 @@ static void expect(const struct log_ring *r, const char *word, size_t count, con
     text_deinit(&out);
 }
 
+static void those_of_a_step_are_what_came_since(void **state)
+{
+    (void)state;
+    struct log_ring r = {0};
+    struct text out = TEXT_INIT;
+    log_ring_since(&r, 0, 5, &out);
+    log_ring_since(&r, 7, 5, &out);
+    assert_string_equal(text_string(&out), "");
+    for (int i = 0; i < LOG_RING_LINES + 2; i++) {
+        char line[32];
+        snprintf(line, sizeof line, "%d", i);
+        log_ring_add(&r, bytes_of(line));
+    }
+    log_ring_since(&r, r.next, 5, &out);
+    assert_string_equal(text_string(&out), "");
+    log_ring_since(&r, LOG_RING_LINES, 5, &out);
+    assert_string_equal(text_string(&out), "256\n257\n");
+    log_ring_since(&r, LOG_RING_LINES, 1, &out);
+    assert_string_equal(text_string(&out), "256\n257\n257\n");
+    text_clear(&out);
+    log_ring_since(&r, 0, SIZE_MAX, &out); /* what it has forgotten is not told */
+    assert_memory_equal(text_string(&out), "2\n3\n", 4);
+    text_deinit(&out);
+    log_ring_deinit(&r);
+}
+
 static void the_newest_lines_come_oldest_first(void **state)
 {
     (void)state;
@@ -81,6 +107,7 @@ static void the_file_keeps_every_line(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(those_of_a_step_are_what_came_since),
         cmocka_unit_test(the_newest_lines_come_oldest_first),
         cmocka_unit_test(a_full_ring_forgets_the_oldest),
         cmocka_unit_test(the_file_keeps_every_line),

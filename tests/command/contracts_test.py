@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import urllib.error
 import urllib.request
 from concurrent import futures
 
@@ -298,6 +299,67 @@ def test_http(folder):
     code, output = verify(folder, path, "--provider", f"http://127.0.0.1:{server.server_port}")
     check(code == 1 and "$.id" in output, "and what does not match", output)
     server.shutdown()
+    server.server_close()
+
+
+def test_consumer_by_http(folder):
+    """What a consumer asks by HTTP is an interaction of HTTP, which needs no plugin: request, status, form of the answer."""
+    class Shop(http.server.BaseHTTPRequestHandler):
+        def answer(self, body, status=200):
+            data = json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json; charset=utf-8")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def do_POST(self):
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if asked["id"] == "gone":
+                self.answer({"id": "shop", "code": 404, "detail": "no such thing", "status": "Not Found"}, 404)
+            else:
+                self.answer({"id": asked["id"], "name": "bread", "more": [1]} if self.headers["X-Who"] == "web" else {})
+
+        def do_GET(self):
+            self.answer({"id": self.path, "name": "bread", "price": names})
+
+        def log_message(self, *_):
+            pass
+
+    names = "7"
+    doubles = Doubles(folder, "--proto", "shop.proto", "--stubs", "stubs.yaml", "--http-port", "0", "--pact", "by-http",
+                      "--consumer", "web", "--pact-header", "x-who")
+    for path, body in (("shop.Shop/Get", b'{"id": "1"}'), ("shop.Shop/Get?id=1", None), ("shop/get", b'{"id": "gone"}')):
+        try:
+            urllib.request.urlopen(urllib.request.Request(f"{doubles.http}/{path}", body, {
+                "Content-Type": "application/json", "X-Who": "web"} if body else {}), timeout=30).read()
+        except urllib.error.HTTPError as error:
+            error.close()
+    code, output = doubles.end()
+    check(code == 0, "the doubles end well", output)
+    with open(os.path.join(folder, "by-http", "web-shop.json"), encoding="utf-8") as file:
+        pact = json.load(file)
+    told = {one["description"]: one for one in pact["interactions"]}
+    check(all(one["type"] == "Synchronous/HTTP" for one in told.values()) and "plugins" not in pact["metadata"],
+          "calls by HTTP need no plugin", pact)
+    check(set(told) == {'POST /shop.Shop/Get {"id":"1"}', "GET /shop.Shop/Get?id=1", 'POST /shop/get {"id":"gone"}'},
+          "and are described by what was asked", list(told))
+    one, gone = told['POST /shop.Shop/Get {"id":"1"}'], told['POST /shop/get {"id":"gone"}']
+    check(one["request"]["headers"] == {"Content-Type": ["application/json"], "x-who": ["web"]} and
+          one["request"]["body"]["content"] == {"id": "1"} and told["GET /shop.Shop/Get?id=1"]["request"]["query"] ==
+          {"id": ["1"]}, "the request is as it was", one["request"])
+    check(one["response"]["body"]["content"] == {"id": "1", "name": "milk", "price": "3"} and
+          gone["response"]["status"] == 404, "so are the answers", [one["response"], gone["response"]])
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Shop)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    code, output = verify(folder, "by-http", "--provider", f"http://127.0.0.1:{server.server_port}")
+    check(code == 1 and "2 passed" in output and "$.price" in output and '"id":"1"' in output,
+          "a provider over HTTP is held to them", output)
+    names = 7
+    code, output = verify(folder, "by-http", "--provider", f"http://127.0.0.1:{server.server_port}", "--only", "GET")
+    check(code == 1 and "$.price: expected text" in output, "a number where text was is a mismatch", output)
+    server.shutdown()
+    server.server_close()
 
 
 def broker(folder, *arguments):
@@ -388,6 +450,7 @@ with Folder() as folder:
     test_interrupt(folder, Item, Query)
     test_control(folder)
     test_http(folder)
+    test_consumer_by_http(folder)
     test_broker(folder, Item, Query, pact)
     test_flows_in_simulation(folder)
     with Folder() as fresh:

@@ -64,6 +64,21 @@ static int say(struct fake_answer *answer, const ProtobufCMessage *reply)
     return GRPC_OK;
 }
 
+static int by_key(const void *a, const void *b)
+{
+    return strcmp((*(Store__Record *const *)a)->key, (*(Store__Record *const *)b)->key);
+}
+
+static Store__Record *as_record(struct arena *a, const char *key, struct kit_record *stored)
+{
+    Store__Record *record = ARENA_NEW(a, Store__Record);
+    store__record__init(record);
+    record->key = arena_string(a, strchr(key, '/') + 1);
+    record->value = (ProtobufCBinaryData){stored->len, stored->value};
+    record->revision = stored->revision;
+    return record;
+}
+
 static int store_read(void *arg, const struct fake_asked *asked, struct fake_answer *answer)
 {
     struct kit *k = arg;
@@ -72,18 +87,24 @@ static int store_read(void *arg, const struct fake_asked *asked, struct fake_ans
     Store__ReadResponse reply = STORE__READ_RESPONSE__INIT;
     char *wanted = arena_printf(&a, "%s/%s", r->options->table, r->key);
     reply.records = ARENA_NEW_N(&a, Store__Record *, map_count(&k->records) + 1);
-    for (struct map_entry *e = map_first(&k->records); e; e = map_next(e)) {
-        if (r->options->prefix ? strncmp(map_key(e), wanted, strlen(wanted)) != 0 : strcmp(map_key(e), wanted) != 0)
-            continue;
-        struct kit_record *stored = map_value(e);
-        Store__Record *record = ARENA_NEW(&a, Store__Record);
-        store__record__init(record);
-        record->key = arena_string(&a, strchr(map_key(e), '/') + 1);
-        record->value = (ProtobufCBinaryData){stored->len, stored->value};
-        record->revision = stored->revision;
-        reply.records[reply.n_records++] = record;
-    }
-    int status = say(answer, &reply.base);
+    struct map_entry *e = r->options->prefix ? map_first(&k->records) : NULL;
+    struct kit_record *one = r->options->prefix ? NULL : map_get(&k->records, wanted);
+    if (one)
+        reply.records[reply.n_records++] = as_record(&a, wanted, one);
+    for (; e; e = map_next(e))
+        if (strncmp(map_key(e), wanted, strlen(wanted)) == 0)
+            reply.records[reply.n_records++] = as_record(&a, map_key(e), map_value(e));
+    if (reply.n_records)
+        qsort(reply.records, reply.n_records, sizeof *reply.records, by_key);
+    size_t skipped = r->options->offset < reply.n_records ? (size_t)r->options->offset : reply.n_records;
+    reply.records += skipped;
+    reply.n_records -= skipped;
+    if (r->options->limit && reply.n_records > r->options->limit)
+        reply.n_records = (size_t)r->options->limit;
+    bool too_large = k->page_max && reply.n_records > k->page_max;
+    int status = too_large ? GRPC_RESOURCE_EXHAUSTED : say(answer, &reply.base);
+    if (too_large)
+        fake_answer_fail(answer, status, "too large");
     arena_deinit(&a);
     return status;
 }
@@ -104,6 +125,11 @@ static int store_write(void *arg, const struct fake_asked *asked, struct fake_an
     char *key = arena_printf(&a, "%s/%s", r->options->table, r->record->key);
     struct kit_record *there = map_get(&k->records, key);
     int status = GRPC_FAILED_PRECONDITION;
+    if (k->writes_left-- == 0) {
+        arena_deinit(&a);
+        fake_answer_fail(answer, GRPC_UNAVAILABLE, "{\"code\":503,\"detail\":\"told so\"}");
+        return GRPC_UNAVAILABLE;
+    }
     if (holds(there, r->options->if_revision, r->options->if_absent)) {
         struct kit_record *stored = malloc(sizeof *stored + r->record->value.len);
         assert_non_null(stored);
@@ -197,6 +223,7 @@ int kit_setup(void **state, const struct micro_program *program, const char *ser
         return -1;
     *state = k;
     k->service = service;
+    k->writes_left = -1;
     k->sim = sim_new(&(struct sim_options){.seed = 22});
     if (!k->sim || micro_program_register(k->sim, program) != 0 ||
         (!core_pool && pb_pool_new(proto_set(), "core", &core_pool, &err) != 0) ||
@@ -285,6 +312,13 @@ const void *kit_call(struct kit *k, enum kit_caller who, const char *method, con
     return reply;
 }
 
+const void *kit_there(const void *reply)
+{
+    if (!reply)
+        fail_msg("the call failed");
+    return reply ? reply : ""; /* the failure has left; the compiler does not know */
+}
+
 int kit_code(const struct kit *k)
 {
     return k->status == GRPC_OK ? 0 : k->error.code;
@@ -323,6 +357,11 @@ void kit_heals(struct kit *k, enum kit_double d, const char *method)
         program_store(k);
     else
         kit_returns(k, d, method, "{}");
+}
+
+void kit_fails_after(struct kit *k, int64_t writes)
+{
+    k->writes_left = writes;
 }
 
 const char *kit_event(struct kit *k, int64_t i, const char *topic, const char *word)

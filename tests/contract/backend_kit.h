@@ -57,6 +57,8 @@ struct kit {
     struct arena arena;
     struct map records; /* the store's: "table/key" and a struct kit_record */
     uint64_t revision;
+    int64_t writes_left; /* until one of the store's fails */
+    size_t page_max;     /* records that fit into the store's answer; 0: any number */
     /* the last call's end */
     int status;
     struct micro_error error;
@@ -70,6 +72,8 @@ int kit_end(void **state); /* after the last test */
 /* Calls the service under test and waits; the reply when the status is OK, else NULL. */
 const void *kit_call(struct kit *k, enum kit_caller who, const char *method, const ProtobufCMessage *request,
                      const ProtobufCMessageDescriptor *reply);
+/* The same reply, which has to be there. */
+const void *kit_there(const void *reply) __attribute__((returns_nonnull));
 /* The code of the error the last call ended with; 0: it was OK. */
 int kit_code(const struct kit *k);
 
@@ -81,6 +85,8 @@ void kit_returns(struct kit *k, enum kit_double d, const char *method, const cha
 /* Answers an error at every call until kit_heals(). A code of Micro's, such as 404. */
 void kit_fails(struct kit *k, enum kit_double d, const char *method, int code);
 void kit_heals(struct kit *k, enum kit_double d, const char *method);
+/* The store takes so many more writes, fails the next one, and takes all after it. */
+void kit_fails_after(struct kit *k, int64_t writes);
 /* The JSON payload of the i-th published event; its topic and its metadata "type" are checked. */
 const char *kit_event(struct kit *k, int64_t i, const char *topic, const char *word);
 bool kit_has_record(const struct kit *k, const char *key); /* "customers/customer:1" */

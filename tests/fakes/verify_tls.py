@@ -38,7 +38,7 @@ HTTP_PACT = {
 
 def record(program, serve, folder):
     """The pact of one call by gRPC's contract."""
-    with Doubles(program, *serve, "--http-port", "0", "--pact", folder, "--consumer", "web") as doubles:
+    with Doubles(program, *serve, "--http-port", "0", "--pact", folder, "--pact-grpc", "--consumer", "web") as doubles:
         asked = urllib.request.Request(
             doubles.said["http"] + "/helloworld.Helloworld/Call",
             data=b'{"name": "jo"}',

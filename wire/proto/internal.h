@@ -73,6 +73,8 @@ struct proto_unit {
     struct text content;
     proto_file *file;
     bool proto3, builtin, linked, open; /* open: its imports are being compiled */
+    bool hidden;                        /* not imported by anybody: what it defines gives way to others */
+    int edition;                        /* 2023; 0: proto2 or proto3 */
     ARRAY(struct proto_symbol) symbols;
     ARRAY(struct proto_reference) references;
     ARRAY(struct proto_option) options;
@@ -86,7 +88,8 @@ int proto_parse(struct arena *arena, struct proto_unit *unit, struct error *err)
 
 struct proto_linker {
     struct arena *arena;
-    struct map symbols; /* full name -> struct proto_symbol */
+    struct map symbols;  /* full name -> struct proto_symbol */
+    struct map features; /* see features.h */
     unsigned walk;
     struct error *err;
 };

@@ -1,6 +1,6 @@
 /* Names to what they mean, over all files: every definition goes into one table, then every use is looked up as C++
  * does it, from the innermost scope outwards. */
-#include "wire/proto/internal.h"
+#include "wire/proto/features.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -34,6 +34,8 @@ static int define(struct proto_linker *l, struct proto_unit *unit, struct proto_
         return map_put(&l->symbols, s->full_name, s) ? 0 : no_memory(l);
     if (other->kind == SYMBOL_PACKAGE && s->kind == SYMBOL_PACKAGE)
         return 0;
+    if (other->unit->hidden)
+        return map_put(&l->symbols, s->full_name, s) ? 0 : no_memory(l);
     if (s->kind == SYMBOL_VALUE && other->unit == unit)
         return proto_error(l->err, unit, &s->place,
                            "\"%s\" is defined in line %d already; an enum's values stand beside it, not in it",
@@ -189,11 +191,10 @@ static int resolve(struct proto_linker *l, struct proto_unit *unit, const struct
         r->field->has_type = true;
         r->field->type =
             (Google__Protobuf__FieldDescriptorProto__Type)(s->kind == SYMBOL_ENUM ? TYPE_ENUM : TYPE_MESSAGE);
-        if (unit->proto3 && s->kind == SYMBOL_ENUM && !s->unit->proto3 && !s->unit->builtin)
+        if (unit->proto3 && s->kind == SYMBOL_ENUM && !proto_enum_is_open(l, s) && !s->unit->builtin)
             return proto_error(l->err, unit, &r->place,
-                               "enum \"%s\" is proto2's, which keeps unknown values apart: a proto3 message cannot "
-                               "hold it",
-                               s->full_name);
+                               "enum \"%s\" is %s, which keeps unknown values apart: a proto3 message cannot hold it",
+                               s->full_name, s->unit->edition != 0 ? "closed" : "proto2's");
     }
     *r->name = arena_printf(l->arena, ".%s", s->full_name);
     if (*r->name == NULL)

@@ -1,6 +1,7 @@
 #include "wire/proto/options.h"
 
 #include "wire/pb_wire.h"
+#include "wire/proto/features.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -74,6 +75,32 @@ static bool is_message(const proto_field *f)
     return (int)f->type == MESSAGE;
 }
 
+static bool is_features(const struct proto_option *o)
+{
+    return !o->raw->name[0]->is_extension && strcmp(o->raw->name[0]->name_part, "features") == 0;
+}
+
+/* The field of that name where descriptor.proto is older than editions. */
+static struct proto_known features_field(struct interpreting *x)
+{
+    static const proto_field blank = GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__INIT;
+    proto_field *f = ARENA_NEW(x->linker->arena, proto_field);
+    const struct proto_symbol *type = map_get(&x->linker->symbols, "google.protobuf.FeatureSet");
+    if (f == NULL || type == NULL) {
+        no_memory(x->linker);
+        return (struct proto_known){NULL, NULL};
+    }
+    *f = blank;
+    f->name = arena_string(x->linker->arena, "features");
+    f->type_name = arena_string(x->linker->arena, ".google.protobuf.FeatureSet");
+    if (f->name == NULL || f->type_name == NULL)
+        no_memory(x->linker);
+    f->number = proto_features_number(x->option->holder->descriptor->name);
+    f->label = GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__LABEL__LABEL_OPTIONAL;
+    f->type = (Google__Protobuf__FieldDescriptorProto__Type)MESSAGE;
+    return (struct proto_known){x->linker->err->code == 0 ? f : NULL, type->unit};
+}
+
 static int find_parts(struct interpreting *x)
 {
     const Google__Protobuf__UninterpretedOption *raw = x->option->raw;
@@ -87,6 +114,13 @@ static int find_parts(struct interpreting *x)
             s = proto_extension(x->linker, x->scope, name, holder);
         else if (message != NULL)
             s = proto_member(message, name);
+        if (i == 0 && is_features(x->option) && x->unit->edition == 0)
+            return fail(x->linker, x->unit, at, "features are for files with edition = \"2023\"");
+        if (i == 0 && s.field == NULL && is_features(x->option))
+            s = features_field(x);
+        if (i == 0 && s.field == NULL && !raw->name[i]->is_extension)
+            return fail(x->linker, x->unit, at, "there is no option \"%s\" here; one of your own stands in parentheses",
+                        name);
         if (s.field == NULL && raw->name[i]->is_extension)
             return fail(x->linker, x->unit, at,
                         "there is no option (%s): no file that is imported here extends %s by it", name, holder);
@@ -136,7 +170,7 @@ static size_t set_before(const struct interpreting *x)
         const struct proto_option *o = &x->unit->options.items[i];
         if (o == x->option)
             break;
-        n += o->holder == x->option->holder && holds(o->wire, x->parts, x->count);
+        n += o->holder == x->option->holder && o->wire.len > 0 && holds(o->wire, x->parts, x->count);
     }
     return n;
 }
@@ -148,7 +182,7 @@ static int encode(struct interpreting *x, struct text *out)
     bool zero;
     v.lex.err = x->linker->err;
     bool ok = proto_value(&v, &x->parts[x->count - 1], false, out, &zero);
-    for (size_t i = x->count; ok && i-- > 0;) {
+    for (size_t i = x->count; ok && text_ok(out) && i-- > 0;) { /* clearing forgets what failed */
         text_clear(&inner);
         proto_put(&inner, x->parts[i].field, text_bytes(out));
         text_clear(out);
@@ -162,7 +196,67 @@ static int encode(struct interpreting *x, struct text *out)
     return text_ok(out) ? 0 : no_memory(x->linker);
 }
 
-/* Behind what the options hold: a field that this program has no name for. */
+#define KNOWN_MAX 999 /* fields of descriptor.proto's options; what is above are extensions */
+
+/* One message out of two pieces of it, its fields in order, as who knows the field writes it. */
+static struct bytes join(struct interpreting *x, struct bytes a, struct bytes b)
+{
+    struct text whole = TEXT_INIT, out = TEXT_INIT;
+    struct pb_item item;
+    uint32_t at = 0, next = 0;
+    text_add(&whole, a.data, a.len);
+    text_add(&whole, b.data, b.len);
+    for (bool more = whole.len > 0; more && text_ok(&whole); at = next) { /* by number, the smallest first */
+        struct pb_reader r = {(const uint8_t *)whole.data, (const uint8_t *)whole.data + whole.len};
+        struct bytes first = BYTES_NONE;
+        size_t mark = 0;
+        more = false;
+        while (r.at < r.end) {
+            const uint8_t *from = r.at;
+            if (pb_item_next(&r, &item) != PB_FAULT_NONE)
+                break;
+            if (item.number == at && item.wire == PB_WIRE_BYTES && first.data != NULL)
+                text_add(&out, item.data.data, item.data.len);
+            else if (item.number == at && item.wire == PB_WIRE_BYTES) {
+                first = item.data;
+                mark = pb_open(&out, item.number);
+                text_add(&out, first.data, first.len);
+            } else if (item.number == at)
+                text_add(&out, from, (size_t)(r.at - from));
+            if (item.number > at && (!more || item.number < next)) {
+                next = item.number;
+                more = true;
+            }
+        }
+        if (first.data != NULL)
+            pb_close(&out, mark);
+    }
+    const uint8_t *data = text_ok(&whole) && text_ok(&out) ? arena_copy(x->linker->arena, out.data, out.len) : NULL;
+    struct bytes joined = BYTES(data, data != NULL ? out.len : 0);
+    text_deinit(&whole);
+    text_deinit(&out);
+    return joined;
+}
+
+/* Features said one by one are one message. */
+static int merge(struct interpreting *x, ProtobufCMessageUnknownField *old, struct bytes piece)
+{
+    uint64_t length = 0;
+    size_t head = pb_varint_read(BYTES(old->data, old->len), &length);
+    size_t own = pb_varint_read(piece, &length);
+    struct bytes whole = join(x, BYTES(old->data + head, old->len - head), BYTES(piece.data + own, piece.len - own));
+    struct text wire = TEXT_INIT;
+    uint8_t prefix[10];
+    text_add(&wire, prefix, pb_varint_write(prefix, whole.len));
+    text_add(&wire, whole.data, whole.len);
+    old->len = wire.len;
+    old->data = text_ok(&wire) ? arena_copy(x->linker->arena, wire.data, wire.len) : NULL;
+    text_deinit(&wire);
+    return old->data != NULL && whole.data != NULL ? 0 : no_memory(x->linker);
+}
+
+/* A field that this program has no name for: one of descriptor.proto's in the order of numbers, extensions behind
+ * them, as they were said. */
 static int add_unknown(struct interpreting *x, struct bytes wire)
 {
     ProtobufCMessage *m = x->option->holder;
@@ -175,10 +269,16 @@ static int add_unknown(struct interpreting *x, struct bytes wire)
         return no_memory(x->linker);
     if (m->n_unknown_fields > 0)
         memcpy(fields, m->unknown_fields, m->n_unknown_fields * sizeof *fields);
-    fields[m->n_unknown_fields++] = (ProtobufCMessageUnknownField){.tag = (uint32_t)(tag >> 3),
-                                                                   .wire_type = (ProtobufCWireType)(tag & 7),
-                                                                   .len = wire.len - n,
-                                                                   .data = (uint8_t *)(uintptr_t)wire.data + n};
+    size_t at = m->n_unknown_fields;
+    while (tag >> 3 <= KNOWN_MAX && at > 0 && fields[at - 1].tag > tag >> 3)
+        at--;
+    if (at > 0 && fields[at - 1].tag == tag >> 3 && is_features(x->option))
+        return merge(x, &m->unknown_fields[at - 1], BYTES(wire.data + n, wire.len - n));
+    memmove(fields + at + 1, fields + at, (m->n_unknown_fields++ - at) * sizeof *fields);
+    fields[at] = (ProtobufCMessageUnknownField){.tag = (uint32_t)(tag >> 3),
+                                                .wire_type = (ProtobufCWireType)(tag & 7),
+                                                .len = wire.len - n,
+                                                .data = (uint8_t *)(uintptr_t)wire.data + n};
     m->unknown_fields = fields;
     return 0;
 }
@@ -222,11 +322,13 @@ static int interpret(struct interpreting *x)
     return code != 0 ? code : complete_place(x, repeated, before);
 }
 
-int proto_interpret(struct proto_linker *l, struct proto_unit *unit)
+static int interpret_all(struct proto_linker *l, struct proto_unit *unit, bool features)
 {
     int code = 0;
     for (size_t i = 0; code == 0 && i < unit->options.count; i++) {
         struct proto_option *o = &unit->options.items[i];
+        if (is_features(o) != features)
+            continue;
         const char *package = unit->file->package != NULL ? unit->file->package : "";
         struct interpreting x = {
             .linker = l, .unit = unit, .option = o, .scope = o->scope != NULL ? o->scope : package};
@@ -234,4 +336,13 @@ int proto_interpret(struct proto_linker *l, struct proto_unit *unit)
         code = x.parts != NULL ? interpret(&x) : no_memory(l);
     }
     return code;
+}
+
+/* Values of one's own options go by the features of their messages, which may be in the same file. */
+int proto_interpret(struct proto_linker *l, struct proto_unit *unit)
+{
+    int code = interpret_all(l, unit, true);
+    if (code == 0 && unit->edition != 0)
+        code = proto_resolve_features(l, unit);
+    return code == 0 ? interpret_all(l, unit, false) : code;
 }

@@ -18,7 +18,8 @@ enum {
     FILE_OPTIONS = 8,
     FILE_PUBLIC = 10,
     FILE_WEAK = 11,
-    FILE_SYNTAX = 12
+    FILE_SYNTAX = 12,
+    FILE_EDITION = 14
 };
 enum { SERVICE_METHOD = 2, SERVICE_OPTIONS = 3 };
 enum { METHOD_INPUT = 2, METHOD_OUTPUT = 3, METHOD_OPTIONS = 4, METHOD_CLIENT_STREAMS = 5, METHOD_SERVER_STREAMS = 6 };
@@ -422,13 +423,49 @@ static void parse_service(struct parser *p)
 
 /* ---- the file ---- */
 
+/* As a newer descriptor.proto has it: the field is not among those of ours. */
+static void set_edition(struct parser *p)
+{
+    static const uint8_t edition_2023[] = {0xe8, 0x07}; /* 1000 */
+    ProtobufCMessageUnknownField *field = ARENA_NEW(p->arena, ProtobufCMessageUnknownField);
+    if (field == NULL || (p->unit->file->syntax = arena_string(p->arena, "editions")) == NULL) {
+        parse_no_memory(p);
+        return;
+    }
+    *field = (ProtobufCMessageUnknownField){.tag = FILE_EDITION,
+                                            .wire_type = PROTOBUF_C_WIRE_TYPE_VARINT,
+                                            .len = sizeof edition_2023,
+                                            .data = arena_copy(p->arena, edition_2023, sizeof edition_2023)};
+    p->unit->file->base.unknown_fields = field;
+    p->unit->file->base.n_unknown_fields = 1;
+    p->unit->edition = 2023;
+    if (field->data == NULL)
+        parse_no_memory(p);
+}
+
+static void parse_edition(struct parser *p)
+{
+    struct place place = parse_place(p, FILE_SYNTAX, -1); /* as protoc has it */
+    lexer_next(&p->lex);
+    parse_need(p, "=");
+    struct token at = p->lex.token;
+    char *name = parse_text_string(p, "\"2023\"");
+    if (name != NULL && strcmp(name, "2023") != 0)
+        lexer_fail(&p->lex, &at, ERROR_UNSUPPORTED,
+                   "edition \"%s\" is not implemented here: expected edition \"2023\", or syntax \"proto3\" or "
+                   "\"proto2\"; contract diff reads descriptor sets that a newer protoc made",
+                   name);
+    parse_need_end(p, ";", &place);
+    parse_placed(p, &place);
+    if (p->lex.code == 0)
+        set_edition(p);
+}
+
 static void parse_syntax(struct parser *p)
 {
     proto_file *f = p->unit->file;
     if (token_is(&p->lex.token, "edition")) {
-        lexer_fail(&p->lex, &p->lex.token, ERROR_UNSUPPORTED,
-                   "editions are not implemented here: expected syntax = \"proto3\" or \"proto2\"; contract diff "
-                   "reads descriptor sets that a newer protoc made");
+        parse_edition(p);
         return;
     }
     if (!token_is(&p->lex.token, "syntax"))

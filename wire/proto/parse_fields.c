@@ -102,7 +102,11 @@ static void parse_label(struct parser *p, proto_field *f, bool in_oneof)
         lexer_next(&p->lex);
         parse_placed(p, &place);
         set_label(f, labels[i].label);
-        if (in_oneof)
+        if (p->unit->edition != 0 && labels[i].label != LABEL_REPEATED)
+            lexer_fail(&p->lex, &at, ERROR_INVALID,
+                       "an edition has no label \"%s\": [features.field_presence = %s] says it", labels[i].word,
+                       labels[i].label == LABEL_REQUIRED ? "LEGACY_REQUIRED" : "EXPLICIT");
+        else if (in_oneof)
             lexer_fail(&p->lex, &at, ERROR_INVALID, "a oneof's fields have no label: exactly one of them is set");
         else if (labels[i].label == LABEL_REQUIRED && p->unit->proto3)
             lexer_fail(&p->lex, &at, ERROR_INVALID, "proto3 has no required fields");
@@ -110,7 +114,7 @@ static void parse_label(struct parser *p, proto_field *f, bool in_oneof)
             f->has_proto3_optional = f->proto3_optional = true;
         return;
     }
-    if (!p->unit->proto3 && !in_oneof && !token_is(&at, "map"))
+    if (!p->unit->proto3 && p->unit->edition == 0 && !in_oneof && !token_is(&at, "map"))
         parse_expected(p, "\"optional\", \"required\" or \"repeated\", which proto2 asks for");
 }
 
@@ -280,6 +284,9 @@ static struct token parse_field(struct parser *p, proto_field *f, struct place *
     } else if (group) {
         if (p->unit->proto3)
             lexer_fail(&p->lex, &type_at, ERROR_INVALID, "proto3 has no groups");
+        if (p->unit->edition != 0)
+            lexer_fail(&p->lex, &type_at, ERROR_INVALID,
+                       "an edition has no groups: a message with [features.message_encoding = DELIMITED] is one");
         struct place type = parse_place(p, FIELD_TYPE, -1);
         lexer_next(&p->lex);
         parse_placed(p, &type);

@@ -1,5 +1,5 @@
 /* Options: those of descriptor.proto are stored in its structs, whatever they are, by its own descriptors; others
- * (extensions, paths into messages) are noted for options.c. */
+ * (extensions, paths into messages, what only a newer descriptor.proto knows) are noted for options.c. */
 #include "wire/proto/parse.h"
 
 #include "wire/pb.h"
@@ -168,15 +168,10 @@ static void set_option(struct parser *p, const ProtobufCMessageDescriptor *type,
             return;
         memcpy(options, &m, sizeof m);
     }
-    if (is_own(o)) {
-        note(p, m, o, at, value, place);
-        return;
-    }
     const char *name = o->name[0]->name_part;
     const ProtobufCFieldDescriptor *f = protobuf_c_message_descriptor_get_field_by_name(type, name);
-    if (f == NULL || f->label == PROTOBUF_C_LABEL_REPEATED) {
-        lexer_fail(&p->lex, at, ERROR_INVALID, "there is no option \"%s\" here; one of your own stands in parentheses",
-                   name);
+    if (is_own(o) || f == NULL || f->label == PROTOBUF_C_LABEL_REPEATED) {
+        note(p, m, o, at, value, place);
         return;
     }
     if (!store(p, f, o, at, m)) {

@@ -32,7 +32,8 @@ void parse_reserved_names(struct parser *p, struct place *place, size_t *count, 
 {
     do {
         struct place one = parse_place(p, (int32_t)*count, -1);
-        char *name = parse_text_string(p, "a field's name in quotes");
+        char *name = p->unit->edition != 0 ? parse_word(p, "a name, without quotes")
+                                           : parse_text_string(p, "a field's name in quotes");
         parse_placed(p, &one);
         if (name != NULL)
             parse_append(p, count, list, name);
@@ -45,7 +46,7 @@ struct place parse_reserved_begin(struct parser *p, int32_t numbers, int32_t nam
 {
     const struct token at = p->lex.token;
     lexer_next(&p->lex);
-    *named = p->lex.token.kind == TOKEN_STRING;
+    *named = p->lex.token.kind == TOKEN_STRING || p->lex.token.kind == TOKEN_WORD;
     struct place place = parse_place(p, *named ? names : numbers, -1);
     parse_starts(p, &place, &at);
     return place;

@@ -20,35 +20,48 @@ struct compilation {
 
 /* ---- the files that come with the language ---- */
 
-#define BUILTIN(symbol, file)                                                                                          \
-    __asm__(".section .rodata\n.balign 16\n" #symbol ":\n.incbin \"" PROTO_BUILTIN_DIR "/google/protobuf/" file        \
-            "\"\n" #symbol "_end:\n.byte 0\n.previous\n");                                                             \
+#define BUILTIN(symbol, folder, file)                                                                                  \
+    __asm__(".section .rodata\n.balign 16\n" #symbol ":\n.incbin \"" folder "/google/" file "\"\n" #symbol             \
+            "_end:\n.byte 0\n.previous\n");                                                                            \
     extern const char symbol[] __attribute__((visibility("hidden")));                                                  \
     extern const char symbol##_end[] __attribute__((visibility("hidden")));
 
-BUILTIN(proto_builtin_any, "any.proto")
-BUILTIN(proto_builtin_api, "api.proto")
-BUILTIN(proto_builtin_descriptor, "descriptor.proto")
-BUILTIN(proto_builtin_duration, "duration.proto")
-BUILTIN(proto_builtin_empty, "empty.proto")
-BUILTIN(proto_builtin_field_mask, "field_mask.proto")
-BUILTIN(proto_builtin_source_context, "source_context.proto")
-BUILTIN(proto_builtin_struct, "struct.proto")
-BUILTIN(proto_builtin_timestamp, "timestamp.proto")
-BUILTIN(proto_builtin_type, "type.proto")
-BUILTIN(proto_builtin_wrappers, "wrappers.proto")
+BUILTIN(proto_builtin_feature_set, PROTO_BUILTIN_OWN, "protobuf/feature_set.proto")
+BUILTIN(proto_builtin_annotations, PROTO_BUILTIN_OWN, "api/annotations.proto")
+BUILTIN(proto_builtin_http, PROTO_BUILTIN_OWN, "api/http.proto")
+BUILTIN(proto_builtin_any, PROTO_BUILTIN_DIR, "protobuf/any.proto")
+BUILTIN(proto_builtin_api, PROTO_BUILTIN_DIR, "protobuf/api.proto")
+BUILTIN(proto_builtin_descriptor, PROTO_BUILTIN_DIR, "protobuf/descriptor.proto")
+BUILTIN(proto_builtin_duration, PROTO_BUILTIN_DIR, "protobuf/duration.proto")
+BUILTIN(proto_builtin_empty, PROTO_BUILTIN_DIR, "protobuf/empty.proto")
+BUILTIN(proto_builtin_field_mask, PROTO_BUILTIN_DIR, "protobuf/field_mask.proto")
+BUILTIN(proto_builtin_source_context, PROTO_BUILTIN_DIR, "protobuf/source_context.proto")
+BUILTIN(proto_builtin_struct, PROTO_BUILTIN_DIR, "protobuf/struct.proto")
+BUILTIN(proto_builtin_timestamp, PROTO_BUILTIN_DIR, "protobuf/timestamp.proto")
+BUILTIN(proto_builtin_type, PROTO_BUILTIN_DIR, "protobuf/type.proto")
+BUILTIN(proto_builtin_wrappers, PROTO_BUILTIN_DIR, "protobuf/wrappers.proto")
 
 static bool builtin(const char *name, struct text *out)
 {
-#define FILE_OF(what)                                                                                                  \
+#define FILE_OF(folder, what)                                                                                          \
     {                                                                                                                  \
-        "google/protobuf/" #what ".proto", proto_builtin_##what, proto_builtin_##what##_end                            \
+        "google/" folder "/" #what ".proto", proto_builtin_##what, proto_builtin_##what##_end                          \
     }
     static const struct {
         const char *name, *start, *end;
-    } files[] = {FILE_OF(any),   FILE_OF(api),        FILE_OF(descriptor),     FILE_OF(duration),
-                 FILE_OF(empty), FILE_OF(field_mask), FILE_OF(source_context), FILE_OF(struct),
-                 FILE_OF(type),  FILE_OF(timestamp),  FILE_OF(wrappers)};
+    } files[] = {FILE_OF("api", annotations),
+                 FILE_OF("api", http),
+                 FILE_OF("protobuf", any),
+                 FILE_OF("protobuf", api),
+                 FILE_OF("protobuf", descriptor),
+                 FILE_OF("protobuf", duration),
+                 FILE_OF("protobuf", empty),
+                 FILE_OF("protobuf", field_mask),
+                 FILE_OF("protobuf", source_context),
+                 FILE_OF("protobuf", struct),
+                 FILE_OF("protobuf", type),
+                 FILE_OF("protobuf", timestamp),
+                 FILE_OF("protobuf", wrappers)};
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
         if (strcmp(name, files[i].name) == 0) {
             text_add(out, files[i].start, (size_t)(files[i].end - files[i].start));
@@ -127,6 +140,24 @@ static int compile_imports(struct compilation *c, struct proto_unit *unit)
     return 0;
 }
 
+/* What files of editions choose from, where no file defines it. */
+static int define_features(struct compilation *c)
+{
+    struct proto_unit *unit = ARENA_NEW(&c->arena, struct proto_unit);
+    if (map_get(&c->linker.symbols, "google.protobuf.FeatureSet") != NULL)
+        return 0;
+    if (unit == NULL || !map_put(&c->units, "", unit))
+        return no_memory(c);
+    unit->name = unit->shown = "google/protobuf/feature_set.proto";
+    unit->hidden = true;
+    text_add(&unit->content, proto_builtin_feature_set,
+             (size_t)(proto_builtin_feature_set_end - proto_builtin_feature_set));
+    if (!text_ok(&unit->content))
+        return no_memory(c);
+    int code = proto_parse(&c->arena, unit, c->linker.err);
+    return code == 0 ? proto_link(&c->linker, unit) : code;
+}
+
 static int compile(struct compilation *c, const char *name, struct proto_unit **out)
 {
     struct proto_unit *unit = ARENA_NEW(&c->arena, struct proto_unit);
@@ -146,6 +177,8 @@ static int compile(struct compilation *c, const char *name, struct proto_unit **
     code = compile_imports(c, unit);
     c->depth--;
     unit->open = false;
+    if (code == 0 && unit->edition != 0)
+        code = define_features(c);
     if (code == 0)
         code = proto_link(&c->linker, unit);
     if (code == 0 && !array_push(&c->order, unit))
@@ -183,6 +216,7 @@ static void compilation_deinit(struct compilation *c)
     }
     map_deinit(&c->units);
     map_deinit(&c->linker.symbols);
+    map_deinit(&c->linker.features);
     array_deinit(&c->order);
     arena_deinit(&c->arena);
 }

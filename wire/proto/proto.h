@@ -1,11 +1,11 @@
-/* .proto files to a descriptor set, without protoc: syntax proto2 and proto3, imports, every check a schema needs to be
- * used, source information with comments, errors with file:line:column.
+/* .proto files to descriptor sets, without protoc: syntax proto2 and proto3, edition 2023, imports, every check a
+ * schema needs to be used, source information with comments, errors with file:line:column.
  *
- * The language: https://protobuf.dev/reference/protobuf/proto3-spec/ and proto2-spec/; where comments belong: the notes
- * at SourceCodeInfo in descriptor.proto. The result is what protoc --include_imports --include_source_info writes,
- * options of one's own ("option (my.thing) = {a: 1}") included, which have to be declared by an import; such an option
- * that is a group is refused, and so are editions. Files of google/protobuf/ are built in, for imports that are found
- * nowhere else. */
+ * The language: https://protobuf.dev/reference/protobuf/proto3-spec/, proto2-spec/ and edition-2023-spec/; where
+ * comments belong: the notes at SourceCodeInfo in descriptor.proto. The result is what protoc --include_imports
+ * --include_source_info writes, options of one's own ("option (my.thing) = {a: 1}") included, which have to be declared
+ * by an import; such an option that is a group is refused, and so are later editions. Files of google/protobuf/, and
+ * google/api/annotations.proto, are built in, for imports that are found nowhere else. */
 #ifndef WIRE_PROTO_PROTO_H
 #define WIRE_PROTO_PROTO_H
 

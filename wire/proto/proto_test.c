@@ -121,6 +121,14 @@ static void test_files_as_protoc_compiles_them(void **state)
     same_as_protoc(TESTDATA, TESTDATA_SET, true);
 }
 
+/* The set is of protoc 35.1, for Debian's knows no editions:
+ *   protoc -I. --include_imports --include_source_info -oeditions.pb editions_plain.proto */
+static void editions_as_protoc_compiles_them(void **state)
+{
+    (void)state;
+    same_as_protoc(TESTDATA, TESTDATA "/editions.pb", true);
+}
+
 static void contracts_as_protoc_compiles_them(void **state)
 {
     (void)state;
@@ -149,7 +157,7 @@ static void errors_have_a_place(void **state)
 {
     (void)state;
     refuses("syntax = \"proto4\";", "x.proto:1:10: expected syntax \"proto3\" or \"proto2\", got \"proto4\"");
-    refuses("edition = \"2023\";", "x.proto:1:1: editions are not implemented here");
+    refuses("edition = \"2024\";", "x.proto:1:11: edition \"2024\" is not implemented here");
     refuses(P3 "\nmessage A {\n  string a = 1\n}", "x.proto:4:1: expected \";\", got \"}\"");
     refuses(P3 "message A { string a = 0; }", "x.proto:1:43: a field's number is at least 1");
     refuses(P3 "message A { string a = 19500; }", "x.proto:1:43: numbers 19000 to 19999");
@@ -195,6 +203,59 @@ static void errors_have_a_place(void **state)
     refuses("enum E { A = 0; } message M { optional E e = 1 [default = B]; }", "x.proto:1:40: enum \"E\" has no value");
     refuses("message M { optional int32 e = 1 [default = \"x\"]; }", "x.proto:1:35: the default is no value");
     refuses("message M {", "x.proto:1:12: expected \"}\", got the end of the file");
+}
+
+/* What an edition says by features, and where each may stand. */
+static void errors_of_editions(void **state)
+{
+#define E23 "edition = \"2023\"; "
+    (void)state;
+    refuses(P3 "option features.enum_type = OPEN;", "x.proto:1:27: features are for files with edition = \"2023\"");
+    refuses(E23 "message A { optional int32 a = 1; }", "x.proto:1:31: an edition has no label \"optional\"");
+    refuses(E23 "message A { required int32 a = 1; }", "x.proto:1:31: an edition has no label \"required\"");
+    refuses(E23 "message A { group B = 1 {} }", "x.proto:1:31: an edition has no groups");
+    refuses(E23 "message A { reserved \"b\"; }", "x.proto:1:40: expected a name, without quotes");
+    refuses(E23 "message A { repeated int32 a = 1 [packed = true]; }",
+            "x.proto:1:46: an edition has features.repeated_field_encoding instead of packed");
+    refuses(E23 "option features.nothing = OPEN;",
+            "x.proto:1:26: \"google.protobuf.FeatureSet\" has no field \"nothing\"");
+    refuses(E23 "option features.enum_type = SHUT;",
+            "x.proto:1:47: enum \"google.protobuf.FeatureSet.EnumType\" has no value \"SHUT\"");
+    refuses(E23 "option features.enum_type = OPEN; option features.enum_type = CLOSED;",
+            "x.proto:1:60: option \"enum_type\" is set already");
+    refuses(E23 "option features.(pb.cpp).string_type = CORD;", "x.proto:1:26: there is no option (pb.cpp)");
+    refuses(E23 "option features.field_presence = LEGACY_REQUIRED;",
+            "x.proto:1:1: features.field_presence cannot be LEGACY_REQUIRED for a whole file");
+    refuses(E23 "option features.json_format = JSON_FORMAT_UNKNOWN;",
+            "x.proto:1:1: features.json_format is to be said, not unknown");
+    refuses(E23 "message A { option features.field_presence = IMPLICIT; }",
+            "x.proto:1:27: features.field_presence is not for messages");
+    refuses(E23 "enum E { option features.utf8_validation = NONE; A = 0; }",
+            "x.proto:1:24: features.utf8_validation is not for enums");
+    refuses(E23 "message A { int32 a = 1 [features.enum_type = OPEN]; }",
+            "x.proto:1:37: features.enum_type is not for fields");
+    refuses(E23 "message A { repeated int32 a = 1 [features.field_presence = IMPLICIT]; }",
+            "x.proto:1:46: features.field_presence is not for repeated fields");
+    refuses(E23 "message A { oneof o { int32 a = 1 [features.field_presence = IMPLICIT]; } }",
+            "x.proto:1:47: features.field_presence is not for fields of a oneof");
+    refuses(E23 "message A { A a = 1 [features.field_presence = IMPLICIT]; }",
+            "x.proto:1:33: features.field_presence cannot be IMPLICIT for messages");
+    refuses(E23 "message A { int32 a = 1 [features.repeated_field_encoding = PACKED]; }",
+            "x.proto:1:37: features.repeated_field_encoding is for repeated fields");
+    refuses(E23 "message A { repeated string a = 1 [features.repeated_field_encoding = PACKED]; }",
+            "x.proto:1:47: features.repeated_field_encoding can be PACKED for numbers, bools and enums only");
+    refuses(E23 "message A { int32 a = 1 [features.utf8_validation = NONE]; }",
+            "x.proto:1:37: features.utf8_validation is for strings");
+    refuses(E23 "message A { int32 a = 1 [features.message_encoding = DELIMITED]; }",
+            "x.proto:1:37: features.message_encoding is for messages");
+    refuses(E23 "message A { int32 a = 1 [default = 1, features.field_presence = IMPLICIT]; }",
+            "x.proto:1:37: a field whose presence is IMPLICIT has no default");
+    refuses(E23 "message A { E e = 1 [features.field_presence = IMPLICIT]; } enum E { option features.enum_type = "
+                "CLOSED; X = 0; }",
+            "x.proto:1:33: a field whose presence is IMPLICIT has an open enum");
+    refuses(E23 "enum E { A = 1; }", "x.proto:1:24: an open enum's first value is 0");
+    refuses(E23 "message A { string a_b = 1; string aB = 2; }",
+            "x.proto:1:54: two fields of the message have one name in JSON");
 }
 
 static void depth_is_limited(void **state)
@@ -298,16 +359,31 @@ static int compile_one(void)
     return code;
 }
 
+static int compile_edition(void)
+{
+    static char content[] = "edition = \"2023\"; option features.enum_type = CLOSED; option features.utf8_validation = "
+                            "NONE; option features.field_presence = IMPLICIT; message A { int32 a = 1 "
+                            "[features.field_presence = EXPLICIT, default = 2]; } enum E { Z = 1; }";
+    struct text set = TEXT_INIT;
+    struct proto_source source = {open_small, content};
+    int code = proto_compile(&source, (const char *const[]){"x.proto", NULL}, &set, NULL);
+    text_deinit(&set);
+    return code;
+}
+
 static void every_allocation_fails_once(void **state)
 {
     (void)state;
     assert_true(failing_walk(compile_one, FAILING_MAY_BE_BORNE) > 20); /* a hash table does without growing */
+    assert_true(failing_walk(compile_edition, FAILING_MAY_BE_BORNE) > 20);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_files_as_protoc_compiles_them),
+        cmocka_unit_test(editions_as_protoc_compiles_them),
+        cmocka_unit_test(errors_of_editions),
         cmocka_unit_test(contracts_as_protoc_compiles_them),
         cmocka_unit_test(errors_have_a_place),
         cmocka_unit_test(depth_is_limited),

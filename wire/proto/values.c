@@ -1,4 +1,5 @@
 /* Values of options as wire bytes. A message's value is written as protobuf's text format has it. */
+#include "wire/proto/features.h"
 #include "wire/proto/options.h"
 
 #include "wire/pb_wire.h"
@@ -331,20 +332,20 @@ static bool add_field(struct proto_values *v, struct parts *parts, const struct 
 }
 
 /* Proto3's fields without presence are not sent while they are zero. */
-static bool left_out(const struct part *p, bool entry)
+static bool left_out(const struct proto_values *v, const struct part *p, bool entry)
 {
     const proto_field *f = p->field.field;
-    return p->zero && !entry && p->field.unit->proto3 && f->extendee == NULL && !f->proto3_optional &&
-           !f->has_oneof_index && !repeated(f);
+    return p->zero && !entry && !repeated(f) &&
+           proto_field_features(v->linker, p->field.unit, f).presence == PRESENCE_IMPLICIT;
 }
 
-static bool is_packed(const struct proto_known *s)
+static bool is_packed(const struct proto_values *v, const struct proto_known *s)
 {
     const proto_field *f = s->field;
     enum pb_wire_type wire = wire_of(f);
     if (!repeated(f) || wire == PB_WIRE_BYTES || wire == PB_WIRE_GROUP)
         return false;
-    return f->options != NULL && f->options->has_packed ? f->options->packed : s->unit->proto3;
+    return proto_field_features(v->linker, s->unit, f).repeated == REPEATED_PACKED;
 }
 
 static int by_number(const void *a, const void *b)
@@ -368,13 +369,13 @@ static void sort(struct parts *parts)
     }
 }
 
-static void write_parts(struct parts *parts, bool entry, struct text *out)
+static void write_parts(const struct proto_values *v, struct parts *parts, bool entry, struct text *out)
 {
     sort(parts);
     for (size_t i = 0; i < parts->list.count;) {
         const struct part *p = &parts->list.items[i];
-        if (!is_packed(&p->field)) {
-            if (!left_out(p, entry))
+        if (!is_packed(v, &p->field)) {
+            if (!left_out(v, p, entry))
                 proto_put(out, p->field.field, text_bytes(&p->value));
             i++;
             continue;
@@ -479,7 +480,7 @@ static bool message_value(struct proto_values *v, const struct proto_symbol *mes
     if (ok) {
         lexer_next(&v->lex);
         pb_put(out, any.data, any.len);
-        write_parts(&parts, entry, out);
+        write_parts(v, &parts, entry, out);
         ok = (text_ok(&any) && text_ok(out)) || no_memory(v);
     }
     v->depth--;

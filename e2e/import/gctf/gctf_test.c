@@ -69,7 +69,8 @@ static void calls(void **state)
               "--- ASSERTS ---\n.msg == \"Hello Mary\" and .msg != null # behind\n.msg | startswith(\"Hello\")\n"
               ".msg matches /^hello \\w+$/i\n!.msg contains \"Bob\"\n.msg | test(\"^H\") // x\n.nothing == null\n"
               "@len(.msg) == 10\n.msg | length > 3\n.msg | type == \"string\"\n@elapsed_ms() < 60000\n"
-              "@scope.message_count() == 1\n@scope.index() == 1\n@has_value(.msg)\n!@has_header(\"x-none\")\n"
+              "@scope.message_count() == 1\n@scope.index() == 1\n@scope.index() != 2\n!@scope.index() > "
+              "1\n@has_value(.msg)\n!@has_header(\"x-none\")\n"
               "--- EXTRACT ---\nsaid = .msg\n"
               "--- ENDPOINT ---\nhelloworld.Helloworld/Call\n--- REQUEST ---\n{\"name\": \"{{ said }}\"}\n"
               "--- RESPONSE partial ---\n{\"msg\": \"Hello {{said}}\"}\n"
@@ -110,15 +111,20 @@ static void statuses(void **state)
     struct test_system *s = *state;
     passes(s, CALL "--- REQUEST ---\n{\"name\": \"nobody\"}\n--- ERROR partial ---\n{\"code\": 5}\n"
                    "--- ASSERTS ---\n.code == 5\n.message | contains(\"nobody is here\")\n.code != 3\n");
-    passes(s, CALL "--- REQUEST ---\n{\"name\": \"nobody\"}\n--- ERROR ---\n\"nobody is\"\n");
+    passes(s, CALL "--- REQUEST ---\n{\"name\": \"nobody\"}\n--- ERROR partial ---\n{}\n");
+    passes(s,
+           CALL "--- REQUEST ---\n{\"name\": \"turned away\"}\n--- ERROR ---\n\"no\"\n--- ASSERTS ---\n"
+                "@trailer(\"X-Reason\") == \"late\"\n@has_trailer(\"x-reason\")\n!@has_trailer(\"x-none\")\n"
+                "@trailer(\"x-none\") == null\n@trailer(\"x-reason\") != null\n@trailer(\"x-reason\") | length == 4\n");
+    fails(s, CALL "--- REQUEST ---\n{\"name\": \"turned away\"}\n--- ERROR ---\n\"n\"\n", "step 1");
+    fails(s,
+          CALL "--- REQUEST ---\n{\"name\": \"detailed\"}\n--- ERROR ---\n{\"code\": 3, \"message\": \"m\", "
+               "\"details\": [{\"fieldViolations\": []}]}\n",
+          "step 1");
     passes(s, CALL "--- REQUEST ---\n{\"name\": \"detailed\"}\n--- ERROR partial ---\n{\"code\": 3, \"details\": [\n"
                    "{\"@type\": \"type.googleapis.com/google.rpc.BadRequest\", \"fieldViolations\": [{\"field\": "
                    "\"name\"}]}]}\n--- ASSERTS ---\n@len(.details) > 0\n"
                    "");
-    fails(s,
-          CALL "--- REQUEST ---\n{\"name\": \"nobody\"}\n--- ERROR ---\n{\"code\": 5}\n"
-               "",
-          "x.gctf:6:1: failed: step 1");
     fails(s, CALL "--- REQUEST ---\n{\"name\": \"nobody\"}\n--- ERROR partial ---\n{\"code\": 6}\n",
           "x.gctf:6:10: failed: step 1");
     fails(s, CALL MARY "--- ERROR ---\n", "OK");
@@ -139,12 +145,18 @@ static void errors(void **state)
         {CALL "--- ERROR tolerance=1 ---\n", "3:11: ERROR has no option \"tolerance\""},
         {CALL "--- RESPONSE tolerance=x ---\n", "3:24: expected a number: tolerance=0.01"},
         {CALL "--- RESPONSE with_asserts ---\n{}\n", "3:1: with_asserts wants ASSERTS right behind this section"},
+        {CALL "--- RESPONSE redact=[\"a\"] ---\n{\"a\": \"b\"}",
+         "4:7: \"a\" is redacted: no value of it is compared, so none can be named"},
         {CALL "--- REQUEST ---\n{\"a\": }", "4:7: expected a value"},
         {CALL "--- REQUEST ---\n{\"a\": 1", "4:8: expected \",\" or \"}\""},
         {CALL "--- REQUEST ---\n{\"a\": 1, \"a\": 2}", "4:10: \"a\" stands here a second time"},
         {CALL "--- REQUEST ---\n{\"a\": \"b\n}", "4:7: this text has no end on its line"},
         {CALL "--- REQUEST ---\n{\"a\": /* b\n}", "4:7: this /* has no end"},
         {CALL "--- ERROR ---\n{\"code\": 17}", "4:10: a status' code is a number from 0 to 16"},
+        {CALL "--- ERROR ---\n{\"code\": 5}", "4:1: without partial no error is like this: \"message\" is missing"},
+        {CALL "--- ERROR ---\n{\"message\": \"a\"}", "4:1: without partial no error is like this: \"code\" is missing"},
+        {CALL "--- ERROR ---\n{\"message\": 5}", "4:13: \"message\" is a text"},
+        {CALL "--- ERROR partial ---\n\"a\"", "4:1: with partial an error is {\"message\": \"...\"}"},
         {CALL "--- ERROR ---\n{\"status\": 1}",
          "4:2: an error has \"code\", \"message\" and \"details\", and no \"status\""},
         {CALL "--- ASSERTS ---\n.a | map(.x) == 3",
@@ -153,6 +165,8 @@ static void errors(void **state)
          "4:9: the expression \".a == 1 or .b == 2\" of jq cannot be said in a flow: a comparison ends here"},
         {CALL "--- ASSERTS ---\n@jwt(.a)", "4:1: the expression \"@jwt(.a)\" of jq cannot be said in a flow"},
         {CALL "--- ASSERTS ---\n@scope.index() == 2", "4:19: this never holds: it is scope 1 here"},
+        {CALL "--- ASSERTS ---\n@scope.index() < 1", "4:18: this never holds: it is scope 1 here"},
+        {CALL "--- ASSERTS ---\n!@scope.index() >= 1", "4:20: this never holds: it is scope 1 here"},
         {CALL "--- EXTRACT ---\na .b", "4:3: expected \"name = .path\""},
         {CALL "--- EXTRACT ---\na = .b\na = .c", "5:1: \"a\" stands here a second time"},
         {CALL "--- OPTIONS ---\ncompression: gzip", "4:1: the option \"compression: gzip\" cannot be said in a flow"},

@@ -216,7 +216,10 @@ static void read_member(struct reader *r, struct build_node *map)
         at = s->at;
         bool detail = r->expected != NULL && r->expected->details;
         struct value v = detail ? read_detail(r, text_string(&key)) : read_value(r);
-        if (!is_redacted(r, text_string(&key)))
+        if (is_redacted(r, text_string(&key)) && !v.at_default && s->code == 0)
+            scan_fail(s, at, "\"%.80s\" is redacted: no value of it is compared, so none can be named",
+                      text_string(&key));
+        else if (!is_redacted(r, text_string(&key)))
             build_put(&g->b, map, text_string(&key),
                       r->expected != NULL && v.at_default ? or_absent(g, at, v.node) : v.node);
     }

@@ -57,6 +57,8 @@ static void read_member(struct gctf *g, const struct gctf_section *section, stru
         scan_fail(s, at, "\"%.80s\" stands here a second time", name);
     } else if (strcmp(name, "code") == 0) {
         read_code(g, section->end, expect);
+    } else if (strcmp(name, "message") == 0 && !scan_is(s, "\"") && !scan_is(s, "'")) {
+        scan_fail(s, s->at, "\"message\" is a text");
     } else if (strcmp(name, "message") == 0) {
         build_put(&g->b, expect, name, gctf_json(g, section->end, NULL));
     } else if (strcmp(name, "details") == 0 && !scan_is(s, "[")) {
@@ -86,12 +88,16 @@ void gctf_error(struct gctf *g, const struct gctf_section *section, struct gctf_
             do
                 read_member(g, section, call->expect);
             while (gctf_more(g, section->end, "}"));
-        if (!section->options.partial && !build_has(call->expect, "message")) /* all that came is named */
-            build_put(b, call->expect, "message", build_string(b, at, ""));
+        /* All that came is named, and a status always has these two. */
+        const char *missing = !build_has(call->expect, "status")    ? "code"
+                              : !build_has(call->expect, "message") ? "message"
+                                                                    : NULL;
+        if (s->code == 0 && !section->options.partial && missing != NULL)
+            scan_fail(s, at, "without partial no error is like this: \"%s\" is missing", missing);
     } else if (s->at < section->end && scan_is(s, "\"")) {
-        struct build_node *part = build_map(b, at);
-        build_put(b, part, "$contains", gctf_json(g, section->end, NULL));
-        build_put(b, call->expect, "message", part);
+        if (section->options.partial)
+            scan_fail(s, at, "with partial an error is {\"message\": \"...\"}");
+        build_put(b, call->expect, "message", gctf_json(g, section->end, NULL));
     } else if (s->at < section->end) {
         scan_fail(s, s->at, "expected an error: {\"code\": 5, \"message\": \"not found\"}");
     }

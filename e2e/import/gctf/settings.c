@@ -23,8 +23,8 @@ static struct document *yaml(struct gctf *g, const struct gctf_section *section)
             own.data[i + blanks] = '#';
         i += strcspn(own.data + i, "\n");
     }
-    int code = text_ok(&own) ? document_parse_yaml(text_bytes(&own), document_name(g->b.document), &d, &err)
-                             : ERROR_MEMORY;
+    int code =
+        text_ok(&own) ? document_parse_yaml(text_bytes(&own), document_name(g->b.document), &d, &err) : ERROR_MEMORY;
     text_deinit(&own);
     if (code == ERROR_MEMORY) {
         g->b.failed = true;

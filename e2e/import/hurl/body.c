@@ -330,6 +330,7 @@ static int read_body(struct hurl *h, struct body *out)
         out->kind = BODY_FILE;
         scan_blanks(s);
         scan_filename(s, &out->text);
+        hurl_from_root(h, &out->text);
     } else {
         out->type = "application/json";
         json_value(h, &out->text, 0);

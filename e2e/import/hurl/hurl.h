@@ -7,9 +7,15 @@
 #include "e2e/value/query.h"
 
 struct hurl {
-    struct scan s; /* in.data is the document's text */
+    const char *const *settings; /* of the command line; NULL: none */
+    struct scan s;               /* in.data is the document's text */
     struct build b;
-    bool compact; /* blanks between the values of JSON are left out */
+    bool compact;          /* blanks between the values of JSON are left out */
+    const char *folder;    /* where files are that options name; NULL: beside the file */
+    const char *file_root; /* where files are that are sent and compared; NULL: beside the file */
+    bool raw;              /* values are of a command line: nothing in them is escaped or a variable */
+    bool no_asserts;
+    int64_t from, to; /* entries that are taken, from 1; to 0: all of them */
 };
 
 /* What the options of an entry come to, beside what they put into its step. */
@@ -21,8 +27,11 @@ struct hurl_options {
     bool location;
     struct build_node *follow, *max_redirects; /* true, false, numbers or variables; NULL: none */
     struct build_node *headers;                /* list of {name, value} */
-    struct build_node *user;
-    bool signs; /* by aws-sigv4, which takes the user */
+    struct build_node *curl, *tls;             /* maps of the step */
+    struct build_node *user, *user_agent;
+    bool signs; /* libcurl takes the user: aws-sigv4, digest and others */
+    bool path_as_is;
+    uint64_t said; /* a bit for each option */
 };
 
 /* ---- read.c ---- */
@@ -34,6 +43,8 @@ void hurl_blank_lines(struct hurl *h);
 int hurl_key(struct hurl *h, struct text *out);
 /* The rest of the line without blanks around it. */
 int hurl_value(struct hurl *h, struct text *out);
+/* A file's name, as it is from the file root. */
+void hurl_from_root(const struct hurl *h, struct text *file);
 /* "key: value", the colon taken and the blanks behind it. */
 int hurl_key_colon(struct hurl *h, struct text *out);
 struct build_node *hurl_node(struct hurl *h, size_t at, struct text *t); /* t is emptied */
@@ -43,7 +54,20 @@ int hurl_kept(struct hurl *h, const struct text *t);
 bool hurl_is_variable(const char *text);
 
 /* ---- options.c ---- */
+void hurl_options_begin(struct hurl *h, struct hurl_options *o);
 int hurl_options(struct hurl *h, struct build_node *step, struct hurl_options *o);
+/* One by name, its value at `h`, unless the entry said it itself. */
+int hurl_option_given(struct hurl *h, const char *name, struct build_node *step, struct hurl_options *o);
+/* What they come to into the step. */
+void hurl_options_end(struct hurl *h, struct build_node *step, struct hurl_options *o);
+/* "name=value" into the map `names`. */
+int hurl_variable(struct hurl *h, size_t at, struct build_node *names);
+
+/* ---- settings.c: options of the command line ---- */
+/* What concerns the whole file: fields of `h`, and variables and secrets of the flow. Everything is checked. */
+int hurl_settings(struct hurl *h, const char *const *list, struct build_node *flow, struct error *err);
+/* The others, behind the options of an entry. */
+int hurl_settings_entry(struct hurl *h, struct build_node *step, struct hurl_options *o);
 
 /* ---- body.c ---- */
 /* At a body: true when one begins here. It is put into the request's step (*type: the content type

@@ -259,6 +259,94 @@ static void written(void **state)
     document_free(d);
 }
 
+/* ---- options of the command line ---- */
+
+static int with_settings(const char *const *list, const char *text, struct text *yaml, struct error *err)
+{
+    struct document *d = NULL;
+    const struct import_settings settings = {.hurl = list, .folder = "/here"};
+    int code = import_format_of("x.hurl")->parse_with(bytes_of(text), "x.hurl", &settings, &d, err);
+    if (code == 0 && !import_yaml(document_root(d), yaml))
+        code = ERROR_MEMORY;
+    document_free(d);
+    return code;
+}
+
+static const char *const asked[] = {"location",
+                                    "max-redirs=-1",
+                                    "header=A: b#{{c}}",
+                                    "cacert=ca.pem",
+                                    "cert=a.pem:p",
+                                    "resolve=a:80:1.1.1.1",
+                                    "resolve=b:80:1.1.1.1",
+                                    "user-agent=me",
+                                    "from-entry=2",
+                                    "to-entry=2",
+                                    "variable=n=3",
+                                    "secret=s=x",
+                                    "digest",
+                                    "user=a:b",
+                                    "file-root=f",
+                                    NULL};
+static const char two[] = "GET http://a\n\nPOST http://a/x/../y\n[Options]\nlocation: false\nfile,b.bin;\nHTTP 200\n";
+
+static void settings(void **state)
+{
+    struct text yaml = TEXT_INIT;
+    struct error err = ERROR_INIT;
+    (void)state;
+    if (with_settings(asked, two, &yaml, &err) != 0)
+        fail_msg("%s", err.message);
+    assert_string_equal(text_string(&yaml),
+                        "flow: x\n"
+                        "vars: {'n': 3, s: x}\n"
+                        "secrets: [s]\n"
+                        "steps:\n"
+                        "  - http: POST http://a/x/../y\n"
+                        "    curl:\n"
+                        "      key-password: p\n"
+                        "      cert: /here/a.pem\n"
+                        "      resolve: [a:80:1.1.1.1, b:80:1.1.1.1]\n"
+                        "      auth: digest\n"
+                        "      path-as-is: false\n"
+                        "      user: a:b\n"
+                        "    tls: {ca: /here/ca.pem}\n"
+                        "    file: /here/f/b.bin\n"
+                        "    headers: [{name: A, value: 'b#{{c}}'}, {name: User-Agent, value: me}]\n"
+                        "    redirects: false\n"
+                        "    expect: {status: 200}\n");
+    text_deinit(&yaml);
+    static const char *const wrong[][2] = {
+        {"locaton", "--hurl locaton: there is no option locaton: did you mean location?"},
+        {"max-time=x", "--hurl max-time=x: expected a time: a number and ms, s, m or h"},
+        {"from-entry=0", "--hurl from-entry=0: expected the number of an entry, from 1"},
+        {"variable=newUuid=1",
+         "--hurl variable=newUuid=1: \"newUuid\" is a function's name: take another for the variable"},
+        {"secret=a", "--hurl secret=a: expected NAME=VALUE"},
+        {"http3", "--hurl http3: option http3 is not implemented"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        const char *const list[] = {wrong[i][0], NULL};
+        assert_int_equal(with_settings(list, two, &yaml, &err), ERROR_INVALID);
+        assert_string_equal(err.message, wrong[i][1]);
+        error_clear(&err);
+    }
+    const char *const twice[] = {"secret=a=1", "secret=a=2", NULL}, *const nothing[] = {"ignore-asserts", NULL};
+    assert_int_equal(with_settings(twice, two, &yaml, &err), ERROR_INVALID);
+    error_clear(&err);
+    assert_int_equal(with_settings(nothing, "GET http://a\nHTTP 200\n", &yaml, &err), 0);
+    assert_null(strstr(text_string(&yaml), "expect"));
+    text_deinit(&yaml);
+}
+
+static int settings_scenario(void)
+{
+    struct text yaml = TEXT_INIT;
+    int code = with_settings(asked, two, &yaml, NULL);
+    text_deinit(&yaml);
+    return code;
+}
+
 static int scenario(void)
 {
     struct flow_list flows = {0};
@@ -272,6 +360,7 @@ static void memory(void **state)
     (void)state;
     assert_int_equal(scenario(), 0); /* libraries are opened */
     assert_true(failing_walk(scenario, FAILING_MAY_BE_BORNE) > 20);
+    assert_true(failing_walk(settings_scenario, FAILING_MAY_BE_BORNE) > 20);
 }
 
 int main(void)
@@ -283,6 +372,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(examples, test_system_setup_sim, test_system_teardown),
         cmocka_unit_test(errors),
         cmocka_unit_test(written),
+        cmocka_unit_test(settings),
         cmocka_unit_test(memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

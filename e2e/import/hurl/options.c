@@ -1,4 +1,5 @@
-/* [Options] of an entry: keys of its step, or steps around it. What has no meaning here is in docs/flows-import.md. */
+/* [Options] of an entry: keys of its step, or steps around it. Those of the command line (settings.c) stand behind
+ * them, for entries that do not say the same themselves. What has no meaning here is in docs/flows-hurl.md. */
 #include "e2e/import/hurl/hurl.h"
 
 #include <stdio.h>
@@ -15,6 +16,7 @@ struct option_row {
         OPTION_TIME,    /* milliseconds unless a unit stands behind */
         OPTION_SECONDS, /* seconds unless a unit stands behind */
         OPTION_STRING,
+        OPTION_FILE, /* named from the folder that the command runs in */
         OPTION_VARIABLE,
     } kind;
     const char *to; /* "curl.proxy" is a key of the step's `curl` */
@@ -23,13 +25,13 @@ struct option_row {
 /* In Hurl's order. */
 static const struct option_row rows[] = {
     {"aws-sigv4", OPTION_STRING, "curl.aws-sigv4"},
-    {"cacert", OPTION_STRING, "tls.ca"},
-    {"cert", OPTION_STRING, "curl.cert"},
+    {"cacert", OPTION_FILE, "tls.ca"},
+    {"cert", OPTION_FILE, "curl.cert"},
     {"compressed", OPTION_BOOL, "compressed"},
     {"connect-timeout", OPTION_SECONDS, "curl.connect-timeout"},
     {"connect-to", OPTION_STRING, "curl.connect-to"},
     {"delay", OPTION_TIME, "wait"},
-    {"digest", OPTION_REFUSED, NULL},
+    {"digest", OPTION_BOOL, "curl.auth=digest"},
     {"header", OPTION_STRING, "header"},
     {"http1.0", OPTION_BOOL, "curl.http=1.0"},
     {"http1.1", OPTION_BOOL, "curl.http=1.1"},
@@ -38,19 +40,21 @@ static const struct option_row rows[] = {
     {"insecure", OPTION_BOOL, "tls.insecure"},
     {"ipv4", OPTION_BOOL, "curl.ip=4"},
     {"ipv6", OPTION_BOOL, "curl.ip=6"},
-    {"key", OPTION_STRING, "curl.key"},
+    {"key", OPTION_FILE, "curl.key"},
     {"limit-rate", OPTION_INT, "curl.limit-rate"},
     {"location", OPTION_BOOL, "location"},
     {"location-trusted", OPTION_BOOL, "location-trusted"},
+    {"max-filesize", OPTION_INT, "curl.max-filesize"},
     {"max-redirs", OPTION_INT, "max-redirs"},
     {"max-time", OPTION_SECONDS, "timeout"},
-    {"negotiate", OPTION_REFUSED, NULL},
+    {"negotiate", OPTION_BOOL, "curl.auth=negotiate"},
     {"netrc", OPTION_BOOL, "curl.netrc"},
-    {"netrc-file", OPTION_STRING, "curl.netrc-file"},
+    {"netrc-file", OPTION_FILE, "curl.netrc-file"},
     {"netrc-optional", OPTION_BOOL, "curl.netrc=optional"},
-    {"ntlm", OPTION_REFUSED, NULL},
+    {"noproxy", OPTION_STRING, "curl.noproxy"},
+    {"ntlm", OPTION_BOOL, "curl.auth=ntlm"},
     {"output", OPTION_IGNORED, NULL},
-    {"path-as-is", OPTION_IGNORED, NULL}, /* it always is */
+    {"path-as-is", OPTION_BOOL, "path-as-is"},
     {"pinnedpubkey", OPTION_STRING, "curl.pinnedpubkey"},
     {"proxy", OPTION_STRING, "curl.proxy"},
     {"repeat", OPTION_INT, "repeat"},
@@ -60,6 +64,7 @@ static const struct option_row rows[] = {
     {"skip", OPTION_BOOL, "skip"},
     {"unix-socket", OPTION_STRING, "curl.unix-socket"},
     {"user", OPTION_STRING, "user"},
+    {"user-agent", OPTION_STRING, "header.User-Agent"},
     {"variable", OPTION_VARIABLE, NULL},
     {"verbose", OPTION_IGNORED, NULL},
     {"verbosity", OPTION_IGNORED, NULL},
@@ -69,7 +74,7 @@ static const struct option_row rows[] = {
 
 struct reading {
     struct hurl *h;
-    struct build_node *step, *curl, *tls, *headers;
+    struct build_node *step;
     struct hurl_options *o;
 };
 
@@ -141,12 +146,11 @@ static struct build_node *time_value(struct hurl *h, size_t at, struct text *t, 
 }
 
 /* "name=value": null, true, false, a number, or a text, in quotes or not. */
-static int variable(struct reading *r, size_t at)
+int hurl_variable(struct hurl *h, size_t at, struct build_node *names)
 {
-    struct hurl *h = r->h;
     struct scan *s = &h->s;
     struct text name = TEXT_INIT, value = TEXT_INIT;
-    struct build_node *n = NULL, *names = build_map(&h->b, at), *step = build_map(&h->b, at);
+    struct build_node *n = NULL;
     while (scan_char(s) > 0 && scan_char(s) != '=' && scan_char(s) != '\n')
         text_char(&name, (char)s->in.data[s->at++]);
     if (hurl_kept(h, &name) == 0 && !scan_take(s, "="))
@@ -154,7 +158,7 @@ static int variable(struct reading *r, size_t at)
     else if (!variable_name_valid(text_string(&name)))
         scan_fail(s, at, "\"%s\" is no name for a variable: letters, digits, _ and -", text_string(&name));
     size_t from = s->at;
-    bool quoted = s->code == 0 && scan_take(s, "\"");
+    bool quoted = s->code == 0 && !h->raw && scan_take(s, "\"");
     if (quoted)
         scan_quoted(s, '"', &value);
     else if (s->code == 0)
@@ -169,12 +173,20 @@ static int variable(struct reading *r, size_t at)
     for (size_t i = 0; i < 3; i++)
         if (strcmp(text_string(&name), functions[i]) == 0)
             scan_fail(s, at, "\"%s\" is a function's name: take another for the variable", functions[i]);
-    build_put(&h->b, names, text_string(&name), n);
-    build_put(&h->b, step, "set", names);
-    build_add(&h->b, r->o->before, step);
+    build_replace(&h->b, names, text_string(&name), n);
     text_deinit(&name);
     text_deinit(&value);
     return s->code;
+}
+
+static int variable(struct reading *r, size_t at)
+{
+    struct hurl *h = r->h;
+    struct build_node *names = build_map(&h->b, at), *step = build_map(&h->b, at);
+    hurl_variable(h, at, names);
+    build_put(&h->b, step, "set", names);
+    build_add(&h->b, r->o->before, step);
+    return h->s.code;
 }
 
 /* "curl.http=2": set to that when the flag is true. */
@@ -185,12 +197,48 @@ static void put_to(struct reading *r, const char *to, struct build_node *value, 
     const char *dot = strchr(to, '.'), *equals = strchr(to, '=');
     const char *name = dot != NULL ? dot + 1 : to;
     size_t len = equals != NULL ? (size_t)(equals - name) : strlen(name);
-    struct build_node *into = dot == NULL ? r->step : strncmp(to, "curl", 4) == 0 ? r->curl : r->tls;
+    struct build_node *into = dot == NULL ? r->step : strncmp(to, "curl", 4) == 0 ? r->o->curl : r->o->tls;
     if (len >= sizeof key || (equals != NULL && !is_true))
         return;
     memcpy(key, name, len);
     key[len] = '\0';
-    build_put(b, into, key, equals != NULL ? build_string(b, at, equals + 1) : value);
+    value = equals != NULL ? build_string(b, at, equals + 1) : value;
+    if (strcmp(key, "resolve") != 0 && strcmp(key, "connect-to") != 0) {
+        build_replace(b, into, key, value);
+        return;
+    }
+    struct build_node *list = build_get(into, key);
+    if (list == NULL) {
+        list = build_list(b, at);
+        build_put(b, into, key, list);
+    }
+    build_add(b, list, value);
+}
+
+/* "cert: client.pem:password", with "\\:" for a colon in the name. */
+static void split_password(struct reading *r, size_t at, struct text *value)
+{
+    struct text file = TEXT_INIT;
+    const char *s = text_string(value), *p = s;
+    for (; *p != '\0' && *p != ':'; p++)
+        text_char(&file, *p == '\\' && p[1] == ':' ? *++p : *p);
+    if (*p == ':')
+        build_replace(&r->h->b, r->o->curl, "key-password", build_string(&r->h->b, at, p + 1));
+    file.failed = file.failed || !text_ok(value);
+    text_deinit(value);
+    *value = file;
+}
+
+static void from_folder(const struct hurl *h, struct text *value)
+{
+    const char *s = text_string(value);
+    struct text path = TEXT_INIT;
+    if (h->folder == NULL || s[0] == '/' || strncmp(s, "${", 2) == 0)
+        return;
+    text_printf(&path, "%s/%s", h->folder, s);
+    path.failed = path.failed || !text_ok(value);
+    text_deinit(value);
+    *value = path;
 }
 
 /* "header: name: value" */
@@ -199,11 +247,22 @@ static int header(struct reading *r, size_t at, struct text *line)
     struct build *b = &r->h->b;
     const char *s = text_string(line), *colon = strchr(s, ':');
     struct build_node *pair = build_map(b, at);
+    if (colon == NULL && hurl_is_variable(s) && strpbrk(s, "-| ") == NULL) { /* parted when its value is known */
+        struct text name = TEXT_INIT, value = TEXT_INIT;
+        int len = (int)strlen(s) - 3;
+        text_printf(&name, "${= split(%.*s, ':')[0]}", len, s + 2);
+        text_printf(&value, "${= trim(replace(%.*s, split(%.*s, ':')[0] + ':', ''))}", len, s + 2, len, s + 2);
+        build_put(b, pair, "name", hurl_node(r->h, at, &name));
+        build_put(b, pair, "value", hurl_node(r->h, at, &value));
+        build_add(b, r->o->headers, pair);
+        text_deinit(line);
+        return 0;
+    }
     if (colon == NULL || colon == s)
         return scan_fail(&r->h->s, at, "expected NAME: VALUE");
     build_put(b, pair, "name", build_text(b, at, s, (size_t)(colon - s)));
     build_put(b, pair, "value", build_string(b, at, colon + 1 + strspn(colon + 1, " ")));
-    build_add(b, r->headers, pair);
+    build_add(b, r->o->headers, pair);
     text_deinit(line);
     return 0;
 }
@@ -233,8 +292,13 @@ static int one(struct reading *r, const struct option_row *row, size_t at)
         header(r, at, &value);
     else if (value.len == 0)
         scan_fail(&h->s, at, "option %s has no value", row->name);
-    else
+    else {
+        if (strcmp(row->name, "cert") == 0)
+            split_password(r, at, &value);
+        if (row->kind == OPTION_FILE)
+            from_folder(h, &value);
         n = hurl_node(h, at, &value);
+    }
     text_deinit(&value);
     if (h->s.code != 0 || n == NULL)
         return h->s.code;
@@ -247,7 +311,7 @@ static int one(struct reading *r, const struct option_row *row, size_t at)
         r->o->follow = n;
         r->o->location = is_true || r->o->location;
         if (row->to[8] != '\0')
-            build_put(b, r->step, "trusted", build_bool(b, at, true));
+            build_replace(b, r->step, "trusted", build_bool(b, at, true));
     } else if (strcmp(row->to, "max-redirs") == 0) {
         r->o->max_redirects = n;
     } else if (strcmp(row->to, "skip") == 0) {
@@ -255,27 +319,56 @@ static int one(struct reading *r, const struct option_row *row, size_t at)
         r->o->skip = variable_value ? n : NULL;
     } else if (strcmp(row->to, "user") == 0) {
         r->o->user = n;
+    } else if (strcmp(row->to, "path-as-is") == 0) {
+        r->o->path_as_is = is_true;
+    } else if (strncmp(row->to, "header.", 7) == 0) {
+        r->o->user_agent = n;
     } else if (strcmp(row->to, "repeat") == 0) {
         r->o->repeat = n;
     } else {
-        r->o->signs = r->o->signs || strcmp(row->name, "aws-sigv4") == 0;
+        r->o->signs = r->o->signs || strcmp(row->name, "aws-sigv4") == 0 || strncmp(row->to, "curl.auth", 9) == 0;
         put_to(r, row->to, n, is_true, at);
         if (strcmp(row->name, "limit-rate") == 0) /* it is meant to take long */
-            build_put(b, r->step, "timeout", build_string(b, at, "300s"));
+            build_replace(b, r->step, "timeout", build_string(b, at, "300s"));
     }
     return 0;
+}
+
+void hurl_options_begin(struct hurl *h, struct hurl_options *o)
+{
+    size_t at = h->s.at;
+    *o = (struct hurl_options){.before = build_list(&h->b, at),
+                               .curl = build_map(&h->b, at),
+                               .tls = build_map(&h->b, at),
+                               .headers = build_list(&h->b, at)};
+}
+
+void hurl_options_end(struct hurl *h, struct build_node *step, struct hurl_options *o)
+{
+    build_put(&h->b, o->signs ? o->curl : step, "user", o->user);
+    if (build_count(o->curl) > 0)
+        build_put(&h->b, step, "curl", o->curl);
+    if (build_count(o->tls) > 0)
+        build_put(&h->b, step, "tls", o->tls);
+}
+
+/* Each row has a bit of `said`. */
+_Static_assert(ROWS <= 64, "a bit for each option");
+
+int hurl_option_given(struct hurl *h, const char *name, struct build_node *step, struct hurl_options *o)
+{
+    struct reading r = {.h = h, .step = step, .o = o};
+    const struct option_row *row = find(h, name, 0);
+    bool adds = row != NULL && row->to != NULL && strcmp(row->to, "header") == 0;
+    if (row == NULL || ((o->said & (uint64_t)1 << (row - rows)) != 0 && !adds))
+        return h->s.code;
+    return one(&r, row, 0) == 0 ? hurl_line_end(h) : h->s.code;
 }
 
 int hurl_options(struct hurl *h, struct build_node *step, struct hurl_options *o)
 {
     struct scan *s = &h->s;
-    size_t at = s->at;
-    struct reading r = {.h = h,
-                        .step = step,
-                        .o = o,
-                        .curl = build_map(&h->b, at),
-                        .tls = build_map(&h->b, at),
-                        .headers = build_list(&h->b, at)};
+    struct reading r = {.h = h, .step = step, .o = o};
     for (hurl_blank_lines(h); s->code == 0; hurl_blank_lines(h)) {
         struct scan ahead = *s;
         struct text name = TEXT_INIT;
@@ -298,12 +391,8 @@ int hurl_options(struct hurl *h, struct build_node *step, struct hurl_options *o
         scan_blanks(s);
         if (row != NULL && one(&r, row, start) == 0)
             hurl_line_end(h);
+        if (row != NULL)
+            o->said |= (uint64_t)1 << (row - rows);
     }
-    build_put(&h->b, o->signs ? r.curl : step, "user", o->user);
-    if (build_count(r.curl) > 0)
-        build_put(&h->b, step, "curl", r.curl);
-    if (build_count(r.tls) > 0)
-        build_put(&h->b, step, "tls", r.tls);
-    o->headers = r.headers;
     return s->code;
 }

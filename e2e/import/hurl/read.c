@@ -86,7 +86,9 @@ int hurl_value(struct hurl *h, struct text *out)
 {
     struct scan *s = &h->s;
     size_t kept = out->len;
-    while (s->code == 0) {
+    while (h->raw && scan_char(s) >= 0)
+        scan_put(out, (char)s->in.data[s->at++]);
+    while (!h->raw && s->code == 0) {
         int c = scan_char(s);
         if (c < 0 || c == '\n' || c == '#' || (c == '\r' && scan_is(s, "\r\n")))
             break;
@@ -99,7 +101,8 @@ int hurl_value(struct hurl *h, struct text *out)
         if (c != ' ' && c != '\t')
             kept = out->len;
     }
-    text_truncate(out, kept);
+    if (!h->raw)
+        text_truncate(out, kept);
     return hurl_kept(h, out);
 }
 
@@ -114,4 +117,16 @@ int hurl_key_colon(struct hurl *h, struct text *out)
         return scan_fail(s, s->at, "expected \":\"");
     scan_blanks(s);
     return 0;
+}
+
+void hurl_from_root(const struct hurl *h, struct text *file)
+{
+    struct text path = TEXT_INIT;
+    if (h->file_root == NULL || text_string(file)[0] == '/')
+        return;
+    text_printf(&path, "%s%s%s/%s", h->folder != NULL && h->file_root[0] != '/' ? h->folder : "",
+                h->folder != NULL && h->file_root[0] != '/' ? "/" : "", h->file_root, text_string(file));
+    path.failed = path.failed || !text_ok(file);
+    text_deinit(file);
+    *file = path;
 }

@@ -304,6 +304,33 @@ static void put_auth(struct postman *p, const struct node *auth, struct build_no
         text_puts(&value, "Bearer ");
         auth_value(p, of, "token", &value);
         put_header(p, auth, headers, "authorization", &value);
+    } else if (strcmp(type, "oauth2") == 0) { /* with the token that was given: none is fetched */
+        auth_value(p, of, "accessToken", &value);
+        auth_value(p, of, "addTokenTo", &where);
+        auth_value(p, of, "headerPrefix", &name);
+        if (value.len == 0)
+            tree_error(t, auth, ERROR_UNSUPPORTED,
+                       "oauth2 without an \"accessToken\": a flow fetches none; put {{token}} there, and give it with "
+                       "--variable");
+        if (strcmp(text_string(&where), "queryParams") == 0) {
+            text_printf(url, "%caccess_token=%s", strchr(text_string(url), '?') != NULL ? '&' : '?',
+                        text_string(&value));
+        } else {
+            while (name.len > 0 && name.data[name.len - 1] == ' ')
+                text_truncate(&name, name.len - 1);
+            if (name.len == 0)
+                text_puts(&name, "Bearer");
+            text_printf(&name, " %s", text_string(&value));
+            put_header(p, auth, headers, "authorization", &name);
+        }
+    } else if (strcmp(type, "digest") == 0) {
+        struct build_node *curl = build_map(&t->build, tree_at(t, auth));
+        auth_value(p, of, "username", &value);
+        text_char(&value, ':');
+        auth_value(p, of, "password", &value);
+        build_put(&t->build, curl, "auth", tree_string(t, auth, "digest"));
+        build_put(&t->build, curl, "user", tree_text(t, auth, &value));
+        build_put(&t->build, step, "curl", curl);
     } else if (strcmp(type, "basic") == 0) {
         auth_value(p, of, "username", &value);
         text_char(&value, ':');
@@ -320,7 +347,9 @@ static void put_auth(struct postman *p, const struct node *auth, struct build_no
             put_header(p, auth, headers, text_string(&name), &value);
     } else {
         tree_error(t, auth, ERROR_UNSUPPORTED,
-                   "auth of the type \"%s\" cannot be said in a flow; bearer, basic and apikey can", type);
+                   "auth of the type \"%s\" cannot be said in a flow; bearer, basic, digest, apikey and oauth2 with a "
+                   "token can",
+                   type);
     }
     text_deinit(&value);
     text_deinit(&name);

@@ -11,8 +11,9 @@
 
 static void refuse_keys(struct runn *r)
 {
-    static const char *const known[] = {"desc", "labels",      "runners", "vars",  "secrets", "interval", "skipTest",
-                                        "loop", "concurrency", "needs",   "steps", "debug",   NULL};
+    static const char *const known[] = {"desc",     "labels",   "runners", "vars",        "secrets",
+                                        "interval", "skipTest", "loop",    "concurrency", "needs",
+                                        "steps",    "debug",    "if",      "force",       NULL};
     for (size_t i = 0; i < r->root->map.count; i++) {
         const struct node_pair *p = &r->root->map.pairs[i];
         size_t k = 0;
@@ -24,21 +25,31 @@ static void refuse_keys(struct runn *r)
     }
 }
 
+struct build_node *runn_vars(struct runn *r, const struct node *map)
+{
+    struct build_node *out = build_map(&r->tree.build, tree_at(&r->tree, map));
+    for (size_t i = 0; i < map->map.count; i++) {
+        const struct node *v = &map->map.pairs[i].value;
+        r->in_vars = v->kind == NODE_TEXT;
+        build_put(&r->tree.build, out, map->map.pairs[i].key, tree_copy(&r->tree, v));
+    }
+    r->in_vars = false;
+    return out;
+}
+
 static void put_vars(struct runn *r, struct build_node *flow)
 {
     static char there;
     const struct node *vars = tree_member(&r->tree, r->root, "vars", NODE_MAP);
     for (size_t i = 0; vars != NULL && i < vars->map.count; i++) {
-        const struct node *v = &vars->map.pairs[i].value;
         if (!map_put(&r->names, vars->map.pairs[i].key, &there))
             tree_no_memory(&r->tree);
-        if (v->kind == NODE_TEXT && (strncmp((const char *)v->text.data, "json://", 7) == 0 ||
-                                     strncmp((const char *)v->text.data, "yaml://", 7) == 0))
-            tree_error(&r->tree, v, ERROR_UNSUPPORTED,
-                       "variables from a file cannot be said in a flow; \"cases\" can be one");
     }
-    if (vars != NULL && vars->map.count > 0)
-        build_put(&r->tree.build, flow, "vars", tree_copy(&r->tree, vars));
+    struct build_node *own = vars != NULL ? runn_vars(r, vars) : build_map(&r->tree.build, tree_at(&r->tree, r->root));
+    if (r->only_included)
+        build_put(&r->tree.build, own, "included", build_bool(&r->tree.build, 0, false));
+    if (build_count(own) > 0)
+        build_put(&r->tree.build, flow, "vars", own);
 }
 
 static void put_secrets(struct runn *r, struct build_node *flow)
@@ -66,6 +77,20 @@ static void put_labels(struct runn *r, struct build_node *flow)
         build_put(&r->tree.build, flow, "tags", tree_copy(&r->tree, list));
 }
 
+void runn_put_book(struct runn *r, const struct node *path, struct build_node *step)
+{
+    const char *file = path->kind == NODE_TEXT ? (const char *)path->text.data : "";
+    size_t len = strlen(file);
+    bool yaml = (len > 4 && strcmp(file + len - 4, ".yml") == 0) || (len > 5 && strcmp(file + len - 5, ".yaml") == 0);
+    file += strncmp(file, "file://", 7) == 0 ? 7 : 0;
+    if (!yaml || strstr(file, "://") != NULL || strpbrk(file, "*{") != NULL)
+        tree_error(&r->tree, path, ERROR_UNSUPPORTED, "a book that another one names is a file NAME.yml beside it");
+    build_put(&r->tree.build, step, "flow", tree_string(&r->tree, path, file));
+    if (import_format_of(file) == NULL)
+        tree_tell(&r->tree, path, "%s: the book that it names has to be imported as well, to a file of that name",
+                  file);
+}
+
 /* Books that run before: flows that are included first. */
 static void add_needs(struct runn *r, struct build_node *steps)
 {
@@ -73,18 +98,12 @@ static void add_needs(struct runn *r, struct build_node *steps)
     const struct node *needs = tree_member(&r->tree, r->root, "needs", NODE_MAP);
     for (size_t i = 0; needs != NULL && i < needs->map.count && r->tree.code == 0; i++) {
         const struct node *n = &needs->map.pairs[i].value;
-        const struct import_format *format = n->kind == NODE_TEXT ? import_format_of((const char *)n->text.data) : NULL;
-        if (format == NULL || strcmp(format->name, "runn") != 0) {
-            tree_error(
-                &r->tree, n, ERROR_UNSUPPORTED,
-                "needs: a book that another one names is called NAME.runn.yml here, so that it is told from a flow");
-            return;
-        }
         struct runn_step *s = &r->steps[r->count++];
         *s = (struct runn_step){.name = needs->map.pairs[i].key, .node = n, .step = build_map(b, tree_at(&r->tree, n))};
-        build_put(b, s->step, "flow", tree_said(&r->tree, n));
+        runn_put_book(r, n, s->step);
         build_add(b, steps, s->step);
     }
+    r->first = 0;
 }
 
 static void add_wait(struct runn *r, const struct node *interval, struct build_node *steps)
@@ -99,31 +118,43 @@ static void add_wait(struct runn *r, const struct node *interval, struct build_n
     build_add(&r->tree.build, steps, wait);
 }
 
-static void add_steps(struct runn *r, const struct node *list, struct build_node *flow, struct build_node *steps)
+void runn_add_steps(struct runn *r, const struct node *list, struct build_node *out, struct build_node *last)
 {
     struct build *b = &r->tree.build;
     const struct node *interval = node_get(r->root, "interval");
-    size_t count = list->kind == NODE_MAP ? list->map.count : list->list.count, deferred_count = 0;
+    bool map = list->kind == NODE_MAP;
+    size_t count = map ? list->map.count : list->kind == NODE_LIST ? list->list.count : 0, deferred_count = 0;
+    if (!map && list->kind != NODE_LIST)
+        tree_error(&r->tree, list, ERROR_INVALID, "steps are a list or a map");
     struct build_node **deferred = ARENA_NEW_N(&r->arena, struct build_node *, count + 1);
     for (size_t i = 0; i < count && deferred != NULL && r->tree.code == 0; i++) {
-        bool map = list->kind == NODE_MAP, later = false;
+        if (r->count == STEPS_OF_BOOK_MAX) {
+            tree_error(&r->tree, list, ERROR_LIMIT, "more than %d steps", STEPS_OF_BOOK_MAX);
+            return;
+        }
+        bool later = false;
         struct runn_step *s = &r->steps[r->count++];
+        struct build_node *made = build_list(b, tree_at(&r->tree, list));
         *s = (struct runn_step){.name = map ? list->map.pairs[i].key : NULL};
-        struct build_node *made = runn_make_step(r, map ? &list->map.pairs[i].value : &list->list.items[i], s, &later);
-        if (made != NULL && later)
+        runn_make_step(r, map ? &list->map.pairs[i].value : &list->list.items[i], s, made, &later);
+        if (build_count(made) == 0)
+            continue;
+        if (later && r->forced)
+            tree_error(&r->tree, list, ERROR_UNSUPPORTED, "\"defer\" beside \"force\" cannot be said in a flow");
+        if (later) {
             deferred[deferred_count++] = made;
-        else if (made != NULL) {
-            add_wait(r, interval, steps);
-            build_add(b, steps, made);
+        } else if (r->forced && last != NULL) { /* what stands in `finally` is done in any case */
+            add_wait(r, interval, last);
+            build_splice(last, made);
+        } else {
+            add_wait(r, interval, out);
+            build_splice(out, made);
         }
     }
     if (deferred == NULL)
         tree_no_memory(&r->tree);
-    struct build_node *last = build_list(b, tree_at(&r->tree, list));
     while (deferred_count > 0 && deferred != NULL) /* the last one first */
-        build_add(b, last, deferred[--deferred_count]);
-    if (build_count(last) > 0)
-        build_put(b, flow, "finally", last);
+        build_splice(last, deferred[--deferred_count]);
 }
 
 /* The whole book several times. */
@@ -168,6 +199,8 @@ static struct build_node *make_flow(struct runn *r)
     tree_name(&r->tree, desc != NULL ? node_get(r->root, "desc") : r->root, flow, &names, text_string(&name));
     map_deinit(&names);
     text_deinit(&name);
+    const struct node *condition = node_get(r->root, "if");
+    r->only_included = condition != NULL;
     put_labels(r, flow);
     if (node_get(r->root, "concurrency") != NULL)
         build_put(b, flow, "alone", build_bool(b, tree_at(&r->tree, node_get(r->root, "concurrency")), true));
@@ -175,30 +208,58 @@ static struct build_node *make_flow(struct runn *r)
     put_vars(r, flow);
     r->skip_test = skip != NULL && skip->boolean;
     r->runners = tree_member(&r->tree, r->root, "runners", NODE_MAP);
+    for (size_t i = 0; r->runners != NULL && i < r->runners->map.count; i++) {
+        const struct node *runner = &r->runners->map.pairs[i].value;
+        if (runner->kind == NODE_MAP && node_get(runner, "localForward") != NULL)
+            tree_error(&r->tree, runner, ERROR_UNSUPPORTED,
+                       "a connection forwarded over ssh cannot be said in a flow: name the server itself");
+    }
     if (list == NULL || (list->kind != NODE_MAP && list->kind != NODE_LIST)) {
         tree_error(&r->tree, r->root, ERROR_INVALID, "a runbook has \"steps\", a list or a map");
         return flow;
     }
-    size_t all = (list->kind == NODE_MAP ? list->map.count : list->list.count) +
-                 (needs != NULL && needs->kind == NODE_MAP ? needs->map.count : 0);
-    if (all > STEPS_OF_BOOK_MAX)
-        tree_error(&r->tree, list, ERROR_LIMIT, "more than %d steps", STEPS_OF_BOOK_MAX);
-    r->steps = r->tree.code == 0 ? ARENA_NEW_N(&r->arena, struct runn_step, all + 1) : NULL;
+    if ((list->kind == NODE_MAP ? list->map.count : list->list.count) == 0)
+        tree_error(&r->tree, list, ERROR_INVALID, "there is no step in this book");
+    if (needs != NULL && needs->kind == NODE_MAP && needs->map.count > STEPS_OF_BOOK_MAX)
+        tree_error(&r->tree, needs, ERROR_LIMIT, "more than %d steps", STEPS_OF_BOOK_MAX);
+    r->steps = r->tree.code == 0 ? ARENA_NEW_N(&r->arena, struct runn_step, STEPS_OF_BOOK_MAX + 1) : NULL;
     if (r->steps == NULL) {
         tree_no_memory(&r->tree);
         return flow;
     }
+    struct build_node *last = build_list(b, tree_at(&r->tree, list)), *before = build_list(b, 0);
+    struct build_node *wanted = NULL;
+    const struct node *force = tree_member(&r->tree, r->root, "force", NODE_BOOL);
+    r->all_forced = force != NULL && force->boolean;
+    if (condition != NULL)
+        wanted = runn_condition(r, condition, before);
     add_needs(r, steps);
-    add_steps(r, list, flow, steps);
-    if (r->tree.code == 0 && build_count(steps) == 0)
-        tree_error(&r->tree, list, ERROR_INVALID, "there is no call in these steps");
+    runn_add_steps(r, list, steps, last);
+    if (build_count(last) > 0)
+        build_put(b, flow, "finally", last);
+    if (r->tree.code == 0 && build_count(steps) == 0) { /* nothing that could go wrong */
+        struct build_node *nothing = build_map(b, tree_at(&r->tree, list));
+        build_put(b, nothing, "set", build_map(b, tree_at(&r->tree, list)));
+        build_add(b, steps, nothing);
+    }
+    if (wanted != NULL) {
+        struct build_node *choice = build_map(b, tree_at(&r->tree, condition));
+        if (build_count(last) > 0)
+            tree_error(&r->tree, condition, ERROR_UNSUPPORTED, "\"if\" of a book whose steps are put off (defer)");
+        build_put(b, choice, "if", wanted);
+        build_put(b, choice, "then", steps);
+        build_add(b, before, choice);
+        steps = before;
+    }
+    if (r->left_out.len > 0)
+        build_put(b, flow, "about", build_text(b, 0, text_string(&r->left_out), r->left_out.len));
     build_put(b, flow, "steps", put_loop(r, steps));
     return flow;
 }
 
 static int runn_told(struct bytes input, const char *name, struct text *told, struct document **out, struct error *err)
 {
-    struct runn r = {.tree = {.told = told, .say = runn_say}};
+    struct runn r = {.tree = {.told = told, .say = runn_say, .value = runn_value}};
     r.tree.arg = &r;
     if (tree_begin(&r.tree, input, name, false, err) != 0)
         return r.tree.code;
@@ -212,6 +273,7 @@ static int runn_told(struct bytes input, const char *name, struct text *told, st
     map_deinit(&r.bound);
     map_deinit(&r.captured);
     map_deinit(&r.names);
+    text_deinit(&r.left_out);
     arena_deinit(&r.arena);
     return tree_end(&r.tree, flow, out);
 }
@@ -223,8 +285,9 @@ static int runn_parse(struct bytes input, const char *name, struct document **ou
 
 const struct import_format import_runn = {
     .name = "runn",
-    .about = "runbooks of runn: steps over HTTP and gRPC",
+    .about = "runbooks of runn: steps over HTTP and gRPC, and commands",
     .endings = ".runn.yml .runn.yaml",
+    .names_its_own = true,
     .parse = runn_parse,
     .parse_told = runn_told,
 };

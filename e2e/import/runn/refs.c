@@ -11,7 +11,7 @@ const struct expr *runn_expr(struct runn *r, const struct node *n, struct bytes 
 {
     const char *why = NULL;
     int code = 0;
-    const struct expr *e = expr_parse(&r->arena, text, &why, &code);
+    const struct expr *e = expr_parse(&r->arena, text, NULL, &why, &code);
     if (e == NULL && code == ERROR_MEMORY)
         tree_no_memory(&r->tree);
     else if (e == NULL)
@@ -72,39 +72,63 @@ static bool put_header(struct runn *r, const struct node *n, const struct expr *
     return true;
 }
 
+static bool put_http_answer(struct runn *r, const struct node *n, const struct expr *e, size_t at, struct runn_ref *out,
+                            struct text *path)
+{
+    bool grpc = out->step->kind == RUNN_GRPC;
+    if (!part_is(e, at, "res") || at + 1 >= e->count)
+        return refuse(r, n, e, "of a step only its \"res\" and the members of that can be had");
+    at++;
+    if (part_is(e, at, "status") && at + 1 == e->count) {
+        text_puts(path, "$.status");
+    } else if (part_is(e, at, "headers") || (grpc && part_is(e, at, "trailers"))) {
+        return put_header(r, n, e, at, path);
+    } else if (grpc && part_is(e, at, "message")) {
+        text_puts(path, at + 1 == e->count ? "$.message" : "$.body");
+        put_parts(e, at + 1, path);
+    } else if (grpc && part_is(e, at, "messages")) {
+        text_puts(path, "$.messages");
+        put_parts(e, at + 1, path);
+    } else if (!grpc && part_is(e, at, "body")) {
+        text_puts(path, "$.body");
+        put_parts(e, at + 1, path);
+    } else if (!grpc && part_is(e, at, "rawBody") && at + 1 == e->count) {
+        out->raw = true;
+        text_puts(path, "body");
+    } else if (!grpc && part_is(e, at, "cookies") && at + 3 == e->count && part_is(e, at + 2, "Value")) {
+        text_printf(path, "$.cookies[\"%s\"]", e->parts[at + 1].name != NULL ? e->parts[at + 1].name : "");
+    } else {
+        return refuse(r, n, e, "there is no such member of an answer");
+    }
+    return true;
+}
+
+static bool put_exec_answer(struct runn *r, const struct node *n, const struct expr *e, size_t at, struct text *path)
+{
+    static const char *const names[][2] = {{"stdout", "output"}, {"stderr", "errors"}, {"exit_code", "exit"}};
+    for (size_t i = 0; i < 3; i++)
+        if (part_is(e, at, names[i][0]) && at + 1 == e->count) {
+            text_printf(path, "$.%s", names[i][1]);
+            return true;
+        }
+    return refuse(r, n, e, "of a command there are stdout, stderr and exit_code");
+}
+
 /* What stands behind a step's name. */
 static bool put_answer(struct runn *r, const struct node *n, const struct expr *e, size_t at, struct runn_ref *out)
 {
     struct text path = TEXT_INIT;
     bool ok = true;
-    if (!out->step->called) { /* another flow: its variables */
+    if (out->step->kind == RUNN_FLOW) { /* another flow: its variables */
         at += part_is(e, at, "vars");
         text_char(&path, '$');
         put_parts(e, at, &path);
         if (at >= e->count || part_is(e, at, "steps"))
             ok = refuse(r, n, e, "of an included book only what it binds can be had");
-    } else if (!part_is(e, at, "res") || at + 1 >= e->count) {
-        ok = refuse(r, n, e, "of a step only its \"res\" and the members of that can be had");
-    } else if (at++, part_is(e, at, "status") && at + 1 == e->count) {
-        text_puts(&path, "$.status");
-    } else if (part_is(e, at, "headers") || (out->step->grpc && part_is(e, at, "trailers"))) {
-        ok = put_header(r, n, e, at, &path);
-    } else if (out->step->grpc && part_is(e, at, "message")) {
-        text_puts(&path, at + 1 == e->count ? "$.message" : "$.body");
-        put_parts(e, at + 1, &path);
-    } else if (out->step->grpc && part_is(e, at, "messages")) {
-        text_puts(&path, "$.messages");
-        put_parts(e, at + 1, &path);
-    } else if (!out->step->grpc && part_is(e, at, "body")) {
-        text_puts(&path, "$.body");
-        put_parts(e, at + 1, &path);
-    } else if (!out->step->grpc && part_is(e, at, "rawBody") && at + 1 == e->count) {
-        out->raw = true;
-        text_puts(&path, "body");
-    } else if (!out->step->grpc && part_is(e, at, "cookies") && at + 3 == e->count && part_is(e, at + 2, "Value")) {
-        text_printf(&path, "$.cookies[\"%s\"]", e->parts[at + 1].name != NULL ? e->parts[at + 1].name : "");
+    } else if (out->step->kind == RUNN_EXEC) {
+        ok = put_exec_answer(r, n, e, at, &path);
     } else {
-        ok = refuse(r, n, e, "there is no such member of an answer");
+        ok = put_http_answer(r, n, e, at, out, &path);
     }
     out->path = keep(r, &path);
     return ok && out->path != NULL;
@@ -112,10 +136,14 @@ static bool put_answer(struct runn *r, const struct node *n, const struct expr *
 
 static struct runn_step *find_step(struct runn *r, const struct expr_part *p)
 {
-    for (size_t i = 0; i < r->count; i++) {
+    int64_t index = 0;
+    for (size_t i = r->first; i < r->count; i++) {
         const char *name = r->steps[i].name;
-        if (p->name != NULL ? name != NULL && strcmp(name, p->name) == 0 : name == NULL && (int64_t)i == p->index)
+        if (r->steps[i].hidden)
+            continue;
+        if (p->name != NULL ? name != NULL && strcmp(name, p->name) == 0 : name == NULL && index == p->index)
             return &r->steps[i];
+        index++;
     }
     return NULL;
 }
@@ -145,6 +173,10 @@ bool runn_resolve(struct runn *r, const struct node *n, const struct expr *e, st
     *out = (struct runn_ref){0};
     if (r->tree.code != 0)
         return false;
+    if (part_is(e, 0, "included") && e->count == 1) {
+        out->variable = "included";
+        return true;
+    }
     if (part_is(e, 0, "vars") || part_is(e, 0, "env") || (part_is(e, 0, "i") && e->count == 1)) {
         bool i = e->count == 1;
         if (!i && e->parts[1].name == NULL)
@@ -153,6 +185,8 @@ bool runn_resolve(struct runn *r, const struct node *n, const struct expr *e, st
         text_puts(&name, i ? "i" : e->parts[1].name);
         put_parts(e, i ? 1 : 2, &name);
         out->variable = keep(r, &name);
+        if (part_is(e, 0, "vars") && !variable_name_valid(e->parts[1].name))
+            return refuse(r, n, e, "this is no name for a variable of a flow: letters, digits, _ and -");
         return out->variable != NULL;
     }
     if (part_is(e, 0, "steps") || part_is(e, 0, "needs")) {
@@ -164,7 +198,8 @@ bool runn_resolve(struct runn *r, const struct node *n, const struct expr *e, st
     if (part_is(e, 0, "current") || part_is(e, 0, "previous")) {
         out->step = r->current;
         if (part_is(e, 0, "previous"))
-            for (out->step = r->current; out->step > r->steps && (out->step == r->current || out->step->step == NULL);)
+            for (out->step = r->current - (r->current > r->steps + r->first);
+                 out->step > r->steps + r->first && out->step->hidden;)
                 out->step--;
         if (out->step == NULL || out->step->step == NULL || (part_is(e, 0, "previous") && out->step == r->current))
             return refuse(r, n, e, "there is no such step with an answer");
@@ -240,24 +275,157 @@ bool runn_variable(struct runn *r, const struct node *n, const struct runn_ref *
     return r->tree.code == 0;
 }
 
+bool runn_try_other(struct runn *r)
+{
+    if (r->tree.code != ERROR_UNSUPPORTED)
+        return r->tree.code == 0;
+    error_clear(r->tree.err);
+    r->tree.code = 0;
+    return true;
+}
+
+/* ---- expressions ---- */
+
+struct writing {
+    struct runn *r;
+    const struct node *n;
+};
+
+/* A name with the members behind it, as the flow has it: members that are not there are nil, as they are in runn. */
+static bool write_name(void *arg, const struct expr *e, struct text *out)
+{
+    struct writing *w = arg;
+    struct runn *r = w->r;
+    struct runn_ref ref;
+    struct text variable = TEXT_INIT;
+    if (!runn_resolve(r, w->n, e, &ref))
+        return false;
+    if (ref.step == NULL) {
+        text_puts(out, ref.variable);
+    } else if (ref.step->kind == RUNN_GRPC && strcmp(ref.path, "$.status") == 0) {
+        return refuse(r, w->n, e, "a gRPC status is compared with a number, by == or !=, and not computed with");
+    } else if (ref.step == r->answering && !ref.raw) {
+        text_printf(out, "answer%s", ref.path + 1);
+    } else if (ref.raw || ref.step->kind == RUNN_FLOW) {
+        (void)runn_variable(r, w->n, &ref, &variable);
+    } else { /* all of the answer, since a capture has to be there and a member need not */
+        struct runn_ref whole = {.step = ref.step, .path = "$"};
+        (void)runn_variable(r, w->n, &whole, &variable);
+    }
+    if (variable.len > 3) {
+        text_add(out, text_string(&variable) + 2, variable.len - 3);
+        if (!ref.raw && ref.step->kind != RUNN_FLOW)
+            text_puts(out, ref.path + 1);
+    }
+    out->failed = out->failed || !text_ok(&variable);
+    text_deinit(&variable);
+    return r->tree.code == 0;
+}
+
+bool runn_write(struct runn *r, const struct node *n, const struct expr *e, struct runn_step *answering,
+                struct text *out)
+{
+    struct writing w = {.r = r, .n = n};
+    r->answering = answering;
+    bool ok = expr_print(e, write_name, &w, out);
+    r->answering = NULL;
+    if (!ok && r->tree.code == 0)
+        tree_no_memory(&r->tree);
+    return ok;
+}
+
+struct build_node *runn_set(struct runn *r, const struct node *n, const char *name, const struct expr *e)
+{
+    struct build *b = &r->tree.build;
+    struct build_node *step = build_map(b, tree_at(&r->tree, n)), *names = build_map(b, tree_at(&r->tree, n));
+    struct text value = TEXT_INIT;
+    text_puts(&value, "${= ");
+    (void)runn_write(r, n, e, NULL, &value);
+    text_char(&value, '}');
+    build_put(b, names, name, tree_text(&r->tree, n, &value));
+    build_put(b, step, "set", names);
+    return step;
+}
+
+/* ---- bind ---- */
+
+/* A value that is computed, or a variable whose value is kept: a step of its own. */
+static void bind_value(struct runn *r, const struct node *n, const char *name, const struct expr *e)
+{
+    static char there;
+    struct runn_ref *ref = ARENA_NEW(&r->arena, struct runn_ref);
+    if (!variable_name_valid(name)) {
+        tree_error(&r->tree, n, ERROR_UNSUPPORTED, "bind: \"%s\" is no name for a variable of a flow", name);
+        return;
+    }
+    build_add(&r->tree.build, r->behind, runn_set(r, n, name, e));
+    if (ref == NULL || !map_put(&r->names, name, &there) || !map_put(&r->bound, name, ref)) {
+        tree_no_memory(&r->tree);
+        return;
+    }
+    ref->variable = name;
+}
+
+/* Expressions in lists and maps are one of them. */
+static const struct expr *bound_expr(struct runn *r, const struct node *n, int depth)
+{
+    struct expr *e = ARENA_NEW(&r->arena, struct expr);
+    size_t count = n->kind == NODE_LIST ? n->list.count : n->kind == NODE_MAP ? n->map.count * 2 : 0;
+    if (n->kind == NODE_TEXT)
+        return runn_expr(r, n, n->text);
+    if ((n->kind != NODE_LIST && n->kind != NODE_MAP) || depth == EXPR_DEPTH_MAX)
+        return NULL;
+    const struct expr **items = ARENA_NEW_N(&r->arena, const struct expr *, count + 1);
+    if (e == NULL || items == NULL) {
+        tree_no_memory(&r->tree);
+        return NULL;
+    }
+    *e = (struct expr){.kind = n->kind == NODE_LIST ? EXPR_LIST : EXPR_MAP, .items = items, .count = count};
+    for (size_t i = 0; i < count; i++) {
+        if (n->kind == NODE_MAP && i % 2 == 0) {
+            struct expr *key = ARENA_NEW(&r->arena, struct expr);
+            if (key == NULL) {
+                tree_no_memory(&r->tree);
+                return NULL;
+            }
+            *key = (struct expr){.kind = EXPR_TEXT, .text = n->map.pairs[i / 2].key};
+            items[i] = key;
+            continue;
+        }
+        items[i] = bound_expr(r, n->kind == NODE_MAP ? &n->map.pairs[i / 2].value : &n->list.items[i], depth + 1);
+        if (items[i] == NULL)
+            return NULL;
+    }
+    return e;
+}
+
 /* `bind`: another name for something that came back, or for a variable. */
 void runn_bind(struct runn *r, const struct node *n, const char *name)
 {
     struct runn_ref *ref = ARENA_NEW(&r->arena, struct runn_ref);
-    const struct expr *e = n->kind == NODE_TEXT ? runn_expr(r, n, n->text) : NULL;
+    const struct expr *e = bound_expr(r, n, 0);
     if (ref == NULL)
         tree_no_memory(&r->tree);
-    if (strpbrk(name, "[]") != NULL)
+    if (r->tree.code != 0)
+        return;
+    if (strpbrk(name, "[]") != NULL) {
         tree_error(&r->tree, n, ERROR_UNSUPPORTED,
                    "bind: %s: what is collected in a list or map cannot be said in a flow", name);
-    else if (e == NULL || e->kind != EXPR_NAME)
-        tree_error(&r->tree, n, ERROR_UNSUPPORTED,
-                   "bind: %s: only members of an answer and variables can be bound, as in current.res.body.id", name);
-    else if (ref != NULL && runn_resolve(r, n, e, ref) && !map_put(&r->bound, name, ref))
+        return;
+    }
+    if (e == NULL) {
+        tree_error(&r->tree, n, ERROR_UNSUPPORTED, "bind: %s: expected an expression, as in current.res.body.id", name);
+        return;
+    }
+    if (e->kind != EXPR_NAME || !runn_resolve(r, n, e, ref) || ref->step == NULL || ref->step->kind == RUNN_EXEC) {
+        if (e->kind != EXPR_NAME || r->tree.code == 0)
+            bind_value(r, n, name, e);
+        return;
+    }
+    if (!map_put(&r->bound, name, ref))
         tree_no_memory(&r->tree);
     /* Books that include this one know it by its name. */
-    if (ref != NULL && r->tree.code == 0 && ref->step != NULL && variable_name_valid(name) &&
-        map_get(&r->names, name) == NULL) {
+    if (r->tree.code == 0 && variable_name_valid(name) && map_get(&r->names, name) == NULL) {
         static char there;
         runn_capture(r, ref->step, n, name, ref->path);
         struct text key = TEXT_INIT;
@@ -275,17 +443,36 @@ void runn_bind(struct runn *r, const struct node *n, const char *name)
 
 /* ---- texts ---- */
 
+/* ${NAME} and ${NAME:-default} */
 static size_t say_environment(struct runn *r, const struct node *n, struct bytes t, size_t at, struct text *out)
 {
     size_t begin = at + 2, end = begin;
     while (end < t.len && (isalnum(t.data[end]) || t.data[end] == '_'))
         end++;
-    if (end == begin || end >= t.len || t.data[end] != '}') {
+    size_t name = end - begin, from = end;
+    bool empty = end < t.len && t.data[end] == ':' && end + 1 < t.len && t.data[end + 1] == '-';
+    bool other = empty || (end < t.len && t.data[end] == '-');
+    while (other && end < t.len && t.data[end] != '}')
+        end++;
+    if (name == 0 || end >= t.len || t.data[end] != '}') {
         tree_error(&r->tree, n, ERROR_UNSUPPORTED,
-                   "${NAME} is a variable of the environment; a default behind the name cannot be said in a flow");
+                   "${NAME} is a variable of the environment, ${NAME:-TEXT} one with a text for when it is not there; "
+                   "\"$\" and \"{\" beside each other are nothing else here");
         return t.len;
     }
-    text_printf(out, "${env.%.*s}", (int)(end - begin), (const char *)t.data + begin);
+    if (!other) {
+        text_printf(out, "${env.%.*s}", (int)name, (const char *)t.data + begin);
+        return end + 1;
+    }
+    struct expr value = {.kind = EXPR_TEXT};
+    from += empty ? 2 : 1;
+    value.text = arena_string_n(&r->arena, (const char *)t.data + from, end - from);
+    if (value.text == NULL)
+        tree_no_memory(&r->tree);
+    text_printf(out, "${= env('%.*s', ", (int)name, (const char *)t.data + begin);
+    if (value.text != NULL)
+        (void)expr_print(&value, NULL, NULL, out);
+    text_puts(out, ")}");
     return end + 1;
 }
 
@@ -293,8 +480,13 @@ static size_t say_expression(struct runn *r, const struct node *n, struct bytes 
 {
     size_t begin = at + 2, end = begin;
     struct runn_ref ref;
-    while (end + 1 < t.len && !(t.data[end] == '}' && t.data[end + 1] == '}'))
-        end++;
+    for (char quote = '\0'; end + 1 < t.len; end++) {
+        char c = (char)t.data[end];
+        if (quote == '\0' && c == '}' && t.data[end + 1] == '}' && (end + 2 >= t.len || t.data[end + 2] != '}'))
+            break;
+        if (c == '\'' || c == '"')
+            quote = quote == '\0' ? c : quote == c ? '\0' : quote;
+    }
     if (end + 1 >= t.len) {
         tree_error(&r->tree, n, ERROR_SYNTAX, "{{ has no }}");
         return t.len;
@@ -304,9 +496,93 @@ static size_t say_expression(struct runn *r, const struct node *n, struct bytes 
         tree_plain(bytes_of(e->text), out);
     else if (e != NULL && e->kind == EXPR_NAME && runn_resolve(r, n, e, &ref))
         (void)runn_variable(r, n, &ref, out);
-    else if (e != NULL && e->kind != EXPR_NAME)
-        tree_error(&r->tree, n, ERROR_UNSUPPORTED, "in a text only names can be said in a flow, as in {{ vars.name }}");
+    else if (e != NULL && (e->kind != EXPR_NAME || runn_try_other(r))) {
+        text_puts(out, "${= ");
+        (void)runn_write(r, n, e, NULL, out);
+        text_char(out, '}');
+    }
     return end + 2;
+}
+
+/* runn reads a text again as YAML once its {{ }} have values, so that "9{{ n }}" is a number. */
+static bool read_again(struct runn *r, const struct node *n, struct bytes text, bool *number)
+{
+    size_t plain = 0, digits = 0;
+    for (size_t at = 0; at < text.len; at++) {
+        if (at + 1 < text.len && text.data[at] == '{' && text.data[at + 1] == '{') {
+            const uint8_t *end = memmem(text.data + at, text.len - at, "}}", 2);
+            at = end != NULL ? (size_t)(end - text.data) + 1 : text.len;
+            continue;
+        }
+        plain++;
+        digits += isdigit(text.data[at]) || strchr("+-.", text.data[at]) != NULL;
+    }
+    *number = plain > 0 && plain == digits;
+    bool opens = text.len > 0 && plain > 0 && strchr("[&*!|>%@`", text.data[0]) != NULL;
+    opens = opens || (text.len > 1 && text.data[0] == '{' && text.data[1] != '{');
+    if (!opens)
+        return true;
+    tree_error(&r->tree, n, ERROR_UNSUPPORTED,
+               "runn reads this text as YAML once {{ }} have values: write the list or the map out");
+    return false;
+}
+
+/* json://FILE */
+static struct build_node *from_file(struct runn *r, const struct node *n, struct bytes in, bool templated)
+{
+    struct text out = TEXT_INIT;
+    struct expr file = {.kind = EXPR_TEXT, .text = (const char *)in.data + 7};
+    size_t len = in.len;
+    bool template = len > 9 && memcmp(in.data + len - 9, ".template", 9) == 0;
+    if (templated || template || in.data[0] == 'y' || memchr(in.data, '*', len) != NULL) {
+        tree_error(&r->tree, n, ERROR_UNSUPPORTED,
+                   "of variables from files json://FILE can be said in a flow, without {{ }}, * and templates");
+        return NULL;
+    }
+    text_puts(&out, "${= fromJSON(file(");
+    (void)expr_print(&file, NULL, NULL, &out);
+    text_puts(&out, "))}");
+    return tree_text(&r->tree, n, &out);
+}
+
+struct build_node *runn_value(struct tree *t, const struct node *n)
+{
+    struct runn *r = t->arg;
+    struct text out = TEXT_INIT;
+    struct bytes in = n->text;
+    bool number = false, templated = memmem(in.data, in.len, "{{", 2) != NULL;
+    if (r->in_vars && in.len > 7 && (memcmp(in.data, "json://", 7) == 0 || memcmp(in.data, "yaml://", 7) == 0))
+        return from_file(r, n, in, templated);
+    if (templated && in.len > 1 && in.data[0] == '"' && in.data[in.len - 1] == '"')
+        in = BYTES(in.data + 1, in.len - 2); /* quotes keep it a text */
+    else if (templated && !read_again(r, n, in, &number))
+        return NULL;
+    if (!number) {
+        runn_say(t, n, in, &out);
+        return tree_text(t, n, &out);
+    }
+    text_puts(&out, "${= scalar(''");
+    for (size_t at = 0; at < in.len && t->code == 0;) {
+        struct text part = TEXT_INIT;
+        bool open = at + 1 < in.len && in.data[at] == '{' && in.data[at + 1] == '{';
+        const uint8_t *end =
+            open ? memmem(in.data + at, in.len - at, "}}", 2) : memmem(in.data + at, in.len - at, "{{", 2);
+        size_t stop = end != NULL ? (size_t)(end - in.data) : in.len;
+        if (open && end != NULL) {
+            const struct expr *e = runn_expr(r, n, BYTES(in.data + at + 2, stop - at - 2));
+            text_puts(&out, " + string(");
+            if (e != NULL)
+                (void)runn_write(r, n, e, NULL, &out);
+            text_char(&out, ')');
+            at = stop + 2;
+        } else {
+            text_printf(&out, " + '%.*s'", (int)(stop - at), (const char *)in.data + at);
+            at = stop;
+        }
+        text_deinit(&part);
+    }
+    text_puts(&out, ")}");
+    return tree_text(t, n, &out);
 }
 
 void runn_say(struct tree *t, const struct node *n, struct bytes text, struct text *out)
@@ -314,7 +590,10 @@ void runn_say(struct tree *t, const struct node *n, struct bytes text, struct te
     struct runn *r = t->arg;
     for (size_t at = 0; at < text.len && t->code == 0;) {
         uint8_t c = text.data[at], next = at + 1 < text.len ? text.data[at + 1] : 0;
-        if (c == '$' && next == '{')
+        if (c == '\\' && (next == '{' || next == '}')) {
+            text_char(out, (char)next); /* no {{ */
+            at += 2;
+        } else if (c == '$' && next == '{')
             at = say_environment(r, n, text, at, out);
         else if (c == '{' && next == '{')
             at = say_expression(r, n, text, at, out);

@@ -4,14 +4,16 @@
 #define E2E_IMPORT_RUNN_RUNN_H
 
 #include "base/array.h"
-#include "e2e/import/runn/expr.h"
+#include "base/map.h"
+#include "e2e/value/expression.h"
 #include "e2e/import/tree.h"
 
 struct runn_step {
-    const char *name;                            /* NULL: of a list */
-    bool grpc, called;                           /* neither: an included flow, when it has a `step` */
+    const char *name;                                         /* NULL: of a list */
+    enum { RUNN_FLOW, RUNN_HTTP, RUNN_GRPC, RUNN_EXEC } kind; /* FLOW: an included one, when it has a `step` */
     struct build_node *step, *captures, *checks; /* the latter two are made when there is something in them */
     const struct node *node;
+    bool hidden; /* of an include that is over: nobody knows its name */
 };
 
 struct runn {
@@ -19,13 +21,24 @@ struct runn {
     struct arena arena;
     const struct node *root, *runners;
     struct runn_step *steps; /* as many as there can be, made at the start */
-    size_t count;
+    size_t count, first;     /* `first`: of the list that is read, whose steps are counted from 0 */
     struct runn_step *current;
-    struct map bound;    /* name -> struct runn_ref */
-    struct map captured; /* "2$.body.id" -> the variable */
-    struct map names;    /* variables */
+    struct map bound;            /* name -> struct runn_ref */
+    struct map captured;         /* "2$.body.id" -> the variable */
+    struct map names;            /* variables */
+    struct runn_step *answering; /* whose answer the expression that is written stands beside; NULL: nobody's */
+    struct build_node *behind;   /* list of steps that stand behind the current one */
+    struct text left_out;        /* lines for people: what the flow does not say */
     bool skip_test;
+    bool all_forced;    /* the whole book is */
+    bool forced;        /* steps are done from here on even when those before failed */
+    bool in_vars;       /* values may be json://FILE */
+    bool only_included; /* the book has an "if" */
 };
+
+/* What of the file is in no flow: told, and a line of the flow's `about`. */
+void runn_leave_out(struct runn *r, const struct node *n, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* ---- refs.c ---- */
 /* What a name means: of a step's answer (`step` and a path), or of a variable (`variable` and a path in it). */
@@ -41,7 +54,14 @@ void runn_bind(struct runn *r, const struct node *n, const char *name);
 bool runn_variable(struct runn *r, const struct node *n, const struct runn_ref *ref, struct text *out);
 /* Texts with {{ }} and ${ENV}: the tree's `say`. */
 void runn_say(struct tree *t, const struct node *n, struct bytes text, struct text *out);
+/* Values that are texts: the tree's `value`. */
+struct build_node *runn_value(struct tree *t, const struct node *n);
 const struct expr *runn_expr(struct runn *r, const struct node *n, struct bytes text);
+/* The expression as flows have it, "len(answer.body) > 0"; `answering`: the step it is looked at beside, or NULL. */
+bool runn_write(struct runn *r, const struct node *n, const struct expr *e, struct runn_step *answering,
+                struct text *out);
+/* Did it fail because a flow cannot say it? Then there is no error any more. */
+bool runn_try_other(struct runn *r);
 /* Into the lists of a step. */
 void runn_capture(struct runn *r, struct runn_step *s, const struct node *n, const char *name, const char *path);
 const char *runn_name(struct runn *r, const char *wanted);
@@ -49,12 +69,21 @@ const char *runn_name(struct runn *r, const char *wanted);
 /* ---- tests.c ---- */
 /* Conditions as lines of `check` at the steps they speak of; `here`: what has no step of its own goes there. */
 void runn_test(struct runn *r, const struct node *n, struct runn_step *here);
-/* A condition as the map of an `if`. NULL: the error is set. */
-struct build_node *runn_condition(struct runn *r, const struct node *n);
+/* A condition as the map of an `if`; steps that have to stand in front are added to `before`. NULL: the error is set.
+ */
+struct build_node *runn_condition(struct runn *r, const struct node *n, struct build_node *before);
+/* A step that gives `name` the value of an expression. */
+struct build_node *runn_set(struct runn *r, const struct node *n, const char *name, const struct expr *e);
 
 /* ---- steps.c ---- */
-/* One step, as what stands in the flow's list. NULL: it has nothing of its own there, or the error is set. */
-struct build_node *runn_make_step(struct runn *r, const struct node *n, struct runn_step *s, bool *deferred);
+/* One step, as the steps of the flow that it comes to, into `out`. */
+void runn_make_step(struct runn *r, const struct node *n, struct runn_step *s, struct build_node *out, bool *deferred);
+/* All steps of a list or a map into `out`; those that are put off into `last`. */
+void runn_add_steps(struct runn *r, const struct node *list, struct build_node *out, struct build_node *last);
+/* Variables and their values, of which texts may be json://FILE. */
+struct build_node *runn_vars(struct runn *r, const struct node *map);
+/* A book that is named: the step's "flow". */
+void runn_put_book(struct runn *r, const struct node *path, struct build_node *step);
 /* "3sec", 0.5 (seconds) as flows write it. */
 bool runn_duration(struct runn *r, const struct node *n, double *seconds);
 

@@ -2,6 +2,7 @@
 #include "e2e/import/runn/runn.h"
 
 #include <ctype.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,15 @@ static bool is_nothing(const struct node *n)
     return n->kind == NODE_NULL || (n->kind == NODE_TEXT && bytes_is(n->text, "nil"));
 }
 
+static void put_type(struct runn *r, const struct node *body, struct build_node **headers, const char *type)
+{
+    struct build *b = &r->tree.build;
+    if (*headers == NULL)
+        *headers = build_map(b, tree_at(&r->tree, body));
+    if (!build_has(*headers, "content-type"))
+        build_put(b, *headers, "content-type", tree_string(&r->tree, body, type));
+}
+
 static void put_body(struct runn *r, const struct node *body, struct build_node *step, struct build_node **headers)
 {
     struct build *b = &r->tree.build;
@@ -67,12 +77,13 @@ static void put_body(struct runn *r, const struct node *body, struct build_node 
         build_put(b, step, "json", tree_copy(&r->tree, &p->value));
     } else if (strcmp(p->key, "application/x-www-form-urlencoded") == 0 && p->value.kind == NODE_MAP) {
         build_put(b, step, "form", tree_copy(&r->tree, &p->value));
+    } else if (p->value.kind == NODE_MAP && p->value.map.count == 1 &&
+               strcmp(p->value.map.pairs[0].key, "filename") == 0 && strncmp(p->key, "multipart/", 10) != 0) {
+        build_put(b, step, "file", tree_copy(&r->tree, &p->value.map.pairs[0].value));
+        put_type(r, body, headers, p->key);
     } else if (p->value.kind == NODE_TEXT && strncmp(p->key, "multipart/", 10) != 0) {
         build_put(b, step, "body", tree_said(&r->tree, &p->value));
-        if (*headers == NULL)
-            *headers = build_map(b, tree_at(&r->tree, body));
-        if (!build_has(*headers, "content-type"))
-            build_put(b, *headers, "content-type", tree_string(&r->tree, &p->value, p->key));
+        put_type(r, body, headers, p->key);
     } else {
         tree_error(&r->tree, &p->value, ERROR_UNSUPPORTED,
                    "a body of %s in this form cannot be said in a flow; json, x-www-form-urlencoded and texts can",
@@ -80,16 +91,76 @@ static void put_body(struct runn *r, const struct node *body, struct build_node 
     }
 }
 
+/* Several values of one header are one line, parted by commas (RFC 9110, 5.3). */
 static struct build_node *make_headers(struct runn *r, const struct node *map)
 {
     struct build_node *out = build_map(&r->tree.build, tree_at(&r->tree, map));
     for (size_t i = 0; i < map->map.count && r->tree.code == 0; i++) {
         const struct node *v = &map->map.pairs[i].value;
-        if (v->kind == NODE_LIST || v->kind == NODE_MAP)
-            tree_error(&r->tree, v, ERROR_UNSUPPORTED, "a header with several values cannot be said in a flow");
-        build_put(&r->tree.build, out, map->map.pairs[i].key, tree_copy(&r->tree, v));
+        struct text line = TEXT_INIT;
+        if (v->kind == NODE_MAP)
+            tree_error(&r->tree, v, ERROR_INVALID, "a header's value is a text or a list of them");
+        if (v->kind != NODE_LIST) {
+            build_put(&r->tree.build, out, map->map.pairs[i].key, tree_copy(&r->tree, v));
+            continue;
+        }
+        for (size_t k = 0; k < v->list.count && r->tree.code == 0; k++) {
+            if (v->list.items[k].kind != NODE_TEXT)
+                tree_error(&r->tree, &v->list.items[k], ERROR_INVALID, "one of a header's values is a text");
+            text_puts(&line, k > 0 ? ", " : "");
+            if (r->tree.code == 0)
+                tree_say(&r->tree, &v->list.items[k], &line);
+        }
+        build_put(&r->tree.build, out, map->map.pairs[i].key, tree_text(&r->tree, v, &line));
     }
     return out;
+}
+
+void runn_leave_out(struct runn *r, const struct node *n, const char *format, ...)
+{
+    struct text line = TEXT_INIT;
+    va_list args;
+    va_start(args, format);
+    text_vprintf(&line, format, args);
+    va_end(args);
+    struct text whole = TEXT_INIT;
+    text_printf(&whole, "not imported, line %d: %s", n->line, text_string(&line));
+    if (strstr(text_string(&r->left_out), text_string(&whole)) ==
+        NULL) { /* a runner is looked at by each of its calls */
+        tree_tell(&r->tree, n, "%s", text_string(&line));
+        text_printf(&r->left_out, "%s%s", r->left_out.len > 0 ? "\n" : "", text_string(&whole));
+    }
+    r->left_out.failed = r->left_out.failed || !text_ok(&line) || !text_ok(&whole);
+    text_deinit(&line);
+    text_deinit(&whole);
+}
+
+/* What looks over the shoulder of HTTP: leaving it out sends the same and expects less. */
+static bool left_out(struct runn *r, const struct node *n, const char *key)
+{
+    static const char *const keys[] = {"openapi3",
+                                       "skipValidateRequest",
+                                       "skipValidateResponse",
+                                       "openAPI3",
+                                       "skipCircularReferenceCheck",
+                                       "trace",
+                                       "bufDirs",
+                                       "bufLocks",
+                                       "bufConfigs",
+                                       "importPaths",
+                                       "protos",
+                                       NULL};
+    for (size_t i = 0; keys[i] != NULL; i++)
+        if (strcmp(keys[i], key) == 0) {
+            bool matters = (i == 0 || i == 3 || i == 5) && !(n->kind == NODE_BOOL && !n->boolean);
+            if (matters)
+                runn_leave_out(r, n,
+                               i == 5 ? "\"trace\": runn's header X-Runn-Trace is not sent"
+                                      : "\"%s\": answers are not held against it",
+                               key);
+            return true;
+        }
+    return false;
 }
 
 static void only(struct runn *r, const struct node *n, const char *const *keys)
@@ -98,7 +169,7 @@ static void only(struct runn *r, const struct node *n, const char *const *keys)
         size_t k = 0;
         while (keys[k] != NULL && strcmp(keys[k], n->map.pairs[i].key) != 0)
             k++;
-        if (keys[k] == NULL)
+        if (keys[k] == NULL && !left_out(r, &n->map.pairs[i].value, n->map.pairs[i].key))
             refuse(r, &n->map.pairs[i].value, n->map.pairs[i].key);
     }
 }
@@ -145,8 +216,8 @@ static void put_tls(struct runn *r, const struct node *runner, struct build_node
 static void make_http(struct runn *r, const struct node *n, const struct node *runner, struct build_node *step)
 {
     static const char *const runner_keys[] = {"endpoint", "notFollowRedirect", "useCookie", "skipVerify",
-                                              "cacert",   "timeout",           "trace",     NULL};
-    static const char *const keys[] = {"headers", "body", "timeout", "trace", NULL};
+                                              "cacert",   "timeout",           NULL};
+    static const char *const keys[] = {"headers", "body", "timeout", NULL};
     struct build *b = &r->tree.build;
     const char *path = "", *method = "";
     struct text target = TEXT_INIT;
@@ -186,7 +257,7 @@ static void make_http(struct runn *r, const struct node *n, const struct node *r
 
 static void make_grpc(struct runn *r, const struct node *n, struct build_node *step)
 {
-    static const char *const keys[] = {"headers", "message", "messages", "timeout", "trace", NULL};
+    static const char *const keys[] = {"headers", "message", "messages", "timeout", NULL};
     struct build *b = &r->tree.build;
     const char *method = "";
     const struct node *call = one(r, n, "one method", &method);
@@ -198,7 +269,8 @@ static void make_grpc(struct runn *r, const struct node *n, struct build_node *s
     const struct node *message = node_get(call, "message"),
                       *messages = tree_member(&r->tree, call, "messages", NODE_LIST);
     for (size_t i = 0; messages != NULL && i < messages->list.count; i++)
-        if (messages->list.items[i].kind == NODE_TEXT)
+        if (messages->list.items[i].kind == NODE_TEXT &&
+            memmem(messages->list.items[i].text.data, messages->list.items[i].text.len, "{{", 2) == NULL)
             refuse(r, &messages->list.items[i], (const char *)messages->list.items[i].text.data);
     if (headers != NULL)
         build_put(b, step, "metadata", make_headers(r, headers));
@@ -214,6 +286,44 @@ static void make_grpc(struct runn *r, const struct node *n, struct build_node *s
 
 /* ---- what is called ---- */
 
+/* {steps: ...} without a file: its steps stand here. Names in it are its own. */
+static void make_inline(struct runn *r, const struct node *n, struct build_node *out)
+{
+    static const char *const keys[] = {"steps", "vars", NULL};
+    const struct node *list = node_get(n, "steps");
+    struct build_node *last = build_list(&r->tree.build, tree_at(&r->tree, n));
+    struct map bound = r->bound;
+    size_t first = r->first;
+    struct runn_step *current = r->current;
+    struct build_node *behind = r->behind;
+    const struct node *vars = tree_member(&r->tree, n, "vars", NODE_MAP);
+    only(r, n, keys);
+    for (size_t i = 0; vars != NULL && i < vars->map.count; i++) {
+        static char there;
+        if (map_get(&r->names, vars->map.pairs[i].key) != NULL)
+            refuse(r, &vars->map.pairs[i].value, "a variable of an include without a path that the book has as well");
+        else if (!map_put(&r->names, vars->map.pairs[i].key, &there))
+            tree_no_memory(&r->tree);
+    }
+    if (vars != NULL) {
+        struct build_node *set = build_map(&r->tree.build, tree_at(&r->tree, vars));
+        build_put(&r->tree.build, set, "set", runn_vars(r, vars));
+        build_add(&r->tree.build, out, set);
+    }
+    r->bound = (struct map){0};
+    r->first = r->count;
+    runn_add_steps(r, list, out, last);
+    if (build_count(last) > 0)
+        refuse(r, list, "defer or force inside an include");
+    for (size_t i = r->first; i < r->count; i++)
+        r->steps[i].hidden = true;
+    map_deinit(&r->bound);
+    r->bound = bound;
+    r->first = first;
+    r->current = current;
+    r->behind = behind;
+}
+
 static void make_include(struct runn *r, const struct node *n, struct build_node *step)
 {
     static const char *const keys[] = {"path", "vars", NULL};
@@ -224,16 +334,45 @@ static void make_include(struct runn *r, const struct node *n, struct build_node
         return;
     }
     only(r, n, keys);
-    const char *file = (const char *)path->text.data;
-    const struct import_format *format = import_format_of(file);
-    if (format == NULL || strcmp(format->name, "runn") != 0)
-        tree_error(&r->tree, path, ERROR_UNSUPPORTED,
-                   "%s: a book that another one names is called NAME.runn.yml here, so that it is told from a flow",
-                   file);
-    build_put(b, step, "flow", tree_string(&r->tree, path, file));
+    runn_put_book(r, path, step);
     const struct node *vars = n->kind == NODE_MAP ? tree_member(&r->tree, n, "vars", NODE_MAP) : NULL;
-    if (vars != NULL)
-        build_put(b, step, "with", tree_copy(&r->tree, vars));
+    struct build_node *with = vars != NULL ? runn_vars(r, vars) : build_map(b, tree_at(&r->tree, n));
+    build_put(b, with, "included", build_bool(b, tree_at(&r->tree, n), true));
+    build_put(b, step, "with", with);
+}
+
+/* ---- commands ---- */
+
+/* By a shell, as runn does it. What ends with another code than 0 has not failed: tests say what is expected. */
+static void make_exec(struct runn *r, const struct node *n, struct build_node *step)
+{
+    static const char *const keys[] = {"command", "shell", "stdin", "env", "liveOutput", NULL};
+    struct build *b = &r->tree.build;
+    size_t at = tree_at(&r->tree, n);
+    struct build_node *run = build_list(b, at), *expect = build_map(b, at), *any = build_map(b, at);
+    const struct node *command = tree_member(&r->tree, n, "command", NODE_TEXT);
+    const struct node *in = tree_member(&r->tree, n, "stdin", NODE_TEXT);
+    const struct node *environment = tree_member(&r->tree, n, "env", NODE_MAP);
+    const char *shell = tree_member_text(&r->tree, n, "shell");
+    if (n->kind != NODE_MAP || command == NULL) {
+        tree_error(&r->tree, n, ERROR_INVALID, "exec: expected a \"command\"");
+        return;
+    }
+    only(r, n, keys);
+    build_add(b, run, tree_string(&r->tree, n, shell != NULL ? shell : "bash"));
+    build_add(b, run, tree_string(&r->tree, n, "-c"));
+    if (in != NULL) {
+        build_add(b, run, tree_string(&r->tree, n, "printf %s \"$1\" | \"$0\" -c \"$2\""));
+        build_add(b, run, tree_string(&r->tree, n, shell != NULL ? shell : "bash"));
+        build_add(b, run, tree_said(&r->tree, in));
+    }
+    build_add(b, run, tree_said(&r->tree, command));
+    build_put(b, step, "run", run);
+    if (environment != NULL)
+        build_put(b, step, "environment", tree_copy(&r->tree, environment));
+    build_put(b, any, "$any", build_bool(b, at, true));
+    build_put(b, expect, "exit", any);
+    build_put(b, step, "expect", expect);
 }
 
 static const struct node *runner_of(struct runn *r, const struct node *n, const char **key)
@@ -267,13 +406,16 @@ static void make_call(struct runn *r, const struct node *n, const char *key, str
     const struct node *endpoint = runner != NULL && runner->kind == NODE_MAP ? node_get(runner, "endpoint") : runner;
     bool environment =
         endpoint != NULL && endpoint->kind == NODE_TEXT && endpoint->text.len > 0 && endpoint->text.data[0] == '$';
-    s->called = true;
-    s->grpc =
+    bool grpc =
         starts(runner, "grpc://") || (runner != NULL && runner->kind == NODE_MAP && node_get(runner, "addr") != NULL);
-    if (runner == NULL)
-        tree_error(&r->tree, n, ERROR_UNSUPPORTED, "%s: there is no such runner that a flow has; HTTP and gRPC are",
-                   key);
-    else if (s->grpc)
+    s->kind = grpc ? RUNN_GRPC : RUNN_HTTP;
+    if (runner == NULL && strcmp(key, "exec") == 0) {
+        s->kind = RUNN_EXEC;
+        make_exec(r, n, s->step);
+    } else if (runner == NULL)
+        tree_error(&r->tree, n, ERROR_UNSUPPORTED,
+                   "%s: there is no such runner that a flow has; HTTP, gRPC and exec are", key);
+    else if (grpc)
         make_grpc(r, n, s->step);
     else if (starts(endpoint, "http://") || starts(endpoint, "https://") || environment)
         make_http(r, n, runner, s->step);
@@ -313,34 +455,48 @@ static double wait_of(struct runn *r, const struct node *loop, int64_t count)
     return all > 0.1 ? all : 0.1;
 }
 
+/* `inside` as often as the loop says. NULL: never. */
 static struct build_node *put_loop(struct runn *r, const struct node *loop, struct runn_step *s,
-                                   struct build_node *step)
+                                   struct build_node *inside)
 {
     static const char *const keys[] = {"count",       "until",      "interval", "minInterval",
                                        "maxInterval", "multiplier", "jitter",   NULL};
     struct build *b = &r->tree.build;
     const struct node *until = loop->kind == NODE_MAP ? node_get(loop, "until") : NULL;
     const struct node *given = loop->kind == NODE_MAP ? node_get(loop, "count") : loop;
+    const struct node *interval = loop->kind == NODE_MAP ? node_get(loop, "interval") : NULL;
     size_t at = tree_at(&r->tree, loop);
     int64_t count = LOOP_COUNT;
+    double seconds;
     only(r, loop, keys);
+    if (until == NULL && given != NULL && given->kind == NODE_INTEGER && given->integer == 0)
+        return NULL;
     if (given != NULL && !count_of(r, given, &count))
-        return step;
+        return NULL;
     if (until != NULL) {
+        if (s->step == NULL || s->kind == RUNN_FLOW || build_count(inside) != 1)
+            refuse(r, loop, "until of a step that calls nothing, or binds what is computed");
         runn_test(r, until, s);
+        if (build_count(r->behind) > 0)
+            refuse(r, until, "until that does not speak of the step's own answer");
         build_put(b, s->step, "within", duration(r, loop, wait_of(r, loop, count)));
-        return step;
+        return inside;
     }
-    if (loop->kind == NODE_MAP && node_get(loop, "interval") != NULL)
-        refuse(r, loop, "interval of a loop without until");
-    struct build_node *out = build_map(b, at), *range = build_list(b, at), *steps = build_list(b, at);
+    if (interval != NULL && runn_duration(r, interval, &seconds)) {
+        struct build_node *wait = build_map(b, at);
+        build_put(b, wait, "wait", duration(r, interval, seconds));
+        build_add(b, inside, wait);
+    }
+    if (build_count(inside) == 0)
+        return NULL;
+    struct build_node *out = build_map(b, at), *range = build_list(b, at), *outer = build_list(b, at);
     build_add(b, range, build_integer(b, at, 0));
     build_add(b, range, build_integer(b, at, count - 1));
     build_put(b, out, "for", build_string(b, at, "i"));
     build_put(b, out, "range", range);
-    build_add(b, steps, step);
-    build_put(b, out, "steps", steps);
-    return out;
+    build_put(b, out, "steps", inside);
+    build_add(b, outer, out);
+    return outer;
 }
 
 /* ---- the step ---- */
@@ -353,7 +509,7 @@ static void put_binds(struct runn *r, const struct node *bind)
         runn_bind(r, &bind->map.pairs[i].value, bind->map.pairs[i].key);
 }
 
-struct build_node *runn_make_step(struct runn *r, const struct node *n, struct runn_step *s, bool *deferred)
+void runn_make_step(struct runn *r, const struct node *n, struct runn_step *s, struct build_node *out, bool *deferred)
 {
     struct build *b = &r->tree.build;
     const char *key = "";
@@ -361,43 +517,53 @@ struct build_node *runn_make_step(struct runn *r, const struct node *n, struct r
     s->node = n;
     if (n->kind != NODE_MAP) {
         tree_error(&r->tree, n, ERROR_INVALID, "a step is a map, and this is %s", node_kind_name(n->kind));
-        return NULL;
+        return;
     }
+    size_t at = tree_at(&r->tree, n);
+    struct build_node *inside = build_list(b, at), *before = build_list(b, at);
     const struct node *call = runner_of(r, n, &key), *include = node_get(n, "include"), *loop = node_get(n, "loop");
     const struct node *test = node_get(n, "test"), *bind = node_get(n, "bind"), *condition = node_get(n, "if");
     const struct node *defer = tree_member(&r->tree, n, "defer", NODE_BOOL), *dump = node_get(n, "dump");
     const char *desc = tree_member_text(&r->tree, n, "desc");
+    bool own_steps = include != NULL && include->kind == NODE_MAP && node_get(include, "steps") != NULL;
     *deferred = defer != NULL && defer->boolean;
-    if (node_get(n, "force") != NULL)
-        refuse(r, node_get(n, "force"), "force");
+    r->behind = build_list(b, at);
+    const struct node *force = tree_member(&r->tree, n, "force", NODE_BOOL);
+    bool forced = (force != NULL && force->boolean) || r->all_forced;
+    if (r->forced && !forced)
+        refuse(r, n, "a step without \"force\" behind one with it");
+    r->forced = r->forced || forced;
     if (dump != NULL)
         tree_tell(&r->tree, dump, "\"dump\" is left out: reports show what came back");
-    struct build_node *wanted = condition != NULL ? runn_condition(r, condition) : NULL;
-    if (call != NULL || include != NULL)
-        s->step = build_map(b, tree_at(&r->tree, n));
+    struct build_node *wanted = condition != NULL ? runn_condition(r, condition, before) : NULL;
+    if (call != NULL || (include != NULL && !own_steps))
+        s->step = build_map(b, at);
+    build_add(b, inside, s->step);
     if (call != NULL)
         make_call(r, call, key, s);
+    else if (own_steps)
+        make_inline(r, include, inside);
     else if (include != NULL)
         make_include(r, include, s->step);
     if (s->step != NULL && (desc != NULL || s->name != NULL))
         build_put(b, s->step, "name", tree_string(&r->tree, n, desc != NULL ? desc : s->name));
-    struct runn_step *here = s;
-    while (here > r->steps && !here->called) /* variables are looked at beside the call before */
-        here--;
     if (bind != NULL)
         put_binds(r, bind);
     if (test != NULL && !r->skip_test)
-        runn_test(r, test, here);
-    struct build_node *out = s->step;
-    if (out == NULL && (loop != NULL || wanted != NULL))
-        refuse(r, n, "if or loop of a step without a call");
-    else if (loop != NULL)
-        out = put_loop(r, loop, s, out);
-    if (wanted == NULL || out == NULL)
-        return out;
-    struct build_node *outer = build_map(b, tree_at(&r->tree, n)), *then = build_list(b, tree_at(&r->tree, n));
-    build_add(b, then, out);
+        runn_test(r, test, s);
+    build_splice(inside, r->behind);
+    r->behind = build_list(b, at);
+    if (loop != NULL && (build_count(inside) > 0 || loop->kind == NODE_MAP))
+        inside = put_loop(r, loop, s, inside);
+    if (inside == NULL || build_count(inside) == 0)
+        return;
+    build_splice(out, before);
+    if (wanted == NULL) {
+        build_splice(out, inside);
+        return;
+    }
+    struct build_node *outer = build_map(b, at);
     build_put(b, outer, "if", wanted);
-    build_put(b, outer, "then", then);
-    return outer;
+    build_put(b, outer, "then", inside);
+    build_add(b, out, outer);
 }

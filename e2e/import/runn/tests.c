@@ -23,9 +23,14 @@ static void put_query_text(const char *text, bool variables, struct text *out)
     text_char(out, '"');
 }
 
+static bool is_len(const struct expr *e)
+{
+    return e->kind == EXPR_CALL && strcmp(e->text, "len") == 0;
+}
+
 static bool is_status(const struct runn_ref *ref)
 {
-    return ref->step != NULL && ref->step->grpc && strcmp(ref->path, "$.status") == 0;
+    return ref->step != NULL && ref->step->kind == RUNN_GRPC && strcmp(ref->path, "$.status") == 0;
 }
 
 static void put_source(struct runn *r, const struct node *n, const struct runn_ref *ref, struct text *out)
@@ -46,7 +51,7 @@ static void put_source(struct runn *r, const struct node *n, const struct runn_r
         text_puts(out, "body");
     } else if (strcmp(ref->path, "$.status") == 0) {
         text_puts(out, "status");
-    } else if (!ref->step->grpc && ref->step->called && strncmp(ref->path, "$.body", 6) == 0) {
+    } else if (ref->step->kind == RUNN_HTTP && strncmp(ref->path, "$.body", 6) == 0) {
         text_puts(out, "jsonpath ");
         text_puts(&path, "$");
         text_puts(&path, ref->path + 6);
@@ -89,7 +94,7 @@ static void put_wanted(struct runn *r, const struct node *n, const struct expr *
 static void add_line(struct runn *r, const struct node *n, struct runn_step *s, struct text *line)
 {
     struct build *b = &r->tree.build;
-    if (s == NULL || s->step == NULL || !s->called) {
+    if (s == NULL || s->step == NULL || s->kind == RUNN_FLOW) {
         tree_error(&r->tree, n, ERROR_UNSUPPORTED, "this is no condition of what a call before it answered");
         text_deinit(line);
         return;
@@ -129,15 +134,15 @@ static void compare(struct runn *r, const struct node *n, const struct expr *e, 
     struct runn_ref ref;
     struct text line = TEXT_INIT;
     bool equal = op != NULL && (strcmp(op, "==") == 0 || strcmp(op, "!=") == 0);
-    bool swap = op != NULL && (strcmp(op, "in") == 0 || (equal && left->kind != EXPR_NAME && left->kind != EXPR_LEN));
+    bool swap = op != NULL && (strcmp(op, "in") == 0 || (equal && left->kind != EXPR_NAME && !is_len(left)));
     if (swap) {
         const struct expr *was = left;
         left = right;
         right = was;
     }
-    bool count = left->kind == EXPR_LEN;
+    bool count = is_len(left);
     if (count)
-        left = left->left;
+        left = left->items[0];
     if (left == NULL || left->kind != EXPR_NAME) {
         tree_error(&r->tree, n, ERROR_UNSUPPORTED, "a condition has to speak of an answer or a variable");
         return;
@@ -166,6 +171,42 @@ static void compare(struct runn *r, const struct node *n, const struct expr *e, 
     add_line(r, n, step_for(&ref, here), &line);
 }
 
+/* As an expression: beside the step's own answer, or in a step that only looks. */
+static void look(struct runn *r, const struct node *n, const struct expr *e, bool negated, struct runn_step *here)
+{
+    struct build *b = &r->tree.build;
+    struct text line = TEXT_INIT;
+    bool beside = here != NULL && here == r->current && here->step != NULL && here->kind != RUNN_FLOW &&
+                  build_count(r->behind) == 0;
+    struct expr turned = {.kind = EXPR_NOT, .left = e};
+    text_puts(&line, "= ");
+    (void)runn_write(r, n, negated ? &turned : e, beside ? here : NULL, &line);
+    if (beside) {
+        add_line(r, n, here, &line);
+        return;
+    }
+    struct build_node *step = build_map(b, tree_at(&r->tree, n)), *checks = build_list(b, tree_at(&r->tree, n));
+    build_add(b, checks, tree_text(&r->tree, n, &line));
+    build_put(b, step, "set", build_map(b, tree_at(&r->tree, n)));
+    build_put(b, step, "check", checks);
+    build_add(b, r->behind, step);
+}
+
+/* Of an answer that came, and that is looked at where it came? */
+static bool is_plain(struct runn *r, const struct node *n, const struct expr *e)
+{
+    const struct expr *left = e->kind == EXPR_BOTH ? e->left : e, *right = e->kind == EXPR_BOTH ? e->right : NULL;
+    struct runn_ref ref;
+    if (right != NULL && (strchr("+-*/%?", e->op[0]) != NULL))
+        return false;
+    if (right != NULL && left->kind != EXPR_NAME && !is_len(left))
+        left = e->right;
+    left = is_len(left) ? left->items[0] : left;
+    bool plain = left->kind == EXPR_NAME && runn_resolve(r, n, left, &ref) && ref.step != NULL &&
+                 (ref.step->kind == RUNN_HTTP || ref.step->kind == RUNN_GRPC);
+    return runn_try_other(r) && plain;
+}
+
 static void test(struct runn *r, const struct node *n, const struct expr *e, bool negated, struct runn_step *here)
 {
     if (r->tree.code != 0)
@@ -175,23 +216,29 @@ static void test(struct runn *r, const struct node *n, const struct expr *e, boo
     } else if (e->kind == EXPR_BOTH && strcmp(e->op, negated ? "||" : "&&") == 0) {
         test(r, n, e->left, negated, here);
         test(r, n, e->right, negated, here);
-    } else if (e->kind == EXPR_BOTH && (strcmp(e->op, "||") == 0 || strcmp(e->op, "&&") == 0)) {
-        tree_error(&r->tree, n, ERROR_UNSUPPORTED, "\"or\" between conditions cannot be said in a flow");
     } else {
-        compare(r, n, e, negated, here);
+        bool plain = is_plain(r, n, e);
+        if (plain)
+            compare(r, n, e, negated, here);
+        if (!plain || (r->tree.code == ERROR_UNSUPPORTED && runn_try_other(r)))
+            look(r, n, e, negated, here);
     }
 }
 
 void runn_test(struct runn *r, const struct node *n, struct runn_step *here)
 {
-    if (n->kind == NODE_BOOL && n->boolean)
+    if (n->kind == NODE_BOOL) {
+        const struct expr never = {.kind = EXPR_BOOL};
+        if (!n->boolean)
+            look(r, n, &never, false, here);
         return;
+    }
     if (n->kind != NODE_TEXT) {
         tree_error(&r->tree, n, ERROR_INVALID, "a condition is a text, and this is %s", node_kind_name(n->kind));
         return;
     }
     const struct expr *e = runn_expr(r, n, n->text);
-    if (e != NULL)
+    if (e != NULL && !(e->kind == EXPR_BOOL && e->boolean))
         test(r, n, e, false, here);
 }
 
@@ -238,9 +285,9 @@ static void add_condition(struct runn *r, const struct node *n, const struct exp
     bool negated = e->kind == EXPR_NOT;
     const struct expr *c = negated ? e->left : e, *left = c->kind == EXPR_BOTH ? c->left : c;
     const char *op = c->kind == EXPR_BOTH ? c->op : "==";
-    bool count = left->kind == EXPR_LEN;
+    bool count = is_len(left);
     if (count)
-        left = left->left;
+        left = left->items[0];
     bool equal = strcmp(op, "==") == 0 || strcmp(op, "!=") == 0, min = strcmp(op, ">=") == 0,
          max = strcmp(op, "<=") == 0;
     bool contains = strcmp(op, "contains") == 0;
@@ -275,13 +322,23 @@ static void add_condition(struct runn *r, const struct node *n, const struct exp
     text_deinit(&name);
 }
 
-struct build_node *runn_condition(struct runn *r, const struct node *n)
+struct build_node *runn_condition(struct runn *r, const struct node *n, struct build_node *before)
 {
-    const struct expr *e = n->kind == NODE_TEXT ? runn_expr(r, n, n->text) : NULL;
+    struct expr given = {.kind = EXPR_BOOL, .boolean = n->kind == NODE_BOOL && n->boolean};
+    const struct expr *e = n->kind == NODE_BOOL ? &given : n->kind == NODE_TEXT ? runn_expr(r, n, n->text) : NULL;
     struct build_node *map = build_map(&r->tree.build, tree_at(&r->tree, n));
-    if (e == NULL)
+    if (e == NULL) {
         tree_error(&r->tree, n, ERROR_INVALID, "if: expected a condition as text");
-    else
-        add_condition(r, n, e, map);
+        return map;
+    }
+    add_condition(r, n, e, map);
+    if (r->tree.code != ERROR_UNSUPPORTED || !runn_try_other(r))
+        return map;
+    map = build_map(&r->tree.build, tree_at(&r->tree, n));
+    const char *name = runn_name(r, "condition");
+    if (name != NULL) {
+        build_add(&r->tree.build, before, runn_set(r, n, name, e));
+        build_put(&r->tree.build, map, name, build_bool(&r->tree.build, tree_at(&r->tree, n), true));
+    }
     return map;
 }

@@ -2,7 +2,6 @@
 
 #include "base/units.h"
 #include "proto/services.h"
-#include "proto/store/store.pb-c.h"
 #include "runtime/events/client.h"
 
 #include <ctype.h>
@@ -11,14 +10,16 @@
 
 #define CALL_TIMEOUT ((uint64_t)(10 * SECOND))
 
-static char database[] = MICRO_NAMESPACE; /* protobuf-c's strings are not const */
-
 const struct micro_program *const backend_programs[] = {&backend_customers,
                                                         &backend_invite,
                                                         &backend_signup,
                                                         &backend_subscriptions,
                                                         &backend_billing,
                                                         &backend_checkout,
+                                                        &backend_search,
+                                                        &backend_location,
+                                                        &backend_support,
+                                                        &backend_review,
                                                         NULL};
 
 static struct pb_pool *pool;
@@ -74,7 +75,7 @@ void task_no_memory(struct task *t)
     micro_fail(t->call, 507, t->id, "out of memory");
 }
 
-static void on_answer(void *arg, int status, const char *message, const ProtobufCMessage *reply)
+void task_answer(void *arg, int status, const char *message, const ProtobufCMessage *reply)
 {
     struct task *t = arg;
     struct backend_answer a = {.status = status, .reply = reply};
@@ -83,7 +84,7 @@ static void on_answer(void *arg, int status, const char *message, const Protobuf
     t->next(t, &a);
 }
 
-static void cannot_ask(struct task *t, int rc)
+void task_cannot_ask(struct task *t, int rc)
 {
     micro_fail(t->call, rc == ERROR_MEMORY ? 507 : 503, t->id, "%s cannot be called: %s", t->asked,
                error_code_name(rc));
@@ -94,9 +95,9 @@ void task_ask(struct task *t, const char *whom, const char *service, const char 
 {
     t->next = next;
     t->asked = whom;
-    int rc = micro_call(t->backend->service, service, method, request, reply, 0, on_answer, t);
+    int rc = micro_call(t->backend->service, service, method, request, reply, 0, task_answer, t);
     if (rc)
-        cannot_ask(t, rc);
+        task_cannot_ask(t, rc);
 }
 
 /* A call of task_ask_as_caller() under way; in the arena of the task's call. */
@@ -118,7 +119,7 @@ static void on_raw_answer(void *arg, const struct rpc_reply *r)
         text = "the service answered without a message that can be read";
     }
     micro_outgoing_end(c->task->backend->service, &c->outgoing, status);
-    on_answer(c->task, status, text ? text : "", m);
+    task_answer(c->task, status, text ? text : "", m);
 }
 
 void task_ask_as_caller(struct task *t, const char *whom, const char *service, const char *method,
@@ -152,7 +153,7 @@ void task_ask_as_caller(struct task *t, const char *whom, const char *service, c
     }
     text_deinit(&wire);
     if (rc)
-        cannot_ask(t, rc);
+        task_cannot_ask(t, rc);
 }
 
 bool task_failed(struct task *t, const struct backend_answer *a, int code)
@@ -174,6 +175,60 @@ const struct micro_account *backend_caller(struct rpc_call *call, const char *id
     if (!a)
         micro_fail(call, 401, id, "an account is required");
     return a;
+}
+
+static bool plain(char c)
+{
+    return isalnum((unsigned char)c) || c == '-' || c == '_' || c == '.';
+}
+
+char *backend_part(struct arena *a, const char *text)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    size_t len = strlen(text), at = 0;
+    char *out = arena_alloc_n(a, len + 1, 3);
+    for (; out && *text; text++)
+        if (plain(*text)) {
+            out[at++] = *text;
+        } else {
+            out[at++] = '%';
+            out[at++] = hex[(unsigned char)*text >> 4];
+            out[at++] = hex[(unsigned char)*text & 15];
+        }
+    return out;
+}
+
+char *backend_owner(struct rpc_call *call, const char *id)
+{
+    const struct micro_account *who = backend_caller(call, id);
+    struct arena *a = rpc_call_arena(call);
+    if (!who)
+        return NULL;
+    const char *namespace = backend_part(a, who->issuer), *account = backend_part(a, who->id);
+    char *owner = namespace && account ? arena_printf(a, "%s/%s", namespace, account) : NULL;
+    if (!owner)
+        micro_fail(call, 507, id, "out of memory");
+    return owner;
+}
+
+bool backend_check_text(struct rpc_call *call, const char *id, const char *what, const char *text, size_t min,
+                        size_t max)
+{
+    size_t characters = 0;
+    for (const char *p = text; *p; p++)
+        characters += ((unsigned char)*p & 0xC0) != 0x80;
+    if (characters >= min && characters <= max)
+        return true;
+    micro_fail(call, 400, id, "%s has %zu to %zu characters, not %zu", what, min, max, characters);
+    return false;
+}
+
+bool backend_check_page(struct rpc_call *call, const char *id, int64_t limit, int64_t max)
+{
+    if (limit >= 1 && limit <= max)
+        return true;
+    micro_fail(call, 400, id, "a limit is 1 to %lld, not %lld", (long long)max, (long long)limit);
+    return false;
 }
 
 bool backend_is_operator(const struct micro_account *a)
@@ -278,103 +333,6 @@ bool backend_unheard(const struct backend_answer *a)
     }
 }
 
-/* ---- the store --------------------------------------------------------------------------------------------------- */
-
-static void on_read(void *arg, int status, const char *message, const ProtobufCMessage *reply)
-{
-    static const Store__ReadResponse nothing = STORE__READ_RESPONSE__INIT;
-    if (status == GRPC_NOT_FOUND)
-        on_answer(arg, GRPC_OK, "", &nothing.base);
-    else
-        on_answer(arg, status, message, reply);
-}
-
-void task_read(struct task *t, const char *table, const char *key, bool prefix, backend_step *next)
-{
-    struct arena *a = rpc_call_arena(t->call);
-    Store__ReadOptions options = STORE__READ_OPTIONS__INIT;
-    Store__ReadRequest request = STORE__READ_REQUEST__INIT;
-    t->next = next;
-    t->asked = "the store";
-    options.database = database;
-    options.table = arena_string(a, table);
-    options.prefix = prefix;
-    options.missing_ok = true;
-    request.key = arena_string(a, key);
-    request.options = &options;
-    int rc = options.table && request.key ? micro_call(t->backend->service, "store", "Store.Read", &request.base,
-                                                       &store__read_response__descriptor, 0, on_read, t)
-                                          : ERROR_MEMORY;
-    if (rc)
-        cannot_ask(t, rc);
-}
-
-void task_write(struct task *t, const char *table, const char *key, const char *json, uint64_t revision,
-                backend_step *next)
-{
-    struct arena *a = rpc_call_arena(t->call);
-    Store__WriteOptions options = STORE__WRITE_OPTIONS__INIT;
-    Store__Record record = STORE__RECORD__INIT;
-    Store__WriteRequest request = STORE__WRITE_REQUEST__INIT;
-    options.database = database;
-    options.table = arena_string(a, table);
-    options.if_absent = revision == 0;
-    options.if_revision = revision == BACKEND_ALWAYS ? 0 : revision;
-    record.key = arena_string(a, key);
-    record.value.data = json ? arena_copy(a, json, strlen(json)) : NULL;
-    record.value.len = json ? strlen(json) : 0;
-    record.expiry = t->expiry;
-    t->expiry = 0;
-    request.record = &record;
-    request.options = &options;
-    if (!options.table || !record.key || !record.value.data)
-        task_no_memory(t);
-    else
-        task_ask(t, "the store", "store", "Store.Write", &request.base, &store__write_response__descriptor, next);
-}
-
-void task_save(struct task *t, const struct backend_shape *shape, const char *key, const void *record,
-               uint64_t revision, backend_step *next)
-{
-    char *json = key ? backend_encode(rpc_call_arena(t->call), shape->fields, shape->count, record) : NULL;
-    if (json)
-        task_write(t, shape->table, key, json, revision, next);
-    else
-        task_no_memory(t);
-}
-
-bool task_take(struct task *t, const struct backend_shape *shape, const struct backend_answer *a, void *record,
-               uint64_t *revision)
-{
-    *revision = 0;
-    if (task_failed(t, a, 500))
-        return false;
-    const Store__ReadResponse *r = (const Store__ReadResponse *)(const void *)a->reply;
-    if (r->n_records == 0)
-        return true;
-    *revision = r->records[0]->revision;
-    if (backend_decode(rpc_call_arena(t->call), shape->fields, shape->count,
-                       BYTES(r->records[0]->value.data, r->records[0]->value.len), record))
-        return true;
-    micro_fail(t->call, 500, t->id, "%s", shape->damaged);
-    return false;
-}
-
-void task_delete(struct task *t, const char *table, const char *key, backend_step *next)
-{
-    struct arena *a = rpc_call_arena(t->call);
-    Store__DeleteOptions options = STORE__DELETE_OPTIONS__INIT;
-    Store__DeleteRequest request = STORE__DELETE_REQUEST__INIT;
-    options.database = database;
-    options.table = arena_string(a, table);
-    request.key = arena_string(a, key);
-    request.options = &options;
-    if (!options.table || !request.key)
-        task_no_memory(t);
-    else
-        task_ask(t, "the store", "store", "Store.Delete", &request.base, &store__delete_response__descriptor, next);
-}
-
 /* ---- events ------------------------------------------------------------------------------------------------------ */
 
 void task_publish(struct task *t, const char *topic, const char *word, const ProtobufCMessage *event,
@@ -386,9 +344,9 @@ void task_publish(struct task *t, const char *topic, const char *word, const Pro
     t->asked = "the event store";
     int rc = backend_pool() ? pb_to_json(backend_pool(), event, PB_JSON_PROTO_NAMES, &json, NULL) : ERROR_MEMORY;
     if (rc == 0)
-        rc = text_ok(&json) ? events_publish(t->backend->service, topic, metadata, text_bytes(&json), on_answer, t)
+        rc = text_ok(&json) ? events_publish(t->backend->service, topic, metadata, text_bytes(&json), task_answer, t)
                             : ERROR_MEMORY;
     text_deinit(&json);
     if (rc)
-        cannot_ask(t, rc);
+        task_cannot_ask(t, rc);
 }

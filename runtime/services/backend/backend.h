@@ -24,7 +24,7 @@
 #define BACKEND_SECRET_MAX 256
 
 extern const struct micro_program backend_customers, backend_invite, backend_signup, backend_subscriptions,
-    backend_billing, backend_checkout;
+    backend_billing, backend_checkout, backend_search, backend_location, backend_support, backend_review;
 /* All of them, NULL-terminated. */
 extern const struct micro_program *const backend_programs[];
 
@@ -65,6 +65,9 @@ void task_ask(struct task *t, const char *whom, const char *service, const char 
 /* The same with the caller's own token, so that who is asked sees the caller; `method` is "Stripe.ListCards". */
 void task_ask_as_caller(struct task *t, const char *whom, const char *service, const char *method,
                         const ProtobufCMessage *request, const ProtobufCMessageDescriptor *reply, backend_step *next);
+/* For who calls by other means: ends in the task's step. */
+void task_answer(void *task, int status, const char *message, const ProtobufCMessage *reply);
+void task_cannot_ask(struct task *t, int rc);
 /* True when the answer is an error; then the call has been failed: 503 when who was asked is away, 507 when it has no
  * room, else `code`. */
 bool task_failed(struct task *t, const struct backend_answer *a, int code);
@@ -74,6 +77,14 @@ bool backend_unheard(const struct backend_answer *a);
 
 /* Who calls; NULL when it is nobody known: the call was failed with 401. */
 const struct micro_account *backend_caller(struct rpc_call *call, const char *id);
+/* The caller's part of a key, "<namespace>/<account>"; NULL: nobody known calls, or no memory: the call was failed. */
+char *backend_owner(struct rpc_call *call, const char *id);
+/* A text as one part of a key, whatever is in it: without "/". NULL: no memory. */
+char *backend_part(struct arena *a, const char *text);
+/* False: it has less or more characters, and the call was failed with 400. `what` is "a subject". */
+bool backend_check_text(struct rpc_call *call, const char *id, const char *what, const char *text, size_t min,
+                        size_t max);
+bool backend_check_page(struct rpc_call *call, const char *id, int64_t limit, int64_t max);
 /* The platform's administrators and its services. */
 bool backend_is_operator(const struct micro_account *a);
 /* The address without blanks around it and in lower case; NULL: it is none, and the call was failed with 400. */
@@ -129,6 +140,30 @@ void task_save(struct task *t, const struct backend_shape *shape, const char *ke
 bool task_take(struct task *t, const struct backend_shape *shape, const struct backend_answer *a, void *record,
                uint64_t *revision);
 void task_delete(struct task *t, const char *table, const char *key, backend_step *next);
+
+/* Many records of one table at once. What they did is known of none when one failed; the rest is not begun then. */
+enum backend_op_kind { OP_READ, OP_WRITE, OP_DELETE };
+struct backend_found {
+    const char *key;
+    struct bytes value;
+    uint64_t revision;
+};
+struct backend_op {
+    enum backend_op_kind kind;
+    const char *key, *json; /* the latter of a write, on no condition */
+    bool prefix;            /* of a read, and these three */
+    uint64_t limit, offset; /* 0: all, from the first */
+    struct backend_found *found;
+    size_t count;
+};
+/* The step's answer is OK or the first failure; it has no reply. `ops` are in the call's memory. */
+void task_batch(struct task *t, const char *table, struct backend_op *ops, size_t count, backend_step *next);
+
+/* All records whose keys begin with `prefix`, one after the other; `each` is false when it has failed the call. NULL
+ * for the record: what was seen is not to be counted on, they come again from the first (records came and went before
+ * those that were read). `done` is called when all were seen: its answer is OK. 409 when they never hold still. */
+typedef bool backend_each(struct task *t, const struct backend_found *f);
+void task_scan(struct task *t, const char *table, const char *prefix, backend_each *each, backend_step *done);
 
 /* ---- events ------------------------------------------------------------------------------------------------------ */
 

@@ -1,0 +1,196 @@
+/* Steps while memory runs out: events and messages published and consumed, doubles, requests with bodies of all kinds,
+ * blocks, snapshots; all in the simulated world, whose servers share the memory. Every flow's last step fails, so that
+ * no run may pass, whichever allocation was the one. */
+#include "e2e/test_walk.h"
+
+#include "base/units.h"
+#include "proto/events/events.pb-c.h"
+
+#include <string.h>
+
+struct stage {
+    struct test_system *system;
+    struct rpc_server *server;
+    struct rpc_call *listener; /* who consumes; NULL: nobody */
+    char address[64];
+    struct target_component components[3];
+};
+
+/* ---- a small events.Stream ---- */
+
+static void publish(struct rpc_call *call, const ProtobufCMessage *message, void *context)
+{
+    struct stage *g = context;
+    const Events__PublishRequest *asked = (const Events__PublishRequest *)(const void *)message;
+    Events__PublishResponse reply = EVENTS__PUBLISH_RESPONSE__INIT;
+    Events__Event event = EVENTS__EVENT__INIT;
+    char id[] = "e-1";
+    event.id = id;
+    event.topic = asked->topic;
+    event.payload = asked->payload;
+    event.timestamp = 1;
+    if (g->listener != NULL)
+        rpc_call_send(g->listener, &event.base);
+    rpc_call_add_trailer(call, "micro-event-id", bytes_of(id));
+    rpc_call_reply(call, &reply.base);
+}
+
+static void consume(struct rpc_call *call, const ProtobufCMessage *message, void *context)
+{
+    struct stage *g = context;
+    (void)message;
+    g->listener = call;
+    rpc_call_send_header(call, "micro-events-position", bytes_of("0"));
+    rpc_call_send_headers(call);
+}
+
+static void consumed(struct rpc_call *call, void *context)
+{
+    struct stage *g = context;
+    g->listener = g->listener == call ? NULL : g->listener;
+    rpc_call_finish(call, GRPC_CANCELLED, "");
+}
+
+static const struct rpc_method methods[] = {
+    {.name = "Publish",
+     .input = &events__publish_request__descriptor,
+     .output = &events__publish_response__descriptor,
+     .unary = publish},
+    {.name = "Consume",
+     .input = &events__consume_request__descriptor,
+     .output = &events__event__descriptor,
+     .unary = consume,
+     .cancelled = consumed},
+};
+static const struct rpc_service stream = {.name = "events.Stream", .methods = methods, .method_count = 2};
+
+static int open_stage(void **state)
+{
+    static const char *const served[] = {"events.Stream", NULL};
+    struct stage *g = calloc(1, sizeof *g);
+    void *system = NULL;
+    if (g == NULL || test_system_setup_sim(&system) != 0)
+        return -1;
+    g->system = system;
+    struct test_system *s = g->system;
+    const struct rpc_server_options options = {.pool = s->pool};
+    if (rpc_server_new(sim_node(s->sim, "events"), &options, &g->server, NULL) != 0 ||
+        rpc_server_add(g->server, &stream, g) != 0 || rpc_server_listen(g->server, "0.0.0.0:0", NULL) != 0)
+        return -1;
+    snprintf(g->address, sizeof g->address, "events:%d", rpc_server_port(g->server));
+    g->components[0] = s->components[0];
+    g->components[1] = s->components[1];
+    g->components[2] = (struct target_component){.name = "events", .address = g->address, .services = served};
+    s->target.components = g->components;
+    s->target.component_count = 3;
+    s->options.files = s->disk;
+    *state = g;
+    return 0;
+}
+
+static int close_stage(void **state)
+{
+    struct stage *g = *state;
+    void *system = g->system;
+    target_close_channels(&g->system->target);
+    rpc_server_free(g->server);
+    g->system->target.component_count = 0;
+    free(g);
+    return test_system_teardown(&system);
+}
+
+/* ---- flows ---- */
+
+#define FLOW                "flow: f\nsteps:\n"
+#define WALK(prepare, yaml) test_walk_stages(open_stage, close_stage, prepare, yaml)
+
+static void events(void **state)
+{
+    (void)state;
+    assert_true(WALK(NULL, FLOW "  - {consume: orders, open: true}\n"
+                                "  - {publish: orders, payload: {id: 7}, metadata: {kind: new}}\n"
+                                "  - {publish: orders, payload: {id: 8}}\n"
+                                "  - {consume: orders, expect: {payload: {id: 7}}, capture: {id: "
+                                "$.payload.id}}\n"
+                                "  - {consume: orders, count: 1, where: {payload: {id: 8}}, expect: "
+                                "{payloads: [{id: 8}]}}\n"
+                                "  - {name: last, publish: orders, payload: '${id}', expect: {id: e-2}}\n") > 100);
+}
+
+static void put_doubles(void *stage)
+{
+    struct test_system *s = ((struct stage *)stage)->system;
+    s->options.doubles = &s->doubles;
+    s->requests[0] = "{\"key\":\"a\"}";
+    s->requests[1] = "{\"key\":\"b\"}";
+}
+
+static void doubles(void **state)
+{
+    (void)state;
+    assert_true(WALK(put_doubles,
+                     "flow: f\nvars: {d: store}\nsteps:\n"
+                     "  - {double: '${d}', answer: {method: Write, reply: {a: 1}}}\n"
+                     "  - {double: '${d}', stubs: [{request: {method: Write}, response: {}}], reset: true}\n"
+                     "  - {verify: '${d}', method: Write, count: 2, requests: [{key: a}, {key: b}]}\n"
+                     "  - {verify: '${d}', order: [Write, Write]}\n"
+                     "  - {name: last, verify: '${d}', order: []}\n") > 100);
+}
+
+static void put_file(void *stage)
+{
+    const struct test_system *s = ((struct stage *)stage)->system;
+    assert_int_equal(world_make_directory(s->disk, "flows"), 0);
+    assert_int_equal(world_write_file(s->disk, "flows/up.txt", bytes_of("up"), false, NULL), 0);
+}
+
+static void requests(void **state)
+{
+    (void)state;
+    assert_true(WALK(put_file,
+                     FLOW "  - {http: POST /a, form: {a: 1, b: x y}, capture: {sent: $.body.body}}\n"
+                          "  - {http: POST /a, multipart: {f: {file: up.txt}, g: h}, check: ['jsonpath \"$.body\" "
+                          "contains \"up\"']}\n"
+                          "  - {http: GET /login, expect: {status: 204}}\n"
+                          "  - {http: GET /cookies, expect: {body: {$contains: s-1}}}\n"
+                          "  - {http: GET /go/302?/text, redirects: true, expect: {body: plain words}}\n"
+                          "  - {name: last, http: GET /text, expect: {status: 599}}\n") > 100);
+}
+
+static void put_snapshot(void *stage)
+{
+    const struct test_system *s = ((struct stage *)stage)->system;
+    assert_int_equal(world_make_directory(s->disk, "flows/x.snapshots"), 0);
+    assert_int_equal(
+        world_write_file(s->disk, "flows/x.snapshots/a.json", bytes_of("{\"msg\":\"Hello B\"}"), false, NULL), 0);
+}
+
+static void snapshots(void **state)
+{
+    (void)state;
+    assert_true(WALK(put_snapshot,
+                     FLOW "  - {name: last, call: helloworld.Helloworld/Call, request: {name: A}, snapshot: "
+                          "a}\n") > 50);
+}
+
+static void blocks(void **state)
+{
+    (void)state;
+    assert_true(WALK(NULL, "flows:\n"
+                           "  - flow: a\n    vars: {list: [1, 2], code: '${unique}'}\n    secrets: [code]\n"
+                           "    cases: [{n: 1}]\n"
+                           "    steps:\n"
+                           "      - {for: i, in: '${list}', steps: [{set: {x: '${i} ${fake.email} ${code}'}}]}\n"
+                           "      - {parallel: {p: [{set: {y: 1}}, {wait: 1s}], q: [{if: {n: 1}, then: [{flow: '#b',"
+                           " with: {w: '${code}'}, capture: {z: $.w}}]}], r: [{call: helloworld.Helloworld/Stream,"
+                           " request: {count: 2}, expect: {messages: [{count: '0'}, {count: '1'}]}}]}}\n"
+                           "      - {if: {x: {$contains: nowhere}}, then: [], else: [{set: {z: '${missing}'}}]}\n"
+                           "  - {flow: b, params: [w], steps: [{set: {v: '${w}'}}], finally: [{wait: 1s}]}\n") > 100);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(events), cmocka_unit_test(doubles), cmocka_unit_test(requests),
+                                       cmocka_unit_test(snapshots), cmocka_unit_test(blocks)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
