@@ -17,7 +17,7 @@ typedef Google__Protobuf__FileDescriptorProto file_proto;
 struct reflect_file {
     const char *name;
     struct bytes proto;             /* data NULL: it has not come */
-    bool unusable;                  /* of proto2, with services */
+    bool unusable;                  /* no pool takes it */
     const struct reflect_talk *met; /* the one in whose list of imports it is */
 };
 
@@ -31,6 +31,7 @@ static int out_of_memory(struct error *err)
 void reflect_files_deinit(struct reflect_files *f)
 {
     map_deinit(&f->by_name);
+    map_deinit(&f->faults);
     arena_deinit(&f->arena);
 }
 
@@ -96,6 +97,28 @@ static int want_imports(struct reflect_talk *t, const file_proto *proto, struct 
     return 0;
 }
 
+/* Of a file that no pool takes, why each of its services is left out. */
+static int note_fault(struct reflect_files *f, struct reflect_file *file, const file_proto *proto)
+{
+    const char *fault = pb_file_fault(&proto->base);
+    file->unusable = fault != NULL;
+    if (!fault)
+        return 0;
+    char *why = arena_printf(&f->arena, "its file %.*s %s", NAME_SHOWN, file->name, fault);
+    for (size_t i = 0; why && i < proto->n_service; i++) {
+        const char *package = proto->package ? proto->package : "", *name = proto->service[i]->name;
+        char *full = arena_printf(&f->arena, "%s%s%s", package, *package ? "." : "", name ? name : "");
+        if (!full || !map_put(&f->faults, full, why))
+            return ERROR_MEMORY;
+    }
+    return why ? 0 : ERROR_MEMORY;
+}
+
+const char *reflect_files_fault(const struct reflect_files *f, const char *service)
+{
+    return map_get(&f->faults, service);
+}
+
 static int add_file(struct reflect_talk *t, struct bytes bytes, struct error *err)
 {
     struct reflect_files *f = t->files;
@@ -134,10 +157,8 @@ static int add_file(struct reflect_talk *t, struct bytes bytes, struct error *er
         rc = out_of_memory(err);
         goto out;
     }
-    file->unusable =
-        (!proto->syntax || *proto->syntax == '\0' || strcmp(proto->syntax, "proto2") == 0) && proto->n_service > 0;
     f->bytes += bytes.len;
-    rc = want_imports(t, proto, err);
+    rc = note_fault(f, file, proto) != 0 ? out_of_memory(err) : want_imports(t, proto, err);
 out:
     error_clear(&cause);
     arena_deinit(&scratch);

@@ -5,8 +5,8 @@
  * a server answers them in their order), then for every import that did not come along.
  * What comes is collected once per file name and put together as a FileDescriptorSet. Nothing a server says is trusted:
  * no name is asked for twice, and services, files and bytes are bounded. An import the server does not have, and a file
- * of proto2 with services, become empty files, so that files which only take options from them can be used: then a
- * service may be missing in the set, and whoever uses it says so. */
+ * that no pool takes (pb_file_fault), become empty files, so that files which only take options from them can be used:
+ * then a service may be missing in the set, and whoever uses it says so. */
 #ifndef RPC_REFLECT_TALK_H
 #define RPC_REFLECT_TALK_H
 
@@ -25,6 +25,7 @@
 struct reflect_files {
     struct arena arena;
     struct map by_name; /* struct reflect_file */
+    struct map faults;  /* a service that is left out -> why, in the arena */
     size_t bytes;
 };
 
@@ -46,6 +47,8 @@ struct reflect_talk {
 void reflect_files_deinit(struct reflect_files *f);
 /* Appends a serialised FileDescriptorSet with every file. */
 int reflect_files_set(const struct reflect_files *f, struct text *out);
+/* Why a service is not in the set though the server described it: "its file a.proto is of proto2". NULL: it is in. */
+const char *reflect_files_fault(const struct reflect_files *f, const char *service);
 
 /* A zeroed talk with `files` set is ready to begin. */
 void reflect_talk_deinit(struct reflect_talk *t);

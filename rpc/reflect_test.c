@@ -198,7 +198,8 @@ static void put(struct text *out, int field, const char *value)
     text_puts(out, value);
 }
 
-static int answer_file(struct asked *a, const char *name, const char *syntax, const char *service, const char *imports)
+static int answer_file_with(struct asked *a, const char *name, const char *syntax, const char *service,
+                            const char *imports, struct bytes more)
 {
     Grpc__Reflection__V1__FileDescriptorResponse list;
     grpc__reflection__v1__file_descriptor_response__init(&list);
@@ -214,6 +215,7 @@ static int answer_file(struct asked *a, const char *name, const char *syntax, co
         put(&file, 6, text_string(&inner));
     }
     put(&file, 12, syntax);
+    text_add(&file, more.data, more.len);
     ProtobufCBinaryData data = {.len = file.len, .data = (uint8_t *)file.data};
     list.n_file_descriptor_proto = 1;
     list.file_descriptor_proto = &data;
@@ -224,6 +226,11 @@ static int answer_file(struct asked *a, const char *name, const char *syntax, co
     text_deinit(&file);
     text_deinit(&inner);
     return code;
+}
+
+static int answer_file(struct asked *a, const char *name, const char *syntax, const char *service, const char *imports)
+{
+    return answer_file_with(a, name, syntax, service, imports, BYTES_NONE);
 }
 
 static void begin(struct asked *a, size_t services)
@@ -347,8 +354,67 @@ static void what_cannot_be_used_is_left_out(void **state)
     assert_null(pb_find_service(pool, "S1"));
     assert_null(a.talk.services.items[0].refusal);
     assert_string_equal(a.talk.services.items[2].refusal, "who?");
+    assert_string_equal(reflect_files_fault(&a.files, "S1"), "its file t is of proto2");
+    assert_null(reflect_files_fault(&a.files, "S0"));
     pb_pool_free(pool);
     asked_deinit(&a);
+}
+
+#define MORE(text)                                                                                                     \
+    {                                                                                                                  \
+        (const uint8_t *)(text), sizeof(text) - 1                                                                      \
+    }
+
+/* Files of editions as reflection sends them: 5 enum, 4 message, 7 and 8 options, 12 syntax, 14 edition. */
+static void only_files_no_pool_takes_are_left_out(void **state)
+{
+    static const struct {
+        struct bytes more; /* behind name, service and syntax "editions" */
+        const char *why;   /* NULL: it is taken */
+    } cases[] = {
+        /* edition = EDITION_2023; enum E { A = 0; } */
+        {MORE("\x70\xE8\x07\x2A\x0A\x0A\x01"
+              "E\x12\x05\x0A\x01"
+              "A\x10\x00"),
+         NULL},
+        /* ... with option features.enum_type = CLOSED, of the enum, and of the file */
+        {MORE("\x70\xE8\x07\x2A\x10\x0A\x01"
+              "E\x12\x05\x0A\x01"
+              "A\x10\x00\x1A\x04\x3A\x02\x10\x02"),
+         "its file f has closed enums"},
+        {MORE("\x70\xE8\x07\x42\x05\x92\x03\x02\x10\x02\x22\x0F\x0A\x01"
+              "M\x22\x0A\x0A\x01"
+              "E\x12\x05\x0A\x01"
+              "A\x10\x00"),
+         "its file f has closed enums"},
+        /* message M { M f = 1 [features.message_encoding = DELIMITED]; } */
+        {MORE("\x70\xE8\x07\x22\x19\x0A\x01"
+              "M\x12\x14\x0A\x01"
+              "f\x18\x01\x20\x01\x28\x0B\x32\x02.M\x42\x05\xAA\x01\x02\x28\x02"),
+         "its file f has groups (delimited messages)"},
+        /* edition = 1002, which is not known */
+        {MORE("\x70\xEA\x07"), "its file f is of an edition that is not known here"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct asked a = {.code = 0};
+        struct pb_pool *pool = NULL;
+        begin(&a, 2);
+        assert_int_equal(answer_file(&a, "s", "proto3", "S0", ""), 0);
+        assert_int_equal(answer_file_with(&a, "f", "editions", "S1", "", cases[i].more), 0);
+        assert_int_equal(pool_of(&a, &pool), 0);
+        assert_non_null(pb_find_service(pool, "S0"));
+        assert_null(reflect_files_fault(&a.files, "S0"));
+        if (cases[i].why == NULL) {
+            assert_non_null(pb_find_service(pool, "S1"));
+            assert_null(reflect_files_fault(&a.files, "S1"));
+        } else {
+            assert_null(pb_find_service(pool, "S1"));
+            assert_string_equal(reflect_files_fault(&a.files, "S1"), cases[i].why);
+        }
+        pb_pool_free(pool);
+        asked_deinit(&a);
+    }
 }
 
 int main(void)
@@ -362,6 +428,7 @@ int main(void)
         cmocka_unit_test(services_are_asked_about_without_waiting),
         cmocka_unit_test(hostile_answers),
         cmocka_unit_test(what_cannot_be_used_is_left_out),
+        cmocka_unit_test(only_files_no_pool_takes_are_left_out),
     };
     return cmocka_run_group_tests_name("rpc/reflect", tests, NULL, NULL);
 }

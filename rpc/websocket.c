@@ -24,6 +24,7 @@ static void on_end(void *arg)
     struct websocket *s = arg;
     if (s->tell) {
         s->tell = false;
+        s->telling++;
         s->events.closed(s->arg, s->close_code, bytes_of(s->close_reason));
     }
     websocket_free(s);
@@ -85,8 +86,11 @@ static void on_timer(void *arg)
 static void on_message(void *arg, bool text, struct bytes message)
 {
     struct websocket *s = arg;
-    if (s->tell && !s->dead)
-        s->events.message(s->arg, text, message);
+    if (!s->tell || s->dead)
+        return;
+    s->telling++;
+    s->events.message(s->arg, text, message);
+    s->telling--;
 }
 
 static void on_closed(void *arg, int code, struct bytes reason)
@@ -130,14 +134,24 @@ struct websocket *websocket_make(struct world *w, bool client, const struct webs
     return s;
 }
 
+/* An event without more to it; NULL is fine. */
+static void tell(struct websocket *s, void (*event)(void *arg))
+{
+    if (!s->tell || s->dead || event == NULL)
+        return;
+    s->telling++;
+    event(s->arg);
+    s->telling--;
+}
+
 void websocket_opened(struct websocket *s)
 {
     s->open = true;
     s->heard = world_now(s->world);
     if (world_timer_start(&s->timer, s->options.ping_every) != 0)
         websocket_fail(s, WS_ABNORMAL, "");
-    else if (s->events.opened != NULL)
-        s->events.opened(s->arg);
+    else
+        tell(s, s->events.opened);
 }
 
 void websocket_receive(struct websocket *s, struct bytes data)
@@ -149,6 +163,11 @@ void websocket_receive(struct websocket *s, struct bytes data)
     flush(s);
     if (rc != 0 || s->close_code != 0 || ws_frames_over(s->frames))
         die(s);
+}
+
+void websocket_drained(struct websocket *s)
+{
+    tell(s, s->events.drained);
 }
 
 void websocket_lost(struct websocket *s)
@@ -190,13 +209,11 @@ void websocket_close(struct websocket *s, int code, const char *reason)
 {
     if (s == NULL)
         return;
-    s->tell = false;
-    if (s->dead)
-        return;
-    if (!s->open) {
-        die(s);
+    if (s->dead || !s->open) {
+        websocket_abort(s);
         return;
     }
+    s->tell = false;
     s->closing = true;
     (void)ws_frames_close(s->frames, code, reason, &s->out);
     flush(s);
@@ -210,7 +227,10 @@ void websocket_abort(struct websocket *s)
     if (s == NULL)
         return;
     s->tell = false;
-    die(s);
+    if (s->telling > 0)
+        die(s);
+    else
+        websocket_free(s); /* at once: its world may not go on */
 }
 
 int websocket_status(const struct websocket *s)
@@ -227,16 +247,13 @@ static void raw_readable(void *arg, struct bytes data)
 
 static void raw_drained(void *arg)
 {
-    struct websocket *s = arg;
-    if (s->tell && !s->dead && s->events.drained != NULL)
-        s->events.drained(s->arg);
+    websocket_drained(arg);
 }
 
 static void raw_draining(void *arg)
 {
     struct websocket *s = arg;
-    if (s->tell && !s->dead && s->events.draining != NULL)
-        s->events.draining(s->arg);
+    tell(s, s->events.draining);
 }
 
 /* At once and not from the loop: the server may be on its way out, and its world with it. */

@@ -94,9 +94,7 @@ static void on_readable(void *arg, struct bytes data)
 
 static void on_drained(void *arg)
 {
-    struct websocket *s = arg;
-    if (s->tell && !s->dead && s->events.drained != NULL)
-        s->events.drained(s->arg);
+    websocket_drained(arg);
 }
 
 static void on_ended(void *arg, int reason)

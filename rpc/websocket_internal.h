@@ -16,10 +16,11 @@ struct websocket {
     struct http1_parser *parser; /* the client's, until the handshake is through */
     struct text request, out, plain, cipher;
     struct world_timer timer;
-    struct world_task end; /* frees, outside of every callback */
+    struct world_task end; /* says `closed` and frees, outside of every callback */
     uint64_t heard;        /* when something came in last */
     char key[WS_KEY_SIZE];
     int status, close_code;
+    int telling; /* events that have not returned: until they have, nothing is freed */
     char close_reason[WS_REASON_MAX + 1];
     bool open, closing, dead; /* handshake done; we said goodbye; nothing more happens */
     bool tell;                /* `closed` is still to be called */
@@ -32,7 +33,8 @@ struct websocket *websocket_make(struct world *w, bool client, const struct webs
 void websocket_opened(struct websocket *s); /* the handshake is through: pings begin */
 void websocket_receive(struct websocket *s, struct bytes data);
 int websocket_write(struct websocket *s, struct bytes data); /* to the peer, through TLS when there is some */
-void websocket_lost(struct websocket *s);                    /* the transport has ended */
+void websocket_drained(struct websocket *s);
+void websocket_lost(struct websocket *s); /* the transport has ended */
 void websocket_fail(struct websocket *s, int code, const char *reason);
 void websocket_free(struct websocket *s);
 

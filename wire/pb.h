@@ -118,6 +118,9 @@ struct pb_service {
 
 /* `set` is a serialised FileDescriptorSet with its imports; files may come in any order. */
 int pb_pool_new(struct bytes set, const char *name, struct pb_pool **out, struct error *err);
+/* What in a google.protobuf.FileDescriptorProto makes every pool refuse a set that holds it, as words behind the file's
+ * name: "has closed enums". NULL: nothing of the kind (other errors are still possible). */
+const char *pb_file_fault(const ProtobufCMessage *file);
 void pb_pool_free(struct pb_pool *p);
 const struct pb_type *pb_find_type(const struct pb_pool *p, const char *full_name);
 const struct pb_enum *pb_find_enum(const struct pb_pool *p, const char *full_name);

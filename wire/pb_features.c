@@ -4,6 +4,7 @@
 #include "wire/pb_wire.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define TAG_EDITION  14 /* of a FileDescriptorProto */
 #define EDITION_2023 1000
@@ -58,4 +59,66 @@ struct pb_features pb_type_features(const struct pb_type_entry *t)
 {
     struct pb_features from = t->parent ? pb_type_features(t->parent) : t->file->features;
     return pb_features_of(from, t->proto->options ? &t->proto->options->base : NULL, PB_FEATURES_OF_MESSAGE);
+}
+
+/* ---- what no pool takes ----------------------------------------------------------------------------------------- */
+
+#define OWN_OPTIONS(d) ((d)->options ? &(d)->options->base : NULL)
+
+static bool is_map_field(const pb_message_proto *m, const pb_field_proto *field)
+{
+    const char *dot = field->type_name ? strrchr(field->type_name, '.') : NULL;
+    for (size_t i = 0; dot && i < m->n_nested_type; i++) {
+        const pb_message_proto *entry = m->nested_type[i];
+        if (entry->options && entry->options->map_entry && entry->name && strcmp(entry->name, dot + 1) == 0)
+            return true;
+    }
+    return false;
+}
+
+static const char *enums_fault(pb_enum_proto *const *enums, size_t count, struct pb_features from)
+{
+    for (size_t i = 0; i < count; i++)
+        if (pb_features_of(from, OWN_OPTIONS(enums[i]), PB_FEATURES_OF_ENUM).enum_type != PB_ENUM_OPEN)
+            return "has closed enums";
+    return NULL;
+}
+
+/* Depth is bounded by that of the descriptor's own bytes. */
+static const char *message_fault(const pb_message_proto *m, struct pb_features from, bool edition)
+{
+    const char *fault = NULL;
+    from = pb_features_of(from, OWN_OPTIONS(m), PB_FEATURES_OF_MESSAGE);
+    for (size_t i = 0; i < m->n_field; i++) {
+        const pb_field_proto *f = m->field[i];
+        bool group = f->has_type && f->type == GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__TYPE__TYPE_GROUP;
+        bool message = f->has_type && f->type == GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__TYPE__TYPE_MESSAGE;
+        if (group || (message && !is_map_field(m, f) &&
+                      pb_features_of(from, OWN_OPTIONS(f), PB_FEATURES_OF_FIELD).encoding != PB_ENCODING_LENGTH))
+            return "has groups (delimited messages)";
+    }
+    if (edition)
+        fault = enums_fault(m->enum_type, m->n_enum_type, from);
+    for (size_t i = 0; !fault && i < m->n_nested_type; i++)
+        fault = message_fault(m->nested_type[i], from, edition);
+    return fault;
+}
+
+const char *pb_file_fault(const ProtobufCMessage *file)
+{
+    const pb_file_descriptor *f = (const void *)file;
+    struct pb_features from = {PB_PRESENCE_EXPLICIT, PB_ENUM_OPEN, PB_REPEATED_PACKED, PB_ENCODING_LENGTH};
+    const char *fault = NULL;
+    bool edition;
+    if (!f->syntax || !*f->syntax || strcmp(f->syntax, "proto2") == 0)
+        return f->n_service > 0 ? "is of proto2" : NULL;
+    if (!pb_syntax_known(f, &edition))
+        return "is of an edition that is not known here";
+    if (edition) {
+        from = pb_features_of(from, OWN_OPTIONS(f), PB_FEATURES_OF_FILE);
+        fault = enums_fault(f->enum_type, f->n_enum_type, from);
+    }
+    for (size_t i = 0; !fault && i < f->n_message_type; i++)
+        fault = message_fault(f->message_type[i], from, edition);
+    return fault;
 }

@@ -82,6 +82,7 @@ static void page(void **state)
 /* ---- errors ---- */
 
 #define BOOK(steps) "runners:\n  req: http://a.test\n  g: grpc://a.test:1\n  db: my://a\nsteps:\n" steps
+#define REFUSED     " cannot be said in a flow: take it out of the book, or write this step as a flow"
 #define GET         "  - req: {/a: {get: {}}}\n"
 #define COLLECTION(rest)                                                                                               \
     "{\"info\": {\"name\": \"c\", \"schema\": \".../v2.1.0/collection.json\"},\n\"item\": [" rest "]}"
@@ -92,21 +93,26 @@ static void errors(void **state)
         {"a.runn.yml", "- a", "1:1: a runbook is a map with \"steps\", and this is a list"},
         {"a.runn.yml", "desc: x", "1:1: a runbook has \"steps\", a list or a map"},
         {"a.runn.yml", "steps: []", "1:8: there is no step in this book"},
-        {"a.runn.yml", "hostRules: {a: b}\nsteps: []", "1:12: \"hostRules\" of runn cannot be said in a flow"},
+        {"a.runn.yml", "hostRules: {'*.test': b}\nrunners: {req: '${HOST}'}\nsteps:\n" GET,
+         "1:23: hostRules: *.test: which host it is has to be known: write the runner's address out, or the host"},
+        {"a.runn.yml", "vars: {parent: 1, a: '{{ parent.vars.b }}'}\n" BOOK(GET),
+         "1:16: a variable \"parent\" beside parent.vars: give the variable another name"},
+        {"a.runn.yml", "hostRules: {a: [b]}\n" BOOK(GET),
+         "1:16: hostRules: a: expected an address as text, HOST or HOST:PORT"},
         {"a.runn.yml", "needs: {a: b.json}\nsteps: [{test: true}]",
          "1:12: a book that another one names is a file NAME.yml beside it"},
         {"a.runn.yml", BOOK("  - db: {query: SELECT}\n"),
-         "4:7: db: this kind of runner cannot be said in a flow; http:// and grpc:// can"},
-        {"a.runn.yml", BOOK("  - exec: {command: ls, background: true}\n"),
-         "6:37: \"background\" of runn cannot be said in a flow"},
-        {"a.runn.yml", BOOK("  - req: {/a: {post: {body: {multipart/form-data: {f: x}}}}}\n"),
-         "6:51: a body of multipart/form-data in this form cannot be said in a flow; json, x-www-form-urlencoded and "
-         "texts can"},
-        {"a.runn.yml", BOOK("  - g: {a.B/C: {messages: [{}, receive]}}\n"),
-         "6:32: \"receive\" of runn cannot be said in a flow"},
+         "4:7: db: this kind of runner cannot be said in a flow; http:// and grpc:// can. Write the steps as a flow: "
+         "\"sql\" for a database, \"browser\", \"run\" for a command"},
+        {"a.runn.yml", BOOK("  - exec: {command: ls, background: true}\n"), "6:37: \"background\" of runn" REFUSED},
+        {"a.runn.yml", BOOK("  - req: {/a: {post: {body: {multipart/form-data: {f: {x: y}}}}}}\n"),
+         "6:55: a part is a text, a number or the name of a file, and this is a map"},
+        {"a.runn.yml", BOOK("  - req: {/a: {post: {body: {multipart/form-data: text}}}}\n"),
+         "6:51: the parts of multipart/form-data are a map of names and values, or a list of such maps: write them "
+         "out"},
+        {"a.runn.yml", BOOK("  - g: {a.B/C: {messages: [{}, receive]}}\n"), "6:32: \"receive\" of runn" REFUSED},
         {"a.runn.yml", BOOK(GET "    force: true\n" GET),
-         "8:5: \"a step without \"force\" behind one with it\" of runn "
-         "cannot be said in a flow"},
+         "8:5: \"a step without \"force\" behind one with it\" of runn" REFUSED},
         {"a.runn.yml", BOOK(GET "    test: upcase(current.res.body) == 1\n"),
          "7:11: the expression \"upcase(current.res.body) == 1\" calls upcase() with 1 argument: there is no such "
          "function here"},
@@ -125,7 +131,7 @@ static void errors(void **state)
          "7:19: bind: a[]: what is collected in a list or map cannot be said in a flow"},
         {"a.runn.yml", BOOK(GET "    loop: {count: 3, until: 'x'}\n"), "7:29: x: nothing is called so here"},
         {"a.runn.yml", BOOK("  - test: 'true'\n    loop: {count: 3, until: 'true'}\n"),
-         "7:11: \"until of a step that calls nothing, or binds what is computed\" of runn cannot be said in a flow"},
+         "7:11: \"until of a step that calls nothing, or binds what is computed\" of runn" REFUSED},
         {"s/examples.json", "[]", "1:1: examples are a map of endpoints, and this is a list"},
         {"s/examples.json", "{}", "1:1: no example here has \"run_check\": true: there is nothing to run"},
         {"s/examples.json", "{\"a\": 1}", "1:7: a: expected a list of examples, found an integer"},
@@ -197,12 +203,28 @@ static bool run_as(struct test_system *s, const char *name, const char *text)
     "  fifth:\n    greq: {helloworld.Helloworld/Call: {message: {name: nobody}}}\n"                                    \
     "  sixth:\n    test: steps.fifth.res.status == 5 && steps.third.res.message.msg matches '^Hello \\\\w+$'\n"
 
+/* What is known before it runs, parts of a body, anchors; the book looks at each of them itself. */
+#define RUNN_MORE                                                                                                      \
+    "anchors:\n  m: &m {x: 1}\nrunners: {req: '${SHOP}'}\nvars:\n  m:\n    <<: *m\n    y: 2\nsteps:\n"                 \
+    "  one:\n    test: len(steps) == 0 && vars.m.x == 1 && vars.m.y == 2 && len(hash.Sha512('a')) == 128\n"            \
+    "  off:\n    if: vars.m.x == 2\n    test: 'false'\n"                                                               \
+    "  sent:\n    if: steps.off.run == false && steps.one.run\n"                                                       \
+    "    req: {/echo: {post: {body: {multipart/form-data: {note: milk, more: [7, tea]}}}}}\n"                          \
+    "    test: |\n      current.res.body.type startsWith 'multipart/form-data' && len(steps) == 3\n"                   \
+    "      && current.res.body.body contains 'milk' && current.res.body.body contains 'tea'\n"                         \
+    "  last:\n    test: steps.sent.run && !steps.off.run && runn.i == 0 && len(steps) == 3\n"                          \
+    "  later:\n    defer: true\n    test: len(steps) == 5\n"
+
 static void runn_runs(void **state)
 {
     struct test_system *s = *state;
     struct text report = TEXT_INIT;
     setenv("SHOP", s->gateway, 1);
     if (!run_as(s, "a.runn.yml", RUNN)) {
+        test_report(s, &report);
+        fail_msg("%s", text_string(&report));
+    }
+    if (!run_as(s, "a.runn.yml", RUNN_MORE)) {
         test_report(s, &report);
         fail_msg("%s", text_string(&report));
     }
@@ -293,8 +315,10 @@ static int scenario(void)
 
 static void walks(void **state)
 {
-    static const char *const table[][2] = {
-        {"a.runn.yml", RUNN}, {"a.postman_collection.json", POSTMAN}, {"s/examples.json", EXAMPLES}};
+    static const char *const table[][2] = {{"a.runn.yml", RUNN},
+                                           {"a.runn.yml", RUNN_MORE},
+                                           {"a.postman_collection.json", POSTMAN},
+                                           {"s/examples.json", EXAMPLES}};
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         walked_name = table[i][0];

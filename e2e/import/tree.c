@@ -10,8 +10,8 @@
 int tree_begin(struct tree *t, struct bytes input, const char *name, bool json, struct error *err)
 {
     t->err = err;
-    t->code =
-        json ? document_parse_json(input, name, &t->source, err) : document_parse_yaml(input, name, &t->source, err);
+    t->code = json ? document_parse_json(input, name, &t->source, err)
+                   : document_parse_yaml_with(input, name, DOCUMENT_ALIASES, &t->source, err);
     if (t->code == 0)
         t->code = document_new(input, name, !json, &t->build.document, err);
     if (t->code != 0) {

@@ -1,16 +1,18 @@
 /* Steps while memory runs out: events and messages published and consumed, doubles, requests with bodies of all kinds,
- * blocks, snapshots; all in the simulated world, whose servers share the memory. Every flow's last step fails, so that
- * no run may pass, whichever allocation was the one. */
+ * blocks, snapshots, WebSockets and streams; all in the simulated world, whose servers share the memory. Every flow's
+ * last step fails, so that no run may pass, whichever allocation was the one. */
 #include "e2e/test_walk.h"
 
 #include "base/units.h"
 #include "proto/events/events.pb-c.h"
+#include "rpc/websocket.h"
 
 #include <string.h>
 
 struct stage {
     struct test_system *system;
     struct rpc_server *server;
+    struct http_server *talker;
     struct rpc_call *listener; /* who consumes; NULL: nobody */
     char address[64];
     struct target_component components[3];
@@ -38,7 +40,8 @@ static void publish(struct rpc_call *call, const ProtobufCMessage *message, void
 static void consume(struct rpc_call *call, const ProtobufCMessage *message, void *context)
 {
     struct stage *g = context;
-    (void)message;
+    if (message->descriptor == &events__ack_request__descriptor)
+        return;
     g->listener = call;
     rpc_call_send_header(call, "micro-events-position", bytes_of("0"));
     rpc_call_send_headers(call);
@@ -59,10 +62,48 @@ static const struct rpc_method methods[] = {
     {.name = "Consume",
      .input = &events__consume_request__descriptor,
      .output = &events__event__descriptor,
-     .unary = consume,
+     .later = &events__ack_request__descriptor,
+     .message = consume,
      .cancelled = consumed},
 };
 static const struct rpc_service stream = {.name = "events.Stream", .methods = methods, .method_count = 2};
+
+/* ---- who talks ---- */
+
+struct echo {
+    struct websocket *socket;
+};
+
+static void echo_message(void *arg, bool text, struct bytes message)
+{
+    (void)websocket_send(((struct echo *)arg)->socket, text, message);
+}
+
+static void echo_closed(void *arg, int code, struct bytes reason)
+{
+    (void)code;
+    (void)reason;
+    free(arg);
+}
+
+static void talk(void *arg, struct http_exchange *x)
+{
+    static const struct websocket_events echoed = {.message = echo_message, .closed = echo_closed};
+    int status = 503;
+    const char *why = "out of memory";
+    (void)arg;
+    if (strcmp(http_path(x), "/lines") == 0) {
+        http_begin(x, 200, "application/x-ndjson");
+        http_write(x, bytes_of("{\"n\":1}\n{\"n\":2}\n"));
+        http_finish(x);
+        return;
+    }
+    struct echo *e = calloc(1, sizeof *e);
+    if (e == NULL || websocket_accept(x, NULL, &echoed, e, &e->socket, &status, &why) != 0) {
+        free(e);
+        http_respond(x, status, "text/plain", bytes_of(why));
+    }
+}
 
 static int open_stage(void **state)
 {
@@ -76,6 +117,9 @@ static int open_stage(void **state)
     const struct rpc_server_options options = {.pool = s->pool};
     if (rpc_server_new(sim_node(s->sim, "events"), &options, &g->server, NULL) != 0 ||
         rpc_server_add(g->server, &stream, g) != 0 || rpc_server_listen(g->server, "0.0.0.0:0", NULL) != 0)
+        return -1;
+    if (http_server_new(sim_node(s->sim, "talker"), NULL, talk, NULL, &g->talker, NULL) != 0 ||
+        http_server_listen(g->talker, "0.0.0.0:81", NULL) != 0)
         return -1;
     snprintf(g->address, sizeof g->address, "events:%d", rpc_server_port(g->server));
     g->components[0] = s->components[0];
@@ -94,6 +138,7 @@ static int close_stage(void **state)
     void *system = g->system;
     target_close_channels(&g->system->target);
     rpc_server_free(g->server);
+    http_server_free(g->talker);
     g->system->target.component_count = 0;
     free(g);
     return test_system_teardown(&system);
@@ -115,6 +160,15 @@ static void events(void **state)
                                 "  - {consume: orders, count: 1, where: {payload: {id: 8}}, expect: "
                                 "{payloads: [{id: 8}]}}\n"
                                 "  - {name: last, publish: orders, payload: '${id}', expect: {id: e-2}}\n") > 100);
+}
+
+static void acknowledged(void **state)
+{
+    (void)state;
+    assert_true(WALK(NULL, FLOW "  - {consume: orders, open: true, ack: manual}\n"
+                                "  - {publish: orders, payload: {id: 7}}\n"
+                                "  - {consume: orders, ack: true, expect: {payload: {id: 7}}}\n"
+                                "  - {name: last, publish: orders, payload: 1, expect: {id: e-2}}\n") > 100);
 }
 
 static void put_doubles(void *stage)
@@ -188,9 +242,44 @@ static void blocks(void **state)
                            "  - {flow: b, params: [w], steps: [{set: {v: '${w}'}}], finally: [{wait: 1s}]}\n") > 100);
 }
 
+static void talks(void **state)
+{
+    (void)state;
+    assert_true(WALK(NULL,
+                     "flow: f\nvars: {at: 'talker:81'}\nsteps:\n"
+                     "  - {websocket: 'ws://${at}/ws', as: chat, headers: {a: '${at}'}, send: [{a: 1}, two]}\n"
+                     "  - {websocket: chat, count: 2, expect: {messages: [{a: 1}, two]}}\n"
+                     "  - {websocket: chat, send: x, expect: {message: x}, capture: {said: $.message}}\n"
+                     "  - {stream: 'GET http://${at}/lines', by: lines, as: feed}\n"
+                     "  - {stream: feed, expect: {status: 200, message: {n: 1}}}\n"
+                     "  - {stream: feed, closed: true, expect: {messages: [{n: 2}], closed: true}}\n"
+                     "  - {stream: 'POST http://${at}/lines', json: {a: 1}, by: pieces, closed: true}\n"
+                     "  - {name: last, websocket: 'ws://${at}/ws', send: '${said}', expect: {message: y}}\n") > 100);
+}
+
+static void put_trust(void *stage)
+{
+    struct test_system *s = ((struct stage *)stage)->system;
+    s->options.simulated = false; /* the network is simulated, TLS is real */
+    assert_int_equal(world_make_directory(s->disk, "flows"), 0);
+    assert_int_equal(world_write_file(s->disk, "flows/ca.pem", bytes_of("no certificate"), false, NULL), 0);
+}
+
+static void trust(void **state)
+{
+    (void)state;
+    assert_true(WALK(put_trust, FLOW "  - {name: last, websocket: 'wss://talker:81/ws', tls: {ca: ca.pem}}\n") > 20);
+    assert_true(WALK(put_trust, FLOW "  - {name: last, websocket: 'wss://talker:81/ws', tls: {insecure: true}}\n") >
+                20);
+    assert_true(
+        WALK(put_trust, FLOW "  - {name: last, stream: 'GET https://talker:81/lines', tls: {insecure: true}}\n") > 20);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(events), cmocka_unit_test(doubles), cmocka_unit_test(requests),
-                                       cmocka_unit_test(snapshots), cmocka_unit_test(blocks)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(events),    cmocka_unit_test(acknowledged),
+                                       cmocka_unit_test(doubles),   cmocka_unit_test(requests),
+                                       cmocka_unit_test(snapshots), cmocka_unit_test(blocks),
+                                       cmocka_unit_test(talks),     cmocka_unit_test(trust)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -448,7 +448,8 @@ static json_t *f_hash(struct evaluation *v, const char *name, json_t *const *a, 
     (void)count;
     if (!json_is_string(a[0]))
         return wrong(v, name, "a text", a[0]);
-    if (query_run_hash(&run, "SHA256", BYTES(json_string_value(a[0]), json_string_length(a[0])), &bytes) == 0 &&
+    if (query_run_hash(&run, strcmp(name, "hash.Sha512") == 0 ? "SHA512" : "SHA256",
+                       BYTES(json_string_value(a[0]), json_string_length(a[0])), &bytes) == 0 &&
         query_is_bytes(bytes, &sum))
         for (size_t i = 0; i < sum.len; i++)
             text_printf(&hex, "%02x", (unsigned)(unsigned char)sum.data[i]);
@@ -566,6 +567,7 @@ static const struct row {
     {"fromBase64", 1, 1, f_text},
     {"fromJSON", 1, 1, f_from_json},
     {"hash.Sha256", 1, 1, f_hash},
+    {"hash.Sha512", 1, 1, f_hash},
     {"int", 1, 1, f_int},
     {"intersect", 2, 2, f_intersect},
     {"join", 1, 2, f_join},

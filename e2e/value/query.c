@@ -254,11 +254,14 @@ static int judge_expression(struct flow_context *x, const struct node *n)
     if (value == NULL && (x->wrong || x->error.code != ERROR_INVALID))
         return x->error.code;
     bool holds = json_is_true(value);
-    text_puts(&what, value == NULL ? x->error.message : "expected true, got ");
-    if (value != NULL)
+    if (value == NULL || json_is_false(value)) {
+        text_puts(&what, value == NULL ? x->error.message : "does not hold");
+    } else {
+        text_puts(&what, "expected true, got ");
         query_describe(x, value, &what);
+    }
     error_clear(&x->error);
-    text_add(&line, n->text.data + 1, n->text.len - 1);
+    text_puts(&line, (const char *)n->text.data + 1 + strspn((const char *)n->text.data + 1, " "));
     if (!holds)
         mismatch_add(x, n, &line, &what);
     text_deinit(&line);

@@ -59,7 +59,7 @@ int query_run_hash(struct query_run *q, const char *name, struct bytes in, json_
 {
     unsigned char sum[EVP_MAX_MD_SIZE];
     unsigned len = 0;
-    const EVP_MD *md = strcmp(name, "MD5") == 0 ? EVP_md5() : EVP_sha256();
+    const EVP_MD *md = strcmp(name, "MD5") == 0 ? EVP_md5() : strcmp(name, "SHA512") == 0 ? EVP_sha512() : EVP_sha256();
     if (EVP_Digest(in.len > 0 ? (const void *)in.data : "", in.len, sum, &len, md, NULL) != 1)
         return query_error(q, ERROR_UNSUPPORTED, "the sum cannot be made");
     return give(q, query_bytes_value(BYTES(sum, len)), out);

@@ -118,7 +118,7 @@ static bool type_of_content_fits(struct match *m, const struct pact_matcher *k, 
     return fits;
 }
 
-static const struct regex *regex_of(struct match *m, const struct pact_matcher *k)
+static struct regex *regex_of(struct match *m, const struct pact_matcher *k)
 {
     for (size_t i = 0; i < m->regexes.count; i++)
         if (m->regexes.items[i].of == k)
@@ -136,7 +136,7 @@ static const struct regex *regex_of(struct match *m, const struct pact_matcher *
 /* Found anywhere in a value, but a text body must fit as a whole: so the specification's cases have it. */
 static bool fits_regex(struct match *m, const struct pact_matcher *k, struct bytes text)
 {
-    const struct regex *r = regex_of(m, k);
+    struct regex *r = regex_of(m, k);
     int found = r == NULL ? 0 : m->whole ? regex_fits(r, text, m->err) : regex_find(r, text, m->err);
     if (found < 0)
         m->rc = found;

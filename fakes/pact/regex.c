@@ -1,5 +1,6 @@
 #include "fakes/pact/regex.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -8,7 +9,7 @@
 struct regex {
     pcre2_general_context *memory;
     pcre2_code *code;
-    pcre2_match_data *data;
+    _Atomic(pcre2_match_data *) spare; /* of the last search that ended; NULL: in use */
     pcre2_match_context *limits;
 };
 
@@ -30,7 +31,7 @@ void regex_free(struct regex *r)
     if (r == NULL)
         return;
     pcre2_match_context_free(r->limits);
-    pcre2_match_data_free(r->data);
+    pcre2_match_data_free(atomic_load(&r->spare));
     pcre2_code_free(r->code);
     pcre2_general_context_free(r->memory);
     free(r);
@@ -84,8 +85,9 @@ int regex_new(const char *pattern, struct regex **out, struct error *err)
         rc = refused(code, offset, pattern, err);
         goto out;
     }
-    r->data = pcre2_match_data_create_from_pattern(r->code, r->memory);
-    if (r->data == NULL)
+    pcre2_match_data *spare = pcre2_match_data_create_from_pattern(r->code, r->memory);
+    atomic_init(&r->spare, spare);
+    if (spare == NULL)
         rc = no_memory(err);
 out:
     pcre2_compile_context_free(how);
@@ -96,10 +98,21 @@ out:
     return rc;
 }
 
-static int find(const struct regex *r, struct bytes text, uint32_t how, struct error *err)
+/* What one search writes to: the one kept, or, while another thread has it, one of its own. NULL: no memory. */
+static pcre2_match_data *take_data(struct regex *r)
 {
-    int rc =
-        pcre2_match(r->code, text.data != NULL ? text.data : (PCRE2_SPTR) "", text.len, 0, how, r->data, r->limits);
+    pcre2_match_data *data = atomic_exchange(&r->spare, NULL);
+    return data != NULL ? data : pcre2_match_data_create_from_pattern(r->code, r->memory);
+}
+
+static void give_data(struct regex *r, pcre2_match_data *data)
+{
+    pcre2_match_data_free(atomic_exchange(&r->spare, data));
+}
+
+static int search(struct regex *r, struct bytes text, uint32_t how, pcre2_match_data *data, struct error *err)
+{
+    int rc = pcre2_match(r->code, text.data != NULL ? text.data : (PCRE2_SPTR) "", text.len, 0, how, data, r->limits);
     if (rc >= 0)
         return 1;
     if (rc == PCRE2_ERROR_NOMATCH)
@@ -112,22 +125,37 @@ static int find(const struct regex *r, struct bytes text, uint32_t how, struct e
                      REGEX_STEPS_MAX, text.len);
 }
 
-int regex_find(const struct regex *r, struct bytes text, struct error *err)
+static int find(struct regex *r, struct bytes text, uint32_t how, struct error *err)
+{
+    pcre2_match_data *data = take_data(r);
+    if (data == NULL)
+        return no_memory(err);
+    int rc = search(r, text, how, data, err);
+    give_data(r, data);
+    return rc;
+}
+
+int regex_find(struct regex *r, struct bytes text, struct error *err)
 {
     return find(r, text, 0, err);
 }
 
-int regex_fits(const struct regex *r, struct bytes text, struct error *err)
+int regex_fits(struct regex *r, struct bytes text, struct error *err)
 {
     return find(r, text, PCRE2_ANCHORED | PCRE2_ENDANCHORED, err);
 }
 
-int regex_group(const struct regex *r, struct bytes text, struct bytes *group, struct error *err)
+int regex_group(struct regex *r, struct bytes text, struct bytes *group, struct error *err)
 {
-    int rc = regex_find(r, text, err);
-    const PCRE2_SIZE *ends = pcre2_get_ovector_pointer(r->data);
-    if (rc <= 0 || pcre2_get_ovector_count(r->data) < 2 || ends[2] == PCRE2_UNSET)
-        return rc < 0 ? rc : 0;
-    *group = BYTES(text.data + ends[2], ends[3] - ends[2]);
-    return 1;
+    pcre2_match_data *data = take_data(r);
+    if (data == NULL)
+        return no_memory(err);
+    int rc = search(r, text, 0, data, err);
+    const PCRE2_SIZE *ends = pcre2_get_ovector_pointer(data);
+    if (rc > 0 && (pcre2_get_ovector_count(data) < 2 || ends[2] == PCRE2_UNSET))
+        rc = 0;
+    if (rc > 0)
+        *group = BYTES(text.data + ends[2], ends[3] - ends[2]);
+    give_data(r, data);
+    return rc;
 }

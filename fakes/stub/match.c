@@ -195,6 +195,13 @@ static bool about_presence(const struct node *n)
     return node_get(n, "$absent") != NULL || node_get(n, "$any") != NULL;
 }
 
+/* Of types with a JSON form of their own, two whose fields cannot be taken for it. */
+static bool is_by_fields(enum pb_known known, const struct node *n)
+{
+    return (known == PB_FIELD_MASK && n->kind == NODE_MAP && !match_is_matcher(n)) ||
+           (known == PB_ANY && node_get(n, "type_url") != NULL && node_get(n, "@type") == NULL);
+}
+
 /* ---- any value ---- */
 
 int condition_value(struct match_compiler *c, const struct place *p, const struct node *n, bool exact,
@@ -210,7 +217,7 @@ int condition_value(struct match_compiler *c, const struct place *p, const struc
         enum pb_known known = p->field != NULL ? p->field->message->known : PB_ORDINARY;
         if (known == PB_WRAPPER && !(n->kind == NODE_MAP && about_presence(n)))
             return condition_wrapped(c, p, n, out);
-        if (known == PB_ORDINARY || known == PB_EMPTY)
+        if (known == PB_ORDINARY || known == PB_EMPTY || is_by_fields(known, n))
             return condition_message(c, p, n, exact, out);
         return match_is_matcher(n) ? condition_all_words(c, p, n, out) : condition_json_form(c, p, n, out);
     }

@@ -42,7 +42,8 @@ int pattern_get(struct patterns *all, const char *text, struct pattern **out, st
 void pattern_release(struct patterns *all, struct pattern *p);
 void patterns_deinit(struct patterns *all);
 
-/* `groups` (may be NULL) gets 1 + PATTERN_GROUPS_MAX slices of `text`; data NULL: not taken part. */
+/* By any number of threads at once. `groups` (may be NULL) gets 1 + PATTERN_GROUPS_MAX slices of `text`; data NULL: not
+ * taken part. */
 enum pattern_verdict { PATTERN_DIFFERS, PATTERN_MATCHES, PATTERN_NO_MEMORY };
 enum pattern_verdict pattern_try(const struct pattern *p, struct bytes text, struct bytes *groups);
 

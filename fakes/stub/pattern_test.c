@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "fakes/stub/pattern.h"
 
+#include <pthread.h>
 #include <string.h>
 
 static void needs(void **state)
@@ -74,8 +75,49 @@ static void hides_nothing(void **state)
     assert_true(compiled > 500 && matched > 500);
 }
 
+#define SEARCHES 2000
+
+struct searcher {
+    const struct pattern *pattern;
+    size_t wrong;
+};
+
+static void *search_often(void *arg)
+{
+    struct searcher *s = arg;
+    for (size_t i = 0; i < SEARCHES; i++) {
+        s->wrong += pattern_try(s->pattern, bytes_of("abab12"), NULL) != PATTERN_MATCHES;
+        s->wrong += pattern_try(s->pattern, bytes_of("abab"), NULL) != PATTERN_DIFFERS;
+    }
+    return NULL;
+}
+
+/* Of either kind of expression. */
+static void threads_share_an_expression(void **state)
+{
+    static const char *const EXPRESSIONS[] = {"^(ab)+[0-9]+$", "(*UTF)^(ab)+\\d+$"};
+    (void)state;
+    for (size_t e = 0; e < sizeof EXPRESSIONS / sizeof EXPRESSIONS[0]; e++) {
+        struct patterns all = {0};
+        struct pattern *p;
+        pthread_t threads[3];
+        struct searcher searchers[3] = {{NULL, 0}};
+        assert_int_equal(pattern_get(&all, EXPRESSIONS[e], &p, NULL), 0);
+        for (size_t i = 0; i < 3; i++) {
+            searchers[i].pattern = p;
+            assert_int_equal(pthread_create(&threads[i], NULL, search_often, &searchers[i]), 0);
+        }
+        for (size_t i = 0; i < 3; i++) {
+            assert_int_equal(pthread_join(threads[i], NULL), 0);
+            assert_int_equal(searchers[i].wrong, 0);
+        }
+        patterns_deinit(&all);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(needs), cmocka_unit_test(hides_nothing)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(needs), cmocka_unit_test(hides_nothing),
+                                       cmocka_unit_test(threads_share_an_expression)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 #include "reports/report.h"
 #include "world/real.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,6 +165,15 @@ static int load_manifest(struct run *r, const char *path, struct error *err)
                                    : manifest_load(r->world, path, &r->manifest, err);
 }
 
+/* The command as it was given, with the seed when that was drawn or came from elsewhere. In the arena; NULL: no memory.
+ */
+static const char *repeatable(struct run *r, const char *command)
+{
+    if (strstr(command, " --seed") != NULL || strstr(command, " -s") != NULL)
+        return arena_string(&r->arena, command);
+    return arena_printf(&r->arena, "%s --seed %" PRIu64, command, r->seed);
+}
+
 struct run *run_begin(const char *manifest_path, const char *command, int *exit_code)
 {
     struct error err = ERROR_INIT;
@@ -191,7 +201,7 @@ struct run *run_begin(const char *manifest_path, const char *command, int *exit_
     if (code == 0) {
         /* Small enough to be typed: seeds are drawn from 48 bits. */
         r->seed = common.seed != 0 ? common.seed : (world_seed(r->world) & UINT64_C(0xFFFFFFFFFFFF)) | 1;
-        r->command = arena_string(&r->arena, command);
+        r->command = repeatable(r, command);
         code = make_folder(r, &err);
     }
     if (code == 0)

@@ -92,8 +92,11 @@ static int take_services(struct system *s, struct target_component *c, const str
                 return out_of_memory(err);
             continue;
         }
+        const char *fault = reflect_files_fault(t->files, service->name);
         text_printf(&note, "%s of %s is left out: %s", service->name, c->address,
-                    service->refusal != NULL ? service->refusal : "its file is of proto2");
+                    service->refusal != NULL ? service->refusal
+                    : fault != NULL          ? fault
+                                             : "no file describes it");
         result_emit(&s->run->results, "note", json_pack("{s:s}", "text", text_string(&note)));
         text_deinit(&note);
     }

@@ -1,4 +1,5 @@
 /* runn's runbooks (github.com/k1LoW/runn): steps over HTTP and gRPC. */
+#include "base/document_build.h"
 #include "e2e/import/formats.h"
 #include "e2e/import/runn/runn.h"
 #include "e2e/internal.h"
@@ -11,9 +12,9 @@
 
 static void refuse_keys(struct runn *r)
 {
-    static const char *const known[] = {"desc",     "labels",   "runners", "vars",        "secrets",
-                                        "interval", "skipTest", "loop",    "concurrency", "needs",
-                                        "steps",    "debug",    "if",      "force",       NULL};
+    static const char *const known[] = {"desc",     "labels", "runners",     "vars",  "secrets", "interval",
+                                        "skipTest", "loop",   "concurrency", "needs", "steps",   "debug",
+                                        "if",       "force",  "hostRules",   "trace", NULL};
     for (size_t i = 0; i < r->root->map.count; i++) {
         const struct node_pair *p = &r->root->map.pairs[i];
         size_t k = 0;
@@ -21,7 +22,10 @@ static void refuse_keys(struct runn *r)
             k++;
         bool off = p->value.kind == NODE_BOOL && !p->value.boolean;
         if (known[k] == NULL && !off)
-            tree_error(&r->tree, &p->value, ERROR_UNSUPPORTED, "\"%s\" of runn cannot be said in a flow", p->key);
+            tree_tell(&r->tree, &p->value,
+                      "\"%s\" is left out: it is no key of a runbook, and runn does not look at it", p->key);
+        else if (strcmp(p->key, "trace") == 0 && !off)
+            runn_leave_out(r, &p->value, "\"trace\": runn's header X-Runn-Trace is not sent");
     }
 }
 
@@ -37,6 +41,12 @@ struct build_node *runn_vars(struct runn *r, const struct node *map)
     return out;
 }
 
+static bool asks_parent(struct runn *r)
+{
+    struct bytes all = r->tree.build.document->input;
+    return memmem(all.data, all.len, "parent.vars.", 12) != NULL;
+}
+
 static void put_vars(struct runn *r, struct build_node *flow)
 {
     static char there;
@@ -45,7 +55,17 @@ static void put_vars(struct runn *r, struct build_node *flow)
         if (!map_put(&r->names, vars->map.pairs[i].key, &there))
             tree_no_memory(&r->tree);
     }
-    struct build_node *own = vars != NULL ? runn_vars(r, vars) : build_map(&r->tree.build, tree_at(&r->tree, r->root));
+    struct build_node *own = build_map(&r->tree.build, tree_at(&r->tree, r->root));
+    if (asks_parent(r) && vars != NULL && node_get(vars, "parent") != NULL)
+        tree_error(&r->tree, node_get(vars, "parent"), ERROR_UNSUPPORTED,
+                   "a variable \"parent\" beside parent.vars: give the variable another name");
+    else if (asks_parent(r)) {
+        struct build_node *parent = build_map(&r->tree.build, 0);
+        build_put(&r->tree.build, parent, "vars", build_map(&r->tree.build, 0));
+        build_put(&r->tree.build, own, "parent", parent); /* first, since values may ask for it */
+    }
+    if (vars != NULL)
+        build_splice(own, runn_vars(r, vars));
     if (r->only_included)
         build_put(&r->tree.build, own, "included", build_bool(&r->tree.build, 0, false));
     if (build_count(own) > 0)
@@ -99,7 +119,8 @@ static void add_needs(struct runn *r, struct build_node *steps)
     for (size_t i = 0; needs != NULL && i < needs->map.count && r->tree.code == 0; i++) {
         const struct node *n = &needs->map.pairs[i].value;
         struct runn_step *s = &r->steps[r->count++];
-        *s = (struct runn_step){.name = needs->map.pairs[i].key, .node = n, .step = build_map(b, tree_at(&r->tree, n))};
+        *s = (struct runn_step){.name = needs->map.pairs[i].key, .node = n, .needed = true};
+        s->step = build_map(b, tree_at(&r->tree, n));
         runn_put_book(r, n, s->step);
         build_add(b, steps, s->step);
     }
@@ -123,9 +144,11 @@ void runn_add_steps(struct runn *r, const struct node *list, struct build_node *
     struct build *b = &r->tree.build;
     const struct node *interval = node_get(r->root, "interval");
     bool map = list->kind == NODE_MAP;
+    size_t list_count = r->list_count;
     size_t count = map ? list->map.count : list->kind == NODE_LIST ? list->list.count : 0, deferred_count = 0;
     if (!map && list->kind != NODE_LIST)
         tree_error(&r->tree, list, ERROR_INVALID, "steps are a list or a map");
+    r->list_count = count;
     struct build_node **deferred = ARENA_NEW_N(&r->arena, struct build_node *, count + 1);
     for (size_t i = 0; i < count && deferred != NULL && r->tree.code == 0; i++) {
         if (r->count == STEPS_OF_BOOK_MAX) {
@@ -155,6 +178,7 @@ void runn_add_steps(struct runn *r, const struct node *list, struct build_node *
         tree_no_memory(&r->tree);
     while (deferred_count > 0 && deferred != NULL) /* the last one first */
         build_splice(last, deferred[--deferred_count]);
+    r->list_count = list_count;
 }
 
 /* The whole book several times. */

@@ -17,7 +17,7 @@ const struct expr *runn_expr(struct runn *r, const struct node *n, struct bytes 
     else if (e == NULL)
         tree_error(&r->tree, n, code, "the expression \"%.*s\" %s", (int)(text.len < 200 ? text.len : 200),
                    (const char *)text.data, why);
-    return e;
+    return runn_known(r, e);
 }
 
 static const char *keep(struct runn *r, struct text *t)
@@ -134,7 +134,7 @@ static bool put_answer(struct runn *r, const struct node *n, const struct expr *
     return ok && out->path != NULL;
 }
 
-static struct runn_step *find_step(struct runn *r, const struct expr_part *p)
+struct runn_step *runn_find_step(struct runn *r, const struct expr_part *p)
 {
     int64_t index = 0;
     for (size_t i = r->first; i < r->count; i++) {
@@ -143,7 +143,7 @@ static struct runn_step *find_step(struct runn *r, const struct expr_part *p)
             continue;
         if (p->name != NULL ? name != NULL && strcmp(name, p->name) == 0 : name == NULL && index == p->index)
             return &r->steps[i];
-        index++;
+        index += !r->steps[i].needed;
     }
     return NULL;
 }
@@ -173,6 +173,13 @@ bool runn_resolve(struct runn *r, const struct node *n, const struct expr *e, st
     *out = (struct runn_ref){0};
     if (r->tree.code != 0)
         return false;
+    if (part_is(e, 0, "parent") && part_is(e, 1, "vars") &&
+        e->count > 2) { /* given by the book that includes this one */
+        text_puts(&name, "parent");
+        put_parts(e, 1, &name);
+        out->variable = keep(r, &name);
+        return out->variable != NULL;
+    }
     if (part_is(e, 0, "included") && e->count == 1) {
         out->variable = "included";
         return true;
@@ -190,7 +197,7 @@ bool runn_resolve(struct runn *r, const struct node *n, const struct expr *e, st
         return out->variable != NULL;
     }
     if (part_is(e, 0, "steps") || part_is(e, 0, "needs")) {
-        out->step = e->count > 1 ? find_step(r, &e->parts[1]) : NULL;
+        out->step = e->count > 1 ? runn_find_step(r, &e->parts[1]) : NULL;
         if (out->step == NULL || out->step->step == NULL)
             return refuse(r, n, e, "no step before this one is called so and has an answer");
         return put_answer(r, n, e, 2, out);
@@ -254,8 +261,8 @@ bool runn_variable(struct runn *r, const struct node *n, const struct runn_ref *
         const char *in;
         void *out;
     } name;
-    if (ref->step == NULL) {
-        text_printf(out, "${%s}", ref->variable);
+    if (ref->step == NULL) { /* computed where a member need not be there */
+        text_printf(out, strncmp(ref->variable, "parent.", 7) == 0 ? "${= %s}" : "${%s}", ref->variable);
         return true;
     }
     text_printf(&key, "%zu%s", (size_t)(ref->step - r->steps), ref->path);

@@ -13,7 +13,12 @@ struct runn_step {
     enum { RUNN_FLOW, RUNN_HTTP, RUNN_GRPC, RUNN_EXEC } kind; /* FLOW: an included one, when it has a `step` */
     struct build_node *step, *captures, *checks; /* the latter two are made when there is something in them */
     const struct node *node;
-    bool hidden; /* of an include that is over: nobody knows its name */
+    const char *ran; /* the variable that keeps whether it was done; NULL: it is always */
+    bool hidden;     /* of an include that is over: nobody knows its name */
+    bool needed;     /* a book of `needs`, and no step of this one */
+    bool deferred;
+    bool begun;    /* it has called something, and counts in len(steps) */
+    bool repeated; /* it has a loop */
 };
 
 struct runn {
@@ -22,6 +27,7 @@ struct runn {
     const struct node *root, *runners;
     struct runn_step *steps; /* as many as there can be, made at the start */
     size_t count, first;     /* `first`: of the list that is read, whose steps are counted from 0 */
+    size_t list_count;       /* how many steps that list has */
     struct runn_step *current;
     struct map bound;            /* name -> struct runn_ref */
     struct map captured;         /* "2$.body.id" -> the variable */
@@ -49,6 +55,7 @@ struct runn_ref {
     bool raw; /* the body as it came */
 };
 bool runn_resolve(struct runn *r, const struct node *n, const struct expr *e, struct runn_ref *out);
+struct runn_step *runn_find_step(struct runn *r, const struct expr_part *p);
 void runn_bind(struct runn *r, const struct node *n, const char *name);
 /* "${name}" for it; a step's answer is captured. False: the error is set. */
 bool runn_variable(struct runn *r, const struct node *n, const struct runn_ref *ref, struct text *out);
@@ -74,6 +81,19 @@ void runn_test(struct runn *r, const struct node *n, struct runn_step *here);
 struct build_node *runn_condition(struct runn *r, const struct node *n, struct build_node *before);
 /* A step that gives `name` the value of an expression. */
 struct build_node *runn_set(struct runn *r, const struct node *n, const char *name, const struct expr *e);
+
+/* ---- known.c ---- */
+/* The expression with what is known now in the place of its name: len(steps), steps.NAME.run, runn.i. */
+const struct expr *runn_known(struct runn *r, const struct expr *e);
+/* For a step with an "if" whose "run" the book asks for: sets in `before` and at the start of `then`. */
+void runn_keep_run(struct runn *r, struct runn_step *s, const struct node *n, struct build_node *before,
+                   struct build_node **then);
+
+/* ---- bodies.c ---- */
+/* The parts of multipart/form-data: the step's "multipart". */
+void runn_put_parts(struct runn *r, const struct node *n, struct build_node *step);
+/* The book's hostRules that are about this address: the step's "curl". */
+void runn_put_host_rules(struct runn *r, const struct node *endpoint, struct build_node *step);
 
 /* ---- steps.c ---- */
 /* One step, as the steps of the flow that it comes to, into `out`. */

@@ -14,7 +14,9 @@
 
 static void refuse(struct runn *r, const struct node *n, const char *feature)
 {
-    tree_error(&r->tree, n, ERROR_UNSUPPORTED, "\"%s\" of runn cannot be said in a flow", feature);
+    tree_error(&r->tree, n, ERROR_UNSUPPORTED,
+               "\"%s\" of runn cannot be said in a flow: take it out of the book, or write this step as a flow",
+               feature);
 }
 
 bool runn_duration(struct runn *r, const struct node *n, double *seconds)
@@ -77,6 +79,8 @@ static void put_body(struct runn *r, const struct node *body, struct build_node 
         build_put(b, step, "json", tree_copy(&r->tree, &p->value));
     } else if (strcmp(p->key, "application/x-www-form-urlencoded") == 0 && p->value.kind == NODE_MAP) {
         build_put(b, step, "form", tree_copy(&r->tree, &p->value));
+    } else if (strcmp(p->key, "multipart/form-data") == 0) {
+        runn_put_parts(r, &p->value, step);
     } else if (p->value.kind == NODE_MAP && p->value.map.count == 1 &&
                strcmp(p->value.map.pairs[0].key, "filename") == 0 && strncmp(p->key, "multipart/", 10) != 0) {
         build_put(b, step, "file", tree_copy(&r->tree, &p->value.map.pairs[0].value));
@@ -249,6 +253,7 @@ static void make_http(struct runn *r, const struct node *n, const struct node *r
         build_put(b, step, "redirects", build_integer(b, tree_at(&r->tree, n), REDIRECTS));
     if (runner->kind == NODE_MAP)
         put_tls(r, runner, step);
+    runn_put_host_rules(r, base, step);
     put_timeout(r, request, step);
     put_timeout(r, runner, step);
 }
@@ -324,6 +329,26 @@ static void make_inline(struct runn *r, const struct node *n, struct build_node 
     r->behind = behind;
 }
 
+/* The book's variables, for one that asks for parent.vars.NAME. */
+static void put_parent(struct runn *r, const struct node *n, struct build_node *with)
+{
+    struct build *b = &r->tree.build;
+    size_t at = tree_at(&r->tree, n);
+    const struct node *vars = node_get(r->root, "vars");
+    struct build_node *parent = build_map(b, at), *own = build_map(b, at);
+    for (size_t i = 0; vars != NULL && vars->kind == NODE_MAP && i < vars->map.count; i++) {
+        struct text value = TEXT_INIT;
+        if (!variable_name_valid(vars->map.pairs[i].key))
+            continue;
+        text_printf(&value, "${%s}", vars->map.pairs[i].key);
+        build_put(b, own, vars->map.pairs[i].key, tree_text(&r->tree, n, &value));
+    }
+    if (build_count(own) == 0 || build_has(with, "parent"))
+        return;
+    build_put(b, parent, "vars", own);
+    build_put(b, with, "parent", parent);
+}
+
 static void make_include(struct runn *r, const struct node *n, struct build_node *step)
 {
     static const char *const keys[] = {"path", "vars", NULL};
@@ -337,6 +362,7 @@ static void make_include(struct runn *r, const struct node *n, struct build_node
     runn_put_book(r, path, step);
     const struct node *vars = n->kind == NODE_MAP ? tree_member(&r->tree, n, "vars", NODE_MAP) : NULL;
     struct build_node *with = vars != NULL ? runn_vars(r, vars) : build_map(b, tree_at(&r->tree, n));
+    put_parent(r, n, with);
     build_put(b, with, "included", build_bool(b, tree_at(&r->tree, n), true));
     build_put(b, step, "with", with);
 }
@@ -414,14 +440,20 @@ static void make_call(struct runn *r, const struct node *n, const char *key, str
         make_exec(r, n, s->step);
     } else if (runner == NULL)
         tree_error(&r->tree, n, ERROR_UNSUPPORTED,
-                   "%s: there is no such runner that a flow has; HTTP, gRPC and exec are", key);
+                   "%s: there is no such runner here; a book names those that it uses, over HTTP and gRPC, also when "
+                   "another one includes it",
+                   key);
     else if (grpc)
         make_grpc(r, n, s->step);
+    else if (starts(endpoint, "{{") && n->kind == NODE_MAP && n->map.count == 1 && n->map.pairs[0].key[0] == '/')
+        make_http(r, n, runner, s->step); /* a path: HTTP; gRPC has a method there */
     else if (starts(endpoint, "http://") || starts(endpoint, "https://") || environment)
         make_http(r, n, runner, s->step);
     else
         tree_error(&r->tree, runner, ERROR_UNSUPPORTED,
-                   "%s: this kind of runner cannot be said in a flow; http:// and grpc:// can", key);
+                   "%s: this kind of runner cannot be said in a flow; http:// and grpc:// can. Write the steps as a "
+                   "flow: \"sql\" for a database, \"browser\", \"run\" for a command",
+                   key);
 }
 
 /* ---- loops ---- */
@@ -527,6 +559,8 @@ void runn_make_step(struct runn *r, const struct node *n, struct runn_step *s, s
     const char *desc = tree_member_text(&r->tree, n, "desc");
     bool own_steps = include != NULL && include->kind == NODE_MAP && node_get(include, "steps") != NULL;
     *deferred = defer != NULL && defer->boolean;
+    s->deferred = *deferred;
+    s->repeated = loop != NULL;
     r->behind = build_list(b, at);
     const struct node *force = tree_member(&r->tree, n, "force", NODE_BOOL);
     bool forced = (force != NULL && force->boolean) || r->all_forced;
@@ -547,8 +581,10 @@ void runn_make_step(struct runn *r, const struct node *n, struct runn_step *s, s
         make_include(r, include, s->step);
     if (s->step != NULL && (desc != NULL || s->name != NULL))
         build_put(b, s->step, "name", tree_string(&r->tree, n, desc != NULL ? desc : s->name));
+    s->begun = call != NULL || include != NULL || dump != NULL;
     if (bind != NULL)
         put_binds(r, bind);
+    s->begun = s->begun || bind != NULL;
     if (test != NULL && !r->skip_test)
         runn_test(r, test, s);
     build_splice(inside, r->behind);
@@ -557,6 +593,8 @@ void runn_make_step(struct runn *r, const struct node *n, struct runn_step *s, s
         inside = put_loop(r, loop, s, inside);
     if (inside == NULL || build_count(inside) == 0)
         return;
+    if (wanted != NULL)
+        runn_keep_run(r, s, n, before, &inside);
     build_splice(out, before);
     if (wanted == NULL) {
         build_splice(out, inside);
