@@ -79,7 +79,7 @@ static const char *read_string(struct walk *w, size_t *len)
         at++;
         if (at < in.len)
             at += read_escape(in, at, &c);
-        *len += utf8_encode(c, text + *len);
+        *len += utf8_write(c, text + *len);
     }
     w->at = end + 1;
     return text;
@@ -162,7 +162,7 @@ static int build(struct walk *w, json_t *json, struct node *n, int depth)
     skip_space(w);
     n->document = d;
     document_place(d, w->at, &n->line, &n->column);
-    if (depth > DOCUMENT_DEPTH_MAX)
+    if (depth > DOCUMENT_DEPTH_MAX && (json_is_array(json) || json_is_object(json))) /* as in YAML */
         return document_error(d, w->at, w->err, ERROR_LIMIT, "nested deeper than %d levels", DOCUMENT_DEPTH_MAX);
     switch (json_typeof(json)) {
     case JSON_OBJECT:

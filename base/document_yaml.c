@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "base/text.h"
 #include "base/utf8.h"
+#include "base/yaml_quoted.h"
 
 #include <errno.h>
 #include <libfyaml.h>
@@ -51,6 +52,7 @@ struct reader {
     ARRAY(struct node) roots; /* with DOCUMENT_MANY */
     const char *anchor;       /* of the value that comes, or NULL */
     size_t offset;            /* the last place known, for what has none of its own */
+    struct text quoted;       /* the last quoted scalar */
 };
 
 static int no_memory(struct reader *r)
@@ -172,6 +174,55 @@ static int resolve_plain(struct reader *r, struct node *n, size_t offset)
     return 0;
 }
 
+static bool only_of(struct bytes b, const char *bytes)
+{
+    for (size_t i = 0; i < b.len; i++)
+        if (!strchr(bytes, b.data[i]) || b.data[i] == '\0')
+            return false;
+    return true;
+}
+
+/* libfyaml 0.7.12 gives some blocks the bytes that happen to be in its memory: folded ones with blanks in an empty line
+ * before an indented one (a NUL is at the end then, which no source has), and those of nothing but blanks. */
+static bool is_chance(const struct reader *r, struct fy_token *token, struct bytes text)
+{
+    const struct fy_mark *from = fy_token_start_mark(token), *to = fy_token_end_mark(token);
+    const struct bytes in = r->document->input;
+    if (memchr(text.data, '\0', text.len))
+        return true;
+    return from && to && from->input_pos <= to->input_pos && to->input_pos <= in.len &&
+           only_of(BYTES(in.data + from->input_pos, to->input_pos - from->input_pos), " \t\r\n") &&
+           !only_of(text, "\n");
+}
+
+/* What a scalar says, until the next one is asked for; an empty value has no token. */
+static int scalar_text(struct reader *r, struct fy_token *token, size_t offset, struct bytes *out)
+{
+    enum fy_scalar_style style = fy_token_scalar_style(token);
+    *out = bytes_of("");
+    if (style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED) {
+        const struct fy_mark *mark = fy_token_end_mark(token);
+        text_clear(&r->quoted);
+        size_t end = yaml_quoted(r->document->input, offset, &r->quoted);
+        if (!text_ok(&r->quoted))
+            return no_memory(r);
+        if (end == 0 || !mark || end != mark->input_pos)
+            return document_error(r->document, offset, r->err, ERROR_SYNTAX,
+                                  "where this quoted text ends is not clear; write it as a block (|)");
+        *out = BYTES(text_string(&r->quoted), r->quoted.len);
+    } else if (token) {
+        size_t len = 0;
+        const char *text = fy_token_get_text(token, &len);
+        if (!text)
+            return no_memory(r);
+        *out = BYTES(text, len);
+        if (is_chance(r, token, *out))
+            return document_error(r->document, offset, r->err, ERROR_SYNTAX,
+                                  "blanks in an empty line here cannot be read; take them out, or use double quotes");
+    }
+    return 0;
+}
+
 /* The tag in full, or empty when there is none. */
 static struct bytes tag_of(struct fy_token *token)
 {
@@ -191,20 +242,20 @@ static int read_scalar(struct reader *r, struct fy_event *event, struct node *n,
 {
     struct fy_token *value = event->scalar.value, *tag_token = event->scalar.tag;
     struct document *d = r->document;
-    size_t len = 0;
-    const char *text = value ? fy_token_get_text(value, &len) : "";
+    struct bytes text;
     *offset = token_offset(r, value); /* an empty value is where its key or the value before it is */
-    if (!text)
-        return no_memory(r);
-    if (!utf8_valid(BYTES(text, len)))
+    int code = scalar_text(r, value, *offset, &text);
+    if (code)
+        return code;
+    if (!utf8_valid(text))
         return document_error(d, *offset, r->err, ERROR_SYNTAX, "an escape makes text that is not Unicode");
     n->document = d;
     document_place(d, *offset, &n->line, &n->column);
     n->kind = NODE_TEXT;
-    const char *copy = arena_string_n(&d->arena, text, len);
+    const char *copy = arena_string_n(&d->arena, (const char *)text.data, text.len);
     if (!copy)
         return no_memory(r);
-    n->text = BYTES(copy, len);
+    n->text = BYTES(copy, text.len);
     bool plain = !value || fy_token_scalar_style(value) == FYSS_PLAIN;
     if (!tag_token)
         return plain ? resolve_plain(r, n, *offset) : 0;
@@ -222,7 +273,7 @@ static int read_scalar(struct reader *r, struct fy_event *event, struct node *n,
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (!bytes_is(tag, known[i].tag))
             continue;
-        int code = resolve_plain(r, n, *offset);
+        code = resolve_plain(r, n, *offset);
         if (code)
             return code;
         if (known[i].kind == NODE_REAL && n->kind == NODE_INTEGER) {
@@ -242,11 +293,13 @@ static int add_key(struct reader *r, struct frame *f, struct fy_event *event)
 {
     struct document *d = r->document;
     struct fy_token *value = event->scalar.value, *tag = event->scalar.tag;
-    size_t len = 0;
-    const char *text = value ? fy_token_get_text(value, &len) : NULL;
+    struct bytes key;
     size_t offset = token_offset(r, value);
-    if (value && !text)
-        return no_memory(r);
+    int code = scalar_text(r, value, offset, &key);
+    if (code)
+        return code;
+    const char *text = (const char *)key.data;
+    size_t len = key.len;
     if (!value || (len == 0 && fy_token_scalar_style(value) == FYSS_PLAIN))
         return document_error(d, offset, r->err, ERROR_SYNTAX, "expected a key");
     if (tag && !bytes_is(tag_of(tag), "tag:yaml.org,2002:str"))
@@ -261,8 +314,8 @@ static int add_key(struct reader *r, struct frame *f, struct fy_event *event)
     if (before) {
         struct text quoted = TEXT_INIT;
         text_printable(&quoted, text, len, KEY_QUOTE_MAX);
-        int code = document_error(d, offset, r->err, ERROR_SYNTAX, "key \"%s\" again; it is on line %d already",
-                                  text_string(&quoted), *before);
+        code = document_error(d, offset, r->err, ERROR_SYNTAX, "key \"%s\" again; it is on line %d already",
+                              text_string(&quoted), *before);
         text_deinit(&quoted);
         return code;
     }
@@ -590,6 +643,7 @@ out:
             fy_parser_destroy(r->parser);
         map_deinit(&r->anchors);
         array_deinit(&r->roots);
+        text_deinit(&r->quoted);
         free(r);
     }
     if (diag)

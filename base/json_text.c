@@ -1,5 +1,6 @@
 #include "base/json_text.h"
 
+#include "base/plain.h"
 #include "base/utf8.h"
 
 #include <ctype.h>
@@ -133,6 +134,15 @@ void json_text_add(struct text *out, const json_t *value, unsigned indent, unsig
     add_value(&w, value, 0);
 }
 
+char *json_text_of(const json_t *value, unsigned indent)
+{
+    struct text out = TEXT_INIT;
+    json_text_add(&out, value, indent, 0);
+    char *taken = text_ok(&out) ? text_take(&out) : NULL;
+    text_deinit(&out);
+    return taken;
+}
+
 /* ---- reading ---------------------------------------------------------------------------------------------------- */
 
 struct reader {
@@ -179,7 +189,7 @@ static bool read_code_point(struct reader *r)
     }
     if (c == 0 || (c >= 0xD800 && c < 0xE000))
         return false;
-    text_add(&r->string, out, utf8_encode(c, out));
+    text_add(&r->string, out, utf8_write(c, out));
     return true;
 }
 
@@ -197,14 +207,25 @@ static bool read_escape(struct reader *r)
     return letter != NULL;
 }
 
+static void skip_plain(struct reader *r)
+{
+    while ((size_t)(r->end - r->at) >= PLAIN_AT_ONCE) {
+        size_t plain = plain_of_eight(r->at, 0);
+        r->at += plain;
+        if (plain < PLAIN_AT_ONCE)
+            return;
+    }
+    while (r->at < r->end && (unsigned char)*r->at >= 0x20 && *r->at != '"' && *r->at != '\\')
+        r->at++;
+}
+
 /* Behind the opening quote; *out lies in the input, or in r->string until the next one is read. */
 static bool read_string(struct reader *r, struct bytes *out)
 {
     const char *start = r->at;
     bool escaped = false;
     for (;; r->at++) {
-        while (r->at < r->end && (unsigned char)*r->at >= 0x20 && *r->at != '"' && *r->at != '\\')
-            r->at++;
+        skip_plain(r);
         if (r->at == r->end || (unsigned char)*r->at < 0x20)
             return false;
         if (*r->at == '"')
@@ -351,7 +372,8 @@ static json_t *read_value(struct reader *r, int depth)
 
 json_t *json_text_read(struct bytes text, size_t flags, json_error_t *why)
 {
-    struct reader r = {.at = (const char *)text.data, .end = (const char *)text.data + text.len};
+    const char *start = text.len > 0 ? (const char *)text.data : "";
+    struct reader r = {.at = start, .end = start + text.len};
     json_t *value = read_value(&r, 0);
     skip_blanks(&r);
     text_deinit(&r.string);
@@ -359,7 +381,7 @@ json_t *json_text_read(struct bytes text, size_t flags, json_error_t *why)
         return value;
     json_decref(value);
     if (!r.memory)
-        return json_loadb((const char *)text.data, text.len, flags, why);
+        return json_loadb(start, text.len, flags, why);
     if (why != NULL) {
         *why = (json_error_t){0};
         why->text[JSON_ERROR_TEXT_LENGTH - 1] = json_error_out_of_memory; /* where json_error_code() looks */

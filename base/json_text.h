@@ -14,6 +14,10 @@
  * failed; NULL is no value, and fails as well. */
 void json_text_add(struct text *out, const json_t *value, unsigned indent, unsigned digits);
 
+/* The same as a text that the caller frees. NULL: no memory, or `value` is NULL. (json_dumps() may leave out keys when
+ * memory runs out, and return the rest.) */
+char *json_text_of(const json_t *value, unsigned indent);
+
 /* The value that `text` is, as json_loadb() reads it with these flags; `why` may be NULL. Without memory
  * json_error_code() of it is json_error_out_of_memory. */
 json_t *json_text_read(struct bytes text, size_t flags, json_error_t *why);

@@ -104,6 +104,14 @@ static void test_writes_as_jansson(void **state)
     json_decref(v);
 }
 
+static void test_nothing(void **state)
+{
+    json_error_t why = {0};
+    (void)state;
+    assert_null(json_text_read(BYTES_NONE, JSON_DECODE_ANY, &why));
+    assert_int_equal(json_error_code(&why), json_error_premature_end_of_input);
+}
+
 static void test_digits(void **state)
 {
     (void)state;
@@ -128,8 +136,10 @@ static int read_and_write(void)
     if (v == NULL)
         return json_error_code(&why) == json_error_out_of_memory ? ERROR_MEMORY : ERROR_SYNTAX;
     json_text_add(&out, v, 2, 0);
-    int code = text_ok(&out) ? 0 : ERROR_MEMORY;
+    char *own = text_ok(&out) ? json_text_of(v, 2) : NULL;
+    int code = own == NULL ? ERROR_MEMORY : strcmp(own, text_string(&out)) == 0 ? 0 : ERROR_INVALID;
     text_deinit(&out);
+    free(own);
     json_decref(v);
     return code;
 }
@@ -147,6 +157,7 @@ int main(void)
         cmocka_unit_test(test_reads_as_jansson),
         cmocka_unit_test(test_depth),
         cmocka_unit_test(test_writes_as_jansson),
+        cmocka_unit_test(test_nothing),
         cmocka_unit_test(test_digits),
         cmocka_unit_test(test_memory),
     };

@@ -21,6 +21,7 @@ static struct {
     ARRAY(struct owned_list) lists;
     ARRAY(const char *) positional;
 } owned;
+static const struct command *parsed; /* the command that was found last */
 
 /* An option as it was met. Values are stored after the whole line was read, since defaults come first. */
 struct setting {
@@ -178,15 +179,25 @@ static void add_children(const struct command *c, struct text *out)
         text_printf(out, "%s%s", child == c->children ? "" : ", ", child->name);
 }
 
+static const char *nearest_child(const struct command *here, const char *word)
+{
+    const char *words[WORDS_MAX + 1];
+    size_t count = 0;
+    for (const struct command *c = here->children; c && c->name && count < WORDS_MAX; c++)
+        words[count++] = c->name;
+    words[count] = NULL;
+    return nearest_word(word, words);
+}
+
+const char *command_nearest_child(const char *word)
+{
+    return parsed ? nearest_child(parsed, word) : NULL;
+}
+
 static int unknown_command(struct parser *p, const char *word)
 {
     const struct command *here = current(p);
-    const char *words[WORDS_MAX + 1];
-    size_t count = 0;
-    for (const struct command *c = here->children; c->name && count < WORDS_MAX; c++)
-        words[count++] = c->name;
-    words[count] = NULL;
-    const char *near = nearest_word(word, words);
+    const char *near = nearest_child(here, word);
     struct text all = TEXT_INIT, shown = TEXT_INIT;
     add_children(here, &all);
     text_printable(&shown, word, strlen(word), 60);
@@ -432,7 +443,7 @@ int command_parse(const struct command *root, int argc, char **argv, const struc
         code = check_count(&p);
     if (!code && !*help)
         code = store_settings(&p);
-    *found = current(&p);
+    *found = parsed = current(&p);
     args->argc = (int)owned.positional.count;
     args->argv = owned.positional.items;
     array_deinit(&p.settings);

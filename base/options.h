@@ -41,6 +41,7 @@ struct option {
     const char *env;      /* environment variable that gives the value when the option is absent; NULL: none */
     const char *const *choices; /* OPTION_CHOICE: NULL-terminated */
     int64_t min, max;     /* OPTION_INTEGER */
+    bool filled;          /* an empty value is a mistake: it would be no file's name */
 };
 
 /* What a command's run function receives. `argv` are the positional arguments left over, borrowed. */
@@ -60,7 +61,7 @@ struct command {
     const struct option *options;   /* ends with name == NULL; may be NULL */
     const struct command *children; /* ends with name == NULL; may be NULL */
     int (*run)(const struct arguments *args); /* returns the exit code */
-    const char *exit_codes;  /* lines for --help of the root; may be NULL */
+    const char *exit_codes;  /* lines for --help, of all below it that say nothing else as well; may be NULL */
 };
 
 /* Parse and run. Usage errors are printed to stderr and answered with exit code `EXIT_USAGE`.
@@ -74,6 +75,9 @@ int command_parse(const struct command *root, int argc, char **argv, const struc
                   struct arguments *args, bool *help, struct error *err);
 void command_help(const struct command *root, const struct command *command, struct text *out);
 void command_completion(const struct command *root, const char *shell, struct text *out);
+/* The child of the command that is being run whose name is nearest to `word`: a misspelt one was taken for a word of
+ * the command itself. NULL: there is none. */
+const char *command_nearest_child(const char *word);
 /* Frees what parsing allocated (lists). */
 void command_cleanup(void);
 

@@ -117,15 +117,16 @@ static void add_options(const struct command *c, size_t column, struct text *out
     }
 }
 
-/* Lines as they stand, each moved in by two columns. */
+/* Lines as they stand, moved in by two columns, unless they are already. */
 static void add_block(struct text *out, const char *title, const char *lines)
 {
     if (!lines || !*lines)
         return;
     text_printf(out, "\n%s:\n", title);
+    bool moved_in = *lines == ' ';
     while (*lines) {
         size_t len = strcspn(lines, "\n");
-        if (len > 0)
+        if (len > 0 && !moved_in)
             text_puts(out, "  ");
         text_add(out, lines, len);
         text_char(out, '\n');
@@ -229,7 +230,10 @@ void command_help(const struct command *root, const struct command *command, str
         add_options(parent, column, out);
     }
     add_block(out, "Examples", command->examples);
-    add_block(out, "Exit codes", command->exit_codes);
+    const char *codes = NULL;
+    for (int i = path.count; i-- > 0 && !codes;)
+        codes = path.commands[i]->exit_codes;
+    add_block(out, "Exit codes", codes);
     if (command->children) {
         text_puts(out, "\nMore: ");
         command_path_name(&path, out);

@@ -151,6 +151,8 @@ static void test_errors(void **state)
     bad("run a --budget 5x", "--budget: \"5x\": expected a unit (ns, us, ms, s, m, h or d) at character 2");
     bad("run a --limit x", "--limit: \"x\": expected a number at character 1");
     bad("run a --format xml", "--format: expected text or json, got \"xml\"");
+    bad("run a --format jsno", "--format: expected text or json, got \"jsno\": did you mean \"json\"?");
+    bad("run a --dir=", "--dir: expected DIR, got nothing");
     bad("run a --colour=maybe", "--colour: expected true or false, got \"maybe\"");
     bad("run a --no-colour=1", "--no-colour takes no value");
     bad("run", "expected SYSTEM [FLOW...]");
@@ -237,7 +239,11 @@ static void test_help_text(void **state)
         "\n"
         "Examples:\n"
         "  prog run micro --seed 7\n"
-        "  prog run micro flows/a.yaml\n");
+        "  prog run micro flows/a.yaml\n"
+        "\n"
+        "Exit codes:\n"
+        "  0  fine\n"
+        "  2  wrong usage\n");
     text_deinit(&t);
 }
 

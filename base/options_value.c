@@ -67,8 +67,14 @@ static int store_choice(const struct option *o, const char *value, const char *o
     struct text expected = TEXT_INIT;
     for (const char *const *c = o->choices; *c; c++)
         text_printf(&expected, "%s%s", c == o->choices ? "" : c[1] ? ", " : " or ", *c);
-    int code = refuse(origin, value, err, text_string(&expected));
+    const char *near = nearest_word(value, o->choices);
+    struct text quoted = TEXT_INIT;
+    text_printable(&quoted, value, strlen(value), QUOTE_MAX);
+    int code = near ? error_set(err, ERROR_INVALID, "%s: expected %s, got \"%s\": did you mean \"%s\"?", origin,
+                                text_string(&expected), text_string(&quoted), near)
+                    : refuse(origin, value, err, text_string(&expected));
     text_deinit(&expected);
+    text_deinit(&quoted);
     return code;
 }
 
@@ -76,6 +82,9 @@ int option_store(const struct option *o, const char *value, const char *origin, 
 {
     struct error why = ERROR_INIT;
     int code;
+    if (o->filled && *value == '\0')
+        return error_set(err, ERROR_INVALID, "%s: expected %s, got nothing", origin,
+                         o->argument ? o->argument : "a value");
     switch (o->kind) {
     case OPTION_FLAG:
         return store_flag(o, value, origin, err);

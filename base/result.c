@@ -25,7 +25,7 @@ static json_t *json_from_any(const char *string)
         uint32_t c;
         char out[UTF8_MAX];
         (void)utf8_next(b, &at, &c);
-        text_add(&repaired, out, utf8_encode(c, out));
+        text_add(&repaired, out, utf8_write(c, out));
     }
     json_t *json = text_ok(&repaired) ? json_stringn(text_string(&repaired), repaired.len) : NULL;
     text_deinit(&repaired);

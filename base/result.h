@@ -4,9 +4,9 @@
  *   run      id, system, driver, seed, started (RFC 3339), command, version, shard, shards
  *   pillar   name (contract|e2e|fuzz|chaos), state (start|end), plus a pillar's own totals at the end
  *   case     pillar, suite, name, status (passed|failed|skipped|flaky), duration, message, file, line, column, replay,
- *            detail (text), why (skipped: the reason), picture (path of an SVG beside the stream), attempt, resumed,
- *            trace (the id its calls carry)
- *   step     case, name, status, duration, attempts, sent, received
+ *            detail (text), why (skipped: the reason), picture (path of an SVG beside the stream), attempt, tries,
+ *            resumed, trace (the id its calls carry)
+ *   step     case, name, status, duration, attempts, sent, received, try
  *   spans    case, trace, spans (component, name, id, parent, kind, start, duration, status), skipped, left_out
  *   fault    name, target, state (inject|heal), hits, verified (bool), detail
  *   sample   series, value: one point of a curve (latency_ms, throughput, errors)

@@ -1,5 +1,6 @@
 #include "base/text.h"
 
+#include "base/plain.h"
 #include "base/utf8.h"
 
 #include <stdio.h>
@@ -212,11 +213,13 @@ struct bytes text_bytes(const struct text *t)
 static void add_code_point(struct text *t, uint32_t c)
 {
     char out[UTF8_MAX];
-    text_add(t, out, utf8_encode(c, out));
+    text_add(t, out, utf8_write(c, out));
 }
 
-/* What stands behind a backslash; none has any other way. */
-static char json_escape(uint32_t c)
+/* ---- JSON and XML ------------------------------------------------------------------------------------------------ */
+
+/* What stands behind a backslash for it; '\0': nothing does. */
+static char json_escape(unsigned char c)
 {
     switch (c) {
     case '"':
@@ -237,52 +240,58 @@ static char json_escape(uint32_t c)
     }
 }
 
-#define EACH_BYTE(value) (UINT64_C(0x0101010101010101) * (value))
-
-/* How many bytes from here on stand for themselves; eight are looked at in one go. */
-static size_t json_plain(const char *data, size_t len)
+/* Copies what stands for itself and tells how much. In `out` there is room for `len` bytes. */
+static size_t json_copy_plain(char *out, const char *data, size_t len)
 {
     size_t at = 0;
-    for (uint64_t eight; len - at >= sizeof eight; at += sizeof eight) {
-        memcpy(&eight, data + at, sizeof eight);
-        /* The lowest byte that is too small borrows, which sets its highest bit; plain ones have it clear throughout.
-         */
-        uint64_t quote = eight ^ EACH_BYTE('"'), backslash = eight ^ EACH_BYTE('\\');
-        uint64_t other = (eight - EACH_BYTE(0x20)) | (quote - EACH_BYTE(1)) | (backslash - EACH_BYTE(1)) | eight;
-        if (other & EACH_BYTE(0x80))
-            break;
+    while (len - at >= PLAIN_AT_ONCE) {
+        size_t plain = plain_of_eight(data + at, 0x80);
+        memcpy(out + at, data + at, PLAIN_AT_ONCE); /* what is too much is written over */
+        at += plain;
+        if (plain < PLAIN_AT_ONCE)
+            return at;
     }
-    while (at < len && (unsigned char)data[at] >= 0x20 && (unsigned char)data[at] < 0x80 && data[at] != '"' &&
-           data[at] != '\\')
-        at++;
+    for (; at < len && (unsigned char)data[at] >= 0x20 && (unsigned char)data[at] < 0x80 && data[at] != '"' &&
+           data[at] != '\\';
+         at++)
+        out[at] = data[at];
     return at;
+}
+
+/* The character at *at, which does not stand for itself, or needs more than one byte. */
+static void json_add_other(struct text *t, struct bytes b, size_t *at)
+{
+    size_t start = *at;
+    uint32_t c;
+    bool good = utf8_next(b, at, &c);
+    char letter = good && c < 0x80 ? json_escape((unsigned char)c) : '\0';
+    if (letter != '\0')
+        text_add(t, (char[]){'\\', letter}, 2);
+    else if (good && c >= 0x80)
+        text_add(t, b.data + start, *at - start);
+    else if (good)
+        text_printf(t, "\\u%04x", (unsigned)c);
+    else
+        add_code_point(t, UTF8_REPLACEMENT);
 }
 
 void text_json(struct text *t, const char *data, size_t len)
 {
-    struct bytes b = BYTES(data, len);
-    size_t at = 0, plain = 0; /* plain: where the run that needs no escape began */
-    while (at < len) {
-        at += json_plain(data + at, len - at); /* most of all text */
-        if (at == len)
-            break;
-        size_t start = at;
-        uint32_t c = b.data[at];
-        bool good = c < 0x80 ? at++ < len : utf8_next(b, &at, &c);
-        if (good && c >= 0x80)
-            continue;
-        text_add(t, data + plain, start - plain);
-        plain = at;
-        char letter = good ? json_escape(c) : '\0';
-        if (letter != '\0')
-            text_add(t, (char[]){'\\', letter}, 2);
-        else if (good)
-            text_printf(t, "\\u%04x", (unsigned)c);
-        else
-            add_code_point(t, UTF8_REPLACEMENT);
+    for (size_t at = 0; at < len && has_room(t, len - at);) {
+        size_t plain = json_copy_plain(t->data + t->len, data + at, len - at);
+        t->len += plain;
+        t->data[t->len] = '\0';
+        at += plain;
+        if (at < len)
+            json_add_other(t, BYTES(data, len), &at);
     }
-    if (len > plain)
-        text_add(t, data + plain, len - plain);
+}
+
+/* ASCII that stands for itself in XML. */
+static bool xml_plain(char c)
+{
+    return (c >= 0x20 && c < 0x7F && c != '&' && c != '<' && c != '>' && c != '"' && c != '\'') || c == '\t' ||
+           c == '\n';
 }
 
 void text_xml(struct text *t, const char *data, size_t len)
@@ -292,8 +301,14 @@ void text_xml(struct text *t, const char *data, size_t len)
     while (at < len) {
         size_t start = at;
         uint32_t c;
+        while (at < len && xml_plain(data[at]))
+            at++;
+        if (at > start) { /* most of all text */
+            text_add(t, data + start, at - start);
+            continue;
+        }
         /* XML 1.0 section 2.2 has no place for most control characters, not even escaped. */
-        if (!utf8_next(b, &at, &c) || c == 0xFFFE || c == 0xFFFF || (c < 0x20 && c != '\t' && c != '\n' && c != '\r'))
+        if (!utf8_next(b, &at, &c) || c == 0xFFFE || c == 0xFFFF || (c < 0x20 && c != '\r'))
             add_code_point(t, UTF8_REPLACEMENT);
         else if (c == '&')
             text_puts(t, "&amp;");

@@ -80,7 +80,7 @@ bool utf8_valid(struct bytes b)
     return utf8_bad_offset(b) == b.len;
 }
 
-size_t utf8_encode(uint32_t c, char out[UTF8_MAX])
+size_t utf8_write(uint32_t c, char out[UTF8_MAX])
 {
     if (c > 0x10FFFF || (c >= 0xD800 && c <= 0xDFFF))
         c = UTF8_REPLACEMENT;

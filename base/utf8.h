@@ -18,6 +18,6 @@ size_t utf8_bad_offset(struct bytes b); /* offset of the first bad byte; b.len w
 bool utf8_next(struct bytes b, size_t *at, uint32_t *code_point);
 
 /* Writes 1 to 4 bytes and returns their number. What is no code point is written as UTF8_REPLACEMENT. */
-size_t utf8_encode(uint32_t code_point, char out[UTF8_MAX]);
+size_t utf8_write(uint32_t code_point, char out[UTF8_MAX]);
 
 #endif

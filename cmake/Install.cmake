@@ -3,12 +3,12 @@
 #
 #   bin/micro, bin/harrow
 #   include/micro/...            headers, included as "runtime/service/program.h"
-#   lib/.../micro/lib*.a         the runtime and everything beneath it
+#   lib/.../micro/lib*.a         the runtime, doubles for tests, and everything beneath them
 #   lib/.../pkgconfig/micro.pc   relocatable: it finds the rest from where it lies
 #   share/micro/proto            the contracts
 include(GNUInstallDirs)
 
-# Libraries `runtime` stands on: ours into micro_archives, pkg-config modules into micro_modules, others into micro_others.
+# Libraries `runtime` and doubles stand on: ours into micro_archives, pkg-config modules into micro_modules, others into micro_others.
 set(micro_archives)
 set(micro_modules)
 set(micro_others)
@@ -22,7 +22,7 @@ set(module_SQLITE sqlite3)
 set(module_OPENSSL openssl)
 set(module_ZLIB zlib)
 set(module_ARCHIVE libarchive)
-set(pending runtime)
+set(pending runtime fakes)
 set(seen)
 while(pending)
   list(POP_FRONT pending library)
@@ -54,6 +54,7 @@ while(pending)
     list(APPEND micro_others -l${library})
   endif()
 endwhile()
+add_dependencies(micro ${micro_archives}) # `micro sdk` names them all
 list(REMOVE_DUPLICATES micro_modules)
 list(JOIN micro_modules " " modules)
 list(JOIN micro_others " " others)
@@ -112,7 +113,7 @@ Libs: -Wl,--start-group ${installed_files} -Wl,--end-group ${others} -lm ${extra
 install(TARGETS micro harrow doubles protoc-gen-harrow backend_main RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS ${micro_archives} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}/micro)
 install(FILES ${CMAKE_BINARY_DIR}/installed/micro.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
-foreach(room base world wire rpc runtime proto)
+foreach(room base world wire rpc runtime proto fakes)
   install(DIRECTORY ${CMAKE_SOURCE_DIR}/${room} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/micro
     FILES_MATCHING PATTERN "*.h" PATTERN "*_corpus" EXCLUDE PATTERN "*_fuzz.h" EXCLUDE)
 endforeach()

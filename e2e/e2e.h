@@ -104,7 +104,16 @@ struct e2e_traces {
     json_t *(*take)(struct e2e_asked *asked);
 };
 
-/* A worker's own system. */
+/* How each flow gets a namespace of its own on a system that it shares with others: the section `isolation` of a
+ * manifest (docs/manifest.md), with the steps that make one and take it away, and with what calls carry in it. */
+struct e2e_isolation;
+/* Of the manifest at `path`; *out NULL: it has no such section. Mistakes are told with their place. */
+int e2e_isolation_load(struct world *w, const char *path, struct e2e_isolation **out, struct error *err);
+int e2e_isolation_parse(struct world *w, struct bytes content, const char *path, struct e2e_isolation **out,
+                        struct error *err);
+void e2e_isolation_free(struct e2e_isolation *i); /* NULL is fine */
+
+/* A worker's own system, or its view of the one system. */
 struct e2e_place {
     struct target *target;
     const char *const *variables;
@@ -142,13 +151,21 @@ struct e2e_options {
      * no more. 0: all workers share the one target. */
     const struct e2e_place *systems;
     size_t system_count;
+    /* Each flow, or all that share a setup, has a namespace of its own; NULL: none has. `systems` are then views of
+     * `system`: copies of the target, whose token, namespace and metadata are changed from flow to flow. `keeper` is
+     * one more, with the system's own token; who stops the run does not set its `interrupted`. */
+    const struct e2e_isolation *isolation;
+    struct target *system, *keeper;
+    uint64_t salt; /* namespaces are drawn from it as well: two runs of one seed on a system do not meet */
+    int round;     /* set by e2e_run() */
     /* HTTP in the real world goes through libcurl where rpc/http.h does not do; in simulation through rpc/http.h. */
     bool simulated;
     struct world *files; /* where the files that flows name are; NULL: the target's world */
 };
 struct e2e_summary {
     int64_t passed, failed, skipped;
-    int64_t flaky; /* of those that passed */
+    int64_t flaky;   /* of those that passed */
+    int64_t planned; /* cases of the rounds that began */
 };
 /* Emits a case per flow and a step per step. 0 even when flows fail (see the summary); negative when none could run. */
 int e2e_run(struct target *t, const struct flow_list *flows, const struct e2e_options *options,

@@ -50,6 +50,7 @@ struct flow {
     bool contracts;  /* some step needs the system's */
     bool browser;    /* some step needs one */
     bool alone;      /* some step disturbs others */
+    bool shared;     /* it never has a namespace of its own */
     bool looked_at;
     int line, column;
 };
@@ -132,10 +133,12 @@ struct flow_case {
     uint64_t time, deadline;           /* ns it has, and when they are over; 0: no end */
     struct feed *feeds;                /* step/feed.h; NULL: none */
     struct browser *browser;           /* browser/browser.h; NULL: none */
+    struct space *space;               /* runner/space.h; NULL: none */
     struct text command;               /* what repeats the run of this flow alone; empty: not known */
     char trace[33];                    /* runner/traces.c: the id its calls carry; "": none */
     bool traced;                       /* some call did */
     int64_t began;                     /* wall time, ns */
+    int tries;                         /* that were begun of it, the one that runs too */
     uint64_t asking;                   /* ns spent on asking for what was kept of it */
 };
 
@@ -193,6 +196,16 @@ int deadline_error(struct flow_context *x);
 const char *trace_key(struct flow_context *x);
 /* The same for a request to the system's gateway; others' servers are told nothing. False: no memory. */
 bool trace_header(struct flow_context *x, const char *url, json_t *headers);
+bool url_is_gateway(const struct target *t, const char *url);
+
+/* ---- runner/space.c ---- */
+/* For a request to the system's gateway: the headers that the flow's namespace has, but those that are there. False: no
+ * memory. */
+bool space_headers(struct flow_context *x, const char *url, json_t *headers);
+/* What the namespace adds to the environment of commands; NULL: nothing. */
+const struct node *space_environment(const struct flow_context *x);
+/* The system itself, where x->target is a view of it (struct e2e_options): its parts, its logs, its own login. */
+struct target *flow_system(const struct flow_context *x);
 
 /* ---- runner/stand_ins.c ---- */
 /* Puts up the doubles of the flow, and of those it includes, in x->run->doubles; waits while another flow has their

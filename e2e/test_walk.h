@@ -30,7 +30,8 @@ static inline int test_keep_case(void *arg, const char *line, size_t len)
 }
 
 /* One run with the n-th allocation failing: fine or ERROR_MEMORY, and no flow passes, for its last step fails in any
- * case. False: nothing failed. HARROW_WALK in the environment: what each run said, for people. */
+ * case; each is told with a reason, or the stream is known to be incomplete. False: nothing failed. HARROW_WALK in the
+ * environment: what each run said, for people. */
 static inline bool test_walk_once(struct test_system *s, const struct flow_list *flows, size_t n)
 {
     struct test_walk_case last = {.len = 0};
@@ -50,6 +51,10 @@ static inline bool test_walk_once(struct test_system *s, const struct flow_list 
     error_clear(&err);
     assert_true(code == 0 || code == ERROR_MEMORY);
     assert_int_equal(summary.passed, 0);
+    if (!silent.broken) {
+        assert_int_equal(silent.failed + silent.skipped, summary.failed + summary.skipped);
+        assert_true(last.len == 0 || memmem(last.line, last.len, "\"message\":\"", 11) != NULL);
+    }
     return hit;
 }
 

@@ -3,7 +3,44 @@
 
 #include "base/text.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+bool harrow_terminal(void)
+{
+    const char *kind = getenv("TERM");
+    return isatty(STDOUT_FILENO) == 1 && getenv("CI") == NULL && kind != NULL && strcmp(kind, "dumb") != 0;
+}
+
+/* Who read what we print has gone, as `| head` does: that is their affair. */
+static bool reader_is_gone(void)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO};
+    return poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
+}
+
+int harrow_leave(int exit_code)
+{
+    errno = 0;
+    if ((fflush(stdout) == 0 && !ferror(stdout)) || reader_is_gone())
+        return exit_code;
+    fprintf(stderr, "harrow: what was printed is incomplete: standard output could not be written%s%s\n",
+            errno != 0 ? ": " : "", errno != 0 ? strerror(errno) : "");
+    return exit_code == HARROW_PASSED ? HARROW_ENVIRONMENT : exit_code;
+}
+
+/* A place in a file, somewhere in the chain: it is that file that is wrong. */
+static bool is_of_a_file(const struct error *err)
+{
+    for (; err != NULL; err = err->cause)
+        if (err->file != NULL)
+            return true;
+    return false;
+}
 
 int harrow_error(const struct error *err, const char *doing)
 {
@@ -18,7 +55,7 @@ int harrow_error(const struct error *err, const char *doing)
     case ERROR_LIMIT:
         return HARROW_INPUT;
     case ERROR_NOT_FOUND:
-        return err->file != NULL ? HARROW_INPUT : HARROW_ENVIRONMENT;
+        return is_of_a_file(err) ? HARROW_INPUT : HARROW_ENVIRONMENT;
     case ERROR_CANCELLED:
         return HARROW_INTERRUPTED;
     default:

@@ -4,6 +4,7 @@
 #include "harrow/run/run.h"
 #include "base/words.h"
 #include "runtime/service/service.h"
+#include "world/foreign.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@ static struct command with(struct command c, const struct command *children)
 
 int main(int argc, char **argv)
 {
+    world_fill_streams();
     const struct command below_e2e[] = {command_e2e_import, command_e2e_record, {0}};
     const struct command below_fuzz[] = {command_fuzz_museum, {0}};
     const struct command below_chaos[] = {command_chaos_museum, command_chaos_faults, command_chaos_workloads, {0}};
@@ -46,7 +48,9 @@ int main(int argc, char **argv)
         .description =
             "Starts the system a manifest describes and fuzzes its endpoints, kills and stops its parts under\n"
             "load, runs product flows, and checks contracts against test doubles. Every finding comes with\n"
-            "the one command that shows it again.",
+            "the one command that shows it again.\n"
+            "\n"
+            "harrow --version prints the version, harrow completion bash|zsh|fish a script for a shell.",
         .examples = "  harrow run systems/micro.yaml                    everything, ending in a report\n"
                     "  harrow chaos systems/micro.yaml -d sim -s 42     one seed of chaos, in virtual time\n"
                     "  harrow fuzz systems/micro.yaml --only store      the store's methods only\n"
@@ -74,5 +78,5 @@ int main(int argc, char **argv)
     command_cleanup();
     micro_pool_free();
     text_deinit(&line);
-    return exit_code;
+    return harrow_leave(exit_code);
 }

@@ -31,6 +31,8 @@ static void put_times(struct json_out *j, int64_t epoch, uint64_t end, uint64_t 
 static void put_attempts(struct json_out *j, const struct report_case *c)
 {
     int64_t number = 0;
+    if (c->attempts == NULL && c->tries > 1) /* it does not tell of each */
+        json_out_integer(j, "retries", (int64_t)(c->tries - 1));
     if (c->attempts == NULL)
         return;
     json_out_open(j, "retryAttempts", '[');
@@ -117,7 +119,7 @@ static void put_finding(struct json_out *j, const struct report_finding *f, int6
 
 static void put_summary(struct json_out *j, const struct report *r, int64_t epoch)
 {
-    bool whole = r->ended && !r->truncated && r->missing[0] == 0;
+    bool whole = report_cut(r) == NULL;
     json_out_open(j, "summary", '{');
     json_out_integer(j, "tests", (int64_t)(r->cases.count + r->findings.count) + !whole);
     json_out_integer(j, "passed", (int64_t)(r->counts[REPORT_PASSED] + r->counts[REPORT_FLAKY]));
@@ -153,12 +155,12 @@ void report_ctrf(const struct report *r, struct text *out)
         put_case(&j, &r->cases.items[i], epoch);
     for (size_t i = 0; i < r->findings.count; i++)
         put_finding(&j, &r->findings.items[i], epoch);
-    if (!r->ended || r->truncated || r->missing[0] != 0) { /* green cases must not hide that the rest never ran */
+    if (report_cut(r) != NULL) { /* green cases must not hide that the rest never ran */
         json_out_open(&j, NULL, '{');
         json_out_text(&j, "name", "the run came to its end");
         json_out_text(&j, "status", "failed");
         json_out_integer(&j, "duration", milliseconds(r->duration));
-        json_out_text(&j, "message", "the results stop before the run's end");
+        json_out_text(&j, "message", report_cut(r));
         json_out_close(&j, '}');
     }
     json_out_close(&j, ']');

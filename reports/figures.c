@@ -10,7 +10,15 @@
 
 uint64_t report_fault_end(const struct report *r, const struct report_fault *f)
 {
-    return f->healed ? f->end : r->duration > f->start ? r->duration : f->start;
+    uint64_t end = r->duration;
+    if (f->healed)
+        return f->end;
+    for (size_t i = 0; i < r->pillars.count; i++) { /* the next one has a system of its own */
+        const struct report_pillar *p = &r->pillars.items[i];
+        if (p->ended && p->start <= f->start && f->start <= p->end && p->end < end)
+            end = p->end;
+    }
+    return end > f->start ? end : f->start;
 }
 
 void report_place(const struct report_case *c, struct text *out)

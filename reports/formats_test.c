@@ -12,7 +12,7 @@
 
 #define TESTDATA "reports/testdata/"
 
-static const char *const streams[] = {"full", "passed", "killed", "hostile", "retried"};
+static const char *const streams[] = {"full", "passed", "killed", "hostile", "retried", "interrupted"};
 #define STREAM_COUNT (sizeof streams / sizeof *streams)
 
 static struct world *world;

@@ -1,11 +1,9 @@
 #include "reports/gate.h"
 
 #include "base/units.h"
-#include "reports/json_out.h"
 #include "reports/matrix.h"
 #include "reports/model.h"
 #include "reports/regress.h"
-#include "reports/terminal.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -67,13 +65,22 @@ static void show(struct judge *j, struct gate_check *c, const char *format, ...)
     text_deinit(&line);
 }
 
+static int line_in(const struct node *map, const char *key)
+{
+    for (size_t i = 0; map != NULL && map->kind == NODE_MAP && i < map->map.count; i++)
+        if (strcmp(map->map.pairs[i].key, key) == 0)
+            return map->map.pairs[i].key_line;
+    return 0;
+}
+
 static int line_of(const struct judge *j, const char *key)
 {
-    const struct node *root = document_root(j->in->policy->document);
-    for (size_t i = 0; i < root->map.count; i++)
-        if (strcmp(root->map.pairs[i].key, key) == 0)
-            return root->map.pairs[i].key_line;
-    return 0;
+    return line_in(document_root(j->in->policy->document), key);
+}
+
+static int line_of_minimum(const struct judge *j, const char *key)
+{
+    return line_in(node_get(document_root(j->in->policy->document), "minimum"), key);
 }
 
 /* ---- verdicts -------------------------------------------------------------------------------------------------- */
@@ -84,13 +91,27 @@ static void judge_complete(struct judge *j)
     if (!j->in->policy->complete)
         return;
     bool other = r->exit != 0 && r->exit != 1;
-    bool whole = r->ended && !r->truncated && r->missing[0] == 0;
-    check(j, "complete", whole && !other, line_of(j, "complete"), "%s%s",
-          r->missing[0] != 0 ? "shards are missing: "
-          : !whole           ? "the results stop before the run's end"
-          : other            ? "the run could not do its work: see its exit code"
-                             : "the run came to its end",
-          r->missing);
+    const char *cut = report_cut(r);
+    struct gate_check *c = check(j, "complete", cut == NULL && !other, line_of(j, "complete"), "%s%s",
+                                 r->missing[0] != 0 ? "shards are missing: "
+                                 : cut != NULL      ? cut
+                                 : other            ? "the run could not do its work"
+                                                    : "the run came to its end",
+                                 r->missing);
+    if (r->missing[0] != 0)
+        show(j, c, "name the folders of all shards");
+    else if (cut != NULL && !report_interrupted(r))
+        show(j, c, "it was killed or ran out of time: see the end of its log, and run it again");
+    else if (cut != NULL)
+        show(j, c, "run it again, to its end");
+    else if (other)
+        show(j, c, "its exit code was %" PRId64 ": see the end of its log", r->exit);
+}
+
+static void show_accept(struct judge *j, struct gate_check *c)
+{
+    if (c != NULL && !c->passed)
+        show(j, c, "mend it, or let it pass for a time: --baseline FILE --accept REASON");
 }
 
 static void judge_failures(struct judge *j)
@@ -116,6 +137,7 @@ static void judge_failures(struct judge *j)
         if (f->replay[0] != 0)
             show(j, c, "  replay: %s", f->replay);
     }
+    show_accept(j, c);
 }
 
 static void judge_kind(struct judge *j, bool warnings, uint64_t allowed)
@@ -145,6 +167,7 @@ static void judge_kind(struct judge *j, bool warnings, uint64_t allowed)
         if (f->replay[0] != 0)
             show(j, c, "  replay: %s", f->replay);
     }
+    show_accept(j, c);
 }
 
 static void judge_baseline(struct judge *j)
@@ -177,9 +200,14 @@ static void judge_flaky(struct judge *j)
                                                        100 * share, 100 * p->flaky_share)
                                                : check(j, "flaky", flaky <= p->flaky, line_of(j, "flaky"),
                                                        "%zu cases; %" PRIu64 " are allowed", flaky, p->flaky);
-    for (size_t i = 0; i < r->cases.count; i++)
-        if (r->cases.items[i].status == REPORT_FLAKY)
-            show(j, c, "%s / %s / %s", r->cases.items[i].pillar, r->cases.items[i].suite, r->cases.items[i].name);
+    for (size_t i = 0; i < r->cases.count; i++) {
+        const struct report_case *f = &r->cases.items[i];
+        if (f->status != REPORT_FLAKY)
+            continue;
+        show(j, c, "%s / %s / %s%s%s", f->pillar, f->suite, f->name, f->message[0] != 0 ? ": " : "", f->message);
+        if (f->replay[0] != 0)
+            show(j, c, "  replay: %s", f->replay);
+    }
 }
 
 /* ---- regressions ----------------------------------------------------------------------------------------------- */
@@ -223,15 +251,35 @@ static void name_regression(const struct gate_regression *p, char *out, size_t s
                        p->target != NULL ? " of " : "", p->target != NULL ? p->target : "", 100 * p->quantile);
 }
 
+/* What there is to measure, where what the policy names is not, and how to get more of it. */
+static void show_measured(struct judge *j, const struct gate_regression *p, struct gate_check *c)
+{
+    const struct report *r = j->in->run;
+    struct text there = TEXT_INIT;
+    bool found = p->series == NULL;
+    for (size_t i = 0; i < r->series.count; i++) {
+        found |= p->series != NULL && strcmp(r->series.items[i].name, p->series) == 0;
+        text_printf(&there, "%s%s", i > 0 ? ", " : "", r->series.items[i].name);
+    }
+    j->failed |= !text_ok(&there);
+    if (!found)
+        show(j, c, "the run has no curve of this name; it has %s", there.len > 0 ? text_string(&there) : "none");
+    else
+        show(j, c,
+             "let the run last longer (--budget), or give several runs, also with --against: they count together");
+    text_deinit(&there);
+}
+
 static void judge_values(struct judge *j, const struct gate_regression *p, const char *name,
                          const struct regress_sample *before, const struct regress_sample *after)
 {
     struct regress_result r;
     struct random random;
     if (before->count < p->samples || after->count < p->samples || before->count == 0 || after->count == 0) {
-        check(j, name, false, p->line,
-              "too little was measured to judge: %zu values before, %zu now; %" PRIu64 " are needed", before->count,
-              after->count, p->samples);
+        show_measured(j, p,
+                      check(j, name, false, p->line,
+                            "too little was measured to judge: %zu values before, %zu now; %" PRIu64 " are needed",
+                            before->count, after->count, p->samples));
         return;
     }
     random_seed(&random, j->in->seed);
@@ -239,11 +287,19 @@ static void judge_values(struct judge *j, const struct gate_regression *p, const
         j->failed = true;
         return;
     }
+    double needed = regress_needed(p->quantile), least = fmin(r.counts[0], r.counts[1]);
+    if (least < needed) {
+        show_measured(j, p,
+                      check(j, name, false, p->line,
+                            "too little was measured to judge: %zu and %zu values say as much as %.0f and %.0f "
+                            "independent ones; %.0f are needed on each side",
+                            before->count, after->count, r.counts[0], r.counts[1], needed));
+        return;
+    }
     bool worse = r.low > p->ratio;
     check(j, name, !worse, p->line,
           "x%.2f (%.4g -> %.4g); with %g %% confidence from x%.2f to x%.2f, x%.2f is allowed; %zu and %zu values that "
-          "say "
-          "as much as %.0f and %.0f",
+          "say as much as %.0f and %.0f",
           r.ratio, r.before, r.after, 100 * p->confidence, r.low, r.high, p->ratio, before->count, after->count,
           r.counts[0], r.counts[1]);
 }
@@ -364,6 +420,12 @@ static bool pillar_ran(const struct report *r, const char *name)
     return false;
 }
 
+static void show_more(struct judge *j, struct gate_check *c)
+{
+    if (c != NULL && !c->passed)
+        show(j, c, "test more (a longer --budget), or judge several runs together");
+}
+
 static void judge_minimum(struct judge *j)
 {
     const struct gate_policy *p = j->in->policy;
@@ -377,20 +439,24 @@ static void judge_minimum(struct judge *j)
         char name[32];
         (void)snprintf(name, sizeof name, "minimum of %s", gate_policy_minimum_name((enum gate_minimum)m));
         if (p->minimum[m] != 0)
-            check(j, name, seen[m] >= p->minimum[m], line_of(j, "minimum"), "%" PRIu64 "; %" PRIu64 " are asked for",
-                  seen[m], p->minimum[m]);
+            show_more(j, check(j, name, seen[m] >= p->minimum[m],
+                               line_of_minimum(j, gate_policy_minimum_name((enum gate_minimum)m)),
+                               "%" PRIu64 "; %" PRIu64 " are asked for", seen[m], p->minimum[m]));
     }
     if (p->duration > 0) {
         char took[32], asked[32];
         units_format_duration((int64_t)(r->duration & INT64_MAX), took, sizeof took);
         units_format_duration(p->duration, asked, sizeof asked);
-        check(j, "minimum of duration", (int64_t)(r->duration & INT64_MAX) >= p->duration, line_of(j, "minimum"),
-              "%s; %s are asked for", took, asked);
+        show_more(j, check(j, "minimum of duration", (int64_t)(r->duration & INT64_MAX) >= p->duration,
+                           line_of_minimum(j, "duration"), "%s; %s are asked for", took, asked));
     }
     for (size_t i = 0; p->pillars != NULL && i < p->pillars->list.count; i++) {
         const struct node *n = &p->pillars->list.items[i];
         bool ran = pillar_ran(r, (const char *)n->text.data);
-        check(j, (const char *)n->text.data, ran, n->line, "%s", ran ? "was run" : "was not run");
+        struct gate_check *c =
+            check(j, (const char *)n->text.data, ran, n->line, "%s", ran ? "was run" : "was not run");
+        if (!ran)
+            show(j, c, "run it as well: harrow run without --skip, or one more run named here");
     }
 }
 
@@ -423,69 +489,4 @@ void gate_deinit(struct gate *g)
     array_deinit(&g->new_findings);
     array_deinit(&g->new_failures);
     arena_deinit(&g->arena);
-}
-
-/* ---- telling --------------------------------------------------------------------------------------------------- */
-
-#define LINE_MAX 400 /* code points */
-
-void gate_text(const struct gate *g, struct text *out)
-{
-    const char *policy = document_name(g->input->policy->document);
-    for (int failed = 1; failed >= 0; failed--) { /* why it does not pass, last: there the eye is */
-        for (size_t i = 0; i < g->checks.count; i++) {
-            const struct gate_check *c = &g->checks.items[i];
-            if (c->passed != (failed == 1))
-                continue;
-            text_puts(out, c->passed ? "ok    " : "FAIL  ");
-            terminal_line(out, c->name, LINE_MAX);
-            text_puts(out, ": ");
-            terminal_line(out, c->said, LINE_MAX);
-            if (!c->passed && c->line != 0) {
-                text_puts(out, " (");
-                terminal_line(out, policy, LINE_MAX);
-                text_printf(out, ":%d)", c->line);
-            }
-            text_char(out, '\n');
-            for (size_t k = 0; k < c->more_count; k++) {
-                text_puts(out, "        ");
-                terminal_line(out, c->more[k], LINE_MAX);
-                text_char(out, '\n');
-            }
-        }
-    }
-    if (g->input->policy->regressions.count != 0)
-        text_printf(out, "seed %" PRIu64 "\n", g->input->seed);
-    text_printf(out, "gate: %s\n", g->passed ? "passed" : "not passed");
-}
-
-void gate_json(const struct gate *g, struct text *out)
-{
-    struct json_out j = {.out = out};
-    char seed[24];
-    (void)snprintf(seed, sizeof seed, "%" PRIu64, g->input->seed);
-    json_out_open(&j, NULL, '{');
-    json_out_bool(&j, "passed", g->passed);
-    json_out_text(&j, "policy", document_name(g->input->policy->document));
-    json_out_text(&j, "run", g->input->run->id);
-    json_out_text(&j, "seed", seed);
-    json_out_open(&j, "checks", '[');
-    for (size_t i = 0; i < g->checks.count; i++) {
-        const struct gate_check *c = &g->checks.items[i];
-        json_out_open(&j, NULL, '{');
-        json_out_text(&j, "name", c->name);
-        json_out_bool(&j, "passed", c->passed);
-        json_out_text(&j, "said", c->said);
-        if (c->line != 0)
-            json_out_integer(&j, "line", c->line);
-        if (c->more_count != 0) {
-            json_out_open(&j, "more", '[');
-            for (size_t k = 0; k < c->more_count; k++)
-                json_out_text(&j, NULL, c->more[k]);
-            json_out_close(&j, ']');
-        }
-        json_out_close(&j, '}');
-    }
-    json_out_close(&j, ']');
-    json_out_close(&j, '}');
 }

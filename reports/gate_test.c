@@ -49,7 +49,10 @@ static void test_policy_errors(void **state)
         {"gate: 1\ncoverage: {fuzz: 0.5}", "gate.yaml:2:18: \"fuzz\" must be a share"},
         {"gate: 1\ncontracts: {broke: 1}", "did you mean \"broken\""},
         {"gate: 1\nminimum: {duration: soon}", "gate.yaml:2:21: "},
-        {"gate: 1\nminimum: {pillars: [1]}", "gate.yaml:2:21: expected a pillar's name"},
+        {"gate: 1\nminimum: {pillars: [1]}", "gate.yaml:2:21: expected a pillar: contract, e2e, fuzz or chaos"},
+        {"gate: 1\nminimum: {pillars: [fuz]}", "fuzz or chaos; did you mean fuzz?"},
+        {"gate: 1\nflaky: 0.05", "write \"5%\""},
+        {"gate: 1\nregressions:\n  - {series: x, ratio: 2, confidence: 0.9}", "write \"90%\""},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         struct document *d = NULL;
@@ -189,6 +192,7 @@ static void test_verdicts(void **state)
         {"gate: 1", NULL, "", false, "FAIL  complete: the results stop before the run's end\n"},
         {"gate: 1\ncomplete: false", NULL, "", true, "gate: passed\n"},
         {"gate: 1", NULL, "{\"type\":\"end\",\"t\":1,\"exit\":3}\n", false, "could not do its work"},
+        {"gate: 1", NULL, "{\"type\":\"end\",\"t\":1,\"exit\":130}\n", false, "interrupted before its end"},
         {"gate: 1", NULL, "{\"type\":\"end\",\"t\":1,\"exit\":1}\n", true, "passed"},
         {"gate: 1", NULL, CASE("e2e", "x", "failed") END, false, "FAIL  failures: 1 fail; 0 are allowed"},
         {"gate: 1\nfailures: 1", NULL, CASE("e2e", "x", "failed") END, true, "e2e / s / x"},
@@ -227,7 +231,7 @@ static void test_verdicts(void **state)
         {"gate: 1\ncontracts: {}", NULL, CONTRACT("a.B/C", ",\"verified\":false") END, false,
          "failed: web calls a.B/C"},
         {"gate: 1\nminimum: {cases: 2}", NULL, CASE("e2e", "x", "passed") CASE("e2e", "y", "skipped") END, false,
-         "FAIL  minimum of cases: 1; 2 are asked for"},
+         "FAIL  minimum of cases: 1; 2 are asked for (gate.yaml:2)\n        test more"},
         {"gate: 1\nminimum: {inputs: 10, operations: 5}", NULL,
          "{\"type\":\"pillar\",\"t\":1,\"name\":\"fuzz\",\"state\":\"end\",\"inputs\":12}\n"
          "{\"type\":\"pillar\",\"t\":1,\"name\":\"chaos\",\"state\":\"end\",\"operations\":5}\n" END,
@@ -282,6 +286,14 @@ static void test_regressions(void **state)
         random_seed(&r, i + 1);
         samples(&before, &r, 400, 1);
         samples(&after, &r, table[i].count, table[i].scale);
+        if (i == 0) { /* not one of so few is to be expected beyond this quantile */
+            assert_false(judged("gate: 1\nregressions:\n  - {series: latency_ms, quantile: 0.999, ratio: 1.2}", NULL,
+                                text_string(&after), text_string(&before), &out));
+            assert_non_null(strstr(text_string(&out), "independent ones; 1000 are needed on each side"));
+            assert_false(judged("gate: 1\nregressions:\n  - {series: latency, ratio: 1.2}", NULL, text_string(&after),
+                                text_string(&before), &out));
+            assert_non_null(strstr(text_string(&out), "no curve of this name; it has latency_ms"));
+        }
         bool passed = judged(policy, NULL, text_string(&after), text_string(&before), &out);
         if (passed != table[i].passed || strstr(text_string(&out), table[i].said) == NULL)
             fail_msg("x%g of %zu:\n%s", table[i].scale, table[i].count, text_string(&out));

@@ -48,10 +48,10 @@ static bool annotation_at(const struct report *r, size_t i, struct annotation *o
 {
     *out = (struct annotation){.kind = "", .name = "", .message = "", .file = "", .replay = ""};
     if (i == 0) {
-        bool whole = r->ended && !r->truncated && r->missing[0] == 0;
+        const char *cut = report_cut(r);
         out->error = true;
-        out->kind = whole ? "" : "incomplete";
-        out->message = r->missing[0] != 0 ? r->missing : "the results stop before the run's end";
+        out->kind = cut != NULL ? report_interrupted(r) ? "interrupted" : "incomplete" : "";
+        out->message = r->missing[0] != 0 ? r->missing : cut;
         out->replay = r->command;
         return true;
     }

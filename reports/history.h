@@ -1,5 +1,6 @@
 /* Runs kept in an SQLite file, for what only many of them tell: trends, what is slow, what flips, when something was
- * first seen. Durations in nanoseconds. The file belongs to one process at a time: a second one is told ERROR_IN_USE.
+ * first seen. Durations in nanoseconds. The file belongs to one process at a time: a second one waits for it up to 10
+ * s, then it is told ERROR_IN_USE.
  */
 #ifndef REPORTS_HISTORY_H
 #define REPORTS_HISTORY_H
@@ -12,6 +13,8 @@ struct report_history;
 /* Makes the file when it is not there, its tables when it is empty. ERROR_UNSUPPORTED: a newer harrow wrote it;
  * ERROR_INVALID: it is no history. */
 int report_history_open(struct world *w, const char *path, struct report_history **out, struct error *err);
+/* The same to look at one: nothing is made. ERROR_NOT_FOUND: there is no such file; ERROR_INVALID: it is empty. */
+int report_history_look(struct world *w, const char *path, struct report_history **out, struct error *err);
 void report_history_close(struct report_history *h);
 /* A run (or one shard of it) with its cases, findings and figures; one that is there already is replaced. It needs an
  * id. A merged report is kept part by part. */

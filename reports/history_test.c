@@ -1,6 +1,6 @@
 /* The history on a disk: what comes out after many runs, what is refused, what changed
  * between two runs, memory that runs out. */
-#include "reports/history.h"
+#include "reports/history_internal.h"
 #include "base/failing_walk.h"
 #include "base/test.h"
 #include "reports/diff.h"
@@ -172,7 +172,8 @@ static void test_refused(void **state)
     assert_non_null(strstr(err.message, "without an id"));
     error_clear(&err);
     report_free(nameless);
-    assert_int_not_equal(report_history_open(world, path, &second, &err), 0); /* one process at a time */
+    assert_int_equal(history_open_within(world, path, 0, true, &second, &err),
+                     ERROR_IN_USE); /* one process at a time */
     error_clear(&err);
     report_history_close(h);
 
@@ -192,6 +193,32 @@ static void test_refused(void **state)
     assert_int_equal(report_history_open(world, other, &h, &err), ERROR_INVALID);
     assert_non_null(strstr(err.message, "no history of harrow's"));
     error_clear(&err);
+    assert_int_equal(report_history_look(world, other, &h, &err), ERROR_INVALID);
+    error_clear(&err);
+    /* To look makes nothing, neither what is not there nor something of what is empty. */
+    struct world_stat stat = {0};
+    (void)snprintf(other, sizeof other, "%s/none.db", folder);
+    assert_int_equal(report_history_look(world, other, &h, &err), ERROR_NOT_FOUND);
+    assert_non_null(strstr(err.message, "there is no such history"));
+    error_clear(&err);
+    assert_int_equal(world_stat(world, other, &stat), 0);
+    assert_false(stat.exists);
+    assert_int_equal(world_write_file(world, other, BYTES("", 0), false, &err), 0);
+    assert_int_equal(report_history_look(world, other, &h, &err), ERROR_INVALID);
+    assert_non_null(strstr(err.message, "the file is empty"));
+    error_clear(&err);
+    assert_int_equal(world_stat(world, other, &stat), 0);
+    assert_int_equal(stat.size, 0);
+    assert_int_equal(world_sqlite_open(world, other, &db, &err), 0); /* SQLite's, with no tables */
+    assert_int_equal(sqlite3_exec(db, "CREATE TABLE x(y); DROP TABLE x", NULL, NULL, NULL), SQLITE_OK);
+    world_sqlite_close(db);
+    assert_int_equal(report_history_look(world, other, &h, &err), ERROR_INVALID);
+    assert_non_null(strstr(err.message, "the file is empty"));
+    error_clear(&err);
+    assert_int_equal(report_history_open(world, other, &h, &err), 0); /* asked for, it is made there */
+    report_history_close(h);
+    assert_int_equal(report_history_look(world, other, &h, &err), 0);
+    report_history_close(h);
     (void)snprintf(other, sizeof other, "%s/text.db", folder);
     assert_int_equal(world_write_file(world, other, BYTES("not a database, and long enough", 31), false, &err), 0);
     assert_int_not_equal(report_history_open(world, other, &h, &err), 0);
@@ -278,6 +305,41 @@ static void test_memory(void **state)
     report_free(walked[1]);
 }
 
+static void let_go(void *arg)
+{
+    struct report_history **h = arg;
+    report_history_close(*h);
+    *h = NULL;
+}
+
+/* Who has the file lets it go while another waits for it: nothing is lost. A folder, and what nobody may write, are
+ * told as what they are. */
+static void test_in_turn(void **state)
+{
+    (void)state;
+    struct report_history *first = NULL, *second = NULL;
+    struct error err = ERROR_INIT;
+    struct world_timer timer;
+    struct text out = TEXT_INIT;
+    assert_int_equal(report_history_open(world, path, &first, &err), 0);
+    add(first, "a", 1, CASE("x", "passed", "1"));
+    world_timer_init(&timer, world, let_go, &first);
+    world_timer_start(&timer, 1000000);
+    if (report_history_open(world, path, &second, &err) != 0)
+        fail_msg("%s", err.message);
+    assert_null(first);
+    add(second, "b", 2, CASE("x", "passed", "1"));
+    const struct report_history_query none = {10, 10, "nope"};
+    assert_int_equal(report_history_text(second, &none, &out, &err), 0);
+    assert_string_equal(text_string(&out), "The history has no runs of nope; it has those of micro.\n");
+    text_deinit(&out);
+    report_history_close(second);
+    assert_int_equal(report_history_open(world, folder, &second, &err), ERROR_INVALID);
+    assert_non_null(strstr(err.message, "is a folder"));
+    error_clear(&err);
+    assert_int_equal(world_remove(world, path), 0);
+}
+
 static int open_world(void **state)
 {
     (void)state;
@@ -299,7 +361,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_many), cmocka_unit_test(test_durations), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_diff), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_diff), cmocka_unit_test(test_memory),    cmocka_unit_test(test_in_turn),
     };
     return cmocka_run_group_tests(tests, open_world, close_world);
 }

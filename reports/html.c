@@ -1,7 +1,6 @@
 #include "reports/html.h"
 #include "reports/matrix.h"
 
-#include "base/base64.h"
 #include "base/units.h"
 
 #include <stdlib.h>
@@ -11,32 +10,6 @@
 static void put(struct text *out, const char *s)
 {
     text_xml(out, s, strlen(s));
-}
-
-static void put_duration(struct text *out, uint64_t ns)
-{
-    char buffer[32];
-    units_format_duration((int64_t)(ns & INT64_MAX), buffer, sizeof buffer);
-    text_puts(out, buffer);
-}
-
-static void put_tagged(struct text *out, const char *tag, const char *kind, const char *s)
-{
-    if (s[0] == 0)
-        return;
-    text_printf(out, "<%s class=\"%s\">", tag, kind);
-    put(out, s);
-    text_printf(out, "</%s>", tag);
-}
-
-/* A command with what the script needs to offer it for copying. */
-static void put_command(struct text *out, const char *label, const char *command)
-{
-    if (command[0] == 0)
-        return;
-    text_printf(out, "<div class=\"command\"><span class=\"label\">%s</span><code data-copy>", label);
-    put(out, command);
-    text_puts(out, "</code></div>\n");
 }
 
 /* ---- head of the page ------------------------------------------------------------------------------------------ */
@@ -65,10 +38,15 @@ static void put_header(const struct report *r, struct text *out)
     put_fact(out, "run", r->id);
     put_fact(out, "version", r->version);
     text_puts(out, "</dl>\n");
-    put_command(out, "repeat", r->command);
+    page_command(out, "repeat", r->command);
     if (!r->ended || r->truncated)
         text_puts(out, "<p class=\"banner\">The result stream stops before the run&#39;s end: the run was killed or is "
                        "still going. What followed was not observed.</p>\n");
+    if (report_interrupted(r)) {
+        text_puts(out, "<p class=\"banner\">");
+        report_interrupted_at(r, out);
+        text_puts(out, "</p>\n");
+    }
     if (r->missing[0] != 0) {
         text_puts(out, "<p class=\"banner\">Shards are missing: ");
         put(out, r->missing);
@@ -103,6 +81,17 @@ static void put_counts(struct text *out, const size_t counts[REPORT_STATUS_COUNT
     put_count(out, counts[REPORT_PASSED], "passed", "passed", "passed");
 }
 
+/* "not_injected" as it is read. */
+static void put_words(struct text *out, const char *name)
+{
+    for (size_t len = strcspn(name, "_"); *name != 0; name += len, len = strcspn(name, "_")) {
+        text_xml(out, name, len);
+        if (name[len] != 0)
+            text_char(out, ' ');
+        name += name[len] != 0;
+    }
+}
+
 static void put_pillars(const struct report *r, struct text *out)
 {
     if (r->pillars.count == 0)
@@ -123,149 +112,18 @@ static void put_pillars(const struct report *r, struct text *out)
         text_puts(out, "</p>\n<dl>");
         if (p->started) {
             text_puts(out, "<div><dt>took</dt><dd>");
-            put_duration(out, p->end > p->start ? p->end - p->start : 0);
+            page_duration(out, p->end > p->start ? p->end - p->start : 0);
             text_puts(out, "</dd></div>");
         }
         for (const struct report_member *m = p->totals; m != NULL; m = m->next) {
             text_puts(out, "<div><dt>");
-            put(out, m->name);
+            put_words(out, m->name);
             text_puts(out, "</dt><dd>");
             put(out, m->value);
             text_puts(out, "</dd></div>");
         }
         text_puts(out, "</dl></article>\n");
     }
-    text_puts(out, "</section>\n");
-}
-
-/* ---- what went wrong ------------------------------------------------------------------------------------------- */
-
-static void put_case_name(const struct report_case *c, struct text *out)
-{
-    if (c->pillar[0] != 0) {
-        put(out, c->pillar);
-        text_puts(out, " / ");
-    }
-    if (c->suite[0] != 0) {
-        put(out, c->suite);
-        text_puts(out, " / ");
-    }
-    text_puts(out, "<b>");
-    put(out, c->name);
-    text_puts(out, "</b>");
-}
-
-static void put_place(const struct report_case *c, struct text *out)
-{
-    struct text place = TEXT_INIT;
-    report_place(c, &place);
-    put_tagged(out, "span", "place", text_string(&place));
-    if (!text_ok(&place))
-        out->failed = true;
-    text_deinit(&place);
-}
-
-/* As an image: whatever stands in the file, nothing of it is run or fetched. */
-static void put_picture(const struct report_picture *p, struct text *out)
-{
-    if (p->path[0] == 0)
-        return;
-    text_puts(out, "<figure class=\"picture\">");
-    if (p->data.len != 0) {
-        text_puts(out, "<img alt=\"");
-        put(out, p->name != NULL ? p->name : "the picture that shows it");
-        text_printf(out, "\" src=\"data:image/%s;base64,", report_picture_is_png(p->data) ? "png" : "svg+xml");
-        base64_encode(out, p->data);
-        text_puts(out, "\">");
-    }
-    text_puts(out, "<figcaption>");
-    put(out, p->path);
-    text_puts(out, p->problem[0] != 0 ? ": " : "");
-    put(out, p->problem);
-    text_puts(out, "</figcaption></figure>\n");
-}
-
-static void put_pictures(const struct report_case *c, struct text *out)
-{
-    put_picture(&c->picture, out);
-    for (const struct report_picture *p = c->pictures; p != NULL; p = p->next)
-        put_picture(p, out);
-}
-
-static void put_failures(const struct report *r, struct text *out)
-{
-    size_t number = 0;
-    for (size_t i = 0; i < r->cases.count; i++) {
-        const struct report_case *c = &r->cases.items[i];
-        if (c->status != REPORT_FAILED)
-            continue;
-        text_printf(out,
-                    "<article class=\"problem\" id=\"failure-%zu\"><h3><span class=\"badge failed\">failed</span> ",
-                    number++);
-        put_case_name(c, out);
-        text_puts(out, "</h3><p class=\"meta\">");
-        put_place(c, out);
-        text_puts(out, "<span class=\"time\">");
-        put_duration(out, c->duration);
-        text_puts(out, ", ");
-        put_duration(out, c->t);
-        text_puts(out, " into the run</span></p>\n");
-        put_tagged(out, "p", "message", c->message);
-        put_tagged(out, "pre", "detail", c->detail);
-        put_pictures(c, out);
-        attempts_html(c, out);
-        put_command(out, "replay", c->replay);
-        steps_html(c, out);
-        spans_html(c, out);
-        text_puts(out, "</article>\n");
-    }
-}
-
-static void put_finding(const struct report_finding *f, size_t number, struct text *out)
-{
-    const char *kind = f->warning ? "flaky" : "failed";
-    text_printf(out, "<article class=\"problem%s\" id=\"finding-%zu\"><h3><span class=\"badge %s\">",
-                f->warning ? " warning" : "", number, kind);
-    put(out, f->severity[0] == 0 ? "finding" : f->severity);
-    text_puts(out, "</span> <b>");
-    put(out, f->title);
-    text_puts(out, "</b></h3><p class=\"meta\">");
-    const char *const facts[] = {"pillar", f->pillar, "target", f->target, "oracle", f->oracle, "seed", f->seed};
-    for (size_t i = 0; i < sizeof facts / sizeof *facts; i += 2) {
-        if (facts[i + 1][0] == 0)
-            continue;
-        text_printf(out, "<span>%s <b>", facts[i]);
-        put(out, facts[i + 1]);
-        text_puts(out, "</b></span>");
-    }
-    if (f->count > 1)
-        text_printf(out, "<span>met <b>%llu</b> times</span>", (unsigned long long)f->count);
-    text_puts(out, "<span class=\"time\">");
-    put_duration(out, f->t);
-    text_puts(out, " into the run</span></p>\n");
-    put_tagged(out, "pre", "detail", f->detail);
-    put_picture(&f->picture, out);
-    if (f->input[0] != 0) {
-        text_puts(out, "<details><summary>input</summary>");
-        put_tagged(out, "pre", "detail", f->input);
-        text_puts(out, "</details>\n");
-    }
-    put_command(out, "replay", f->replay);
-    text_puts(out, "</article>\n");
-}
-
-static void put_problems(const struct report *r, struct text *out)
-{
-    if (r->counts[REPORT_FAILED] == 0 && r->findings.count == 0)
-        return;
-    text_puts(out, "<section id=\"problems\"><h2>Failures and findings</h2>\n");
-    for (size_t i = 0; i < r->findings.count; i++)
-        if (!r->findings.items[i].warning)
-            put_finding(&r->findings.items[i], i, out);
-    put_failures(r, out);
-    for (size_t i = 0; i < r->findings.count; i++)
-        if (r->findings.items[i].warning)
-            put_finding(&r->findings.items[i], i, out);
     text_puts(out, "</section>\n");
 }
 
@@ -280,12 +138,16 @@ static void put_timeline(const struct report *r, struct text *out)
     for (size_t i = 0; fine && i < r->series.count; i++)
         fine = timeline_curve_make(&r->series.items[i], r->duration, &curves[i]) == 0;
     if (fine) {
-        text_puts(out, "<section id=\"over-time\"><h2>Timeline</h2>\n<div class=\"scroll\"><div class=\"plot\">\n");
+        text_puts(out, "<section id=\"over-time\"><h2>Timeline</h2>\n");
+        page_scroll(out, "Timeline");
+        text_puts(out, "<div class=\"plot\">\n");
         timeline_svg(r, curves, out);
         text_puts(out, "<div id=\"tooltip\" hidden></div></div></div>\n"
                        "<script type=\"application/json\" id=\"timeline-data\">");
         timeline_json(r, curves, out);
-        text_puts(out, "</script>\n</section>\n");
+        text_puts(out, "</script>\n");
+        faults_html(r, out);
+        text_puts(out, "</section>\n");
     } else {
         out->failed = true;
     }
@@ -301,19 +163,18 @@ static void put_row(const struct report_case *c, struct text *out)
     const char *status = report_status_name(c->status);
     text_printf(out, "<tr data-status=\"%s\"><td><span class=\"badge %s\">%s</span></td><td>", status, status, status);
     put(out, c->name);
-    if (c->status != REPORT_FAILED) { /* failures are told in full above */
-        put_tagged(out, "div", "remark", c->message);
+    if (c->status == REPORT_PASSED || c->status == REPORT_SKIPPED) { /* the others are told in full above */
+        page_tagged(out, "div", "remark", c->message);
         attempts_html(c, out);
-        put_pictures(c, out);
-        if (c->status == REPORT_FLAKY)
-            put_command(out, "replay", c->replay);
+        page_pictures(c, out);
         steps_html(c, out);
         spans_html(c, out);
     }
     text_puts(out, "</td><td>");
-    put_place(c, out);
+    page_place(c, out);
     text_puts(out, "</td><td class=\"number\">");
-    put_duration(out, c->duration);
+    if (c->duration != 0)
+        page_duration(out, c->duration);
     text_puts(out, "</td></tr>\n");
 }
 
@@ -322,14 +183,13 @@ static void put_suite(const struct report *r, const struct report_suite *suite, 
     size_t left_out = 0;
     text_printf(out, "<details class=\"suite\"%s><summary><span class=\"suite-name\">",
                 suite->counts[REPORT_FAILED] != 0 ? " open" : "");
-    put(out, suite->pillar);
-    text_puts(out, suite->pillar[0] != 0 && suite->name[0] != 0 ? " / " : "");
-    put(out, suite->pillar[0] == 0 && suite->name[0] == 0 ? "cases" : suite->name);
+    put(out, suite->name[0] == 0 ? "cases" : suite->name); /* below its pillar's name */
     text_puts(out, "</span> ");
     put_counts(out, suite->counts, 0, 0);
     text_puts(out, "<span class=\"time\">");
-    put_duration(out, suite->duration);
-    text_puts(out, "</span></summary><div class=\"scroll\"><table>\n<thead><tr><th scope=\"col\">verdict</th>"
+    if (suite->duration != 0)
+        page_duration(out, suite->duration);
+    text_puts(out, "</span></summary><table class=\"cases\">\n<thead><tr><th scope=\"col\">verdict</th>"
                    "<th scope=\"col\">case</th><th scope=\"col\">where</th>"
                    "<th scope=\"col\" class=\"number\">took</th></tr></thead>\n<tbody>\n");
     for (size_t i = 0; i < suite->count; i++) {
@@ -341,7 +201,7 @@ static void put_suite(const struct report *r, const struct report_suite *suite, 
     }
     if (left_out != 0)
         text_printf(out, "<tr><td></td><td colspan=\"3\">and %zu more that passed</td></tr>\n", left_out);
-    text_puts(out, "</tbody></table></div></details>\n");
+    text_puts(out, "</tbody></table></details>\n");
 }
 
 static void put_suites(const struct report *r, struct text *out)
@@ -377,10 +237,10 @@ static void put_notes(const struct report *r, struct text *out)
 {
     if (r->notes.count == 0)
         return;
-    text_puts(out, "<section><h2>Notes</h2>\n<ul class=\"notes\">\n");
+    text_puts(out, "<section id=\"notes\"><h2>Notes</h2>\n<ul class=\"notes\">\n");
     for (size_t i = 0; i < r->notes.count; i++) {
         text_puts(out, "<li><span class=\"time\">");
-        put_duration(out, r->notes.items[i].t);
+        page_duration(out, r->notes.items[i].t);
         text_puts(out, "</span> ");
         put(out, r->notes.items[i].text);
         text_puts(out, "</li>\n");
@@ -397,15 +257,15 @@ static void put_link(struct text *out, bool there, const char *id, const char *n
 /* Where to go from here, by keyboard as well. */
 static void put_navigation(const struct report *r, struct text *out)
 {
-    bool problems = r->counts[REPORT_FAILED] != 0 || r->findings.count != 0;
     text_puts(out, "<nav aria-label=\"Sections\"><ul>");
-    put_link(out, problems, "problems", "Failures and findings");
+    put_link(out, problems_count(r) != 0, "problems", "Failures and findings");
     put_link(out, timeline_needed(r), "over-time", "Timeline");
     put_link(out, latency_needed(r), "latency", "Latency");
     put_link(out, r->recoveries.count != 0, "recovery", "Recovery");
     put_link(out, r->contracts.count != 0, "contracts", "Contracts");
     put_link(out, r->tables.count != 0, "tables", "In figures");
     put_link(out, r->cases.count != 0, "cases", "All cases");
+    put_link(out, r->notes.count != 0, "notes", "Notes");
     text_puts(out, "</ul></nav>\n");
 }
 
@@ -431,7 +291,7 @@ void report_html(const struct report *r, struct text *out)
     put_navigation(r, out);
     text_puts(out, "<main id=\"content\">\n");
     put_pillars(r, out);
-    put_problems(r, out);
+    problems_html(r, out);
     put_timeline(r, out);
     latency_html(r, out);
     recovery_html(r, out);

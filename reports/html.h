@@ -27,6 +27,13 @@ void timeline_svg(const struct report *r, const struct timeline_curve *curves, s
 void timeline_json(const struct report *r, const struct timeline_curve *curves, struct text *out);
 bool timeline_needed(const struct report *r);
 
+/* The faults as a table. Nothing when there are none. */
+void faults_html(const struct report *r, struct text *out);
+
+/* Failures, findings, and cases that were flaky. Nothing when there are none. */
+void problems_html(const struct report *r, struct text *out);
+size_t problems_count(const struct report *r);
+
 /* Recoveries by component and fault: a plot and a table. Nothing when there are none. */
 void recovery_html(const struct report *r, struct text *out);
 
@@ -44,6 +51,20 @@ bool latency_needed(const struct report *r);
 
 /* What pillars gave as tables. */
 void tables_html(const struct report *r, struct text *out);
+
+/* ---- pieces ---- */
+
+void page_duration(struct text *out, uint64_t ns);
+void page_tagged(struct text *out, const char *tag, const char *kind, const char *s); /* nothing for "" */
+/* Text as it stands; of more than about so many lines a part is seen, and the rest by scrolling. Nothing for "". */
+void page_text(struct text *out, const char *kind, const char *s, size_t lines);
+/* A command with what the script needs to offer it for copying. Nothing for "". */
+void page_command(struct text *out, const char *label, const char *command);
+/* Begins a <div> for what may be wider than the page; who has no mouse can go there and scroll it. */
+void page_scroll(struct text *out, const char *name);
+void page_place(const struct report_case *c, struct text *out);
+void page_picture(const struct report_picture *p, struct text *out);
+void page_pictures(const struct report_case *c, struct text *out);
 
 /* Style sheet and script, linked in at build time. */
 struct bytes report_asset_css(void);

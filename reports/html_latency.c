@@ -77,6 +77,13 @@ static void put_histogram(const double *sorted, size_t count, struct text *out)
     text_puts(out, "</span></td>");
 }
 
+/* Three figures say enough. */
+static void put_ms(double ms, struct text *out)
+{
+    int places = ms >= 100 ? 0 : ms >= 10 ? 1 : ms >= 1 ? 2 : 3;
+    text_printf(out, "<td class=\"number\">%.*f</td>", places, ms);
+}
+
 static void put_row(const char *name, size_t len, const double *sorted, size_t count, struct text *out)
 {
     static const double quantiles[] = {0.5, 0.9, 0.99, 1};
@@ -84,7 +91,7 @@ static void put_row(const char *name, size_t len, const double *sorted, size_t c
     text_xml(out, name, len);
     text_printf(out, "</th><td class=\"number\">%zu</td>", count);
     for (size_t q = 0; q < sizeof quantiles / sizeof *quantiles; q++)
-        text_printf(out, "<td class=\"number\">%.4g</td>", report_quantile(sorted, count, quantiles[q]));
+        put_ms(report_quantile(sorted, count, quantiles[q]), out);
     put_histogram(sorted, count, out);
     text_puts(out, "</tr>\n");
 }
@@ -134,7 +141,9 @@ void latency_html(const struct report *r, struct text *out)
             qsort(m.items.items[i].values.items, m.items.items[i].values.count, sizeof(double), by_value);
     if (!out->failed && m.items.count != 0)
         qsort(m.items.items, m.items.count, sizeof *m.items.items, by_p99);
-    text_puts(out, "<section id=\"latency\"><h2>Latency</h2>\n<div class=\"scroll\"><table data-sort>\n"
+    text_puts(out, "<section id=\"latency\"><h2>Latency</h2>\n");
+    page_scroll(out, "Latency");
+    text_puts(out, "<table data-sort>\n"
                    "<caption>Milliseconds: calls of flows by method, the slowest first, and curves</caption>\n"
                    "<thead><tr><th scope=\"col\">what</th><th scope=\"col\" class=\"number\">n</th>"
                    "<th scope=\"col\" class=\"number\">p50</th><th scope=\"col\" class=\"number\">p90</th>"

@@ -76,7 +76,7 @@ static void put_bars(struct text *out, const struct report_trace *t)
         end = to > end ? to : end;
     }
     text_puts(out,
-              "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Waterfall of the calls\">"
+              "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Waterfall of the calls\">"
               "<div class=\"waterfall\" role=\"img\" aria-label=\"Bars of what the table below says in words\">\n");
     for (size_t i = 0; i < t->count; i++)
         put_bar(out, t, i, begin, end > begin ? end - begin : 1);
@@ -85,7 +85,7 @@ static void put_bars(struct text *out, const struct report_trace *t)
 
 static void put_rows(struct text *out, const struct report_trace *t)
 {
-    text_puts(out, "<details><summary>as a table</summary><div class=\"scroll\" tabindex=\"0\" role=\"region\" "
+    text_puts(out, "<details><summary>as a table</summary><div class=\"scroll\" tabindex=\"0\" role=\"group\" "
                    "aria-label=\"Table of the calls\"><table><thead><tr>"
                    "<th scope=\"col\">component</th><th scope=\"col\">call</th><th scope=\"col\">level</th>"
                    "<th scope=\"col\">side</th><th scope=\"col\" class=\"number\">began</th>"
@@ -117,6 +117,9 @@ void spans_html(const struct report_case *c, struct text *out)
     text_printf(out, "<details class=\"spans\"%s><summary>%zu span%s of %zu component%s</summary>\n",
                 c->status == REPORT_FAILED ? " open" : "", t->count, t->count == 1 ? "" : "s", components,
                 components == 1 ? "" : "s");
+    if (c->tries > 1)
+        text_printf(out, "<p class=\"remark\">what was kept by the end of try 1 of %llu</p>\n",
+                    (unsigned long long)c->tries);
     if (t->id[0] != 0) {
         text_puts(out, "<p class=\"remark\">trace <code data-copy>");
         put(out, t->id);

@@ -5,7 +5,10 @@
 
 #include "base/units.h"
 
-#define SHOWN 48 /* code points of what was sent, or received, where nothing failed */
+#include <inttypes.h>
+
+#define SHOWN          48 /* code points of what was sent, or received, where nothing failed */
+#define EXCHANGE_LINES 20 /* more are scrolled */
 
 static void put(struct text *out, const char *s)
 {
@@ -34,15 +37,6 @@ static void put_short(struct text *out, const char *s)
         count += ((unsigned char)s[1] & 0xC0) != 0x80; /* at the last byte of a code point */
     }
     text_puts(out, *s != 0 ? "…</code>" : "</code>");
-}
-
-static void put_whole(struct text *out, const char *kind, const char *s)
-{
-    if (s[0] == 0)
-        return;
-    text_printf(out, "<pre class=\"%s\">", kind);
-    put(out, s);
-    text_puts(out, "</pre>");
 }
 
 struct span {
@@ -81,8 +75,8 @@ static void put_step(struct text *out, const struct report_step *s, struct span 
                 width > 100 ? 100 : width);
     if (whole && (s->sent[0] != 0 || s->received[0] != 0)) {
         text_puts(out, "<div class=\"exchange\">");
-        put_whole(out, "sent", s->sent);
-        put_whole(out, "received", s->received);
+        page_text(out, "sent", s->sent, EXCHANGE_LINES);
+        page_text(out, "received", s->received, EXCHANGE_LINES);
         text_puts(out, "</div>");
     } else {
         put_short(out, s->sent);
@@ -98,10 +92,17 @@ void steps_html(const struct report_case *c, struct text *out)
     struct span all = span_of(c, &count);
     if (count == 0)
         return;
-    text_printf(out, "<details class=\"steps\"%s><summary>%zu step%s</summary><ol>\n", failed ? " open" : "",
-                count + c->steps_left_out, count + c->steps_left_out == 1 ? "" : "s");
-    for (const struct report_step *s = c->steps; s != NULL; s = s->next)
+    /* A failure's own text has the step that failed already. */
+    text_printf(out, "<details class=\"steps\"%s><summary>%zu step%s</summary><ol>\n",
+                failed && c->detail[0] == 0 ? " open" : "", count + c->steps_left_out,
+                count + c->steps_left_out == 1 ? "" : "s");
+    uint64_t try = 0;
+    for (const struct report_step *s = c->steps; s != NULL; s = s->next) {
+        if (c->tries > 1 && s->try != try)
+            text_printf(out, "<li class=\"try\">try %" PRIu64 " of %" PRIu64 "</li>\n", s->try, c->tries);
+        try = s->try;
         put_step(out, s, all, failed);
+    }
     text_puts(out, "</ol>");
     if (c->steps_left_out > 0)
         text_printf(out, "<p>%zu more that passed are in the result stream only.</p>", c->steps_left_out);

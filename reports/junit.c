@@ -235,14 +235,21 @@ void report_junit(const struct report *r, struct text *out)
     if (!put_suites(out, r, &number))
         out->failed = true;
     put_findings(out, r, &number);
-    if (!r->ended || r->truncated || r->missing[0] != 0) { /* green cases must not hide that the rest never ran */
+    if (report_cut(r) != NULL) { /* green cases must not hide that the rest never ran */
         struct text said = TEXT_INIT;
         open_suite(out, r, &number, "run", "", &(struct tally){.tests = 1, .errors = 1});
         open_case(out, "run", "", "the run came to its end", r->duration);
-        text_puts(out, ">\n      <error message=\"the results stop before the run's end\" type=\"incomplete\">");
+        text_printf(out, ">\n      <error message=\"%s\" type=\"%s\">", report_cut(r),
+                    report_interrupted(r) ? "interrupted" : "incomplete");
         put_body(out, r->missing[0] != 0 ? "shards are missing" : "", r->missing, "");
-        put_body(out, "", "The run was killed or is still going: what follows the last line was not observed.",
-                 r->command);
+        struct text why = TEXT_INIT;
+        if (report_interrupted(r))
+            report_interrupted_at(r, &why);
+        else
+            text_puts(&why, "The run was killed or is still going: what follows the last line was not observed.");
+        put_body(out, "", text_string(&why), r->command);
+        out->failed = out->failed || !text_ok(&why);
+        text_deinit(&why);
         text_puts(out, "</error>\n    </testcase>\n");
         close_suite(out, &said);
     }

@@ -1,5 +1,6 @@
 /* One line of the result stream into the model: what each type's members are, and what is wrong with them. */
 #include "reports/matrix.h"
+#include "reports/reader.h"
 
 #include "base/array.h"
 #include "base/json_text.h"
@@ -9,132 +10,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What every reader of a line needs; the first failure is kept and makes the rest a no-op. */
-struct reader {
-    struct report *report;
-    const json_t *object;
-    struct error *err;
-    int failed;
-    uint64_t t;
-};
-
-static int out_of_memory(struct reader *in)
-{
-    if (in->failed == 0)
-        in->failed = error_set(in->err, ERROR_MEMORY, "out of memory");
-    return in->failed;
-}
-
-static const char *kind_name(const json_t *value)
-{
-    switch (json_typeof(value)) {
-    case JSON_OBJECT:
-        return "an object";
-    case JSON_ARRAY:
-        return "a list";
-    case JSON_STRING:
-        return "text";
-    case JSON_INTEGER:
-    case JSON_REAL:
-        return "a number";
-    case JSON_TRUE:
-    case JSON_FALSE:
-        return "a boolean";
-    case JSON_NULL:
-        return "null";
-    }
-    return "unknown";
-}
-
-static void wrong_kind(struct reader *in, const char *key, const char *wanted, const json_t *value)
-{
-    if (in->failed == 0)
-        in->failed = error_set_at(in->err, ERROR_INVALID, in->report->source, (int)in->report->lines, 0,
-                                  "\"%s\" must be %s, not %s", key, wanted, kind_name(value));
-}
-
-/* NULL for absent and null. */
-static const json_t *member(struct reader *in, const char *key)
-{
-    const json_t *value = json_object_get(in->object, key);
-    return value == NULL || json_is_null(value) ? NULL : value;
-}
-
-static const char *text_of(struct reader *in, const char *key)
-{
-    const json_t *value = member(in, key);
-    if (value == NULL || in->failed != 0)
-        return "";
-    if (!json_is_string(value)) {
-        wrong_kind(in, key, "text", value);
-        return "";
-    }
-    const char *copy = arena_string_n(&in->report->arena, json_string_value(value), json_string_length(value));
-    if (copy == NULL)
-        (void)out_of_memory(in);
-    return copy == NULL ? "" : copy;
-}
-
-static int64_t integer_of(struct reader *in, const char *key, int64_t min, int64_t max, int64_t fallback)
-{
-    const json_t *value = member(in, key);
-    if (value == NULL || in->failed != 0)
-        return fallback;
-    double real = json_number_value(value);
-    if (json_is_real(value) && real == floor(real) && fabs(real) < 9e15)
-        return (int64_t)real < min ? min : (int64_t)real > max ? max : (int64_t)real;
-    if (!json_is_integer(value)) {
-        wrong_kind(in, key, "a whole number", value);
-        return fallback;
-    }
-    json_int_t n = json_integer_value(value);
-    return n < min ? min : n > max ? max : n;
-}
-
-static uint64_t count_of(struct reader *in, const char *key, uint64_t fallback)
-{
-    return member(in, key) == NULL ? fallback : (uint64_t)integer_of(in, key, 0, INT64_MAX, 0);
-}
-
-static bool bool_of(struct reader *in, const char *key)
-{
-    const json_t *value = member(in, key);
-    if (value != NULL && !json_is_boolean(value))
-        wrong_kind(in, key, "a boolean", value);
-    return json_is_true(value);
-}
-
-/* A scalar as people write it; "" for what is none. */
-static const char *scalar_of(struct reader *in, const json_t *value)
-{
-    const char *copy = "";
-    if (json_is_string(value))
-        copy = arena_string_n(&in->report->arena, json_string_value(value), json_string_length(value));
-    else if (json_is_integer(value))
-        copy = arena_printf(&in->report->arena, "%lld", (long long)json_integer_value(value));
-    else if (json_is_real(value))
-        copy = arena_printf(&in->report->arena, "%.6g", json_real_value(value));
-    else if (json_is_boolean(value))
-        copy = json_is_true(value) ? "yes" : "no";
-    if (copy == NULL)
-        (void)out_of_memory(in);
-    return copy == NULL ? "" : copy;
-}
-
 /* A seed fits no JSON number that every reader agrees about, so it is text; a number is taken too. */
 static const char *seed_of(struct reader *in)
 {
-    const json_t *value = member(in, "seed");
+    const json_t *value = reader_member(in, "seed");
     if (value != NULL && !json_is_string(value) && !json_is_integer(value)) {
-        wrong_kind(in, "seed", "text", value);
+        reader_wrong_kind(in, "seed", "text", value);
         return "";
     }
-    return value == NULL ? "" : scalar_of(in, value);
+    return value == NULL ? "" : reader_scalar(in, value);
 }
 
 static enum report_status status_of(struct reader *in)
 {
-    const json_t *value = member(in, "status");
+    const json_t *value = reader_member(in, "status");
     const char *word = value == NULL ? NULL : json_string_value(value);
     for (size_t i = 0; word != NULL && i < REPORT_STATUS_COUNT; i++)
         if (strcmp(word, report_status_name((enum report_status)i)) == 0)
@@ -153,7 +42,7 @@ static struct report_pillar *pillar_of(struct reader *in, const char *name)
             return &r->pillars.items[i];
     struct report_pillar pillar = {.name = name, .start = in->t};
     if (!array_push(&r->pillars, pillar)) {
-        (void)out_of_memory(in);
+        (void)reader_no_memory(in);
         return NULL;
     }
     return array_last(&r->pillars);
@@ -165,20 +54,20 @@ static void read_run(struct reader *in)
 {
     struct report *r = in->report;
     r->begun = true;
-    r->id = text_of(in, "id");
-    r->system = text_of(in, "system");
-    r->driver = text_of(in, "driver");
+    r->id = reader_text(in, "id");
+    r->system = reader_text(in, "system");
+    r->driver = reader_text(in, "driver");
     r->seed = seed_of(in);
-    r->started = text_of(in, "started");
-    r->command = text_of(in, "command");
-    r->version = text_of(in, "version");
-    r->shard = count_of(in, "shard", 0);
-    r->shards = count_of(in, "shards", 0);
+    r->started = reader_text(in, "started");
+    r->command = reader_text(in, "command");
+    r->version = reader_text(in, "version");
+    r->shard = reader_count(in, "shard", 0);
+    r->shards = reader_count(in, "shards", 0);
 }
 
 static void read_pillar(struct reader *in)
 {
-    const char *name = text_of(in, "name"), *state = text_of(in, "state");
+    const char *name = reader_text(in, "name"), *state = reader_text(in, "state");
     struct report_pillar *p = in->failed != 0 ? NULL : pillar_of(in, name);
     if (p == NULL)
         return;
@@ -198,7 +87,7 @@ static void read_pillar(struct reader *in)
     json_t *value;
     json_t *object = json_deep_copy(in->object); /* jansson's iterators take no const object */
     if (object == NULL)
-        (void)out_of_memory(in);
+        (void)reader_no_memory(in);
     json_object_foreach(object, key, value)
     {
         if (strcmp(key, "type") == 0 || strcmp(key, "t") == 0 || strcmp(key, "name") == 0 || strcmp(key, "state") == 0)
@@ -207,10 +96,10 @@ static void read_pillar(struct reader *in)
         if (m != NULL)
             m->name = arena_string(&in->report->arena, key);
         if (m == NULL || m->name == NULL) {
-            (void)out_of_memory(in);
+            (void)reader_no_memory(in);
             break;
         }
-        m->value = scalar_of(in, value);
+        m->value = reader_scalar(in, value);
         *last = m;
         last = &m->next;
     }
@@ -233,21 +122,22 @@ static void read_case(struct reader *in)
 {
     struct report *r = in->report;
     struct report_case c = {.t = in->t,
-                            .pillar = text_of(in, "pillar"),
-                            .suite = text_of(in, "suite"),
-                            .name = text_of(in, "name"),
+                            .pillar = reader_text(in, "pillar"),
+                            .suite = reader_text(in, "suite"),
+                            .name = reader_text(in, "name"),
                             .status = status_of(in),
-                            .duration = count_of(in, "duration", 0),
-                            .message = text_of(in, "message"),
-                            .detail = text_of(in, "detail"),
-                            .file = text_of(in, "file"),
-                            .line = (int)integer_of(in, "line", 0, INT32_MAX, 0),
-                            .column = (int)integer_of(in, "column", 0, INT32_MAX, 0),
-                            .picture = {.path = text_of(in, "picture"), .problem = ""},
-                            .replay = text_of(in, "replay")};
+                            .duration = reader_count(in, "duration", 0),
+                            .message = reader_text(in, "message"),
+                            .detail = reader_text(in, "detail"),
+                            .file = reader_text(in, "file"),
+                            .line = (int)reader_integer(in, "line", 0, INT32_MAX, 0),
+                            .column = (int)reader_integer(in, "column", 0, INT32_MAX, 0),
+                            .picture = {.path = reader_text(in, "picture"), .problem = ""},
+                            .tries = reader_count(in, "tries", 1),
+                            .replay = reader_text(in, "replay")};
     if (c.message[0] == 0)
-        c.message = text_of(in, "why");
-    uint64_t attempt = count_of(in, "attempt", 1);
+        c.message = reader_text(in, "why");
+    uint64_t attempt = reader_count(in, "attempt", 1);
     struct report_pillar *p = in->failed != 0 ? NULL : pillar_of(in, c.pillar);
     if (p == NULL)
         return;
@@ -264,14 +154,14 @@ static void read_case(struct reader *in)
         r->counts[before->status]--;
         p->counts[before->status]--;
         if (!report_case_again(&r->arena, before, &c))
-            (void)out_of_memory(in);
+            (void)reader_no_memory(in);
         r->counts[before->status]++;
         p->counts[before->status]++;
         p->end = in->t;
         return;
     }
     if (!array_push(&r->cases, c)) {
-        (void)out_of_memory(in);
+        (void)reader_no_memory(in);
         return;
     }
     r->counts[c.status]++;
@@ -282,15 +172,15 @@ static void read_case(struct reader *in)
 /* What was sent or received: text as it is, anything else as JSON. */
 static const char *payload_of(struct reader *in, const char *key)
 {
-    const json_t *value = member(in, key);
+    const json_t *value = reader_member(in, key);
     if (value == NULL || json_is_string(value))
-        return text_of(in, key);
+        return reader_text(in, key);
     struct text dump = TEXT_INIT;
     json_text_add(&dump, value, 2, 0);
     const char *copy = text_ok(&dump) ? arena_string_n(&in->report->arena, text_string(&dump), dump.len) : NULL;
     text_deinit(&dump);
     if (copy == NULL)
-        (void)out_of_memory(in);
+        (void)reader_no_memory(in);
     return copy == NULL ? "" : copy;
 }
 
@@ -326,16 +216,16 @@ static bool choose_step(struct report_steps *s, const json_t *step, bool *keep)
 static struct report_steps *steps_of(struct reader *in)
 {
     struct report *r = in->report;
-    const char *name = json_string_value(member(in, "case")); /* not copied where it is known */
+    const char *name = reader_name(in, reader_member(in, "case"));
     struct report_steps *steps = name != NULL ? map_get(&r->open_steps, name) : NULL;
     if (steps != NULL)
         return steps;
-    name = text_of(in, "case");
+    name = reader_text(in, "case");
     steps = in->failed == 0 ? map_get(&r->open_steps, name) : NULL;
     if (steps == NULL && in->failed == 0) {
         steps = ARENA_NEW(&r->arena, struct report_steps);
         if (steps == NULL || !map_put(&r->open_steps, name, steps))
-            (void)out_of_memory(in);
+            (void)reader_no_memory(in);
     }
     return in->failed == 0 ? steps : NULL;
 }
@@ -348,10 +238,10 @@ static void read_picture(struct reader *in)
         return;
     struct report_picture *p = ARENA_NEW(&in->report->arena, struct report_picture);
     if (p == NULL) {
-        (void)out_of_memory(in);
+        (void)reader_no_memory(in);
         return;
     }
-    *p = (struct report_picture){.name = text_of(in, "name"), .path = text_of(in, "picture"), .problem = ""};
+    *p = (struct report_picture){.name = reader_text(in, "name"), .path = reader_text(in, "picture"), .problem = ""};
     struct report_picture **end = &steps->pictures;
     while (*end != NULL)
         end = &(*end)->next;
@@ -372,7 +262,7 @@ static void read_step(struct reader *in)
     if (steps == NULL)
         return;
     if (!choose_step(steps, in->object, &keep)) {
-        (void)out_of_memory(in);
+        (void)reader_no_memory(in);
         return;
     }
     if (!keep) {
@@ -381,14 +271,15 @@ static void read_step(struct reader *in)
     }
     struct report_step *step = ARENA_NEW(&in->report->arena, struct report_step);
     if (step == NULL) {
-        (void)out_of_memory(in);
+        (void)reader_no_memory(in);
         return;
     }
     steps->count++;
     step->t = in->t;
-    step->name = text_of(in, "name");
+    step->name = reader_text(in, "name");
     step->status = status_of(in);
-    step->duration = count_of(in, "duration", 0);
+    step->duration = reader_count(in, "duration", 0);
+    step->try = reader_count(in, "try", 1);
     step->sent = payload_of(in, "sent");
     step->received = payload_of(in, "received");
     if (steps->last == NULL)
@@ -401,14 +292,14 @@ static void read_step(struct reader *in)
 static void read_fault(struct reader *in)
 {
     struct report *r = in->report;
-    struct report_fault f = {.name = text_of(in, "name"),
-                             .target = text_of(in, "target"),
-                             .detail = text_of(in, "detail"),
+    struct report_fault f = {.name = reader_text(in, "name"),
+                             .target = reader_text(in, "target"),
+                             .detail = reader_text(in, "detail"),
                              .start = in->t,
-                             .hits = count_of(in, "hits", 0),
-                             .counted = member(in, "hits") != NULL,
-                             .verified = bool_of(in, "verified")};
-    const char *state = text_of(in, "state");
+                             .hits = reader_count(in, "hits", 0),
+                             .counted = reader_member(in, "hits") != NULL,
+                             .verified = reader_bool(in, "verified")};
+    const char *state = reader_text(in, "state");
     if (in->failed != 0)
         return;
     if (strcmp(state, "heal") == 0) {
@@ -430,25 +321,27 @@ static void read_fault(struct reader *in)
         return; /* healed, but never seen to begin: nothing to show */
     }
     if (!array_push(&r->faults, f))
-        (void)out_of_memory(in);
+        (void)reader_no_memory(in);
 }
 
 static void read_sample(struct reader *in)
 {
     struct report *r = in->report;
-    const json_t *value = member(in, "value");
-    const json_t *series_name = member(in, "series");
+    const json_t *value = reader_member(in, "value");
+    const json_t *series_name = reader_member(in, "series");
     if (value == NULL)
         return; /* not a number there: a hole in the curve */
     if (!json_is_number(value) || series_name == NULL || !json_is_string(series_name)) {
         if (!json_is_number(value))
-            wrong_kind(in, "value", "a number", value);
+            reader_wrong_kind(in, "value", "a number", value);
         else if (series_name != NULL)
-            wrong_kind(in, "series", "text", series_name);
+            reader_wrong_kind(in, "series", "text", series_name);
         return;
     }
-    const char *name = json_string_value(series_name);
+    const char *name = reader_name(in, series_name);
     struct report_series *series = NULL;
+    if (name == NULL)
+        return;
     for (size_t i = 0; i < r->series.count && series == NULL; i++)
         if (strcmp(r->series.items[i].name, name) == 0)
             series = &r->series.items[i];
@@ -457,16 +350,16 @@ static void read_sample(struct reader *in)
             r->dropped++;
             return;
         }
-        struct report_series fresh = {.name = text_of(in, "series")};
+        struct report_series fresh = {.name = reader_text(in, "series")};
         if (in->failed != 0 || !array_push(&r->series, fresh)) {
-            (void)out_of_memory(in);
+            (void)reader_no_memory(in);
             return;
         }
         series = array_last(&r->series);
     }
     struct report_point point = {in->t, json_number_value(value)};
     if (!array_grow_((void **)&series->points, &series->capacity, series->count + 1, sizeof point)) {
-        (void)out_of_memory(in);
+        (void)reader_no_memory(in);
         return;
     }
     /* Kept in order of time: side by side writers may be a little out of step. */
@@ -479,23 +372,23 @@ static void read_sample(struct reader *in)
 static void read_recovery(struct reader *in)
 {
     struct report_recovery recovery = {.t = in->t,
-                                       .number = count_of(in, "number", 0),
-                                       .durations = {[REPORT_DETECTED] = count_of(in, "detected", REPORT_UNKNOWN),
-                                                     [REPORT_ANSWERED] = count_of(in, "duration", 0),
-                                                     [REPORT_BASELINE] = count_of(in, "baseline", REPORT_UNKNOWN),
+                                       .number = reader_count(in, "number", 0),
+                                       .durations = {[REPORT_DETECTED] = reader_count(in, "detected", REPORT_UNKNOWN),
+                                                     [REPORT_ANSWERED] = reader_count(in, "duration", 0),
+                                                     [REPORT_BASELINE] = reader_count(in, "baseline", REPORT_UNKNOWN),
                                                      [REPORT_CONVERGED] = REPORT_UNKNOWN},
-                                       .target = text_of(in, "target"),
-                                       .fault = text_of(in, "fault")};
+                                       .target = reader_text(in, "target"),
+                                       .fault = reader_text(in, "fault")};
     if (in->failed == 0 && !array_push(&in->report->recoveries, recovery))
-        (void)out_of_memory(in);
+        (void)reader_no_memory(in);
 }
 
 /* What was only known when the history was whole. Numbers begin anew with each experiment: it is the last one's. */
 static void read_converged(struct reader *in)
 {
     struct report *r = in->report;
-    const char *target = text_of(in, "target"), *fault = text_of(in, "fault");
-    uint64_t number = count_of(in, "number", 0), duration = count_of(in, "duration", REPORT_UNKNOWN);
+    const char *target = reader_text(in, "target"), *fault = reader_text(in, "fault");
+    uint64_t number = reader_count(in, "number", 0), duration = reader_count(in, "duration", REPORT_UNKNOWN);
     for (size_t i = r->recoveries.count; in->failed == 0 && i-- > 0;) {
         struct report_recovery *recovery = &r->recoveries.items[i];
         if (recovery->number != number || strcmp(recovery->target, target) != 0 || strcmp(recovery->fault, fault) != 0)
@@ -509,23 +402,23 @@ static void read_finding(struct reader *in)
 {
     struct report *r = in->report;
     struct report_finding f = {.t = in->t,
-                               .pillar = text_of(in, "pillar"),
-                               .title = text_of(in, "title"),
-                               .severity = text_of(in, "severity"),
-                               .oracle = text_of(in, "oracle"),
-                               .target = text_of(in, "target"),
+                               .pillar = reader_text(in, "pillar"),
+                               .title = reader_text(in, "title"),
+                               .severity = reader_text(in, "severity"),
+                               .oracle = reader_text(in, "oracle"),
+                               .target = reader_text(in, "target"),
                                .seed = seed_of(in),
-                               .replay = text_of(in, "replay"),
+                               .replay = reader_text(in, "replay"),
                                .input = payload_of(in, "input"),
-                               .detail = text_of(in, "detail"),
-                               .picture = {.path = text_of(in, "picture"), .problem = ""},
-                               .count = count_of(in, "count", 1)};
+                               .detail = reader_text(in, "detail"),
+                               .picture = {.path = reader_text(in, "picture"), .problem = ""},
+                               .count = reader_count(in, "count", 1)};
     f.warning = strcmp(f.severity, "warning") == 0;
     struct report_pillar *p = in->failed != 0 ? NULL : pillar_of(in, f.pillar);
     if (p == NULL)
         return;
     if (!array_push(&r->findings, f)) {
-        (void)out_of_memory(in);
+        (void)reader_no_memory(in);
         return;
     }
     *(f.warning ? &r->warnings : &r->bugs) += 1;
@@ -545,17 +438,17 @@ static void read_contract(struct reader *in)
 
 static void read_note(struct reader *in)
 {
-    struct report_note note = {in->t, text_of(in, "text")};
+    struct report_note note = {in->t, reader_text(in, "text")};
     if (in->failed == 0 && !array_push(&in->report->notes, note))
-        (void)out_of_memory(in);
+        (void)reader_no_memory(in);
 }
 
 static void read_end(struct reader *in)
 {
     struct report *r = in->report;
     r->ended = true;
-    r->exit = integer_of(in, "exit", INT32_MIN, INT32_MAX, 0);
-    uint64_t duration = count_of(in, "duration", 0);
+    r->exit = reader_integer(in, "exit", INT32_MIN, INT32_MAX, 0);
+    uint64_t duration = reader_count(in, "duration", 0);
     if (duration > r->duration)
         r->duration = duration;
 }
@@ -580,13 +473,15 @@ static bool is_blank(struct bytes line)
 static int add_line(struct report *r, struct bytes line, bool last, struct error *err)
 {
     r->lines++;
-    if (is_blank(line))
+    if (is_blank(line)) {
+        r->blank++;
         return 0;
+    }
     if (line.len > REPORT_LINE_MAX)
         return error_set_at(err, ERROR_LIMIT, r->source, (int)r->lines, 0, "the line is longer than %zu bytes",
                             REPORT_LINE_MAX);
     json_error_t why;
-    json_t *object = json_text_read(line, JSON_REJECT_DUPLICATES, &why);
+    json_t *object = json_text_read(line, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
     if (object == NULL) {
         /* jansson names every error but the lack of memory. */
         if (json_error_code(&why) == json_error_out_of_memory || why.text[0] == 0)
@@ -605,7 +500,7 @@ static int add_line(struct report *r, struct bytes line, bool last, struct error
                                  "not a result: an object with a text \"type\" is expected");
         goto out;
     }
-    in.t = count_of(&in, "t", 0);
+    in.t = reader_count(&in, "t", 0);
     if (in.t > r->duration)
         r->duration = in.t;
     size_t i = 0;

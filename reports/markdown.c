@@ -62,7 +62,7 @@ static void put_duration(struct text *out, uint64_t ns)
 
 static void put_head(const struct report *r, struct text *out)
 {
-    static const char *const marks[] = {"✅", "❌", "⚠️"};
+    static const char *const marks[] = {"✅", "❌", "⚠️", "⚠️"};
     enum report_verdict v = report_verdict(r);
     text_printf(out, "## %s ", marks[v]);
     put(out, r->system[0] == 0 ? "harrow" : r->system);
@@ -71,6 +71,11 @@ static void put_head(const struct report *r, struct text *out)
     text_puts(out, "\n\n");
     if (!r->ended || r->truncated)
         text_puts(out, "**The results stop before the run's end: what followed was not observed.**\n\n");
+    if (report_interrupted(r)) {
+        text_puts(out, "**");
+        report_interrupted_at(r, out);
+        text_puts(out, "**\n\n");
+    }
     if (r->missing[0] != 0) {
         text_puts(out, "**Shards are missing: ");
         put(out, r->missing);

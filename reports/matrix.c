@@ -24,7 +24,7 @@ static int read_text(struct report *r, const json_t *line, const char *key, bool
         return wrong(r, err, key, "text");
     if (required && json_string_length(value) == 0)
         return wrong(r, err, key, "there");
-    *out = arena_string_n(&r->arena, json_string_value(value), json_string_length(value));
+    *out = report_copy(&r->arena, value);
     return *out == NULL ? error_set(err, ERROR_MEMORY, "out of memory") : 0;
 }
 
@@ -56,7 +56,7 @@ static int read_names(struct report *r, const json_t *line, const char *key, str
         const json_t *name = json_array_get(value, i);
         if (!json_is_string(name))
             return wrong(r, err, key, "a list of texts");
-        out->items[i] = arena_string_n(&r->arena, json_string_value(name), json_string_length(name));
+        out->items[i] = report_copy(&r->arena, name);
         if (out->items[i] == NULL)
             return error_set(err, ERROR_MEMORY, "out of memory");
     }

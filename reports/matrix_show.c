@@ -93,9 +93,9 @@ static void put_provider(const struct matrix_provider *p, size_t *rows, struct t
     for (size_t s = 0; s < MATRIX_STATES; s++)
         if (p->states[s] != 0)
             text_printf(out, ", %llu %s", (unsigned long long)p->states[s], matrix_state_name((enum matrix_state)s));
-    text_puts(
-        out,
-        "</span></summary><div class=\"scroll\"><table class=\"matrix\">\n<caption>Interactions with each method of ");
+    text_puts(out, "</span></summary>");
+    page_scroll(out, "Contracts");
+    text_puts(out, "<table class=\"matrix\">\n<caption>Interactions with each method of ");
     put(out, p->name);
     text_puts(out, side_by_side ? ", by consumer; –: does not call it</caption>\n" : ", by consumer</caption>\n");
     text_puts(out, "<thead><tr><th scope=\"col\">method</th><th scope=\"col\" class=\"number\">in all</th>");

@@ -2,7 +2,11 @@
 
 #include "base/array.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
+
+#define EXIT_INTERRUPTED 130 /* of every command: 128 and the signal's number, as shells tell it */
 
 static const char *const status_names[REPORT_STATUS_COUNT] = {"passed", "failed", "skipped", "flaky"};
 
@@ -13,15 +17,50 @@ const char *report_status_name(enum report_status s)
 
 const char *report_verdict_name(enum report_verdict v)
 {
-    static const char *const names[] = {"passed", "failed", "incomplete"};
+    static const char *const names[] = {"passed", "failed", "incomplete", "interrupted"};
     return names[v];
+}
+
+bool report_interrupted(const struct report *r)
+{
+    return r->ended && r->exit == EXIT_INTERRUPTED;
+}
+
+void report_interrupted_at(const struct report *r, struct text *out)
+{
+    uint64_t planned = 0, judged = 0;
+    for (size_t i = 0; i < r->pillars.count; i++) {
+        const struct report_pillar *p = &r->pillars.items[i];
+        for (const struct report_member *m = p->totals; m != NULL; m = m->next) {
+            if (strcmp(m->name, "planned") != 0)
+                continue;
+            planned += strtoull(m->value, NULL, 10);
+            for (size_t k = 0; k < REPORT_STATUS_COUNT; k++)
+                judged += p->counts[k];
+        }
+    }
+    text_puts(out, "The run was interrupted");
+    if (planned > 0)
+        text_printf(out, " when %" PRIu64 " of %" PRIu64 " planned cases had a verdict", judged, planned);
+    text_puts(out, ": what it had not come to was not run.");
+}
+
+const char *report_cut(const struct report *r)
+{
+    if (!r->ended || r->truncated || r->missing[0] != 0)
+        return "the results stop before the run's end";
+    return report_interrupted(r) ? "the run was interrupted before its end" : NULL;
 }
 
 enum report_verdict report_verdict(const struct report *r)
 {
-    if (r->counts[REPORT_FAILED] != 0 || r->bugs != 0 || (r->ended && r->exit != 0))
+    if (r->counts[REPORT_FAILED] != 0 || r->bugs != 0)
         return REPORT_VERDICT_FAILED;
-    return r->ended && !r->truncated && r->missing[0] == 0 ? REPORT_VERDICT_PASSED : REPORT_VERDICT_INCOMPLETE;
+    if (report_interrupted(r))
+        return REPORT_VERDICT_INTERRUPTED;
+    if (r->ended && r->exit != 0)
+        return REPORT_VERDICT_FAILED;
+    return report_cut(r) == NULL ? REPORT_VERDICT_PASSED : REPORT_VERDICT_INCOMPLETE;
 }
 
 int report_new(const char *source, struct report **out, struct error *err)
@@ -76,6 +115,8 @@ int report_read(struct world *w, const char *path, struct report **out, struct e
     int rc = report_new(path, &r, err);
     if (rc == 0)
         rc = world_file_open(w, path, WORLD_READ, &file, err);
+    if (rc == ERROR_NOT_FOUND)
+        rc = error_set_at(err, rc, path, 0, 0, "there is no such file");
     uint64_t offset = 0;
     while (rc == 0) {
         if (!text_reserve(&buffer, READ_PIECE)) {
@@ -111,4 +152,24 @@ int report_read(struct world *w, const char *path, struct report **out, struct e
     }
     *out = r;
     return 0;
+}
+
+const char *report_copy(struct arena *a, const json_t *text)
+{
+    static const char mended[] = "\xef\xbf\xbd"; /* U+FFFD */
+    const char *from = json_string_value(text), *end = from + json_string_length(text);
+    size_t nuls = 0;
+    for (const char *at = from; (at = memchr(at, 0, (size_t)(end - at))) != NULL; at++)
+        nuls++;
+    if (nuls == 0)
+        return arena_string_n(a, from, (size_t)(end - from));
+    char *copy = arena_alloc(a, (size_t)(end - from) + nuls * (sizeof mended - 2) + 1), *to = copy;
+    for (; copy != NULL && from < end; from++) {
+        size_t len = *from == 0 ? sizeof mended - 1 : 1;
+        memcpy(to, *from == 0 ? mended : from, len);
+        to += len;
+    }
+    if (copy != NULL)
+        *to = 0;
+    return copy;
 }

@@ -18,6 +18,9 @@ void report_steps_end(struct report_steps *s); /* what is in no arena */
 
 bool report_picture_is_png(struct bytes b);
 
+/* The text, which may have NUL characters: they become U+FFFD. NULL: out of memory. */
+const char *report_copy(struct arena *a, const json_t *text);
+
 /* A "table" line. */
 int report_table_read(struct report *r, const json_t *line, struct error *err);
 
@@ -39,10 +42,17 @@ static inline bool report_fault_missed(const struct report_fault *f)
 {
     return f->counted && f->hits == 0 && !f->verified;
 }
+/* What nobody healed is over with its pillar. */
 uint64_t report_fault_end(const struct report *r, const struct report_fault *f);
 /* `c` was tried again, with the outcome `last`: the tries so far are kept, and passed after failed is flaky. Counts are
  * the caller's. False: out of memory. */
 bool report_case_again(struct arena *a, struct report_case *c, const struct report_case *last);
+/* Somebody ended the run before it was done, and it says so (exit code 130). */
+bool report_interrupted(const struct report *r);
+/* And how far it had come, as a sentence. */
+void report_interrupted_at(const struct report *r, struct text *out);
+/* Why what is here is not the whole run, in words; NULL: it is. */
+const char *report_cut(const struct report *r);
 /* Wall time of the run's begin, ns since 1970; 0 when the stream does not say. */
 int64_t report_epoch(const struct report *r);
 /* The first word of a text that is a method, "notes.Notes/Create" in "call notes.Notes/Create"; NULL: there is none. */

@@ -96,7 +96,7 @@ static void put_run(const struct report *r, struct text *out)
     put_labels(out, labels, sizeof labels / sizeof *labels, NULL, NULL);
     text_puts(out, " 1\n");
     put_family(out, "harrow_verdict", "stateset", NULL, "How the run ended.");
-    for (int v = REPORT_VERDICT_PASSED; v <= REPORT_VERDICT_INCOMPLETE; v++)
+    for (int v = 0; v < REPORT_VERDICT_COUNT; v++)
         text_printf(out, "harrow_verdict{harrow_verdict=\"%s\"} %d\n", report_verdict_name((enum report_verdict)v),
                     report_verdict(r) == (enum report_verdict)v);
     put_family(out, "harrow_duration_seconds", "gauge", "seconds", "How long the run took.");

@@ -48,7 +48,10 @@ static int read_share(const struct node *n, const char *key, double *out, struct
     char *end = NULL;
     double value = n->kind == NODE_TEXT ? strtod((const char *)n->text.data, &end) : -1;
     if (end == NULL || end == (const char *)n->text.data || strcmp(end, "%") != 0 || !(value >= 0 && value <= 100))
-        return node_error(n, err, ERROR_INVALID, "\"%s\" must be a share as \"80%%\"", key);
+        return n->kind == NODE_REAL && n->real >= 0 && n->real <= 1
+                   ? node_error(n, err, ERROR_INVALID, "\"%s\" must be a share as \"80%%\": write \"%g%%\"", key,
+                                100 * n->real)
+                   : node_error(n, err, ERROR_INVALID, "\"%s\" must be a share as \"80%%\"", key);
     *out = value / 100;
     return 0;
 }
@@ -65,7 +68,7 @@ static int read_flaky(const struct node *root, struct gate_policy *p, struct err
     const struct node *n = node_get(root, "flaky");
     if (n == NULL)
         return 0;
-    if (n->kind == NODE_TEXT)
+    if (n->kind == NODE_TEXT || n->kind == NODE_REAL)
         return read_share(n, "flaky", &p->flaky_share, err);
     return may_count(root, "flaky", &p->flaky, err);
 }
@@ -171,6 +174,18 @@ static int read_contracts(const struct node *root, struct gate_policy *p, struct
     return code == 0 ? may_count(map, "unverified", &p->unverified, err) : code;
 }
 
+static int check_pillar(const struct node *n, struct error *err)
+{
+    static const char *const pillars[] = {"contract", "e2e", "fuzz", "chaos", NULL};
+    const char *name = n->kind == NODE_TEXT ? (const char *)n->text.data : "";
+    for (size_t i = 0; pillars[i] != NULL; i++)
+        if (strcmp(pillars[i], name) == 0)
+            return 0;
+    const char *near = nearest_word(name, pillars);
+    return node_error(n, err, ERROR_INVALID, "expected a pillar: contract, e2e, fuzz or chaos%s%s%s",
+                      near != NULL ? "; did you mean " : "", near != NULL ? near : "", near != NULL ? "?" : "");
+}
+
 static int read_minimum(const struct node *root, struct gate_policy *p, struct error *err)
 {
     static const char *const keys[] = {"cases", "inputs", "faults", "operations", "duration", "pillars", NULL};
@@ -186,8 +201,7 @@ static int read_minimum(const struct node *root, struct gate_policy *p, struct e
     if (code == 0)
         code = node_may_list(map, "pillars", &p->pillars, err);
     for (size_t i = 0; code == 0 && p->pillars != NULL && i < p->pillars->list.count; i++)
-        if (p->pillars->list.items[i].kind != NODE_TEXT)
-            code = node_error(&p->pillars->list.items[i], err, ERROR_INVALID, "expected a pillar's name");
+        code = check_pillar(&p->pillars->list.items[i], err);
     return code;
 }
 

@@ -176,8 +176,9 @@ static void put_plot(const struct report_recovery_row *rows, size_t count, struc
     size_t shown = count < STRIPS_MAX ? count : STRIPS_MAX;
     struct scale scale = scale_of(rows, shown);
     double bottom = TOP + (double)shown * STRIP;
+    page_scroll(out, "Times to recovery, drawn");
     text_printf(out,
-                "<div class=\"scroll\"><div class=\"plot\">\n<svg class=\"timeline strips\" viewBox=\"0 0 %.0f %.0f\" "
+                "<div class=\"plot\">\n<svg class=\"timeline strips\" viewBox=\"0 0 %.0f %.0f\" "
                 "role=\"img\" aria-label=\"Times to recovery by component and fault\">\n",
                 WIDTH, bottom + AXIS);
     put_scale(&scale, bottom, out);
@@ -231,7 +232,8 @@ void recovery_html(const struct report *r, struct text *out)
                    "answered again, until throughput and p99 were those from before, and until all readers were "
                    "answered with what is current. Each dot is one recovery; the stroke is the median.</p>\n");
     put_plot(rows, count, out);
-    text_puts(out, "<div class=\"scroll\"><table data-sort>\n<thead><tr><th scope=\"col\">component</th><th "
+    page_scroll(out, "Times to recovery");
+    text_puts(out, "<table data-sort>\n<thead><tr><th scope=\"col\">component</th><th "
                    "scope=\"col\">fault</th><th scope=\"col\">until</th>"
                    "<th scope=\"col\" class=\"number\">n</th><th scope=\"col\" class=\"number\">p50 ms</th><th "
                    "scope=\"col\" class=\"number\">p99 ms</th>"

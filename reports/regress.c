@@ -30,7 +30,8 @@ static double value_at(const double *sorted, size_t count, double q)
 
 #define LAGS_MAX 1000
 
-/* n / (1 + 2 * the sum of the correlations with what is 1, 2, ... places away), as far as they are positive. */
+/* n / (1 + 2 * the sum of the correlations with what is 1, 2, ... places away), as far as they are positive. Around the
+ * sample's own mean a correlation comes out too low, by about (1 + 4 r) / n (Kendall, 1954). */
 static double effective_size(const struct regress_sample *s, double threshold)
 {
     double above = 0, sum = 0, n = (double)s->count;
@@ -42,11 +43,18 @@ static double effective_size(const struct regress_sample *s, double threshold)
         for (size_t i = lag; i < s->count; i++)
             both += ((s->values[i] > threshold) - p) * ((s->values[i - lag] > threshold) - p);
         double r = both / (n - (double)lag) / variance;
+        r += (1 + 4 * fmax(r, 0)) / n;
         if (r <= 0)
             break;
         sum += r;
     }
     return fmax(1, n / (1 + 2 * sum));
+}
+
+/* At an outer quantile too few values are above to show how alike neighbours are: those of the middle count as well. */
+static double worth(const struct regress_sample *s, const double *sorted, double q)
+{
+    return fmin(effective_size(s, value_at(sorted, s->count, q)), effective_size(s, value_at(sorted, s->count, 0.5)));
 }
 
 static double normal(struct random *r)
@@ -94,8 +102,8 @@ bool regress_compare(const struct regress_sample *before, const struct regress_s
         out->before = value_at(a, before->count, quantile);
         out->after = value_at(b, after->count, quantile);
         out->ratio = ratio_of(out->after, out->before);
-        out->counts[0] = effective_size(before, out->before);
-        out->counts[1] = effective_size(after, out->after);
+        out->counts[0] = worth(before, a, quantile);
+        out->counts[1] = worth(after, b, quantile);
         for (size_t i = 0; i < REGRESS_ROUNDS; i++) {
             double x = draw(random, a, before->count, out->counts[0], quantile);
             ratios[i] = ratio_of(draw(random, b, after->count, out->counts[1], quantile), x);
@@ -108,4 +116,10 @@ bool regress_compare(const struct regress_sample *before, const struct regress_s
     free(b);
     free(ratios);
     return fine;
+}
+
+double regress_needed(double quantile)
+{
+    double beyond = fmin(quantile, 1 - quantile);
+    return beyond > 0 ? 1 / beyond : 1;
 }

@@ -16,7 +16,7 @@
 
 #define TESTDATA "reports/testdata/"
 
-static const char *const streams[] = {"full", "passed", "killed", "hostile"};
+static const char *const streams[] = {"full", "passed", "killed", "hostile", "interrupted"};
 #define STREAM_COUNT (sizeof streams / sizeof *streams)
 
 static struct world *world;
@@ -285,9 +285,18 @@ static void test_html(void **state)
             for (size_t cell = 0; cell < t->rows * t->columns; cell++)
                 check_holds(html, t->cells[cell].text);
         }
+        assert_int_equal(count_of(html, "<article class=\"problem"), problems_count(r));
+        assert_int_equal(count_of(html, "<ol class=\"index\">"), problems_count(r) > 1);
+        assert_int_equal(count_of(html, ">Faults</span>"), r->faults.count != 0);
+        assert_int_equal(count_of(html, " long\">"), 0); /* what scrolls can be scrolled by keyboard */
         check_holds(html, r->command);
         check_holds(html, r->seed);
         assert_int_equal(strstr(html, "class=\"banner\">The result stream stops") != NULL, !r->ended);
+        assert_int_equal(strstr(html, "class=\"banner\">The run was interrupted when 2 of 40 planned cases") != NULL,
+                         report_interrupted(r));
+        /* Steps of several tries stand by try; those of one have nobody to tell them from. */
+        assert_int_equal(count_of(html, "<li class=\"try\">"), report_interrupted(r) ? 2 : 0);
+        assert_int_equal(count_of(html, "<li class=\"try\">try 2 of 2</li>"), report_interrupted(r));
         text_deinit(&out);
         report_free(r);
     }
@@ -344,7 +353,9 @@ static void test_screenshots(void **state)
     assert_int_equal(report_attach(r, world, "e2e/product", &err), 0);
     report_html(r, &out);
     assert_int_equal(count_of(text_string(&out), "<img"), 1);
-    assert_non_null(strstr(text_string(&out), "<img alt=\"the &lt;page&gt;\" src=\"data:image/png;base64,iVBORw0KGgo"));
+    assert_non_null(
+        strstr(text_string(&out),
+               "<img class=\"screenshot\" alt=\"the &lt;page&gt;\" src=\"data:image/png;base64,iVBORw0KGgo"));
     assert_non_null(strstr(text_string(&out), "parts/none.png: not found"));
     text_deinit(&out);
     report_free(r);
@@ -447,7 +458,7 @@ static void test_shares(void **state)
     assert_int_equal(r->tables.count, 1);
     check_holds(text_string(&out), "NOT_FOUND");
     assert_non_null(strstr(text_string(&out), "flex-grow:0.7500"));
-    assert_non_null(strstr(text_string(&out), "<b>75 %</b>"));
+    assert_non_null(strstr(text_string(&out), "<b>75&#160;%</b>"));
     assert_int_equal(count_of(text_string(&out), "class=\"shares\""), 2);
     text_deinit(&out);
     report_free(r);

@@ -37,6 +37,7 @@ struct report_step {
     const char *name, *sent, *received;
     enum report_status status;
     uint64_t t, duration; /* t: when it was over */
+    uint64_t try;         /* of its case's tries, 1 and up */
     struct report_step *next;
 };
 /* An earlier try of a case that was tried again. */
@@ -80,7 +81,8 @@ struct report_case {
     int line, column;
     struct report_picture picture;
     struct report_picture *pictures; /* of its own lines, in order */
-    struct report_step *steps;       /* in order; of the last try */
+    struct report_step *steps;       /* in order; of the last line of this case */
+    uint64_t tries;                  /* that one line stands for: 1 and up */
     size_t steps_left_out;           /* behind the first REPORT_STEPS_MAX of them, see there */
     struct report_attempt *attempts; /* the tries before the last, the first one first */
     struct report_trace *trace;      /* NULL: none was told */
@@ -197,6 +199,7 @@ struct report {
     size_t bugs, warnings; /* findings by severity */
     size_t heals;          /* lines that said a fault is over */
     size_t lines, unknown; /* lines read; lines of a type not known here */
+    size_t blank;          /* lines with nothing in them */
     size_t dropped;        /* samples beyond REPORT_SERIES_MAX curves */
     bool begun, ended;     /* a "run" and an "end" line were there */
     bool truncated;        /* the last line was cut short */
@@ -229,8 +232,15 @@ int report_merge(struct report **parts, size_t count, struct report **out, struc
 #define REPORT_PRINT_SIZE 17
 void report_finding_print(const struct report_finding *f, char out[REPORT_PRINT_SIZE]);
 
-/* "passed", "failed", or "incomplete" when the run never said that it ended. */
-enum report_verdict { REPORT_VERDICT_PASSED, REPORT_VERDICT_FAILED, REPORT_VERDICT_INCOMPLETE };
+/* "passed", "failed", "incomplete" when the run never said that it ended, or "interrupted": somebody ended it, and
+ * until then nothing failed. */
+enum report_verdict {
+    REPORT_VERDICT_PASSED,
+    REPORT_VERDICT_FAILED,
+    REPORT_VERDICT_INCOMPLETE,
+    REPORT_VERDICT_INTERRUPTED,
+    REPORT_VERDICT_COUNT,
+};
 enum report_verdict report_verdict(const struct report *r);
 const char *report_verdict_name(enum report_verdict v);
 

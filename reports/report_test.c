@@ -96,6 +96,7 @@ static void test_verdicts(void **state)
     } table[] = {{"passed.jsonl", REPORT_VERDICT_PASSED, true, false},
                  {"killed.jsonl", REPORT_VERDICT_FAILED, false, true}, /* it had failures before it was killed */
                  {"full.jsonl", REPORT_VERDICT_FAILED, true, false},
+                 {"interrupted.jsonl", REPORT_VERDICT_INTERRUPTED, true, false},
                  {"hostile.jsonl", REPORT_VERDICT_FAILED, true, false}};
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         struct report *r = read_stream(table[i].name);
@@ -337,12 +338,34 @@ static void test_many_steps(void **state)
     report_free(r); /* with a case that never came */
 }
 
+/* A system may say NUL as well: it becomes what any other byte that is no text does, and names stay the same. */
+static void test_nul(void **state)
+{
+    (void)state;
+    struct report *r = NULL;
+    char said[256] = "";
+    static const char lines[] =
+        "{\"type\":\"sample\",\"t\":1,\"series\":\"a\\u0000b\",\"value\":1}\n"
+        "{\"type\":\"sample\",\"t\":2,\"series\":\"a\\u0000b\",\"value\":2}\n"
+        "{\"type\":\"step\",\"t\":3,\"case\":\"c\\u0000\",\"name\":\"1\",\"status\":\"passed\"}\n"
+        "{\"type\":\"case\",\"t\":3,\"name\":\"c\\u0000\",\"status\":\"failed\",\"message\":\"\\u0000\\u0000x\"}\n";
+    if (feed(lines, &r, said, sizeof said) != 0)
+        fail_msg("%s", said);
+    assert_int_equal(r->series.count, 1);
+    assert_int_equal(r->series.items[0].count, 2);
+    assert_string_equal(r->series.items[0].name, "a\xef\xbf\xbd"
+                                                 "b");
+    assert_string_equal(r->cases.items[0].message, "\xef\xbf\xbd\xef\xbf\xbdx");
+    assert_non_null(r->cases.items[0].steps);
+    report_free(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_many_steps), cmocka_unit_test(test_full),          cmocka_unit_test(test_verdicts),
-        cmocka_unit_test(test_broken),     cmocka_unit_test(test_samples),       cmocka_unit_test(test_tolerant),
-        cmocka_unit_test(test_files),      cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_nul),      cmocka_unit_test(test_many_steps), cmocka_unit_test(test_full),
+        cmocka_unit_test(test_verdicts), cmocka_unit_test(test_broken),     cmocka_unit_test(test_samples),
+        cmocka_unit_test(test_tolerant), cmocka_unit_test(test_files),      cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

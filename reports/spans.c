@@ -26,7 +26,7 @@ static int read_text(struct report *r, const json_t *from, const char *key, cons
         return 0;
     if (!json_is_string(value))
         return wrong(r, err, key, "text");
-    *out = arena_string_n(&r->arena, json_string_value(value), json_string_length(value));
+    *out = report_copy(&r->arena, value);
     return *out != NULL ? 0 : memory(err);
 }
 

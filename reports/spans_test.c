@@ -158,7 +158,7 @@ static void test_page(void **state)
     assert_non_null(strstr(html, "<b class=\"failed\">NOT_FOUND</b>"));
     assert_non_null(strstr(html, "<b>&lt;auth&gt;</b> DEADLINE_EXCEEDED"));
     assert_non_null(strstr(html, "2 more were left out"));
-    assert_int_equal(count_of(html, "role=\"region\""), count_of(html, "tabindex=\"0\""));
+    assert_int_equal(count_of(html, "role=\"group\""), count_of(html, "tabindex=\"0\""));
     text_clear(&out);
     spans_html(&r->cases.items[1], &out);
     html = text_string(&out);

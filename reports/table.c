@@ -7,6 +7,7 @@
 #include <math.h>
 
 #define ROWS_SHOWN  5000 /* of one table in the page; the rest is in the stream */
+#define ROWS_OPEN   12   /* a longer table is closed at first */
 #define HUES        5    /* as in report.css */
 #define SHARE_NAMED 1.0  /* percent: smaller parts are in the bar, and together in words */
 
@@ -19,7 +20,7 @@ static int wrong(const struct report *r, struct error *err, const char *what)
 
 static const char *copied(struct report *r, const json_t *text)
 {
-    return arena_string_n(&r->arena, json_string_value(text), json_string_length(text));
+    return report_copy(&r->arena, text);
 }
 
 static int read_shares(struct report *r, const json_t *object, struct report_cell *cell, struct error *err)
@@ -50,6 +51,15 @@ static int read_shares(struct report *r, const json_t *object, struct report_cel
     return rc;
 }
 
+/* Four figures, and no exponent for what a person may have counted. */
+static const char *real_text(struct report *r, double value)
+{
+    double size = fabs(value);
+    if (size > 0 && size < 1e-4)
+        return arena_printf(&r->arena, "%s0.0001", value > 0 ? "<" : ">-");
+    return arena_printf(&r->arena, size >= 1000 && size < 1e15 ? "%.0f" : "%.4g", value);
+}
+
 static int read_cell(struct report *r, const json_t *value, struct report_cell *cell, struct error *err)
 {
     *cell = (struct report_cell){.text = ""};
@@ -63,7 +73,7 @@ static int read_cell(struct report *r, const json_t *value, struct report_cell *
         cell->number = true;
         cell->value = json_number_value(value);
         cell->text = json_is_integer(value) ? arena_printf(&r->arena, "%lld", (long long)json_integer_value(value))
-                                            : arena_printf(&r->arena, "%.4g", cell->value);
+                                            : real_text(r, cell->value);
     } else {
         return wrong(r, err, "cells are texts, numbers, shares (an object of numbers) or null");
     }
@@ -161,10 +171,10 @@ static void put_shares(const struct report_cell *cell, struct text *out)
             continue;
         }
         put(out, s->name);
-        text_printf(out, " <b>%.3g %%</b> ", share);
+        text_printf(out, " <b>%.3g&#160;%%</b> ", share);
     }
     if (others > 0)
-        text_printf(out, "others <b>%.2g %%</b>", others);
+        text_printf(out, "others <b>%.2g&#160;%%</b>", others);
     text_puts(out, "</div>");
 }
 
@@ -184,14 +194,14 @@ static void put_table(const struct report_table *t, struct text *out)
 {
     size_t shown = t->rows < ROWS_SHOWN ? t->rows : ROWS_SHOWN;
     bool right[REPORT_COLUMNS_MAX];
-    text_puts(out, "<details class=\"suite table\" open><summary><span class=\"suite-name\">");
+    text_printf(out, "<details class=\"suite table\"%s><summary><span class=\"suite-name\">",
+                t->rows <= ROWS_OPEN ? " open" : "");
     put(out, t->pillar);
     text_puts(out, t->pillar[0] != 0 && t->title[0] != 0 ? ": " : "");
     put(out, t->title);
-    text_printf(out,
-                "</span> <span class=\"time\">%zu row%s</span></summary><div class=\"scroll\"><table data-sort>\n"
-                "<thead><tr>",
-                t->rows, t->rows == 1 ? "" : "s");
+    text_printf(out, "</span> <span class=\"time\">%zu row%s</span></summary>", t->rows, t->rows == 1 ? "" : "s");
+    page_scroll(out, "Table");
+    text_puts(out, "<table data-sort>\n<thead><tr>");
     for (size_t k = 0; k < t->columns; k++) {
         right[k] = is_numeric(t, k);
         text_printf(out, "<th scope=\"col\"%s>", right[k] ? " class=\"number\"" : "");

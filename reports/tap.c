@@ -133,7 +133,7 @@ void report_tap(const struct report *r, struct text *out)
                 put_finding(&r->findings.items[k], ++in_pillar, out);
         close_subtest(out, p->name, "findings", ++number, p->findings == 0);
     }
-    if (report_verdict(r) == REPORT_VERDICT_INCOMPLETE || !r->ended)
-        text_puts(out, "Bail out! the results stop before the run's end\n");
+    if (report_cut(r) != NULL)
+        text_printf(out, "Bail out! %s\n", report_cut(r));
     report_suites_free(suites, count);
 }

@@ -12,11 +12,8 @@
 #define DETAIL_LINES_ALL 60
 #define DETAIL_LINES_MAX 12
 #define NOTES_MAX        10
-#define TABLES_MAX       9 /* shown in the summary, and of these: */
-#define TABLE_ROWS       8
-#define TABLE_COLUMNS    10
-#define CELL_WIDTH       36
-#define LIST_LINES       6
+#define NOTE_LINES       3
+#define SCREEN_LINES     24 /* after more than these the verdict is told again */
 
 static const char *const codes[] = {"", "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[34m"};
 
@@ -45,7 +42,7 @@ static void put_code_point(struct text *out, uint32_t c)
         c = ' ';
     else if (is_control(c))
         c = UTF8_REPLACEMENT;
-    text_add(out, encoded, utf8_encode(c, encoded));
+    text_add(out, encoded, utf8_write(c, encoded));
 }
 
 static size_t count_code_points(struct bytes b)
@@ -181,7 +178,7 @@ static void put_replay(struct terminal *t, const char *replay)
 
 static void put_header(struct terminal *t, const struct report *r)
 {
-    static const enum paint paints[] = {PAINT_GREEN, PAINT_RED, PAINT_YELLOW};
+    static const enum paint paints[] = {PAINT_GREEN, PAINT_RED, PAINT_YELLOW, PAINT_YELLOW};
     enum report_verdict v = report_verdict(r);
     char duration[32];
     units_format_duration((int64_t)(r->duration & INT64_MAX), duration, sizeof duration);
@@ -241,6 +238,8 @@ static void put_failures(struct terminal *t, const struct report *r)
             text_puts(t->out, "  ");
             (void)terminal_line(t->out, text_string(&place), SIZE_MAX);
         }
+        if (c->tries > 1)
+            terminal_paint(t, PAINT_DIM, "  %llu tries, all failed; of the first:", (unsigned long long)c->tries);
         text_char(t->out, '\n');
         terminal_paragraph(t, c->message, 6, MESSAGE_LINES);
         terminal_lines(t, c->detail, 8, shown <= FAILURES_WHOLE ? DETAIL_LINES_ALL : DETAIL_LINES_MAX);
@@ -250,6 +249,37 @@ static void put_failures(struct terminal *t, const struct report *r)
     }
     if (r->counts[REPORT_FAILED] > shown)
         text_printf(t->out, "  and %zu more, in the report\n", r->counts[REPORT_FAILED] - shown);
+}
+
+/* A failure that a later try made good is no pass: it is told with what went wrong. */
+static void put_flaky(struct terminal *t, const struct report *r)
+{
+    size_t shown = 0;
+    for (size_t i = 0; i < r->cases.count && shown < FAILURES_MAX; i++) {
+        const struct report_case *c = &r->cases.items[i];
+        if (c->status != REPORT_FLAKY)
+            continue;
+        struct text name = TEXT_INIT, place = TEXT_INIT;
+        terminal_case_name(&name, c);
+        report_place(c, &place);
+        text_puts(t->out, shown++ == 0 ? "\nFlaky: passed after they had failed\n" : "");
+        terminal_paint(t, PAINT_YELLOW, "  ~ ");
+        terminal_paint(t, PAINT_BOLD, "%s", text_string(&name));
+        text_puts(t->out, place.len != 0 ? "  " : "");
+        (void)terminal_line(t->out, text_string(&place), SIZE_MAX);
+        if (c->tries > 1)
+            terminal_paint(t, PAINT_DIM, "  passed in try %llu; the first:", (unsigned long long)c->tries);
+        text_char(t->out, '\n');
+        for (const struct report_attempt *a = c->attempts; a != NULL; a = a->next)
+            if (a->status == REPORT_FAILED)
+                terminal_paragraph(t, a->message, 6, MESSAGE_LINES);
+        terminal_paragraph(t, c->message, 6, MESSAGE_LINES);
+        put_replay(t, c->replay);
+        terminal_release(t->out, &name);
+        terminal_release(t->out, &place);
+    }
+    if (r->counts[REPORT_FLAKY] > shown)
+        text_printf(t->out, "  and %zu more, in the report\n", r->counts[REPORT_FLAKY] - shown);
 }
 
 static void put_findings(struct terminal *t, const struct report *r)
@@ -278,116 +308,6 @@ static void put_findings(struct terminal *t, const struct report *r)
         text_printf(t->out, "  and %zu more, in the report\n", r->findings.count - shown);
 }
 
-/* A bar would end the cell of a table that is pasted into a page. */
-static void put_cell(struct terminal *t, const char *text, size_t columns)
-{
-    struct text cell = TEXT_INIT;
-    size_t used = terminal_line(&cell, text, columns);
-    for (size_t i = 0; text_ok(&cell) && i < cell.len; i++)
-        cell.data[i] = cell.data[i] == '|' ? '/' : cell.data[i];
-    text_printf(t->out, "| %s%*s ", text_string(&cell), (int)(columns - used), "");
-    terminal_release(t->out, &cell);
-}
-
-static void put_figure(struct terminal *t, const struct report_recovery_row *row, enum report_figure f, bool first)
-{
-    const struct report_spread *s = &row->figures[f];
-    const uint64_t values[] = {s->p50, s->p99, s->max};
-    put_cell(t, first ? row->target : "", 16);
-    put_cell(t, first ? row->fault : "", 16);
-    put_cell(t, report_figure_name(f), 9);
-    text_printf(t->out, "| %3zu ", s->count);
-    for (size_t i = 0; i < 3; i++) {
-        char value[32];
-        units_format_duration((int64_t)(values[i] & INT64_MAX), value, sizeof value);
-        text_printf(t->out, "| %9s ", value);
-    }
-    text_puts(t->out, s->count < REPORT_FEW ? "| few  |\n" : "|      |\n");
-}
-
-/* A table in Markdown, to be pasted into an issue. */
-static void put_recoveries(struct terminal *t, const struct report *r)
-{
-    struct report_recovery_row *rows = NULL;
-    size_t count = 0;
-    if (report_recovery_rows(r, &rows, &count) != 0)
-        t->out->failed = true;
-    if (count != 0)
-        text_puts(
-            t->out,
-            "\nTime to recovery\n"
-            "| component        | fault            | until     |   n |       p50 |       p99 |       max |      |\n"
-            "|------------------|------------------|-----------|----:|----------:|----------:|----------:|------|\n");
-    for (size_t i = 0; i < count; i++) {
-        bool first = true;
-        for (int f = 0; f < REPORT_FIGURE_COUNT; f++) {
-            if (rows[i].figures[f].count == 0)
-                continue;
-            put_figure(t, &rows[i], (enum report_figure)f, first);
-            first = false;
-        }
-    }
-    free(rows);
-}
-
-/* Two columns are a list of names and what they say. */
-static void put_list(struct terminal *t, const struct report_table *table)
-{
-    for (size_t i = 0; i < table->rows; i++) {
-        struct text line = TEXT_INIT;
-        text_printf(&line, "%s: %s", table->cells[2 * i].text, table->cells[2 * i + 1].text);
-        terminal_paragraph(t, text_string(&line), 2, LIST_LINES);
-        terminal_release(t->out, &line);
-    }
-}
-
-static void put_grid(struct terminal *t, const struct report_table *table)
-{
-    size_t widths[TABLE_COLUMNS];
-    for (size_t k = 0; k < table->columns; k++) {
-        struct text measured = TEXT_INIT;
-        widths[k] = terminal_line(&measured, table->names[k], CELL_WIDTH);
-        for (size_t i = 0; i < table->rows; i++) {
-            size_t wide = terminal_line(&measured, table->cells[i * table->columns + k].text, CELL_WIDTH);
-            widths[k] = wide > widths[k] ? wide : widths[k];
-        }
-        terminal_release(t->out, &measured);
-    }
-    for (size_t k = 0; k < table->columns; k++)
-        put_cell(t, table->names[k], widths[k]);
-    text_puts(t->out, "|\n");
-    for (size_t k = 0; k < table->columns; k++) {
-        text_puts(t->out, "|");
-        for (size_t n = 0; n < widths[k] + 2; n++)
-            text_char(t->out, '-');
-    }
-    text_puts(t->out, "|\n");
-    for (size_t i = 0; i < table->rows; i++) {
-        for (size_t k = 0; k < table->columns; k++)
-            put_cell(t, table->cells[i * table->columns + k].text, widths[k]);
-        text_puts(t->out, "|\n");
-    }
-}
-
-/* Small ones, and those that say so; the report has all. */
-static void put_tables(struct terminal *t, const struct report *r)
-{
-    size_t shown = 0;
-    for (size_t i = 0; i < r->tables.count && shown < TABLES_MAX; i++) {
-        const struct report_table *table = &r->tables.items[i];
-        if (table->rows == 0 || (table->rows > TABLE_ROWS && !table->whole) || table->columns > TABLE_COLUMNS)
-            continue;
-        shown++;
-        text_char(t->out, '\n');
-        (void)terminal_line(t->out, table->title, t->width);
-        text_char(t->out, '\n');
-        if (table->columns == 2)
-            put_list(t, table);
-        else
-            put_grid(t, table);
-    }
-}
-
 static void put_remarks(struct terminal *t, const struct report *r)
 {
     for (size_t i = 0; i < r->faults.count; i++) {
@@ -401,27 +321,54 @@ static void put_remarks(struct terminal *t, const struct report *r)
         text_puts(t->out, " (hit nothing)\n");
     }
     for (size_t i = 0; i < r->notes.count && i < NOTES_MAX; i++) {
-        text_puts(t->out, "  note: ");
-        (void)terminal_line(t->out, r->notes.items[i].text, t->width > 20 ? t->width - 8 : 12);
-        text_char(t->out, '\n');
+        struct text note = TEXT_INIT;
+        text_printf(&note, "note: %s", r->notes.items[i].text);
+        terminal_paragraph(t, text_string(&note), 2, NOTE_LINES);
+        terminal_release(t->out, &note);
     }
     if (r->notes.count > NOTES_MAX)
         text_printf(t->out, "  and %zu more notes, in the report\n", r->notes.count - NOTES_MAX);
+    if (report_interrupted(r)) {
+        struct text told = TEXT_INIT;
+        report_interrupted_at(r, &told);
+        terminal_paint(t, PAINT_YELLOW, "  %s\n", text_string(&told));
+        terminal_release(t->out, &told);
+    }
     if (r->truncated || !r->ended)
         terminal_paint(t, PAINT_YELLOW,
                        "  The result stream stops before the run's end: what followed was not observed.\n");
 }
 
+/* The last line of a long summary: there the eye is. */
+static void put_close(struct terminal *t, const struct report *r, size_t from)
+{
+    static const enum paint paints[] = {PAINT_GREEN, PAINT_RED, PAINT_YELLOW, PAINT_YELLOW};
+    size_t lines = 0;
+    for (size_t i = from; text_ok(t->out) && i < t->out->len; i++)
+        lines += t->out->data[i] == '\n';
+    if (lines <= SCREEN_LINES)
+        return;
+    enum report_verdict v = report_verdict(r);
+    text_char(t->out, '\n');
+    terminal_paint(t, paints[v], "%s", report_verdict_name(v));
+    text_puts(t->out, ": ");
+    terminal_counts(t, r->counts, r->bugs, r->warnings);
+    text_char(t->out, '\n');
+}
+
 void report_terminal(const struct report *r, struct text *out, bool colour, int width)
 {
+    size_t from = out->len;
     struct terminal t = {.out = out, .colour = colour};
     t.width = width <= 0 ? TERMINAL_WIDTH_DEFAULT : width < TERMINAL_WIDTH_MIN ? TERMINAL_WIDTH_MIN : (size_t)width;
     put_header(&t, r);
     put_pillars(&t, r);
     put_failures(&t, r);
     put_findings(&t, r);
-    put_recoveries(&t, r);
+    put_flaky(&t, r);
+    terminal_recoveries(r, &t);
     matrix_terminal(r, &t);
-    put_tables(&t, r);
+    terminal_tables(r, &t);
     put_remarks(&t, r);
+    put_close(&t, r, from);
 }

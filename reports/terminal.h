@@ -32,4 +32,8 @@ void terminal_case_name(struct text *out, const struct report_case *c);
 /* Frees a text whose content went into `out`; what failed in it has failed in `out`. */
 void terminal_release(struct text *out, struct text *part);
 
+/* Parts of the summary: times to recovery, and the tables that are small or say that they are to be shown. */
+void terminal_recoveries(const struct report *r, struct terminal *t);
+void terminal_tables(const struct report *r, struct terminal *t);
+
 #endif

@@ -270,7 +270,7 @@ static void put_bands(const struct report *r, const uint8_t *lanes, struct text 
         size_t hue = hue_of(r, f);
         bool missed = report_fault_missed(f);
         width = width < 2 ? 2 : width;
-        text_printf(out, "<g class=\"fault hue%zu%s\"><title>", hue, missed ? " missed" : "");
+        text_printf(out, "<g class=\"fault hue%zu%s\" aria-hidden=\"true\"><title>", hue, missed ? " missed" : "");
         put_escaped(out, f->name);
         text_char(out, ' ');
         put_escaped(out, f->target);
@@ -338,7 +338,7 @@ static const char *unit_of(const char *name)
     size_t len = strlen(name);
     if (len > 3 && strcmp(name + len - 3, "_ms") == 0)
         return "ms";
-    if (strncmp(name, "throughput", 10) == 0)
+    if (strncmp(name, "throughput", 10) == 0 || strcmp(name, "errors") == 0)
         return "per second";
     if (len > 6 && strcmp(name + len - 6, "_bytes") == 0)
         return "bytes";
@@ -381,8 +381,9 @@ static void put_panel(const struct report *r, const struct timeline_curve *c, st
     }
     high = high > 0 || low == 0 ? nice_above(high) : 0;
     low = low < 0 ? -nice_above(-low) : 0;
-    text_printf(out, "<g class=\"panel series%zu\"><text class=\"panel-name\" x=\"%.1f\" y=\"%.1f\">", number % 4, LEFT,
-                y + PANEL_TITLE - 8);
+    text_printf(out,
+                "<g class=\"panel series%zu\" aria-hidden=\"true\"><text class=\"panel-name\" x=\"%.1f\" y=\"%.1f\">",
+                number % 4, LEFT, y + PANEL_TITLE - 8);
     put_escaped(out, c->name);
     text_puts(out, "</text>");
     if (unit_of(c->name)[0] != 0)
@@ -432,7 +433,7 @@ void timeline_svg(const struct report *r, const struct timeline_curve *curves, s
 
     text_printf(
         out,
-        "<svg id=\"timeline\" class=\"timeline\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" "
+        "<svg id=\"timeline\" class=\"timeline\" viewBox=\"0 0 %.0f %.0f\" role=\"group\" "
         "aria-label=\"Faults, failures and curves over the run's time\" data-left=\"%.0f\" data-plot=\"%.0f\">\n",
         WIDTH, bottom + AXIS_HEIGHT, LEFT, PLOT);
     put_axis(r, out, panel_top, bottom);

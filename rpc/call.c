@@ -319,6 +319,7 @@ void stream_begin(struct rpc_stream *s, struct channel_connection *connection)
     int rc = grpc_conn_request(connection->link.conn, &r, s, &s->wire, &err);
     if (rc) {
         s->wire = NULL;
+        rpc_link_schedule(&connection->link); /* it may have failed as a whole, which only that finds out */
         struct text why = TEXT_INIT;
         if (err.code)
             error_format(&err, &why);

@@ -26,7 +26,7 @@ static void wrap(struct bytes file, struct text *out)
     text_deinit(&list);
 }
 
-static void check_set(const struct reflect_files *files)
+static void check_set(struct reflect_files *files)
 {
     struct text set = TEXT_INIT;
     struct pb_pool *pool = NULL;

@@ -1,25 +1,15 @@
-#include "rpc/reflect_talk.h"
+#include "rpc/reflect_files.h"
 
 #include "wire/pb.h"
 
-#include "google/protobuf/descriptor.pb-c.h"
 #include "grpc/reflection/v1/reflection.pb-c.h"
 
 #include <string.h>
 
-#define ASKED_AHEAD 64  /* questions under way */
-#define NAME_SHOWN  200 /* bytes of a server's words in a message */
+#define ASKED_AHEAD 64 /* questions under way */
 
 typedef Grpc__Reflection__V1__ServerReflectionRequest reflection_request;
 typedef Grpc__Reflection__V1__ServerReflectionResponse reflection_response;
-typedef Google__Protobuf__FileDescriptorProto file_proto;
-
-struct reflect_file {
-    const char *name;
-    struct bytes proto;             /* data NULL: it has not come */
-    bool unusable;                  /* no pool takes it */
-    const struct reflect_talk *met; /* the one in whose list of imports it is */
-};
 
 static int out_of_memory(struct error *err)
 {
@@ -27,41 +17,6 @@ static int out_of_memory(struct error *err)
 }
 
 /* ---- files ------------------------------------------------------------------------------------------------------ */
-
-void reflect_files_deinit(struct reflect_files *f)
-{
-    map_deinit(&f->by_name);
-    map_deinit(&f->faults);
-    arena_deinit(&f->arena);
-}
-
-static void put_length_field(struct text *out, uint8_t tag, struct bytes data)
-{
-    uint8_t length[10];
-    text_add(out, &tag, 1);
-    text_add(out, length, pb_varint_write(length, data.len));
-    text_add(out, data.data, data.len);
-}
-
-/* FileDescriptorSet.file is field 1; of a FileDescriptorProto, name is 1 and syntax 12. */
-int reflect_files_set(const struct reflect_files *f, struct text *out)
-{
-    for (const struct map_entry *e = map_first(&f->by_name); e; e = map_next(e)) {
-        const struct reflect_file *file = map_value(e);
-        struct text empty = TEXT_INIT;
-        bool whole = file->proto.data && !file->unusable;
-        if (!whole) {
-            put_length_field(&empty, 1 << 3 | 2, bytes_of(file->name));
-            put_length_field(&empty, 12 << 3 | 2, bytes_of("proto3"));
-        }
-        put_length_field(out, 1 << 3 | 2, whole ? file->proto : text_bytes(&empty));
-        bool ok = text_ok(&empty);
-        text_deinit(&empty);
-        if (!ok)
-            return ERROR_MEMORY;
-    }
-    return text_ok(out) ? 0 : ERROR_MEMORY;
-}
 
 static int file_entry(struct reflect_files *f, const char *name, struct reflect_file **out, struct error *err)
 {
@@ -95,28 +50,6 @@ static int want_imports(struct reflect_talk *t, const file_proto *proto, struct 
         import->met = t;
     }
     return 0;
-}
-
-/* Of a file that no pool takes, why each of its services is left out. */
-static int note_fault(struct reflect_files *f, struct reflect_file *file, const file_proto *proto)
-{
-    const char *fault = pb_file_fault(&proto->base);
-    file->unusable = fault != NULL;
-    if (!fault)
-        return 0;
-    char *why = arena_printf(&f->arena, "its file %.*s %s", NAME_SHOWN, file->name, fault);
-    for (size_t i = 0; why && i < proto->n_service; i++) {
-        const char *package = proto->package ? proto->package : "", *name = proto->service[i]->name;
-        char *full = arena_printf(&f->arena, "%s%s%s", package, *package ? "." : "", name ? name : "");
-        if (!full || !map_put(&f->faults, full, why))
-            return ERROR_MEMORY;
-    }
-    return why ? 0 : ERROR_MEMORY;
-}
-
-const char *reflect_files_fault(const struct reflect_files *f, const char *service)
-{
-    return map_get(&f->faults, service);
 }
 
 static int add_file(struct reflect_talk *t, struct bytes bytes, struct error *err)
@@ -158,7 +91,10 @@ static int add_file(struct reflect_talk *t, struct bytes bytes, struct error *er
         goto out;
     }
     f->bytes += bytes.len;
-    rc = note_fault(f, file, proto) != 0 ? out_of_memory(err) : want_imports(t, proto, err);
+    file->unpacked = proto;
+    file->unpacked_in = scratch;
+    scratch = ARENA_INIT;
+    rc = want_imports(t, proto, err);
 out:
     error_clear(&cause);
     arena_deinit(&scratch);

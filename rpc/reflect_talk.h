@@ -5,8 +5,9 @@
  * a server answers them in their order), then for every import that did not come along.
  * What comes is collected once per file name and put together as a FileDescriptorSet. Nothing a server says is trusted:
  * no name is asked for twice, and services, files and bytes are bounded. An import the server does not have, and a file
- * that no pool takes (pb_file_fault), become empty files, so that files which only take options from them can be used:
- * then a service may be missing in the set, and whoever uses it says so. */
+ * that no pool takes (pb_file_fault), become empty files, so that files which only take options from them can be used;
+ * so does a file that has a field or a method of a type which then nobody has. A service may then be missing in the
+ * set, and whoever uses it says so. */
 #ifndef RPC_REFLECT_TALK_H
 #define RPC_REFLECT_TALK_H
 
@@ -46,8 +47,9 @@ struct reflect_talk {
 
 void reflect_files_deinit(struct reflect_files *f);
 /* Appends a serialised FileDescriptorSet with every file. */
-int reflect_files_set(const struct reflect_files *f, struct text *out);
-/* Why a service is not in the set though the server described it: "its file a.proto is of proto2". NULL: it is in. */
+int reflect_files_set(struct reflect_files *f, struct text *out);
+/* Why a service is not in the set though the server described it: "its file a.proto is of proto2". NULL: it is in, or
+ * no set was made yet. */
 const char *reflect_files_fault(const struct reflect_files *f, const char *service);
 
 /* A zeroed talk with `files` set is ready to begin. */

@@ -250,8 +250,12 @@ static void expect(struct asked *a, int code, const char *message)
 /* The pool of what was told, or why there is none. */
 static int pool_of(struct asked *a, struct pb_pool **out)
 {
+    struct text again = TEXT_INIT;
     text_clear(&a->set);
     assert_int_equal(reflect_files_set(&a->files, &a->set), 0);
+    assert_int_equal(reflect_files_set(&a->files, &again), 0);
+    assert_true(bytes_equal(text_bytes(&again), text_bytes(&a->set)));
+    text_deinit(&again);
     return pb_pool_new(text_bytes(&a->set), "told", out, &a->error);
 }
 
@@ -360,6 +364,48 @@ static void what_cannot_be_used_is_left_out(void **state)
     asked_deinit(&a);
 }
 
+/* "good" has a service and a field of a type; "bad" has that type. 4 message { 1 name, 2 field { 1 name, 3 number, 4
+ * label, 5 type, 6 type_name } }. */
+static void so_are_files_that_use_it(void **state)
+{
+    static const char old[] = "\x22\x05\x0A\x03Old", uses[] = "\x22\x16\x0A\x01M\x12\x11\x0A\x01"
+                                                              "f\x18\x01\x20\x01\x28\x0B\x32\x06.b.Old";
+    static const char package_b[] = "\x12\x01"
+                                    "b\x22\x05\x0A\x03Old";
+    static const struct {
+        const char *syntax;
+        struct bytes bad; /* len 0: it does not come */
+        const char *why;
+    } cases[] = {
+        {"proto3", {(const uint8_t *)package_b, sizeof package_b - 1}, NULL},
+        {"proto2", {(const uint8_t *)package_b, sizeof package_b - 1}, "its file g uses b.Old: b is of proto2"},
+        {"proto3",
+         {(const uint8_t *)old, sizeof old - 1},
+         "its file g uses b.Old, which the server does not describe"}, /* "Old" in no package */
+        {"proto3", {NULL, 0}, "its file g uses b.Old, which the server does not describe"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct asked a = {.code = 0};
+        struct pb_pool *pool = NULL;
+        begin(&a, 3);
+        assert_int_equal(answer_file(&a, "s", "proto3", "S0", "b"), 0); /* imports it for its options only */
+        assert_int_equal(answer_file_with(&a, "g", "proto3", "S1", "b", BYTES(uses, sizeof uses - 1)), 0);
+        assert_int_equal(answer_file_with(&a, "h", "proto3", "S2", "g", BYTES_NONE), 0);
+        if (cases[i].bad.len > 0)
+            assert_int_equal(answer_file_with(&a, "b", cases[i].syntax, NULL, "", cases[i].bad), 0);
+        if (pool_of(&a, &pool) != 0)
+            fail_msg("%zu: %s", i, a.error.message);
+        assert_non_null(pb_find_service(pool, "S0"));
+        assert_non_null(pb_find_service(pool, "S2"));
+        assert_true((pb_find_service(pool, "S1") == NULL) == (cases[i].why != NULL));
+        if (cases[i].why != NULL)
+            assert_string_equal(reflect_files_fault(&a.files, "S1"), cases[i].why);
+        pb_pool_free(pool);
+        asked_deinit(&a);
+    }
+}
+
 #define MORE(text)                                                                                                     \
     {                                                                                                                  \
         (const uint8_t *)(text), sizeof(text) - 1                                                                      \
@@ -428,6 +474,7 @@ int main(void)
         cmocka_unit_test(services_are_asked_about_without_waiting),
         cmocka_unit_test(hostile_answers),
         cmocka_unit_test(what_cannot_be_used_is_left_out),
+        cmocka_unit_test(so_are_files_that_use_it),
         cmocka_unit_test(only_files_no_pool_takes_are_left_out),
     };
     return cmocka_run_group_tests_name("rpc/reflect", tests, NULL, NULL);

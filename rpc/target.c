@@ -38,23 +38,24 @@ const struct target_component *target_find(const struct target *t, const char *n
 static bool serves(const struct target_component *c, const char *service)
 {
     for (const char *const *s = c->services; s && *s; s++)
-        if (strcmp(*s, service) == 0)
+        if (**s == *service && strcmp(*s, service) == 0)
             return true;
     return false;
 }
 
 const struct target_component *target_serving_one(const struct target *t, const char *service, size_t number)
 {
+    const struct target_component *first = NULL, *end = t->components + t->component_count;
     size_t count = 0;
-    for (size_t i = 0; i < t->component_count; i++)
-        count += serves(&t->components[i], service);
-    if (count == 0)
-        return NULL;
+    for (const struct target_component *c = t->components; c < end; c++)
+        if (serves(c, service) && count++ == 0)
+            first = c;
+    if (count < 2)
+        return first;
     number %= count;
-    const struct target_component *c = t->components;
-    while (!serves(c, service) || number-- > 0)
-        c++;
-    return c;
+    while (!serves(first, service) || number-- > 0)
+        first++;
+    return first;
 }
 
 const struct target_component *target_serving(const struct target *t, const char *service)
@@ -133,4 +134,18 @@ struct grpc_metadata target_metadata(struct target *t)
                 (struct grpc_header){.name = bytes_of("micro-namespace"), .value = bytes_of(t->namespace)};
     }
     return (struct grpc_metadata){.items = channels->headers, .count = channels->header_count};
+}
+
+uint64_t target_resident(struct target *t)
+{
+    const struct target_operations *o = t->operations;
+    uint64_t sum = 0;
+    if (o == NULL || o->usage == NULL || (o->sim != NULL && o->sim(t) != NULL))
+        return 0;
+    for (size_t i = 0; i < t->component_count; i++) {
+        uint64_t resident = 0, cpu = 0;
+        if (o->usage(t, t->components[i].name, &resident, &cpu) == 0)
+            sum += resident;
+    }
+    return sum;
 }

@@ -102,5 +102,7 @@ int target_channel_new(const struct target *t, const struct target_component *c,
                        struct error *err);
 /* Metadata every call carries: the target's own, token and namespace. Items live as long as the target. */
 struct grpc_metadata target_metadata(struct target *t);
+/* Bytes that are resident of all components together; 0: not known, or simulated, where they are this process's. */
+uint64_t target_resident(struct target *t);
 
 #endif

@@ -47,6 +47,35 @@ static void channels_are_kept(void **state)
     target_close_channels(&t);
 }
 
+static int usage(struct target *t, const char *component, uint64_t *resident, uint64_t *cpu)
+{
+    (void)t;
+    *resident = strlen(component);
+    *cpu = 0;
+    return component[0] == 'x' ? ERROR_UNSUPPORTED : 0;
+}
+
+static struct sim *simulated(struct target *t)
+{
+    return (struct sim *)t;
+}
+
+/* Those that tell; of a simulation nothing, since it would not be theirs. */
+static void memory_is_of_all_parts(void **state)
+{
+    (void)state;
+    const struct target_component components[] = {{.name = "a"}, {.name = "x"}, {.name = "four"}};
+    const struct target_operations told = {.usage = usage}, sim = {.usage = usage, .sim = simulated}, mute = {0};
+    struct target t = {.components = components, .component_count = 3};
+    assert_int_equal(target_resident(&t), 0);
+    t.operations = &mute;
+    assert_int_equal(target_resident(&t), 0);
+    t.operations = &told;
+    assert_int_equal(target_resident(&t), 5);
+    t.operations = &sim;
+    assert_int_equal(target_resident(&t), 0);
+}
+
 static void metadata_follows_the_token(void **state)
 {
     (void)state;
@@ -70,6 +99,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parts_are_found),
         BOTH(channels_are_kept),
+        cmocka_unit_test(memory_is_of_all_parts),
         cmocka_unit_test(metadata_follows_the_token),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

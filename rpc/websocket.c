@@ -205,6 +205,22 @@ void websocket_resume(struct websocket *s)
         world_stream_resume(s->stream);
 }
 
+void websocket_goodbye(struct websocket *s, int code, const char *reason)
+{
+    if (s->dead || s->closing)
+        return; /* `closed` comes in any case */
+    if (!s->open) {
+        websocket_fail(s, code, reason);
+        return;
+    }
+    s->closing = true;
+    (void)ws_frames_close(s->frames, code, reason, &s->out);
+    flush(s);
+    websocket_resume(s); /* or the peer's goodbye would not be read */
+    if (world_timer_start(&s->timer, WEBSOCKET_CLOSE_WAIT) != 0)
+        die(s);
+}
+
 void websocket_close(struct websocket *s, int code, const char *reason)
 {
     if (s == NULL)
@@ -214,12 +230,7 @@ void websocket_close(struct websocket *s, int code, const char *reason)
         return;
     }
     s->tell = false;
-    s->closing = true;
-    (void)ws_frames_close(s->frames, code, reason, &s->out);
-    flush(s);
-    websocket_resume(s); /* or the peer's goodbye would not be read */
-    if (world_timer_start(&s->timer, WEBSOCKET_CLOSE_WAIT) != 0)
-        die(s);
+    websocket_goodbye(s, code, reason);
 }
 
 void websocket_abort(struct websocket *s)

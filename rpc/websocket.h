@@ -47,6 +47,8 @@ size_t websocket_queued(const struct websocket *s);
 void websocket_pause(struct websocket *s); /* back-pressure; messages already read may still come */
 void websocket_resume(struct websocket *s);
 void websocket_close(struct websocket *s, int code, const char *reason); /* NULL is fine */
+/* The goodbye alone: the handle stays, and `closed` follows when the peer has answered, or has not in time. */
+void websocket_goodbye(struct websocket *s, int code, const char *reason);
 /* At once and without a word: no event follows, and the handle is gone. Outside of this socket's events everything is
  * freed when it returns, without its world's loop. */
 void websocket_abort(struct websocket *s);

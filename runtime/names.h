@@ -3,13 +3,20 @@
 #define RUNTIME_NAMES_H
 
 #include <stdbool.h>
-#include <string.h>
+#include <stddef.h>
+
+static inline bool name_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+           c == '.';
+}
 
 static inline bool name_is_plain(const char *name, size_t max)
 {
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
-    size_t len = strlen(name);
-    return len > 0 && len <= max && name[0] != '.' && strspn(name, letters) == len;
+    size_t len = 0;
+    while (len <= max && name_letter(name[len]))
+        len++;
+    return len > 0 && len <= max && name[0] != '.' && name[len] == '\0';
 }
 
 #endif

@@ -168,6 +168,8 @@ int grpc_records_add(struct text *records, struct bytes name, struct bytes value
     uint32_t lengths[2] = {(uint32_t)name.len, (uint32_t)value.len};
     if (name.len > UINT32_MAX || value.len > UINT32_MAX)
         return ERROR_LIMIT;
+    if (!text_reserve(records, sizeof lengths + name.len + value.len))
+        return ERROR_MEMORY;
     text_add(records, lengths, sizeof lengths);
     text_add(records, name.data, name.len);
     text_add(records, value.data, value.len);

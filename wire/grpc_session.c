@@ -193,13 +193,22 @@ void grpc_session_charge(struct grpc_conn *c)
                        "the client has streams reset too often (too_many_resets)");
 }
 
-/* Not a word was said about this stream but its reset: one that was above the limit. */
+/* Of a client's stream not a word was said but its reset: it was above the limit. A server's answer that is no HTTP/2
+ * is reset by nghttp2, not by the server, and that is what is told. */
 static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int code, void *arg)
 {
     struct grpc_conn *c = arg;
-    (void)session;
-    if (c->settings.server && frame->hd.type == NGHTTP2_HEADERS && code == NGHTTP2_ERR_REFUSED_STREAM)
+    if (frame->hd.type != NGHTTP2_HEADERS)
+        return 0;
+    struct grpc_stream *s = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+    if (c->settings.server && code == NGHTTP2_ERR_REFUSED_STREAM) {
         grpc_watch_forgive(&c->watch, frame->hd.stream_id);
+    } else if (!c->settings.server && s && (code == NGHTTP2_ERR_HTTP_HEADER || code == NGHTTP2_ERR_HTTP_MESSAGING)) {
+        s->reset = s->input_dead = true;
+        text_clear(&c->message);
+        text_printf(&c->message, "the server's answer breaks HTTP/2: %s", nghttp2_strerror(code));
+        grpc_client_fail(s, GRPC_INTERNAL, text_bytes(&c->message));
+    }
     return 0;
 }
 
@@ -430,6 +439,8 @@ int grpc_session_open(struct grpc_conn *c)
     nghttp2_option_set_peer_max_concurrent_streams(option, GRPC_STREAMS_ASSUMED);
     nghttp2_option_set_stream_reset_rate_limit(option, UINT64_MAX, 1);
     nghttp2_option_set_max_deflate_dynamic_table_size(option, 0); /* ours is used */
+    /* gRPC's libraries send a status text as it is, also with a space at its end, and take such a one. */
+    nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(option, !c->settings.server);
 
     int rv = c->settings.server ? nghttp2_session_server_new3(&c->session, callbacks, c, option, &mem)
                                 : nghttp2_session_client_new3(&c->session, callbacks, c, option, &mem);

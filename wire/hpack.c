@@ -102,6 +102,10 @@ static size_t put_integer(uint8_t *at, uint8_t first, unsigned bits, uint64_t va
 
 static void add_integer(struct text *out, uint8_t first, unsigned bits, uint64_t value)
 {
+    if (value < (UINT64_C(1) << bits) - 1) {
+        text_char(out, (char)(uint8_t)(first | value));
+        return;
+    }
     uint8_t buffer[INTEGER_MAX];
     text_add(out, buffer, put_integer(buffer, first, bits, value));
 }
@@ -130,7 +134,8 @@ size_t hpack_fixed_find(struct bytes name, struct bytes value, bool *whole)
     bool pseudo = name.len > 0 && name.data[0] == ':';
     *whole = false;
     for (size_t i = pseudo ? 0 : PSEUDO_COUNT, end = pseudo ? PSEUDO_COUNT : HPACK_FIXED_COUNT; i < end; i++) {
-        if (fixed[i].name_len != name.len || memcmp(fixed[i].name, name.data, name.len) != 0)
+        if (fixed[i].name_len != name.len || fixed[i].name[0] != (char)name.data[0] ||
+            memcmp(fixed[i].name, name.data, name.len) != 0)
             continue;
         if (fixed[i].value_len == value.len && (value.len == 0 || memcmp(fixed[i].value, value.data, value.len) == 0)) {
             *whole = true;

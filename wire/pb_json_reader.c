@@ -155,7 +155,7 @@ static int read_escape(struct pb_json_reader *r)
         return pb_json_fail(r, escape, ERROR_SYNTAX, "half of a surrogate pair");
     }
     char utf8[UTF8_MAX];
-    pb_put(&r->decoded, utf8, utf8_encode(code, utf8));
+    pb_put(&r->decoded, utf8, utf8_write(code, utf8));
     return 0;
 }
 

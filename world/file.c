@@ -170,7 +170,12 @@ int world_walk(struct world *w, const char *folder, int (*each)(void *arg, const
 int world_read_file(struct world *w, const char *path, size_t limit, struct text *out, struct error *err)
 {
     struct world_file *f;
+    struct world_stat stat;
     int code = world_file_open(w, path, WORLD_READ, &f, err);
+    if (code == ERROR_NOT_FOUND)
+        return error_set_at(err, code, path, 0, 0, "there is no such file");
+    if (code < 0 && world_stat(w, path, &stat) == 0 && stat.directory)
+        return error_set_at(err, ERROR_INVALID, path, 0, 0, "it is a folder; a file is expected");
     if (code < 0)
         return code;
     size_t start = out->len;

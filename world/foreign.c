@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -137,6 +138,27 @@ const char *world_program_folder(struct world *w)
         n--;
     folder[n > 1 ? n - 1 : n] = '\0';
     return folder;
+}
+
+void world_fill_streams(void)
+{
+    int fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO)
+        fd = open("/dev/null", O_RDWR);
+    if (fd > STDERR_FILENO)
+        close(fd);
+}
+
+bool world_works_in(const char *folder)
+{
+    struct stat here, there;
+    return stat(".", &here) == 0 && stat(folder, &there) == 0 && here.st_dev == there.st_dev &&
+           here.st_ino == there.st_ino;
+}
+
+int world_enter_folder(const char *folder)
+{
+    return chdir(folder) == 0 ? 0 : error_from_errno(errno);
 }
 
 int world_become_self(char *const *arguments)

@@ -26,5 +26,10 @@ int world_foreign_usage(struct world *w, const struct world_foreign *p, uint64_t
 const char *world_program_folder(struct world *w);
 /* This program again with other arguments, in place of this process. Returns only on failure, with a negative code. */
 int world_become_self(char *const *arguments);
+/* At a program's beginning: a standard stream that is closed leads nowhere, lest a file of ours takes its number. */
+void world_fill_streams(void);
+/* Makes the folder the one that this process works in, and what it becomes. */
+int world_enter_folder(const char *folder);
+bool world_works_in(const char *folder); /* it is that one already */
 
 #endif

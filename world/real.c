@@ -14,6 +14,7 @@
 #define NS_PER_MILLISECOND UINT64_C(1000000)
 #define BUSY_TURN          (2 * NS_PER_MILLISECOND) /* a loop that streams wake turns at least so often */
 #define GUARD_LEAST        (NS_PER_MILLISECOND / 4) /* nearer timers are always exact */
+#define TASK_ROUNDS        4                        /* of one turn */
 
 static unsigned forks; /* from the first process to this one */
 static pthread_once_t watch_forks = PTHREAD_ONCE_INIT;
@@ -115,10 +116,10 @@ static void clock_set(struct real_world *w, uint64_t at, uint64_t now)
     }
 }
 
-/* Timers keep the loop alive, except run()'s own limit: that is nothing left to happen. */
+/* Tasks and timers keep the loop alive, except run()'s own limit: that is nothing left to happen. */
 static void clock_count(struct real_world *w)
 {
-    if (w->base.timers_count > (world_timer_active(&w->limit) ? 1U : 0U))
+    if (w->base.tasks || w->base.timers_count > (world_timer_active(&w->limit) ? 1U : 0U))
         uv_ref((uv_handle_t *)&w->clock);
     else
         uv_unref((uv_handle_t *)&w->clock);
@@ -141,26 +142,26 @@ static void on_prepare(uv_prepare_t *handle)
     uint64_t now = real_now(&w->base);
     if (w->base.timers_count)
         world_timers_fire(&w->base, now);
-    if (w->base.tasks)
+    /* Tasks post tasks: a call's are done in one turn. More wait until the streams had theirs. */
+    for (unsigned i = 0; i < TASK_ROUNDS && w->base.tasks && (i == 0 || !run_over(w)); i++)
         world_tasks_run(&w->base);
     const struct world_timer *t = world_timer_earliest(&w->base);
     if (t)
         clock_set(w, t->at, now);
-    bool heard = w->heard;
     w->turned = now;
-    w->heard = false;
     clock_count(w);
-    if (w->base.tasks || run_over(w)) {
+    if (w->base.tasks || run_over(w)) { /* no wait follows: who was heard is not forgotten yet */
         uv_idle_start(&w->idle, on_idle);
-    } else {
-        uv_idle_stop(&w->idle);
-        real_spin(w, now, heard, t ? t->at : UINT64_MAX);
+        return;
     }
+    bool heard = w->heard;
+    w->heard = false;
+    real_spin(w, now, heard, t ? t->at : UINT64_MAX);
 }
 
 static void real_task_posted(struct world *w)
 {
-    uv_idle_start(&real_of(w)->idle, on_idle);
+    (void)w; /* the loop looks for tasks before each sleep */
 }
 
 static void limit_fire(void *arg)
@@ -180,6 +181,8 @@ static int run_loop(struct real_world *w)
         if (w->late)
             return ERROR_TIMEOUT;
         clock_count(w);
+        /* One that was still started when a turn begins makes the turn's sleep a look. */
+        uv_idle_stop(&w->idle);
         if (!uv_loop_alive(&w->loop))
             return ERROR_CLOSED;
         uv_run(&w->loop, UV_RUN_ONCE);
@@ -211,7 +214,6 @@ static int real_run(struct world *base, bool (*done)(void *arg), void *arg, uint
 static void real_stop(struct world *w)
 {
     w->stopped = true;
-    uv_idle_start(&real_of(w)->idle, on_idle);
 }
 
 /* ---- signals and points ------------------------------------------------------------------------------------------ */

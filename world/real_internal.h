@@ -4,7 +4,7 @@
  * is only ever moved to an earlier time: a wake-up with nothing due is cheaper than a system call per timer. A loop
  * that streams keep busy does without it (clock_set in real.c): a timer may then be late by a millisecond or two.
  * Timers and tasks run in the prepare phase, between the callbacks and the sleep; an idle handle keeps the loop from
- * sleeping while tasks wait. */
+ * sleeping when more is to be done at once. */
 #ifndef WORLD_REAL_INTERNAL_H
 #define WORLD_REAL_INTERNAL_H
 
@@ -22,10 +22,10 @@ struct world_network;
 
 /* real_spin.c */
 struct real_spin {
-    uint64_t limit; /* ns; 0: it is not done */
-    uint64_t began; /* the wait under way; 0: a stream was heard since */
-    unsigned near;  /* short waits in a row */
-    unsigned skip;  /* waits until it is done again */
+    uint64_t limit;      /* ns; 0: it is not done */
+    uint64_t began;      /* the wait under way; 0: a stream was heard since */
+    uint64_t rest_until; /* when it is done again */
+    unsigned near;       /* short waits in a row */
     unsigned penalty, hits;
 };
 
@@ -33,7 +33,7 @@ struct real_world {
     struct world base; /* first */
     uv_loop_t loop;
     uv_prepare_t prepare;
-    uv_idle_t idle; /* active while tasks wait */
+    uv_idle_t idle; /* active while a turn must not sleep */
     uv_poll_t clock;
     int clock_fd;
     unsigned forks;   /* a forked copy of it has the same descriptors: there the loop does not turn */
@@ -41,7 +41,7 @@ struct real_world {
     uv_timer_t guard; /* in its place while streams wake the loop all the time */
     uint64_t guarded; /* the time that one stands for; 0: not started */
     uint64_t turned;  /* when the loop turned last */
-    bool heard;       /* a stream had something to read since */
+    bool heard;       /* a stream had something since the last wait */
     struct real_spin spin;
     uv_signal_t interrupt, terminate, hangup;
     bool (*done)(void *arg); /* of the run() under way; NULL: none */
@@ -68,7 +68,7 @@ void real_address_text(const struct sockaddr *address, char *out, size_t size);
 void real_spin_init(struct real_spin *s);
 /* Nothing is to be done but to wait, until `until` at the latest; `heard`: a stream ended the last wait. */
 void real_spin(struct real_world *w, uint64_t now, bool heard, uint64_t until);
-void real_spin_heard(struct real_world *w);
+void real_spin_heard(struct real_world *w); /* a stream has something */
 
 /* real_stream.c */
 int real_connect(struct world *w, const char *address, const struct world_stream_events *events, void *arg,

@@ -192,10 +192,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
         return;
     }
     if (n > 0) {
-        struct real_world *w = real_of(s->base.world);
-        if (!w->heard)
-            real_spin_heard(w);
-        w->heard = true;
+        real_spin_heard(real_of(s->base.world));
         if (s->base.events.readable)
             s->base.events.readable(s->base.arg, BYTES(buffer->base, (size_t)n));
         return;
@@ -456,6 +453,7 @@ static void connect_next(struct real_stream *s);
 static void stream_connected(struct real_stream *s)
 {
     s->connected = true;
+    real_spin_heard(real_of(s->base.world));
     if (!s->local)
         uv_tcp_nodelay(&s->uv.tcp, 1);
     if (s->base.events.connected)

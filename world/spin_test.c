@@ -1,4 +1,5 @@
-/* Looking before sleeping (real_spin.c) changes when a loop sleeps, and nothing of what it does. */
+/* Looking before sleeping (real_spin.c), and doing a chain of tasks in one turn, change when a loop sleeps, and nothing
+ * of what it does. */
 #include "world/test_worlds.h"
 
 #include <stdlib.h>
@@ -96,8 +97,80 @@ static void test_every_limit(void **state)
     }
 }
 
+/* ---- tasks that post tasks --------------------------------------------------------------------------------------- */
+
+#define LINKS 100
+
+struct chain {
+    struct world *world;
+    struct world_task task;
+    unsigned done, stop_at;
+};
+
+static void link_run(void *arg)
+{
+    struct chain *c = arg;
+    if (++c->done < LINKS)
+        world_task_post(&c->task);
+    if (c->done == c->stop_at)
+        world_stop(c->world);
+}
+
+static bool chain_over(void *arg)
+{
+    return ((const struct chain *)arg)->done == LINKS;
+}
+
+static bool never(void *arg)
+{
+    (void)arg;
+    return false;
+}
+
+/* Nothing but tasks keeps this loop alive. */
+static void test_chains(void **state)
+{
+    struct chain c = {.stop_at = LINKS / 2};
+    (void)state;
+    assert_int_equal(world_real_new(1, &c.world, NULL), 0);
+    world_task_init(&c.task, c.world, link_run, &c);
+    world_task_post(&c.task);
+    assert_int_equal(world_run_until(c.world, never, NULL, 0), ERROR_CANCELLED);
+    assert_true(c.done >= c.stop_at && c.done < LINKS);
+    assert_int_equal(world_run_until(c.world, chain_over, &c, 0), 0);
+    assert_int_equal(world_run_until(c.world, never, NULL, 0), ERROR_CLOSED);
+    assert_int_equal(c.done, LINKS);
+    world_real_free(c.world);
+}
+
+/* An answer is heard while tasks go on and on. */
+static void test_streams_between(void **state)
+{
+    static const struct world_stream_events events = {.connected = nothing, .readable = near_readable, .ended = over};
+    struct chain c = {.stop_at = 0};
+    struct pair p = {.delay = 0};
+    struct world_listener *listener = NULL;
+    (void)state;
+    assert_int_equal(world_real_new(1, &c.world, NULL), 0);
+    world_timer_init(&p.late, c.world, far_answer, &p);
+    assert_int_equal(world_listen(c.world, "127.0.0.1:0", far_accept, &p, &listener, NULL), 0);
+    assert_int_equal(world_connect(c.world, world_listener_address(listener), &events, &p, &p.near, NULL), 0);
+    assert_int_equal(world_stream_write(p.near, bytes_of("question")), 0);
+    world_task_init(&c.task, c.world, link_run, &c);
+    while (p.answers == 0) { /* the chain begins anew until then */
+        c.done = 0;
+        world_task_post(&c.task);
+        assert_int_equal(world_run_until(c.world, chain_over, &c, 0), 0);
+    }
+    world_stream_close(p.near);
+    world_stream_close(p.far);
+    world_listener_close(listener);
+    world_real_free(c.world);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_limit)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_limit), cmocka_unit_test(test_chains),
+                                       cmocka_unit_test(test_streams_between)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -380,20 +380,20 @@ int world_sqlite_number(sqlite3 *db, const char *query, int64_t *out, const char
     return rc;
 }
 
-/* After the first page was made or read: only then is the size known. */
-static int set_log_size(sqlite3 *db)
+/* `log` in bytes. After the first page was made or read: only then is the size of a page known. */
+static int set_log_size(sqlite3 *db, int log)
 {
     sqlite3_stmt *s = NULL;
     int code = sqlite3_prepare_v2(db, "PRAGMA page_size", -1, &s, NULL);
     if (code == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW)
-        code = sqlite3_wal_autocheckpoint(db, WORLD_SQLITE_LOG / sqlite3_column_int(s, 0));
+        code = sqlite3_wal_autocheckpoint(db, log / sqlite3_column_int(s, 0));
     else if (code == SQLITE_OK)
         code = sqlite3_errcode(db);
     sqlite3_finalize(s);
     return code;
 }
 
-static int configure(sqlite3 *db, int page_size)
+static int configure(sqlite3 *db, int page_size, int log)
 {
     /* Locking mode first: entering WAL in exclusive mode is what makes shared memory unnecessary. */
     static const char setup[] = "PRAGMA locking_mode=EXCLUSIVE;"
@@ -415,7 +415,7 @@ static int configure(sqlite3 *db, int page_size)
     }
     if (code == SQLITE_OK)
         code = sqlite3_exec(db, setup, NULL, NULL, NULL);
-    return code == SQLITE_OK ? set_log_size(db) : code;
+    return code == SQLITE_OK ? set_log_size(db, log) : code;
 }
 
 /* A database another process has is refused at once, not at the first write. */
@@ -442,11 +442,12 @@ int world_sqlite_open_paged(struct world *w, const char *path, int page_size, sq
     } else {
         vfs = world_sqlite_wal_vfs();
     }
+    const int log = world_is_simulated(w) ? WORLD_SQLITE_LOG_SIMULATED : WORLD_SQLITE_LOG;
     sqlite3 *db = NULL;
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
     int result = sqlite3_open_v2(path, &db, flags, vfs);
     if (result == SQLITE_OK)
-        result = configure(db, page_size);
+        result = configure(db, page_size, log);
     if (result == SQLITE_OK)
         result = take(db);
     if (result == SQLITE_OK) {

@@ -12,6 +12,9 @@
 #include <sqlite3.h>
 
 #define WORLD_SQLITE_LOG (16 << 20) /* bytes */
+#define WORLD_SQLITE_LOG_SIMULATED                                                                                     \
+    (256 << 10) /* bytes: a sync costs nothing there, and the look-up of a page that was                               \
+                   logged often takes as many steps as it was */
 
 int world_sqlite_open(struct world *w, const char *path, sqlite3 **out, struct error *err);
 /* The same, and a database that is made now gets pages of this size (bytes; 0: SQLite's 4096). A commit writes whole

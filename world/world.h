@@ -167,7 +167,8 @@ int world_list(struct world *w, const char *path, void (*each)(void *arg, const 
 #define WORLD_WALK_DEPTH 32
 int world_walk(struct world *w, const char *folder, int (*each)(void *arg, const char *path), void *arg,
                struct error *err);
-/* Whole files. Reading stops with ERROR_LIMIT above `limit` bytes; writing goes to a temporary file, is synced and
+/* Whole files. Reading stops with ERROR_LIMIT above `limit` bytes; that there is no such file, or that it is a folder,
+ * is an error with the file as its place. Writing goes to a temporary file, is synced and
  * renamed, so that a crash leaves the old content or the new. */
 int world_read_file(struct world *w, const char *path, size_t limit, struct text *out, struct error *err);
 int world_write_file(struct world *w, const char *path, struct bytes content, bool private_mode, struct error *err);

@@ -57,7 +57,7 @@ static int check_names(struct target *t, const struct chaos_options *o, struct e
     for (const char *const *name = o->faults; name != NULL && *name != NULL; name++) {
         const struct chaos_fault *found = fault_find(*name);
         if (found == NULL)
-            return error_set(err, ERROR_INVALID, "there is no fault \"%s\": harrow chaos faults shows all", *name);
+            return fault_unknown(NULL, *name, err);
         /* Asked for by name, so it is the asking that is wrong. */
         if (fault_possible(found, t, err) != 0) {
             if (err != NULL)
@@ -67,7 +67,7 @@ static int check_names(struct target *t, const struct chaos_options *o, struct e
     }
     for (const char *const *name = o->targets; name != NULL && *name != NULL; name++)
         if (target_find(t, *name) == NULL)
-            return error_set(err, ERROR_INVALID, "%s has no component \"%s\"", t->system, *name);
+            return chaos_unknown_component(NULL, t, *name, err);
     return 0;
 }
 

@@ -64,6 +64,9 @@ static void take_window(void *arg)
         result_sample(r, "latency_p50_ms", sum.p50);
         result_sample(r, "latency_p99_ms", sum.p99);
     }
+    uint64_t resident = target_resident(l->target);
+    if (resident > 0)
+        result_sample(r, "memory_bytes", (double)resident);
     if (!array_push(&l->windows, sum))
         array_clear(&l->windows);
     if (l->guards != NULL && l->baseline_count > 0)

@@ -39,8 +39,7 @@ static int check_faults(const struct node *root, const char *const *names, struc
     const struct node *list = node_get(root, "faults");
     for (size_t i = 0; names != NULL && names[i] != NULL; i++)
         if (fault_find(names[i]) == NULL)
-            return node_error(list->kind == NODE_LIST ? &list->list.items[i] : list, err, ERROR_INVALID,
-                              "there is no fault \"%s\": harrow chaos faults shows all", names[i]);
+            return fault_unknown(list->kind == NODE_LIST ? &list->list.items[i] : list, names[i], err);
     return 0;
 }
 
@@ -62,8 +61,7 @@ static int read_workloads(const struct node *root, struct chaos_plan *p, struct 
     for (size_t i = 0; i < count; i++) {
         kinds[i] = workload_kind_find(names[i]);
         if (kinds[i] == NULL)
-            return node_error(list->kind == NODE_LIST ? &list->list.items[i] : list, err, ERROR_INVALID,
-                              "there is no workload \"%s\": harrow chaos workloads shows all", names[i]);
+            return workload_unknown(list->kind == NODE_LIST ? &list->list.items[i] : list, names[i], err);
     }
     p->options.workloads = kinds;
     return 0;

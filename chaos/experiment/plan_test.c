@@ -81,6 +81,7 @@ static void test_bad_files(void **state)
         {"experiment: e\nfault: kill\n", "e.yaml:2:1: unknown key \"fault\"; did you mean \"faults\"?"},
         {"experiment: e\nfaults: [kill, boil]\n",
          "e.yaml:2:16: there is no fault \"boil\": harrow chaos faults shows all"},
+        {"experiment: e\nfaults: [kil]\n", "e.yaml:2:10: there is no fault \"kil\": did you mean \"kill\"?"},
         {"experiment: e\nworkloads: [nothing]\n",
          "e.yaml:2:13: there is no workload \"nothing\": harrow chaos workloads shows all"},
         {"experiment: e\nguards: {errors: 2}\n",

@@ -106,8 +106,7 @@ static const struct chaos_fault *read_fault(const struct node *n, struct target 
         return NULL;
     const struct chaos_fault *f = fault_find(name);
     if (f == NULL) {
-        node_error(node_get(n, "fault"), err, ERROR_INVALID, "there is no fault \"%s\": harrow chaos faults shows all",
-                   name);
+        fault_unknown(node_get(n, "fault"), name, err);
         return NULL;
     }
     struct error why = ERROR_INIT;
@@ -127,7 +126,7 @@ static int read_name(const struct node *n, const char *key, const struct target 
     if (code != 0 || name == NULL)
         return code;
     if (t != NULL && target_find(t, name) == NULL && strcmp(name, "client") != 0)
-        return node_error(node_get(n, key), err, ERROR_INVALID, "%s has no component \"%s\"", t->system, name);
+        return chaos_unknown_component(node_get(n, key), t, name, err);
     *out = arena_string(arena, name);
     return *out != NULL ? 0 : error_set(err, ERROR_MEMORY, "out of memory");
 }

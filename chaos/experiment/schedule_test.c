@@ -116,7 +116,8 @@ static void test_bad_files(void **state)
         {"schedule: [{at: 1s, fault: boil, component: store}]\n",
          "s.yaml:1:28: there is no fault \"boil\": harrow chaos faults shows all"},
         {"schedule: [{at: 1s, fault: kill}]\n", "s.yaml:1:12: fault kill needs a \"component\""},
-        {"schedule: [{at: 1s, fault: kill, component: stroe}]\n", "s.yaml:1:45: toy has no component \"stroe\""},
+        {"schedule: [{at: 1s, fault: kill, component: stroe}]\n",
+         "s.yaml:1:45: toy has no component \"stroe\": did you mean \"store\"?"},
         {"schedule:\n  - {at: 2s, fault: kill, component: store}\n  - {at: 1s, fault: kill, component: store}\n",
          "s.yaml:3:5: steps stand in order of time: this one is before the one above"},
     };

@@ -1,5 +1,6 @@
 #include "chaos/fault/fault.h"
 
+#include "base/document.h"
 #include "base/units.h"
 #include "chaos/fault/faults.h"
 
@@ -19,6 +20,40 @@ const struct chaos_fault *fault_find(const char *name)
         if (strcmp((*f)->name, name) == 0)
             return *f;
     return NULL;
+}
+
+#define NAMES_MAX 256
+_Static_assert(sizeof chaos_faults / sizeof chaos_faults[0] <= NAMES_MAX, "a place for every fault's name");
+
+int fault_unknown(const struct node *n, const char *name, struct error *err)
+{
+    const char *names[NAMES_MAX] = {NULL};
+    for (size_t i = 0; chaos_faults[i] != NULL; i++)
+        names[i] = chaos_faults[i]->name;
+    return chaos_unknown(n, "there is no fault", name, names, ": harrow chaos faults shows all", err);
+}
+
+int chaos_unknown(const struct node *n, const char *what, const char *name, const char *const *names, const char *more,
+                  struct error *err)
+{
+    const char *near = nearest_word(name, names);
+    const char *before = near != NULL ? ": did you mean \"" : "", *after = near != NULL ? "\"?" : more;
+    if (near == NULL)
+        near = "";
+    return n != NULL ? node_error(n, err, ERROR_INVALID, "%s \"%s\"%s%s%s", what, name, before, near, after)
+                     : error_set(err, ERROR_INVALID, "%s \"%s\"%s%s%s", what, name, before, near, after);
+}
+
+int chaos_unknown_component(const struct node *n, const struct target *t, const char *name, struct error *err)
+{
+    struct text what = TEXT_INIT;
+    const char *names[NAMES_MAX] = {NULL};
+    for (size_t i = 0; i < t->component_count && i < NAMES_MAX - 1; i++)
+        names[i] = t->components[i].name;
+    text_printf(&what, "%s has no component", t->system);
+    int code = chaos_unknown(n, text_string(&what), name, names, "", err);
+    text_deinit(&what);
+    return code;
 }
 
 bool fault_goes_alone(const struct chaos_fault *f)

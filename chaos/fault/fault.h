@@ -78,6 +78,13 @@ void fault_draw(struct fault_injection *f);
 /* Whether the target's driver and this machine can do it. */
 int fault_possible(const struct chaos_fault *f, struct target *t, struct error *err);
 const struct chaos_fault *fault_find(const char *name);
+/* The error, ERROR_INVALID, of a name that is none; the nearest one is told, else `more`. `n` is where it stands; NULL:
+ * on a command line. */
+struct node;
+int chaos_unknown(const struct node *n, const char *what, const char *name, const char *const *names, const char *more,
+                  struct error *err);
+int chaos_unknown_component(const struct node *n, const struct target *t, const char *name, struct error *err);
+int fault_unknown(const struct node *n, const char *name, struct error *err);
 /* Whether nothing else may be in force meanwhile: faults of the system, and those that say so. */
 bool fault_goes_alone(const struct chaos_fault *f);
 /* "latency delay=20ms jitter=5ms", for results and replays. */

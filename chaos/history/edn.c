@@ -94,7 +94,7 @@ static int unescape(struct edn *e, const char **p, struct error *err)
         code = code * 16 + (unsigned)digit;
     }
     char out[UTF8_MAX];
-    text_add(&e->strings, out, utf8_encode(code, out));
+    text_add(&e->strings, out, utf8_write(code, out));
     *p += 5;
     return 0;
 }

@@ -88,8 +88,20 @@ static bool carry_bytes(struct fixture *f, size_t nth)
     return ok;
 }
 
-/* A call through a rule. False: it ended otherwise. */
-static bool carry_call(struct fixture *f, size_t nth)
+static bool call_passes(struct fixture *f, const struct text *packed)
+{
+    struct rpc_request request = {.path = "/harrow.test.Test/Unary",
+                                  .timeout = (uint64_t)SECOND,
+                                  .message = text_bytes(packed),
+                                  .has_message = true};
+    struct rpc_answer answer = {0};
+    bool ok = rpc_unary_wait(f->world, f->channel, &request, &answer, NULL) == 0 && answer.reply.status == GRPC_OK;
+    rpc_answer_deinit(&answer);
+    return ok;
+}
+
+/* A call through a rule, the link's first or (`idle`) its second. False: it ended otherwise. */
+static bool carry_call_on(struct fixture *f, size_t nth, bool idle)
 {
     struct proxy_rule rule = {.kind = RULE_DELAY_ANSWER, .share = PROXY_SHARE_ALL, .delay = MILLISECOND};
     struct proxy_link *l = NULL;
@@ -101,23 +113,35 @@ static bool carry_call(struct fixture *f, size_t nth)
     Harrow__Test__Order order;
     order_init(&order, "through");
     struct text packed = order_pack(&order);
-    struct rpc_request request = {.path = "/harrow.test.Test/Unary",
-                                  .timeout = (uint64_t)SECOND,
-                                  .message = text_bytes(&packed),
-                                  .has_message = true};
-    struct rpc_answer answer = {0};
+    if (idle) {
+        assert_int_equal(proxy_rule_add(l, &rule, NULL), 0);
+        assert_true(call_passes(f, &packed));
+        fixture_run(f, (uint64_t)SECOND);
+    }
     failing_arm(nth);
-    bool ok = proxy_rule_add(l, &rule, NULL) == 0 &&
-              rpc_unary_wait(f->world, f->channel, &request, &answer, NULL) == 0 && answer.reply.status == GRPC_OK;
-    proxy_rule_remove(l, &rule);
+    bool ok = (idle || proxy_rule_add(l, &rule, NULL) == 0) && call_passes(f, &packed);
+    bool hit = failing_hit();
     failing_disarm();
-    rpc_answer_deinit(&answer);
+    /* A simulation that once had no memory goes no further. */
+    if (hit && world_sleep(f->world, 10 * (uint64_t)SECOND) == 0 && !call_passes(f, &packed))
+        fail_msg("after allocation %zu failed no call comes through", nth);
+    proxy_rule_remove(l, &rule);
     text_deinit(&packed);
     rpc_channel_free(f->channel);
     f->channel = NULL;
     proxy_free(p);
     fixture_stop(f, 0);
     return ok;
+}
+
+static bool carry_call(struct fixture *f, size_t nth)
+{
+    return carry_call_on(f, nth, false);
+}
+
+static bool carry_second_call(struct fixture *f, size_t nth)
+{
+    return carry_call_on(f, nth, true);
 }
 
 static void walk(bool (*carry)(struct fixture *f, size_t nth))
@@ -146,6 +170,7 @@ static void calls(void **state)
 {
     (void)state;
     walk(carry_call);
+    walk(carry_second_call);
 }
 
 int main(void)

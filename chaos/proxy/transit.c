@@ -432,6 +432,11 @@ void transit_flow(struct transit *r)
     r->flowing = false;
     if (r->connection->over)
         return;
+    /* When memory ran out for what we asked of it, no bytes come that would tell, and calls would wait for ever. */
+    if (grpc_conn_tick(r->up, world_now(transit_world(r))) != 0) {
+        connection_end(r->connection, true);
+        return;
+    }
     plan_tick(r);
     if (!r->connection->over && grpc_conn_done(r->down) && !grpc_conn_wants_send(r->down) &&
         pipe_held(pipe_of(r->connection, PROXY_DOWN)) == 0)

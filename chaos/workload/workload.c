@@ -1,4 +1,5 @@
 #include "base/units.h"
+#include "chaos/fault/fault.h"
 #include "chaos/workload/inside.h"
 #include "chaos/workload/kinds.h"
 
@@ -23,6 +24,14 @@ const struct workload_kind *workload_kind_find(const char *name)
         if (strcmp((*k)->name, name) == 0)
             return *k;
     return NULL;
+}
+
+int workload_unknown(const struct node *n, const char *name, struct error *err)
+{
+    const char *names[sizeof workload_kinds / sizeof workload_kinds[0]] = {NULL};
+    for (size_t i = 0; workload_kinds[i] != NULL; i++)
+        names[i] = workload_kinds[i]->name;
+    return chaos_unknown(n, "there is no workload", name, names, ": harrow chaos workloads shows all", err);
 }
 
 /* ---- one operation ---- */

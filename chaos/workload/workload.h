@@ -88,6 +88,8 @@ struct workload_kind {
 };
 extern const struct workload_kind *const workload_kinds[]; /* NULL-terminated */
 const struct workload_kind *workload_kind_find(const char *name);
+struct node;
+int workload_unknown(const struct node *n, const char *name, struct error *err); /* as fault_unknown() */
 
 struct target *workload_target(struct workload *w);
 struct history *workload_write(struct workload *w); /* the history, to add to */

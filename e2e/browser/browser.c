@@ -1,6 +1,8 @@
 #include "e2e/browser/browser.h"
 
+#include "base/json_text.h"
 #include "base/units.h"
+#include "e2e/browser/reader.h"
 #include "rpc/websocket.h"
 
 #include <signal.h>
@@ -8,11 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MESSAGE_MAX    ((size_t)64 << 20) /* of the browser's: a screenshot in base64 */
-#define ENDS_WITHIN    ((uint64_t)(5 * SECOND))
-#define SAID_MAX       10 /* lines of its own log, for messages */
-#define COMPLAINTS_MAX 50
-#define LISTENING      "DevTools listening on "
+#define MESSAGE_MAX ((size_t)64 << 20) /* of the browser's: a screenshot in base64 */
+#define ENDS_WITHIN ((uint64_t)(5 * SECOND))
+#define SAID_MAX    10 /* lines of its own log, for messages */
+#define LISTENING   "DevTools listening on "
 
 struct browser {
     struct world *world;
@@ -21,12 +22,9 @@ struct browser {
     struct text address, said; /* of its debugger; the last lines it logged */
     size_t lines;
     char *session; /* of the page */
-    json_t *complaints;
-    int64_t asked;     /* number of the command under way */
-    json_t *answer;    /* and what came back */
+    struct browser_reader reader;
     bool open, exited; /* the debugger's connection; the process */
     bool busy;         /* a branch waits for an answer: the others for their turn */
-    bool crashed;      /* the page */
 };
 
 /* ---- finding it ---- */
@@ -146,63 +144,10 @@ static void on_opened(void *arg)
     b->open = true;
 }
 
-static void complain(struct browser *b, const char *text)
-{
-    if (text != NULL && json_array_size(b->complaints) < COMPLAINTS_MAX)
-        json_array_append_new(b->complaints, json_string(text));
-}
-
-/* What console.error() was given, each as far as it can be shown. */
-static void console_error(struct browser *b, const json_t *params)
-{
-    struct text line = TEXT_INIT;
-    size_t i;
-    json_t *argument;
-    json_array_foreach(json_object_get(params, "args"), i, argument)
-    {
-        const json_t *value = json_object_get(argument, "value");
-        const char *described = json_string_value(json_object_get(argument, "description"));
-        text_puts(&line, i > 0 ? " " : "");
-        if (value != NULL)
-            value_text(value, &line);
-        else
-            text_puts(&line, described != NULL ? described : "?");
-    }
-    complain(b, text_string(&line));
-    text_deinit(&line);
-}
-
-static void on_event(struct browser *b, const char *method, const json_t *params)
-{
-    if (strcmp(method, "Runtime.consoleAPICalled") == 0) {
-        const char *type = json_string_value(json_object_get(params, "type"));
-        if (type != NULL && (strcmp(type, "error") == 0 || strcmp(type, "assert") == 0))
-            console_error(b, params);
-    } else if (strcmp(method, "Runtime.exceptionThrown") == 0) {
-        const json_t *details = json_object_get(params, "exceptionDetails");
-        const char *text = json_string_value(json_object_get(json_object_get(details, "exception"), "description"));
-        complain(b, text != NULL ? text : json_string_value(json_object_get(details, "text")));
-    } else if (strcmp(method, "Log.entryAdded") == 0) {
-        const json_t *entry = json_object_get(params, "entry");
-        const char *level = json_string_value(json_object_get(entry, "level"));
-        if (level != NULL && strcmp(level, "error") == 0)
-            complain(b, json_string_value(json_object_get(entry, "text")));
-    } else if (strcmp(method, "Inspector.targetCrashed") == 0) {
-        b->crashed = true; /* nothing that was asked is answered any more */
-    }
-}
-
 static void on_message(void *arg, bool text, struct bytes message)
 {
     struct browser *b = arg;
-    json_t *tree = text ? json_loadb((const char *)message.data, message.len, 0, NULL) : NULL;
-    const char *method = json_string_value(json_object_get(tree, "method"));
-    if (method != NULL) {
-        on_event(b, method, json_object_get(tree, "params"));
-    } else if (json_integer_value(json_object_get(tree, "id")) == b->asked && b->answer == NULL) {
-        b->answer = json_incref(tree);
-    }
-    json_decref(tree);
+    browser_reader_read(&b->reader, text, message);
 }
 
 static void on_closed(void *arg, int code, struct bytes reason)
@@ -223,7 +168,8 @@ static bool is_open(void *arg)
 static bool is_answered(void *arg)
 {
     const struct browser *b = arg;
-    return b->answer != NULL || b->socket == NULL || b->crashed;
+    const struct browser_reader *r = &b->reader;
+    return r->answer != NULL || b->socket == NULL || r->crashed || r->memory;
 }
 
 static bool is_free(void *arg)
@@ -239,7 +185,9 @@ static int gone(struct flow_context *x, int code)
         return error_set(&x->error, code, "interrupted");
     if (code == ERROR_TIMEOUT)
         return error_set(&x->error, code, "the browser does not answer in time");
-    if (b->crashed)
+    if (b->reader.memory)
+        return flow_memory(x);
+    if (b->reader.crashed)
         return error_set(&x->error, ERROR_CLOSED, "the page has crashed");
     return error_set(&x->error, ERROR_CLOSED, "the browser has ended%s%s", b->said.len > 0 ? "; it said:" : "",
                      text_string(&b->said));
@@ -248,11 +196,9 @@ static int gone(struct flow_context *x, int code)
 static int send_command(struct flow_context *x, const char *method, json_t *params)
 {
     struct browser *b = x->run->browser;
-    json_decref(b->answer);
-    b->answer = NULL;
-    json_t *command = json_pack("{s:I, s:s, s:o, s:s*}", "id", (json_int_t)++b->asked, "method", method, "params",
-                                params != NULL ? params : json_object(), "sessionId", b->session);
-    char *text = command != NULL ? json_dumps(command, JSON_COMPACT) : NULL;
+    json_t *command = json_pack("{s:I, s:s, s:o, s:s*}", "id", browser_reader_ask(&b->reader), "method", method,
+                                "params", params != NULL ? params : json_object(), "sessionId", b->session);
+    char *text = command != NULL ? json_text_of(command, 0) : NULL;
     int code = text == NULL ? flow_memory(x) : b->socket == NULL ? gone(x, 0) : 0;
     if (code == 0 && websocket_send(b->socket, true, bytes_of(text)) != 0)
         code = flow_memory(x);
@@ -276,16 +222,11 @@ json_t *browser_ask(struct flow_context *x, const char *method, json_t *params, 
     b->busy = false;
     if (x->error.code != 0)
         return NULL;
-    if (code != 0 || b->answer == NULL) {
+    if (code != 0 || b->reader.answer == NULL) {
         gone(x, code);
         return NULL;
     }
-    const json_t *refused = json_object_get(b->answer, "error");
-    const char *why = json_string_value(json_object_get(refused, "message"));
-    json_t *result = refused == NULL ? json_incref(json_object_get(b->answer, "result")) : NULL;
-    if (result == NULL)
-        error_set(&x->error, ERROR_INVALID, "the browser refuses %s: %s", method, why != NULL ? why : "no result");
-    return result;
+    return browser_reader_result(&b->reader, method, &x->error);
 }
 
 /* A page of our own, and what it complains of from now on. */
@@ -344,7 +285,7 @@ int browser_need(struct flow_context *x, const struct node *place, uint64_t time
                           BROWSER_VARIABLE);
     }
     struct browser *b = calloc(1, sizeof *b);
-    if (b == NULL || (b->complaints = json_array()) == NULL) {
+    if (b == NULL || !browser_reader_init(&b->reader)) {
         free(b);
         text_deinit(&program);
         return flow_memory(x);
@@ -360,13 +301,9 @@ int browser_need(struct flow_context *x, const struct node *place, uint64_t time
 
 json_t *browser_complaints(struct flow_context *x)
 {
-    struct browser *b = x->run->browser;
-    json_t *all = b->complaints, *fresh = json_array();
-    if (fresh == NULL) {
+    json_t *all = browser_reader_complaints(&x->run->browser->reader);
+    if (all == NULL)
         flow_memory(x);
-        return NULL;
-    }
-    b->complaints = fresh;
     return all;
 }
 
@@ -387,8 +324,7 @@ void browser_close(struct flow_context *x)
     if (b->socket != NULL)
         websocket_abort(b->socket);
     world_process_close(b->process);
-    json_decref(b->complaints);
-    json_decref(b->answer);
+    browser_reader_deinit(&b->reader);
     text_deinit(&b->address);
     text_deinit(&b->said);
     free(b->session);

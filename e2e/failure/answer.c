@@ -1,4 +1,5 @@
 /* What came back, for people: the values that were not met are marked, and what is far from them is left out. */
+#include "base/json_copy.h"
 #include "base/json_text.h"
 #include "e2e/internal.h"
 #include "e2e/step/details.h"
@@ -51,7 +52,7 @@ void show_answer(const struct flow_context *x, size_t max, struct text *out)
 /* A copy of `root` in which the value at "a.b[0].c" is the mark; NULL when nothing is there. */
 static json_t *marked(const json_t *root, const char *path)
 {
-    json_t *copy = json_deep_copy(root), *at = copy, *parent = NULL;
+    json_t *copy = json_copy_whole(root), *at = copy, *parent = NULL;
     char name[NAME_SHOWN] = "";
     size_t index = 0;
     bool in_list = false;
@@ -91,7 +92,7 @@ static int line_of(const json_t *shown, const char *path)
     text_puts(&shorter, path);
     while (line < 0 && shorter.len > 0) {
         json_t *copy = marked(shown, text_string(&shorter));
-        char *text = copy != NULL ? json_dumps(copy, JSON_INDENT(2)) : NULL;
+        char *text = copy != NULL ? json_text_of(copy, 2) : NULL;
         const char *found = text != NULL ? strstr(text, MARK_ESCAPED) : NULL;
         if (found != NULL)
             line = 0;
@@ -166,7 +167,7 @@ static void show_lines(const struct flow_context *x, const char *text, const int
 void show_received(const struct flow_context *x, size_t lines, struct text *out)
 {
     json_t *shown = worth_showing(x);
-    char *text = shown != NULL ? json_dumps(shown, JSON_INDENT(2)) : NULL;
+    char *text = shown != NULL ? json_text_of(shown, 2) : NULL;
     int marks[MARKS_MAX];
     size_t count = 0;
     for (size_t i = 0; i < x->mismatches.count && count < MARKS_MAX; i++) {

@@ -108,10 +108,10 @@ static void show_log(const struct flow_context *x, struct text *out)
     const struct target_operations *o = x->target->operations;
     struct text log = TEXT_INIT, safe = TEXT_INIT;
     if (o != NULL && o->logs_since != NULL)
-        o->logs_since(x->target, x->logged, LOG_LINES, &log);
+        o->logs_since(flow_system(x), x->logged, LOG_LINES, &log);
     bool during = log.len > 0;
     if (!during && x->component != NULL && o != NULL && o->logs != NULL)
-        (void)o->logs(x->target, x->component, LOG_LINES, &log);
+        (void)o->logs(flow_system(x), x->component, LOG_LINES, &log);
     if (log.len > 0) {
         show_text(x, text_string(&log), SENT_MAX, &safe);
         if (during)

@@ -45,7 +45,7 @@ static int base64_body(struct flow_context *x, const struct node *n, struct text
         return x->error.code;
     bool ok = base64_decode(out, bytes_of(text));
     free(text);
-    return ok ? 0 : flow_wrong(x, n, ERROR_INVALID, "this is not base64");
+    return ok ? 0 : !text_ok(out) ? flow_memory(x) : flow_wrong(x, n, ERROR_INVALID, "this is not base64");
 }
 
 /* A file beside the flow's, as bytes. */

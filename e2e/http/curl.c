@@ -117,18 +117,22 @@ static bool header_list(json_t *headers, struct curl_slist **list)
     return ok;
 }
 
-static void prepare(CURL *easy, const struct http_request *r, struct curl_slist *headers, struct transfer *t)
+/* False: no memory. Any other error libcurl tells when it is at work. */
+static bool prepare(CURL *easy, const struct http_request *r, struct curl_slist *headers, struct transfer *t)
 {
     static const char *const with_body[] = {"POST", "PUT", "PATCH"};
     long timeout = (long)(r->timeout / 1000000);
-    bool body = r->body.len > 0;
+    bool body = r->body.len > 0, head = strcmp(r->method, "HEAD") == 0;
     for (size_t i = 0; i < sizeof with_body / sizeof with_body[0]; i++)
         body = body || strcmp(r->method, with_body[i]) == 0;
     curl_easy_reset(easy);
-    curl_easy_setopt(easy, CURLOPT_URL, r->url);
+    /* It keeps copies of texts, and without memory the request would be another one. */
+    bool ok = curl_easy_setopt(easy, CURLOPT_URL, r->url) != CURLE_OUT_OF_MEMORY &&
+              curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") != CURLE_OUT_OF_MEMORY &&
+              curl_easy_setopt(easy, CURLOPT_NOPROXY, "*") != CURLE_OUT_OF_MEMORY &&
+              (r->ca_file == NULL || curl_easy_setopt(easy, CURLOPT_CAINFO, r->ca_file) != CURLE_OUT_OF_MEMORY) &&
+              (head || curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, r->method) != CURLE_OUT_OF_MEMORY);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout > 0 ? timeout : 1L);
@@ -137,8 +141,6 @@ static void prepare(CURL *easy, const struct http_request *r, struct curl_slist 
         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
     }
-    if (r->ca_file != NULL)
-        curl_easy_setopt(easy, CURLOPT_CAINFO, r->ca_file);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
@@ -147,10 +149,9 @@ static void prepare(CURL *easy, const struct http_request *r, struct curl_slist 
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.len);
         curl_easy_setopt(easy, CURLOPT_POSTFIELDS, r->body.len > 0 ? (const char *)r->body.data : "");
     }
-    if (strcmp(r->method, "HEAD") == 0)
+    if (head)
         curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
-    else
-        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, r->method);
+    return ok;
 }
 
 static int too_large(struct flow_context *x, const struct http_request *r)
@@ -230,7 +231,7 @@ static int outcome(struct flow_context *x, const struct http_request *r, struct 
 {
     if (x->target->interrupted)
         return error_set(&x->error, ERROR_CANCELLED, "interrupted");
-    if (t->failed)
+    if (t->failed || result == CURLE_OUT_OF_MEMORY)
         return flow_memory(x);
     if (t->too_large)
         return too_large(x, r);
@@ -254,11 +255,11 @@ int http_by_curl(struct flow_context *x, const struct http_request *r, struct ht
     struct http_transport transport = {0};
     struct curl_slist *headers = NULL;
     int told = 0;
-    if (s == NULL || !use_curl(s) || t.headers == NULL || !header_list(r->headers, &headers)) {
+    if (s == NULL || !use_curl(s) || t.headers == NULL || (r->lines && t.lines == NULL) ||
+        !header_list(r->headers, &headers)) {
         told = flow_memory(x);
     } else {
-        prepare(s->easy, r, headers, &t);
-        told = http_transport_apply(x, s->easy, r, &transport);
+        told = prepare(s->easy, r, headers, &t) ? http_transport_apply(x, s->easy, r, &transport) : flow_memory(x);
     }
     if (told != 0) {
         http_transport_deinit(&transport);
@@ -281,6 +282,8 @@ int http_by_curl(struct flow_context *x, const struct http_request *r, struct ht
                                 .seconds = seconds,
                                 .lines = t.lines,
                                 .facts = r->facts ? http_transport_facts(s->easy) : NULL};
+    if (code == 0 && (!text_ok(&t.body) || (r->facts && out->facts == NULL)))
+        code = flow_memory(x);
     http_transport_deinit(&transport);
     curl_slist_free_all(headers);
     return code;

@@ -162,7 +162,7 @@ static void parts(void **state)
     assert_int_equal(flow_parse(bytes_of(yaml), "x.yaml", &flows, &err), 0);
     assert_int_equal(e2e_run(&s->target, &flows, &s->options, &summary, &err), 0);
     assert_string_equal(json_string_value(json_object_get(test_last(s, "case"), "message")),
-                        "step 3 none: cannot open nowhere.bin: not found");
+                        "step 3 none: nowhere.bin: there is no such file");
     flow_list_free(&flows);
 }
 

@@ -132,11 +132,11 @@ static int apply_one(struct flow_context *x, CURL *easy, const struct option_row
         bool is = units_parse_integer(s, 0, INT64_MAX, &number, NULL) == 0;
         set = is ? curl_easy_setopt(easy, row->option, (curl_off_t)number) : CURLE_BAD_FUNCTION_ARGUMENT;
     }
-    if (code == 0 && set != CURLE_OK)
+    if (!text_ok(&text) || !text_ok(&path) || set == CURLE_OUT_OF_MEMORY)
+        code = flow_memory(x);
+    else if (set != CURLE_OK)
         code = flow_wrong(x, n, ERROR_INVALID, "\"%s\": libcurl does not take \"%s\": %s", row->name, s,
                           curl_easy_strerror(set));
-    if (code == 0 && (!text_ok(&text) || !text_ok(&path)))
-        code = flow_memory(x);
     text_deinit(&text);
     text_deinit(&path);
     return code;
@@ -146,8 +146,8 @@ int http_transport_apply(struct flow_context *x, void *easy, const struct http_r
 {
     const struct node *map = r->transport;
     int code = 0;
-    if (r->decode)
-        curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+    if (r->decode && curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "") == CURLE_OUT_OF_MEMORY)
+        return flow_memory(x);
     if (r->facts)
         curl_easy_setopt(easy, CURLOPT_CERTINFO, 1L);
     for (size_t i = 0; map != NULL && i < map->map.count && code == 0; i++) {
@@ -158,9 +158,8 @@ int http_transport_apply(struct flow_context *x, void *easy, const struct http_r
             continue;
         if (value == NULL)
             return x->error.code;
-        if (row->option == CURLOPT_PROXY)
-            curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
-        code = apply_one(x, easy, row, &p->value, value, t);
+        bool ok = row->option != CURLOPT_PROXY || curl_easy_setopt(easy, CURLOPT_NOPROXY, "") != CURLE_OUT_OF_MEMORY;
+        code = ok ? apply_one(x, easy, row, &p->value, value, t) : flow_memory(x);
         json_decref(value);
     }
     return code;
@@ -198,15 +197,16 @@ static json_t *serial_number(const char *hex)
     return value;
 }
 
-/* Of the server's own certificate, the first of the chain. */
-static json_t *certificate(CURL *easy)
+/* Of the server's own certificate, the first of the chain. False: no memory. */
+static bool add_certificate(CURL *easy, json_t *to_facts)
 {
     static const char *const from[] = {"Subject:", "Issuer:", "Start date:", "Expire date:", "Serial Number:"};
     static const char *const to[] = {"Subject", "Issuer", "Start-Date", "Expire-Date", "Serial-Number"};
     struct curl_certinfo *info = NULL;
     if (curl_easy_getinfo(easy, CURLINFO_CERTINFO, &info) != CURLE_OK || info == NULL || info->num_of_certs == 0)
-        return NULL;
+        return true;
     json_t *out = json_object();
+    bool ok = out != NULL;
     for (const struct curl_slist *l = info->certinfo[0]; l != NULL; l = l->next)
         for (size_t i = 0; i < sizeof from / sizeof from[0]; i++)
             if (strncmp(l->data, from[i], strlen(from[i])) == 0) {
@@ -214,9 +214,11 @@ static json_t *certificate(CURL *easy)
                 json_t *v = i == 2 || i == 3 ? certificate_date(value)
                             : i == 4         ? serial_number(value)
                                              : value_of_bytes(bytes_of(value));
-                json_object_set_new(out, to[i], v);
+                ok = json_object_set_new(out, to[i], v) == 0 && ok;
             }
-    return out;
+    ok = ok && json_object_set(to_facts, "certificate", out) == 0;
+    json_decref(out);
+    return ok;
 }
 
 json_t *http_transport_facts(void *easy)
@@ -230,15 +232,17 @@ json_t *http_transport_facts(void *easy)
                     {CURL_HTTP_VERSION_3, "3"}};
     long version = 0;
     const char *ip = NULL;
-    json_t *out = json_object(), *shown = certificate(easy);
+    json_t *out = json_object();
+    bool ok = out != NULL && add_certificate(easy, out);
     curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
     curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, &ip);
     for (size_t i = 0; i < sizeof versions / sizeof versions[0]; i++)
         if (versions[i].version == version)
-            json_object_set_new(out, "version", json_string(versions[i].name));
+            ok = ok && json_object_set_new(out, "version", json_string(versions[i].name)) == 0;
     if (ip != NULL && ip[0] != '\0')
-        json_object_set_new(out, "ip", json_string(ip));
-    if (shown != NULL)
-        json_object_set_new(out, "certificate", shown);
-    return out;
+        ok = ok && json_object_set_new(out, "ip", json_string(ip)) == 0;
+    if (ok)
+        return out;
+    json_decref(out);
+    return NULL;
 }

@@ -23,7 +23,7 @@ static int inflate_all(struct flow_context *x, struct bytes in, int form, struct
             break;
     }
     inflateEnd(&z);
-    if (!text_ok(out))
+    if (!text_ok(out) || state == Z_MEM_ERROR)
         return flow_memory(x);
     if (out->len > REPLY_MAX)
         return error_set(&x->error, ERROR_LIMIT, "unpacked, the answer is longer than %zu MiB", REPLY_MAX >> 20);

@@ -40,7 +40,8 @@ static bool is_control(uint32_t c)
 
 static void put_text(struct bytes t, struct text *out)
 {
-    bool control = false;
+    /* Two quotes beside each other would be four, which libfyaml reads as three. */
+    bool control = t.len > 1 && memmem(t.data, t.len, "''", 2) != NULL;
     uint32_t c;
     for (size_t at = 0; at < t.len;)
         control = !utf8_next(t, &at, &c) || is_control(c) || control;

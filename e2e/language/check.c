@@ -242,6 +242,7 @@ int check_steps(const struct flow *f, const struct node *list, struct error *err
 #define FLOW_KEYS                                                                                                      \
     {"about", SHAPE_TEXT, "what it shows, for readers"}, {"tags", SHAPE_WORDS, "words it can be picked by: --tags"},   \
         {"alone", SHAPE_FLAG, "nothing runs beside it; so it is when it has a fault step"},                            \
+        {"isolate", SHAPE_FLAG, "false: with --isolate namespace it runs in the system itself, as its administrator"}, \
         {"params", SHAPE_WORDS, "variables that whoever includes this flow must give; it does not run by itself"},     \
         {"vars", SHAPE_NAMES, "variables to begin with, in order"},                                                    \
         {"secrets", SHAPE_WORDS, "variables whose values no report shows"},                                            \

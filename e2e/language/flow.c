@@ -59,6 +59,7 @@ void flow_look_at(struct flow *f)
 static int read_flow(struct flow *f, const struct node *n, struct error *err)
 {
     int code;
+    bool isolate = true;
     f->contract = node_get(n, "contract") != NULL;
     if ((code = node_need_text(n, f->contract ? "contract" : "flow", &f->name, err)) != 0 ||
         (code = node_may_text(n, "provider", &f->provider, err)) != 0 ||
@@ -66,6 +67,7 @@ static int read_flow(struct flow *f, const struct node *n, struct error *err)
         (code = node_may_map(n, "environment", &f->environment, err)) != 0 ||
         (code = node_may_map(n, "doubles", &f->doubles, err)) != 0 ||
         (code = node_may_bool(n, "alone", &f->alone, err)) != 0 ||
+        (code = node_may_bool(n, "isolate", &isolate, err)) != 0 ||
         (code = node_may_duration(n, "timeout", &f->timeout, err)) != 0 ||
         (code = node_may_list(n, "params", &f->params, err)) != 0 ||
         (code = node_may_list(n, "tags", &f->tags, err)) != 0 ||
@@ -73,6 +75,7 @@ static int read_flow(struct flow *f, const struct node *n, struct error *err)
         (code = node_may_list(n, "steps", &f->steps, err)) != 0 ||
         (code = node_may_list(n, "finally", &f->finally, err)) != 0)
         return code;
+    f->shared = !isolate;
     f->cases = node_get(n, "cases");
     return flow_check(f, n, err);
 }

@@ -61,7 +61,7 @@ static void errors(void **state)
         {"flow: f\nvars: {a.b: 1}\nsteps: [{wait: 1s}]", "x.yaml:2:13: \"a.b\" is no name for a variable" TAKEN},
         {"flow: f\nprovider: p\nsteps: [{wait: 1s}]",
          "x.yaml:2:1: unknown key \"provider\"; known are: flow, about, "
-         "tags, alone, params, vars, secrets, cases, environment, doubles, "
+         "tags, alone, isolate, params, vars, secrets, cases, environment, doubles, "
          "timeout, steps, finally"},
         {"flow: f\nsteps: [{wait: 1s}]\nfinally: [{wiat: 1s}]",
          "x.yaml:3:11: no step is called \"wiat\": did you mean \"wait\"?"},

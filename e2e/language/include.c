@@ -18,14 +18,16 @@ void path_beside(const char *from, const char *name, struct text *out)
 int flow_read_file(struct flow_context *x, const struct node *place, const char *name, size_t limit, struct text *out)
 {
     struct error own = ERROR_INIT;
-    struct text path = TEXT_INIT;
+    struct text path = TEXT_INIT, why = TEXT_INIT;
     struct world *w = x->options->files != NULL ? x->options->files : x->target->world;
     path_beside(document_name(place->document), name, &path);
     int code = text_ok(&path) ? world_read_file(w, text_string(&path), limit, out, &own) : flow_memory(x);
+    error_format(&own, &why);
     if (own.code != 0)
-        flow_wrong(x, place, code, "%s", own.message != NULL ? own.message : error_code_name(code));
+        flow_wrong(x, place, code, "%s", why.len > 0 ? text_string(&why) : error_code_name(code));
     error_clear(&own);
     text_deinit(&path);
+    text_deinit(&why);
     return code;
 }
 
@@ -85,7 +87,10 @@ static int load_other(const struct flow_loading *l, const struct node *place, co
     if ((code = flow_load_by(l, path, &out->from, &own)) != 0 && own.line > 0)
         return error_move(err, &own); /* it has a place of its own, in that file */
     if (code != 0) {
-        node_error(place, err, code, "%s", own.message != NULL ? own.message : error_code_name(code));
+        struct text why = TEXT_INIT;
+        error_format(&own, &why);
+        node_error(place, err, code, "%s", why.len > 0 ? text_string(&why) : error_code_name(code));
+        text_deinit(&why);
         error_clear(&own);
         return code;
     }

@@ -1,5 +1,6 @@
 /* The JSON Schema of flow files, from the tables the loader reads. Editors complete and check by it; the loader checks
  * more (paths, regular expressions, what goes with what). */
+#include "base/json_text.h"
 #include "e2e/kind.h"
 
 #include <string.h>
@@ -208,7 +209,7 @@ bool flow_schema(struct text *out)
     json_t *schema = json_pack("{s:s, s:s, s:[o, o, o, o], s:o}", "$schema", "http://json-schema.org/draft-07/schema#",
                                "title", "harrow flows", "anyOf", reference("flow"), reference("contract"),
                                reference("file"), reference("fixtures"), "definitions", definitions());
-    char *dumped = schema != NULL ? json_dumps(schema, JSON_INDENT(1)) : NULL;
+    char *dumped = schema != NULL ? json_text_of(schema, 1) : NULL;
     if (dumped != NULL) {
         text_puts(out, dumped);
         text_char(out, '\n');

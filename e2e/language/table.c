@@ -180,7 +180,10 @@ int table_load(struct world *w, const struct node *place, const char *path, json
         return node_error(place, err, ERROR_UNSUPPORTED, "no files can be read here");
     int code = world_read_file(w, path, TABLE_FILE_MAX, &content, &own);
     if (code != 0) {
-        node_error(place, err, code, "%s", own.message != NULL ? own.message : error_code_name(code));
+        struct text why = TEXT_INIT;
+        error_format(&own, &why);
+        node_error(place, err, code, "%s", why.len > 0 ? text_string(&why) : error_code_name(code));
+        text_deinit(&why);
         error_clear(&own);
     } else {
         code = csv ? table_parse_csv(text_bytes(&content), path, rows, err)

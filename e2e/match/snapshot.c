@@ -3,6 +3,8 @@
  * and variables, and when it is written anew, those that still hold stay. */
 #include "e2e/match/snapshot.h"
 
+#include "base/json_copy.h"
+#include "base/json_text.h"
 #include "e2e/kind.h"
 
 #include <ctype.h>
@@ -202,7 +204,7 @@ static json_t *renew(struct flow_context *x, const struct wanted *w, const struc
     if (json_is_string(actual))
         return literal(x, json_string_value(actual));
     if (!json_is_array(actual))
-        return json_deep_copy(actual);
+        return json_copy_whole(actual);
     json_t *out = json_array();
     bool same = old != NULL && old->kind == NODE_LIST && old->list.count == json_array_size(actual);
     for (size_t i = 0; i < json_array_size(actual); i++) {
@@ -222,7 +224,7 @@ static int write_file(struct flow_context *x, const struct wanted *w, const char
     struct world *world = x->options->files != NULL ? x->options->files : x->target->world;
     struct text folder = TEXT_INIT, content = TEXT_INIT;
     struct error own = ERROR_INIT;
-    char *dumped = json_dumps(value, JSON_INDENT(2) | JSON_ENCODE_ANY);
+    char *dumped = json_text_of(value, 2);
     snapshots_folder(document_name(w->node->document), &folder);
     text_printf(&content, "%s\n", dumped != NULL ? dumped : "");
     int code = dumped != NULL && text_ok(&folder) && text_ok(&content) ? 0 : flow_memory(x);

@@ -212,10 +212,73 @@ static void memory_runs_out(void **state)
     flow_list_free(&walked_flows);
 }
 
+/* ---- a disk that fails ---- */
+
+struct listing {
+    size_t files;
+};
+
+static void count_file(void *arg, const char *path, uint64_t size)
+{
+    struct listing *l = arg;
+    (void)size;
+    l->files += strstr(path, "/x.snapshots/") != NULL;
+}
+
+/* Whole, the one before or the one after, and nothing beside it. */
+static bool is_whole(struct test_system *s, const char *before, const char *after)
+{
+    struct text content = TEXT_INIT;
+    struct listing l = {0};
+    bool there = world_read_file(s->disk, "flows/x.snapshots/hello.json", FILE_MAX, &content, NULL) == 0;
+    bool whole = there ? strcmp(text_string(&content), after) == 0 ||
+                             (before != NULL && strcmp(text_string(&content), before) == 0)
+                       : before == NULL;
+    if (!whole)
+        print_error("the snapshot is \"%s\"\n", text_string(&content));
+    assert_int_equal(sim_disk_files(s->disk_sim, "disk", count_file, &l), 0);
+    text_deinit(&content);
+    return whole && l.files == (there ? 1 : 0);
+}
+
+/* Every write, sync and rename fails once, and every amount of room is too little: the step says which file, and what
+ * is there afterwards is whole. */
+static void written_to(struct test_system *s, const char *before, bool no_room)
+{
+    static const char after[] = "{\n  \"msg\": \"Hello Ann\"\n}\n";
+    for (uint64_t n = 1, passed = 0; passed == 0; n++) {
+        struct sim_disk_faults faults = {.fail_nth = no_room ? 0 : n};
+        (void)world_remove_tree(s->disk, "flows");
+        if (before != NULL)
+            put(s, "flows/x.snapshots/hello.json", before);
+        if (no_room)
+            faults.space = sim_disk_used(s->disk_sim, "disk") + n;
+        sim_disk(s->disk_sim, "disk", &faults);
+        passed = test_run(s, greeting);
+        sim_disk(s->disk_sim, "disk", &(struct sim_disk_faults){0});
+        if (passed == 0 && strstr(message(s), "flows/x.snapshots") == NULL)
+            fail_msg("fault %d: %s", (int)n, message(s));
+        if (!is_whole(s, before, after))
+            fail_msg("fault %d, %s", (int)n, passed != 0 ? "passed" : message(s));
+        assert_true(n < 200);
+        assert_true(passed == 0 || n > 2); /* something had to fail */
+    }
+    file_is(s, "flows/x.snapshots/hello.json", after);
+}
+
+static void disk_fails(void **state)
+{
+    struct test_system *s = begin(state, true);
+    for (int i = 0; i < 2; i++) {
+        written_to(s, NULL, i == 1);
+        written_to(s, "{\"msg\": \"Hello Bob\"}\n", i == 1);
+    }
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, test_system_setup_sim, test_system_teardown)
-    const struct CMUnitTest tests[] = {TEST(compared), TEST(matchers_stay), TEST(parts),
-                                       TEST(unused),   TEST(wrong),         TEST(memory_runs_out)};
+    const struct CMUnitTest tests[] = {TEST(compared), TEST(matchers_stay),   TEST(parts),     TEST(unused),
+                                       TEST(wrong),    TEST(memory_runs_out), TEST(disk_fails)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

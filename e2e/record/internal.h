@@ -35,7 +35,7 @@ struct recording {
     ARRAY(struct known *) environment;
     bool authorized; /* some call had an Authorization */
     bool cookies;    /* some answer set a cookie, which the flow's jar sends back */
-    bool failed;     /* no memory; sticky */
+    bool failed;     /* no memory while it was written; sticky */
 };
 
 /* ---- values.c ---- */

@@ -37,7 +37,8 @@ struct recorded {
 struct recording;
 struct recording *recording_new(void); /* NULL: no memory */
 void recording_free(struct recording *r);
-/* In the order in which the calls came. Takes the references, whatever happens. ERROR_MEMORY; ERROR_LIMIT. */
+/* In the order in which the calls came. Takes the references, whatever happens. ERROR_MEMORY; ERROR_LIMIT: this call is
+ * left out, and later ones are not. */
 int recording_add(struct recording *r, const struct recorded *call);
 size_t recording_count(const struct recording *r);
 /* The flow file. *needs: names of environment variables it wants, a line each with what they were. */

@@ -123,8 +123,35 @@ static void memory(void **state)
     assert_true(failing_walk(scenario, FAILING_IS_TOLD) > 50);
 }
 
+/* One call without memory is left out; those after it are a flow all the same. */
+static void one_left_out(void **state)
+{
+    (void)state;
+    struct error err = ERROR_INIT;
+    bool hit = true;
+    for (size_t n = 1; hit; n++) {
+        struct recording *r = recording_new();
+        struct text out = TEXT_INIT, needs = TEXT_INIT;
+        failing_arm(n);
+        int code = add(r, "GET", "/first", NULL, NULL, 200, "{}");
+        hit = failing_hit();
+        failing_disarm();
+        assert_int_equal(code, hit ? ERROR_MEMORY : 0);
+        assert_int_equal(recording_count(r), hit ? 0 : 1);
+        assert_int_equal(add(r, "GET", "/second", NULL, NULL, 200, "{}"), 0);
+        assert_int_equal(recording_write(r, "a story", &out, &needs, &err), 0);
+        assert_int_equal(strstr(text_string(&out), "/first") != NULL, !hit);
+        assert_non_null(strstr(text_string(&out), "/second"));
+        text_deinit(&out);
+        text_deinit(&needs);
+        recording_free(r);
+        assert_true(hit || n > 1);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(story), cmocka_unit_test(memory)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(story), cmocka_unit_test(memory),
+                                       cmocka_unit_test(one_left_out)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

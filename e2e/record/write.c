@@ -54,7 +54,7 @@ static bool is_its_own(const char *name)
            strncasecmp(name, "micro-trace", 11) == 0;
 }
 
-static void drop_headers(struct recording *r, json_t *headers)
+static bool drop_headers(struct recording *r, json_t *headers)
 {
     const char *name;
     json_t *value;
@@ -66,36 +66,32 @@ static void drop_headers(struct recording *r, json_t *headers)
             json_object_del(headers, name);
     }
     json_t *type = json_object_get(headers, RECORD_TYPE);
-    if (type != NULL &&
-        (json_object_set(headers, "content-type", type) != 0 || json_object_del(headers, RECORD_TYPE) != 0))
-        r->failed = true;
+    return type == NULL ||
+           (json_object_set(headers, "content-type", type) == 0 && json_object_del(headers, RECORD_TYPE) == 0);
 }
 
-static const char *keep(struct recording *r, const char *text)
+static bool keep(struct recording *r, const char **text)
 {
-    const char *copy = text != NULL ? arena_string(&r->arena, text) : NULL;
-    r->failed = r->failed || (text != NULL && copy == NULL);
-    return copy;
+    if (*text == NULL)
+        return true;
+    *text = arena_string(&r->arena, *text);
+    return *text != NULL;
 }
 
 int recording_add(struct recording *r, const struct recorded *call)
 {
     struct seen s = {.call = *call, .captures = json_object()};
     bool full = r->calls.count >= RECORD_CALLS_MAX;
-    s.call.call = keep(r, call->call);
-    s.call.method = keep(r, call->method);
-    s.call.path = keep(r, call->path);
-    s.call.as = keep(r, call->as);
-    drop_headers(r, s.call.headers);
-    r->cookies = r->cookies || json_object_get(json_object_get(call->answer, "headers"), "set-cookie") != NULL;
-    if (!full && s.captures != NULL && s.call.status != NULL && array_push(&r->calls, s))
-        return r->failed ? ERROR_MEMORY : 0;
+    if (!full && s.captures != NULL && s.call.status != NULL && keep(r, &s.call.call) && keep(r, &s.call.method) &&
+        keep(r, &s.call.path) && keep(r, &s.call.as) && drop_headers(r, s.call.headers) && array_push(&r->calls, s)) {
+        r->cookies = r->cookies || json_object_get(json_object_get(call->answer, "headers"), "set-cookie") != NULL;
+        return 0;
+    }
     json_decref(s.captures);
     json_decref(s.call.headers);
     json_decref(s.call.body);
     json_decref(s.call.status);
     json_decref(s.call.answer);
-    r->failed = r->failed || !full;
     return full ? ERROR_LIMIT : ERROR_MEMORY;
 }
 

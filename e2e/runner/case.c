@@ -1,9 +1,11 @@
 /* One run of a flow: its variables, its folder, its steps, what cleans up, and the case in the result stream. A run
  * that fails may be tried again; what failed first is told in any case. */
+#include "base/json_copy.h"
 #include "base/words.h"
 #include "e2e/browser/browser.h"
 #include "e2e/kind.h"
 #include "e2e/runner/run.h"
+#include "e2e/runner/space.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -49,7 +51,7 @@ static int make_scratch(struct flow_context *x)
     return code != 0 ? code : set_given(x, "scratch", x->scratch);
 }
 
-static void drop_scratch(struct flow_context *x)
+void case_drop_scratch(struct flow_context *x)
 {
     if (x->scratch != NULL)
         (void)world_remove_tree(x->target->world, x->scratch);
@@ -72,7 +74,7 @@ static int set_pairs(struct flow_context *x, const char *const *v, bool typed)
     return code;
 }
 
-static int make_given(struct flow_context *x)
+int case_given(struct flow_context *x)
 {
     int code = set_given(x, "token", x->target->token);
     if (code == 0)
@@ -81,6 +83,8 @@ static int make_given(struct flow_context *x)
         code = set_given(x, "namespace", x->target->namespace);
     if (code == 0)
         code = set_given(x, "gateway", x->target->gateway);
+    if (code == 0)
+        code = space_given(x);
     if (code == 0)
         code = set_pairs(x, x->options->variables, false);
     return code != 0 ? code : set_pairs(x, x->options->asked, true);
@@ -122,7 +126,7 @@ int start_variables(struct flow_context *x, const struct flow *f, const json_t *
 /* The row's variables, in order: a later one may use an earlier one. "case" only names the row. */
 static json_t *row_of(struct flow_context *x, const struct unit *u)
 {
-    json_t *row = u->row != NULL ? json_deep_copy(u->row) : json_object();
+    json_t *row = u->row != NULL ? json_copy_whole(u->row) : json_object();
     bool ok = row != NULL && json_object_update(x->variables, x->run->given) == 0;
     for (size_t i = 0; ok && u->inline_row != NULL && i < u->inline_row->map.count; i++) {
         const struct node_pair *p = &u->inline_row->map.pairs[i];
@@ -144,7 +148,7 @@ static bool begin(struct flow_context *x, const struct unit *u)
     x->variables = json_object();
     if (x->variables == NULL || x->run->given == NULL || x->run->secrets == NULL || x->run->cookies == NULL)
         return flow_memory(x) == 0;
-    if (make_given(x) != 0)
+    if (case_given(x) != 0)
         return false;
     json_t *row = row_of(x, u);
     int code = row != NULL ? 0 : x->error.code;
@@ -194,7 +198,7 @@ static bool run_unit(struct flow_context *x, struct unit *u)
     } else if (u->what == UNIT_SETUP) {
         passed = run_steps(x, file->setup, "setup ", false);
         json_decref(u->suite->variables);
-        u->suite->variables = json_deep_copy(x->variables);
+        u->suite->variables = json_copy_whole(x->variables);
         u->suite->failed = !passed || u->suite->variables == NULL;
     } else {
         passed = run_steps(x, file->teardown, "teardown ", true);
@@ -218,6 +222,8 @@ static void emit_case(struct flow_context *x, const struct unit *u, const char *
          json_object_set_new(m, "column", json_integer(f->column)) == 0;
     if (x->run->traced)
         ok = ok && json_object_set_new(m, "trace", json_string(x->run->trace)) == 0;
+    if (x->run->tries > 1)
+        ok = ok && json_object_set_new(m, "tries", json_integer(x->run->tries)) == 0;
     if (x->run->command.len > 0)
         ok = ok && json_object_set_new(m, "replay", json_string(text_string(&x->run->command))) == 0;
     if (!ok)
@@ -225,7 +231,7 @@ static void emit_case(struct flow_context *x, const struct unit *u, const char *
     flow_emit(x, "case", m);
 }
 
-static bool attempt(struct target *t, const struct e2e_options *o, struct unit *u, struct flow_case *run, bool again,
+static bool attempt(struct target *t, const struct e2e_options *o, struct unit *u, struct flow_case *run, int tries,
                     struct fiber *fiber, struct http_session **http, json_t *held, struct flow_failure *failure)
 {
     struct flow_context x = {.target = t,
@@ -238,11 +244,13 @@ static bool attempt(struct target *t, const struct e2e_options *o, struct unit *
                              .number = "",
                              .scope = run->name,
                              .failure = failure};
-    bool passed = begin(&x, u);
-    if (!passed)
+    bool there = space_enter(&x, u, tries), passed = there && begin(&x, u);
+    if (there && !passed)
         note_failure(&x, document_root(u->flow->file->document), "");
+    if (!passed && u->what == UNIT_SETUP)
+        u->suite->failed = true;
     passed = passed && run_unit(&x, u);
-    if (!again)
+    if (tries == 0)
         trace_tell(&x, passed);
     talks_close(&x);
     feeds_close(&x);
@@ -250,7 +258,8 @@ static bool attempt(struct target *t, const struct e2e_options *o, struct unit *
     stand_ins_close(&x);
     *http = x.http;
     x.http = NULL;
-    drop_scratch(&x);
+    case_drop_scratch(&x);
+    passed = space_leave(&x, u) && passed;
     context_deinit(&x);
     return passed;
 }
@@ -319,7 +328,8 @@ enum unit_end unit_run(struct target *t, const struct e2e_options *o, struct uni
             json_array_clear(run.cookies);
             if (again)
                 later.message = later.detail = TEXT_INIT;
-            passed = attempt(t, o, u, &run, again, fiber, http, held, again ? &later : &first);
+            run.tries = attempts + 1;
+            passed = attempt(t, o, u, &run, attempts, fiber, http, held, again ? &later : &first);
             if (again)
                 deinit_failure(&later);
         }

@@ -1,4 +1,5 @@
 /* Contexts of flows: what they own, and the lines of the result stream that come from them. */
+#include "base/json_copy.h"
 #include "e2e/internal.h"
 #include "e2e/value/xpath.h"
 
@@ -10,13 +11,18 @@ bool context_branch(struct flow_context *x, const char *scope, struct flow_conte
                                  .flow = x->flow,
                                  .options = x->options,
                                  .run = x->run,
-                                 .variables = json_copy(x->variables),
+                                 .variables = json_copy_map(x->variables),
                                  .held = json_array(),
                                  .frame = x->frame,
                                  .number = x->number,
                                  .scratch = x->scratch,
                                  .scope = scope};
     return out->variables != NULL && out->held != NULL;
+}
+
+struct target *flow_system(const struct flow_context *x)
+{
+    return x->options->system != NULL ? x->options->system : x->target;
 }
 
 void flow_reply_clear(struct flow_reply *r)
@@ -48,8 +54,9 @@ void context_deinit(struct flow_context *x)
 static json_t *hidden(const struct flow_context *x, json_t *v)
 {
     const char *key;
-    json_t *item, *out;
+    json_t *item, *out = NULL;
     size_t i;
+    bool ok = true;
     struct text safe = TEXT_INIT;
     switch (json_typeof(v)) {
     case JSON_STRING:
@@ -61,24 +68,27 @@ static json_t *hidden(const struct flow_context *x, json_t *v)
         out = json_array();
         json_array_foreach(v, i, item)
         {
-            json_array_append_new(out, hidden(x, item));
+            ok = ok && json_array_append_new(out, hidden(x, item)) == 0;
         }
-        return out;
+        break;
     case JSON_OBJECT:
         out = json_object();
         json_object_foreach(v, key, item)
         {
-            json_object_set_new(out, key, hidden(x, item));
+            ok = ok && json_object_set_new(out, key, hidden(x, item)) == 0;
         }
-        return out;
+        break;
     case JSON_INTEGER:
     case JSON_REAL:
     case JSON_TRUE:
     case JSON_FALSE:
     case JSON_NULL:
-        break;
+        return json_incref(v);
     }
-    return json_incref(v);
+    if (ok)
+        return out;
+    json_decref(out); /* what lacks a member would be taken for whole */
+    return NULL;
 }
 
 void flow_emit(struct flow_context *x, const char *type, json_t *members)

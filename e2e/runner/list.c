@@ -1,4 +1,5 @@
 /* What would run, without running it. */
+#include "base/json_text.h"
 #include "base/words.h"
 #include "e2e/kind.h"
 #include "e2e/runner/plan.h"
@@ -22,6 +23,8 @@ int e2e_list(struct target *t, const struct flow_list *flows, const struct e2e_o
     }
     if (code == 0 && p.units.count == 0)
         code = plan_nothing(options, err);
+    if (code == 0 && !text_ok(out))
+        code = error_set(err, ERROR_MEMORY, "out of memory");
     plan_clear(&p);
     return code;
 }
@@ -126,8 +129,8 @@ static json_t *case_of(struct showing *g, const struct unit *u)
     json_t *tags = json_array();
     g->steps = json_array();
     int code = show_unit(g, u);
-    for (size_t i = 0; u->what == UNIT_FLOW && u->flow->tags != NULL && i < u->flow->tags->list.count; i++)
-        json_array_append_new(tags, json_string((const char *)u->flow->tags->list.items[i].text.data));
+    for (size_t i = 0; code == 0 && u->what == UNIT_FLOW && u->flow->tags != NULL && i < u->flow->tags->list.count; i++)
+        code = json_array_append_new(tags, json_string((const char *)u->flow->tags->list.items[i].text.data));
     json_t *o = json_pack("{s:s, s:s, s:i, s:o, s:o}", "suite", u->flow->path, "name", u->name, "line", u->flow->line,
                           "tags", tags, "steps", g->steps);
     bool ok = o != NULL && code == 0;
@@ -179,7 +182,8 @@ static int show(struct showing *g, const struct plan *p, bool json, struct text 
     ok = all != NULL && text_ok(&g->errors);
     if (ok && p->remark.len > 0)
         ok = json_object_set_new(all, "note", json_string(text_string(&p->remark))) == 0;
-    char *dumped = ok && json ? json_dumps(all, JSON_INDENT(1)) : NULL;
+    char *dumped = ok && json ? json_text_of(all, 1) : NULL;
+    ok = ok && (!json || dumped != NULL);
     if (dumped != NULL) {
         text_printf(out, "%s\n", dumped);
     } else if (ok && !json) {

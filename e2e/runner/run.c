@@ -1,5 +1,6 @@
 /* Runs steps: one after the other, each retried within its time. */
 #include "base/base64.h"
+#include "base/json_copy.h"
 #include "base/units.h"
 #include "base/words.h"
 #include "e2e/kind.h"
@@ -95,9 +96,10 @@ static int decode(struct flow_context *x, const struct node *n, const json_t *va
     struct text text = TEXT_INIT;
     const char *encoded = json_string_value(value);
     int code = 0;
-    if (encoded == NULL || !base64_decode(&text, bytes_of(encoded)))
+    bool decoded = encoded != NULL && base64_decode(&text, bytes_of(encoded));
+    if (!decoded && text_ok(&text))
         code = node_error(n, &x->error, ERROR_NOT_FOUND, "nothing to capture: what is there is no text in base64");
-    else if ((*out = value_of_bytes(text_bytes(&text))) == NULL)
+    else if (!decoded || (*out = value_of_bytes(text_bytes(&text))) == NULL)
         code = flow_memory(x);
     text_deinit(&text);
     return code;
@@ -140,7 +142,7 @@ static int capture(struct flow_context *x, const struct node *step)
         if (encoded != NULL && (code = decode(x, encoded, value, &plain)) != 0)
             return code;
         if (regex == NULL)
-            kept = plain != NULL ? json_incref(plain) : json_deep_copy(value);
+            kept = plain != NULL ? json_incref(plain) : json_copy_whole(value);
         else
             code = narrow(x, regex, plain != NULL ? plain : value, &kept);
         json_decref(plain);
@@ -211,15 +213,19 @@ static void emit_step(struct flow_context *x, const char *title, bool passed)
     if (x->answer != NULL)
         show_answer(x, STEP_SHOWN_MAX, &received);
     if (x->held != NULL || json_array_size(x->run->secrets) > 0) {
-        flow_emit(x, "step",
-                  json_pack("{s:s, s:s, s:s, s:I, s:i, s:s, s:s}", "case", x->run->name, "name", title, "status",
-                            status, "duration", (json_int_t)x->elapsed, "attempts", x->attempts, "sent",
-                            text_string(&sent), "received", text_string(&received)));
+        json_t *line = json_pack("{s:s, s:s, s:s, s:I, s:i, s:s, s:s}", "case", x->run->name, "name", title, "status",
+                                 status, "duration", (json_int_t)x->elapsed, "attempts", x->attempts, "sent",
+                                 text_string(&sent), "received", text_string(&received));
+        if (x->run->tries > 1 && json_object_set_new(line, "try", json_integer(x->run->tries)) != 0)
+            x->target->results->broken = true;
+        flow_emit(x, "step", line);
     } else { /* the same without a tree */
         add_text(&members, "\"case\":\"", x->run->name, strlen(x->run->name));
         add_text(&members, "\",\"name\":\"", title, strlen(title));
         text_printf(&members, "\",\"status\":\"%s\",\"duration\":%" PRIu64 ",\"attempts\":%d", status, x->elapsed,
                     x->attempts);
+        if (x->run->tries > 1)
+            text_printf(&members, ",\"try\":%d", x->run->tries);
         add_text(&members, ",\"sent\":\"", text_string(&sent), sent.len);
         add_text(&members, "\",\"received\":\"", text_string(&received), received.len);
         text_char(&members, '"');
@@ -257,7 +263,7 @@ static bool try_step(struct flow_context *x, const struct step_kind *kind, const
     const struct target_operations *o = x->target->operations;
     int64_t within = 0;
     int attempts = 1;
-    x->logged = o != NULL && o->logged != NULL ? o->logged(x->target) : 0;
+    x->logged = o != NULL && o->logged != NULL ? o->logged(flow_system(x)) : 0;
     uint64_t start = world_now(w), pause = RETRY_FIRST;
     if (!kind->waits)
         node_may_duration(step, "within", &within, NULL);

@@ -16,6 +16,9 @@ struct suite {
     bool open;               /* the plan has its `setup` */
     size_t left;             /* what is inside and has not ended */
     struct worker *worker;   /* who runs all of it, where each worker has a system of its own */
+    struct space *space;     /* of the outermost: the namespace all of it runs in (space.h); NULL: none */
+    const struct unit *last; /* likewise: which unit of the plan is the last in it */
+    bool shared;             /* likewise: a flow in it has no namespace, and so nothing in it has */
 };
 
 struct unit {
@@ -34,11 +37,25 @@ struct unit {
     bool taken, ended, passed;
 };
 
+/* NULL: it is in none. */
+static inline struct suite *suite_outermost(const struct unit *u)
+{
+    struct suite *s = u->suite;
+    while (s != NULL && s->around != NULL)
+        s = s->around;
+    return s;
+}
+
 enum unit_end { UNIT_PASSED, UNIT_FAILED, UNIT_FLAKY, UNIT_SKIPPED, UNIT_INTERRUPTED };
 
 /* Runs it with its retries and emits its lines: into `held`, or at once when that is NULL. `http` is the worker's. */
 enum unit_end unit_run(struct target *t, const struct e2e_options *o, struct unit *u, struct fiber *fiber,
                        struct http_session **http, json_t *held);
+
+/* ---- case.c ---- */
+/* The variables every flow begins with, and a folder of its own for one that runs commands. */
+int case_given(struct flow_context *x);
+void case_drop_scratch(struct flow_context *x);
 
 /* ---- traces.c ---- */
 /* Draws the id of the case's trace, where the system has traces. */

@@ -1,8 +1,10 @@
 /* Runs many flows, as they are planned (plan.h). Workers take the next of the plan until none is left; the lines of
  * each are written in the plan's order, so that the stream does not depend on how many workers there are. */
+#include "base/json_copy.h"
 #include "e2e/kind.h"
 #include "e2e/match/snapshot.h"
 #include "e2e/runner/plan.h"
+#include "e2e/runner/space.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +17,7 @@ struct runner {
     struct plan plan;
     size_t next, written; /* units taken, and written to the stream */
     size_t ended;         /* units that have ended, before the first that has not */
-    json_t **held;        /* lines of units that ended before an earlier one; NULL with one worker */
+    json_t **held;        /* lines of units that are not written yet; NULL with one worker */
     struct e2e_summary *summary;
     bool stop; /* after the first failure */
 };
@@ -31,6 +33,12 @@ static void count_end(struct runner *r, enum unit_end end)
     r->stop = r->stop || ((end == UNIT_FAILED || end == UNIT_FLAKY) && r->options->until_fail);
 }
 
+/* Systems of their own: nothing that one flow does disturbs others. */
+static bool apart(const struct e2e_options *o)
+{
+    return o->system_count > 1 && o->isolation == NULL;
+}
+
 struct turn {
     struct runner *runner;
     struct unit *unit;
@@ -42,7 +50,7 @@ static bool may_begin(void *arg)
     const struct turn *turn = arg;
     const struct runner *r = turn->runner;
     const struct unit *u = turn->unit;
-    if (u->flow->alone && r->options->system_count <= 1 && r->ended < u->index)
+    if (u->flow->alone && !apart(r->options) && r->ended < u->index)
         return false;
     if (u->alone_before != SIZE_MAX && !r->plan.units.items[u->alone_before].ended)
         return false;
@@ -69,7 +77,7 @@ static void write_held(struct runner *r)
 {
     size_t i;
     json_t *line;
-    for (; r->written < r->plan.units.count && r->held[r->written] != NULL; r->written++) {
+    for (; r->written < r->plan.units.count && r->plan.units.items[r->written].ended; r->written++) {
         json_array_foreach(r->held[r->written], i, line)
         {
             result_emit(r->target->results, json_string_value(json_array_get(line, 0)),
@@ -90,7 +98,7 @@ static enum unit_end tell_again(struct target *t, const struct unit *u, json_t *
     const char *status = "";
     json_array_foreach(u->earlier, i, line)
     {
-        json_t *members = json_copy(line);
+        json_t *members = json_copy_map(line);
         const char *type = json_string_value(json_object_get(line, "type"));
         status = json_string_value(json_object_get(line, "status"));
         json_object_del(members, "type");
@@ -116,22 +124,13 @@ struct worker {
     struct e2e_options options; /* the runner's, with what its own system says */
 };
 
-/* Of the unit's outermost suite; NULL: it has none. */
-static struct suite *outermost(const struct unit *u)
-{
-    struct suite *s = u->suite;
-    while (s != NULL && s->around != NULL)
-        s = s->around;
-    return s;
-}
-
 /* The next of the plan that this worker may take: a setup was done to one system, and what is inside stays with it. */
 static struct unit *take(struct worker *worker)
 {
     struct runner *r = worker->runner;
     for (size_t i = r->next; i < r->plan.units.count; i++) {
         struct unit *u = &r->plan.units.items[i];
-        struct suite *s = r->options->system_count > 1 ? outermost(u) : NULL;
+        struct suite *s = r->options->system_count > 1 ? suite_outermost(u) : NULL;
         if (u->taken || (s != NULL && s->worker != NULL && s->worker != worker))
             continue;
         u->taken = true;
@@ -154,21 +153,17 @@ static void work(struct fiber *fiber, void *arg)
         if (u == NULL)
             break;
         struct flow_context waiting = {.target = worker->target, .fiber = fiber};
-        json_t *held = r->held != NULL ? json_array() : NULL;
+        json_t *held = r->held != NULL ? r->held[u->index] : NULL;
         struct turn turn = {.runner = r, .unit = u};
-        if (!may_begin(&turn) && flow_wait(&waiting, may_begin, &turn, 0) != 0) {
-            json_decref(held);
+        if (!may_begin(&turn) && flow_wait(&waiting, may_begin, &turn, 0) != 0)
             break;
-        }
         enum unit_end end = u->earlier != NULL ? tell_again(worker->target, u, held)
                                                : unit_run(worker->target, &worker->options, u, fiber, &http, held);
         u->passed = u->earlier == NULL && (end == UNIT_PASSED || end == UNIT_FLAKY);
         count_end(r, end);
         has_ended(r, u);
-        if (r->held != NULL) {
-            r->held[u->index] = held;
+        if (r->held != NULL)
             write_held(r);
-        }
     }
     http_session_free(http);
 }
@@ -181,7 +176,12 @@ static int run_units(struct runner *r)
         struct unit *u = &r->plan.units.items[i];
         u->index = i;
         u->alone_before = alone;
-        alone = u->flow->alone && o->system_count <= 1 ? i : alone;
+        alone = u->flow->alone && !apart(o) ? i : alone;
+        struct suite *s = suite_outermost(u);
+        if (s != NULL) {
+            s->last = u;
+            s->shared = s->shared || u->flow->shared;
+        }
     }
     size_t jobs = o->system_count > 1 ? o->system_count : o->jobs > 1 ? (size_t)o->jobs : 1;
     jobs = jobs < JOBS_MAX ? jobs : JOBS_MAX;
@@ -192,7 +192,7 @@ static int run_units(struct runner *r)
         return ERROR_MEMORY;
     for (size_t i = 0; i < jobs; i++) {
         workers[i] = (struct worker){.runner = r, .target = r->target, .options = *o};
-        if (o->system_count > 1) {
+        if (o->system_count > 0) {
             workers[i].target = o->systems[i].target;
             workers[i].options.variables = o->systems[i].variables;
             workers[i].options.scratch = o->systems[i].scratch;
@@ -206,7 +206,11 @@ static int run_units(struct runner *r)
         return 0;
     }
     r->held = calloc(r->plan.units.count, sizeof(json_t *));
-    int code = r->held != NULL ? fibers_run(NULL, r->target->world, list, jobs) : ERROR_MEMORY;
+    int code = r->held != NULL ? 0 : ERROR_MEMORY;
+    for (size_t i = 0; code == 0 && i < r->plan.units.count; i++) /* now: one without would hold up all behind it */
+        code = (r->held[i] = json_array()) != NULL ? 0 : ERROR_MEMORY;
+    if (code == 0)
+        code = fibers_run(NULL, r->target->world, list, jobs);
     for (size_t i = 0; r->held != NULL && i < r->plan.units.count; i++)
         json_decref(r->held[i]);
     free(r->held);
@@ -254,8 +258,11 @@ static int run_round(struct runner *r, const struct flow_list *flows, int round,
     r->next = r->written = r->ended = 0;
     int code = plan_make(&r->plan, r->target, flows, r->options, round, err);
     say(r, &r->plan.remark);
+    r->summary->planned += (int64_t)r->plan.units.count;
     if (code == 0 && (code = run_units(r)) != 0)
         error_set(err, code, "out of memory");
+    for (size_t i = 0; i < r->plan.suites.count; i++)
+        space_drop(r->options, r->plan.suites.items[i]);
     if (code == 0 && round == 0)
         say_unused(r);
     *none = r->plan.units.count == 0;
@@ -276,8 +283,12 @@ int e2e_run(struct target *t, const struct flow_list *flows, const struct e2e_op
         return error_set(err, ERROR_MEMORY, "out of memory");
     for (int i = 0; (i < repeat || (options->until_fail && options->repeat == 0)) && code == 0 && !none &&
                     !t->interrupted && !r.stop;
-         i++)
+         i++) {
+        int64_t ran = summary->passed + summary->failed;
+        own.round = i;
         code = run_round(&r, flows, i, &none, err);
+        none = none || summary->passed + summary->failed == ran; /* all are skipped: it would go on for ever */
+    }
     snapshots_say(own.snapshots, &said);
     say(&r, &said);
     text_deinit(&said);

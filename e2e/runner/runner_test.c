@@ -121,6 +121,34 @@ static void retries(void **state)
     summary = run(s, yaml);
     assert_int_equal(summary.failed, 1);
     assert_int_equal(s->calls, 3);
+    assert_int_equal(json_integer_value(json_object_get(test_last(s, "case"), "tries")), 3);
+}
+
+static int64_t last_try(const struct test_system *s)
+{
+    return json_integer_value(json_object_get(test_last(s, "step"), "try"));
+}
+
+/* Each step says of which try it is, also where lines wait for those before them. */
+static void tells_tries(void **state)
+{
+    struct test_system *s = *state;
+    for (int jobs = 1; jobs <= 4; jobs += 3) {
+        s->options.jobs = jobs;
+        s->options.retries = 0;
+        s->later = 1;
+        (void)run(s, "flow: a\nsteps: [{" GREET "{name: later}}]\n");
+        assert_null(json_object_get(test_last(s, "step"), "try"));
+        assert_null(json_object_get(test_last(s, "case"), "tries"));
+        s->options.retries = 2;
+        s->later = 1;
+        (void)run(s, "flow: a\nsteps: [{" GREET "{name: later}}]\n");
+        assert_int_equal(last_try(s), 2);
+        assert_int_equal(json_integer_value(json_object_get(test_last(s, "case"), "tries")), 2);
+        s->later = 3;
+        (void)run(s, "flow: a\nsteps: [{" GREET "{name: later}}]\n");
+        assert_int_equal(last_try(s), 3);
+    }
 }
 
 /* Whatever a later try does, the first failure is what is told: its words, its place, what came back then. */
@@ -504,9 +532,9 @@ int main(void)
 #define TEST(f)   cmocka_unit_test_setup_teardown(f, test_system_setup_sim, test_system_teardown)
 #define REALLY(f) cmocka_unit_test_setup_teardown(f, test_system_setup_real, test_system_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(fixtures), TEST(folders),     TEST(folders_wrong),    TEST(resumed), TEST(never_hidden),
-        TEST(tags),     TEST(retries),     TEST(repeated),         TEST(workers), TEST(order),
-        TEST(alone),    TEST(interrupted), REALLY(workers_really),
+        TEST(fixtures), TEST(folders), TEST(folders_wrong), TEST(resumed),          TEST(never_hidden),
+        TEST(tags),     TEST(retries), TEST(tells_tries),   TEST(repeated),         TEST(workers),
+        TEST(order),    TEST(alone),   TEST(interrupted),   REALLY(workers_really),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

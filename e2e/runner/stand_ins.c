@@ -90,7 +90,7 @@ static bool all_free(void *arg)
     const struct wanted *w = arg;
     const struct e2e_stand_ins *s = w->x->options->stand_ins;
     for (size_t i = 0; i < w->list.count; i++)
-        if (s->busy(s->arg, w->x->target, &w->list.items[i]))
+        if (s->busy(s->arg, flow_system(w->x), &w->list.items[i]))
             return false;
     return true;
 }
@@ -106,7 +106,7 @@ static int open_wanted(struct wanted *w)
     int code = all_free(w) ? 0 : flow_wait(x, all_free, w, 0);
     if (code != 0)
         return error_set(&x->error, code, "interrupted");
-    code = s->open(s->arg, x->target, w->list.items, w->list.count, &x->run->doubles, &own);
+    code = s->open(s->arg, flow_system(x), w->list.items, w->list.count, &x->run->doubles, &own);
     if (code != 0) {
         error_format(&own, &why);
         flow_wrong(x, w->places.items[0], code, "%s", text_string(&why));

@@ -30,12 +30,26 @@ const char *trace_key(struct flow_context *x)
     return x->options->traces->key;
 }
 
+/* "http://host" and "ws://host" are one door, "https" and "wss" are. */
+static const char *door_of(const char *url, bool *tls)
+{
+    const char *rest = strstr(url, "://");
+    *tls = rest != NULL && rest > url && rest[-1] == 's' && strncmp(url, "ws:", 3) != 0;
+    return rest != NULL ? rest + 3 : url;
+}
+
+bool url_is_gateway(const struct target *t, const char *url)
+{
+    bool tls, its_tls;
+    const char *gateway = t->gateway != NULL ? door_of(t->gateway, &its_tls) : NULL, *door = door_of(url, &tls);
+    size_t len = gateway != NULL ? strlen(gateway) : 0;
+    return len > 0 && tls == its_tls && strncmp(door, gateway, len) == 0 && strchr("/?#", door[len]) != NULL;
+}
+
 bool trace_header(struct flow_context *x, const char *url, json_t *headers)
 {
-    const char *gateway = x->target->gateway, *key = x->options->traces != NULL ? x->options->traces->key : NULL;
-    size_t len = gateway != NULL ? strlen(gateway) : 0;
-    if (key == NULL || len == 0 || strncmp(url, gateway, len) != 0 || strchr("/?#", url[len]) == NULL ||
-        json_object_get(headers, key) != NULL || trace_key(x) == NULL)
+    const char *key = x->options->traces != NULL ? x->options->traces->key : NULL;
+    if (key == NULL || !url_is_gateway(x->target, url) || json_object_get(headers, key) != NULL || trace_key(x) == NULL)
         return true;
     return json_object_set_new(headers, key, json_string(x->run->trace)) == 0;
 }
@@ -47,7 +61,7 @@ void trace_tell(struct flow_context *x, bool passed)
     if (!x->run->traced || (passed && !x->options->trace_all) || x->target->interrupted)
         return;
     uint64_t start = world_now(x->target->world);
-    struct e2e_asked *asked = traces->ask(traces->arg, x->target, x->run->trace, x->run->began);
+    struct e2e_asked *asked = traces->ask(traces->arg, flow_system(x), x->run->trace, x->run->began);
     (void)(asked != NULL ? flow_wait(x, traces->answered, asked, 0) : 0);
     json_t *kept = asked != NULL ? traces->take(asked) : NULL;
     bool any = json_array_size(json_object_get(kept, "spans")) + json_array_size(json_object_get(kept, "skipped")) > 0;

@@ -1,9 +1,8 @@
 /* SQL in flows, with PostgreSQL: against a server of our own, which has no port, only a socket in its folder. Where
  * none is installed those tests are skipped and say so; what is told when libpq or the server is missing is tested
  * anywhere. */
-#include "e2e/test_walk.h"
+#include "e2e/sql/test_stage.h"
 
-#include "base/units.h"
 #include "e2e/sql/sql.h"
 #include "world/command.h"
 
@@ -21,7 +20,7 @@
 struct stage {
     struct test_system *system;
     struct world_process *server; /* NULL: there is none */
-    char folder[32], data[48];
+    char folder[SQL_FOLDER], data[48];
     char database[160];
     const char *variables[2];
     const char *why; /* there is none */
@@ -119,15 +118,9 @@ static bool begin_server(struct stage *g, const char *bin)
 static int open_stage(void **state)
 {
     struct stage *g = calloc(1, sizeof *g);
-    void *system = NULL;
     char bin[200];
     struct error err = ERROR_INIT;
-    if (g == NULL || test_system_setup_real(&system) != 0)
-        return -1;
-    g->system = system;
-    g->system->options.step_timeout = (uint64_t)(600 * SECOND); /* of steps that say nothing: no machine is too slow */
-    strcpy(g->folder, "/tmp/harrow-test-XXXXXX");
-    if (mkdtemp(g->folder) == NULL)
+    if (g == NULL || !sql_stage_open(&g->system, g->folder, false))
         return -1;
     snprintf(g->database, sizeof g->database, "database=postgresql://harrow:" PASSWORD "@/postgres?host=%s", g->folder);
     g->variables[0] = g->database;
@@ -146,32 +139,24 @@ static int open_stage(void **state)
 static int close_stage(void **state)
 {
     struct stage *g = *state;
-    void *system = g->system;
     if (g->server != NULL) {
         (void)world_process_signal(g->server, SIGINT); /* ends its sessions, and takes its memory down */
         (void)world_run_until(g->system->world, has_ended, g, (uint64_t)(300 * SECOND));
         world_process_close(g->server);
     }
-    int code = world_remove_tree(g->system->world, g->folder);
+    int code = sql_stage_close(g->system, g->folder);
     free(g);
-    return test_system_teardown(&system) != 0 ? -1 : code;
+    return code;
 }
 
 static void passes(struct stage *g, const char *yaml)
 {
-    if (!test_run(g->system, yaml)) {
-        struct text report = TEXT_INIT;
-        test_report(g->system, &report);
-        fail_msg("%s\nin:\n%s", text_string(&report), yaml);
-    }
+    sql_passes(g->system, yaml);
 }
 
 static void fails(struct stage *g, const char *yaml, const char *message)
 {
-    assert_false(test_run(g->system, yaml));
-    const char *got = json_string_value(json_object_get(test_last(g->system, "case"), "message"));
-    if (strstr(got, message) == NULL)
-        fail_msg("expected \"%s\" in \"%s\"", message, got);
+    sql_fails(g->system, yaml, message);
 }
 
 static struct stage *served(void **state)

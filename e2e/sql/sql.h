@@ -26,6 +26,7 @@ struct sql_outcome {
     json_t *rows;      /* of the last statement, a list of maps; owned */
     size_t bytes;      /* of them, about */
     int64_t changed;   /* rows, by all statements */
+    int64_t inserted;  /* the last inserted row's id, where the database tells it; 0: none */
     struct text error; /* what the database says is wrong with a statement; empty: nothing */
     json_t *code;      /* the database's own for it; owned */
     size_t statement;  /* the index of the one that is meant */

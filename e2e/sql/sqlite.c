@@ -141,8 +141,10 @@ static int run_statement(struct session *s, size_t i, struct sql_outcome *out)
         code = take_row(s, stmt, out);
     if (code == 0 && rc != SQLITE_DONE)
         code = refused(s, out, rc);
-    else if (code == 0 && !sqlite3_stmt_readonly(stmt) && sqlite3_total_changes(s->db) != before)
+    else if (code == 0 && !sqlite3_stmt_readonly(stmt) && sqlite3_total_changes(s->db) != before) {
         out->changed += sqlite3_changes(s->db);
+        out->inserted = sqlite3_last_insert_rowid(s->db);
+    }
     sqlite3_finalize(stmt);
     return code;
 }

@@ -105,7 +105,7 @@ static int run_fault(struct flow_context *x, const struct node *step)
     if (target_find(x->target, name) == NULL) {
         code = flow_wrong(x, component, ERROR_NOT_FOUND, "%s has no component \"%s\"", x->target->system, name);
     } else {
-        code = x->target->operations->act(x->target, name, action, &x->error);
+        code = x->target->operations->act(flow_system(x), name, action, &x->error);
         bool heals = action == TARGET_CONTINUE || action == TARGET_START || action == TARGET_HEAL;
         flow_emit(x, "fault",
                   json_pack("{s:s, s:s, s:s, s:i, s:b}", "name", target_action_name(action), "target", name, "state",

@@ -1,5 +1,6 @@
 /* Steps with steps inside: for, if, parallel. Places and texts of failures are those of the steps inside; the numbers
  * tell the way to them ("2[3].1": the first step in the third round of step 2). */
+#include "base/json_copy.h"
 #include "e2e/kind.h"
 
 #include <stdio.h>
@@ -229,7 +230,7 @@ static int run_parallel(struct flow_context *x, const struct node *step)
     size_t count = map->map.count;
     struct branch *branches = calloc(count, sizeof *branches);
     struct fiber_job *jobs = calloc(count, sizeof *jobs);
-    json_t *before = json_copy(x->variables);
+    json_t *before = json_copy_map(x->variables);
     bool ok = branches != NULL && jobs != NULL && before != NULL;
     for (size_t i = 0; i < count && ok; i++) {
         ok = open_branch(x, step, map->map.pairs[i].key, &branches[i]);

@@ -282,7 +282,7 @@ static void included_files(void **state)
     put(s->world, "flows/b.yaml", "flow: b\nsteps:\n  - {flow: 'parts/many.yaml#tow'}\n");
     refuses_file(s, "flows/b.yaml", "flows/b.yaml:3:12: there is no flow \"tow\" in that file: did you mean \"two\"?");
     put(s->world, "flows/b.yaml", "flow: b\nsteps:\n  - {flow: nowhere.yaml}\n");
-    refuses_file(s, "flows/b.yaml", "flows/b.yaml:3:12: cannot open flows/nowhere.yaml: not found");
+    refuses_file(s, "flows/b.yaml", "flows/b.yaml:3:12: flows/nowhere.yaml: there is no such file");
     put(s->world, "flows/b.yaml", "flow: b\nsteps:\n  - {flow: parts/back.yaml}\n");
     put(s->world, "flows/parts/back.yaml", "flow: back\nsteps:\n  - {flow: /flows/parts/on.yaml}\n");
     put(s->world, "flows/parts/on.yaml", "flow: on\nsteps:\n  - {flow: back.yaml}\n");

@@ -1,4 +1,5 @@
 /* Doubles: programming one, and verifying what it was called with. */
+#include "base/json_text.h"
 #include "e2e/kind.h"
 
 #include <stdlib.h>
@@ -53,7 +54,7 @@ static int program(struct flow_context *x, const char *who, const struct node *a
     if (code != 0)
         return code;
     json_t *tree = a.reply != NULL ? expand_node(x, a.reply) : json_object();
-    char *json = tree != NULL ? json_dumps(tree, JSON_COMPACT) : NULL;
+    char *json = tree != NULL ? json_text_of(tree, 0) : NULL;
     struct error own = ERROR_INIT;
     if (json == NULL) {
         code = x->error.code != 0 ? x->error.code : flow_memory(x);
@@ -78,7 +79,7 @@ static int add_listed(struct flow_context *x, const char *who, const struct node
         const struct node *n = &list->list.items[i];
         struct error own = ERROR_INIT;
         json_t *stub = expand_node(x, n), *whole = stub != NULL ? json_pack("{s:[O]}", "stubs", stub) : NULL;
-        char *text = whole != NULL ? json_dumps(whole, JSON_COMPACT) : NULL;
+        char *text = whole != NULL ? json_text_of(whole, 0) : NULL;
         code = text != NULL         ? d->stubs(d->arg, who, bytes_of(text), "stub", &own)
                : x->error.code != 0 ? x->error.code
                                     : flow_memory(x);

@@ -383,7 +383,7 @@ static int run(struct flow_context *x, const struct node *step)
         *path++ = '\0';
         code = make_url(x, step, path, &url);
     }
-    if (code == 0 && !trace_header(x, text_string(&url), headers))
+    if (code == 0 && !(trace_header(x, text_string(&url), headers) && space_headers(x, text_string(&url), headers)))
         code = flow_memory(x);
     struct http_request r = {.method = line,
                              .url = text_string(&url),

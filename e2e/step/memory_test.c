@@ -1,6 +1,8 @@
-/* Steps while memory runs out: events and messages published and consumed, doubles, requests with bodies of all kinds,
- * blocks, snapshots, WebSockets and streams; all in the simulated world, whose servers share the memory. Every flow's
- * last step fails, so that no run may pass, whichever allocation was the one. */
+/* Steps while memory runs out, or while connections break: events and messages published and consumed, doubles,
+ * requests with bodies of all kinds, blocks, snapshots, WebSockets and streams; all in the simulated world, whose
+ * servers share the memory. Every flow's last step fails, so that no run may pass, whichever allocation was the one.
+ * Connections are broken, or silent, at every moment of a flow's run: it fails with the step and the reason, or has
+ * everything it expects, and nothing stays open. */
 #include "e2e/test_walk.h"
 
 #include "base/units.h"
@@ -275,11 +277,109 @@ static void trust(void **state)
         WALK(put_trust, FLOW "  - {name: last, stream: 'GET https://talker:81/lines', tls: {insecure: true}}\n") > 20);
 }
 
+/* ---- connections ---- */
+
+struct breaker {
+    struct stage *stage;
+    struct world_timer timer;
+    bool silence; /* nothing travels any more; else what is open is reset */
+    bool broke;
+};
+
+static void break_now(void *arg)
+{
+    struct breaker *b = arg;
+    struct sim *sim = b->stage->system->sim;
+    if (b->silence)
+        sim_cut(sim, "harness", NULL, false);
+    b->broke = b->silence || sim_reset_streams(sim, "harness", NULL) > 0;
+}
+
+/* One run that is broken `at` after its begin; how long it took. */
+static uint64_t run_broken(struct breaker *b, const struct flow_list *flows, uint64_t at)
+{
+    struct test_system *s = b->stage->system;
+    struct world *w = sim_node(s->sim, "breaker");
+    struct test_walk_case last = {.len = 0};
+    struct result_stream own = {.write = test_keep_case, .arg = &last};
+    struct e2e_summary summary;
+    struct error err = ERROR_INIT;
+    s->target.results = &own;
+    b->broke = false;
+    world_timer_init(&b->timer, w, break_now, b);
+    assert_int_equal(world_timer_start(&b->timer, at), 0);
+    uint64_t start = world_now(s->world);
+    if (e2e_run(&s->target, flows, &s->options, &summary, &err) != 0)
+        fail_msg("%s", err.message);
+    uint64_t took = world_now(s->world) - start;
+    world_timer_stop(&b->timer);
+    s->target.results = &s->results;
+    assert_int_equal(summary.passed + summary.failed, 1);
+    if (getenv("HARROW_WALK") != NULL)
+        printf("%llu %.*s\n", (unsigned long long)at, (int)last.len, last.line);
+    if (summary.failed == 1 && (!b->broke || memmem(last.line, last.len, "\"message\":\"step ", 16) == NULL))
+        fail_msg("%llu ns: %.*s", (unsigned long long)at, (int)last.len, last.line);
+    target_close_channels(&s->target);
+    sim_heal_all(s->sim);
+    assert_int_equal(world_sleep(s->world, (uint64_t)(60 * SECOND)), 0);
+    assert_int_equal(sim_reset_streams(s->sim, "harness", NULL), 0); /* none is open */
+    return took;
+}
+
+#define MOMENTS 60
+
+/* At moments that lie all over the run of the flow; how many of them made it fail. */
+static int break_at_all(const char *yaml, bool silence)
+{
+    struct flow_list flows = {0};
+    void *state = NULL;
+    int failed = 0;
+    test_walk_load(yaml, &flows);
+    assert_int_equal(open_stage(&state), 0);
+    struct breaker b = {.stage = state, .silence = silence};
+    b.stage->system->options.step_timeout = (uint64_t)(2 * SECOND);
+    put_file(state);
+    uint64_t whole = run_broken(&b, &flows, (uint64_t)(50 * SECOND));
+    assert_false(b.broke);
+    for (uint64_t i = 0; i < MOMENTS; i++) {
+        uint64_t took = run_broken(&b, &flows, whole * i / MOMENTS + 1);
+        failed += b.broke && took != whole;
+        assert_true(took <= whole + (uint64_t)(3 * SECOND)); /* for one step hears nothing */
+    }
+    assert_int_equal(close_stage(&state), 0);
+    flow_list_free(&flows);
+    return failed;
+}
+
+static void connections(void **state)
+{
+    static const char *const flows[] = {
+        "flow: f\nsteps:\n  - {call: helloworld.Helloworld/Call, request: {name: A}, expect: {body: {msg: "
+        "Hello A}}}\n  - {call: helloworld.Helloworld/Stream, request: {count: 3}, expect: {messages: "
+        "{$size: 3}}}\n",
+        "flow: f\nsteps:\n  - {http: POST /a, file: up.txt, expect: {body: {body: up}}}\n"
+        "  - {http: GET /go/302?/text, redirects: 1, expect: {body: plain words}}\n",
+        "flow: f\nsteps:\n  - {websocket: 'ws://talker:81/ws', as: c, send: [a, b], expect: {message: "
+        "a}}\n"
+        "  - {websocket: c, expect: {message: b}, close: true}\n",
+        "flow: f\nsteps:\n  - {stream: 'GET http://talker:81/lines', by: lines, closed: true, expect: "
+        "{messages: [{n: 1}, {n: 2}]}}\n",
+        "flow: f\nsteps:\n  - {consume: orders, open: true}\n"
+        "  - {publish: orders, payload: {id: 7}, expect: {id: e-1}}\n"
+        "  - {consume: orders, within: 2s, expect: {payload: {id: 7}}}\n",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof flows / sizeof flows[0]; i++) {
+        assert_true(break_at_all(flows[i], false) > MOMENTS / 10);
+        assert_true(break_at_all(flows[i], true) > MOMENTS / 10);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(events),    cmocka_unit_test(acknowledged),
-                                       cmocka_unit_test(doubles),   cmocka_unit_test(requests),
-                                       cmocka_unit_test(snapshots), cmocka_unit_test(blocks),
-                                       cmocka_unit_test(talks),     cmocka_unit_test(trust)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(events),   cmocka_unit_test(acknowledged), cmocka_unit_test(doubles),
+        cmocka_unit_test(requests), cmocka_unit_test(snapshots),    cmocka_unit_test(blocks),
+        cmocka_unit_test(talks),    cmocka_unit_test(trust),        cmocka_unit_test(connections)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -187,6 +187,8 @@ static int run(struct flow_context *x, const struct node *step)
     for (size_t i = 0; i < argv.count; i++)
         words_add(&x->sent, argv.items[i]);
     if (code == 0)
+        code = add_variables(x, space_environment(x), &environment);
+    if (code == 0)
         code = add_variables(x, x->flow->environment, &environment);
     if (code == 0)
         code = add_variables(x, node_get(step, "environment"), &environment);

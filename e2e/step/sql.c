@@ -7,11 +7,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct node *database_of(const struct node *step, bool *postgres)
+/* NULL: not one. */
+static const struct node *database_of(const struct node *step, const char **key)
 {
-    const struct node *n = node_get(step, "postgres");
-    *postgres = n != NULL;
-    return n != NULL ? n : node_get(step, "sqlite");
+    static const char *const keys[] = {"sqlite", "postgres", "database"};
+    const struct node *found = NULL;
+    for (size_t i = 0, count = 0; i < 3; i++) {
+        const struct node *n = node_get(step, keys[i]);
+        if (n == NULL)
+            continue;
+        found = count++ == 0 ? n : NULL;
+        *key = keys[i];
+    }
+    return found;
 }
 
 /* ---- where it is ---- */
@@ -42,6 +50,36 @@ static int hide_password(struct flow_context *x, const char *address)
     bool kept = secret == NULL || secret_add(x, secret); /* NULL: no UTF-8, which no report shows either */
     json_decref(secret);
     return kept ? 0 : flow_memory(x);
+}
+
+/* "database: ADDRESS": its scheme says which it is. What is behind SQLite's is left in *where as a file's name; its
+ * ":memory:" is a file as well, since steps share it. */
+static int place_address(struct flow_context *x, const struct node *n, char **where, bool *postgres)
+{
+    static const struct {
+        const char *scheme;
+        bool postgres;
+    } known[] = {{"sqlite3:", false}, {"sqlite:", false},    {"sq:", false},
+                 {"postgres:", true}, {"postgresql:", true}, {"pg:", true}};
+    struct text out = TEXT_INIT;
+    size_t i = 0;
+    while (i < sizeof known / sizeof known[0] && strncmp(*where, known[i].scheme, strlen(known[i].scheme)) != 0)
+        i++;
+    if (i == sizeof known / sizeof known[0])
+        return flow_wrong(x, n, ERROR_INVALID,
+                          "\"database\" begins with sqlite: or postgresql:, and this with %.*s; there are no others",
+                          (int)strcspn(*where, ":/"), *where);
+    const char *rest = *where + strlen(known[i].scheme);
+    *postgres = known[i].postgres;
+    rest += !*postgres && strncmp(rest, "//", 2) == 0 ? 2 : 0;
+    size_t len = *postgres ? strlen(rest) : strcspn(rest, "?");
+    if (len == strlen(":memory:") && strncmp(rest, ":memory:", len) == 0)
+        text_puts(&out, "memory.db");
+    else
+        text_printf(&out, "%s%.*s", *postgres ? "postgresql:" : "", (int)len, rest);
+    free(*where);
+    *where = text_take(&out);
+    return *where != NULL ? 0 : flow_memory(x);
 }
 
 /* A name without "/" is a file in the flow's own folder. */
@@ -108,9 +146,11 @@ static int set_answer(struct flow_context *x, struct sql_outcome *out, uint64_t 
         out->changed = 0;
     }
     json_t *error = refused ? value_of_bytes(text_bytes(&out->error)) : json_null();
-    x->answer = json_pack("{s:O, s:I, s:I, s:o, s:O, s:f}", "rows", out->rows, "count",
-                          (json_int_t)json_array_size(out->rows), "changed", (json_int_t)out->changed, "error", error,
-                          "code", out->code != NULL ? out->code : json_null(), "duration", seconds);
+    json_t *inserted = out->inserted != 0 && !refused ? json_integer(out->inserted) : json_null();
+    x->answer =
+        json_pack("{s:O, s:I, s:I, s:o, s:o, s:O, s:f}", "rows", out->rows, "count",
+                  (json_int_t)json_array_size(out->rows), "changed", (json_int_t)out->changed, "inserted", inserted,
+                  "error", error, "code", out->code != NULL ? out->code : json_null(), "duration", seconds);
     return x->answer != NULL ? 0 : flow_memory(x);
 }
 
@@ -149,8 +189,9 @@ static int run(struct flow_context *x, const struct node *step)
 {
     const struct node *n = node_get(step, "sql"), *params = node_get(step, "params");
     const char *statements[SQL_STATEMENTS_MAX];
-    bool postgres;
-    struct sql_query q = {.step = step, .place = database_of(step, &postgres), .statements = statements, .count = 1};
+    const char *key = "";
+    struct sql_query q = {.step = step, .place = database_of(step, &key), .statements = statements, .count = 1};
+    bool postgres = strcmp(key, "postgres") == 0;
     json_t *values = NULL;
     statements[0] = n->kind == NODE_TEXT ? (const char *)n->text.data : NULL;
     for (size_t i = 0; n->kind == NODE_LIST && i < (q.count = n->list.count); i++)
@@ -159,7 +200,11 @@ static int run(struct flow_context *x, const struct node *step)
     q.timeout = step_timeout(x, step);
     q.end = world_now(x->target->world) + q.timeout;
     char *where = expand_text(x, q.place);
-    int code = where == NULL ? x->error.code : postgres ? hide_password(x, where) : place_file(x, q.place, &where);
+    int code = where == NULL ? x->error.code : 0;
+    if (code == 0 && strcmp(key, "database") == 0)
+        code = place_address(x, q.place, &where, &postgres);
+    if (code == 0)
+        code = postgres ? hide_password(x, where) : place_file(x, q.place, &where);
     if (code == 0 && params != NULL) {
         q.params = values = expand_node(x, params);
         code = values != NULL ? check_params(x, params, values) : x->error.code;
@@ -190,15 +235,15 @@ static int check_statement(const struct node *n, struct error *err)
 
 static int check(const struct flow *f, const struct node *step, const struct node *n, struct error *err)
 {
-    bool postgres;
-    const struct node *where = database_of(step, &postgres), *params = node_get(step, "params");
+    const char *key = "";
+    const struct node *where = database_of(step, &key), *params = node_get(step, "params");
     int code = 0;
     (void)f;
-    if (where == NULL || (postgres && node_get(step, "sqlite") != NULL))
+    if (where == NULL)
         return node_error(step, err, ERROR_INVALID,
                           "\"sql\" needs one database: sqlite: FILE, or postgres: \"postgresql://user@host/name\"");
     if (where->kind != NODE_TEXT)
-        return node_error(where, err, ERROR_INVALID, "\"%s\" is a text", postgres ? "postgres" : "sqlite");
+        return node_error(where, err, ERROR_INVALID, "\"%s\" is a text", key);
     if (n->kind != NODE_LIST)
         code = check_statement(n, err);
     else if (n->list.count == 0 || n->list.count > SQL_STATEMENTS_MAX)
@@ -215,6 +260,7 @@ static int check(const struct flow *f, const struct node *step, const struct nod
 static const struct step_key keys[] = {
     {"sqlite", SHAPE_ANY, "a database file: a name in the flow's own folder, or a path"},
     {"postgres", SHAPE_ANY, "a PostgreSQL server: postgresql://user:password@host:port/name"},
+    {"database", SHAPE_ANY, "one of both by its address: sqlite:FILE or postgresql://..."},
     {"params", SHAPE_LIST, "values for the places in the statement; bytes are {$base64: TEXT}"},
     {"read_only", SHAPE_FLAG, "true: the database refuses to change anything"},
     {"within", SHAPE_DURATION, "try again until the expectations hold or this time is over"},
@@ -228,6 +274,7 @@ static const struct step_key answer[] = {
     {"rows", SHAPE_EXPECTED, "of the last statement: a list of maps by column"},
     {"count", SHAPE_EXPECTED, "of rows"},
     {"changed", SHAPE_EXPECTED, "rows inserted, updated and deleted by all statements"},
+    {"inserted", SHAPE_EXPECTED, "the id of the row that was inserted last (SQLite's rowid); null"},
     {"error", SHAPE_EXPECTED, "what the database said when it refused a statement; null"},
     {"code", SHAPE_EXPECTED, "the database's own for it: PostgreSQL's SQLSTATE, SQLite's extended result code; null"},
     {"duration", SHAPE_EXPECTED, "seconds"},

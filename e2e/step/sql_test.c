@@ -1,8 +1,7 @@
 /* SQL in flows, with SQLite: real files in the flow's folder. PostgreSQL has a test of its own (sql/postgres_test.c).
  */
-#include "e2e/test_walk.h"
+#include "e2e/sql/test_stage.h"
 
-#include "base/units.h"
 #include "world/real.h"
 
 #include <sqlite3.h>
@@ -15,19 +14,13 @@
 
 struct stage {
     struct test_system *system;
-    char folder[32];
+    char folder[SQL_FOLDER];
 };
 
 static int open_stage(void **state)
 {
     struct stage *g = calloc(1, sizeof *g);
-    void *system = NULL;
-    if (g == NULL || test_system_setup_real(&system) != 0)
-        return -1;
-    g->system = system;
-    g->system->options.step_timeout = (uint64_t)(600 * SECOND); /* of steps that say nothing: no machine is too slow */
-    strcpy(g->folder, "/dev/shm/harrow-test-XXXXXX"); /* in memory: each commit waits for the disk otherwise */
-    if (mkdtemp(g->folder) == NULL && mkdtemp(strcpy(g->folder, "/tmp/harrow-test-XXXXXX")) == NULL)
+    if (g == NULL || !sql_stage_open(&g->system, g->folder, true))
         return -1;
     g->system->options.scratch = g->folder;
     *state = g;
@@ -37,27 +30,34 @@ static int open_stage(void **state)
 static int close_stage(void **state)
 {
     struct stage *g = *state;
-    void *system = g->system;
-    int code = world_remove_tree(g->system->world, g->folder);
+    int code = sql_stage_close(g->system, g->folder);
     free(g);
-    return test_system_teardown(&system) != 0 ? -1 : code;
+    return code;
 }
 
 static void passes(struct stage *g, const char *yaml)
 {
-    if (!test_run(g->system, yaml)) {
-        struct text report = TEXT_INIT;
-        test_report(g->system, &report);
-        fail_msg("%s\nin:\n%s", text_string(&report), yaml);
-    }
+    sql_passes(g->system, yaml);
 }
 
 static void fails(struct stage *g, const char *yaml, const char *message)
 {
-    assert_false(test_run(g->system, yaml));
-    const char *got = json_string_value(json_object_get(test_last(g->system, "case"), "message"));
-    if (strstr(got, message) == NULL)
-        fail_msg("expected \"%s\" in \"%s\"", message, got);
+    sql_fails(g->system, yaml, message);
+}
+
+/* An address says which database it is. */
+static void addresses(void **state)
+{
+    struct stage *g = *state;
+    passes(g, FLOW "  - {sql: [CREATE TABLE t (a INTEGER PRIMARY KEY), INSERT INTO t VALUES (41)], database: "
+                   "'sqlite3://:memory:', expect: {inserted: 41}}\n"
+                   "  - {sql: SELECT a FROM t, sqlite: memory.db, expect: {rows: [{a: 41}], inserted: null}}\n"
+                   "  - {sql: SELECT a FROM t, database: 'sq:${scratch}/memory.db?mode=ro', expect: {count: 1}}\n"
+                   "  - {sql: INSERT INTO t VALUES (41), database: 'sqlite:memory.db', expect: {code: 1555, inserted: "
+                   "null}}\n");
+    fails(g, FLOW "  - {sql: SELECT 1, database: 'mysql://a'}\n",
+          "\"database\" begins with sqlite: or postgresql:, and this with mysql; there are no others");
+    fails(g, FLOW "  - {sql: SELECT 1, database: 'sqlite:'}\n", "\"sqlite\" is a file's name, and this is empty");
 }
 
 /* Every type, as a value and in a row. */
@@ -197,6 +197,8 @@ static void loader(void **state)
 {
     static const char *const bad[][2] = {
         {"sql: SELECT 1", "\"sql\" needs one database"},
+        {"{sql: SELECT 1, sqlite: a, database: 'sqlite:b'}", "\"sql\" needs one database"},
+        {"{sql: SELECT 1, database: 7}", "\"database\" is a text"},
         {"{sql: SELECT 1, sqlite: a, postgres: b}", "\"sql\" needs one database"},
         {"{sql: 1, sqlite: a}", "a statement is a text, and this is"},
         {"{sql: [], sqlite: a}", "a list of statements has 1 to 256"},
@@ -270,6 +272,7 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_stage, close_stage)
     const struct CMUnitTest tests[] = {
+        TEST(addresses),
         TEST(values),
         TEST(changes),
         TEST(errors),

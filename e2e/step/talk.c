@@ -208,6 +208,30 @@ int talk_url(struct flow_context *x, const struct node *place, const char *path,
     return text_ok(url) ? 0 : flow_memory(x);
 }
 
+/* Those of the flow's namespace that the step does not have. */
+static int add_space(struct flow_context *x, const struct node *own, const char *url, struct arena *arena,
+                     struct http1_header *items, size_t max, size_t *count)
+{
+    json_t *more = json_object(), *value;
+    const char *name;
+    int code = more != NULL && space_headers(x, url, more) ? 0 : flow_memory(x);
+    json_object_foreach(more, name, value)
+    {
+        bool there = false;
+        for (size_t i = 0; own != NULL && i < own->map.count; i++)
+            there = there || strcasecmp(own->map.pairs[i].key, name) == 0;
+        const char *kept_name = arena_string(arena, name), *kept = arena_string(arena, json_string_value(value));
+        if (code == 0 && (kept_name == NULL || kept == NULL))
+            code = flow_memory(x);
+        else if (code == 0 && !there && *count == max)
+            code = flow_wrong(x, own, ERROR_LIMIT, "more than %zu headers", max);
+        else if (code == 0 && !there)
+            items[(*count)++] = (struct http1_header){bytes_of(kept_name), bytes_of(kept)};
+    }
+    json_decref(more);
+    return code;
+}
+
 int talk_headers(struct flow_context *x, const struct node *step, const char *url, struct arena *arena,
                  struct http1_header *items, size_t max, size_t *count)
 {
@@ -238,7 +262,7 @@ int talk_headers(struct flow_context *x, const struct node *step, const char *ur
             items[(*count)++] = (struct http1_header){bytes_of(p->key), bytes_of(kept)};
         free(value);
     }
-    return code;
+    return code != 0 ? code : add_space(x, own, url, arena, items, max, count);
 }
 
 int talk_tls(struct flow_context *x, const struct node *step, struct tls_context **out)

@@ -16,6 +16,8 @@ struct stage {
     struct world *world;
     struct http_server *server;
     char url[64];
+    bool mute;            /* it does not read what it is told from here on */
+    struct text goodbyes; /* codes it heard */
 };
 
 /* ---- the server ---- */
@@ -45,9 +47,10 @@ static void echo_message(void *arg, bool text, struct bytes message)
 
 static void echo_closed(void *arg, int code, struct bytes reason)
 {
-    (void)code;
+    struct echo *e = arg;
     (void)reason;
-    free(arg);
+    text_printf(&e->stage->goodbyes, "%d ", code);
+    free(e);
 }
 
 struct drip {
@@ -98,6 +101,8 @@ static void handle(void *arg, struct http_exchange *x)
         if (websocket_accept(x, NULL, &events, e, &e->socket, &status, &why) != 0) {
             free(e);
             http_respond(x, status, "text/plain", bytes_of(why));
+        } else if (g->mute) {
+            websocket_pause(e->socket);
         }
         return;
     }
@@ -136,6 +141,7 @@ static int close_stage(void **state)
     struct stage *g = *state;
     http_server_free(g->server);
     *state = g->system;
+    text_deinit(&g->goodbyes);
     free(g);
     return test_system_teardown(state);
 }
@@ -178,8 +184,26 @@ static void sockets(void **state)
                    "not allowed}}}\n"
                    "  - {websocket: /nowhere, expect: {status: 403}}\n"
                    "  - {websocket: /ws, send: a, expect: {message: {said: a}}, close: 1000}\n"
-                   "  - {websocket: /ws, as: other, send: a, close: true}\n"
-                   "  - {wait: 3s}\n"); /* the goodbyes */
+                   "  - {websocket: /ws, as: other, send: a, close: 4001}\n");
+}
+
+/* The last step's goodbye is heard as well, and nobody waits for an answer to it: a server that gives none costs no
+ * time, and nothing is left when the run is over. */
+static void goodbyes(void **state)
+{
+    struct stage *g = *state;
+    passes(g, FLOW "  - {websocket: /ws, as: chat, send: a, expect: {message: {said: a}}, close: 4001}\n"
+                   "  - {websocket: /ws, send: a, expect: {message: {said: a}}, close: 4002}\n"
+                   "  - {websocket: /ws, send: a, close: true}\n");
+    assert_int_equal(world_sleep(g->system->world, (uint64_t)SECOND), 0);
+    assert_string_equal(text_string(&g->goodbyes), "4001 4002 1000 ");
+    fails(g, FLOW "  - {websocket: /ws, as: chat, close: true}\n  - {websocket: chat, send: a}\n",
+          "step 2 websocket chat: nothing can be sent: a step before has closed it");
+    uint64_t before = world_now(g->system->world);
+    g->mute = true;
+    passes(g, FLOW "  - {websocket: /ws, as: chat, send: a, close: true}\n  - {websocket: /ws, close: 1000}\n");
+    assert_true(world_now(g->system->world) - before < (uint64_t)(100 * MILLISECOND));
+    assert_int_equal(world_sleep(g->system->world, (uint64_t)SECOND), 0); /* the server hears of the end */
 }
 
 static void sockets_fail(void **state)
@@ -385,8 +409,14 @@ static void memory_runs_out(void **state)
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_stage, close_stage)
-    const struct CMUnitTest tests[] = {
-        TEST(sockets), TEST(sockets_fail), TEST(sockets_over_tls),        cmocka_unit_test(tls_is_checked),
-        TEST(streams), TEST(page),         cmocka_unit_test(split_items), cmocka_unit_test(memory_runs_out)};
+    const struct CMUnitTest tests[] = {TEST(sockets),
+                                       TEST(goodbyes),
+                                       TEST(sockets_fail),
+                                       TEST(sockets_over_tls),
+                                       cmocka_unit_test(tls_is_checked),
+                                       TEST(streams),
+                                       TEST(page),
+                                       cmocka_unit_test(split_items),
+                                       cmocka_unit_test(memory_runs_out)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,6 +14,7 @@ struct socket_talk {
     struct talk talk; /* first */
     struct websocket *socket;
     struct tls_context *tls;
+    int goodbye; /* the code it ends with, when that was not said before; 0: without a word */
 };
 
 /* ---- what comes ---- */
@@ -31,6 +32,8 @@ static void on_message(void *arg, bool text, struct bytes message)
     struct socket_talk *s = arg;
     struct text base64 = TEXT_INIT;
     json_t *value;
+    if (s->talk.said)
+        return;
     if (text) {
         value = value_of_body(message);
     } else {
@@ -49,6 +52,8 @@ static void on_closed(void *arg, int code, struct bytes reason)
     struct socket_talk *s = arg;
     int status = websocket_status(s->socket);
     s->socket = NULL;
+    if (s->talk.said)
+        return; /* it was answered */
     s->talk.closed = json_pack("{s:i, s:o}", "code", code, "reason", value_of_bytes(reason));
     if (s->talk.head == NULL && status != 0)
         s->talk.head = json_pack("{s:i}", "status", status);
@@ -61,8 +66,10 @@ static void on_closed(void *arg, int code, struct bytes reason)
 static void end(struct talk *t)
 {
     struct socket_talk *s = (struct socket_talk *)t;
+    if (s->socket != NULL && s->goodbye != 0)
+        websocket_goodbye(s->socket, s->goodbye, "");
     if (s->socket != NULL)
-        websocket_abort(s->socket);
+        websocket_abort(s->socket); /* nobody waits for an answer to that */
     tls_context_free(s->tls);
     free(s);
 }
@@ -110,6 +117,8 @@ static int send_one(struct flow_context *x, const struct node *place, struct soc
     text_printf(&x->sent, "%s", x->sent.len > 0 ? "\n" : "");
     text_puts(&x->sent, text_string(&text));
     int code = text_ok(&text) ? 0 : flow_memory(x);
+    if (code == 0 && s->talk.said)
+        code = node_error(place, &x->error, ERROR_CLOSED, "nothing can be sent: a step before has closed it");
     if (code == 0 && s->socket == NULL)
         code = node_error(place, &x->error, ERROR_CLOSED, "nothing can be sent: the other side has ended");
     if (code == 0 && (code = websocket_send(s->socket, true, text_bytes(&text))) != 0)
@@ -144,20 +153,25 @@ static bool opened(void *arg)
     return t->head != NULL || t->closed != NULL || t->error.code != 0 || t->memory;
 }
 
-/* Says goodbye; what the other side answers is waited for, when it is asked for. */
-static void say_goodbye(const struct node *step, struct socket_talk *s)
+/* The code that the step ends it with; 0: it does not. */
+static int goodbye_of(const struct node *step)
 {
-    int64_t code = WS_NORMAL;
     const struct node *n = node_get(step, "close");
-    bool flag = true;
-    if (n == NULL || s->socket == NULL ||
-        (n->kind != NODE_INTEGER && (node_may_bool(step, "close", &flag, NULL) != 0 || !flag)))
+    bool flag = false;
+    if (n != NULL && n->kind == NODE_INTEGER)
+        return (int)n->integer;
+    return node_may_bool(step, "close", &flag, NULL) == 0 && flag ? WS_NORMAL : 0;
+}
+
+/* The socket stays with its talk, so that it is gone when the case is over, answered or not. */
+static void say_goodbye(struct socket_talk *s, int code)
+{
+    if (code == 0 || s->socket == NULL || s->talk.said || s->talk.closed != NULL)
         return;
-    if (n->kind == NODE_INTEGER)
-        code = n->integer;
-    websocket_close(s->socket, (int)code, "");
-    s->socket = NULL;
-    s->talk.closed = json_pack("{s:i, s:s}", "code", (int)code, "reason", "");
+    websocket_goodbye(s->socket, code, "");
+    s->talk.said = true;
+    s->talk.closed = json_pack("{s:i, s:s}", "code", code, "reason", "");
+    s->talk.memory = s->talk.memory || s->talk.closed == NULL;
 }
 
 static int run(struct flow_context *x, const struct node *step)
@@ -178,12 +192,15 @@ static int run(struct flow_context *x, const struct node *step)
     if (code == 0 && json_integer_value(json_object_get(t->head, "status")) == 101)
         code = send_all(x, step, (struct socket_talk *)t);
     if (code == 0) {
+        struct socket_talk *s = (struct socket_talk *)t;
         bool kept = t->name != NULL;
+        int goodbye = goodbye_of(step);
         if (node_get(step, "expect") == NULL && node_get(step, "capture") == NULL)
-            say_goodbye(step, (struct socket_talk *)t);
+            say_goodbye(s, goodbye);
+        s->goodbye = kept ? 0 : goodbye;
         code = talk_listen(x, step, t);
         if (kept)
-            say_goodbye(step, (struct socket_talk *)t);
+            say_goodbye(s, goodbye);
     } else if (t->name == NULL) {
         talk_free(t);
     }

@@ -346,6 +346,18 @@ static json_t *f_merge(struct evaluation *v, const char *name, json_t *const *a,
     return out;
 }
 
+static json_t *f_concat(struct evaluation *v, const char *name, json_t *const *a, size_t count)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; i < count && out != NULL; i++) {
+        if (json_is_array(a[i]) && json_array_extend(out, a[i]) == 0)
+            continue;
+        json_decref(out);
+        return json_is_array(a[i]) ? NULL : wrong(v, name, "lists", a[i]);
+    }
+    return out;
+}
+
 static json_t *f_intersect(struct evaluation *v, const char *name, json_t *const *a, size_t count)
 {
     (void)count;
@@ -545,6 +557,7 @@ static const struct row {
     {"bool", 1, 1, f_bool},
     {"ceil", 1, 1, f_round},
     {"compare", 2, ARGS_MANY, f_compare},
+    {"concat", 1, ARGS_MANY, f_concat},
     {"count", 2, 2, NULL},
     {"diff", 2, ARGS_MANY, f_compare},
     {"env", 1, 2, f_env},

@@ -81,6 +81,7 @@ static const char *const values[][2] = {
     {"first(list) + last(list) + min(list) + max(4, 2) + sum(list)", "15"},
     {"abs(-2) + round(1.4) + ceil(0.1) + floor(0.9)", "4.0"},
     {"pick({a: 1, b: 2}, 'a') == omit({a: 1, b: 2}, 'b')", "true"},
+    {"concat([1], list, [])[0] + len(concat(list, [9])) - len(list)", "2"},
     {"merge({a: 1}, {a: 2, b: 3})", "{\"a\":2,\"b\":3}"},
     {"intersect([1, 2], [2, 3])", "[2]"},
     {"compare({a: 1, b: {c: 2}}, {a: 1, b: {c: 3}}, 'c') && !compare([1], [2])", "true"},

@@ -3,6 +3,7 @@
 #include "e2e/value/jsonpath.h"
 
 #include "base/array.h"
+#include "base/json_copy.h"
 #include "base/text.h"
 #include "base/utf8.h"
 #include "e2e/value/regex.h"
@@ -525,11 +526,11 @@ static bool condition(struct path *j, const json_t *current)
 static json_t *result(struct path *j, const nodes *list, bool one)
 {
     if (one)
-        return list->count > 0 ? json_deep_copy(list->items[0]) : NULL;
+        return list->count > 0 ? json_copy_whole(list->items[0]) : NULL;
     json_t *out = json_array();
     bool ok = out != NULL;
     for (size_t i = 0; i < list->count && ok; i++)
-        ok = json_array_append_new(out, json_deep_copy(list->items[i])) == 0;
+        ok = json_array_append_new(out, json_copy_whole(list->items[i])) == 0;
     if (!ok)
         no_memory(j);
     return out;

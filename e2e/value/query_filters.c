@@ -1,5 +1,6 @@
 /* Filters of queries: each makes another value of the one before it. */
 #include "base/base64.h"
+#include "base/json_copy.h"
 #include "base/utf8.h"
 #include "e2e/value/jsonpath.h"
 #include "e2e/value/query.h"
@@ -299,7 +300,7 @@ FILTER(location)
 {
     UNUSED;
     const json_t *url = json_object_get(in, "url");
-    return json_is_string(url) ? give(q, json_deep_copy(url), out) : wrong_input(q, in, "location", "a redirect");
+    return json_is_string(url) ? give(q, json_copy_whole(url), out) : wrong_input(q, in, "location", "a redirect");
 }
 
 /* ---- numbers and texts ---- */
@@ -449,7 +450,7 @@ static size_t entity(const char *p, struct text *out)
     }
     if (code == 0 || code > 0x10FFFF)
         return 0;
-    text_add(out, bytes, utf8_encode((uint32_t)code, bytes));
+    text_add(out, bytes, utf8_write((uint32_t)code, bytes));
     return len + (p[len] == ';');
 }
 

@@ -1,4 +1,5 @@
 /* Where the values of queries come from: the answer of the step, and its HTTP answer as it came (x->reply). */
+#include "base/json_copy.h"
 #include "e2e/value/jsonpath.h"
 #include "e2e/value/query.h"
 #include "e2e/value/xpath.h"
@@ -16,7 +17,7 @@
 
 static int copy_of(struct query_run *q, const json_t *v, json_t **out)
 {
-    *out = v != NULL ? json_deep_copy(v) : NULL;
+    *out = v != NULL ? json_copy_whole(v) : NULL;
     return v != NULL && *out == NULL ? flow_memory(q->x) : 0;
 }
 

@@ -81,7 +81,7 @@ int scan_escape(struct scan *s, const char *also, struct text *out)
         for (s->at += 2; scan_char(s) >= 0 && bytes_hex_value((uint8_t)scan_char(s)) >= 0 && digits < 6; digits++)
             code = code * 16 + (uint32_t)bytes_hex_value(s->in.data[s->at++]);
         char bytes[UTF8_MAX];
-        size_t len = utf8_encode(code, bytes);
+        size_t len = utf8_write(code, bytes);
         if (digits > 0 && scan_char(s) == '}') {
             s->at++;
             for (size_t i = 0; i < len; i++)

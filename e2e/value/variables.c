@@ -1,4 +1,5 @@
 /* ${name}, ${name.member[0]} and ${= expression} in texts. "$${" stands for "${" itself. */
+#include "base/json_copy.h"
 #include "e2e/value/expression.h"
 #include "e2e/value/query.h"
 
@@ -99,7 +100,7 @@ static json_t *member_of(struct flow_context *x, const struct node *n, const cha
         flow_wrong(x, n, ERROR_SYNTAX, "${%s%s} is no path: ${name.member} or ${name[0]}", key, path);
     else if (found == NULL)
         flow_wrong(x, n, ERROR_NOT_FOUND, "${%s} has nothing at %s", key, rooted);
-    return code == 0 && found != NULL ? json_deep_copy(found) : NULL;
+    return code == 0 && found != NULL ? json_copy_whole(found) : NULL;
 }
 
 static json_t *look_up(struct flow_context *x, const struct node *n, struct bytes name);

@@ -3,6 +3,8 @@
 
 #include "base/base64.h"
 #include "base/hash.h"
+#include "base/json_copy.h"
+#include "base/json_text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -77,7 +79,7 @@ static json_t *within(json_t *object, const char *name)
 static bool set_rule(json_t *part, enum pact_category category, const char *path, const json_t *matchers)
 {
     json_t *rules = within(within(part, "matchingRules"), category == PACT_BODY ? "body" : "metadata");
-    json_t *list = json_is_array(matchers) ? json_deep_copy(matchers) : json_pack("[o]", json_deep_copy(matchers));
+    json_t *list = json_is_array(matchers) ? json_copy_whole(matchers) : json_pack("[o]", json_copy_whole(matchers));
     return rules != NULL && list != NULL &&
            put(rules, path, json_pack("{s:s, s:o}", "combine", "AND", "matchers", list));
 }
@@ -101,7 +103,7 @@ static int parse(const struct consumer *c, const json_t *interaction, struct pac
     json_t *whole =
         json_pack("{s:{s:s}, s:{s:s}, s:[O], s:{s:{s:s}}}", "consumer", "name", c->name, "provider", "name",
                   c->provider, "interactions", interaction, "metadata", "pactSpecification", "version", "4.0");
-    char *text = whole != NULL ? json_dumps(whole, JSON_COMPACT) : NULL;
+    char *text = whole != NULL ? json_text_of(whole, 0) : NULL;
     int code = text != NULL ? pact_parse(bytes_of(text), "what was recorded", out, err) : out_of_memory(err);
     free(text);
     json_decref(whole);

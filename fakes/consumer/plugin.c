@@ -1,6 +1,7 @@
 #include "fakes/consumer/plugin.h"
 
 #include "base/base64.h"
+#include "base/json_copy.h"
 #include "base/map.h"
 
 #include <openssl/evp.h>
@@ -114,7 +115,7 @@ int plugin_merge(struct pact *into, const struct pact *from)
         return ERROR_MEMORY;
     json_object_foreach(json_object_get(theirs, "configuration"), key, value)
     {
-        if (json_object_get(ours, key) == NULL && json_object_set_new(ours, key, json_deep_copy(value)) != 0)
+        if (json_object_get(ours, key) == NULL && json_object_set_new(ours, key, json_copy_whole(value)) != 0)
             return ERROR_MEMORY;
     }
     return 0;
@@ -123,7 +124,7 @@ int plugin_merge(struct pact *into, const struct pact *from)
 /* The configuration without its key; new. NULL: no memory. */
 static json_t *without_key(const json_t *plugin)
 {
-    json_t *out = json_deep_copy(plugin);
+    json_t *out = json_copy_whole(plugin);
     (void)json_object_del(json_object_get(out, PLUGIN_NAME), "descriptorKey");
     return out;
 }

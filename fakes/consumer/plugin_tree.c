@@ -1,6 +1,8 @@
 /* Messages as the JSON that rules are matched on. */
 #include "fakes/consumer/plugin.h"
 
+#include "base/json_copy.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,7 +65,7 @@ static int fill_in(json_t *tree, json_t *whole, const char *path)
         json_t *to = number ? json_array_get(tree, strtoul(step, NULL, 10)) : json_object_get(tree, step);
         json_t *from = number ? json_array_get(whole, strtoul(step, NULL, 10)) : json_object_get(whole, step);
         if (to == NULL && from != NULL && *path == '\0' && json_is_object(tree))
-            return json_object_set_new(tree, step, json_deep_copy(from)) == 0 ? 0 : ERROR_MEMORY;
+            return json_object_set_new(tree, step, json_copy_whole(from)) == 0 ? 0 : ERROR_MEMORY;
         if (to == NULL || from == NULL)
             return 0;
         tree = to;

@@ -1,5 +1,7 @@
 #include "fakes/consumer/served.h"
 
+#include "base/json_copy.h"
+
 #include "fakes/consumer/internal.h"
 
 #include <stdlib.h>
@@ -142,7 +144,7 @@ int served_pacts_record(struct served_pacts *p, const struct served_pacts_option
     size_t count = 0;
     while (o->headers != NULL && o->headers[count] != NULL)
         count++;
-    json_t *given = o->given != NULL ? json_deep_copy(o->given) : NULL;
+    json_t *given = o->given != NULL ? json_copy_whole(o->given) : NULL;
     bool ok = copy(p, o->consumer, &consumer) && copy(p, o->provider, &provider) && (given != NULL || o->given == NULL);
     if (ok)
         headers = ARENA_NEW_N(&p->arena, const char *, count + 1);

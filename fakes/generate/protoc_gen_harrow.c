@@ -2,6 +2,8 @@
 #include "fakes/generate/generate.h"
 
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #define READ_SIZE ((size_t)64 << 10)
 
@@ -17,8 +19,30 @@ static bool read_all(struct text *in)
     return ferror(stdin) == 0;
 }
 
-int main(void)
+static const char help[] =
+    "Usage: protoc --plugin=\"$(command -v protoc-gen-harrow)\" --harrow_out=FOLDER [--harrow_opt=WORDS] FILE...\n"
+    "\n"
+    "A plugin of protoc, which runs it: writes test doubles in C of every service in the files, docs/fakes.md.\n"
+    "\n"
+    "WORDS, with commas between them:\n"
+    "  messages    write the messages of the files as well, under the names protoc-c gives them\n"
+    "  imports     and those of what they import\n"
+    "  doubles=no  write nothing but messages\n"
+    "\n"
+    "Written are FILE.pb-c.h and .c (messages), fakes/fake_SERVICE.h and .c, and fakes/FILE_descriptors.h and .c.\n"
+    "Compiled and linked with what `micro sdk --cflags` and `micro sdk --libs` print.\n";
+
+/* protoc gives no arguments and does not type: who does wants to know what this is. */
+static int explain(bool asked)
 {
+    fputs(help, asked ? stdout : stderr);
+    return asked ? 0 : 2;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 || isatty(STDIN_FILENO) == 1)
+        return explain(argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0));
     struct text in = TEXT_INIT, out = TEXT_INIT;
     struct error err = ERROR_INIT;
     int code = 1;

@@ -1,6 +1,8 @@
 /* Generators applied to a part, where their paths lead. */
 #include "fakes/pact/generate.h"
 
+#include "base/json_copy.h"
+
 #include <stdlib.h>
 #include <strings.h>
 
@@ -289,7 +291,7 @@ static bool copy_pairs(struct generation *g, const struct pact_headers *from, st
 
 static bool copy_json(json_t *from, json_t **to)
 {
-    *to = from != NULL ? json_deep_copy(from) : NULL;
+    *to = from != NULL ? json_copy_whole(from) : NULL;
     return from == NULL || *to != NULL;
 }
 

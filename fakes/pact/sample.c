@@ -208,7 +208,7 @@ static const char *escape(struct maker *m, const char *p)
     if (value < 0)
         return fail(m, p, ERROR_UNSUPPORTED, "not implemented: this escape");
     if (m->random != NULL)
-        text_add(m->out, utf8, utf8_encode((uint32_t)value, utf8));
+        text_add(m->out, utf8, utf8_write((uint32_t)value, utf8));
     return at;
 }
 

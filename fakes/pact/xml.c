@@ -115,7 +115,7 @@ static bool reference(struct xml *x, struct text *out)
     if (digits == 0 || value == 0 || value > 0x10FFFF || !take(x, ";"))
         return fail(x, ERROR_SYNTAX, "not a character reference");
     char utf8[UTF8_MAX];
-    text_add(out, utf8, utf8_encode(value, utf8));
+    text_add(out, utf8, utf8_write(value, utf8));
     return true;
 }
 

@@ -1,6 +1,8 @@
 /* An interaction over HTTP, and messages that are asked for by HTTP. */
 #include "fakes/provider/internal.h"
 
+#include "base/json_text.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -101,7 +103,7 @@ static bool body_of(const struct pact_content *c, struct bytes *out, char **owne
         return true;
     else if (c->json == NULL)
         *out = c->bytes;
-    else if ((*owned = json_dumps(c->json, JSON_COMPACT | JSON_ENCODE_ANY)) == NULL)
+    else if ((*owned = json_text_of(c->json, 0)) == NULL)
         return false;
     if (*owned != NULL)
         *out = bytes_of(*owned);
@@ -161,7 +163,7 @@ void play_message(struct playing *p)
         json_array_append_new(states, json_pack("{s:s, s:O*}", "name", p->i->states.items[i].name, "params",
                                                 p->i->states.items[i].parameters));
     json_t *ask = json_pack("{s:s, s:o}", "description", p->i->description, "providerStates", states);
-    char *body = ask != NULL ? json_dumps(ask, JSON_COMPACT) : NULL;
+    char *body = ask != NULL ? json_text_of(ask, 0) : NULL;
     json_decref(ask);
     if (body == NULL) {
         playing_no_memory(p);

@@ -15,7 +15,7 @@ struct call_log_block {
 struct call_log {
     struct call_log_block *first, *last;
     size_t max, bytes;
-    uint64_t total, dropped;
+    uint64_t total, dropped, unheard;
     const char *const *redacted;
     struct call_log_hearer *hearers;
 };
@@ -175,6 +175,7 @@ bool call_log_add(struct call_log *l, const struct call_log_entry *e)
     if (b == NULL || b->size > l->max) {
         free(b);
         l->dropped++;
+        l->unheard++;
         return false;
     }
     while (l->bytes + b->size > l->max)
@@ -219,6 +220,11 @@ uint64_t call_log_dropped(const struct call_log *l)
     return l->dropped;
 }
 
+uint64_t call_log_unheard(const struct call_log *l)
+{
+    return l->unheard;
+}
+
 size_t call_log_bytes(const struct call_log *l)
 {
     return l->bytes;
@@ -228,7 +234,7 @@ void call_log_forget(struct call_log *l, const char *session)
 {
     if (session[0] == '\0') {
         clear(l);
-        l->total = l->dropped = 0;
+        l->total = l->dropped = l->unheard = 0;
         return;
     }
     struct call_log_block **at = &l->first;

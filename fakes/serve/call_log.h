@@ -68,6 +68,7 @@ const struct call_log_entry *call_log_entry(const struct call_log_block *b);
 
 uint64_t call_log_total(const struct call_log *l);   /* calls that came, since the last forgetting of all */
 uint64_t call_log_dropped(const struct call_log *l); /* of those, ended and no longer in memory */
+uint64_t call_log_unheard(const struct call_log *l); /* of the dropped, those nobody heard of: no room for them */
 size_t call_log_bytes(const struct call_log *l);
 /* Of one session, or ("") everything: then counts begin anew. */
 void call_log_forget(struct call_log *l, const char *session);

@@ -1,5 +1,7 @@
 #include "fakes/serve/http_route.h"
 
+#include "base/json_copy.h"
+
 #include "wire/pb_wire.h"
 
 #include <stdlib.h>
@@ -142,7 +144,7 @@ static int member(const struct http_route *r, const struct http_payload *p, stru
 {
     json_error_t why;
     json_t *object = json_object();
-    json_t *value = p->tree != NULL ? json_deep_copy(p->tree)
+    json_t *value = p->tree != NULL ? json_copy_whole(p->tree)
                                     : json_loadb((const char *)p->body.data, p->body.len,
                                                  JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &why);
     int code = 0;

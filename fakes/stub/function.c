@@ -68,7 +68,7 @@ static bool change_case(struct asking *x, const struct made *a, bool upper, stru
     for (size_t at = 0; at < text.len;) {
         size_t from = at;
         if (utf8_next(text, &at, &c))
-            text_add(&changed, encoded, utf8_encode(other_case(c, upper), encoded));
+            text_add(&changed, encoded, utf8_write(other_case(c, upper), encoded));
         else
             text_add(&changed, text.data + from, at - from);
     }

@@ -226,7 +226,7 @@ static bool one(struct asking *x, const struct verb *v, const struct made *m, st
     int64_t whole = m->kind == MADE_REAL ? (int64_t)fmax(fmin(trunc(number), 9e18), -9e18) : m->integer;
     if (v->letter == 'c' || v->letter == 'U') {
         if (v->letter == 'c')
-            put(out, v, encoded, utf8_encode((uint32_t)whole, encoded));
+            put(out, v, encoded, utf8_write((uint32_t)whole, encoded));
         else
             text_printf(out, "U+%04" PRIX64, whole);
         return true;

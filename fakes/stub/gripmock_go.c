@@ -128,7 +128,7 @@ static const char *escape(const char *at, const char *end, struct text *out)
     if (digits <= 3)
         text_char(out, (char)v);
     else
-        text_add(out, encoded, utf8_encode((uint32_t)v, encoded));
+        text_add(out, encoded, utf8_write((uint32_t)v, encoded));
     return from + digits;
 }
 

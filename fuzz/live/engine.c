@@ -445,10 +445,11 @@ static int find_methods(struct engine *e, struct error *err)
         }
     }
     if (e->method_count == 0)
-        return error_set(err, ERROR_INVALID, "no method is left: none contains \"%s\"%s%s%s",
-                         e->options.filter != NULL ? e->options.filter : "/",
-                         e->options.skip != NULL ? " and not \"" : "", e->options.skip != NULL ? e->options.skip : "",
-                         e->options.skip != NULL ? "\"" : "");
+        return error_set(err, ERROR_INVALID, "no method is left%s%s%s%s%s%s",
+                         e->options.filter != NULL ? ": none contains \"" : "",
+                         e->options.filter != NULL ? e->options.filter : "", e->options.filter != NULL ? "\"" : "",
+                         e->options.skip != NULL ? " without those that contain \"" : "",
+                         e->options.skip != NULL ? e->options.skip : "", e->options.skip != NULL ? "\"" : "");
     e->summary->methods = (int64_t)e->method_count;
     return 0;
 }
@@ -605,24 +606,21 @@ static int campaign(struct engine *e, struct error *err)
 
 /* ---- one case, and a corpus ------------------------------------------------------------------------------------- */
 
-int engine_missing(int code, const char *path, struct error *err)
-{
-    return code == ERROR_NOT_FOUND ? error_set_at(err, code, path, 0, 0, "there is no such file") : code;
-}
-
 static int read_input(struct engine *e, struct fuzz_case *c, struct error *err)
 {
     struct text file = TEXT_INIT;
     const char *name = e->options.input ? e->options.input : "the case";
     int code = 0;
     if (e->options.input)
-        code = engine_missing(world_read_file(engine_files(e), name, INPUT_FILE_MAX, &file, err), name, err);
+        code = world_read_file(engine_files(e), name, INPUT_FILE_MAX, &file, err);
     else
         text_add(&file, e->options.script.data, e->options.script.len);
     bool binary = file.len >= 4 && memcmp(file.data, "HFZ1", 4) == 0;
     if (code == 0)
         code = binary ? fuzz_case_read(text_bytes(&file), c, err)
                       : fuzz_case_parse(text_bytes(&file), name, e->target->pool, c, err);
+    if (code == 0 && c->events.count == 0)
+        code = error_set_at(err, ERROR_INVALID, name, 1, 1, "there is no call in it");
     text_deinit(&file);
     return code;
 }

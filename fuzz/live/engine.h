@@ -153,8 +153,6 @@ int engine_run_alone(struct engine *e, const struct fuzz_case *c, struct fuzz_tr
 struct method_tally *engine_tally(struct engine *e, const struct pb_method *m); /* NULL: not taking part */
 uint64_t engine_now(const struct engine *e);                                    /* the budget's clock */
 struct world *engine_files(const struct engine *e);
-/* The code of reading a file that the user named: one that is not there is told as his. */
-int engine_missing(int code, const char *path, struct error *err);
 bool engine_is_of_method(int status); /* only the method itself gives it */
 /* There is no more time to run findings again. */
 static inline bool engine_settled(const struct engine *e)

@@ -193,6 +193,18 @@ static bool keeps_defect(const struct engine *e, const struct fuzz_finding *f, c
     return false;
 }
 
+/* Two bugs of a method may share an oracle: words tell which of them is seen. */
+static bool keeps_words(const struct fuzz_finding *f, struct text *why)
+{
+    struct text before = TEXT_INIT, now = TEXT_INIT;
+    struct fuzz_finding seen = {.oracle = f->oracle, .why = why->data};
+    bool same = !finding_own_text(f, &before) ||
+                (why->len > 0 && finding_own_text(&seen, &now) && strcmp(text_string(&before), text_string(&now)) == 0);
+    text_deinit(&before);
+    text_deinit(&now);
+    return same;
+}
+
 static bool still(void *arg, const struct fuzz_case *c)
 {
     struct shrinking *s = arg;
@@ -205,7 +217,7 @@ static bool still(void *arg, const struct fuzz_case *c)
      * call's of the case. */
     bool same = keeps_defect(s->engine, f, c) && engine_try(s->engine, c, &v, &why) &&
                 strcmp(v.oracle, f->oracle) == 0 && (v.method == f->method || is(f, "crash") || repeat_is(f->oracle)) &&
-                (f->method || !f->defect || (v.defect && strcmp(v.defect, f->defect) == 0));
+                (f->method || !f->defect || (v.defect && strcmp(v.defect, f->defect) == 0)) && keeps_words(f, &why);
     if (same) {
         s->shown = v.method;
         s->at = v.component;

@@ -24,6 +24,7 @@
 enum planted {
     PLANTED_NOTHING,
     PLANTED_INTERNAL,    /* "gamma" anywhere in a message is answered INTERNAL */
+    PLANTED_TWO,         /* so it is, and what is empty as well, in other words */
     PLANTED_HANG,        /* "beta" is never answered */
     PLANTED_SCHEMA,      /* Helloworld.Call's answer is no Response */
     PLANTED_LATE_SCHEMA, /* the first of Helloworld.Stream's answers is no StreamingResponse */
@@ -86,8 +87,10 @@ static void on_message(struct rpc_call *call, struct bytes message, void *servic
         return;
     if (b->planted != PLANTED_ACCEPTS && pb_scan(m->input->descriptor, message, NULL) != 0) {
         rpc_call_fail(call, GRPC_INVALID_ARGUMENT, "not a %s", m->input->full_name);
-    } else if (b->planted == PLANTED_INTERNAL && contains(message, "gamma")) {
+    } else if ((b->planted == PLANTED_INTERNAL || b->planted == PLANTED_TWO) && contains(message, "gamma")) {
         rpc_call_fail(call, GRPC_INTERNAL, "index out of range");
+    } else if (b->planted == PLANTED_TWO && message.len == 0) {
+        rpc_call_fail(call, GRPC_INTERNAL, "nobody was named");
     } else if (b->planted == PLANTED_HANG && contains(message, "beta")) {
         rpc_call_set_user(call, hang.out);
     } else if (is_deadly(b->planted, message)) {
@@ -331,6 +334,31 @@ static void test_internal(void **state)
 {
     (void)state;
     found(PLANTED_INTERNAL, "internal", strlen("gamma") + 6);
+}
+
+/* What is made smaller stays the bug it was found as, though a smaller case shows another one of its method. */
+static void test_two_of_a_method(void **state)
+{
+    (void)state;
+    struct bed b;
+    struct fuzz_summary s;
+    struct fuzz_options o = options_of(5);
+    const char *told = NULL;
+    o.filter = "/";
+    for (o.inputs_max = INPUTS_FEW; told == NULL && o.inputs_max < INPUTS_MOST; o.inputs_max *= 2) {
+        bed_init(&b, PLANTED_TWO);
+        run(&b, &o, &s);
+        told = strstr(text_string(&b.lines), ": index out of range\\n");
+        if (told != NULL) {
+            const char *end = strchr(told, '\n');
+            assert_non_null(end);
+            if (memmem(told, (size_t)(end - told), "gamma", strlen("gamma")) == NULL)
+                fail_msg("another bug's case: %.*s", (int)(end - told), told);
+            assert_non_null(strstr(text_string(&b.lines), ": nobody was named\\n"));
+        }
+        bed_deinit(&b);
+    }
+    assert_non_null(told);
 }
 
 static void test_hang(void **state)
@@ -593,6 +621,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_clean_and_the_same),
         cmocka_unit_test(test_internal),
+        cmocka_unit_test(test_two_of_a_method),
         cmocka_unit_test(test_hang),
         cmocka_unit_test(test_waits),
         cmocka_unit_test(test_memory),

@@ -40,6 +40,9 @@ static void add_point(struct engine *e, uint64_t now)
     result_sample(e->target->results, "fuzz_features", (double)p.features);
     if (p.edges >= 0)
         result_sample(e->target->results, "fuzz_edges", (double)p.edges);
+    uint64_t resident = target_resident(e->target);
+    if (resident > 0)
+        result_sample(e->target->results, "fuzz_memory_bytes", (double)resident);
 }
 
 static void say(struct engine *e, uint64_t now, uint64_t since)

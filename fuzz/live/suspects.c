@@ -126,7 +126,6 @@ int engine_run_suspects(struct engine *e, struct error *err)
     if (!world_is_simulated(e->target->world))
         return error_set(err, ERROR_UNSUPPORTED, "suspects can be tried in simulation only (--driver sim)");
     int rc = journal_read(engine_files(e), e->options.suspects, &cases, err);
-    rc = engine_missing(rc, e->options.suspects, err);
     for (size_t i = 0; rc == 0 && i < cases.count && i < SUSPECTS_MAX && !s.oracle && !engine_ends(e); i++) {
         s.oracle = try_case(&s, &cases.items[i]);
         e->summary->cases++;

@@ -320,7 +320,7 @@ static bool edit_char(const struct text_edit *e)
     char c[UTF8_MAX];
     size_t from = place(e, (size_t)random_below(e->r, e->old.len + 1)), to = from, len = 1;
     if (e->field->kind == PB_STRING)
-        len = utf8_encode(code_point(e->r), c);
+        len = utf8_write(code_point(e->r), c);
     else
         c[0] = (char)random_below(e->r, 256);
     if (from < e->old.len && random_below(e->r, 4)) { /* in place of the one that is there */

@@ -60,7 +60,7 @@ static const struct option options[] = {
      .kind = OPTION_LIST,
      .target = &faults,
      .argument = "NAME",
-     .help = "inject only this fault (may be repeated; --list shows all)"},
+     .help = "inject only this fault (--list shows all)"},
     {.name = "target", .kind = OPTION_LIST, .target = &targets, .argument = "COMPONENT", .help = "only this component"},
     {.name = "clients",
      .letter = 'c',
@@ -239,8 +239,10 @@ static int check_words(void)
 {
     for (size_t i = 0; i < workloads.count; i++) {
         if (workload_kind_find(workloads.items[i]) == NULL) {
-            fprintf(stderr, "harrow: chaos: there is no workload \"%s\": harrow chaos workloads shows all\n",
-                    workloads.items[i]);
+            struct error err = ERROR_INIT;
+            workload_unknown(NULL, workloads.items[i], &err);
+            harrow_error(&err, "chaos");
+            error_clear(&err);
             return HARROW_USAGE;
         }
     }

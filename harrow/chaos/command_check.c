@@ -6,10 +6,10 @@
 #include "harrow/run/run.h"
 #include "world/real.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define LOOK_EVERY ((uint64_t)(20 * MILLISECOND)) /* at the clock and at signals */
 
@@ -108,7 +108,14 @@ static bool stop(void *arg)
 
 static void print_models(void)
 {
-    for (const struct check_model *const *m = check_models; *m != NULL; m++)
+    for (const struct check_model *const *m = check_models; json && *m != NULL; m++) {
+        json_t *row = json_pack("{ss ss}", "model", (*m)->name, "summary", (*m)->summary);
+        char *line = row != NULL ? json_dumps(row, JSON_COMPACT) : NULL;
+        printf("%s\n", line != NULL ? line : "{}");
+        free(line);
+        json_decref(row);
+    }
+    for (const struct check_model *const *m = check_models; !json && *m != NULL; m++)
         printf("  %-14s %s\n", (*m)->name, (*m)->summary);
 }
 
@@ -246,7 +253,7 @@ static void count(struct tally *t, const struct check_job *j, int code, const st
 
 static int check_all(struct world *w, const struct arguments *args, struct tally *t)
 {
-    bool terminal = isatty(STDOUT_FILENO) == 1 && getenv("CI") == NULL;
+    bool terminal = harrow_terminal();
     bool colour = terminal && getenv("NO_COLOR") == NULL;
     for (int i = 0; i < args->argc && !interrupted; i++) {
         struct error err = ERROR_INIT;
@@ -313,11 +320,13 @@ const struct command command_check = {
     .positional_max = -1,
     .description = "A history is what clients asked of an object and what they learnt. FILE is one as harrow writes\n"
                    "it (JSON lines or binary), EDN of Jepsen and Knossos, or a log of Jepsen's events; its first\n"
-                   "bytes show which. An invalid one comes with a witness: few operations that no order explains.\n"
-                   "\n"
-                   "Exit codes: 0 all are valid; 1 one is invalid; 3 the verdict of one is unknown, for time or\n"
-                   "memory ran out; 4 a file cannot be read as a history; 130 interrupted, with what was explained\n"
-                   "until then.",
+                   "bytes show which. An invalid one comes with a witness: few operations that no order explains.",
+    .exit_codes = "  0    all are valid\n"
+                  "  1    one is invalid\n"
+                  "  2    the command line is wrong\n"
+                  "  3    the verdict of one is unknown, for time or memory ran out; or a file could not be written\n"
+                  "  4    a file is not there, or cannot be read as a history\n"
+                  "  130  interrupted, with what was explained until then\n",
     .examples = "  harrow check history.jsonl                              the model guessed from the functions in it\n"
                 "  harrow check history.edn -m cas-register -i 0           Jepsen's, a register that holds 0 at first\n"
                 "  harrow check run.jsonl --picture why.html               the witness and its neighbours, drawn\n"

@@ -263,7 +263,9 @@ int command_faults_run(const struct arguments *args)
         if (named != NULL)
             only = named;
         else if (world_stat(w, args->argv[i], &stat) != 0 || !stat.exists)
-            code = error_set(&err, ERROR_INVALID, "\"%s\" is neither a fault nor a manifest", args->argv[i]);
+            code = strpbrk(args->argv[i], "./") != NULL
+                       ? error_set_at(&err, ERROR_NOT_FOUND, args->argv[i], 0, 0, "there is no such manifest")
+                       : fault_unknown(NULL, args->argv[i], &err);
         else if (m == NULL)
             code = manifest_load(w, args->argv[i], &m, &err);
     }

@@ -79,9 +79,10 @@ const struct command command_heal = {
         "Everything a fault does to this machine that would outlive harrow is written to a journal first. After\n"
         "a run was killed (kill -9, the end of memory) this undoes what its journal says: stopped processes go\n"
         "on, limits are restored, mounts, control groups and folders removed. Runs that are at work are left\n"
-        "alone. The next run does the same before it starts a system.\n"
-        "\n"
-        "Exit code 1: a step failed or a journal cannot be trusted; it is kept, and tried again next time.",
+        "alone. The next run does the same before it starts a system.",
+    .exit_codes = "  0    nothing is left to be undone\n"
+                  "  1    a step failed or a journal cannot be trusted; it is kept, and tried again next time\n"
+                  "  2    the command line is wrong\n",
     .examples = "  harrow heal\n"
                 "  harrow heal --list --json\n",
     .options = options,

@@ -160,11 +160,7 @@ static const struct option publish_options[] = {
      .target = &branch,
      .argument = "NAME",
      .help = "which the version is from"},
-    {.name = "tag",
-     .kind = OPTION_LIST,
-     .target = &tags,
-     .argument = "NAME",
-     .help = "a tag of the version; may be repeated"},
+    {.name = "tag", .kind = OPTION_LIST, .target = &tags, .argument = "NAME", .help = "a tag of the version"},
     JSON_OPTION,
     {0},
 };
@@ -176,10 +172,11 @@ const struct command command_contract_publish = {
     .positional_min = 1,
     .positional_max = -1,
     .description = "PACT is a pact's file, or a folder of them. What a version was published with does not change:\n"
-                   "publishing the same again does nothing, publishing something else under the version is an error.\n"
-                   "\n"
-                   "Exit codes: 0 published; 2 the command line is wrong; 3 a file could not be read or written; 4 a\n"
-                   "pact or a record is wrong, or the version has another pact.",
+                   "publishing the same again does nothing, publishing something else under the version is an error.",
+    .exit_codes = "  0    published\n"
+                  "  2    the command line is wrong\n"
+                  "  3    a file could not be read or written\n"
+                  "  4    a pact or a record is wrong, or the version has another pact\n",
     .examples = "  harrow contract publish pacts/ --broker broker --version 3f2c1d --branch main\n",
     .options = publish_options,
     .run = publish_run,
@@ -297,10 +294,13 @@ const struct command command_contract_can = {
     .description =
         "Looks at every pact the version has as a consumer, and every pact with it of consumers that are deployed\n"
         "there. Yes: all of them were verified between the versions that would meet, also when there is none. No:\n"
-        "one failed, or the version is not known. Unknown: one was never verified, or a provider is not there.\n"
-        "\n"
-        "Exit codes: 0 yes; 1 no; 2 the command line is wrong; 3 a file could not be read; 4 a record is wrong; 5\n"
-        "unknown.",
+        "one failed, or the version is not known. Unknown: one was never verified, or a provider is not there.",
+    .exit_codes = "  0    yes\n"
+                  "  1    no\n"
+                  "  2    the command line is wrong\n"
+                  "  3    a file could not be read\n"
+                  "  4    a record is wrong\n"
+                  "  5    unknown\n",
     .examples = "  harrow contract can-i-deploy --broker broker --component notes --version 3f2c1d --to production\n",
     .options = can_options,
     .run = can_run,

@@ -86,10 +86,9 @@ static int load(struct world *w, struct side *s, struct error *err)
     struct world_stat stat = {0};
     int code = world_stat(w, s->given, &stat);
     if (code != 0 || !stat.exists)
-        return error_set(err, ERROR_NOT_FOUND,
-                         "%s: there is no such file; expected a folder of .proto files, one of them, or a descriptor "
-                         "set as protoc --include_imports --include_source_info -o writes it",
-                         s->given);
+        return error_set_at(err, ERROR_NOT_FOUND, s->given, 0, 0,
+                            "there is no such file; expected a folder of .proto files, one of them, or a descriptor "
+                            "set as protoc --include_imports --include_source_info -o writes it");
     if (paths.count > PATHS_MAX)
         return error_set(err, ERROR_LIMIT, "--proto-path may be given %d times", PATHS_MAX);
     for (size_t i = 0; i < paths.count; i++)
@@ -100,7 +99,9 @@ static int load(struct world *w, struct side *s, struct error *err)
         code = protos_compile(w, (const char *const[]){s->given, NULL}, folders, NULL, &s->bytes, err);
     else
         code = world_read_file(w, s->given, SCHEMA_SET_MAX, &s->bytes, err);
-    return code != 0 ? code : schema_new(text_bytes(&s->bytes), s->given, &s->schema, err);
+    if (code == 0 && schema_new(text_bytes(&s->bytes), s->given, &s->schema, err) == ERROR_UNSUPPORTED)
+        err->code = ERROR_INVALID; /* it is the file that is wrong */
+    return code != 0 ? code : err->code;
 }
 
 /* ---- rules ---- */
@@ -126,9 +127,12 @@ static void print_rules(void)
 
 static int unknown_rule(const char *what, const char *name, struct error *err)
 {
-    const char *names[BREAKING_RULE_COUNT + 1] = {0};
+    static const char *const levels[] = {"file", "package", "wire-json", "wire"};
+    const char *names[BREAKING_RULE_COUNT + sizeof levels / sizeof levels[0] + 1] = {0};
     for (int i = 0; i < BREAKING_RULE_COUNT; i++)
         names[i] = breaking_rules[i].id;
+    if (strcmp(what, "--level") == 0)
+        memcpy(names + BREAKING_RULE_COUNT, levels, sizeof levels);
     const char *near = nearest_word(name, names);
     return error_set(err, ERROR_INVALID, "%s \"%s\" is no rule%s%s%s; --rules lists them", what, name,
                      near != NULL ? ": did you mean " : "", near != NULL ? near : "", near != NULL ? "?" : "");
@@ -428,11 +432,11 @@ const struct command command_contract_diff = {
         "\n"
         "With --pacts and --flows each break is weighed: which consumers and flows use what breaks, and where they "
         "say\n"
-        "so. Of a field it is who sets or reads it, of a method who calls it.\n"
-        "\n"
-        "Exit codes: 0 nothing breaks, or all of it was approved; 1 something breaks; 3 a file is not there; 4 what "
-        "is\n"
-        "in it is wrong.",
+        "so. Of a field it is who sets or reads it, of a method who calls it.",
+    .exit_codes = "  0    nothing breaks, or all of it was approved\n"
+                  "  1    something breaks\n"
+                  "  2    the command line is wrong\n"
+                  "  4    a file is not there, or what is in it is wrong\n",
     .examples = "  harrow contract diff main/proto proto                      two folders\n"
                 "  harrow contract diff old.pb new.pb --level wire            what is on the wire only\n"
                 "  harrow contract diff old new --approvals breaks.yaml       breaks that were agreed to\n"

@@ -70,7 +70,7 @@ static const struct option options[] = {
      .kind = OPTION_LIST,
      .target = &asked.selects,
      .argument = "WHICH",
-     .help = "of the broker: latest (default), branch=NAME, tag=NAME, env=NAME, wip; may be repeated"},
+     .help = "of the broker: latest (default), branch=NAME, tag=NAME, env=NAME, wip"},
     {.name = "pending",
      .kind = OPTION_FLAG,
      .target = &asked.pending,
@@ -196,11 +196,13 @@ const struct command command_contract_verify = {
     .description =
         "Each interaction of the pacts is sent to the provider, and its answer held against what the consumer\n"
         "expects. The provider is any gRPC or HTTP server, or a component of a manifest's system, which is started\n"
-        "for it: as processes, or in simulation.\n"
-        "\n"
-        "Exit codes: 0 all hold (pending ones do not count); 1 one does not; 2 the command line is wrong; 3 the\n"
-        "provider could not be started, or a file not be written; 4 a pact, a state or a contract is wrong; 130\n"
-        "interrupted.",
+        "for it: as processes, or in simulation.",
+    .exit_codes = "  0    all hold (pending ones do not count)\n"
+                  "  1    one does not\n"
+                  "  2    the command line is wrong\n"
+                  "  3    the provider could not be started, or a file could not be written\n"
+                  "  4    a pact, a state or a contract is wrong, or not there\n"
+                  "  130  interrupted\n",
     .examples = "  harrow contract verify pacts/ --provider 127.0.0.1:9090 --states states.yaml\n"
                 "  harrow contract verify notes-store.json --provider systems/micro.yaml --driver sim\n"
                 "  harrow contract verify web-shop.json --provider http://127.0.0.1:8080 --only \"a basket\"\n"

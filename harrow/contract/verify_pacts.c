@@ -44,7 +44,12 @@ static int add_selected(struct verifying *v)
 {
     struct pact_broker_selector selectors[VERIFY_SELECTORS_MAX] = {{.kind = BROKER_LATEST}};
     size_t count = v->asked->selects.count > 0 ? v->asked->selects.count : 1;
-    int code = pact_broker_open(v->run->world, v->asked->broker, &v->broker, v->err);
+    struct world_stat folder;
+    int code = world_stat(v->run->world, v->asked->broker, &folder);
+    if (code == 0 && !folder.directory) /* nothing to verify there would look like a pass */
+        return error_set_at(v->err, ERROR_NOT_FOUND, v->asked->broker, 0, 0, "there is no such broker's folder");
+    if (code == 0)
+        code = pact_broker_open(v->run->world, v->asked->broker, &v->broker, v->err);
     for (size_t i = 0; code == 0 && i < v->asked->selects.count; i++)
         code = pact_broker_selector_parse(v->asked->selects.items[i], &selectors[i], v->err);
     if (code == 0)

@@ -504,5 +504,9 @@ const struct command command_fakes = {
     .summary = "doubles of services: serve them, see what they do and what they were asked",
     .description = "A double stands in for a service. It needs nothing but the service's contract: .proto files, a\n"
                    "descriptor set, a server that tells its contracts by reflection, or one that is built in.",
+    .exit_codes = "  0    done, or ended by Ctrl-C\n"
+                  "  2    the command line is wrong\n"
+                  "  3    a port cannot be had, a server was not reached, or a file could not be written\n"
+                  "  4    a contract, stub or annotation is wrong, or not there\n",
     .children = children,
 };

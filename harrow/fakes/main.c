@@ -1,13 +1,11 @@
 /* `doubles`: the command `harrow fakes` as a program of its own, without the rest of the harness: it starts faster and
  * takes less memory, which is what counts where many of them run. */
 #include "harrow/commands.h"
-#include "harrow/run/run.h"
 
 int main(int argc, char **argv)
 {
     struct command root = command_fakes;
     root.name = "doubles";
-    root.exit_codes = HARROW_EXIT_CODES;
     int exit_code = command_main(&root, argc, argv, NULL);
     command_cleanup();
     return exit_code;

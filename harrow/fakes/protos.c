@@ -13,6 +13,7 @@ struct protos {
     ARRAY(const char *) files;   /* as they were found */
     ARRAY(const char *) names;   /* what they are called by imports */
     const struct protos_heard *heard;
+    const char *above; /* a folder that would have had an import; NULL: none */
     struct error *err;
 };
 
@@ -59,7 +60,7 @@ static int add_proto(struct protos *p, const char *proto, bool own_folder)
     struct world_stat stat = {0};
     size_t before = p->files.count, len = strlen(proto);
     if (world_stat(p->world, proto, &stat) != 0 || !stat.exists)
-        return error_set(p->err, ERROR_NOT_FOUND, "there is no %s", proto);
+        return error_set_at(p->err, ERROR_NOT_FOUND, proto, 0, 0, "there is no such file or folder");
     if (!stat.directory) {
         const char *slash = strrchr(proto, '/');
         if (!array_push(&p->files, proto))
@@ -73,7 +74,7 @@ static int add_proto(struct protos *p, const char *proto, bool own_folder)
         return out_of_memory(p);
     int code = world_walk(p->world, folder, on_file, p, p->err);
     if (code == 0 && p->files.count == before)
-        code = error_set(p->err, ERROR_NOT_FOUND, "%s has no .proto file", proto);
+        code = error_set_at(p->err, ERROR_NOT_FOUND, proto, 0, 0, "there is no .proto file in it");
     return code == 0 && own_folder ? add_folder(p, folder, len) : code;
 }
 
@@ -97,6 +98,27 @@ static int name_file(struct protos *p, const char *file)
 
 /* ---- reading ---- */
 
+/* The folder above one of ours that has the file: who gave no --proto-path most often meant that one. */
+static const char *folder_above(struct protos *p, const char *name)
+{
+    for (size_t i = 0; i < p->folders.count; i++) {
+        const char *folder = p->folders.items[i], *slash;
+        while (folder != NULL && (slash = strrchr(folder, '/')) != NULL) {
+            struct world_stat stat = {0};
+            folder = arena_string_n(&p->arena, folder, (size_t)(slash - folder));
+            const char *path = folder != NULL ? arena_printf(&p->arena, "%s/%s", folder, name) : NULL;
+            if (path != NULL && folder[0] != '\0' && world_stat(p->world, path, &stat) == 0 && stat.exists)
+                return folder;
+        }
+        if (*p->folders.items[i] != '/' && *p->folders.items[i] != '\0') {
+            struct world_stat stat = {0};
+            if (world_stat(p->world, name, &stat) == 0 && stat.exists)
+                return ".";
+        }
+    }
+    return NULL;
+}
+
 static int open_import(void *arg, const char *name, struct text *out, const char **shown, struct error *err)
 {
     struct protos *p = arg;
@@ -113,6 +135,7 @@ static int open_import(void *arg, const char *name, struct text *out, const char
             p->heard->file(p->heard->arg, name, path);
         return world_read_file(p->world, path, PROTO_FILE_MAX, out, err);
     }
+    p->above = folder_above(p, name);
     return ERROR_NOT_FOUND;
 }
 
@@ -130,6 +153,9 @@ int protos_compile(struct world *w, const char *const *protos, const char *const
         code = name_file(&p, p.files.items[i]);
     if (code == 0)
         code = array_push(&p.names, NULL) ? proto_compile(&source, p.names.items, set, err) : out_of_memory(&p);
+    if (code != 0 && code != ERROR_MEMORY && p.above != NULL && err != NULL && err->message != NULL)
+        code = error_set_at(err, code, err->file, err->line, err->column, "%s; --proto-path %s finds it", err->message,
+                            p.above);
     array_deinit(&p.files);
     array_deinit(&p.folders);
     array_deinit(&p.names);

@@ -12,12 +12,12 @@
 #include <unistd.h>
 
 static struct e2e_request asked;
-static int64_t jobs, repeat, retries, flow_timeout;
+static int64_t jobs, repeat, retries, step_timeout, flow_timeout;
 static bool list, dry_run, watch, even_on_ci;
 static const char *shard, *resume;
 static struct option_list variables, variable_files, hurl_options;
 #define SHARDS_MAX 10000
-static const char *const isolations[] = {"system", "none", NULL};
+static const char *const isolations[] = {"system", "namespace", "none", NULL};
 
 static const struct option options[] = {
     COMMON_OPTIONS,
@@ -61,7 +61,8 @@ static const struct option options[] = {
      .target = &asked.isolate,
      .argument = "HOW",
      .choices = isolations,
-     .help = "what keeps flows of several jobs apart: a system for each job (where harrow starts it), or nothing"},
+     .help = "what keeps flows apart: a system for each job (where harrow starts it), a namespace for each flow (where "
+             "the manifest says how: \"isolation\"), or nothing"},
     {.name = "shuffle",
      .kind = OPTION_FLAG,
      .target = &asked.options.shuffle,
@@ -70,18 +71,24 @@ static const struct option options[] = {
      .kind = OPTION_INTEGER,
      .target = &repeat,
      .argument = "N",
+     .min = 1,
      .max = 1000000,
      .help = "run everything N times"},
     {.name = "until-fail",
      .kind = OPTION_FLAG,
      .target = &asked.options.until_fail,
-     .help = "run again and again until a flow fails; --repeat bounds it"},
+     .help = "run again and again until a flow fails (or is flaky); --repeat bounds it, Ctrl-C ends it"},
     {.name = "retries",
      .kind = OPTION_INTEGER,
      .target = &retries,
      .argument = "N",
      .max = 100,
      .help = "try a flow that failed again, up to N times; one that then passes is flaky, and its failure is told"},
+    {.name = "step-timeout",
+     .kind = OPTION_DURATION,
+     .target = &step_timeout,
+     .argument = "DURATION",
+     .help = "how long a step waits for its answer, where it does not say (default: 10s)"},
     {.name = "flow-timeout",
      .kind = OPTION_DURATION,
      .target = &flow_timeout,
@@ -209,6 +216,8 @@ static int run_once(const struct arguments *args)
     r->calls_nothing = code == 0 && !e2e_job_calls(job);
     if (code != 0)
         exit_code = run_failed(r, &err, "e2e");
+    else if (asked.watched != NULL && e2e_job_empty(job))
+        run_say(r, "no flow depends on what changed");
     else if (system_start(r, &s, &err) != 0)
         exit_code = run_failed(r, &err, "start of the system");
     else
@@ -252,7 +261,11 @@ static int run(const struct arguments *args)
     asked.options.jobs = (int)jobs;
     asked.options.repeat = (int)repeat;
     asked.options.retries = (int)retries;
+    asked.options.step_timeout = (uint64_t)step_timeout;
     asked.options.flow_timeout = (uint64_t)flow_timeout;
+    if (watch && (list || dry_run || resume != NULL || shard != NULL || asked.options.until_fail))
+        return usage("--watch", "runs flows again and again",
+                     "it does not go with --list, --dry-run, --resume, --shard and --until-fail");
     if (asked.isolate != NULL && strcmp(asked.isolate, "system") == 0 &&
         (strcmp(common.driver, "attach") == 0 || attach_is_address(args->argv[0])))
         return usage("--isolate", asked.isolate, "a system that runs already is not ours to start again");

@@ -1,6 +1,7 @@
 /* `harrow e2e import`: files of other tools as flow files. */
 #include "e2e/e2e.h"
 #include "e2e/import/import.h"
+#include "e2e/internal.h"
 #include "harrow/commands.h"
 #include "harrow/run/run.h"
 #include "world/real.h"
@@ -42,6 +43,24 @@ static const struct import_format *format_of(const char *path)
     return NULL;
 }
 
+/* What is written can be loaded, but for the books that it includes, which are imported beside it. */
+static int check(struct bytes yaml, const char *path, struct error *err)
+{
+    struct flow_list flows = {0};
+    struct error own = ERROR_INIT;
+    int code = flow_parse(yaml, out != NULL ? out : "flow.yaml", &flows, &own);
+    if (code == ERROR_UNSUPPORTED)
+        code = 0;
+    else if (code == ERROR_MEMORY)
+        error_move(err, &own);
+    else if (code != 0)
+        error_set_at(err, code, path, 0, 0, "as a flow this is not valid, at line %d: %s", own.line,
+                     own.message != NULL ? own.message : error_code_name(code));
+    error_clear(&own);
+    flow_list_free(&flows);
+    return code;
+}
+
 static int import(struct world *w, const struct import_format *format, const char *path, struct text *told,
                   struct error *err)
 {
@@ -55,6 +74,8 @@ static int import(struct world *w, const struct import_format *format, const cha
                                           : format->parse(text_bytes(&content), path, &document, err);
     if (code == 0 && !import_yaml(document_root(document), &yaml))
         code = error_set(err, ERROR_MEMORY, "out of memory");
+    if (code == 0)
+        code = check(text_bytes(&yaml), path, err);
     if (code == 0 && out != NULL)
         code = world_write_file(w, out, text_bytes(&yaml), false, err);
     else if (code == 0)
@@ -76,8 +97,11 @@ static int run(const struct arguments *args)
     int code = world_real_new(1, &w, &err);
     if (code == 0)
         code = import(w, format, args->argv[0], &told, &err);
-    if (told.len > 0 && code == 0)
-        fprintf(stderr, "in no flow:\n%s", text_string(&told));
+    size_t lines = 0;
+    for (size_t i = 0; i < told.len; i++)
+        lines += told.data[i] == '\n';
+    if (lines > 0 && code == 0)
+        fprintf(stderr, "in no flow (%zu):\n%s", lines, text_string(&told));
     int exit_code = code != 0 ? harrow_error(&err, "e2e import") : told.len > 0 ? HARROW_FAILED : HARROW_PASSED;
     if (code == ERROR_UNSUPPORTED) /* the file says what a flow cannot */
         exit_code = HARROW_INPUT;

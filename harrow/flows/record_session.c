@@ -1,5 +1,7 @@
 #include "harrow/flows/record_session.h"
 
+#include "base/utf8.h"
+#include "e2e/internal.h"
 #include "e2e/record/proxy.h"
 #include "fakes/record/record.h"
 #include "fakes/serve/serve.h"
@@ -56,34 +58,42 @@ static json_t *messages_of(const struct call_log_entry *e, const struct pb_type 
 static json_t *metadata_of(struct grpc_metadata m)
 {
     json_t *out = json_object();
-    for (size_t i = 0; i < m.count && out != NULL; i++) {
+    bool ok = out != NULL;
+    for (size_t i = 0; i < m.count && ok; i++) {
         const struct grpc_header *h = &m.items[i];
-        json_t *value = json_stringn((const char *)h->value.data, h->value.len);
         bool binary = h->name.len > 4 && memcmp(h->name.data + h->name.len - 4, "-bin", 4) == 0;
-        if (value == NULL || binary)
-            json_decref(value); /* flows send texts */
-        else if (json_object_setn_new(out, (const char *)h->name.data, h->name.len, value) != 0)
-            return NULL;
+        if (!binary && utf8_valid(h->value)) /* flows send texts */
+            ok = json_object_setn_new(out, (const char *)h->name.data, h->name.len,
+                                      json_stringn_nocheck((const char *)h->value.data, h->value.len)) == 0;
     }
-    return out;
+    if (ok)
+        return out;
+    json_decref(out);
+    return NULL;
 }
 
+/* NULL: not of their type, or no memory. */
 static json_t *answer_of(const struct call_log_entry *e, const struct pb_method *m)
 {
-    json_t *out = json_object(), *text = NULL;
+    json_t *out = json_object();
+    bool ok = out != NULL;
     if (e->status == GRPC_OK || m->server_streaming)
-        json_object_set_new(out, m->server_streaming ? "messages" : "body",
-                            messages_of(e, m->output, m->server_streaming, true));
+        ok = ok && json_object_set_new(out, m->server_streaming ? "messages" : "body",
+                                       messages_of(e, m->output, m->server_streaming, true)) == 0;
     if (e->status != GRPC_OK && e->message.len > 0) {
-        text = json_loadb((const char *)e->message.data, e->message.len, 0, NULL);
+        json_t *text = value_of_body(e->message);
         bool map = json_is_object(text);
-        if (!map) {
+        if (text != NULL && !map && !json_is_string(text)) { /* a number or a list is a text that looks like one */
             json_decref(text);
-            text = json_stringn((const char *)e->message.data, e->message.len);
+            text = value_of_bytes(e->message);
         }
-        json_object_set_new(out, map ? "error" : "message", text);
+        ok = ok && json_object_set(out, map ? "error" : "message", text) == 0;
+        json_decref(text);
     }
-    return out;
+    if (ok)
+        return out;
+    json_decref(out);
+    return NULL;
 }
 
 static void hear(void *arg, const struct call_log_entry *e)
@@ -102,11 +112,14 @@ static void hear(void *arg, const struct call_log_entry *e)
                          .status = json_string(grpc_status_name(e->status)),
                          .answer = answer_of(e, m),
                          .time = e->time};
-    if (c.headers != NULL && c.body != NULL) {
+    if (c.headers != NULL && c.body != NULL && c.status != NULL && c.answer != NULL) {
         tell(s, what, why_not(recording_add(s->record, &c)));
         return;
     }
-    tell(s, what, c.body == NULL ? "its request is no message of its type" : "out of memory");
+    tell(s, what,
+         c.body == NULL     ? "its request is no message of its type"
+         : c.answer == NULL ? "its answer is no message of its type"
+                            : "out of memory");
     json_decref(c.headers);
     json_decref(c.body);
     json_decref(c.status);
@@ -182,7 +195,7 @@ struct recording *record_session_record(struct record_session *s)
 
 size_t record_session_left_out(const struct record_session *s)
 {
-    return s->left_out;
+    return s->left_out + (s->server != NULL ? (size_t)call_log_unheard(fake_server_journal(s->server)) : 0);
 }
 
 void record_session_free(struct record_session *s)

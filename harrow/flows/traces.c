@@ -54,7 +54,7 @@ static json_t *words(const char *s)
         return json_stringn_nocheck((const char *)b.data, b.len);
     for (size_t at = 0; at < b.len;) {
         (void)utf8_next(b, &at, &code_point);
-        text_add(&mended, out, utf8_encode(code_point, out));
+        text_add(&mended, out, utf8_write(code_point, out));
     }
     json_t *value = text_ok(&mended) ? json_string(text_string(&mended)) : NULL;
     text_deinit(&mended);
@@ -92,6 +92,7 @@ static bool is_old(const struct answer *from, const Debug__Span *s)
 static void take_spans(struct answer *from, const Debug__TraceResponse *reply)
 {
     from->spans = json_array();
+    from->of->failed = from->of->failed || from->spans == NULL;
     for (size_t i = 0; i < reply->n_spans && !from->of->failed; i++) {
         if (json_array_size(from->spans) >= SPANS_MAX || is_old(from, reply->spans[i]))
             from->of->left_out++;
@@ -104,6 +105,7 @@ static void skip(struct answer *a, const char *why)
 {
     a->over = true;
     text_puts(&a->why, why);
+    a->of->failed = a->of->failed || !text_ok(&a->why);
 }
 
 static void on_done(void *arg, const struct rpc_reply *reply)
@@ -123,6 +125,7 @@ static void on_done(void *arg, const struct rpc_reply *reply)
     if (reply->status != GRPC_OK) {
         text_printf(&a->why, "%s: %.*s", grpc_status_name(reply->status), (int)reply->message.len,
                     reply->message.data != NULL ? (const char *)reply->message.data : "");
+        of->failed = of->failed || !text_ok(&a->why);
         return;
     }
     Debug__TraceResponse *r = debug__trace_response__unpack(NULL, reply->body.len, reply->body.data);
@@ -150,7 +153,7 @@ static void ask_one(struct e2e_asked *of, struct target *t, const struct target_
         code = rpc_unary(channel, &request, on_done, a, &a->stream, &err);
     if (code != 0) {
         of->open--;
-        skip(a, err.message);
+        skip(a, err.message != NULL ? err.message : error_code_name(code));
     }
     error_clear(&err);
 }

@@ -104,7 +104,10 @@ static int look_at_named(struct watched *w, const struct manifest *m)
     struct flow_list flows = {0};
     struct error ignored = ERROR_INIT;
     int code = 0;
-    if (pillar_flows(w->world, m, w->path, m != NULL ? m->flows : none, NULL, &flows, &ignored) == 0)
+    int loaded = pillar_flows(w->world, m, w->path, m != NULL ? m->flows : none, NULL, &flows, &ignored);
+    if (loaded == ERROR_MEMORY)
+        code = loaded;
+    else if (loaded == 0)
         for (size_t i = 0; i < flows.count && code == 0; i++)
             code = flow_files(flows.items[i], look, w);
     flow_list_free(&flows);
@@ -135,12 +138,15 @@ static int learn(struct watched *w)
     struct arena arena = ARENA_INIT;
     w->into = &w->seen;
     int code = w->manifest != NULL ? look(w, w->manifest) : 0;
-    bool known = w->manifest == NULL || manifest_load(w->world, w->manifest, &m, &ignored) == 0;
+    int loaded = w->manifest != NULL && code == 0 ? manifest_load(w->world, w->manifest, &m, &ignored) : 0;
+    bool known = loaded == 0;
+    code = code == 0 && loaded == ERROR_MEMORY ? loaded : code;
     if (code == 0 && m != NULL && m->descriptors != NULL) {
         const char *path = manifest_path(m, m->descriptors, &arena);
         code = path != NULL ? look(w, path) : ERROR_MEMORY;
         free(w->contracts);
         w->contracts = path != NULL ? strdup(path) : NULL;
+        code = code == 0 && w->contracts == NULL ? ERROR_MEMORY : code;
     }
     if (code == 0 && known)
         code = find_roots(w, m);
@@ -203,6 +209,15 @@ static void say(struct watched *w, FILE *to)
     fflush(to);
 }
 
+/* Those that are there: one that is gone is looked at all the same, for it may come back. */
+static size_t there(const struct watched *w)
+{
+    size_t count = 0;
+    for (struct map_entry *e = map_first(&w->seen); e != NULL; e = map_next(e))
+        count += ((const struct seen *)map_value(e))->exists;
+    return count;
+}
+
 int watched_wait(struct watched *w, struct error *err)
 {
     FILE *to = common.json ? stderr : stdout;
@@ -211,7 +226,7 @@ int watched_wait(struct watched *w, struct error *err)
     w->changed = MAP_INIT;
     w->all = false;
     world_on_signal(w->world, on_signal, w);
-    fprintf(to, "watching %zu files; Ctrl-C ends\n", map_count(&w->seen));
+    fprintf(to, "watching %zu files; Ctrl-C ends\n", there(w));
     fflush(to);
     int code = compare(w, &any); /* some may have changed while the flows ran */
     while (code == 0 && !any && !w->stop) {

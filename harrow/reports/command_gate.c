@@ -214,9 +214,12 @@ const struct command command_gate = {
     .description =
         "POLICY is a YAML file (docs/gate.md): new findings and failures, flaky cases, regressions of latency\n"
         "and recovery as ratios with a confidence, methods covered, contracts, and how much must have been\n"
-        "tested. RUN is a run's folder or its results.jsonl; several are merged as harrow report does it.\n"
-        "Exit code: 0 it passes, 1 it does not, 2 the command line is wrong, 3 a file could not be written,\n"
-        "4 the policy, the baseline or a run is wrong.",
+        "tested. RUN is a run's folder or its results.jsonl; several are merged as harrow report does it.",
+    .exit_codes = "  0    it passes\n"
+                  "  1    it does not\n"
+                  "  2    the command line is wrong\n"
+                  "  3    a file could not be written\n"
+                  "  4    the policy, the baseline or a run is wrong, or not there\n",
     .examples = "  harrow gate gate.yaml harrow-out/2026-11-21T06-46-51-123Z\n"
                 "  harrow gate gate.yaml shard-*/ --baseline known.yaml --against last-good/results.jsonl\n"
                 "  harrow gate gate.yaml RUN --baseline known.yaml --accept \"issue 12\" --expires 2027-03-01\n",

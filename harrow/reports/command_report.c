@@ -170,8 +170,11 @@ const struct command command_report_diff = {
     .description =
         "Cases that fail, pass or are flaky and were not, that are new or gone, that take 1.5 times as long or\n"
         "as short (of 20 ms and more); findings that came or went; the middle of every curve. Findings are the\n"
-        "same when pillar, oracle, target and title are, numbers in the title left aside.\n\n"
-        "Exit code 1: a case fails that did not, or a bug was found that was not.",
+        "same when pillar, oracle, target and title are, numbers in the title left aside.",
+    .exit_codes = "  0    nothing is worse\n"
+                  "  1    a case fails that did not, or a bug was found that was not\n"
+                  "  2    the command line is wrong\n"
+                  "  4    a run is wrong, or not there\n",
     .examples = "  harrow report diff harrow-out/2026-11-20T06-46-51-123Z harrow-out/2026-11-21T06-46-51-123Z\n",
     .options = diff_options,
     .run = run_diff,
@@ -215,14 +218,10 @@ static int run_history(const struct arguments *args)
     struct world *w = NULL;
     struct report_history *h = NULL;
     struct text out = TEXT_INIT;
-    struct world_stat stat = {0};
     const struct report_history_query query = {(uint64_t)last, (uint64_t)rows, system_name};
     int code = world_real_new(0, &w, &err);
-    if (code == 0 && (world_stat(w, args->argv[0], &stat) != 0 || !stat.exists))
-        code = error_set_at(&err, ERROR_NOT_FOUND, args->argv[0], 0, 0,
-                            "there is no such history; harrow report RUN --history FILE makes one");
     if (code == 0)
-        code = report_history_open(w, args->argv[0], &h, &err);
+        code = report_history_look(w, args->argv[0], &h, &err);
     if (code == 0)
         code = (history_as_json ? report_history_json : report_history_text)(h, &query, &out, &err);
     if (code == 0)

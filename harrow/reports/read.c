@@ -13,6 +13,12 @@ static int read_one(struct world *w, const char *path, struct report **out, stru
         text_puts(&file, "/results.jsonl");
     int code =
         text_ok(&file) ? report_read(w, text_string(&file), out, err) : error_set(err, ERROR_MEMORY, "out of memory");
+    if (code == 0 && (*out)->lines == (*out)->blank) {
+        code = error_set_at(err, ERROR_INVALID, text_string(&file), 0, 0,
+                            "the stream is empty: no run wrote into it; name a run's folder or its results.jsonl");
+        report_free(*out);
+        *out = NULL;
+    }
     if (code == 0) {
         const char *slash = strrchr(text_string(&file), '/');
         text_add(&folder, text_string(&file), slash != NULL ? (size_t)(slash - text_string(&file)) : 0);

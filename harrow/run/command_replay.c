@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define RESULTS_MAX ((size_t)1 << 30)
+#define OUT_FOLDER  "harrow-out"
 
 static bool print_only, json, quiet;
 static int64_t number;
@@ -116,6 +117,20 @@ static int read_command(struct world *w, const char *path, struct text *out, str
     return code;
 }
 
+/* Commands name files as they were named where they were typed: there the folder with all runs is. NULL: this one, or
+ * nobody knows. In the arena. */
+static const char *typed_in(const char *path, struct arena *arena)
+{
+    size_t len = strlen(OUT_FOLDER);
+    const char *last = NULL;
+    for (const char *p = strstr(path, OUT_FOLDER); p != NULL; p = strstr(p + 1, OUT_FOLDER))
+        if (p > path && p[-1] == '/' && (p[len] == '/' || p[len] == '\0'))
+            last = p;
+    if (last == NULL || (last == path + 2 && path[0] == '.'))
+        return NULL;
+    return arena_string_n(arena, path, last > path + 1 ? (size_t)(last - path) - 1 : 1);
+}
+
 /* Runs the command in place of this process; returns only when that failed. No shell takes part. */
 static int become(const char *command, struct error *err)
 {
@@ -139,7 +154,11 @@ static int run(const struct arguments *args)
 {
     struct error err = ERROR_INIT;
     struct world *w = NULL;
-    struct text command = TEXT_INIT;
+    struct text command = TEXT_INIT, line = TEXT_INIT;
+    struct arena arena = {0};
+    const char *folder = typed_in(args->argv[0], &arena);
+    if (folder != NULL && world_works_in(folder))
+        folder = NULL;
     int code = world_real_new(0, &w, &err);
     if (code == 0)
         code = read_command(w, args->argv[0], &command, &err);
@@ -151,15 +170,24 @@ static int run(const struct arguments *args)
         text_printf(&command, " --seed %llu", (unsigned long long)seed);
     text_puts(&command, json ? " --json" : "");
     text_puts(&command, quiet ? " --quiet" : "");
+    if (folder != NULL) {
+        words_add(&line, "cd");
+        words_add(&line, folder);
+        text_puts(&line, " && ");
+    }
     if (code == 0) {
         if (!json || print_only)
-            printf("%s\n", text_string(&command));
+            printf("%s%s\n", text_string(&line), text_string(&command));
         fflush(stdout);
-        if (!print_only)
+        if (!print_only && folder != NULL && (code = world_enter_folder(folder)) != 0)
+            error_set(&err, code, "cannot work in %s, where it was run: %s", folder, error_code_name(code));
+        if (!print_only && code == 0)
             code = become(text_string(&command), &err);
     }
     int exit_code = code != 0 ? harrow_error(&err, "replay") : HARROW_PASSED;
     error_clear(&err);
+    arena_deinit(&arena);
+    text_deinit(&line);
     text_deinit(&command);
     return exit_code;
 }
@@ -172,7 +200,8 @@ const struct command command_replay = {
     .positional_max = 1,
     .description =
         "RUN is a run's folder or results.jsonl: its first failure or finding (or number N) is run again with its\n"
-        "seed. FINDING is a file of a run's findings folder.",
+        "seed. FINDING is a file of a run's findings folder. It is run in the folder that has the harrow-out it lies\n"
+        "in, for commands name files as they were named there.",
     .examples = "  harrow replay harrow-out/2026-11-21T06-46-51-123Z\n"
                 "  harrow replay harrow-out/2026-11-21T06-46-51-123Z/findings/1.case --print\n",
     .options = options,

@@ -19,13 +19,7 @@ static const char *const pillars[] = {"contract", "e2e", "fuzz", "chaos", NULL};
 static const struct option options[] = {
     COMMON_OPTIONS,
     ATTACH_OPTIONS,
-    {.name = "budget",
-     .letter = 'b',
-     .kind = OPTION_DURATION,
-     .target = &budget,
-     .argument = "DURATION",
-     .fallback = "45s",
-     .help = "how long all of it may take; contracts and flows come first"},
+    OPTION_BUDGET(&budget, "45s", "how long all of it may take, 1s at least; contracts and flows come first"),
     {.name = "skip",
      .kind = OPTION_TEXT,
      .target = &skip,
@@ -134,6 +128,10 @@ static int run(const struct arguments *args)
 {
     if (!skip_is_right())
         return HARROW_USAGE;
+    if (budget < (int64_t)SECOND) { /* fuzzing without a budget has no end */
+        fputs("harrow: --budget: expected 1s or more\n", stderr);
+        return HARROW_USAGE;
+    }
     int exit_code = 0;
     struct run *r = run_begin(args->argv[0], harrow_command_line, &exit_code);
     if (r == NULL)

@@ -1,53 +1,51 @@
 #include "harrow/run/past.h"
 
+#include "base/json_text.h"
 #include "base/map.h"
-#include "base/units.h"
 #include "reports/history.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define RUNS_LOOKED_AT 50
-#define STREAM_MAX     ((size_t)1 << 30)         /* bytes */
-#define IN_USE_WITHIN  ((uint64_t)(10 * SECOND)) /* other shards on this machine read it as well */
-#define IN_USE_AGAIN   ((uint64_t)(50 * MILLISECOND))
+#define STREAM_MAX     ((size_t)1 << 30) /* bytes */
 
 struct past {
     struct e2e_past operations;
     struct map durations; /* suite, NUL, name -> ns, as a pointer */
     struct map lines;     /* suite, NUL, name -> json_t *, a list; owned */
+    struct text key;      /* the one that is put or looked for, with room for the longest there is */
     char *id;
     uint64_t seed;
     size_t verdicts;
     bool without_history;
 };
 
-static bool key_of(const char *suite, const char *name, struct text *key)
+static bool make_key(struct past *p, const char *suite, const char *name)
 {
-    text_clear(key);
-    text_add(key, suite, strlen(suite) + 1);
-    text_puts(key, name);
-    return text_ok(key);
+    text_clear(&p->key);
+    text_add(&p->key, suite, strlen(suite) + 1);
+    text_puts(&p->key, name);
+    return text_ok(&p->key);
 }
 
-static void *find(const struct map *m, const char *suite, const char *name)
+/* Needs no memory, so that all shards find the same: what is longer than every key is none. */
+static void *find(struct past *p, const struct map *m, const char *suite, const char *name)
 {
-    struct text key = TEXT_INIT;
-    void *found = key_of(suite, name, &key) ? map_get_n(m, key.data, key.len) : NULL;
-    text_deinit(&key);
-    return found;
+    bool fits = strlen(suite) + 1 + strlen(name) < p->key.capacity;
+    return fits && make_key(p, suite, name) ? map_get_n(m, p->key.data, p->key.len) : NULL;
 }
 
 static uint64_t duration(void *arg, const char *suite, const char *name)
 {
-    const struct past *p = arg;
-    return (uint64_t)(uintptr_t)find(&p->durations, suite, name);
+    struct past *p = arg;
+    return (uint64_t)(uintptr_t)find(p, &p->durations, suite, name);
 }
 
 static json_t *lines(void *arg, const char *suite, const char *name)
 {
-    const struct past *p = arg;
-    return find(&p->lines, suite, name);
+    struct past *p = arg;
+    return find(p, &p->lines, suite, name);
 }
 
 /* ---- the history ---- */
@@ -55,10 +53,8 @@ static json_t *lines(void *arg, const char *suite, const char *name)
 static int keep_duration(void *arg, const char *suite, const char *name, uint64_t ns)
 {
     struct past *p = arg;
-    struct text key = TEXT_INIT;
-    bool ok = key_of(suite, name, &key) &&
-              map_put_n(&p->durations, key.data, key.len, (void *)(uintptr_t)ns); /* NOLINT: a number, no address */
-    text_deinit(&key);
+    bool ok = make_key(p, suite, name) &&
+              map_put_n(&p->durations, p->key.data, p->key.len, (void *)(uintptr_t)ns); /* NOLINT: a number */
     return ok ? 0 : ERROR_MEMORY;
 }
 
@@ -66,16 +62,11 @@ int past_history(struct past *p, struct world *w, const char *path, const char *
 {
     struct world_stat stat = {0};
     struct report_history *h = NULL;
-    uint64_t end = world_now(w) + IN_USE_WITHIN;
     if (world_stat(w, path, &stat) == 0 && !stat.exists) {
         p->without_history = true;
         return 0;
     }
     int code = report_history_open(w, path, &h, err);
-    while (code == ERROR_IN_USE && world_now(w) < end && world_sleep(w, IN_USE_AGAIN) == 0) {
-        error_clear(err);
-        code = report_history_open(w, path, &h, err);
-    }
     if (code == 0)
         code = report_history_durations(h, "e2e", system, RUNS_LOOKED_AT, keep_duration, p, err);
     report_history_close(h);
@@ -109,12 +100,11 @@ static int keep_line(struct past *p, json_t *line, struct map *open)
               json_array_append(list, line) == 0;
     if (ok && !is_case)
         ok = map_put(open, of, list);
-    struct text key = TEXT_INIT;
-    if (ok && is_case) {
-        json_decref(find(&p->lines, suite, name));
-        ok = key_of(suite, name, &key) && map_put_n(&p->lines, key.data, key.len, list);
+    if (ok && is_case && (ok = make_key(p, suite, name))) {
+        json_t *before = map_get_n(&p->lines, p->key.data, p->key.len);
+        if ((ok = map_put_n(&p->lines, p->key.data, p->key.len, list)))
+            json_decref(before); /* it was tried again: the last word counts */
     }
-    text_deinit(&key);
     if (!ok)
         json_decref(list);
     return ok ? 0 : ERROR_MEMORY;
@@ -140,8 +130,11 @@ static int read_lines(struct past *p, struct bytes stream, const char *path, str
         const char *newline = memchr(at, '\n', (size_t)(end - at));
         if (newline == NULL)
             break; /* cut short, as a killed run leaves it */
-        json_t *line = json_loadb(at, (size_t)(newline - at), JSON_REJECT_DUPLICATES, NULL);
-        if (line == NULL)
+        json_error_t why = {0};
+        json_t *line = json_text_read(BYTES(at, (size_t)(newline - at)), JSON_REJECT_DUPLICATES, &why);
+        if (line == NULL && json_error_code(&why) == json_error_out_of_memory)
+            code = error_set(err, ERROR_MEMORY, "out of memory");
+        else if (line == NULL)
             code = error_set_at(err, ERROR_SYNTAX, path, number, 1, "this is no line of a result stream");
         else if (number == 1)
             code = keep_head(p, line, path, err);
@@ -167,8 +160,6 @@ int past_resume(struct past *p, struct world *w, const char *run, struct error *
     text_printf(&path, "%s%s", run, folder ? "/results.jsonl" : "");
     int code = text_ok(&path) ? world_read_file(w, text_string(&path), STREAM_MAX, &stream, err)
                               : error_set(err, ERROR_MEMORY, "out of memory");
-    if (code == ERROR_NOT_FOUND)
-        code = error_set_at(err, code, text_string(&path), 0, 0, "there is no such file");
     if (code == 0)
         code = read_lines(p, text_bytes(&stream), text_string(&path), err);
     text_deinit(&path);
@@ -192,6 +183,7 @@ void past_free(struct past *p)
         json_decref(map_value(e));
     map_deinit(&p->lines);
     map_deinit(&p->durations);
+    text_deinit(&p->key);
     free(p->id);
     free(p);
 }

@@ -128,12 +128,17 @@ int pillar_contract(struct run *r, const char *path, const char *filter)
     int exit_code = 0;
     if (r->interrupted)
         return 0;
+    size_t wanted = 0;
     int code = pillar_flows(r->world, r->manifest, path, r->manifest->contracts, NULL, &flows, &err);
     if (code == 0 && flows.count > 0) {
         pillar_mark(r, "contract", "start");
         for (size_t i = 0; i < flows.count && code == 0 && !r->interrupted; i++)
-            if (filter == NULL || strstr(flow_name(flows.items[i]), filter) != NULL)
+            if (filter == NULL || strstr(flow_name(flows.items[i]), filter) != NULL) {
+                wanted++;
                 code = run_contract(r, path, flows.items[i], &calls, &err);
+            }
+        if (code == 0 && wanted == 0 && !r->interrupted)
+            code = error_set(&err, ERROR_INVALID, "no contract's name contains \"%s\"", filter);
         contract_calls_emit(&calls, &r->results);
         pillar_mark(r, "contract", "end");
     }

@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define TERMINAL_WIDTH 100
 #define HELD_MAX       ((size_t)32 << 10)
@@ -36,6 +35,8 @@ static int write_held(struct run *r)
     if (n == 0 && r->held.len > 0)
         n = world_file_pwrite(r->file, r->held.data, r->held.len, r->size);
     r->size += n > 0 ? (uint64_t)n : 0;
+    if (n < 0)
+        (void)world_file_truncate(r->file, r->size); /* half a line would make the whole file wrong */
     text_clear(&r->held);
     world_timer_stop(&r->hold);
     return n < 0 ? (int)n : 0;
@@ -76,6 +77,16 @@ static int write_line(void *arg, const char *line, size_t len)
         }
     }
     return code;
+}
+
+/* Takes the line away that says how far it is: what is said now stands by itself. */
+static void clear_status(struct run *r)
+{
+    text_clear(&r->line);
+    if (r->live)
+        report_live_end(r->live, &r->line);
+    fwrite(text_string(&r->line), 1, common.json || common.quiet ? 0 : r->line.len, stdout);
+    fflush(stdout);
 }
 
 static void on_signal(void *arg, int signal)
@@ -186,7 +197,7 @@ struct run *run_begin(const char *manifest_path, const char *command, int *exit_
     }
     if (common.log_level != NULL && log_parse_level(common.log_level, &level))
         log_set_level(level);
-    bool terminal = isatty(STDOUT_FILENO) == 1 && getenv("CI") == NULL;
+    bool terminal = harrow_terminal();
     r->colour = terminal && getenv("NO_COLOR") == NULL;
     int code = report_live_new(terminal, r->colour, TERMINAL_WIDTH, &r->live);
     if (code != 0)
@@ -261,25 +272,26 @@ int run_finish(struct run *r, int failed)
     struct error err = ERROR_INIT;
     int verdict = r->results.failed > 0 || r->results.findings > 0 ? HARROW_FAILED : HARROW_PASSED;
     int exit_code = r->interrupted ? HARROW_INTERRUPTED : failed != 0 ? failed : verdict;
-    result_emit(&r->results, "end",
-                json_pack("{s:I, s:I, s:I, s:I, s:I, s:i}", "passed", (json_int_t)r->results.passed, "failed",
-                          (json_int_t)r->results.failed, "skipped", (json_int_t)r->results.skipped, "findings",
-                          (json_int_t)r->results.findings, "duration", (json_int_t)(world_now(r->world) - r->started),
-                          "exit", exit_code));
+    if (!r->results.broken) /* a stream that lacks lines has no end either, so that nobody takes it for whole */
+        result_emit(&r->results, "end",
+                    json_pack("{s:I, s:I, s:I, s:I, s:I, s:i}", "passed", (json_int_t)r->results.passed, "failed",
+                              (json_int_t)r->results.failed, "skipped", (json_int_t)r->results.skipped, "findings",
+                              (json_int_t)r->results.findings, "duration",
+                              (json_int_t)(world_now(r->world) - r->started), "exit", exit_code));
     world_file_close(r->file);
     r->file = NULL;
-    text_clear(&r->line);
-    report_live_end(r->live, &r->line);
-    fwrite(text_string(&r->line), 1, common.json || common.quiet ? 0 : r->line.len, stdout);
+    clear_status(r);
     if (r->results.broken) {
         fprintf(stderr, "harrow: the result stream %s/results.jsonl is incomplete: a line could not be written\n",
                 r->folder);
         exit_code = HARROW_ENVIRONMENT;
     }
-    if (write_reports(r, &err) != 0)
-        exit_code = harrow_error(&err, "report");
-    else if (!common.json && r->format_count != 0)
+    if (write_reports(r, &err) != 0) {
+        (void)harrow_error(&err, "report");
+        exit_code = HARROW_ENVIRONMENT; /* whatever the reason, it is not that somebody's input is wrong */
+    } else if (!common.json && r->format_count != 0) {
         printf("report: %s/%s\n", r->folder, r->formats[0]->file);
+    }
     error_clear(&err);
     run_free(r);
     return exit_code;
@@ -306,12 +318,19 @@ int run_failed(struct run *r, struct error *err, const char *what)
     }
     struct text message = TEXT_INIT;
     error_format(err, &message);
+    const struct error *at = err; /* the file that is wrong, where one is */
+    while (at->file == NULL && at->cause != NULL)
+        at = at->cause;
     result_case(&r->results, &(struct result_case){.pillar = "harness",
                                                    .suite = r->manifest->name,
                                                    .name = what,
                                                    .status = "failed",
-                                                   .message = text_string(&message)});
+                                                   .message = text_string(&message),
+                                                   .file = at->file,
+                                                   .line = at->line,
+                                                   .column = at->column});
     text_deinit(&message);
+    clear_status(r);
     int exit_code = harrow_error(err, what);
     error_clear(err);
     return exit_code;

@@ -22,12 +22,13 @@ enum harrow_exit {
     HARROW_INPUT = 4,       /* a manifest, flow, descriptor or result file is wrong */
     HARROW_INTERRUPTED = 130,
 };
+/* Of every command that says nothing else. */
 #define HARROW_EXIT_CODES                                                                                              \
     "  0    everything passed\n"                                                                                       \
     "  1    a case failed or something was found\n"                                                                    \
     "  2    the command line is wrong\n"                                                                               \
     "  3    the system could not be started, or a file could not be written\n"                                         \
-    "  4    a manifest, flow, descriptor or result file is wrong\n"                                                    \
+    "  4    a manifest, flow, descriptor, pact or result file is wrong, or not there\n"                                \
     "  130  interrupted; the system was stopped and the report covers what was done\n"
 
 /* What every command takes. */
@@ -70,6 +71,7 @@ extern struct common_options common;
          .argument = "FOLDER",                                                                                         \
          .fallback = "harrow-out",                                                                                     \
          .env = "HARROW_OUT",                                                                                          \
+         .filled = true,                                                                                               \
          .help = "where the run's folder is made"},                                                                    \
         {.name = "format",                                                                                             \
          .kind = OPTION_TEXT,                                                                                          \
@@ -91,6 +93,12 @@ extern struct common_options common;
     {                                                                                                                  \
         .name = "log", .kind = OPTION_CHOICE, .target = &common.log_level, .argument = "LEVEL", .fallback = "warn",    \
         .choices = log_level_names, .help = "how much the harness itself logs to stderr"                               \
+    }
+/* How long a command goes on that goes on as long as it is told to. */
+#define OPTION_BUDGET(target_, fallback_, help_)                                                                       \
+    {                                                                                                                  \
+        .name = "budget", .letter = 'b', .kind = OPTION_DURATION, .target = target_, .argument = "DURATION",           \
+        .fallback = fallback_, .help = help_                                                                           \
     }
 /* How printed commands call this program: as it was called itself, when that was by a path; else "harrow". */
 extern const char *harrow_program;
@@ -144,6 +152,11 @@ const char *run_replay(struct run *r, const char *command, const char *const *ar
 /* What could not be done at all: a failed case in the stream, a message on stderr, the exit code. Clears the error.
  * After an interrupt it is 0 and says nothing. */
 int run_failed(struct run *r, struct error *err, const char *what);
+/* Somebody looks at what we print, on a terminal that knows more than lines (TERM), and no CI's log keeps it. */
+bool harrow_terminal(void);
+/* At the very end: 3 in the place of 0 when what was printed could not be written; a reader that has gone does not
+ * count. */
+int harrow_leave(int exit_code);
 /* Print an error as "harrow: text" and return the exit code that fits its kind. */
 int harrow_error(const struct error *err, const char *doing);
 

@@ -6,9 +6,11 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define READY_WITHIN "5s" /* of an address; a manifest says its own */
+#define PORT_MAX     65535
 
 struct attach_options attach;
 
@@ -27,7 +29,8 @@ const char *attach_address(const char *text, bool *tls)
     if (strncmp(text, "unix:", 5) == 0)
         return text[5] != '\0' ? text : NULL;
     const char *colon = strrchr(text, ':');
-    bool port = colon != NULL && colon > text && colon[1] != '\0' && colon[1 + strspn(colon + 1, "0123456789")] == '\0';
+    bool port = colon != NULL && colon > text && colon[1] != '\0' &&
+                colon[1 + strspn(colon + 1, "0123456789")] == '\0' && strtol(colon + 1, NULL, 10) <= PORT_MAX;
     return port && strchr(text, '/') == NULL ? text : NULL;
 }
 

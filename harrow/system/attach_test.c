@@ -24,6 +24,7 @@ static void addresses(void **state)
         {"systems/micro.yaml", NULL, false, false},
         {"a:b", NULL, false, false},
         {":80", NULL, false, false},
+        {"localhost:65536", NULL, false, false},
         {"folder/odd:80", NULL, false, false},
     };
     (void)state;

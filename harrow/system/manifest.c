@@ -1,6 +1,7 @@
 #include "harrow/system/manifest.h"
 
 #include "base/array.h"
+#include "base/options.h"
 #include "base/units.h"
 #include "rpc/tcp_check.h"
 
@@ -210,9 +211,9 @@ static int read_component(struct manifest *m, const struct node *node, struct ma
 
 static int read_manifest(struct manifest *m, const struct node *root, struct error *err)
 {
-    static const char *const keys[] = {"system",    "about",        "namespace",   "gateway", "start",
-                                       "ports",     "ready_within", "descriptors", "login",   "flows",
-                                       "contracts", "components",   "attach",      NULL};
+    static const char *const keys[] = {"system",    "about",        "namespace",   "gateway",   "start",
+                                       "ports",     "ready_within", "descriptors", "login",     "flows",
+                                       "contracts", "components",   "attach",      "isolation", NULL};
     if (root->kind != NODE_MAP)
         return node_error(root, err, ERROR_INVALID, "a manifest is a map that begins with \"system: NAME\"");
     m->ready_within = READY_WITHIN_DEFAULT;
@@ -231,8 +232,10 @@ static int read_manifest(struct manifest *m, const struct node *root, struct err
         return code;
     if (m->start != NULL && m->start[0] == NULL)
         return node_error(node_get(root, "start"), err, ERROR_INVALID, "\"start\" names no program");
-    const struct node *list = NULL;
-    if ((code = node_may_list(root, "components", &list, err)) != 0)
+    const struct node *list = NULL, *isolation = NULL;
+    if ((code = node_may_map(root, "isolation", &isolation, err)) !=
+            0 || /* what is in it is for e2e_isolation_load() */
+        (code = node_may_list(root, "components", &list, err)) != 0)
         return code;
     if (list == NULL || list->list.count == 0)
         return node_error(list != NULL ? list : root, err, ERROR_INVALID,
@@ -268,10 +271,24 @@ int manifest_parse(struct bytes content, const char *path, struct manifest **out
     return 0;
 }
 
+/* What else the word may have been meant for: a command, or an address. */
+static int not_there(const char *path, struct error *err)
+{
+    const char *command = command_nearest_child(path);
+    if (command != NULL)
+        return error_set_at(err, ERROR_NOT_FOUND, path, 0, 0, "there is no such file; did you mean the command %s?",
+                            command);
+    return error_set_at(
+        err, ERROR_NOT_FOUND, path, 0, 0,
+        "there is no such file; a manifest is a YAML file, an address is HOST:PORT or http://HOST:PORT");
+}
+
 int manifest_load(struct world *w, const char *path, struct manifest **out, struct error *err)
 {
     struct text content = TEXT_INIT;
     int code = world_read_file(w, path, MANIFEST_SIZE_MAX, &content, err);
+    if (code == ERROR_NOT_FOUND)
+        code = not_there(path, err);
     if (code == 0)
         code = manifest_parse(text_bytes(&content), path, out, err);
     text_deinit(&content);

@@ -2,6 +2,8 @@
  * every text can be expanded or says what is wrong with it, and every component is found by its name. */
 #include "harrow/system/manifest.h"
 
+#include "e2e/e2e.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,6 +60,18 @@ static void check(const struct manifest *m, struct arena *arena)
     }
 }
 
+/* The section is read apart from the rest, by who runs flows. */
+static void check_isolation(struct bytes input)
+{
+    struct e2e_isolation *i = NULL;
+    struct error err = ERROR_INIT;
+    int code = e2e_isolation_parse(NULL, input, "fuzz/m.yaml", &i, &err);
+    if (code != err.code || (code != 0 && (i != NULL || err.message == NULL)))
+        abort();
+    e2e_isolation_free(i);
+    error_clear(&err);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct manifest *m = NULL;
@@ -73,5 +87,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     manifest_free(m);
     arena_deinit(&arena);
     error_clear(&err);
+    check_isolation(BYTES(data, size));
     return 0;
 }

@@ -449,6 +449,8 @@ void system_stop(struct system *s)
     s->target.proxy = NULL;
     if (s->state != NULL)
         s->driver->stop(s);
+    if (s->scratch != NULL)
+        (void)world_remove(s->run->world, s->scratch); /* unless somebody left something in it */
     pb_pool_free(s->own_pool);
     arena_deinit(&s->arena);
     free(s);

@@ -76,8 +76,9 @@ static void test_tokens(void **state)
            arena_printf(&arena, "Cookie: micro-token=%s\nOrigin: https://evil.example", admin), NULL, 401, NULL);
     /* Another's namespace is refused to those who are not micro's. */
     char *foreign = sim_system_token(&s, &arena, "eve", "user", "other", "admin");
-    expect(&s, "GET", "/store/read?key=k",
-           arena_printf(&arena, "Authorization: Bearer %s\nMicro-Namespace: micro", foreign), NULL, 403, NULL);
+    foreign = arena_printf(&arena, "Authorization: Bearer %s\nMicro-Namespace: micro", foreign);
+    expect(&s, "GET", "/store/read?key=k&options.database=micro", foreign, NULL, 403, NULL);
+    expect(&s, "GET", "/store/read?key=k", foreign, NULL, 404, "not found"); /* their own database */
     /* A token that has run out. */
     assert_int_equal(sim_run_for(s.sim, (uint64_t)(2 * HOUR)), 0);
     expect(&s, "GET", "/store/read?key=k", bearer, NULL, 401, "unauthorized request");

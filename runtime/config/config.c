@@ -12,7 +12,7 @@ struct config_operation *config_prepare(struct config *c, struct rpc_call *call,
                                         const char *namespace, const char *path)
 {
     if (!namespace[0])
-    namespace = MICRO_NAMESPACE;
+    namespace = micro_own_namespace(call);
     if (strlen(namespace) > CONFIG_NAMESPACE_MAX) {
         micro_fail(call, 400, config_ids[kind], "the namespace is longer than %d bytes", CONFIG_NAMESPACE_MAX);
         return NULL;

@@ -102,10 +102,13 @@ static void refusals(void **state)
     const char *stranger = sim_system_token(s, &f.arena, "s", "user", "tenant", "admin");
     const char *user = sim_system_token(s, &f.arena, "u", "user", "micro", NULL);
     test_expect(s, "config", "/config.Config/Get", NULL, "{}", GRPC_UNAUTHENTICATED, "account");
-    test_expect(s, "config", "/config.Config/Get", stranger, "{}", GRPC_PERMISSION_DENIED, NULL);
+    /* Blank is one's own namespace. */
+    test_expect(s, "config", "/config.Config/Get", stranger, "{\"namespace\":\"micro\"}", GRPC_PERMISSION_DENIED, NULL);
+    test_expect(s, "config", "/config.Config/Get", stranger, "{}", GRPC_NOT_FOUND, NULL);
     test_expect(s, "config", "/config.Config/Get", user, "{}", GRPC_UNAUTHENTICATED, NULL);
     test_expect(s, "config", "/config.Config/Set", stranger,
                 "{\"namespace\":\"tenant\",\"path\":\"k\",\"value\":{\"data\":\"1\"}}", GRPC_OK, NULL);
+    test_expect(s, "config", "/config.Config/Get", stranger, "{\"path\":\"k\"}", GRPC_OK, NULL);
     test_expect(s, "config", "/config.Config/Get", f.token, "{\"path\":\"k\"}", GRPC_NOT_FOUND,
                 NULL); /* another namespace's */
     test_expect(s, "config", "/config.Config/Set", f.token, "{\"path\":\"a\",\"value\":{\"data\":\"{\\\"x\\\": }\"}}",

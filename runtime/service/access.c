@@ -17,13 +17,18 @@ bool micro_has_scope(const struct micro_account *a, const char *scope)
     return false;
 }
 
+const char *micro_own_namespace(const struct rpc_call *call)
+{
+    const struct micro_account *a = micro_caller(call);
+    return a && *a->issuer ? a->issuer : MICRO_NAMESPACE;
+}
+
 const char *micro_call_namespace(const struct rpc_call *call)
 {
     const char *header = rpc_call_header(call, "micro-namespace");
     if (header && *header)
         return header;
-    const struct micro_account *a = micro_caller(call);
-    return a && *a->issuer ? a->issuer : MICRO_NAMESPACE;
+    return micro_own_namespace(call);
 }
 
 bool micro_is_admin(const struct micro_account *a)

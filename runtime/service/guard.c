@@ -102,14 +102,26 @@ bool micro_rules_known(const struct micro_service *s)
     return s->policy.synced || !s->policy_required || is_one_of(s->config.name, first);
 }
 
+/* "Store.Read". Every call comes by: formatting would be half of what the rules cost. */
+static bool endpoint_of(const struct rpc_call *call, char out[MICRO_ENDPOINT_MAX])
+{
+    const char *service = last_part(rpc_call_service(call)), *method = rpc_call_method(call);
+    size_t n = strlen(service), m = strlen(method);
+    if (n + m + 2 > MICRO_ENDPOINT_MAX)
+        return false;
+    memcpy(out, service, n);
+    out[n] = '.';
+    memcpy(out + n + 1, method, m + 1);
+    return true;
+}
+
 /* 0, or the code to answer with and why. */
 static int ask_rules(struct micro_service *s, const struct rpc_call *call, const struct micro_account *a,
                      struct text *why)
 {
     const char *namespace = micro_call_namespace(call);
     char endpoint[MICRO_ENDPOINT_MAX];
-    int n = snprintf(endpoint, sizeof endpoint, "%s.%s", last_part(rpc_call_service(call)), rpc_call_method(call));
-    if (n < 0 || (size_t)n >= sizeof endpoint) {
+    if (!endpoint_of(call, endpoint)) {
         text_printf(why, "the endpoint's name is longer than %d characters", MICRO_ENDPOINT_MAX - 1);
         return 400;
     }

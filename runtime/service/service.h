@@ -127,6 +127,8 @@ struct micro_account {
 /* The caller's account, or NULL when it showed no valid token. A token that is bad ends the call before the handler. */
 const struct micro_account *micro_caller(const struct rpc_call *call);
 bool micro_has_scope(const struct micro_account *a, const char *scope);
+/* That of the caller's account; "micro" without one. */
+const char *micro_own_namespace(const struct rpc_call *call);
 /* The namespace a call is about: micro-namespace, else the account's issuer, else "micro". */
 const char *micro_call_namespace(const struct rpc_call *call);
 /* v3's checks in core handlers (facts: 401 without an account, 403 for another's namespace, 401 when not admin). False:

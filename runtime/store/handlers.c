@@ -18,7 +18,7 @@ bool store_name(struct rpc_call *call, const char *id, const char *what, const c
     return false;
 }
 
-/* Blank names become the default; false: the call was finished. */
+/* Blank names become the caller's namespace, and the default; false: the call was finished. */
 bool store_place(struct rpc_call *call, const char *id, const char **database, const char **table)
 {
     const char **names[] = {database, table};
@@ -27,7 +27,7 @@ bool store_place(struct rpc_call *call, const char *id, const char **database, c
         if (!names[i])
             continue;
         if (!*names[i] || !**names[i])
-            *names[i] = STORE_DEFAULT_NAME;
+            *names[i] = i == 0 ? micro_own_namespace(call) : STORE_DEFAULT_NAME;
         if (!store_name(call, id, what[i], *names[i]))
             return false;
     }

@@ -53,8 +53,8 @@ struct store {
 
 void store_submit(struct store *s, struct store_pending *p);
 
-/* handlers.c: false when the call was finished. Blank names become the default, and the caller must be the database's
- * admin; `table` may be NULL. `order` is "asc", "desc" or blank. */
+/* handlers.c: false when the call was finished. A blank database is the caller's namespace, a blank table the default;
+ * the caller must be the database's admin; `table` may be NULL. `order` is "asc", "desc" or blank. */
 bool store_place(struct rpc_call *call, const char *id, const char **database, const char **table);
 bool store_key(struct rpc_call *call, const char *id, const char *key);
 bool store_name(struct rpc_call *call, const char *id, const char *what, const char *name);

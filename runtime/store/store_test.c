@@ -194,6 +194,9 @@ static void access_rules(void **state)
         {"service", "tenant", "service", "tenant", GRPC_OK},
         {"service", "tenant", "admin", "tenant", GRPC_UNAUTHENTICATED},
         {"robot", "tenant", "admin", "tenant", GRPC_PERMISSION_DENIED},
+        {"user", "tenant", "admin", "", GRPC_OK}, /* blank: the account's own */
+        {"user", "tenant", NULL, "", GRPC_UNAUTHENTICATED},
+        {NULL, NULL, NULL, "", GRPC_UNAUTHENTICATED},
     };
     struct test_fixture f;
     begin(&f, 4);
@@ -210,6 +213,13 @@ static void access_rules(void **state)
         sim_answer_deinit(&a);
     }
     struct sim_answer a = {0};
+    char *tenant = sim_system_token(&f.system, &f.arena, "x", "user", "blank", "admin");
+    sim_system_call(&f.system, "store", "/store.Store/Write", tenant, "{\"record\":{\"key\":\"own\"}}", &a);
+    assert_int_equal(a.status, GRPC_OK);
+    sim_answer_deinit(&a);
+    expect(&f, "Read", "{\"key\":\"own\"}", GRPC_NOT_FOUND, NULL); /* not in micro's */
+    expect(&f, "Read", "{\"key\":\"own\",\"options\":{\"database\":\"blank\"}}", GRPC_OK, NULL);
+    a = (struct sim_answer){0};
     sim_system_call(&f.system, "store", "/store.Store/Read", "not.a.token", "{\"key\":\"k\"}", &a);
     assert_int_equal(a.status, GRPC_UNAUTHENTICATED);
     sim_answer_deinit(&a);
@@ -483,13 +493,13 @@ static void full_of_its_own_log(void **state)
     (void)state;
     struct test_fixture f;
     begin(&f, 12);
-    char value[40001] = "";
+    char value[8001] = "";
     memset(value, 'A', sizeof value - 1);
     put(&f, "k", value);
     assert_int_equal(sim_terminate(f.system.sim, "store"), 0);
     sim_run_for(f.system.sim, (uint64_t)SECOND);
     start_again(&f);
-    sim_disk(f.system.sim, "store", &(struct sim_disk_faults){.space = 1 << 20});
+    sim_disk(f.system.sim, "store", &(struct sim_disk_faults){.space = 192 << 10});
     int written = 0, status = GRPC_OK;
     for (; written < 100 && status == GRPC_OK; written++) {
         memset(value, 'A' + written % 26, sizeof value - 1); /* pages that stay as they are are not written */

@@ -132,7 +132,7 @@ def wrong_wrappers(m):
                            (["service", "--name", "x", "--endpoint", "http://h:1", "--address", "h"], "is not written HOST:PORT"),
                            (["service", "--name", "x", "--endpoint", "http://h:1", "--timeout", "0"], "must be more than 0"),
                            (["service", "--name", "x", "--endpoint", "http://h:1", "--descriptors", "/x"], "is for an endpoint grpc://"),
-                           (["service", "--name", "x", "--endpoint", "grpc://h:1", "--descriptors", "/nope"], "cannot open /nope"),
+                           (["service", "--name", "x", "--endpoint", "grpc://h:1", "--descriptors", "/nope"], "/nope: there is no such file"),
                            (["init"], "Say which: --profile"), (["init", "--profile", "kubernetes"], 'There is no profile "kubernetes"'),
                            (["init", "--package", "p"], "Go packages cannot"), (["server", "--image", "i"], "run from no image"),
                            (["server", "--address", "h"], "is not written HOST:PORT"), (["server", "--address", "h:81"], "must be above 81"),

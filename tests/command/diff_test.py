@@ -108,7 +108,7 @@ with Folder() as folder:
     check(code == 4 and "bad.proto:3:3: there is no type \"B\"" in output, "a wrong file has a place", output)
     write(folder, "noise.pb", "\x00\x01 no set")
     check(diff(folder, "old", "noise.pb")[0] == 4, "what is no set is said")
-    check(diff(folder, "old", "nothing")[0] == 3, "what is not there is said")
+    check(diff(folder, "old", "nothing")[0] == 4, "what is not there is said")
     check(diff(folder, "old")[0] == 2, "one side is not enough")
     check(diff(folder, "--level", "wir", "old", "new")[0] == 2, "a level that is none")
     code, output = harrow("contract", "--only", "x", "diff", "old", "new", folder=folder)

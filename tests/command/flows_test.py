@@ -152,6 +152,39 @@ PAIR = """flows:
 """ for me, other, value in (("ann", "bob", "YW5u"), ("bob", "ann", "Ym9i")))
 
 
+# ---- a run that is interrupted, and one that cannot begin
+
+INTERRUPTED = """flows:
+  - {flow: first, steps: [{run: [sh, -c, "true"]}]}
+  - {flow: second, steps: [{run: [sh, -c, "kill -INT $PPID; sleep 60"]}]}
+  - {flow: third, steps: [{run: [sh, -c, "true"]}]}
+"""
+
+
+def interrupted():
+    with Folder() as folder:
+        manifest, out = manifest_of_one(folder), os.path.join(folder, "out")
+        flows = write(folder, "cut.yaml", INTERRUPTED)
+        code, text = harrow("e2e", manifest, flows, "--out", out, "--format", "junit,github")
+        lines, run = lines_of(out), glob.glob(os.path.join(out, "*"))[0]
+        check(code == 130 and cases(lines) == [("first", "passed")] and lines[-1]["exit"] == 130, "an interrupt ends the run",
+              f"{code} {cases(lines)}\n{text}")
+        check("interrupted  micro" in text and "when 1 of 3 planned cases had a verdict" in text and "failed  " not in text,
+              "and is told as such, with how far it came", text)
+        check(not os.path.exists(os.path.join(run, "scratch")), "no folder for commands is left", str(os.listdir(run)))
+        with open(os.path.join(run, "junit.xml"), encoding="utf-8") as f:
+            check('type="interrupted"' in f.read(), "machines are told as well")
+
+
+def not_loaded():
+    with Folder() as folder:
+        flows = write(folder, "bad.yaml", "flow: a\nsteps:\n  - {call: a.B/C, nothing: 1}\n")
+        code, text = simulated(folder, flows, "--format", "github", "--out", os.path.join(folder, "out"))
+        case = [line for line in lines_of(os.path.join(folder, "out")) if line["type"] == "case"][0]
+        check(code == 4 and (case["file"], case["line"], case["column"]) == (flows, 3, 19),
+              "a flow that does not load is told with its place", f"{code} {case}\n{text}")
+
+
 def isolation():
     with Folder() as folder:
         manifest = manifest_of_one(folder)
@@ -167,6 +200,21 @@ def isolation():
         check(code == 1 and "body.records[0].value" in text, "in one system they see each other", text)
         code, text = harrow("e2e", "127.0.0.1:1", os.path.join(folder, "flows"), "--jobs", "2", "--isolate", "system")
         check(code == 2 and "not ours" in text, "an attached system cannot be started again", text)
+        plain = write(folder, "plain.yaml", 'system: plain\ncomponents: [{name: a, address: "127.0.0.1:1"}]\n')
+        code, text = harrow("e2e", plain, os.path.join(folder, "flows"), "--isolate", "namespace", "--out", out)
+        check(code == 4 and plain in text and '"isolation"' in text, "a manifest that says nothing of namespaces", text)
+        code, text = harrow("e2e", "127.0.0.1:1", os.path.join(folder, "flows"), "--isolate", "namespace", "--out", out)
+        check(code == 4 and "write a manifest" in text, "an address has no namespaces", text)
+        code, text = harrow("e2e", MANIFEST, os.path.join(SOURCE, "tests", "flows", "collide.yaml"), "--isolate", "namespace",
+                            "--jobs", "2", "--repeat", "2", "--quiet", "--out", out)
+        check(code == 0 and "4 passed" in text, "flows that use the same names, each in a namespace of its own", text)
+        code, text = harrow("e2e", MANIFEST, "--repeat", "0")
+        check(code == 2 and "--repeat" in text, "nothing is not run", text)
+        code, text = harrow("e2e", MANIFEST, "--watch", "--until-fail")
+        check(code == 2 and "--watch" in text, "--watch alone says how often", text)
+        os.mkdir(os.path.join(folder, "empty"))
+        code, text = harrow("e2e", MANIFEST, os.path.join(folder, "empty"), "--driver", "sim", "--out", out)
+        check(code != 0 and "there are no flows in it" in text, "a folder without flows is no success", text)
         code, text = simulated(folder, os.path.join(SOURCE, "e2e", "flows", "store.yaml"), "--jobs", "4")
         check(code == 0 and "one after the other" in text, "a simulation says that it is one system", text)
 
@@ -310,6 +358,6 @@ def first_failure():
             check("exit code 0, got 3" in shown, f"{name} shows it")
 
 
-for part in (shards, resume, isolation, watching, dry_run, snapshots, replayed, missing, first_failure):
+for part in (shards, resume, interrupted, not_loaded, isolation, watching, dry_run, snapshots, replayed, missing, first_failure):
     part()
 finish()

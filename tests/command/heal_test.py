@@ -168,8 +168,9 @@ def next_run():
                 f.write(fnv(f"harrow-journal 1 4194303 77 {boot}"))
                 f.write(fnv(f"do 1 continue {sleeper.pid} {stat(sleeper.pid)[19]}"))
             os.chmod(path, 0o600)
-            code, output = harrow("e2e", MANIFEST, "--only", "no flow has this name", folder=folder,
-                                  environment={"XDG_RUNTIME_DIR": folder})
+            with open(os.path.join(folder, "short.yaml"), "w") as f:
+                f.write("flow: short\nsteps: [{wait: 1ms}]\n")
+            code, output = harrow("e2e", MANIFEST, "short.yaml", folder=folder, environment={"XDG_RUNTIME_DIR": folder})
             check(f"healed after a run that died: process {sleeper.pid} goes on" in output, "the next run tells it",
                   output)
             check(wait_for(lambda: stat(sleeper.pid)[0] != "T", 5), "and the process goes on", str(stat(sleeper.pid)))
@@ -204,7 +205,9 @@ def listing():
     code, output = harrow("chaos", "faults", MANIFEST)
     check(code == 0 and "faults, " in output and "kill-supervisor" in output, "for a manifest", output)
     code, output = harrow("chaos", "faults", "earthquake")
-    check(code == 4 and "neither a fault nor a manifest" in output, "what is neither is told", f"exit {code}\n{output}")
+    check(code == 4 and 'there is no fault "earthquake"' in output, "what is no fault is told", f"exit {code}\n{output}")
+    code, output = harrow("chaos", "faults", "kil")
+    check(code == 4 and 'did you mean "kill"?' in output, "and the nearest one", f"exit {code}\n{output}")
 
 
 def needs_root():

@@ -4,7 +4,7 @@ import os
 import shlex
 import subprocess
 
-from harness import MANIFEST, Folder, check, finish, harrow
+from harness import BIN, MANIFEST, Folder, check, finish, harrow
 
 # name, file content, arguments ({} is the file), exit code, a piece of the message
 CASES = [
@@ -16,7 +16,24 @@ CASES = [
     ("bad seed", None, ["run", MANIFEST, "--seed", "abc"], 2, "abc"),
     ("pillar that is none", None, ["run", MANIFEST, "--skip", "e2e,fuz"], 2, 'no pillar is called "fuz"; did you mean "fuzz"?'),
     ("simulated up", None, ["up", MANIFEST, "-d", "sim"], 2, "a simulated system lives only inside one command"),
-    ("manifest not there", None, ["run", "nope.yaml"], 4, "nope.yaml: not found"),
+    ("manifest not there", None, ["run", "nope.yaml"], 4, "nope.yaml: there is no such file; a manifest is"),
+    ("a manifest's folder", None, ["run", "."], 4, ".: it is a folder; a file is expected"),
+    ("misspelt command below one that runs", None, ["fuzz", "musuem"], 4, "did you mean the command museum?"),
+    ("a port that is none", None, ["fuzz", "localhost:65536"], 4, "an address is HOST:PORT"),
+    ("misspelt choice", None, ["run", MANIFEST, "--driver", "prcesses"], 2, 'did you mean "processes"?'),
+    ("an empty name of a folder", None, ["run", MANIFEST, "--out", ""], 2, "--out: expected FOLDER, got nothing"),
+    ("no time at all", None, ["run", MANIFEST, "--budget", "0"], 2, "--budget: expected 1s or more"),
+    ("contracts that are none", None, ["contract", MANIFEST, "-d", "sim", "--only", "nosuch"], 4,
+     'no contract\'s name contains "nosuch"'),
+    ("methods that are none", None, ["fuzz", MANIFEST, "-d", "sim", "--skip", "/"], 4,
+     'no method is left without those that contain "/"'),
+    ("a case without a call", "# nothing\n", ["fuzz", MANIFEST, "-d", "sim", "--input", "{}"], 4,
+     "{}:1:1: there is no call in it"),
+    ("schedule not there", None, ["chaos", MANIFEST, "-d", "sim", "--schedule", "nope"], 4, "nope: there is no such file"),
+    ("stream not there", None, ["report", "nope"], 4, "nope: there is no such file"),
+    ("history not there", None, ["check", "nope"], 4, "nope: there is no such file"),
+    ("schema not there", None, ["contract", "diff", "nope", "nope"], 4, "nope: there is no such file"),
+    ("proto not there", None, ["fakes", "list", "--proto", "nope"], 4, "nope: there is no such file or folder"),
     ("manifest not YAML", "system: [x\n", ["run", "{}"], 4, "{}:2:1: flow sequence without a closing bracket"),
     ("manifest not UTF-8", b"system: \xff\xfe\n", ["run", "{}"], 4, "{}:1:9"),
     ("manifest with an alias", "system: &a x\nabout: *a\n", ["run", "{}"], 4, "{}:1:9"),
@@ -45,12 +62,13 @@ CASES = [
      ["fuzz", "{}"], 4, "no.Such"),
     ("flow that is not one", "flow: f\nsteps:\n  - cal: store.Store/Read\n", ["e2e", MANIFEST, "{}"], 4,
      '{}:3:5: no step is called "cal": did you mean "call"?'),
-    ("unknown fault", None, ["chaos", MANIFEST, "--fault", "kil"], 4, 'there is no fault "kil"'),
+    ("unknown fault", None, ["chaos", MANIFEST, "--fault", "kil"], 4, 'there is no fault "kil": did you mean "kill"?'),
     ("fault of the other driver", None, ["chaos", MANIFEST, "--fault", "crash-at-point"], 4, "needs --driver sim"),
-    ("unknown target", None, ["chaos", MANIFEST, "-d", "sim", "--target", "stroe"], 4, 'no component "stroe"'),
+    ("unknown target", None, ["chaos", MANIFEST, "-d", "sim", "--target", "stroe"], 4, 'no component "stroe": did you mean "store"?'),
+    ("unknown workload", None, ["chaos", MANIFEST, "-d", "sim", "--workload", "registre"], 2, 'there is no workload "registre"'),
     ("stream that is none", "system: x\n", ["report", "{}"], 4, "{}:1:"),
     ("finding that is none", "[1]\n", ["replay", "{}"], 4, '{}:1:1: no line "# replay: COMMAND" in it'),
-    ("run folder that is none", None, ["replay", "nowhere"], 3, "nowhere: not found"),
+    ("run folder that is none", None, ["replay", "nowhere"], 4, "nowhere: there is no such file"),
     ("finding with a foreign command", "# replay: sh -c id\n", ["replay", "{}"], 4,
      "the recorded command is not one that harrow prints: sh -c id"),
     ("finding that replays itself", "# replay: harrow replay {}\n", ["replay", "{}"], 4, "is not one that harrow prints"),
@@ -94,10 +112,27 @@ def main():
             f.write("x")
         got, output = harrow("run", MANIFEST, "--out", "file/below", folder=folder)
         check(got == 3 and "cannot make the folder file/below" in output, "output folder that cannot be made", output)
+        # The folder imports count from is guessed, and told.
+        os.makedirs(os.path.join(folder, "proto", "shop"))
+        for name, text in (("a", 'import "shop/b.proto";\nservice A { rpc Do(B) returns (B); }'), ("b", "message B {}")):
+            with open(os.path.join(folder, "proto", "shop", name + ".proto"), "w") as f:
+                f.write(f'syntax = "proto3";\npackage shop;\n{text}\n')
+        got, output = harrow("fakes", "list", "--proto", "proto/shop/a.proto", folder=folder)
+        check(got == 4 and 'proto/shop/a.proto:3:8: there is no file "shop/b.proto" to import; --proto-path proto finds it'
+              in output, "import from a folder above", output)
+        got, output = harrow("fakes", "list", "--proto", "proto/shop/a.proto", "--proto-path", "proto", folder=folder)
+        check(got == 0 and "shop.A" in output, "and so it is found", output)
+        # Nothing that was printed is lost unseen; a reader that has gone is no mistake.
+        line = os.path.join(BIN, "harrow") + " chaos faults "
+        got = subprocess.run(["bash", "-c", f"{line} > /dev/full; echo $?; {line} | head -1; echo ${{PIPESTATUS[0]}}"],
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout.split("\n")
+        check(len(got) > 3 and "could not be written: No space left" in got[0] and got[1] == "3" and got[3] == "0",
+              "standard output that is full, and one that is closed", got)
         # Every command teaches.
         for command in ["run", "up", "e2e", "contract", "fuzz", "chaos", "check", "replay", "report"]:
             got, output = harrow(command, "--help", folder=folder)
-            check(got == 0 and "Usage" in output and "harrow " + command in output, f"{command} --help", output)
+            check(got == 0 and "Usage" in output and "harrow " + command in output and "\nExit codes:\n  0 " in output,
+                  f"{command} --help", output)
             completes(folder, command)
         completes(folder, "")
     finish()

@@ -52,6 +52,25 @@ def flows(folder):
     check(code == 4 and "has 2 failures and findings" in output, "there is no third", f"exit {code}\n{output}")
 
 
+def from_elsewhere(folder):
+    """A command names files as they were named where it was typed."""
+    work, other = os.path.join(folder, "the work"), os.path.join(folder, "other")
+    os.makedirs(work)
+    os.makedirs(other)
+    with open(os.path.join(work, "mine.yaml"), "w") as f:
+        f.write(FLOWS)
+    code, output = harrow("e2e", MANIFEST, "mine.yaml", "-d", "sim", "-s", "5", folder=work)
+    check(code == 1, "flows of a file beside", output)
+    run = run_folder(work, "harrow-out")
+    code, printed = harrow("replay", run, "--print", folder=other)
+    check(code == 0 and shlex.split(printed)[:3] == ["cd", work, "&&"], "the folder is printed", printed)
+    code, printed = harrow("replay", run, "--print", folder=work)
+    check(code == 0 and "cd " not in printed, "not when that is this one", printed)
+    for where, name in ((other, run), (other, os.path.relpath(run, other)), (work, os.path.relpath(run, work))):
+        code, output = harrow("replay", name, folder=where)
+        check(code == 1 and "second: milk" in output, f"replay in {os.path.basename(where)}", f"exit {code}\n{output}")
+
+
 def finding(folder):
     path = os.path.join(folder, "finding 1.case")
     command = ["harrow", "e2e", MANIFEST, "--only", "nothing is called this", "-d", "sim", "-s", "9"]
@@ -75,6 +94,7 @@ def passed(folder):
 def main():
     with Folder() as folder:
         flows(folder)
+        from_elsewhere(folder)
         finding(folder)
         passed(folder)
     finish()

@@ -42,6 +42,13 @@ def formats():
         check(code == 2 and "two places" in output, "two places are one too many", output)
         code, output = harrow("report", written(folder, "bad.jsonl", ["{oops\n", "{}\n"]))
         check(code == 4 and "bad.jsonl:1:" in output, "a stream that is none", output)
+        empty, history = written(folder, "empty.jsonl", []), written(folder, "empty.db", [])
+        for arguments in ((empty,), ("diff", empty, empty), ("diff", FULL, empty), (FULL, empty)):
+            code, output = harrow("report", *arguments)
+            check(code == 4 and "empty.jsonl: the stream is empty" in output, f"an empty stream: {arguments}", output)
+        code, output = harrow("report", "history", history)
+        check(code == 4 and "the file is empty" in output and os.path.getsize(history) == 0,
+              "to look at an empty file writes nothing into it", output)
         code, output = harrow("report", os.path.join(folder, "none.jsonl"))
         check(code in (3, 4) and "none.jsonl" in output, "a run that is not there", output)
 

@@ -20,6 +20,7 @@ static const struct {
     bool core;
 } doubles[DOUBLES] = {
     [STORE] = {"store.Store", true},
+    [BLOBS] = {"store.BlobStore", true},
     [EVENTS] = {"events.Stream", true},
     [AUTH] = {"auth.Auth", true},
     [ACCOUNTS] = {"auth.Accounts", true},
@@ -39,6 +40,8 @@ static const struct {
     [PAYMENT] = {"payment.Payment", false},
     [EMAIL] = {"email.Email", false},
     [REWARD] = {"reward.Reward", false},
+    [DEBUG] = {"debug.Debug", true},
+    [ALERTING] = {"alerting.Alerting", false},
 };
 
 /* ---- the store -----------------------------------------------------------------------------------------------------
@@ -125,7 +128,8 @@ static int store_write(void *arg, const struct fake_asked *asked, struct fake_an
     char *key = arena_printf(&a, "%s/%s", r->options->table, r->record->key);
     struct kit_record *there = map_get(&k->records, key);
     int status = GRPC_FAILED_PRECONDITION;
-    if (k->writes_left-- == 0) {
+    bool fails = k->writes_left-- == 0;
+    if (fails && !k->lost) {
         arena_deinit(&a);
         fake_answer_fail(answer, GRPC_UNAVAILABLE, "{\"code\":503,\"detail\":\"told so\"}");
         return GRPC_UNAVAILABLE;
@@ -140,8 +144,12 @@ static int store_write(void *arg, const struct fake_asked *asked, struct fake_an
         free(there);
         status = GRPC_OK;
     }
-    if (status != GRPC_OK)
+    if (status == GRPC_OK && fails) {
+        status = GRPC_UNAVAILABLE;
+        fake_answer_fail(answer, status, "{\"code\":503,\"detail\":\"told so\"}");
+    } else if (status != GRPC_OK) {
         fake_answer_fail(answer, status, "it has changed");
+    }
     arena_deinit(&a);
     return status;
 }
@@ -157,8 +165,70 @@ static int store_delete(void *arg, const struct fake_asked *asked, struct fake_a
     return GRPC_OK;
 }
 
+/* A blob is kept under "blob/" and its key, once it is whole. */
+static int blob_write(void *arg, const struct fake_asked *asked, struct fake_answer *answer)
+{
+    struct kit *k = arg;
+    struct arena a = ARENA_INIT;
+    struct text bytes = TEXT_INIT;
+    char *key = NULL;
+    (void)answer;
+    for (size_t i = 0; i < asked->messages; i++) {
+        ProtobufCMessage *m = NULL;
+        assert_int_equal(pb_unpack(&store__blob_write_request__descriptor, fake_asked_message(asked, i), &a, &m, NULL),
+                         0);
+        const Store__BlobWriteRequest *r = (const Store__BlobWriteRequest *)(const void *)m;
+        key = i ? key : arena_printf(&a, "blob/%s", r->key);
+        text_add(&bytes, r->blob.data, r->blob.len);
+    }
+    struct kit_record *stored = malloc(sizeof *stored + bytes.len);
+    assert_non_null(stored);
+    assert_non_null(key);
+    stored->revision = ++k->revision;
+    stored->len = bytes.len;
+    memcpy(stored->value, text_string(&bytes), bytes.len);
+    free(map_get(&k->records, key));
+    assert_true(map_put(&k->records, key, stored));
+    text_deinit(&bytes);
+    arena_deinit(&a);
+    return GRPC_OK;
+}
+
+static int blob_read(void *arg, const struct fake_asked *asked, struct fake_answer *answer)
+{
+    struct kit *k = arg;
+    struct arena a = ARENA_INIT;
+    const Store__BlobReadRequest *r = asked_as(&a, asked, &store__blob_read_request__descriptor);
+    struct kit_record *there = map_get(&k->records, arena_printf(&a, "blob/%s", r->key));
+    Store__BlobReadResponse reply = STORE__BLOB_READ_RESPONSE__INIT;
+    size_t half = there ? there->len / 2 : 0;
+    for (int i = 0; there && i < 2; i++) { /* in pieces, as the real one */
+        reply.blob = (ProtobufCBinaryData){i ? there->len - half : half, there->value + (i ? half : 0)};
+        assert_int_equal(pb_pack(&reply.base, &answer->replies), 0);
+        assert_true(fake_answer_mark(answer, 0));
+    }
+    if (!there)
+        fake_answer_fail(answer, GRPC_NOT_FOUND, "{\"code\":404,\"detail\":\"not found\"}");
+    arena_deinit(&a);
+    return there ? GRPC_OK : GRPC_NOT_FOUND;
+}
+
+static int blob_delete(void *arg, const struct fake_asked *asked, struct fake_answer *answer)
+{
+    struct kit *k = arg;
+    struct arena a = ARENA_INIT;
+    (void)answer;
+    const Store__BlobDeleteRequest *r = asked_as(&a, asked, &store__blob_delete_request__descriptor);
+    free(map_remove(&k->records, arena_printf(&a, "blob/%s", r->key)));
+    arena_deinit(&a);
+    return GRPC_OK;
+}
+
 static void program_store(struct kit *k)
 {
+    assert_int_equal(fake_stub(k->doubles[BLOBS], "Read", blob_read, k), 0);
+    assert_int_equal(fake_stub(k->doubles[BLOBS], "Write", blob_write, k), 0);
+    assert_int_equal(fake_stub(k->doubles[BLOBS], "Delete", blob_delete, k), 0);
     assert_int_equal(fake_stub(k->doubles[STORE], "Read", store_read, k), 0);
     assert_int_equal(fake_stub(k->doubles[STORE], "Write", store_write, k), 0);
     assert_int_equal(fake_stub(k->doubles[STORE], "Delete", store_delete, k), 0);
@@ -175,7 +245,7 @@ static char *token(struct kit *k, const char *id, const char *type, const char *
                                         .issuer = issuer,
                                         .name = id,
                                         .scopes = scopes,
-                                        .expires = world_wall(k->client) / SECOND + 365 * 24 * 3600};
+                                        .expires = world_wall(k->client) / SECOND + 500 * 24 * 3600};
     struct text out = TEXT_INIT;
     char *copy =
         micro_token_sign(sim_private_key, &claims, &out, NULL) == 0 ? arena_string(&k->arena, text_string(&out)) : NULL;
@@ -245,10 +315,18 @@ int kit_setup(void **state, const struct micro_program *program, const char *ser
     for (size_t i = 0; i < DOUBLES; i++)
         text_printf(&peers, ",%.*s=%s", (int)strcspn(doubles[i].service, "."), doubles[i].service,
                     doubles[i].core ? CORE_ADDRESS : SERVICES_ADDRESS);
-    const char *const argv[] = {program->name,       "--address", "0.0.0.0:8101",     "--peers",
-                                text_string(&peers), "--token",   k->tokens[SERVICE], "--auth-public-key",
-                                sim_public_key,      NULL};
-    int code = sim_start(k->sim, program->name, program->name, 9, argv, &err);
+    const char *const argv[] = {program->name,
+                                "--address",
+                                "0.0.0.0:8101",
+                                "--peers",
+                                arena_string(&k->arena, text_string(&peers)),
+                                "--token",
+                                k->tokens[SERVICE],
+                                "--auth-public-key",
+                                sim_public_key};
+    k->program = program->name;
+    memcpy(k->started, argv, sizeof argv);
+    int code = sim_start(k->sim, k->program, k->program, 9, k->started, &err);
     text_deinit(&peers);
     char address[64];
     snprintf(address, sizeof address, "%s:8101", program->name);
@@ -353,7 +431,7 @@ void kit_fails(struct kit *k, enum kit_double d, const char *method, int code)
 
 void kit_heals(struct kit *k, enum kit_double d, const char *method)
 {
-    if (d == STORE)
+    if (d == STORE || d == BLOBS)
         program_store(k);
     else
         kit_returns(k, d, method, "{}");
@@ -362,6 +440,25 @@ void kit_heals(struct kit *k, enum kit_double d, const char *method)
 void kit_fails_after(struct kit *k, int64_t writes)
 {
     k->writes_left = writes;
+    k->lost = false;
+}
+
+void kit_loses_after(struct kit *k, int64_t writes)
+{
+    k->writes_left = writes;
+    k->lost = true;
+}
+
+void kit_restart(struct kit *k)
+{
+    assert_int_equal(sim_kill(k->sim, k->program), 0);
+    assert_int_equal(sim_start(k->sim, k->program, k->program, 9, k->started, NULL), 0);
+    assert_int_equal(rpc_wait_ready(k->client, k->channel, "", KIT_CALL_TIMEOUT, NULL), 0);
+}
+
+void kit_wait(struct kit *k, int64_t seconds)
+{
+    assert_int_equal(sim_run_for(k->sim, (uint64_t)seconds * (uint64_t)SECOND), 0);
 }
 
 const char *kit_event(struct kit *k, int64_t i, const char *topic, const char *word)
@@ -381,6 +478,24 @@ bool kit_has_record(const struct kit *k, const char *key)
     return map_get(&k->records, key) != NULL;
 }
 
+int kit_change(struct kit *k, const char *key, const char *from, const char *to)
+{
+    struct kit_record *there = map_get(&k->records, key);
+    char *old = there ? arena_string_n(&k->arena, (const char *)there->value, there->len) : NULL;
+    char *at = old ? strstr(old, from) : NULL;
+    if (!at)
+        return 0;
+    char *value = arena_printf(&k->arena, "%.*s%s%s", (int)(at - old), old, to, at + strlen(from));
+    struct kit_record *stored = malloc(sizeof *stored + strlen(value));
+    assert_non_null(stored);
+    stored->revision = ++k->revision;
+    stored->len = strlen(value);
+    memcpy(stored->value, value, stored->len);
+    assert_true(map_put(&k->records, key, stored));
+    free(there);
+    return 1;
+}
+
 size_t kit_records(const struct kit *k)
 {
     return map_count(&k->records);
@@ -391,7 +506,7 @@ void kit_expect(const struct kit *k, int64_t calls)
     int64_t all = 0;
     struct text journal = TEXT_INIT;
     for (size_t i = 0; i < DOUBLES; i++)
-        if (i != STORE) {
+        if (i != STORE && i != BLOBS) {
             all += fake_total(k->doubles[i]);
             fake_journal(k->doubles[i], &journal);
         }

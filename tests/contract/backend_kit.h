@@ -20,6 +20,7 @@
 
 enum kit_double {
     STORE,
+    BLOBS,
     EVENTS,
     AUTH,
     ACCOUNTS,
@@ -39,6 +40,8 @@ enum kit_double {
     PAYMENT,
     EMAIL,
     REWARD,
+    DEBUG, /* of a service called "debug" */
+    ALERTING,
     DOUBLES
 };
 
@@ -52,12 +55,15 @@ struct kit {
     struct fake *doubles[DOUBLES];
     struct fake_server *core_server, *services_server;
     struct rpc_channel *channel;
-    const char *service; /* "customers.Customers" */
+    const char *service;    /* "customers.Customers" */
+    const char *program;    /* "customers" */
+    const char *started[9]; /* as it was started, in the arena */
     char *tokens[JOE + 1];
     struct arena arena;
     struct map records; /* the store's: "table/key" and a struct kit_record */
     uint64_t revision;
     int64_t writes_left; /* until one of the store's fails */
+    bool lost;           /* it is done, and its answer is not heard */
     size_t page_max;     /* records that fit into the store's answer; 0: any number */
     /* the last call's end */
     int status;
@@ -87,11 +93,17 @@ void kit_fails(struct kit *k, enum kit_double d, const char *method, int code);
 void kit_heals(struct kit *k, enum kit_double d, const char *method);
 /* The store takes so many more writes, fails the next one, and takes all after it. */
 void kit_fails_after(struct kit *k, int64_t writes);
+/* The same, but the write that fails is done: its answer is lost. */
+void kit_loses_after(struct kit *k, int64_t writes);
+void kit_wait(struct kit *k, int64_t seconds); /* virtual ones */
+void kit_restart(struct kit *k);               /* the service is killed and started afresh */
 /* The JSON payload of the i-th published event; its topic and its metadata "type" are checked. */
 const char *kit_event(struct kit *k, int64_t i, const char *topic, const char *word);
 bool kit_has_record(const struct kit *k, const char *key); /* "customers/customer:1" */
+/* As if another process had written it: the first text in the record becomes the second. How many records that was. */
+int kit_change(struct kit *k, const char *key, const char *from, const char *to);
 size_t kit_records(const struct kit *k);
-/* The backend has asked exactly so many calls of all doubles but the store. */
+/* The backend has asked exactly so many calls of all doubles but the stores. */
 void kit_expect(const struct kit *k, int64_t calls);
 
 #endif

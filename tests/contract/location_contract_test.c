@@ -1,5 +1,5 @@
 /* The locations ask nobody but the store: one entity and one cell for each, and a search reads what is near alone. */
-#include "tests/contract/backend_kit.h"
+#include "tests/contract/stream_kit.h"
 
 #include "proto/location/location.pb-c.h"
 
@@ -165,6 +165,222 @@ static void bad_requests_ask_nothing(void **state)
     assert_int_equal(kit_count(k, STORE, "Write"), 0);
 }
 
+/* ---- Track ------------------------------------------------------------------------------------------------------- */
+
+static void track(struct kit_stream *s, const char *id, double latitude, double longitude, int64_t timestamp)
+{
+    Location__TrackRequest r = LOCATION__TRACK_REQUEST__INIT;
+    Location__Point p = LOCATION__POINT__INIT;
+    r.id = arena_string(&s->kit->arena, id);
+    r.type = taxi;
+    p.latitude = latitude;
+    p.longitude = longitude;
+    p.timestamp = timestamp;
+    r.location = &p;
+    kit_send(s, &r.base);
+}
+
+static void a_way_is_summed_up(void **state)
+{
+    struct kit *k = *state;
+    struct kit_stream s;
+    kit_open(k, &s, JANE, "Track", &location__track_response__descriptor);
+    for (int i = 0; i < 50; i++)
+        track(&s, i ? "" : "a", 51.5 + i * 0.001, -0.12, 1000 + i);
+    kit_no_more(&s);
+    assert_int_equal(kit_ends(&s), 0);
+    assert_int_equal(s.count, 1);
+    const Location__TrackResponse *r = s.messages[0];
+    assert_int_equal(r->points, 50);
+    assert_int_equal(r->seconds, 49);
+    assert_true(fabs(r->distance - 49 * 111.19) < 10);
+    const Location__Entity *e = kit_there(read_as(k, JANE, "a"));
+    assert_true(fabs(e->location->latitude - 51.549) < 1e-9);
+    assert_int_equal(e->location->timestamp, 1049);
+    assert_string_equal(near_as(k, JANE, 1000, 10), ""); /* it is not where it was */
+    assert_int_equal(kit_records(k), 2);                 /* nor is anything left of it there */
+    assert_null(read_as(k, JOE, "a"));
+    kit_close(&s);
+}
+
+/* What was counted is saved, and what was not is told. */
+static void a_way_that_cannot_be_saved_ends(void **state)
+{
+    struct kit *k = *state;
+    for (int64_t n = 0; n < 7; n++) { /* two writes a point */
+        struct kit_stream s;
+        kit_fails_after(k, n);
+        kit_open(k, &s, JANE, "Track", &location__track_response__descriptor);
+        track(&s, "a", 51.5010, -0.12, 100 * n + 1);
+        track(&s, "", 51.5020, -0.12, 100 * n + 2);
+        track(&s, "", 51.5030, -0.12, 100 * n + 3);
+        kit_no_more(&s);
+        if (n == 6) {
+            assert_int_equal(kit_ends(&s), 0);
+        } else {
+            assert_int_equal(kit_ends(&s), 503);
+            assert_int_equal(s.count, 0);
+        }
+        if (n >= 2)
+            assert_int_equal(((const Location__Entity *)kit_there(read_as(k, JANE, "a")))->location->timestamp,
+                             100 * n + n / 2);
+        kit_close(&s);
+    }
+    assert_string_equal(near_as(k, JANE, 2000, 10), "a");
+}
+
+static void a_way_that_is_none(void **state)
+{
+    struct kit *k = *state;
+    struct kit_stream s;
+    kit_open(k, &s, JANE, "Track", &location__track_response__descriptor);
+    kit_no_more(&s);
+    assert_int_equal(kit_ends(&s), 400);
+    kit_close(&s);
+    kit_open(k, &s, JANE, "Track", &location__track_response__descriptor);
+    track(&s, "", 51.5, 0, 0);
+    assert_int_equal(kit_ends(&s), 400);
+    kit_close(&s);
+    kit_open(k, &s, JANE, "Track", &location__track_response__descriptor);
+    track(&s, "a", 91, 0, 0);
+    assert_int_equal(kit_ends(&s), 400);
+    kit_close(&s);
+    kit_open(k, &s, NOBODY, "Track", &location__track_response__descriptor);
+    assert_int_equal(kit_ends(&s), 401);
+    kit_close(&s);
+    assert_int_equal(kit_count(k, STORE, "Write"), 0);
+}
+
+/* ---- Follow ------------------------------------------------------------------------------------------------------ */
+
+static void follow(struct kit *k, struct kit_stream *s, enum kit_caller who, const char *id)
+{
+    Location__FollowRequest r = LOCATION__FOLLOW_REQUEST__INIT;
+    r.id = arena_string(&k->arena, id);
+    kit_open(k, s, who, "Follow", &location__follow_response__descriptor);
+    kit_send(s, &r.base);
+    kit_no_more(s);
+}
+
+static double at(const struct kit_stream *s, size_t i)
+{
+    return ((const Location__FollowResponse *)s->messages[i])->entity->location->latitude;
+}
+
+static void whoever_moves_is_followed(void **state)
+{
+    struct kit *k = *state;
+    struct kit_stream s, other;
+    assert_int_equal(save_as(k, JANE, "a", taxi, 51, 0), 0);
+    assert_int_equal(save_as(k, JANE, "b", taxi, 41, 0), 0);
+    follow(k, &s, JANE, "a");
+    follow(k, &other, JANE, "b");
+    kit_has(&s, 1); /* where it is */
+    for (int i = 1; i <= 5; i++) {
+        assert_int_equal(save_as(k, JANE, "a", taxi, 51 + i, 0), 0);
+        kit_has(&s, (size_t)i + 1);
+        assert_true(fabs(at(&s, (size_t)i) - (51 + i)) < 1e-9);
+    }
+    kit_has(&other, 1);
+    kit_close(&s); /* who goes is forgotten */
+    assert_int_equal(save_as(k, JANE, "a", taxi, 60, 0), 0);
+    kit_close(&other);
+    int64_t reads = kit_count(k, STORE, "Read");
+    kit_wait(k, 600);
+    assert_int_equal(kit_count(k, STORE, "Read"), reads);
+}
+
+static void nobody_follows_what_is_not_theirs(void **state)
+{
+    struct kit *k = *state;
+    struct kit_stream s;
+    assert_int_equal(save_as(k, JANE, "a", taxi, 51, 0), 0);
+    follow(k, &s, JOE, "a");
+    assert_int_equal(kit_ends(&s), 404);
+    kit_close(&s);
+    follow(k, &s, JANE, "never-seen");
+    assert_int_equal(kit_ends(&s), 404);
+    kit_close(&s);
+    follow(k, &s, JANE, "");
+    assert_int_equal(kit_ends(&s), 400);
+    kit_close(&s);
+    follow(k, &s, NOBODY, "a");
+    assert_int_equal(kit_ends(&s), 401);
+    kit_close(&s);
+}
+
+/* The stream breaks; the next one begins with where it is by now. */
+static void following_goes_on_after_a_crash(void **state)
+{
+    struct kit *k = *state;
+    struct kit_stream s;
+    assert_int_equal(save_as(k, JANE, "a", taxi, 51, 0), 0);
+    follow(k, &s, JANE, "a");
+    kit_has(&s, 1);
+    kit_restart(k);
+    assert_int_not_equal(kit_ends(&s), 0);
+    kit_close(&s);
+    assert_int_equal(save_as(k, JANE, "a", taxi, 52, 0), 0);
+    follow(k, &s, JANE, "a");
+    kit_has(&s, 1);
+    assert_true(fabs(at(&s, 0) - 52) < 1e-9);
+    kit_fails(k, STORE, "Read", 503); /* the store away for a while ends nothing */
+    kit_wait(k, 60);
+    assert_false(s.ended);
+    kit_heals(k, STORE, "Read");
+    assert_int_equal(save_as(k, JANE, "a", taxi, 53, 0), 0);
+    kit_has(&s, 2);
+    kit_close(&s);
+}
+
+/* Saved by another process, of which this one hears nothing: it looks. */
+static void what_others_save_is_seen(void **state)
+{
+    struct kit *k = *state;
+    struct kit_stream s;
+    assert_int_equal(save_as(k, JANE, "a", taxi, 51, 0), 0);
+    follow(k, &s, JANE, "a");
+    kit_has(&s, 1);
+    assert_int_equal(kit_change(k, "location/at:big-red-dog/jane/a", "\"latitude\":\"51", "\"latitude\":\"57"), 1);
+    assert_int_equal(kit_change(k, "location/at:big-red-dog/jane/a", "\"version\":\"", "\"version\":\"x"), 1);
+    kit_has(&s, 2);
+    assert_true(fabs(at(&s, 1) - 57) < 1e-9);
+    kit_close(&s);
+}
+
+/* Of two that stop reading, one goes on soon. */
+static void a_slow_reader_gets_the_newest(void **state)
+{
+    struct kit *k = *state;
+    struct kit_stream slow, dead;
+    char large[4 * 250 + 1] = "";
+    for (size_t i = 0; i < 250; i++)
+        memcpy(large + 4 * i, "\xf0\x9f\x9a\x95", 5);
+    assert_int_equal(save_as(k, JANE, "a", large, 51, 0), 0);
+    follow(k, &slow, JANE, "a");
+    follow(k, &dead, JANE, "a");
+    kit_has(&slow, 1);
+    kit_has(&dead, 1);
+    rpc_stream_pause(slow.stream);
+    rpc_stream_pause(dead.stream);
+    for (int i = 1; i <= 1500; i++)
+        assert_int_equal(save_as(k, JANE, "a", large, 51 + i * 0.001, 0), 0);
+    rpc_stream_resume(slow.stream);
+    kit_wait(k, 10);
+    assert_false(slow.ended);
+    assert_true(slow.count > 1 && slow.count < 1400);
+    assert_true(fabs(at(&slow, slow.count - 1) - 52.5) < 1e-9);
+    kit_wait(k, 120);
+    assert_false(slow.ended);
+    rpc_stream_resume(dead.stream);
+    assert_int_equal(kit_ends(&dead), 503);
+    assert_int_equal(save_as(k, JANE, "a", taxi, 50, 0), 0);
+    kit_wait(k, 5);
+    assert_true(fabs(at(&slow, slow.count - 1) - 50) < 1e-9);
+    kit_close(&slow);
+    kit_close(&dead);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, kit_teardown)
 
 int main(void)
@@ -176,6 +392,14 @@ int main(void)
         TEST(a_write_that_fails_moves_nothing),
         TEST(everybody_has_their_own),
         TEST(bad_requests_ask_nothing),
+        TEST(a_way_is_summed_up),
+        TEST(a_way_that_cannot_be_saved_ends),
+        TEST(a_way_that_is_none),
+        TEST(whoever_moves_is_followed),
+        TEST(nobody_follows_what_is_not_theirs),
+        TEST(following_goes_on_after_a_crash),
+        TEST(what_others_save_is_seen),
+        TEST(a_slow_reader_gets_the_newest),
     };
     return cmocka_run_group_tests(tests, NULL, kit_end);
 }

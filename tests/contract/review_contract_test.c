@@ -304,14 +304,109 @@ static void bad_requests_ask_nothing(void **state)
     kit_expect(k, 1);
 }
 
+/* `distance` metres north of 51.5, 0; by Joe. */
+static const Review__Opinion *written_at(struct kit *k, const char *subject, double distance, bool ephemeral)
+{
+    Review__CreateRequest r = REVIEW__CREATE_REQUEST__INIT;
+    Review__Point p = REVIEW__POINT__INIT;
+    p.latitude = 51.5 + distance / 111195;
+    r.subject_id = arena_string(&k->arena, subject);
+    r.author_id = joe;
+    r.rating = 3;
+    r.location = &p;
+    r.ephemeral = ephemeral;
+    const Review__CreateResponse *reply = kit_call(k, JOE, "Create", &r.base, &review__create_response__descriptor);
+    return reply ? reply->review : NULL;
+}
+
+/* Their subjects with blanks between; "" too when it failed. */
+static const char *near(struct kit *k, uint32_t radius, uint32_t limit)
+{
+    Review__NearbyRequest r = REVIEW__NEARBY_REQUEST__INIT;
+    Review__Point p = REVIEW__POINT__INIT;
+    p.latitude = 51.5;
+    r.center = &p;
+    r.radius = radius;
+    r.limit = limit;
+    const Review__NearbyResponse *reply = kit_call(k, JANE, "Nearby", &r.base, &review__nearby_response__descriptor);
+    const char *all = "";
+    for (size_t i = 0; reply && i < reply->n_reviews; i++)
+        all = arena_printf(&k->arena, "%s%s%s", all, i ? " " : "", reply->reviews[i]->subject_id);
+    return all;
+}
+
+static void the_nearest_first(void **state)
+{
+    struct kit *k = *state;
+    const Review__Opinion *cafe = kit_there(written_at(k, "cafe", 300, false));
+    assert_non_null(written_at(k, "bar", 100, true));
+    assert_non_null(written_at(k, "park", 900, false));
+    assert_non_null(create(k, JOE, joe, 5)); /* nowhere */
+    assert_string_equal(near(k, 0, 0), "bar cafe");
+    assert_string_equal(near(k, 200, 0), "bar");
+    assert_string_equal(near(k, 5000, 0), "bar cafe park");
+    assert_string_equal(near(k, 5000, 2), "bar cafe");
+    char *id = arena_string(&k->arena, cafe->id);
+    assert_int_equal(flag(k, id, "user-0", spam), 0);
+    assert_string_equal(near(k, 5000, 0), "bar cafe park");
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(flag(k, id, arena_printf(&k->arena, "user-%d", i), spam), 0);
+    assert_string_equal(near(k, 5000, 0), "bar park"); /* out of the lists */
+    assert_string_equal(near(k, 5000, 1), "bar");
+    size_t records = kit_records(k);
+    assert_int_equal(take_away(k, JOE, id), 0);
+    assert_int_equal(kit_records(k), records - 1);
+    assert_non_null(written_at(k, "cafe", 200, false)); /* another one of the same */
+    assert_string_equal(near(k, 5000, 0), "bar cafe park");
+    kit_wait(k, 86400);
+    assert_string_equal(near(k, 5000, 0), "cafe park"); /* it has faded */
+}
+
+/* Whichever of its writes fails, it is not there, or there once when who wrote it tries again. */
+static void near_or_not_at_all(void **state)
+{
+    struct kit *k = *state;
+    int64_t n = 0;
+    for (;; n++) {
+        kit_fails_after(k, n);
+        if (written_at(k, "bar", 100, false))
+            break;
+        assert_int_equal(kit_code(k), 503);
+        assert_string_equal(near(k, 0, 0), "");
+    }
+    assert_int_equal(n, 4); /* two that lead to it, its place, itself; the points may be written later */
+    assert_string_equal(near(k, 0, 0), "bar");
+}
+
+static void near_what(void **state)
+{
+    struct kit *k = *state;
+    Review__NearbyRequest r = REVIEW__NEARBY_REQUEST__INIT;
+    kit_call(k, JANE, "Nearby", &r.base, &review__nearby_response__descriptor);
+    assert_int_equal(kit_code(k), 400);
+    near(k, 5001, 0);
+    assert_int_equal(kit_code(k), 400);
+    near(k, 0, 101);
+    assert_int_equal(kit_code(k), 400);
+    assert_int_equal(kit_count(k, STORE, "Read"), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, kit_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(once_and_rewarded_once),       TEST(points_that_are_late),     TEST(voted_on),
-        TEST(flagged_until_somebody_looks), TEST(in_order_and_in_pages),    TEST(it_fades),
-        TEST(a_write_that_fails),           TEST(bad_requests_ask_nothing),
+        TEST(once_and_rewarded_once),
+        TEST(points_that_are_late),
+        TEST(voted_on),
+        TEST(flagged_until_somebody_looks),
+        TEST(in_order_and_in_pages),
+        TEST(it_fades),
+        TEST(a_write_that_fails),
+        TEST(bad_requests_ask_nothing),
+        TEST(the_nearest_first),
+        TEST(near_or_not_at_all),
+        TEST(near_what),
     };
     return cmocka_run_group_tests(tests, NULL, kit_end);
 }

@@ -1,7 +1,7 @@
 /* Failures as people read them, by the hundred: answers of the product's flows are recorded in simulation; for each, a
  * double gives the same answer with one field changed, and a flow expects the recorded one. The text must name exactly
  * that field, show both values, mark the line, tell what the double was asked and the nearest stub where one was near,
- * and have the command to send the request by hand, within 40 lines.
+ * and have the command to send the request by hand, within 40 lines. The same again as JSON from an HTTP server.
  *
  * flows_failures_test [ANSWERS [SEED]] */
 #include "harrow/system/test_run.h"
@@ -11,6 +11,7 @@
 #include "e2e/e2e.h"
 #include "e2e/internal.h"
 #include "harrow/run/pillars.h"
+#include "rpc/http.h"
 #include "world/real.h"
 
 #include <stdio.h>
@@ -295,8 +296,15 @@ struct judged {
     int path, values, mark, double_told, stub, stubs_near, command, lines, whole, all;
 };
 
-static void judge(struct judged *j, const struct answer *a, const json_t *mutated, const char *path, bool near)
+/* By which way the answer came, and what a text about it has. */
+struct way {
+    const char *command;
+    bool doubles, near; /* a double gave it; a stub of it was near */
+};
+
+static void judge(struct judged *j, const struct answer *a, const char *path, struct way way)
 {
+    bool near = way.near;
     struct text text = TEXT_INIT, named = TEXT_INIT;
     const char *message = json_string_value(json_object_get(last_case, "message"));
     const char *detail = json_string_value(json_object_get(last_case, "detail"));
@@ -310,9 +318,10 @@ static void judge(struct judged *j, const struct answer *a, const json_t *mutate
     const char *expected = strstr(message, ": expected "), *got = expected != NULL ? strstr(expected, ", got ") : NULL;
     bool values = got != NULL && got > expected + 11 && got[6] != '\0';
     bool mark = strstr(detail, "\n> ") != NULL || strstr(message, "got nothing") != NULL;
-    bool told = strstr(detail, "calls of the double d\n") != NULL && strstr(detail, strchr(a->method, '/') + 1) != NULL;
+    bool told = !way.doubles || (strstr(detail, "calls of the double d\n") != NULL &&
+                                 strstr(detail, strchr(a->method, '/') + 1) != NULL);
     bool stub = !near || strstr(detail, "nearest") != NULL;
-    bool command = strstr(detail, "by hand\n  grpcurl -plaintext ") != NULL;
+    bool command = strstr(detail, way.command) != NULL;
     int lines = 0;
     for (const char *p = text_string(&text); *p != '\0'; p++)
         lines += *p == '\n';
@@ -320,7 +329,6 @@ static void judge(struct judged *j, const struct answer *a, const json_t *mutate
     if (!whole && j->all - j->whole < 3)
         printf("---- %s: path %d values %d mark %d double %d stub %d command %d lines %d\n%s\n", path, has_path, values,
                mark, told, stub, command, lines, text_string(&text));
-    (void)mutated;
     j->path += has_path;
     j->values += values;
     j->mark += mark;
@@ -378,7 +386,7 @@ static void fails_of(struct world *w, const struct pb_pool *pool, const struct a
     struct e2e_options options = {.pillar = "contract", .replay = "harrow", .doubles = o};
     assert_int_equal(e2e_run(&target, &flows, &options, &summary, &err), 0);
     assert_int_equal(summary.failed, 1);
-    judge(j, a, mutated, path, near);
+    judge(j, a, path, (struct way){"by hand\n  grpcurl -plaintext ", true, near});
     flow_list_free(&flows);
     target_close_channels(&target);
     doubles_free(d);
@@ -390,10 +398,57 @@ static void fails_of(struct world *w, const struct pb_pool *pool, const struct a
     text_deinit(&yaml);
 }
 
+static void answer_http(void *arg, struct http_exchange *x)
+{
+    const struct text *reply = arg;
+    http_respond(x, 200, "application/json", text_bytes(reply));
+}
+
+static void fails_over_http(struct world *w, const struct answer *a, const json_t *mutated, const char *path,
+                            struct judged *j)
+{
+    const struct http_server_options http = {0};
+    struct http_server *server = NULL;
+    struct error err = ERROR_INIT;
+    struct flow_list flows = {0};
+    struct e2e_summary summary;
+    struct text reply = TEXT_INIT;
+    char gateway[64], asked[140];
+    char *dump = json_dumps(mutated, 0);
+    text_puts(&reply, dump);
+    free(dump);
+    snprintf(asked, sizeof asked, "POST /%s", a->method);
+    assert_int_equal(http_server_new(w, &http, answer_http, &reply, &server, &err), 0);
+    assert_int_equal(http_server_listen(server, "127.0.0.1:0", &err), 0);
+    snprintf(gateway, sizeof gateway, "http://127.0.0.1:%d", http_server_port(server));
+    json_t *flow = json_pack("{s:s, s:[{s:s, s:o, s:{s:o}}]}", "flow", "a recorded answer", "steps", "http", asked,
+                             "json", escaped(a->request), "expect", "body", escaped(a->body));
+    char *text = json_dumps(flow, JSON_INDENT(2));
+    if (flow_parse(bytes_of(text), "flows/recorded.yaml", &flows, &err) != 0)
+        fail_msg("%s\n%s", err.message, text);
+    struct result_stream results = {.write = keep_case, .now = now, .now_arg = w};
+    struct target target = {.world = w,
+                            .system = "shop",
+                            .driver = "processes",
+                            .manifest = "shop.yaml",
+                            .gateway = gateway,
+                            .seed = 1,
+                            .results = &results};
+    struct e2e_options options = {.pillar = "e2e", .replay = "harrow"};
+    assert_int_equal(e2e_run(&target, &flows, &options, &summary, &err), 0);
+    assert_int_equal(summary.failed, 1);
+    judge(j, a, path, (struct way){"by hand\n  curl -i ", false, false});
+    flow_list_free(&flows);
+    http_server_free(server);
+    json_decref(flow);
+    free(text);
+    text_deinit(&reply);
+}
+
 static void one_field_is_another(void **state)
 {
     struct recorder rec = {.answers = {0}};
-    struct judged j = {0};
+    struct judged j = {0}, http = {0};
     struct random r;
     struct world *w = NULL;
     struct run *run;
@@ -415,6 +470,7 @@ static void one_field_is_another(void **state)
                               : NULL;
         if (mutated != NULL) {
             fails_of(w, pool, a, mutated, path, random_below(&r, 3) == 0, &j);
+            fails_over_http(w, a, mutated, path, &http);
             exact++;
         }
         json_decref(mutated);
@@ -427,8 +483,14 @@ static void one_field_is_another(void **state)
         "it\n",
         rec.answers.count, exact, j.path, j.values, j.mark, j.double_told, j.stub, j.stubs_near, j.command, j.lines,
         LINES_MAX, j.whole);
+    printf(
+        "over HTTP %d: %d name exactly it, %d show both values, %d mark the line, %d have a curl line, %d at most %d "
+        "lines; %d all of it\n",
+        http.all, http.path, http.values, http.mark, http.command, http.lines, LINES_MAX, http.whole);
     assert_true(j.all * 10 >= (int)wanted * 9);
     assert_true(j.whole * 100 >= j.all * SHARE);
+    assert_int_equal(http.all, j.all);
+    assert_true(http.whole * 100 >= http.all * SHARE);
     array_deinit(&rec.answers);
     json_decref(last_case);
     world_real_free(w);

@@ -172,7 +172,7 @@ def wrong_options(folder):
     """What cannot be meant is told before anything is started, and leaves nothing."""
     for arguments, code, words in (
             (["--minutes", "x"], 2, "expected an integer"), (["--minutes", "-1"], 2, "from 0 to 100000"),
-            (["--jobs", "0"], 2, "from 1 to 64"), (["--jobs", "999"], 2, "from 1 to 64"), (["--corpus", ""], 2, "need a name"),
+            (["--jobs", "0"], 2, "from 1 to 64"), (["--jobs", "999"], 2, "from 1 to 64"), (["--corpus", ""], 2, "got nothing"),
             (["--minutes", "1", "--budget", "2s"], 2, "give one"), (["--jobs", "2", "--suspects", "j"], 2, "--jobs goes with"),
             (["--jobs", "2", "--journal", "j"], 2, "leave out --journal"), (["--suspects", "j"], 2, "add --driver sim"),
             (["--input", "a", "--distil", "b"], 2, "give one"), (["--distil", "b"], 2, "need --corpus"),

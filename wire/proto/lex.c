@@ -419,7 +419,7 @@ static const char *escape(const char *s, const char *end, struct text *out)
         if (n < digits || value > 0x10ffff || (value >= 0xd800 && value < 0xe000))
             return NULL;
         char bytes[UTF8_MAX];
-        text_add(out, bytes, utf8_encode(value, bytes));
+        text_add(out, bytes, utf8_write(value, bytes));
         return s + 1 + n;
     }
     return NULL;

@@ -64,6 +64,8 @@ void hurl_options_end(struct hurl *h, struct build_node *step, struct hurl_optio
 int hurl_variable(struct hurl *h, size_t at, struct build_node *names);
 
 /* ---- settings.c: options of the command line ---- */
+#define HURL_FILE_OPTIONS 6
+extern const char *const hurl_file_options[HURL_FILE_OPTIONS]; /* those that no entry can say, and "variable" */
 /* What concerns the whole file: fields of `h`, and variables and secrets of the flow. Everything is checked. */
 int hurl_settings(struct hurl *h, const char *const *list, struct build_node *flow, struct error *err);
 /* The others, behind the options of an entry. */

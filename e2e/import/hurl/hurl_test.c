@@ -318,6 +318,7 @@ static void settings(void **state)
     text_deinit(&yaml);
     static const char *const wrong[][2] = {
         {"locaton", "--hurl locaton: there is no option locaton: did you mean location?"},
+        {"to-entyr=2", "--hurl to-entyr=2: there is no option to-entyr: did you mean to-entry?"},
         {"max-time=x", "--hurl max-time=x: expected a time: a number and ms, s, m or h"},
         {"from-entry=0", "--hurl from-entry=0: expected the number of an entry, from 1"},
         {"variable=newUuid=1",

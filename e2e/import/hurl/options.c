@@ -80,12 +80,14 @@ struct reading {
 
 static const struct option_row *find(struct hurl *h, const char *name, size_t at)
 {
-    const char *names[ROWS + 1] = {NULL};
+    const char *names[ROWS + HURL_FILE_OPTIONS + 1] = {NULL};
     for (size_t i = 0; i < ROWS; i++) {
         names[i] = rows[i].name;
         if (strcmp(rows[i].name, name) == 0)
             return &rows[i];
     }
+    for (size_t i = 0; h->raw && i < HURL_FILE_OPTIONS; i++) /* on the command line */
+        names[ROWS + i] = hurl_file_options[i];
     const char *near = nearest_word(name, names);
     if (near != NULL)
         scan_fail(&h->s, at, "there is no option %s: did you mean %s?", name, near);

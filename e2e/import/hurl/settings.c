@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const of_file[] = {"file-root", "from-entry", "ignore-asserts", "secret", "to-entry",
-                                      "variable",  NULL};
+const char *const hurl_file_options[HURL_FILE_OPTIONS] = {"file-root", "from-entry", "ignore-asserts",
+                                                          "secret",    "to-entry",   "variable"};
 
 /* "NAME=VALUE", "NAME" for "NAME=true": the name into `name`. */
 static const char *split(const char *setting, struct text *name)
@@ -19,8 +19,8 @@ static const char *split(const char *setting, struct text *name)
 static bool is_of_file(const char *name)
 {
     bool is = false;
-    for (size_t i = 0; of_file[i] != NULL; i++)
-        is = is || strcmp(of_file[i], name) == 0;
+    for (size_t i = 0; i < HURL_FILE_OPTIONS; i++)
+        is = is || strcmp(hurl_file_options[i], name) == 0;
     return is;
 }
 

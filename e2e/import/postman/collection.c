@@ -46,6 +46,29 @@ static const char *dynamic(const char *name, size_t len)
         {"$randomCity", "fake.city"},
         {"$randomWord", "fake.word"},
         {"$randomCompanyName", "fake.company"},
+        {"$randomUserName", "fake.word"},
+        {"$randomExampleEmail", "fake.email"},
+        {"$randomNamePrefix", "fake.word"},
+        {"$randomPhoneNumber", "fake.phone"},
+        {"$randomStreetAddress", "fake.street"},
+        {"$randomStreetName", "fake.street"},
+        {"$randomCountryCode", "fake.country"},
+        {"$randomWords", "fake.sentence"},
+        {"$randomLoremWord", "fake.word"},
+        {"$randomLoremWords", "fake.sentence"},
+        {"$randomLoremSentence", "fake.sentence"},
+        {"$randomLoremSentences", "fake.sentence"},
+        {"$randomLoremParagraph", "fake.sentence"},
+        {"$randomLoremText", "fake.sentence"},
+        {"$randomPhrase", "fake.sentence"},
+        {"$randomCatchPhrase", "fake.sentence"},
+        {"$randomProduct", "fake.word"},
+        {"$randomProductName", "fake.word"},
+        {"$randomNoun", "fake.word"},
+        {"$randomVerb", "fake.word"},
+        {"$randomAdjective", "fake.word"},
+        {"$randomPassword", "fake.uuid"},
+        {"$randomAlphaNumeric", "fake.number"},
     };
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         if (strlen(known[i][0]) == len && memcmp(known[i][0], name, len) == 0)
@@ -53,9 +76,18 @@ static const char *dynamic(const char *name, size_t len)
     return NULL;
 }
 
+static char in_text, in_script;
+
+void postman_use(struct postman *p, const char *name, bool script)
+{
+    if (map_get(&p->defined, name) != NULL || (script && map_get(&p->used, name) != NULL))
+        return;
+    if (!map_put(&p->used, name, script ? &in_script : &in_text))
+        tree_no_memory(&p->tree);
+}
+
 void postman_say(struct tree *t, const struct node *n, struct bytes text, struct text *out)
 {
-    static char there;
     struct postman *p = t->arg;
     for (size_t at = 0; at < text.len && t->code == 0;) {
         const uint8_t *end = NULL;
@@ -74,286 +106,16 @@ void postman_say(struct tree *t, const struct node *n, struct bytes text, struct
             tree_error(t, n, ERROR_UNSUPPORTED, "{{%.*s}} of Postman cannot be said in a flow", (int)len, name);
         else
             text_printf(out, "${%s}", known);
-        if (known != NULL && *name != '$' && !map_put(&p->used, known, &there))
-            tree_no_memory(t);
+        if (known != NULL && *name != '$')
+            postman_use(p, known, false);
         at = (size_t)(end - text.data) + 2;
     }
 }
 
 void postman_leave_out(struct postman *p, const struct node *n, const char *request, const char *what, size_t len)
 {
-    tree_tell(&p->tree, n, "%s: left out of its script: %.*s", request, (int)len, what);
+    tree_tell(&p->tree, n, "%s: left out: %.*s", request, (int)len, what);
     text_printf(&p->left_out, "\nnot imported, line %d, %s: %.*s", n->line, request, (int)len, what);
-}
-
-/* ---- parts of a request ---- */
-
-static bool is_off(const struct node *n)
-{
-    const struct node *off = node_get(n, "disabled");
-    return off != NULL && off->kind == NODE_BOOL && off->boolean;
-}
-
-static bool starts_word(const char *text, const char *word)
-{
-    size_t len = strlen(word);
-    return strncmp(text, word, len) == 0 && !isalnum((unsigned char)text[len]) && text[len] != '_';
-}
-
-/* /users/:id with the values of `variable`. */
-static void put_url(struct postman *p, const struct node *url, struct text *out)
-{
-    struct tree *t = &p->tree;
-    const struct node *raw = url->kind == NODE_MAP ? tree_member(t, url, "raw", NODE_TEXT) : url;
-    const struct node *list = url->kind == NODE_MAP ? tree_member(t, url, "variable", NODE_LIST) : NULL;
-    struct text whole = TEXT_INIT;
-    if (raw == NULL || raw->kind != NODE_TEXT) {
-        tree_error(t, url, ERROR_INVALID, "a request's url is a text, or a map with \"raw\"");
-        return;
-    }
-    const char *text = (const char *)raw->text.data;
-    bool bare = raw->text.len > 0 && strstr(text, "://") == NULL && strncmp(text, "{{", 2) != 0;
-    text_puts(&whole, bare ? "http://" : "");
-    for (const char *c = text; *c != '\0'; c++) {
-        const struct node *value = NULL;
-        size_t len = 0;
-        for (size_t i = 0; *c == ':' && c > text && c[-1] == '/' && list != NULL && i < list->list.count; i++) {
-            const char *key = tree_member_text(t, &list->list.items[i], "key");
-            if (key != NULL && starts_word(c + 1, key)) {
-                value = tree_member(t, &list->list.items[i], "value", NODE_TEXT);
-                len = strlen(key);
-            }
-        }
-        if (value != NULL) {
-            text_add(&whole, value->text.data, value->text.len);
-            c += len;
-        } else {
-            text_char(&whole, *c);
-        }
-    }
-    postman_say(t, raw, text_bytes(&whole), out);
-    out->failed = out->failed || !text_ok(&whole);
-    text_deinit(&whole);
-}
-
-/* [{key, value}] as a list of {name, value}. */
-static struct build_node *pairs(struct postman *p, const struct node *list)
-{
-    struct build *b = &p->tree.build;
-    struct build_node *out = build_list(b, tree_at(&p->tree, list));
-    for (size_t i = 0; i < list->list.count && p->tree.code == 0; i++) {
-        const struct node *n = &list->list.items[i], *key = tree_member(&p->tree, n, "key", NODE_TEXT);
-        const struct node *value = node_get(n, "value");
-        if (is_off(n) || key == NULL)
-            continue;
-        struct build_node *one = build_map(b, tree_at(&p->tree, n));
-        build_put(b, one, "name", tree_said(&p->tree, key));
-        build_put(b, one, "value",
-                  value != NULL && value->kind != NODE_NULL ? tree_copy(&p->tree, value)
-                                                            : tree_string(&p->tree, n, ""));
-        build_add(b, out, one);
-    }
-    return out;
-}
-
-static const char *first_file(struct postman *p, const struct node *n)
-{
-    const struct node *src = node_get(n, "src");
-    if (src != NULL && src->kind == NODE_LIST && src->list.count == 1)
-        src = &src->list.items[0];
-    if (src != NULL && src->kind == NODE_TEXT)
-        return (const char *)src->text.data;
-    tree_error(&p->tree, n, ERROR_UNSUPPORTED, "a file that is sent has its name in \"src\", one name");
-    return NULL;
-}
-
-static struct build_node *parts(struct postman *p, const struct node *list)
-{
-    struct build *b = &p->tree.build;
-    struct build_node *out = build_map(b, tree_at(&p->tree, list));
-    for (size_t i = 0; i < list->list.count && p->tree.code == 0; i++) {
-        const struct node *n = &list->list.items[i], *value = node_get(n, "value");
-        const char *key = tree_member_text(&p->tree, n, "key"), *type = tree_member_text(&p->tree, n, "type");
-        if (is_off(n) || key == NULL)
-            continue;
-        if (build_has(out, key))
-            tree_error(&p->tree, n, ERROR_UNSUPPORTED,
-                       "two parts of a form with the name \"%s\" cannot be said in a flow", key);
-        if (type != NULL && strcmp(type, "file") == 0) {
-            struct build_node *file = build_map(b, tree_at(&p->tree, n));
-            const char *name = first_file(p, n);
-            if (name != NULL)
-                build_put(b, file, "file", tree_string(&p->tree, n, name));
-            build_put(b, out, key, file);
-        } else {
-            build_put(b, out, key,
-                      value != NULL && value->kind == NODE_TEXT ? tree_said(&p->tree, value)
-                                                                : tree_string(&p->tree, n, ""));
-        }
-    }
-    return out;
-}
-
-static void put_raw(struct postman *p, const struct node *body, const struct node *raw, struct build_node *step,
-                    const char **type)
-{
-    struct build *b = &p->tree.build;
-    const char *language = NULL;
-    const struct node *options = node_get(node_get(body, "options"), "raw");
-    struct text text = TEXT_INIT;
-    if (options != NULL)
-        language = tree_member_text(&p->tree, options, "language");
-    bool is_json = language != NULL && strcmp(language, "json") == 0;
-    tree_say(&p->tree, raw, &text);
-    json_t *value = is_json && strstr(text_string(&text), "${") == NULL
-                        ? json_loadb((const char *)raw->text.data, raw->text.len, JSON_REJECT_DUPLICATES, NULL)
-                        : NULL;
-    if (value != NULL) {
-        build_put(b, step, "json", build_json(b, tree_at(&p->tree, raw), value));
-        text_deinit(&text);
-    } else if (raw->text.len > 0) {
-        build_put(b, step, "body", tree_text(&p->tree, raw, &text));
-        *type = is_json                                            ? "application/json"
-                : language != NULL && strcmp(language, "xml") == 0 ? "application/xml"
-                                                                   : *type;
-    }
-    text_deinit(&text);
-    json_decref(value);
-}
-
-static void put_graphql(struct postman *p, const struct node *n, struct build_node *step)
-{
-    struct build *b = &p->tree.build;
-    const struct node *query = tree_member(&p->tree, n, "query", NODE_TEXT), *given = node_get(n, "variables");
-    struct build_node *out = build_map(b, tree_at(&p->tree, n));
-    if (query != NULL)
-        build_put(b, out, "query", tree_said(&p->tree, query));
-    if (given != NULL && given->kind == NODE_TEXT && given->text.len > 0) {
-        struct text said = TEXT_INIT;
-        tree_say(&p->tree, given, &said);
-        json_t *value = json_loadb(text_string(&said), said.len, 0, NULL);
-        if (value == NULL)
-            tree_error(&p->tree, given, ERROR_SYNTAX, "the variables of a GraphQL request are no JSON");
-        else
-            build_put(b, out, "variables", build_json(b, tree_at(&p->tree, given), value));
-        json_decref(value);
-        text_deinit(&said);
-    }
-    build_put(b, step, "json", out);
-}
-
-static void put_body(struct postman *p, const struct node *body, struct build_node *step, const char **type)
-{
-    struct tree *t = &p->tree;
-    const char *mode = body != NULL && !is_off(body) ? tree_member_text(t, body, "mode") : NULL;
-    const struct node *n = mode != NULL ? node_get(body, mode) : NULL;
-    if (n == NULL || n->kind == NODE_NULL)
-        return;
-    if (strcmp(mode, "raw") == 0 && n->kind == NODE_TEXT)
-        put_raw(p, body, n, step, type);
-    else if (strcmp(mode, "urlencoded") == 0 && n->kind == NODE_LIST)
-        build_put(&t->build, step, "form", pairs(p, n));
-    else if (strcmp(mode, "formdata") == 0 && n->kind == NODE_LIST)
-        build_put(&t->build, step, "multipart", parts(p, n));
-    else if (strcmp(mode, "graphql") == 0 && n->kind == NODE_MAP)
-        put_graphql(p, n, step);
-    else if (strcmp(mode, "file") == 0 && n->kind == NODE_MAP) {
-        const char *name = first_file(p, n);
-        if (name != NULL)
-            build_put(&t->build, step, "file", tree_string(t, n, name));
-    } else {
-        tree_error(t, n, ERROR_UNSUPPORTED, "a body in the mode \"%s\" cannot be said in a flow", mode);
-    }
-}
-
-/* ---- who calls ---- */
-
-/* v2.1: a list of {key, value}; v2.0: a map. */
-static void auth_value(struct postman *p, const struct node *from, const char *key, struct text *out)
-{
-    const struct node *value = node_get(from, key);
-    for (size_t i = 0; from != NULL && from->kind == NODE_LIST && i < from->list.count; i++) {
-        const struct node *name = node_get(&from->list.items[i], "key");
-        if (name != NULL && name->kind == NODE_TEXT && bytes_is(name->text, key))
-            value = node_get(&from->list.items[i], "value");
-    }
-    if (value != NULL && value->kind == NODE_TEXT)
-        tree_say(&p->tree, value, out);
-}
-
-static void put_header(struct postman *p, const struct node *n, struct build_node *headers, const char *name,
-                       struct text *value)
-{
-    struct build *b = &p->tree.build;
-    struct build_node *one = build_map(b, tree_at(&p->tree, n));
-    build_put(b, one, "name", tree_string(&p->tree, n, name));
-    build_put(b, one, "value", tree_text(&p->tree, n, value));
-    build_add(b, headers, one);
-}
-
-static void put_auth(struct postman *p, const struct node *auth, struct build_node *step, struct build_node *headers,
-                     struct text *url)
-{
-    struct tree *t = &p->tree;
-    const char *type = auth != NULL ? tree_member_text(t, auth, "type") : NULL;
-    const struct node *of = type != NULL ? node_get(auth, type) : NULL;
-    struct text value = TEXT_INIT, name = TEXT_INIT, where = TEXT_INIT;
-    if (type == NULL || strcmp(type, "noauth") == 0)
-        return;
-    if (strcmp(type, "bearer") == 0) {
-        text_puts(&value, "Bearer ");
-        auth_value(p, of, "token", &value);
-        put_header(p, auth, headers, "authorization", &value);
-    } else if (strcmp(type, "oauth2") == 0) { /* with the token that was given: none is fetched */
-        auth_value(p, of, "accessToken", &value);
-        auth_value(p, of, "addTokenTo", &where);
-        auth_value(p, of, "headerPrefix", &name);
-        if (value.len == 0)
-            tree_error(t, auth, ERROR_UNSUPPORTED,
-                       "oauth2 without an \"accessToken\": a flow fetches none; put {{token}} there, and give it with "
-                       "--variable");
-        if (strcmp(text_string(&where), "queryParams") == 0) {
-            text_printf(url, "%caccess_token=%s", strchr(text_string(url), '?') != NULL ? '&' : '?',
-                        text_string(&value));
-        } else {
-            while (name.len > 0 && name.data[name.len - 1] == ' ')
-                text_truncate(&name, name.len - 1);
-            if (name.len == 0)
-                text_puts(&name, "Bearer");
-            text_printf(&name, " %s", text_string(&value));
-            put_header(p, auth, headers, "authorization", &name);
-        }
-    } else if (strcmp(type, "digest") == 0) {
-        struct build_node *curl = build_map(&t->build, tree_at(t, auth));
-        auth_value(p, of, "username", &value);
-        text_char(&value, ':');
-        auth_value(p, of, "password", &value);
-        build_put(&t->build, curl, "auth", tree_string(t, auth, "digest"));
-        build_put(&t->build, curl, "user", tree_text(t, auth, &value));
-        build_put(&t->build, step, "curl", curl);
-    } else if (strcmp(type, "basic") == 0) {
-        auth_value(p, of, "username", &value);
-        text_char(&value, ':');
-        auth_value(p, of, "password", &value);
-        build_put(&t->build, step, "user", tree_text(t, auth, &value));
-    } else if (strcmp(type, "apikey") == 0) {
-        auth_value(p, of, "key", &name);
-        auth_value(p, of, "value", &value);
-        auth_value(p, of, "in", &where);
-        if (strcmp(text_string(&where), "query") == 0)
-            text_printf(url, "%c%s=%s", strchr(text_string(url), '?') != NULL ? '&' : '?', text_string(&name),
-                        text_string(&value));
-        else
-            put_header(p, auth, headers, text_string(&name), &value);
-    } else {
-        tree_error(t, auth, ERROR_UNSUPPORTED,
-                   "auth of the type \"%s\" cannot be said in a flow; bearer, basic, digest, apikey and oauth2 with a "
-                   "token can",
-                   type);
-    }
-    text_deinit(&value);
-    text_deinit(&name);
-    text_deinit(&where);
 }
 
 /* ---- requests and folders ---- */
@@ -401,20 +163,38 @@ static void put_headers(struct postman *p, const struct node *request, struct bu
         const struct node *n = &given->list.items[i], *value = node_get(n, "value");
         const char *key = tree_member_text(&p->tree, n, "key");
         struct text text = TEXT_INIT;
-        if (is_off(n) || key == NULL)
+        if (postman_is_off(n) || key == NULL)
             continue;
         typed = typed || strcasecmp(key, "content-type") == 0;
         if (value != NULL && value->kind == NODE_TEXT)
             tree_say(&p->tree, value, &text);
-        put_header(p, n, headers, key, &text);
+        postman_put_header(p, n, headers, key, &text);
     }
     if (type != NULL && !typed) {
         struct text text = TEXT_INIT;
         text_puts(&text, type);
-        put_header(p, request, headers, "content-type", &text);
+        postman_put_header(p, request, headers, "content-type", &text);
     }
     if (build_count(headers) > 0)
         build_put(b, step, "headers", headers);
+}
+
+static bool behaves(const struct node *item, const struct place *at, const char *key, bool usually)
+{
+    const struct node *n = node_get(node_get(item, "protocolProfileBehavior"), key);
+    for (; n == NULL && at != NULL; at = at->around)
+        n = node_get(node_get(at->owner, "protocolProfileBehavior"), key);
+    return n != NULL && n->kind == NODE_BOOL ? n->boolean : usually;
+}
+
+/* Postman takes the body away where the method has none. */
+static bool sends_body(const struct node *item, const struct place *at, const char *method)
+{
+    static const char *const without[] = {"GET", "HEAD", "COPY", "PURGE", "UNLOCK"};
+    for (size_t i = 0; i < sizeof without / sizeof without[0]; i++)
+        if (method == NULL || strcasecmp(method, without[i]) == 0)
+            return behaves(item, at, "disableBodyPruning", false);
+    return true;
 }
 
 static void add_request(struct postman *p, const struct node *item, const struct node *request, const char *name,
@@ -433,17 +213,48 @@ static void add_request(struct postman *p, const struct node *item, const struct
     if (url == NULL)
         tree_error(t, request, ERROR_INVALID, "a request has a \"url\"");
     else
-        put_url(p, url, &target);
-    put_auth(p, request->kind == NODE_MAP ? auth_of(request, at) : auth_of(NULL, at), s.step, headers, &target);
+        postman_put_url(p, url, &target);
+    postman_put_auth(p, request->kind == NODE_MAP ? auth_of(request, at) : auth_of(NULL, at), s.step, headers, &target);
     build_put(b, s.step, "http", tree_text(t, url != NULL ? url : request, &target));
     build_put(b, s.step, "name", tree_string(t, item, name));
-    if (request->kind == NODE_MAP)
-        put_body(p, node_get(request, "body"), s.step, &type);
+    if (request->kind == NODE_MAP && sends_body(item, at, method))
+        postman_put_body(p, node_get(request, "body"), s.step, &type);
     put_headers(p, request, s.step, headers, type);
-    build_put(b, s.step, "redirects", build_bool(b, where, true));
+    if (behaves(item, at, "followRedirects", true))
+        build_put(b, s.step, "redirects", build_bool(b, where, true));
     build_add(b, p->steps, s.step);
     scripts(p, item, at, "test", &s, false); /* what it sets stands behind the request */
 }
+
+/* Where somebody asks what is left out, a request that cannot be said is; a collection that runs as it is runs whole.
+ */
+static void try_request(struct postman *p, const struct node *item, const struct node *request, const char *name,
+                        const struct place *at)
+{
+    struct tree *t = &p->tree;
+    struct build_node *before = p->steps;
+    p->steps = build_list(&t->build, tree_at(t, item));
+    add_request(p, item, request, name, at);
+    if (t->code != ERROR_UNSUPPORTED || t->told == NULL) {
+        build_splice(before, p->steps);
+    } else {
+        struct text why = TEXT_INIT;
+        text_printf(&why, "the whole request: %s", t->err != NULL ? t->err->message : "");
+        error_clear(t->err);
+        t->code = 0;
+        postman_leave_out(p, request, name, text_string(&why), why.len);
+        if (p->refused == NULL) {
+            p->refused = arena_string(&p->arena, text_string(&why));
+            p->refused_at = request;
+        }
+        if (!text_ok(&why))
+            tree_no_memory(t);
+        text_deinit(&why);
+    }
+    p->steps = before;
+}
+
+static void put_variables(struct postman *p, const struct node *root);
 
 static void add_items(struct postman *p, const struct node *list, const char *prefix, const struct place *at, int depth)
 {
@@ -459,10 +270,11 @@ static void add_items(struct postman *p, const struct node *list, const char *pr
         const struct place here = {.owner = item, .around = at};
         if (full == NULL)
             tree_no_memory(t);
-        else if (inner != NULL)
+        else if (inner != NULL) {
+            put_variables(p, item);
             add_items(p, inner, full, &here, depth + 1);
-        else if (request != NULL && (request->kind == NODE_MAP || request->kind == NODE_TEXT))
-            add_request(p, item, request, full, at);
+        } else if (request != NULL && (request->kind == NODE_MAP || request->kind == NODE_TEXT))
+            try_request(p, item, request, full, at);
         else
             tree_error(t, item, ERROR_INVALID, "expected a request, or a folder with \"item\"");
     }
@@ -470,14 +282,17 @@ static void add_items(struct postman *p, const struct node *list, const char *pr
 
 /* ---- the collection ---- */
 
-static void put_variables(struct postman *p, const struct node *root, struct build_node *vars)
+static void put_variables(struct postman *p, const struct node *root)
 {
     static char there;
+    struct build_node *vars = p->vars;
     const struct node *list = tree_member(&p->tree, root, "variable", NODE_LIST);
     for (size_t i = 0; list != NULL && i < list->list.count && p->tree.code == 0; i++) {
         const struct node *n = &list->list.items[i], *value = node_get(n, "value");
         const char *key = tree_member_text(&p->tree, n, "key");
-        const char *name = key != NULL && !is_off(n) ? postman_variable(p, key, strlen(key)) : NULL;
+        const char *name = key != NULL && !postman_is_off(n) ? postman_variable(p, key, strlen(key)) : NULL;
+        if (name != NULL && build_has(vars, name) && p->steps != NULL)
+            postman_leave_out(p, n, "a folder's variable", key, strlen(key));
         if (name == NULL || map_get(&p->defined, name) != NULL)
             continue;
         if (!map_put(&p->defined, name, &there))
@@ -488,15 +303,20 @@ static void put_variables(struct postman *p, const struct node *root, struct bui
     }
 }
 
-/* What an environment of Postman would give is asked of the harness's own. */
+/* What an environment of Postman would give is asked of the harness's own. Scripts may look for what nobody gave, and
+ * what a script sets later is sent as its name until then. */
 static void put_used(struct postman *p, const struct node *root, struct build_node *vars)
 {
+    struct build *b = &p->tree.build;
     for (struct map_entry *e = map_first(&p->used); e != NULL; e = map_next(e)) {
         struct text from = TEXT_INIT;
-        if (map_get(&p->defined, map_key(e)) != NULL)
+        bool text = map_get(&p->used, map_key(e)) == &in_text, set = map_get(&p->defined, map_key(e)) != NULL;
+        if (set && !text) {
+            build_put(b, vars, map_key(e), build_null(b, tree_at(&p->tree, root)));
             continue;
-        text_printf(&from, "${env.%s}", map_key(e));
-        build_put(&p->tree.build, vars, map_key(e), tree_text(&p->tree, root, &from));
+        }
+        text_printf(&from, set ? "{{%s}}" : text ? "${env.%s}" : "${= env('%s', '')}", map_key(e));
+        build_put(b, vars, map_key(e), tree_text(&p->tree, root, &from));
     }
 }
 
@@ -520,7 +340,8 @@ static struct build_node *make_flow(struct postman *p, const struct node *root)
     }
     tree_name(t, info, flow, &names, name != NULL ? name : "");
     map_deinit(&names);
-    put_variables(p, root, vars);
+    p->vars = vars;
+    put_variables(p, root);
     p->steps = build_list(b, tree_at(t, items));
     const struct place top = {.owner = root};
     add_items(p, items, "", &top, 0);
@@ -534,6 +355,9 @@ static struct build_node *make_flow(struct postman *p, const struct node *root)
         tree_no_memory(t);
     if (build_count(vars) > 0)
         build_put(b, flow, "vars", vars);
+    if (t->code == 0 && build_count(p->steps) == 0 && p->refused != NULL)
+        tree_error(t, p->refused_at, ERROR_UNSUPPORTED, "no request of this collection can be said in a flow; %s",
+                   p->refused);
     if (t->code == 0 && build_count(p->steps) == 0)
         tree_error(t, items, ERROR_INVALID, "there are no requests in this collection");
     build_put(b, flow, "steps", p->steps);
@@ -545,6 +369,8 @@ static int postman_told(struct bytes input, const char *name, struct text *told,
 {
     struct postman p = {.tree = {.told = told, .say = postman_say}};
     p.tree.arg = &p;
+    if (input.len > 3 && memcmp(input.data, "\xEF\xBB\xBF", 3) == 0) /* Postman on Windows writes one */
+        input = BYTES(input.data + 3, input.len - 3);
     if (tree_begin(&p.tree, input, name, true, err) != 0)
         return p.tree.code;
     struct build_node *flow = make_flow(&p, document_root(p.tree.source));

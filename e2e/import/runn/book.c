@@ -56,12 +56,16 @@ static void put_vars(struct runn *r, struct build_node *flow)
             tree_no_memory(&r->tree);
     }
     struct build_node *own = build_map(&r->tree.build, tree_at(&r->tree, r->root));
-    if (asks_parent(r) && vars != NULL && node_get(vars, "parent") != NULL)
+    const struct node *list = node_get(r->root, "steps");
+    bool unnamed = list != NULL && runn_unnamed(r, list) != NULL, asks = asks_parent(r) || unnamed;
+    if (asks && vars != NULL && node_get(vars, "parent") != NULL)
         tree_error(&r->tree, node_get(vars, "parent"), ERROR_UNSUPPORTED,
                    "a variable \"parent\" beside parent.vars: give the variable another name");
-    else if (asks_parent(r)) {
+    else if (asks) {
         struct build_node *parent = build_map(&r->tree.build, 0);
         build_put(&r->tree.build, parent, "vars", build_map(&r->tree.build, 0));
+        if (unnamed)
+            build_put(&r->tree.build, parent, "runners", build_map(&r->tree.build, 0));
         build_put(&r->tree.build, own, "parent", parent); /* first, since values may ask for it */
     }
     if (vars != NULL)
@@ -184,26 +188,15 @@ void runn_add_steps(struct runn *r, const struct node *list, struct build_node *
 /* The whole book several times. */
 static struct build_node *put_loop(struct runn *r, struct build_node *steps)
 {
-    struct build *b = &r->tree.build;
     const struct node *loop = node_get(r->root, "loop");
+    struct runn_step whole = {0};
     if (loop == NULL)
         return steps;
-    const struct node *count = loop->kind == NODE_MAP ? node_get(loop, "count") : loop;
-    size_t at = tree_at(&r->tree, loop);
-    if (count == NULL || count->kind != NODE_INTEGER || count->integer < 1 || count->integer > 100000 ||
-        (loop->kind == NODE_MAP && loop->map.count > 1)) {
-        tree_error(&r->tree, loop, ERROR_UNSUPPORTED,
-                   "of a book's \"loop\" only a count from 1 to 100000 can be said in a flow");
-        return steps;
-    }
-    struct build_node *out = build_map(b, at), *range = build_list(b, at), *outer = build_list(b, at);
-    build_add(b, range, build_integer(b, at, 0));
-    build_add(b, range, build_integer(b, at, count->integer - 1));
-    build_put(b, out, "for", build_string(b, at, "i"));
-    build_put(b, out, "range", range);
-    build_put(b, out, "steps", steps);
-    build_add(b, outer, out);
-    return outer;
+    if (loop->kind == NODE_MAP && node_get(loop, "until") != NULL)
+        tree_error(&r->tree, node_get(loop, "until"), ERROR_UNSUPPORTED,
+                   "\"until\" of a whole book, which is about its outcome, cannot be said in a flow: a count can");
+    struct build_node *out = runn_put_loop(r, loop, &whole, steps);
+    return out != NULL ? out : steps;
 }
 
 static struct build_node *make_flow(struct runn *r)
@@ -229,9 +222,9 @@ static struct build_node *make_flow(struct runn *r)
     if (node_get(r->root, "concurrency") != NULL)
         build_put(b, flow, "alone", build_bool(b, tree_at(&r->tree, node_get(r->root, "concurrency")), true));
     put_secrets(r, flow);
+    r->runners = tree_member(&r->tree, r->root, "runners", NODE_MAP);
     put_vars(r, flow);
     r->skip_test = skip != NULL && skip->boolean;
-    r->runners = tree_member(&r->tree, r->root, "runners", NODE_MAP);
     for (size_t i = 0; r->runners != NULL && i < r->runners->map.count; i++) {
         const struct node *runner = &r->runners->map.pairs[i].value;
         if (runner->kind == NODE_MAP && node_get(runner, "localForward") != NULL)
@@ -258,6 +251,7 @@ static struct build_node *make_flow(struct runn *r)
     if (condition != NULL)
         wanted = runn_condition(r, condition, before);
     add_needs(r, steps);
+    r->empty = build_map(b, tree_at(&r->tree, list));
     runn_add_steps(r, list, steps, last);
     if (build_count(last) > 0)
         build_put(b, flow, "finally", last);
@@ -277,7 +271,15 @@ static struct build_node *make_flow(struct runn *r)
     }
     if (r->left_out.len > 0)
         build_put(b, flow, "about", build_text(b, 0, text_string(&r->left_out), r->left_out.len));
-    build_put(b, flow, "steps", put_loop(r, steps));
+    steps = put_loop(r, steps);
+    if (build_count(r->empty) > 0) {
+        struct build_node *set = build_map(b, tree_at(&r->tree, list)), *all = build_list(b, tree_at(&r->tree, list));
+        build_put(b, set, "set", r->empty);
+        build_add(b, all, set);
+        build_splice(all, steps);
+        steps = all;
+    }
+    build_put(b, flow, "steps", steps);
     return flow;
 }
 

@@ -57,11 +57,26 @@ static void set_run(struct runn *r, struct expr *e)
     e->count = 2;
 }
 
+/* res.cookies[NAME].Value: a flow has the value itself where runn has a map; its Name is NAME. NULL: something else. */
+static const struct expr *cookie(const struct expr *e)
+{
+    const struct expr *of = e->kind == EXPR_MEMBER ? e->left : NULL, *cookies = of;
+    if (of == NULL || of->kind != EXPR_MEMBER || e->right->kind != EXPR_TEXT)
+        return NULL;
+    cookies = of->left;
+    if (cookies->kind != EXPR_NAME || cookies->count < 2 || cookies->parts[cookies->count - 1].name == NULL ||
+        strcmp(cookies->parts[cookies->count - 1].name, "cookies") != 0 ||
+        cookies->parts[cookies->count - 2].name == NULL || strcmp(cookies->parts[cookies->count - 2].name, "res") != 0)
+        return NULL;
+    return strcmp(e->right->text, "Value") == 0 ? of : strcmp(e->right->text, "Name") == 0 ? of->right : NULL;
+}
+
 const struct expr *runn_known(struct runn *r, const struct expr *in)
 {
     struct expr *e = in != NULL ? ARENA_NEW(&r->arena, struct expr) : NULL;
     if (in == NULL)
         return NULL;
+    in = cookie(in) != NULL ? cookie(in) : in;
     const struct expr **items =
         e != NULL && in->items != NULL ? ARENA_NEW_N(&r->arena, const struct expr *, in->count + 1) : NULL;
     if (e == NULL || (in->items != NULL && items == NULL)) {
@@ -84,11 +99,11 @@ const struct expr *runn_known(struct runn *r, const struct expr *in)
             set_number(r, e, count);
         return e;
     }
-    e->left = runn_known(r, in->left);
-    e->right = runn_known(r, in->right);
-    e->other = runn_known(r, in->other);
+    e->left = runn_known(r, e->left);
+    e->right = runn_known(r, e->right);
+    e->other = runn_known(r, e->other);
     for (size_t i = 0; items != NULL && i < in->count; i++)
-        items[i] = runn_known(r, in->items[i]);
+        items[i] = runn_known(r, e->items[i]);
     e->items = items;
     return e;
 }

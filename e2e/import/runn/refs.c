@@ -1,4 +1,5 @@
 /* Names: vars.x, steps.login.res.body.id, current, previous, what was bound. */
+#include "base/document_build.h"
 #include "e2e/import/runn/runn.h"
 
 #include "e2e/internal.h"
@@ -76,9 +77,18 @@ static bool put_http_answer(struct runn *r, const struct node *n, const struct e
                             struct text *path)
 {
     bool grpc = out->step->kind == RUNN_GRPC;
-    if (!part_is(e, at, "res") || at + 1 >= e->count)
+    struct bytes all = r->tree.build.document->input;
+    if (!part_is(e, at, "res"))
         return refuse(r, n, e, "of a step only its \"res\" and the members of that can be had");
-    at++;
+    if (++at == e->count &&
+        (grpc || memmem(all.data, all.len, "rawBody", 7) != NULL || memmem(all.data, all.len, "cookies", 7) != NULL))
+        return refuse(r, n, e,
+                      "of an answer as a whole a flow has no rawBody, no cookies and no gRPC status: name "
+                      "the member, as in current.res.body");
+    if (at == e->count) {
+        text_char(path, '$');
+        return true;
+    }
     if (part_is(e, at, "status") && at + 1 == e->count) {
         text_puts(path, "$.status");
     } else if (part_is(e, at, "headers") || (grpc && part_is(e, at, "trailers"))) {
@@ -95,12 +105,27 @@ static bool put_http_answer(struct runn *r, const struct node *n, const struct e
     } else if (!grpc && part_is(e, at, "rawBody") && at + 1 == e->count) {
         out->raw = true;
         text_puts(path, "body");
+    } else if (!grpc && part_is(e, at, "cookies") && at + 1 == e->count && r->indexing) {
+        text_puts(path, "$.cookies");
     } else if (!grpc && part_is(e, at, "cookies") && at + 3 == e->count && part_is(e, at + 2, "Value")) {
         text_printf(path, "$.cookies[\"%s\"]", e->parts[at + 1].name != NULL ? e->parts[at + 1].name : "");
     } else {
         return refuse(r, n, e, "there is no such member of an answer");
     }
     return true;
+}
+
+static bool put_sql_answer(struct runn *r, const struct node *n, const struct expr *e, size_t at, struct text *path)
+{
+    static const char *const names[][2] = {
+        {"rows", "rows"}, {"rows_affected", "changed"}, {"last_insert_id", "inserted"}};
+    for (size_t i = 0; i < 3; i++)
+        if (part_is(e, at, names[i][0])) {
+            text_printf(path, "$.%s", names[i][1]);
+            put_parts(e, at + 1, path);
+            return true;
+        }
+    return refuse(r, n, e, "of a database there are rows, rows_affected and last_insert_id");
 }
 
 static bool put_exec_answer(struct runn *r, const struct node *n, const struct expr *e, size_t at, struct text *path)
@@ -127,6 +152,8 @@ static bool put_answer(struct runn *r, const struct node *n, const struct expr *
             ok = refuse(r, n, e, "of an included book only what it binds can be had");
     } else if (out->step->kind == RUNN_EXEC) {
         ok = put_exec_answer(r, n, e, at, &path);
+    } else if (out->step->kind == RUNN_SQL) {
+        ok = put_sql_answer(r, n, e, at, &path);
     } else {
         ok = put_http_answer(r, n, e, at, out, &path);
     }
@@ -148,10 +175,32 @@ struct runn_step *runn_find_step(struct runn *r, const struct expr_part *p)
     return NULL;
 }
 
+/* Does a step of the book bind this name? */
+static bool binds_later(const struct runn *r, const char *name)
+{
+    const struct node *list = node_get(r->root, "steps");
+    size_t count = list->kind == NODE_MAP ? list->map.count : list->kind == NODE_LIST ? list->list.count : 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct node *step = list->kind == NODE_MAP ? &list->map.pairs[i].value : &list->list.items[i];
+        if (node_get(node_get(step, "bind"), name) != NULL)
+            return true;
+    }
+    return false;
+}
+
 static bool resolve_bound(struct runn *r, const struct node *n, const struct expr *e, struct runn_ref *out)
 {
     const struct runn_ref *bound = map_get(&r->bound, e->parts[0].name);
     struct text path = TEXT_INIT;
+    if (bound == NULL && e->parts[0].name != NULL && variable_name_valid(e->parts[0].name) && r->empty != NULL &&
+        binds_later(r, e->parts[0].name)) { /* nil until then */
+        if (!build_has(r->empty, e->parts[0].name))
+            build_put(&r->tree.build, r->empty, e->parts[0].name, build_null(&r->tree.build, tree_at(&r->tree, n)));
+        text_puts(&path, e->parts[0].name);
+        put_parts(e, 1, &path);
+        out->variable = keep(r, &path);
+        return out->variable != NULL;
+    }
     if (bound == NULL)
         return refuse(r, n, e, "nothing is called so here");
     *out = *bound;
@@ -185,8 +234,8 @@ bool runn_resolve(struct runn *r, const struct node *n, const struct expr *e, st
         return true;
     }
     if (part_is(e, 0, "vars") || part_is(e, 0, "env") || (part_is(e, 0, "i") && e->count == 1)) {
-        bool i = e->count == 1;
-        if (!i && e->parts[1].name == NULL)
+        bool i = part_is(e, 0, "i");
+        if (!i && (e->count < 2 || e->parts[1].name == NULL))
             return refuse(r, n, e, "a variable has a name");
         text_puts(&name, part_is(e, 0, "env") ? "env." : "");
         text_puts(&name, i ? "i" : e->parts[1].name);
@@ -334,8 +383,10 @@ bool runn_write(struct runn *r, const struct node *n, const struct expr *e, stru
 {
     struct writing w = {.r = r, .n = n};
     r->answering = answering;
+    r->indexing = true;
     bool ok = expr_print(e, write_name, &w, out);
     r->answering = NULL;
+    r->indexing = false;
     if (!ok && r->tree.code == 0)
         tree_no_memory(&r->tree);
     return ok;
@@ -352,100 +403,6 @@ struct build_node *runn_set(struct runn *r, const struct node *n, const char *na
     build_put(b, names, name, tree_text(&r->tree, n, &value));
     build_put(b, step, "set", names);
     return step;
-}
-
-/* ---- bind ---- */
-
-/* A value that is computed, or a variable whose value is kept: a step of its own. */
-static void bind_value(struct runn *r, const struct node *n, const char *name, const struct expr *e)
-{
-    static char there;
-    struct runn_ref *ref = ARENA_NEW(&r->arena, struct runn_ref);
-    if (!variable_name_valid(name)) {
-        tree_error(&r->tree, n, ERROR_UNSUPPORTED, "bind: \"%s\" is no name for a variable of a flow", name);
-        return;
-    }
-    build_add(&r->tree.build, r->behind, runn_set(r, n, name, e));
-    if (ref == NULL || !map_put(&r->names, name, &there) || !map_put(&r->bound, name, ref)) {
-        tree_no_memory(&r->tree);
-        return;
-    }
-    ref->variable = name;
-}
-
-/* Expressions in lists and maps are one of them. */
-static const struct expr *bound_expr(struct runn *r, const struct node *n, int depth)
-{
-    struct expr *e = ARENA_NEW(&r->arena, struct expr);
-    size_t count = n->kind == NODE_LIST ? n->list.count : n->kind == NODE_MAP ? n->map.count * 2 : 0;
-    if (n->kind == NODE_TEXT)
-        return runn_expr(r, n, n->text);
-    if ((n->kind != NODE_LIST && n->kind != NODE_MAP) || depth == EXPR_DEPTH_MAX)
-        return NULL;
-    const struct expr **items = ARENA_NEW_N(&r->arena, const struct expr *, count + 1);
-    if (e == NULL || items == NULL) {
-        tree_no_memory(&r->tree);
-        return NULL;
-    }
-    *e = (struct expr){.kind = n->kind == NODE_LIST ? EXPR_LIST : EXPR_MAP, .items = items, .count = count};
-    for (size_t i = 0; i < count; i++) {
-        if (n->kind == NODE_MAP && i % 2 == 0) {
-            struct expr *key = ARENA_NEW(&r->arena, struct expr);
-            if (key == NULL) {
-                tree_no_memory(&r->tree);
-                return NULL;
-            }
-            *key = (struct expr){.kind = EXPR_TEXT, .text = n->map.pairs[i / 2].key};
-            items[i] = key;
-            continue;
-        }
-        items[i] = bound_expr(r, n->kind == NODE_MAP ? &n->map.pairs[i / 2].value : &n->list.items[i], depth + 1);
-        if (items[i] == NULL)
-            return NULL;
-    }
-    return e;
-}
-
-/* `bind`: another name for something that came back, or for a variable. */
-void runn_bind(struct runn *r, const struct node *n, const char *name)
-{
-    struct runn_ref *ref = ARENA_NEW(&r->arena, struct runn_ref);
-    const struct expr *e = bound_expr(r, n, 0);
-    if (ref == NULL)
-        tree_no_memory(&r->tree);
-    if (r->tree.code != 0)
-        return;
-    if (strpbrk(name, "[]") != NULL) {
-        tree_error(&r->tree, n, ERROR_UNSUPPORTED,
-                   "bind: %s: what is collected in a list or map cannot be said in a flow", name);
-        return;
-    }
-    if (e == NULL) {
-        tree_error(&r->tree, n, ERROR_UNSUPPORTED, "bind: %s: expected an expression, as in current.res.body.id", name);
-        return;
-    }
-    if (e->kind != EXPR_NAME || !runn_resolve(r, n, e, ref) || ref->step == NULL || ref->step->kind == RUNN_EXEC) {
-        if (e->kind != EXPR_NAME || r->tree.code == 0)
-            bind_value(r, n, name, e);
-        return;
-    }
-    if (!map_put(&r->bound, name, ref))
-        tree_no_memory(&r->tree);
-    /* Books that include this one know it by its name. */
-    if (r->tree.code == 0 && variable_name_valid(name) && map_get(&r->names, name) == NULL) {
-        static char there;
-        runn_capture(r, ref->step, n, name, ref->path);
-        struct text key = TEXT_INIT;
-        text_printf(&key, "%zu%s", (size_t)(ref->step - r->steps), ref->path);
-        union {
-            const char *in;
-            void *out;
-        } kept = {.in = arena_string(&r->arena, name)};
-        if (!text_ok(&key) || kept.in == NULL || !map_put(&r->names, name, &there) ||
-            (map_get(&r->captured, text_string(&key)) == NULL && !map_put(&r->captured, text_string(&key), kept.out)))
-            tree_no_memory(&r->tree);
-        text_deinit(&key);
-    }
 }
 
 /* ---- texts ---- */
@@ -534,10 +491,29 @@ static bool read_again(struct runn *r, const struct node *n, struct bytes text, 
     return false;
 }
 
+/* json://{{ NAME }} */
+static struct build_node *from_named_file(struct runn *r, const struct node *n, struct bytes in)
+{
+    struct text out = TEXT_INIT;
+    const uint8_t *end = memmem(in.data, in.len, "}}", 2);
+    if (in.len < 11 || memcmp(in.data, "json://{{", 9) != 0 || end == NULL || end + 2 != in.data + in.len)
+        return NULL;
+    const struct expr *e = runn_expr(r, n, BYTES(in.data + 9, in.len - 11));
+    text_puts(&out, "${= fromJSON(file(");
+    if (e != NULL)
+        (void)runn_write(r, n, e, NULL, &out);
+    text_puts(&out, "))}");
+    tree_tell(&r->tree, n, "a file NAME.template is read as it is: {{ }} in it get no values");
+    return tree_text(&r->tree, n, &out);
+}
+
 /* json://FILE */
 static struct build_node *from_file(struct runn *r, const struct node *n, struct bytes in, bool templated)
 {
     struct text out = TEXT_INIT;
+    struct build_node *named = templated ? from_named_file(r, n, in) : NULL;
+    if (named != NULL)
+        return named;
     struct expr file = {.kind = EXPR_TEXT, .text = (const char *)in.data + 7};
     size_t len = in.len;
     bool template = len > 9 && memcmp(in.data + len - 9, ".template", 9) == 0;

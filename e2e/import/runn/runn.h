@@ -8,9 +8,17 @@
 #include "e2e/value/expression.h"
 #include "e2e/import/tree.h"
 
+#define RUNN_ADDED_MAX 16 /* steps that add runners */
+
 struct runn_step {
-    const char *name;                                         /* NULL: of a list */
-    enum { RUNN_FLOW, RUNN_HTTP, RUNN_GRPC, RUNN_EXEC } kind; /* FLOW: an included one, when it has a `step` */
+    const char *name; /* NULL: of a list */
+    enum {
+        RUNN_FLOW,
+        RUNN_HTTP,
+        RUNN_GRPC,
+        RUNN_EXEC,
+        RUNN_SQL
+    } kind;                                      /* FLOW: an included one, when it has a `step` */
     struct build_node *step, *captures, *checks; /* the latter two are made when there is something in them */
     const struct node *node;
     const char *ran; /* the variable that keeps whether it was done; NULL: it is always */
@@ -35,6 +43,11 @@ struct runn {
     struct runn_step *answering; /* whose answer the expression that is written stands beside; NULL: nobody's */
     struct build_node *behind;   /* list of steps that stand behind the current one */
     struct text left_out;        /* lines for people: what the flow does not say */
+    const struct node *added[RUNN_ADDED_MAX]; /* what steps "runner" named */
+    size_t added_count;
+    const char *given;        /* the runner that is called, when the including book names it; else NULL */
+    struct build_node *empty; /* variables that are empty when the book begins: collected ones, and nil */
+    bool indexing;            /* an expression is written, in which members may be computed */
     bool skip_test;
     bool all_forced;    /* the whole book is */
     bool forced;        /* steps are done from here on even when those before failed */
@@ -56,7 +69,6 @@ struct runn_ref {
 };
 bool runn_resolve(struct runn *r, const struct node *n, const struct expr *e, struct runn_ref *out);
 struct runn_step *runn_find_step(struct runn *r, const struct expr_part *p);
-void runn_bind(struct runn *r, const struct node *n, const char *name);
 /* "${name}" for it; a step's answer is captured. False: the error is set. */
 bool runn_variable(struct runn *r, const struct node *n, const struct runn_ref *ref, struct text *out);
 /* Texts with {{ }} and ${ENV}: the tree's `say`. */
@@ -72,6 +84,19 @@ bool runn_try_other(struct runn *r);
 /* Into the lists of a step. */
 void runn_capture(struct runn *r, struct runn_step *s, const struct node *n, const char *name, const char *path);
 const char *runn_name(struct runn *r, const char *wanted);
+
+/* ---- bind.c ---- */
+void runn_bind(struct runn *r, const struct node *n, const char *name);
+
+/* ---- loops.c ---- */
+/* `inside` as often as the loop says. NULL: never, or the error is set. */
+struct build_node *runn_put_loop(struct runn *r, const struct node *loop, struct runn_step *s,
+                                 struct build_node *inside);
+
+/* ---- databases.c ---- */
+/* Is this a statement? `runner`: what the book says of it; NULL: nothing. */
+bool runn_is_sql(const struct node *n, const struct node *runner);
+void runn_make_sql(struct runn *r, const struct node *n, const struct node *runner, struct build_node *step);
 
 /* ---- tests.c ---- */
 /* Conditions as lines of `check` at the steps they speak of; `here`: what has no step of its own goes there. */
@@ -96,6 +121,13 @@ void runn_put_parts(struct runn *r, const struct node *n, struct build_node *ste
 void runn_put_host_rules(struct runn *r, const struct node *endpoint, struct build_node *step);
 
 /* ---- steps.c ---- */
+void runn_refuse(struct runn *r, const struct node *n, const char *feature);
+/* The map has no other keys than these (NULL at the end), or the error is set. */
+void runn_only(struct runn *r, const struct node *n, const char *const *keys);
+struct build_node *runn_time(struct runn *r, const struct node *n, double seconds);
+/* A runner's address: what stands at the node, or what the including book has (r->given). */
+void runn_say_runner(struct runn *r, const struct node *address, struct text *out);
+const char *runn_unnamed(const struct runn *r, const struct node *steps);
 /* One step, as the steps of the flow that it comes to, into `out`. */
 void runn_make_step(struct runn *r, const struct node *n, struct runn_step *s, struct build_node *out, bool *deferred);
 /* All steps of a list or a map into `out`; those that are put off into `last`. */

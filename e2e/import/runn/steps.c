@@ -8,11 +8,9 @@
 #include <string.h>
 #include <strings.h>
 
-#define LOOP_COUNT 3 /* runn's own, where nothing is said */
-#define REDIRECTS  10
-#define LOOP_MAX   100000
+#define REDIRECTS 10
 
-static void refuse(struct runn *r, const struct node *n, const char *feature)
+void runn_refuse(struct runn *r, const struct node *n, const char *feature)
 {
     tree_error(&r->tree, n, ERROR_UNSUPPORTED,
                "\"%s\" of runn cannot be said in a flow: take it out of the book, or write this step as a flow",
@@ -40,7 +38,7 @@ bool runn_duration(struct runn *r, const struct node *n, double *seconds)
     return false;
 }
 
-static struct build_node *duration(struct runn *r, const struct node *n, double seconds)
+struct build_node *runn_time(struct runn *r, const struct node *n, double seconds)
 {
     char text[32];
     snprintf(text, sizeof text, "%.0fms", seconds < 1e9 ? seconds * 1000 : 1e12);
@@ -167,14 +165,14 @@ static bool left_out(struct runn *r, const struct node *n, const char *key)
     return false;
 }
 
-static void only(struct runn *r, const struct node *n, const char *const *keys)
+void runn_only(struct runn *r, const struct node *n, const char *const *keys)
 {
     for (size_t i = 0; n->kind == NODE_MAP && i < n->map.count; i++) {
         size_t k = 0;
         while (keys[k] != NULL && strcmp(keys[k], n->map.pairs[i].key) != 0)
             k++;
         if (keys[k] == NULL && !left_out(r, &n->map.pairs[i].value, n->map.pairs[i].key))
-            refuse(r, &n->map.pairs[i].value, n->map.pairs[i].key);
+            runn_refuse(r, &n->map.pairs[i].value, n->map.pairs[i].key);
     }
 }
 
@@ -183,7 +181,7 @@ static void put_timeout(struct runn *r, const struct node *from, struct build_no
     const struct node *n = node_get(from, "timeout");
     double seconds;
     if (n != NULL && !build_has(step, "timeout") && runn_duration(r, n, &seconds))
-        build_put(&r->tree.build, step, "timeout", duration(r, n, seconds));
+        build_put(&r->tree.build, step, "timeout", runn_time(r, n, seconds));
 }
 
 static const struct node *one(struct runn *r, const struct node *n, const char *what, const char **key)
@@ -221,7 +219,7 @@ static void make_http(struct runn *r, const struct node *n, const struct node *r
 {
     static const char *const runner_keys[] = {"endpoint", "notFollowRedirect", "useCookie", "skipVerify",
                                               "cacert",   "timeout",           NULL};
-    static const char *const keys[] = {"headers", "body", "timeout", NULL};
+    static const char *const keys[] = {"headers", "body", "timeout", "useCookie", NULL};
     struct build *b = &r->tree.build;
     const char *path = "", *method = "";
     struct text target = TEXT_INIT;
@@ -231,12 +229,15 @@ static void make_http(struct runn *r, const struct node *n, const struct node *r
     const struct node *base = runner->kind == NODE_MAP ? tree_member(&r->tree, runner, "endpoint", NODE_TEXT) : runner;
     if (request == NULL || base == NULL)
         return;
-    only(r, runner, runner_keys);
-    only(r, request, keys);
+    runn_only(r, runner, runner_keys);
+    runn_only(r, request, keys);
+    const struct node *jar = tree_member(&r->tree, request, "useCookie", NODE_BOOL);
+    if (jar != NULL && !jar->boolean)
+        runn_refuse(r, jar, "useCookie: false");
     for (const char *c = method; *c != '\0'; c++)
         text_char(&target, (char)toupper((unsigned char)*c));
     text_char(&target, ' ');
-    tree_say(&r->tree, base, &target);
+    runn_say_runner(r, base, &target);
     if (target.len > 0 && target.data[target.len - 1] == '/')
         text_truncate(&target, target.len - 1);
     say_key(r, n, path, &target);
@@ -253,7 +254,8 @@ static void make_http(struct runn *r, const struct node *n, const struct node *r
         build_put(b, step, "redirects", build_integer(b, tree_at(&r->tree, n), REDIRECTS));
     if (runner->kind == NODE_MAP)
         put_tls(r, runner, step);
-    runn_put_host_rules(r, base, step);
+    if (r->given == NULL)
+        runn_put_host_rules(r, base, step);
     put_timeout(r, request, step);
     put_timeout(r, runner, step);
 }
@@ -268,7 +270,7 @@ static void make_grpc(struct runn *r, const struct node *n, struct build_node *s
     const struct node *call = one(r, n, "one method", &method);
     if (call == NULL)
         return;
-    only(r, call, keys);
+    runn_only(r, call, keys);
     build_put(b, step, "call", tree_string(&r->tree, n, method));
     const struct node *headers = tree_member(&r->tree, call, "headers", NODE_MAP);
     const struct node *message = node_get(call, "message"),
@@ -276,7 +278,7 @@ static void make_grpc(struct runn *r, const struct node *n, struct build_node *s
     for (size_t i = 0; messages != NULL && i < messages->list.count; i++)
         if (messages->list.items[i].kind == NODE_TEXT &&
             memmem(messages->list.items[i].text.data, messages->list.items[i].text.len, "{{", 2) == NULL)
-            refuse(r, &messages->list.items[i], (const char *)messages->list.items[i].text.data);
+            runn_refuse(r, &messages->list.items[i], (const char *)messages->list.items[i].text.data);
     if (headers != NULL)
         build_put(b, step, "metadata", make_headers(r, headers));
     if (messages != NULL || (message != NULL && message->kind != NODE_NULL))
@@ -291,6 +293,30 @@ static void make_grpc(struct runn *r, const struct node *n, struct build_node *s
 
 /* ---- what is called ---- */
 
+static bool is_own(const char *key)
+{
+    static const char *const own[] = {"desc", "if", "loop", "test", "bind", "dump", "include", "defer", "force", NULL};
+    size_t k = 0;
+    while (own[k] != NULL && strcmp(own[k], key) != 0)
+        k++;
+    return own[k] != NULL;
+}
+
+static bool starts(const struct node *n, const char *scheme)
+{
+    return n != NULL && n->kind == NODE_TEXT && n->text.len >= strlen(scheme) &&
+           memcmp(n->text.data, scheme, strlen(scheme)) == 0;
+}
+
+/* Of the book, or of a step "runner" before this one. NULL: neither. */
+static const struct node *find_runner(const struct runn *r, const char *key)
+{
+    for (size_t i = r->added_count; i > 0; i--)
+        if (node_get(r->added[i - 1], key) != NULL)
+            return node_get(r->added[i - 1], key);
+    return r->runners != NULL ? node_get(r->runners, key) : NULL;
+}
+
 /* {steps: ...} without a file: its steps stand here. Names in it are its own. */
 static void make_inline(struct runn *r, const struct node *n, struct build_node *out)
 {
@@ -302,11 +328,12 @@ static void make_inline(struct runn *r, const struct node *n, struct build_node 
     struct runn_step *current = r->current;
     struct build_node *behind = r->behind;
     const struct node *vars = tree_member(&r->tree, n, "vars", NODE_MAP);
-    only(r, n, keys);
+    runn_only(r, n, keys);
     for (size_t i = 0; vars != NULL && i < vars->map.count; i++) {
         static char there;
         if (map_get(&r->names, vars->map.pairs[i].key) != NULL)
-            refuse(r, &vars->map.pairs[i].value, "a variable of an include without a path that the book has as well");
+            runn_refuse(r, &vars->map.pairs[i].value,
+                        "a variable of an include without a path that the book has as well");
         else if (!map_put(&r->names, vars->map.pairs[i].key, &there))
             tree_no_memory(&r->tree);
     }
@@ -319,7 +346,7 @@ static void make_inline(struct runn *r, const struct node *n, struct build_node 
     r->first = r->count;
     runn_add_steps(r, list, out, last);
     if (build_count(last) > 0)
-        refuse(r, list, "defer or force inside an include");
+        runn_refuse(r, list, "defer or force inside an include");
     for (size_t i = r->first; i < r->count; i++)
         r->steps[i].hidden = true;
     map_deinit(&r->bound);
@@ -329,13 +356,38 @@ static void make_inline(struct runn *r, const struct node *n, struct build_node 
     r->behind = behind;
 }
 
-/* The book's variables, for one that asks for parent.vars.NAME. */
+static const struct node *address_of(const struct node *runner)
+{
+    static const char *const keys[] = {"endpoint", "dsn", NULL};
+    const struct node *found = runner;
+    for (size_t i = 0; runner->kind == NODE_MAP && keys[i] != NULL; i++)
+        found = node_get(runner, keys[i]) != NULL ? node_get(runner, keys[i]) : found;
+    return found->kind == NODE_TEXT && !starts(found, "grpc://") ? found : NULL;
+}
+
+/* The addresses of this book's runners, for one that calls them without naming them itself. */
+static struct build_node *own_runners(struct runn *r, const struct node *n)
+{
+    struct build *b = &r->tree.build;
+    struct build_node *out = build_map(b, tree_at(&r->tree, n));
+    for (size_t k = 0; k <= r->added_count; k++) {
+        const struct node *list = k > 0 ? r->added[k - 1] : r->runners;
+        for (size_t i = 0; list != NULL && i < list->map.count; i++) {
+            const struct node *address = address_of(&list->map.pairs[i].value);
+            if (address != NULL && variable_name_valid(list->map.pairs[i].key))
+                build_replace(b, out, list->map.pairs[i].key, tree_said(&r->tree, address));
+        }
+    }
+    return out;
+}
+
+/* The book's variables and runners, for one that asks for parent.vars.NAME, or calls what it does not name. */
 static void put_parent(struct runn *r, const struct node *n, struct build_node *with)
 {
     struct build *b = &r->tree.build;
     size_t at = tree_at(&r->tree, n);
     const struct node *vars = node_get(r->root, "vars");
-    struct build_node *parent = build_map(b, at), *own = build_map(b, at);
+    struct build_node *parent = build_map(b, at), *own = build_map(b, at), *runners = own_runners(r, n);
     for (size_t i = 0; vars != NULL && vars->kind == NODE_MAP && i < vars->map.count; i++) {
         struct text value = TEXT_INIT;
         if (!variable_name_valid(vars->map.pairs[i].key))
@@ -343,10 +395,27 @@ static void put_parent(struct runn *r, const struct node *n, struct build_node *
         text_printf(&value, "${%s}", vars->map.pairs[i].key);
         build_put(b, own, vars->map.pairs[i].key, tree_text(&r->tree, n, &value));
     }
-    if (build_count(own) == 0 || build_has(with, "parent"))
+    if (build_count(own) + build_count(runners) == 0 || build_has(with, "parent"))
         return;
     build_put(b, parent, "vars", own);
+    if (build_count(runners) > 0)
+        build_put(b, parent, "runners", runners);
     build_put(b, with, "parent", parent);
+}
+
+/* Of the first step that calls a runner nobody names here; NULL: none. */
+const char *runn_unnamed(const struct runn *r, const struct node *list)
+{
+    size_t count = list->kind == NODE_MAP ? list->map.count : list->kind == NODE_LIST ? list->list.count : 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct node *step = list->kind == NODE_MAP ? &list->map.pairs[i].value : &list->list.items[i];
+        for (size_t k = 0; step->kind == NODE_MAP && k < step->map.count; k++) {
+            const char *key = step->map.pairs[k].key;
+            if (!is_own(key) && strcmp(key, "exec") != 0 && strcmp(key, "runner") != 0 && find_runner(r, key) == NULL)
+                return key;
+        }
+    }
+    return NULL;
 }
 
 static void make_include(struct runn *r, const struct node *n, struct build_node *step)
@@ -355,10 +424,10 @@ static void make_include(struct runn *r, const struct node *n, struct build_node
     struct build *b = &r->tree.build;
     const struct node *path = n->kind == NODE_MAP ? tree_member(&r->tree, n, "path", NODE_TEXT) : n;
     if (path == NULL || path->kind != NODE_TEXT) {
-        refuse(r, n, "include in this form");
+        runn_refuse(r, n, "include in this form");
         return;
     }
-    only(r, n, keys);
+    runn_only(r, n, keys);
     runn_put_book(r, path, step);
     const struct node *vars = n->kind == NODE_MAP ? tree_member(&r->tree, n, "vars", NODE_MAP) : NULL;
     struct build_node *with = vars != NULL ? runn_vars(r, vars) : build_map(b, tree_at(&r->tree, n));
@@ -384,7 +453,7 @@ static void make_exec(struct runn *r, const struct node *n, struct build_node *s
         tree_error(&r->tree, n, ERROR_INVALID, "exec: expected a \"command\"");
         return;
     }
-    only(r, n, keys);
+    runn_only(r, n, keys);
     build_add(b, run, tree_string(&r->tree, n, shell != NULL ? shell : "bash"));
     build_add(b, run, tree_string(&r->tree, n, "-c"));
     if (in != NULL) {
@@ -403,13 +472,9 @@ static void make_exec(struct runn *r, const struct node *n, struct build_node *s
 
 static const struct node *runner_of(struct runn *r, const struct node *n, const char **key)
 {
-    static const char *const own[] = {"desc", "if", "loop", "test", "bind", "dump", "include", "defer", "force", NULL};
     const struct node *found = NULL;
     for (size_t i = 0; i < n->map.count; i++) {
-        size_t k = 0;
-        while (own[k] != NULL && strcmp(own[k], n->map.pairs[i].key) != 0)
-            k++;
-        if (own[k] != NULL)
+        if (is_own(n->map.pairs[i].key))
             continue;
         if (found != NULL)
             tree_error(&r->tree, &n->map.pairs[i].value, ERROR_INVALID,
@@ -420,115 +485,54 @@ static const struct node *runner_of(struct runn *r, const struct node *n, const 
     return found;
 }
 
-static bool starts(const struct node *n, const char *scheme)
+static void add_runners(struct runn *r, const struct node *n)
 {
-    return n != NULL && n->kind == NODE_TEXT && n->text.len >= strlen(scheme) &&
-           memcmp(n->text.data, scheme, strlen(scheme)) == 0;
+    if (n->kind != NODE_MAP)
+        tree_error(&r->tree, n, ERROR_INVALID, "runner: expected runners by their names");
+    else if (r->added_count == RUNN_ADDED_MAX)
+        tree_error(&r->tree, n, ERROR_LIMIT, "more than %d steps that add runners", RUNN_ADDED_MAX);
+    else
+        r->added[r->added_count++] = n;
 }
 
 static void make_call(struct runn *r, const struct node *n, const char *key, struct runn_step *s)
 {
-    const struct node *runner = r->runners != NULL ? node_get(r->runners, key) : NULL;
+    const struct node *runner = find_runner(r, key);
     const struct node *endpoint = runner != NULL && runner->kind == NODE_MAP ? node_get(runner, "endpoint") : runner;
     bool environment =
         endpoint != NULL && endpoint->kind == NODE_TEXT && endpoint->text.len > 0 && endpoint->text.data[0] == '$';
     bool grpc =
         starts(runner, "grpc://") || (runner != NULL && runner->kind == NODE_MAP && node_get(runner, "addr") != NULL);
+    const struct node given = {.kind = NODE_TEXT, .line = n->line, .column = n->column, .document = n->document};
+    bool path = n->kind == NODE_MAP && n->map.count == 1 && n->map.pairs[0].key[0] == '/';
     s->kind = grpc ? RUNN_GRPC : RUNN_HTTP;
+    r->given = NULL;
     if (runner == NULL && strcmp(key, "exec") == 0) {
         s->kind = RUNN_EXEC;
         make_exec(r, n, s->step);
+    } else if (runn_is_sql(n, runner)) {
+        s->kind = RUNN_SQL;
+        r->given = runner == NULL ? key : NULL;
+        runn_make_sql(r, n, runner, s->step);
+    } else if (runner == NULL && path) { /* of the book that includes this one */
+        r->given = key;
+        make_http(r, n, &given, s->step);
     } else if (runner == NULL)
         tree_error(&r->tree, n, ERROR_UNSUPPORTED,
-                   "%s: there is no such runner here; a book names those that it uses, over HTTP and gRPC, also when "
-                   "another one includes it",
+                   "%s: there is no such runner here; a book names those that it uses; of the book that includes it "
+                   "it can have those over HTTP and databases",
                    key);
     else if (grpc)
         make_grpc(r, n, s->step);
-    else if (starts(endpoint, "{{") && n->kind == NODE_MAP && n->map.count == 1 && n->map.pairs[0].key[0] == '/')
+    else if (starts(endpoint, "{{") && path)
         make_http(r, n, runner, s->step); /* a path: HTTP; gRPC has a method there */
     else if (starts(endpoint, "http://") || starts(endpoint, "https://") || environment)
         make_http(r, n, runner, s->step);
     else
         tree_error(&r->tree, runner, ERROR_UNSUPPORTED,
-                   "%s: this kind of runner cannot be said in a flow; http:// and grpc:// can. Write the steps as a "
-                   "flow: \"sql\" for a database, \"browser\", \"run\" for a command",
+                   "%s: this kind of runner cannot be said in a flow; http://, grpc://, sqlite:// and postgres:// can. "
+                   "Write the steps as a flow: \"browser\", \"run\" for a command",
                    key);
-}
-
-/* ---- loops ---- */
-
-static bool count_of(struct runn *r, const struct node *n, int64_t *count)
-{
-    if (n->kind == NODE_INTEGER && n->integer >= 1 && n->integer <= LOOP_MAX) {
-        *count = n->integer;
-        return true;
-    }
-    tree_error(&r->tree, n, ERROR_UNSUPPORTED, "a loop's count has to be a number from 1 to %d here", LOOP_MAX);
-    return false;
-}
-
-/* All waits together, of as many tries as there may be. */
-static double wait_of(struct runn *r, const struct node *loop, int64_t count)
-{
-    const struct node *interval = node_get(loop, "interval"), *least = node_get(loop, "minInterval");
-    const struct node *most = node_get(loop, "maxInterval"), *times = node_get(loop, "multiplier");
-    double each = 0, limit = 0, factor = 1.5, all = 0;
-    if ((interval != NULL && !runn_duration(r, interval, &each)) ||
-        (least != NULL && !runn_duration(r, least, &each)) || (most != NULL && !runn_duration(r, most, &limit)))
-        return 0;
-    if (times != NULL)
-        factor = times->kind == NODE_REAL ? times->real : times->kind == NODE_INTEGER ? (double)times->integer : 1.5;
-    for (int64_t i = 1; i < count && all < 1e6; i++) {
-        all += each;
-        if (interval == NULL)
-            each = each * factor < limit ? each * factor : limit > each ? limit : each;
-    }
-    return all > 0.1 ? all : 0.1;
-}
-
-/* `inside` as often as the loop says. NULL: never. */
-static struct build_node *put_loop(struct runn *r, const struct node *loop, struct runn_step *s,
-                                   struct build_node *inside)
-{
-    static const char *const keys[] = {"count",       "until",      "interval", "minInterval",
-                                       "maxInterval", "multiplier", "jitter",   NULL};
-    struct build *b = &r->tree.build;
-    const struct node *until = loop->kind == NODE_MAP ? node_get(loop, "until") : NULL;
-    const struct node *given = loop->kind == NODE_MAP ? node_get(loop, "count") : loop;
-    const struct node *interval = loop->kind == NODE_MAP ? node_get(loop, "interval") : NULL;
-    size_t at = tree_at(&r->tree, loop);
-    int64_t count = LOOP_COUNT;
-    double seconds;
-    only(r, loop, keys);
-    if (until == NULL && given != NULL && given->kind == NODE_INTEGER && given->integer == 0)
-        return NULL;
-    if (given != NULL && !count_of(r, given, &count))
-        return NULL;
-    if (until != NULL) {
-        if (s->step == NULL || s->kind == RUNN_FLOW || build_count(inside) != 1)
-            refuse(r, loop, "until of a step that calls nothing, or binds what is computed");
-        runn_test(r, until, s);
-        if (build_count(r->behind) > 0)
-            refuse(r, until, "until that does not speak of the step's own answer");
-        build_put(b, s->step, "within", duration(r, loop, wait_of(r, loop, count)));
-        return inside;
-    }
-    if (interval != NULL && runn_duration(r, interval, &seconds)) {
-        struct build_node *wait = build_map(b, at);
-        build_put(b, wait, "wait", duration(r, interval, seconds));
-        build_add(b, inside, wait);
-    }
-    if (build_count(inside) == 0)
-        return NULL;
-    struct build_node *out = build_map(b, at), *range = build_list(b, at), *outer = build_list(b, at);
-    build_add(b, range, build_integer(b, at, 0));
-    build_add(b, range, build_integer(b, at, count - 1));
-    build_put(b, out, "for", build_string(b, at, "i"));
-    build_put(b, out, "range", range);
-    build_put(b, out, "steps", inside);
-    build_add(b, outer, out);
-    return outer;
 }
 
 /* ---- the step ---- */
@@ -565,15 +569,18 @@ void runn_make_step(struct runn *r, const struct node *n, struct runn_step *s, s
     const struct node *force = tree_member(&r->tree, n, "force", NODE_BOOL);
     bool forced = (force != NULL && force->boolean) || r->all_forced;
     if (r->forced && !forced)
-        refuse(r, n, "a step without \"force\" behind one with it");
+        runn_refuse(r, n, "a step without \"force\" behind one with it");
     r->forced = r->forced || forced;
     if (dump != NULL)
         tree_tell(&r->tree, dump, "\"dump\" is left out: reports show what came back");
     struct build_node *wanted = condition != NULL ? runn_condition(r, condition, before) : NULL;
-    if (call != NULL || (include != NULL && !own_steps))
+    bool adds = call != NULL && strcmp(key, "runner") == 0 && find_runner(r, key) == NULL;
+    if ((call != NULL && !adds) || (include != NULL && !own_steps))
         s->step = build_map(b, at);
     build_add(b, inside, s->step);
-    if (call != NULL)
+    if (adds)
+        add_runners(r, call);
+    else if (call != NULL)
         make_call(r, call, key, s);
     else if (own_steps)
         make_inline(r, include, inside);
@@ -590,7 +597,7 @@ void runn_make_step(struct runn *r, const struct node *n, struct runn_step *s, s
     build_splice(inside, r->behind);
     r->behind = build_list(b, at);
     if (loop != NULL && (build_count(inside) > 0 || loop->kind == NODE_MAP))
-        inside = put_loop(r, loop, s, inside);
+        inside = runn_put_loop(r, loop, s, inside);
     if (inside == NULL || build_count(inside) == 0)
         return;
     if (wanted != NULL)

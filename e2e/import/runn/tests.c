@@ -168,7 +168,9 @@ static void compare(struct runn *r, const struct node *n, const struct expr *e, 
         text_printf(&line, "%s ", strcmp(op, "in") == 0 ? "includes" : op);
         put_wanted(r, n, right, is_status(&ref), &line);
     }
-    add_line(r, n, step_for(&ref, here), &line);
+    if (r->tree.code == 0)
+        add_line(r, n, step_for(&ref, here), &line);
+    text_deinit(&line);
 }
 
 /* As an expression: beside the step's own answer, or in a step that only looks. */

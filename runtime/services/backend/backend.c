@@ -5,22 +5,17 @@
 #include "runtime/events/client.h"
 
 #include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define CALL_TIMEOUT ((uint64_t)(10 * SECOND))
 
-const struct micro_program *const backend_programs[] = {&backend_customers,
-                                                        &backend_invite,
-                                                        &backend_signup,
-                                                        &backend_subscriptions,
-                                                        &backend_billing,
-                                                        &backend_checkout,
-                                                        &backend_search,
-                                                        &backend_location,
-                                                        &backend_support,
-                                                        &backend_review,
-                                                        NULL};
+const struct micro_program *const backend_programs[] = {
+    &backend_customers, &backend_invite, &backend_signup,   &backend_subscriptions, &backend_billing,
+    &backend_checkout,  &backend_search, &backend_location, &backend_support,       &backend_review,
+    &backend_reward,    &backend_image,  &backend_alerting, &backend_status,        NULL};
 
 static struct pb_pool *pool;
 
@@ -66,13 +61,36 @@ void *task_new(size_t size, struct backend *b, struct rpc_call *call, const char
     }
     t->backend = b;
     t->call = call;
+    t->memory = rpc_call_arena(call);
     t->id = id;
     return t;
 }
 
+void task_init(struct task *t, struct backend *b, struct arena *memory, const char *id,
+               void (*failed)(struct task *t, int code, const char *detail))
+{
+    t->backend = b;
+    t->memory = memory;
+    t->id = id;
+    t->failed = failed;
+}
+
+void task_fail(struct task *t, int code, const char *format, ...)
+{
+    char detail[512];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(detail, sizeof detail, format, list);
+    va_end(list);
+    if (t->call)
+        micro_fail(t->call, code, t->id, "%s", detail);
+    else
+        t->failed(t, code, detail);
+}
+
 void task_no_memory(struct task *t)
 {
-    micro_fail(t->call, 507, t->id, "out of memory");
+    task_fail(t, 507, "out of memory");
 }
 
 void task_answer(void *arg, int status, const char *message, const ProtobufCMessage *reply)
@@ -86,8 +104,7 @@ void task_answer(void *arg, int status, const char *message, const ProtobufCMess
 
 void task_cannot_ask(struct task *t, int rc)
 {
-    micro_fail(t->call, rc == ERROR_MEMORY ? 507 : 503, t->id, "%s cannot be called: %s", t->asked,
-               error_code_name(rc));
+    task_fail(t, rc == ERROR_MEMORY ? 507 : 503, "%s cannot be called: %s", t->asked, error_code_name(rc));
 }
 
 void task_ask(struct task *t, const char *whom, const char *service, const char *method,
@@ -96,8 +113,13 @@ void task_ask(struct task *t, const char *whom, const char *service, const char 
     t->next = next;
     t->asked = whom;
     int rc = micro_call(t->backend->service, service, method, request, reply, 0, task_answer, t);
-    if (rc)
+    if (rc == ERROR_MEMORY) {
         task_cannot_ask(t, rc);
+    } else if (rc) { /* it is not even known: as good as away, and the step says what that means */
+        struct backend_answer a = {.status = GRPC_UNAVAILABLE, .error.code = 503};
+        snprintf(a.error.detail, sizeof a.error.detail, "%s cannot be called: %s", whom, error_code_name(rc));
+        next(t, &a);
+    }
 }
 
 /* A call of task_ask_as_caller() under way; in the arena of the task's call. */
@@ -161,11 +183,11 @@ bool task_failed(struct task *t, const struct backend_answer *a, int code)
     if (a->status == GRPC_OK)
         return false;
     bool away = a->status == GRPC_UNAVAILABLE || a->status == GRPC_DEADLINE_EXCEEDED || a->status == GRPC_CANCELLED;
-    micro_fail(t->call,
-               away                   ? 503
-               : a->error.code == 507 ? 507
-                                      : code,
-               t->id, "%s %s: %s", t->asked, away ? "cannot be reached" : "refused", a->error.detail);
+    task_fail(t,
+              away                   ? 503
+              : a->error.code == 507 ? 507
+                                     : code,
+              "%s %s: %s", t->asked, away ? "cannot be reached" : "refused", a->error.detail);
     return true;
 }
 

@@ -24,7 +24,8 @@
 #define BACKEND_SECRET_MAX 256
 
 extern const struct micro_program backend_customers, backend_invite, backend_signup, backend_subscriptions,
-    backend_billing, backend_checkout, backend_search, backend_location, backend_support, backend_review;
+    backend_billing, backend_checkout, backend_search, backend_location, backend_support, backend_review,
+    backend_reward, backend_image, backend_alerting, backend_status;
 /* All of them, NULL-terminated. */
 extern const struct micro_program *const backend_programs[];
 
@@ -51,7 +52,10 @@ typedef void backend_step(struct task *t, const struct backend_answer *a);
 /* First member of what a handler keeps between its steps. */
 struct task {
     struct backend *backend;
-    struct rpc_call *call;
+    struct rpc_call *call; /* NULL: work of the service's own, which nobody called for */
+    struct arena *memory;  /* the call's, or that work's */
+    /* Of work without a call: what would have failed the call. The task's next step is not called then. */
+    void (*failed)(struct task *t, int code, const char *detail);
     const char *id; /* "customers.Customers.Create" */
     backend_step *next;
     const char *asked; /* whom: "the store" */
@@ -59,6 +63,10 @@ struct task {
 };
 /* Zeroed; NULL: no memory, and the call was failed. */
 void *task_new(size_t size, struct backend *b, struct rpc_call *call, const char *id);
+/* Work of the service's own, in memory of its own; `t` is zeroed. */
+void task_init(struct task *t, struct backend *b, struct arena *memory, const char *id,
+               void (*failed)(struct task *t, int code, const char *detail));
+void task_fail(struct task *t, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* The reply's type is that of `reply`, in which the step finds it. */
 void task_ask(struct task *t, const char *whom, const char *service, const char *method,
               const ProtobufCMessage *request, const ProtobufCMessageDescriptor *reply, backend_step *next);

@@ -1,9 +1,10 @@
-/* What people think of places and things (proto/review/review.proto). Nearby is not implemented.
+/* What people think of places and things (proto/review/review.proto).
  *
  * Table "review": "of:<subject>/<author>" is the review that an author has of a subject, one at a time; "by:<author>/
- * <subject>" lists those of an author; "id:<id>" leads to a review. People write and change what is their own; the
- * platform's administrators and services do so for others, and answer reviews. What REVIEW_FLAGS_MAX people flagged is
- * out of the lists until an administrator's Update, whatever it changes, takes the flags away.
+ * <subject>" lists those of an author; "id:<id>" leads to a review, and "near:<cell>/<subject>/<author>/<id>" to one
+ * that was written in that cell of the grid (geo.h). People write and change what is their own; the platform's
+ * administrators and services do so for others, and answer reviews. What REVIEW_FLAGS_MAX people flagged is out of the
+ * lists until an administrator's Update, whatever it changes, takes the flags away.
  *
  * An author has points for the first review of a subject, once (`reward`, rule "review"), also when it is taken away
  * and written again. Points that could not be given are given with the next call that is about the review. */
@@ -252,11 +253,23 @@ ANSWER_REVIEW(reply_done, Review__ReplyResponse, REVIEW__REPLY_RESPONSE__INIT)
 /* ---- Create ------------------------------------------------------------------------------------------------------ */
 
 /* What leads to the review is written before it: until then it leads nowhere. */
-static void create_led(struct task *t, const struct backend_answer *a)
+static void create_placed(struct task *t, const struct backend_answer *a)
 {
     struct review_work *w = (struct review_work *)t;
     if (!task_failed(t, a, 500))
         task_save(t, &review_shape, w->key, &w->record, w->revision, saved);
+}
+
+static void create_led(struct task *t, const struct backend_answer *a)
+{
+    struct review_work *w = (struct review_work *)t;
+    if (!w->record.latitude[0] || a->status != GRPC_OK) {
+        create_placed(t, a);
+        return;
+    }
+    t->expiry = w->record.fades ? FADES : 0;
+    task_save(t, &review_near_shape, review_near_key(review_memory(w), &w->record), &w->record, BACKEND_ALWAYS,
+              create_placed);
 }
 
 static void create_lead(struct review_work *w)
@@ -402,10 +415,19 @@ static void update_handler(struct rpc_call *call, const ProtobufCMessage *messag
     with_id(w, r->id);
 }
 
-static void delete_done(struct review_work *w)
+static void delete_answer(struct task *t, const struct backend_answer *a)
 {
     static const Review__DeleteResponse empty = REVIEW__DELETE_RESPONSE__INIT;
-    rpc_call_reply(w->task.call, &empty.base);
+    (void)a; /* what could not be taken away leads nowhere */
+    rpc_call_reply(t->call, &empty.base);
+}
+
+static void delete_done(struct review_work *w)
+{
+    if (w->near)
+        task_delete(&w->task, REVIEW_TABLE, w->near, delete_answer);
+    else
+        delete_answer(&w->task, NULL);
 }
 
 static bool delete_change(struct review_work *w)
@@ -413,6 +435,7 @@ static bool delete_change(struct review_work *w)
     static char nothing[] = "";
     if (!w->operator&& strcmp(w->record.author, w->caller->id) != 0)
         return fail(w, 403, "that is somebody else's review");
+    w->near = w->record.latitude[0] ? review_near_key(review_memory(w), &w->record) : NULL;
     w->record.id = w->record.title = w->record.text = w->record.reply = nothing;
     w->record.photos.count = w->record.votes.count = w->record.flags.count = 0;
     return true;
@@ -526,7 +549,7 @@ static const struct rpc_method methods[] = {
     METHOD("Update", update, update_handler), METHOD("Delete", delete, delete_handler),
     METHOD("List", list, review_list),        METHOD("Summary", summary, review_summary),
     METHOD("Vote", vote, vote_handler),       METHOD("Flag", flag, flag_handler),
-    METHOD("Reply", reply, reply_handler),
+    METHOD("Reply", reply, reply_handler),    METHOD("Nearby", nearby, review_nearby),
 };
 static const struct rpc_service served = {"review.Review", methods, sizeof methods / sizeof *methods};
 

@@ -31,6 +31,7 @@ struct review_work {
     void (*done)(struct review_work *w);
     void (*missing)(struct review_work *w);
     const void *request;
+    const char *near; /* Delete: what led to it by place */
     int tries;
 };
 
@@ -43,6 +44,11 @@ bool review_is_shown(const struct review_record *r);                            
 Review__Opinion *review_message(struct review_work *w, const struct review_record *r);
 size_t review_votes(const struct review_record *r, bool helped);
 
+/* How it is found by where it was written; NULL: no memory. */
+char *review_near_key(struct arena *m, const struct review_record *r);
+extern const struct backend_shape review_near_shape; /* of latitude and longitude of a struct review_record */
+
+void review_nearby(struct rpc_call *call, const ProtobufCMessage *message, void *context);
 void review_list(struct rpc_call *call, const ProtobufCMessage *message, void *context);
 void review_summary(struct rpc_call *call, const ProtobufCMessage *message, void *context);
 

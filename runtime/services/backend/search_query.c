@@ -72,7 +72,7 @@ bool search_words_add(struct arena *a, struct search_words *w, const char *text)
             (void)utf8_next(b, &at, &c);
         if (c && in_word(c)) {
             char bytes[UTF8_MAX];
-            size_t n = utf8_encode(lower(c), bytes);
+            size_t n = utf8_write(lower(c), bytes);
             full = full || len + n > SEARCH_WORD_MAX;
             if (!full) {
                 memcpy(word + len, bytes, n);

@@ -14,7 +14,7 @@ static char database[] = MICRO_NAMESPACE; /* protobuf-c's strings are not const 
 
 static int ask_read(struct task *t, const char *table, const struct backend_op *op, micro_done *done, void *arg)
 {
-    struct arena *a = rpc_call_arena(t->call);
+    struct arena *a = t->memory;
     Store__ReadOptions options = STORE__READ_OPTIONS__INIT;
     Store__ReadRequest request = STORE__READ_REQUEST__INIT;
     options.database = database;
@@ -33,7 +33,7 @@ static int ask_read(struct task *t, const char *table, const struct backend_op *
 static int ask_write(struct task *t, const char *table, const struct backend_op *op, uint64_t revision,
                      micro_done *done, void *arg)
 {
-    struct arena *a = rpc_call_arena(t->call);
+    struct arena *a = t->memory;
     Store__WriteOptions options = STORE__WRITE_OPTIONS__INIT;
     Store__Record record = STORE__RECORD__INIT;
     Store__WriteRequest request = STORE__WRITE_REQUEST__INIT;
@@ -55,7 +55,7 @@ static int ask_write(struct task *t, const char *table, const struct backend_op 
 
 static int ask_delete(struct task *t, const char *table, const struct backend_op *op, micro_done *done, void *arg)
 {
-    struct arena *a = rpc_call_arena(t->call);
+    struct arena *a = t->memory;
     Store__DeleteOptions options = STORE__DELETE_OPTIONS__INIT;
     Store__DeleteRequest request = STORE__DELETE_REQUEST__INIT;
     options.database = database;
@@ -114,7 +114,7 @@ void task_delete(struct task *t, const char *table, const char *key, backend_ste
 void task_save(struct task *t, const struct backend_shape *shape, const char *key, const void *record,
                uint64_t revision, backend_step *next)
 {
-    char *json = key ? backend_encode(rpc_call_arena(t->call), shape->fields, shape->count, record) : NULL;
+    char *json = key ? backend_encode(t->memory, shape->fields, shape->count, record) : NULL;
     if (json)
         task_write(t, shape->table, key, json, revision, next);
     else
@@ -131,10 +131,10 @@ bool task_take(struct task *t, const struct backend_shape *shape, const struct b
     if (r->n_records == 0)
         return true;
     *revision = r->records[0]->revision;
-    if (backend_decode(rpc_call_arena(t->call), shape->fields, shape->count,
+    if (backend_decode(t->memory, shape->fields, shape->count,
                        BYTES(r->records[0]->value.data, r->records[0]->value.len), record))
         return true;
-    micro_fail(t->call, 500, t->id, "%s", shape->damaged);
+    task_fail(t, 500, "%s", shape->damaged);
     return false;
 }
 
@@ -187,7 +187,7 @@ static void landed(void *arg, int status, const char *message, const ProtobufCMe
     if (status == GRPC_NOT_FOUND && f->op->kind != OP_WRITE)
         status = GRPC_OK;
     else if (status == GRPC_OK && f->op->kind == OP_READ &&
-             !keep(rpc_call_arena(b->task->call), f->op, (const Store__ReadResponse *)(const void *)reply))
+             !keep(b->task->memory, f->op, (const Store__ReadResponse *)(const void *)reply))
         fail(b, GRPC_RESOURCE_EXHAUSTED, "{\"code\":507,\"detail\":\"out of memory\"}");
     if (status != GRPC_OK)
         fail(b, status, message ? message : "");
@@ -196,7 +196,7 @@ static void landed(void *arg, int status, const char *message, const ProtobufCMe
 
 static int launch(struct batch *b, struct backend_op *op)
 {
-    struct flight *f = ARENA_NEW(rpc_call_arena(b->task->call), struct flight);
+    struct flight *f = ARENA_NEW(b->task->memory, struct flight);
     if (!f)
         return ERROR_MEMORY;
     *f = (struct flight){b, op};
@@ -222,7 +222,7 @@ static void go_on(struct batch *b)
 
 void task_batch(struct task *t, const char *table, struct backend_op *ops, size_t count, backend_step *next)
 {
-    struct batch *b = ARENA_NEW(rpc_call_arena(t->call), struct batch);
+    struct batch *b = ARENA_NEW(t->memory, struct batch);
     if (!b) {
         task_no_memory(t);
         return;
@@ -270,7 +270,7 @@ static void page_read(void *arg, int status, const char *message, const Protobuf
         micro_error_parse(status, bytes_of(message ? message : ""), &a.error);
     if (task_failed(t, &a, 500))
         return;
-    if (!keep(rpc_call_arena(t->call), &s->op, (const Store__ReadResponse *)(const void *)reply)) {
+    if (!keep(t->memory, &s->op, (const Store__ReadResponse *)(const void *)reply)) {
         task_no_memory(t);
         return;
     }
@@ -279,7 +279,7 @@ static void page_read(void *arg, int status, const char *message, const Protobuf
         s->last = NULL;
         s->op.offset = 0;
         if (++s->tries == SCAN_TRIES)
-            micro_fail(t->call, 409, t->id, "it is being changed while it is read; try again");
+            task_fail(t, 409, "it is being changed while it is read; try again");
         else if (s->each(t, NULL))
             read_page(s);
         return;
@@ -298,7 +298,7 @@ static void page_read(void *arg, int status, const char *message, const Protobuf
 
 void task_scan(struct task *t, const char *table, const char *prefix, backend_each *each, backend_step *done)
 {
-    struct scan *s = ARENA_NEW(rpc_call_arena(t->call), struct scan);
+    struct scan *s = ARENA_NEW(t->memory, struct scan);
     if (!s) {
         task_no_memory(t);
         return;

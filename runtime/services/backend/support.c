@@ -1,4 +1,5 @@
-/* Helping customers (proto/support/support.proto): the life of a ticket. Articles and Chat are not implemented.
+/* Helping customers (proto/support/support.proto): the life of a ticket. support_chat.c has
+ * the talk about one, support_article.c the articles.
  *
  * Table "support": "ticket:<id>" is a ticket with all that was written, "number:<n>" whose number that is, "counter"
  * the last number given. Customers open tickets and see their own; the platform's administrators and services, and its
@@ -29,7 +30,7 @@ static bool is(const struct support_work *w, Support__State state)
 
 static bool fail(struct support_work *w, int code, const char *why)
 {
-    micro_fail(w->task.call, code, w->task.id, "%s", why);
+    task_fail(&w->task, code, "%s", why);
     return false;
 }
 
@@ -213,7 +214,7 @@ static void read_handler(struct rpc_call *call, const ProtobufCMessage *message,
 
 /* ---- Reply, Assign, Update, Solve, Rate -------------------------------------------------------------------------- */
 
-static bool reply_change(struct support_work *w)
+bool support_reply_change(struct support_work *w)
 {
     const Support__ReplyRequest *r = w->request;
     struct support_ticket *t = &w->ticket;
@@ -236,7 +237,18 @@ static bool reply_change(struct support_work *w)
     }
     t->solved = 0;
     return support_add_event(w, SUPPORTEVENTS__EVENT_TYPE__EventTypeReplied, customer ? "0" : "1") &&
-           (customer || support_add_mail(w, r->text));
+           (customer || w->chat || support_add_mail(w, r->text));
+}
+
+bool support_check_author(struct rpc_call *call, const char *id, bool agent, Support__Author author)
+{
+    if (author < SUPPORT__AUTHOR__AUTHOR_CUSTOMER || author > SUPPORT__AUTHOR__AUTHOR_NOTE)
+        micro_fail(call, 400, id, "an author is required: the customer, an agent, or a note");
+    else if (!agent && author != SUPPORT__AUTHOR__AUTHOR_CUSTOMER)
+        micro_fail(call, 403, id, "a customer writes as nobody else");
+    else
+        return true;
+    return false;
 }
 
 static void reply_handler(struct rpc_call *call, const ProtobufCMessage *message, void *context)
@@ -247,11 +259,9 @@ static void reply_handler(struct rpc_call *call, const ProtobufCMessage *message
     if (!w || !backend_check_text(call, id, "a text", r->text, 1, TEXT_MAX) ||
         !backend_check_text(call, id, "an author_id", r->author_id, 1, BACKEND_ID_MAX))
         return;
-    if (r->author < SUPPORT__AUTHOR__AUTHOR_CUSTOMER || r->author > SUPPORT__AUTHOR__AUTHOR_NOTE) {
-        fail(w, 400, "an author is required: the customer, an agent, or a note");
+    if (!support_check_author(call, id, w->agent, r->author))
         return;
-    }
-    if (!w->agent && (r->author != SUPPORT__AUTHOR__AUTHOR_CUSTOMER || strcmp(r->author_id, w->caller->id) != 0)) {
+    if (!w->agent && strcmp(r->author_id, w->caller->id) != 0) {
         fail(w, 403, "a customer writes as nobody else");
         return;
     }
@@ -260,7 +270,7 @@ static void reply_handler(struct rpc_call *call, const ProtobufCMessage *message
             fail(w, 400, "attachments are at most 10 URLs");
             return;
         }
-    w->change = reply_change;
+    w->change = support_reply_change;
     w->done = reply_done;
     support_change(w, r->id);
 }
@@ -474,17 +484,46 @@ static void merge_handler(struct rpc_call *call, const ProtobufCMessage *message
         .output = &support__##stem##_response__descriptor, .unary = handler                                            \
     }
 static const struct rpc_method methods[] = {
-    METHOD("Open", open, open_handler),       METHOD("Read", read, read_handler),
-    METHOD("List", list, support_list),       METHOD("Reply", reply, reply_handler),
-    METHOD("Assign", assign, assign_handler), METHOD("Update", update, update_handler),
-    METHOD("Solve", solve, solve_handler),    METHOD("Merge", merge, merge_handler),
+    METHOD("Open", open, open_handler),
+    METHOD("Read", read, read_handler),
+    METHOD("List", list, support_list),
+    METHOD("Reply", reply, reply_handler),
+    METHOD("Assign", assign, assign_handler),
+    METHOD("Update", update, update_handler),
+    METHOD("Solve", solve, solve_handler),
+    METHOD("Merge", merge, merge_handler),
     METHOD("Rate", rate, rate_handler),
+    METHOD("PutArticle", put_article, support_put_article),
+    METHOD("SearchArticles", search_articles, support_search_articles),
+    {.name = "Chat",
+     .input = &support__chat_request__descriptor,
+     .output = &support__chat_response__descriptor,
+     .open = support_chat_open,
+     .message = support_chat_message,
+     .half_closed = support_chat_half_closed,
+     .cancelled = support_chat_cancelled,
+     .writable = support_chat_writable},
 };
 static const struct rpc_service served = {"support.Support", methods, sizeof methods / sizeof *methods};
 
-static int setup(struct micro_service *s, void **state, struct error *err)
+static int setup(struct micro_service *service, void **state, struct error *err)
 {
-    return backend_setup(s, &served, state, err);
+    struct support *s = calloc(1, sizeof *s);
+    if (!s)
+        return error_set(err, ERROR_MEMORY, "out of memory");
+    s->backend = (struct backend){.service = service, .world = micro_service_world(service)};
+    *state = s;
+    support_chat_init(s);
+    int rc = micro_service_add(service, &served, &s->backend);
+    return rc ? error_set(err, rc, "the handlers cannot be set up") : 0;
 }
 
-const struct micro_program backend_support = {.name = "support", .setup = setup, .stop = backend_stop};
+static void stop(void *state)
+{
+    struct support *s = state;
+    if (s)
+        world_timer_stop(&s->poll);
+    free(s);
+}
+
+const struct micro_program backend_support = {.name = "support", .setup = setup, .stop = stop};

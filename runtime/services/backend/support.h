@@ -20,10 +20,20 @@ struct support_ticket {
 };
 extern const struct backend_shape support_shape;
 
+/* The service. */
+struct support {
+    struct backend backend; /* first: it is the handlers' context */
+    struct support_chatter *chatters;
+    size_t chatter_count;
+    struct world_timer poll; /* for what other processes wrote */
+};
+
 struct support_work {
     struct task task;
     const struct micro_account *caller;
-    bool agent; /* who calls */
+    bool agent;  /* who calls */
+    char *owner; /* NULL: not asked for yet */
+    bool chat;   /* no mail is due of what is said: who it is for sees it */
     char *key;
     struct support_ticket ticket;
     uint64_t revision;
@@ -46,7 +56,7 @@ void support_change(struct support_work *w, const char *id);
 /* A ticket that is new, or was changed in `w`, is written (once: 409 when it was changed meanwhile), and told of. */
 void support_save(struct support_work *w);
 char *support_key(struct support_work *w, const char *id); /* NULL: no memory, and the call was failed */
-bool support_is_theirs(const struct support_work *w);
+bool support_is_theirs(struct support_work *w);
 /* A solved ticket closes by itself. */
 Support__State support_state(const struct support_work *w, const struct support_ticket *t);
 /* False: no memory, and the call was failed. */
@@ -59,6 +69,25 @@ bool support_add_mail(struct support_work *w, const char *text);
 /* As the caller may see it; NULL: no memory, and the call was failed. */
 Support__Ticket *support_message(struct support_work *w, const struct support_ticket *t, bool entries);
 
+/* For the request of a Reply; as `change`. */
+bool support_reply_change(struct support_work *w);
+/* False: it is no author that the caller may be, and the call was failed. */
+bool support_check_author(struct rpc_call *call, const char *id, bool agent, Support__Author author);
+bool support_is_agent(const struct micro_account *caller);
+/* NULL: no memory. */
+Support__Entry *support_entry(struct arena *m, char *const *texts);
+
 void support_list(struct rpc_call *call, const ProtobufCMessage *message, void *context);
+void support_put_article(struct rpc_call *call, const ProtobufCMessage *message, void *context);
+void support_search_articles(struct rpc_call *call, const ProtobufCMessage *message, void *context);
+
+void support_chat_init(struct support *s);
+/* Who talks about the ticket of that key is shown what is new. */
+void support_changed(struct support *s, const char *key);
+void support_chat_open(struct rpc_call *call, void *context);
+void support_chat_message(struct rpc_call *call, const ProtobufCMessage *message, void *context);
+void support_chat_half_closed(struct rpc_call *call, void *context);
+void support_chat_cancelled(struct rpc_call *call, void *context);
+void support_chat_writable(struct rpc_call *call, void *context);
 
 #endif

@@ -26,7 +26,7 @@ static bool wanted(const struct support_work *w, const struct support_ticket *t)
 
 static bool failed(struct support_work *w, int code, const char *why)
 {
-    micro_fail(w->task.call, code, w->task.id, "%s", why);
+    task_fail(&w->task, code, "%s", why);
     return false;
 }
 

@@ -25,7 +25,13 @@ const struct backend_shape support_shape = {SUPPORT_TABLE, "what the store holds
 
 struct arena *support_memory(struct support_work *w)
 {
-    return rpc_call_arena(w->task.call);
+    return w->task.memory;
+}
+
+bool support_is_agent(const struct micro_account *caller)
+{
+    return backend_is_operator(caller) ||
+           (strcmp(caller->issuer, MICRO_NAMESPACE) == 0 && micro_has_scope(caller, "support"));
 }
 
 struct support_work *support_work(struct rpc_call *call, void *context, const char *id, const void *request)
@@ -35,8 +41,7 @@ struct support_work *support_work(struct rpc_call *call, void *context, const ch
     if (!w)
         return NULL;
     w->caller = caller;
-    w->agent = backend_is_operator(caller) ||
-               (strcmp(caller->issuer, MICRO_NAMESPACE) == 0 && micro_has_scope(caller, "support"));
+    w->agent = support_is_agent(caller);
     w->request = request;
     return w;
 }
@@ -50,10 +55,11 @@ char *support_key(struct support_work *w, const char *id)
     return key;
 }
 
-bool support_is_theirs(const struct support_work *w)
+bool support_is_theirs(struct support_work *w)
 {
-    char *owner = w->agent ? NULL : backend_owner(w->task.call, w->task.id);
-    return w->agent || (owner && w->ticket.owner[0] && strcmp(owner, w->ticket.owner) == 0);
+    if (!w->agent && !w->owner)
+        w->owner = backend_owner(w->task.call, w->task.id);
+    return w->agent || (w->owner && w->ticket.owner[0] && strcmp(w->owner, w->ticket.owner) == 0);
 }
 
 Support__State support_state(const struct support_work *w, const struct support_ticket *t)
@@ -205,7 +211,7 @@ static void saved_read(struct task *t, const struct backend_answer *a)
     if (!task_take(t, &support_shape, a, &w->ticket, &w->revision))
         return;
     if (w->revision == 0) {
-        micro_fail(t->call, 404, t->id, "there is no such ticket");
+        task_fail(t, 404, "there is no such ticket");
         return;
     }
     w->telling = 0;
@@ -218,9 +224,11 @@ static void saved(struct task *t, const struct backend_answer *a)
     if (a->status == GRPC_FAILED_PRECONDITION && w->change && ++w->tries < SUPPORT_TRIES)
         task_read(t, SUPPORT_TABLE, w->key, false, ticket_read);
     else if (a->status == GRPC_FAILED_PRECONDITION)
-        micro_fail(t->call, 409, t->id, "the ticket is being changed; try again");
-    else if (!task_failed(t, a, 500))
+        task_fail(t, 409, "the ticket is being changed; try again");
+    else if (!task_failed(t, a, 500)) {
+        support_changed((struct support *)t->backend, w->key);
         task_read(t, SUPPORT_TABLE, w->key, false, saved_read);
+    }
 }
 
 void support_save(struct support_work *w)
@@ -235,7 +243,7 @@ static void ticket_read(struct task *t, const struct backend_answer *a)
     if (!task_take(t, &support_shape, a, &w->ticket, &w->revision))
         return;
     if (w->revision == 0 || !support_is_theirs(w))
-        micro_fail(t->call, 404, t->id, "there is no such ticket");
+        task_fail(t, 404, "there is no such ticket");
     else if (!w->change)
         tell_next(w); /* it is only looked at */
     else if (w->change(w))
@@ -245,7 +253,7 @@ static void ticket_read(struct task *t, const struct backend_answer *a)
 void support_change(struct support_work *w, const char *id)
 {
     if (!*id || strlen(id) > BACKEND_ID_MAX)
-        micro_fail(w->task.call, 400, w->task.id, "an id of 1 to %d bytes is required", BACKEND_ID_MAX);
+        task_fail(&w->task, 400, "an id of 1 to %d bytes is required", BACKEND_ID_MAX);
     else if ((w->key = support_key(w, id)) != NULL)
         task_read(&w->task, SUPPORT_TABLE, w->key, false, ticket_read);
 }
@@ -266,31 +274,36 @@ static bool put_urls(struct arena *m, Support__Entry *e, const char *urls)
     return e->attachment_urls != NULL;
 }
 
+Support__Entry *support_entry(struct arena *m, char *const *texts)
+{
+    Support__Entry *e = ARENA_NEW(m, Support__Entry);
+    if (!e)
+        return NULL;
+    support__entry__init(e);
+    e->id = texts[0];
+    e->author = (Support__Author)strtol(texts[1], NULL, 10);
+    e->author_id = texts[2];
+    e->text = texts[3];
+    e->created = strtoll(texts[4], NULL, 10);
+    return put_urls(m, e, texts[5]) ? e : NULL;
+}
+
 static bool put_entries(struct support_work *w, const struct backend_list *l, Support__Ticket *out)
 {
-    struct arena *m = support_memory(w);
     size_t n = l->count / SUPPORT_ENTRY;
-    Support__Entry *entries = ARENA_NEW_N(m, Support__Entry, n + 1);
-    out->entries = ARENA_NEW_N(m, Support__Entry *, n + 1);
-    for (size_t i = 0; entries && out->entries && i < n; i++) {
-        char *const *text = l->items + i * SUPPORT_ENTRY;
-        Support__Entry *e = &entries[i];
-        support__entry__init(e);
-        e->id = text[0];
-        e->author = (Support__Author)strtol(text[1], NULL, 10);
-        e->author_id = text[2];
-        e->text = text[3];
-        e->created = strtoll(text[4], NULL, 10);
+    out->entries = ARENA_NEW_N(support_memory(w), Support__Entry *, n + 1);
+    for (size_t i = 0; out->entries && i < n; i++) {
+        Support__Entry *e = support_entry(support_memory(w), l->items + i * SUPPORT_ENTRY);
+        if (!e)
+            return false;
         if (e->author == SUPPORT__AUTHOR__AUTHOR_NOTE && !w->agent)
             continue;
-        if (!put_urls(m, e, text[5]))
-            return false;
         size_t at = out->n_entries++;
         for (; at > 0 && out->entries[at - 1]->created > e->created; at--) /* two tickets may have been merged */
             out->entries[at] = out->entries[at - 1];
         out->entries[at] = e;
     }
-    return entries && out->entries;
+    return out->entries != NULL;
 }
 
 Support__Ticket *support_message(struct support_work *w, const struct support_ticket *t, bool entries)
