@@ -61,6 +61,16 @@ static int set_head(struct grpc_stream *s, const struct grpc_request *r, struct 
     return rc;
 }
 
+/* A connection has 2^30 calls in it: at 100,000 a second that is three hours. Its owner makes another one. */
+static void note_last_number(struct grpc_conn *c)
+{
+    if (nghttp2_session_get_next_stream_id(c->session) <= INT32_MAX || c->going_away)
+        return;
+    c->going_away = true;
+    if (c->events.going_away)
+        c->events.going_away(c->arg, NGHTTP2_NO_ERROR, bytes_of("its stream numbers are used up"));
+}
+
 int grpc_conn_request(struct grpc_conn *c, const struct grpc_request *r, void *user, struct grpc_stream **out,
                       struct error *err)
 {
@@ -86,6 +96,7 @@ int grpc_conn_request(struct grpc_conn *c, const struct grpc_request *r, void *u
     s->user = user;
     s->announced = s->headers_sent = true;
     *out = s;
+    note_last_number(c);
     return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "wire/grpc_internal.h"
 #include "wire/grpc_kit.h"
 
 #include <stdio.h>
@@ -733,6 +734,36 @@ static void rapid_reset(void **state)
     kit_deinit(&k);
 }
 
+/* The last number a connection has makes its last call; its owner is told in time to make another one. */
+static void numbers_used_up(void **state)
+{
+    (void)state;
+    struct kit k;
+    struct kit_call last[2], refused;
+    struct grpc_request r = {.path = bytes_of("/kit.Echo/Echo")};
+    assert_int_equal(kit_init(&k, 61, NULL, NULL), 0);
+    kit_pump(&k);
+    assert_int_equal(nghttp2_session_set_next_stream_id(k.client->session, INT32_MAX - 2), 0);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(k.going_away, 0);
+        assert_true(grpc_conn_accepts_calls(k.client));
+        assert_int_equal(kit_start(&k, &last[i], &r, NULL), 0);
+        assert_int_equal(grpc_stream_send_message(last[i].stream, bytes_of("x")), 0);
+        assert_int_equal(grpc_stream_half_close(last[i].stream), 0);
+    }
+    assert_int_equal(k.going_away, 1);
+    assert_int_equal(k.going_away_error, 0);
+    assert_false(grpc_conn_accepts_calls(k.client));
+    assert_int_equal(kit_start(&k, &refused, &r, NULL), ERROR_CLOSED);
+    kit_pump(&k);
+    for (size_t i = 0; i < 2; i++) {
+        ended(&last[i], GRPC_OK);
+        kit_call_deinit(&last[i]);
+    }
+    assert_true(grpc_conn_done(k.client));
+    kit_deinit(&k);
+}
+
 static void graceful_drain(void **state)
 {
     (void)state;
@@ -856,6 +887,7 @@ int main(void)
         cmocka_unit_test(ping_abuse),
         cmocka_unit_test(ping_strikes_forgiven),
         cmocka_unit_test(rapid_reset),
+        cmocka_unit_test(numbers_used_up),
         cmocka_unit_test(graceful_drain),
         cmocka_unit_test(reentrancy),
     };

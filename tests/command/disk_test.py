@@ -75,7 +75,7 @@ def lengths():
         stream = os.path.getsize(os.path.join(first, "results.jsonl"))
         report = max(os.path.getsize(os.path.join(first, name)) for name in ("report.html", "junit.xml"))
         tried = [0, 1, 200] + [stream * i // 9 for i in range(1, 9)] + [stream - 1, stream, (stream + report) // 2,
-                                                                      report - 1]
+                                                                      report - 256]
         for n, length in enumerate(tried):
             code, out, folder_of_run = run(folder, f"run-{n}", length)
             what = f"no file above {length} bytes"

@@ -11,7 +11,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "command"))
-from harness import BIN, SOURCE, Folder, check, finish, harrow, processes_of  # noqa: E402
+from harness import BIN, SOURCE, Folder, check, finish, harrow, parent_of, processes_of  # noqa: E402
 
 COUNTED = sys.argv[3] == "1"
 MANIFEST = os.path.join(SOURCE, "tests", "fuzz", "toy.yaml")
@@ -76,7 +76,9 @@ def jobs(folder):
                           stderr=subprocess.STDOUT, text=True) as p:
         workers, seen = [], None
         while p.poll() is None:
-            workers = [pid for pid, line in processes_of(folder) if " --json " in line and "/jobs/" in line]
+            # Each has a guard besides, a copy of itself that heals when it dies: not the campaign's own child.
+            workers = [pid for pid, line in processes_of(folder)
+                       if " --json " in line and "/jobs/" in line and parent_of(pid) == p.pid]
             # Both are there and at work: what the first of them learnt is in the folder, or they had time to begin.
             seen = seen or (time.monotonic() if len(workers) == 2 else None)
             if len(workers) == 2 and (time.monotonic() - seen > 2 or
