@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "base/text.h"
 #include "base/utf8.h"
+#include "base/yaml_block.h"
 #include "base/yaml_quoted.h"
 
 #include <errno.h>
@@ -52,7 +53,8 @@ struct reader {
     ARRAY(struct node) roots; /* with DOCUMENT_MANY */
     const char *anchor;       /* of the value that comes, or NULL */
     size_t offset;            /* the last place known, for what has none of its own */
-    struct text quoted;       /* the last quoted scalar */
+    size_t behind;            /* where the last scalar ends */
+    struct text text;         /* of the last scalar that was quoted or a block */
 };
 
 static int no_memory(struct reader *r)
@@ -174,25 +176,35 @@ static int resolve_plain(struct reader *r, struct node *n, size_t offset)
     return 0;
 }
 
-static bool only_of(struct bytes b, const char *bytes)
+static size_t line_begin(struct bytes in, size_t at)
 {
-    for (size_t i = 0; i < b.len; i++)
-        if (!strchr(bytes, b.data[i]) || b.data[i] == '\0')
-            return false;
-    return true;
+    while (at > 0 && in.data[at - 1] != '\n' && in.data[at - 1] != '\r')
+        at--;
+    return at;
 }
 
-/* libfyaml 0.7.12 gives some blocks the bytes that happen to be in its memory: folded ones with blanks in an empty line
- * before an indented one (a NUL is at the end then, which no source has), and those of nothing but blanks. */
-static bool is_chance(const struct reader *r, struct fy_token *token, struct bytes text)
+/* The | or > of a block, whose token begins with the line behind it: keys and tags before it may have these too, but no
+ * blank in front of them, or they are scalars themselves. */
+static size_t block_offset(const struct reader *r, struct fy_token *token)
 {
-    const struct fy_mark *from = fy_token_start_mark(token), *to = fy_token_end_mark(token);
     const struct bytes in = r->document->input;
-    if (memchr(text.data, '\0', text.len))
-        return true;
-    return from && to && from->input_pos <= to->input_pos && to->input_pos <= in.len &&
-           only_of(BYTES(in.data + from->input_pos, to->input_pos - from->input_pos), " \t\r\n") &&
-           !only_of(text, "\n");
+    const struct fy_mark *mark = fy_token_start_mark(token);
+    size_t end = mark && mark->input_pos <= in.len ? mark->input_pos : in.len;
+    if (end > 0 && in.data[end - 1] == '\n')
+        end--;
+    if (end > 0 && in.data[end - 1] == '\r')
+        end--;
+    size_t begin = line_begin(in, end), at = begin > r->behind ? begin : r->behind;
+    while (at < end && ((in.data[at] != '|' && in.data[at] != '>') ||
+                        (at > begin && in.data[at - 1] != ' ' && in.data[at - 1] != '\t')))
+        at++;
+    return at;
+}
+
+static int block_parent(const struct reader *r)
+{
+    size_t offset = r->depth > 0 ? r->frames[r->depth - 1].offset : 0;
+    return r->depth > 0 ? (int)(offset - line_begin(r->document->input, offset)) : -1;
 }
 
 /* What a scalar says, until the next one is asked for; an empty value has no token. */
@@ -200,26 +212,29 @@ static int scalar_text(struct reader *r, struct fy_token *token, size_t offset, 
 {
     enum fy_scalar_style style = fy_token_scalar_style(token);
     *out = bytes_of("");
-    if (style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED) {
-        const struct fy_mark *mark = fy_token_end_mark(token);
-        text_clear(&r->quoted);
-        size_t end = yaml_quoted(r->document->input, offset, &r->quoted);
-        if (!text_ok(&r->quoted))
+    const struct fy_mark *mark = token ? fy_token_end_mark(token) : NULL; /* of a block also behind the next indent */
+    bool quoted = style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED;
+    if (quoted || style == FYSS_LITERAL || style == FYSS_FOLDED) {
+        const struct bytes in = r->document->input;
+        text_clear(&r->text);
+        size_t end = quoted ? yaml_quoted(in, offset, &r->text)
+                            : yaml_block(in, block_offset(r, token), block_parent(r), &r->text);
+        if (!text_ok(&r->text))
             return no_memory(r);
+        while (end > 0 && !quoted && mark && end < mark->input_pos && end < in.len && in.data[end] == ' ')
+            end++;
         if (end == 0 || !mark || end != mark->input_pos)
-            return document_error(r->document, offset, r->err, ERROR_SYNTAX,
-                                  "where this quoted text ends is not clear; write it as a block (|)");
-        *out = BYTES(text_string(&r->quoted), r->quoted.len);
+            return document_error(r->document, offset, r->err, ERROR_SYNTAX, "where this text ends is not clear; %s",
+                                  quoted ? "write it as a block (|)" : "use double quotes");
+        *out = BYTES(text_string(&r->text), r->text.len);
     } else if (token) {
         size_t len = 0;
         const char *text = fy_token_get_text(token, &len);
         if (!text)
             return no_memory(r);
         *out = BYTES(text, len);
-        if (is_chance(r, token, *out))
-            return document_error(r->document, offset, r->err, ERROR_SYNTAX,
-                                  "blanks in an empty line here cannot be read; take them out, or use double quotes");
     }
+    r->behind = mark ? mark->input_pos : r->behind;
     return 0;
 }
 
@@ -643,7 +658,7 @@ out:
             fy_parser_destroy(r->parser);
         map_deinit(&r->anchors);
         array_deinit(&r->roots);
-        text_deinit(&r->quoted);
+        text_deinit(&r->text);
         free(r);
     }
     if (diag)

@@ -1,5 +1,6 @@
 #include "base/result.h"
 
+#include "base/histogram.h"
 #include "base/json_text.h"
 #include "base/text.h"
 #include "base/utf8.h"
@@ -70,7 +71,11 @@ static void write_line(struct result_stream *r, const char *type, struct bytes m
     uint64_t t = now > r->started ? now - r->started : 0;
     struct text line = TEXT_INIT;
     (void)text_reserve(&line, members.len + LINE_HEAD);
-    text_printf(&line, "{\"type\":\"%s\",\"t\":%" PRIu64 "%s", type, t, members.len > 0 ? "," : "");
+    text_puts(&line, "{\"type\":\"");
+    text_puts(&line, type);
+    text_puts(&line, "\",\"t\":");
+    text_decimal(&line, t);
+    text_puts(&line, members.len > 0 ? "," : "");
     text_add(&line, members.data, members.len);
     text_puts(&line, "}\n");
     if (!text_ok(&line) || !r->write || r->write(r->arg, text_string(&line), line.len) != 0)
@@ -139,4 +144,21 @@ void result_sample(struct result_stream *r, const char *series, double value)
     if (!ok)
         r->broken = true;
     result_emit(r, "sample", m);
+}
+
+void result_latency(struct result_stream *r, const struct result_latency *l)
+{
+    if (l->durations == NULL || l->durations->count == 0)
+        return;
+    json_t *m = json_object();
+    bool ok = m && put_text(m, "pillar", l->pillar) && put_text(m, "method", l->method) &&
+              put_text(m, "phase", l->phase) && put_text(m, "outcome", l->ok ? "ok" : "other") &&
+              (!l->virtual_time || json_object_set_new(m, "virtual", json_true()) == 0) &&
+              histogram_put(l->durations, m);
+    if (!ok) { /* a part of it would say something else */
+        r->broken = true;
+        json_decref(m);
+        return;
+    }
+    result_emit(r, "latency", m);
 }

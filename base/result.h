@@ -9,6 +9,8 @@
  *   step     case, name, status, duration, attempts, sent, received, try
  *   spans    case, trace, spans (component, name, id, parent, kind, start, duration, status), skipped, left_out
  *   fault    name, target, state (inject|heal), hits, verified (bool), detail
+ *   latency  pillar, method, phase (before|during|after a fault), outcome (ok|other), virtual (bool), and what
+ *            base/histogram.h says: how long the calls of a method took, all of an experiment or a campaign together
  *   sample   series, value: one point of a curve (latency_ms, throughput, errors)
  *   recovery target, fault, number, duration (ns from the fault until the first success), detected, baseline
  *   converged target, fault, number (of the recovery), duration (until all readers were current)
@@ -67,5 +69,16 @@ struct result_finding {
 };
 void result_finding(struct result_stream *r, const struct result_finding *f);
 void result_sample(struct result_stream *r, const char *series, double value);
+
+struct histogram;
+struct result_latency {
+    const char *pillar, *method; /* "store.Store/Read" */
+    const char *phase;           /* "before", "during", "after"; NULL: it is of none */
+    bool ok;                     /* calls that ended with the status OK; else all others */
+    bool virtual_time;           /* durations are of a simulated clock */
+    const struct histogram *durations;
+};
+/* Nothing where there are no durations. */
+void result_latency(struct result_stream *r, const struct result_latency *l);
 
 #endif

@@ -160,6 +160,15 @@ static void add_formatted(struct text *t, const char *format, va_list args)
     va_end(again);
 }
 
+void text_decimal(struct text *t, uint64_t n)
+{
+    char digits[20], *end = digits + sizeof digits, *at = end;
+    do
+        *--at = (char)('0' + n % 10);
+    while ((n /= 10) != 0);
+    text_add(t, at, (size_t)(end - at));
+}
+
 void text_vprintf(struct text *t, const char *format, va_list args)
 {
     size_t before = t->len;

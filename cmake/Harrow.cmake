@@ -2,7 +2,9 @@
 #
 #   harrow_library(NAME  SOURCES a.c b.c  LINK other ...)
 #   harrow_program(NAME  SOURCES main.c   LINK library ...)
-#   harrow_test(NAME     SOURCES x_test.c LINK library ... [TIMEOUT seconds])    a cmocka program run by ctest
+#   harrow_test(NAME     SOURCES x_test.c LINK library ... [TIMEOUT seconds] [COST seconds])
+#                        a cmocka program run by ctest. TIMEOUT: on a machine that does nothing else (60); it has thrice
+#                        that before it is ended. COST: what a dear one takes there; ctest begins with the dearest
 #   harrow_fuzz(NAME     SOURCES x_fuzz.c LINK library ... [CORPUS folder] [RUNS n] [MAX_LEN n])
 #                        a libFuzzer target (HARROW_FUZZ), run by ctest over its corpus and on to n runs in all, the same
 #                        ones each time (tests/fuzz.py; nights try others); with HARROW_AFL the same source as an AFL++
@@ -115,7 +117,7 @@ function(harrow_test name)
   if(NOT HARROW_TESTS)
     return()
   endif()
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SOURCES;LINK;ARGS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT;COST" "SOURCES;LINK;ARGS")
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE harrow_flags ${arg_LINK} PkgConfig::CMOCKA late_rest)
   harrow_count(${name})
@@ -123,7 +125,11 @@ function(harrow_test name)
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 60)
   endif()
+  math(EXPR arg_TIMEOUT "3 * ${arg_TIMEOUT}")
   set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT})
+  if(arg_COST)
+    set_tests_properties(${name} PROPERTIES COST ${arg_COST})
+  endif()
 endfunction()
 
 function(harrow_fuzz name)

@@ -6,6 +6,7 @@
 #ifndef E2E_E2E_H
 #define E2E_E2E_H
 
+#include "base/map.h"
 #include "rpc/target.h"
 
 struct flow;
@@ -29,8 +30,10 @@ void flow_list_free(struct flow_list *l);
 void flow_list_keep(struct flow_list *l, bool (*keep)(void *arg, const struct flow *f), void *arg);
 /* The files it depends on, its own first; some may come twice. What `each` returns, when it is not 0, ends it. */
 int flow_files(const struct flow *f, int (*each)(void *arg, const char *path), void *arg);
-/* Whether some step needs the system's contracts: an HTTP request, a command, a wait do not. */
-bool flow_list_needs_contracts(const struct flow_list *l);
+/* Which of the system's contracts the steps need: puts the methods that are called, "pkg.Service/Method" as the flows
+ * name them, in `out` (the values mean nothing). An HTTP request, a command, a wait need none. 1: these are all; 0:
+ * others are needed too, by a name with a variable in it, an event, a double; ERROR_MEMORY. */
+int flow_list_calls(const struct flow_list *l, struct map *out);
 const char *flow_name(const struct flow *f);
 const char *flow_file(const struct flow *f);
 const char *flow_provider(const struct flow *f); /* contract flows: the component under test; NULL otherwise */

@@ -47,7 +47,6 @@ struct flow {
     json_t *rows;    /* of `cases` that are a file: a list of maps; owned */
     int64_t timeout; /* ns; 0: as the run says */
     bool commands;   /* some step runs one */
-    bool contracts;  /* some step needs the system's */
     bool browser;    /* some step needs one */
     bool alone;      /* some step disturbs others */
     bool shared;     /* it never has a namespace of its own */
@@ -130,6 +129,7 @@ struct flow_case {
     json_t *cookies;                   /* http/jar.c */
     const struct e2e_doubles *doubles; /* NULL: none */
     struct talk *talks;                /* step/talk.h; NULL: none */
+    struct background *commands;       /* step/run.c: those that go on; NULL: none */
     uint64_t time, deadline;           /* ns it has, and when they are over; 0: no end */
     struct feed *feeds;                /* step/feed.h; NULL: none */
     struct browser *browser;           /* browser/browser.h; NULL: none */
@@ -139,6 +139,8 @@ struct flow_case {
     bool traced;                       /* some call did */
     int64_t began;                     /* wall time, ns */
     int tries;                         /* that were begun of it, the one that runs too */
+    size_t exchanges;                  /* told in its lines of steps, see run.c */
+    struct map exchanged;              /* names of the steps whose exchange was told once at least */
     uint64_t asking;                   /* ns spent on asking for what was kept of it */
 };
 
@@ -169,6 +171,7 @@ struct flow_context {
     uint64_t tries_end; /* of a step with `within`: when its tries are over; 0: it has none */
     uint64_t logged;    /* lines the system had logged when it began */
     bool wrong;         /* the flow itself is: no retry can mend it */
+    bool hasty;         /* it is stopped, and cleans up before it ends */
     struct error error; /* why a step could not be carried out at all */
 };
 
@@ -190,6 +193,12 @@ void deadline_restore(struct flow_context *x, struct flow_time outer);
 bool deadline_over(const struct flow_context *x);
 uint64_t deadline_cap(const struct flow_context *x, uint64_t duration); /* no longer than what is left; not 0 */
 int deadline_error(struct flow_context *x);
+/* For what cleans up in an included flow: when its time is over, the same again. To be restored. */
+struct flow_time deadline_again(struct flow_context *x);
+/* What cleans up when the user stops the run goes on, for a short time all together. */
+void deadline_hasten(struct flow_context *x);
+/* The user stops the run, and this is not what cleans up. */
+bool flow_stopped(const struct flow_context *x);
 
 /* ---- runner/traces.c ---- */
 /* For a call that is about to be made: the metadata that carries x->run->trace; NULL: it carries none. */
@@ -273,13 +282,16 @@ json_t *value_of_bytes(struct bytes b);
 json_t *value_of_body(struct bytes body);
 /* Adds a header by its lower-case name; one that is there already gets the value behind a comma. */
 bool value_add_header(json_t *headers, struct bytes name, struct bytes value);
-/* Keeps a value, and the texts in it, out of all reports of this case. */
-bool secret_add(struct flow_context *x, const json_t *value);
-/* `s` with secrets hidden: as they are, and as JSON, URLs and base64 write them. */
-void secret_hide(const struct flow_context *x, const char *s, struct text *out);
 /* Text for people: secrets are hidden, and only `max` bytes shown. */
 void show_text(const struct flow_context *x, const char *s, size_t max, struct text *out);
 void show_value(const struct flow_context *x, const json_t *v, struct text *out); /* as JSON; "nothing" for NULL */
+
+/* ---- value/secrets.c ---- */
+
+/* Keeps a value, and the texts in it, out of all reports of this case. */
+bool secret_add(struct flow_context *x, const json_t *value);
+/* `s` with secrets hidden: as they are, and as JSON, URLs, HTML and base64 write them. */
+void secret_hide(const struct flow_context *x, const char *s, struct text *out);
 
 /* ---- value/path.c: $.a.b[0].c ---- */
 
@@ -309,7 +321,8 @@ const char *flow_value_type(const json_t *v); /* "map", "text", ...; "absent" fo
 
 uint64_t step_timeout(struct flow_context *x, const struct node *step);
 void feeds_close(struct flow_context *x); /* all subscriptions of the case */
-void talks_close(struct flow_context *x); /* all its WebSockets and streams */
+void talks_close(struct flow_context *x);    /* all its WebSockets and streams */
+void commands_close(struct flow_context *x); /* all its commands in the background, with what they started */
 /* Names of fields, while their place in the file is known. */
 int check_message_fields(struct flow_context *x, const struct node *n, const struct pb_type *type);
 /* More than the expected number allows, so that waiting makes it no better. */

@@ -61,6 +61,8 @@ extern const struct step_kind kind_call, kind_http, kind_run, kind_set, kind_wai
 extern const struct step_kind *const step_kinds[]; /* ends with NULL */
 /* The kind a step is of; NULL: none. */
 const struct step_kind *step_kind_of(const struct node *step);
+/* The gRPC method it calls (language/calls.c), with variables; NULL: none. */
+const struct node *step_method(const struct step_kind *kind, const struct node *step);
 /* Calls `each` for all steps, those inside others as well, until one call is not 0; returns that. */
 int steps_walk(const struct node *steps, int (*each)(void *arg, const struct step_kind *kind, const struct node *step),
                void *arg);

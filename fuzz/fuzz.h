@@ -71,6 +71,7 @@ const char *fuzz_confirmation_name(enum fuzz_confirmation c); /* "fresh system" 
 
 /* ---- what a campaign was, for its report: one JSON object, see docs/fuzzing.md ---- */
 
+struct fuzz_latency;
 struct fuzz_method_figures {
     char *path, *component; /* "store.Store/Read" */
     int64_t calls, findings;
@@ -78,6 +79,7 @@ struct fuzz_method_figures {
     int64_t shut_out; /* times what it did made the system refuse what it had answered, and it was started anew */
     char *refusal;    /* the first one, with the field it names when it names one; NULL: none was refused */
     char *refusing_field;
+    struct fuzz_latency *latency; /* fuzz/live/latency.h; owned. NULL: no call was answered */
 };
 struct fuzz_operator_figures {
     char *name; /* of an operator or a defect */
@@ -111,6 +113,7 @@ struct fuzz_summary {
     int64_t anew;             /* times the system was started anew */
     int64_t edges, edges_all; /* -1: blind */
     const char *ended;        /* static: "budget", "plateau", "calls", "interrupted" */
+    bool virtual_time;        /* the target's clock is a simulated one: how long calls took is by that */
     ARRAY(struct fuzz_method_figures) method_figures;
     ARRAY(struct fuzz_operator_figures) operators;
     ARRAY(struct fuzz_point) points;
@@ -124,6 +127,9 @@ json_t *fuzz_summary_json(const struct fuzz_summary *s); /* NULL: no memory */
 int fuzz_summary_merge(struct fuzz_summary *s, const json_t *json, struct error *err);
 /* A result line for each method: "why nothing succeeded". */
 void fuzz_summary_cases(const struct fuzz_summary *s, struct result_stream *r, const char *replay);
+
+/* A line for each method and outcome: how long its calls took. */
+void fuzz_summary_latency(const struct fuzz_summary *s, struct result_stream *r);
 
 /* Tables of the result stream: methods, lanes and sources over time, operators by kind of field, components. */
 void fuzz_summary_tables(const struct fuzz_summary *s, struct result_stream *r);

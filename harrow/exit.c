@@ -1,6 +1,7 @@
 /* How commands leave when something went wrong. */
 #include "harrow/run/run.h"
 
+#include "base/json_text.h"
 #include "base/text.h"
 
 #include <errno.h>
@@ -23,8 +24,30 @@ static bool reader_is_gone(void)
     return poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
 }
 
+static bool unprinted; /* something that was to be printed is missing, for want of memory */
+
+void harrow_json_add(json_t *list, json_t *value)
+{
+    unprinted = json_array_append_new(list, value) != 0 || unprinted;
+}
+
+void harrow_json_print(json_t *value, unsigned indent)
+{
+    char *text = json_text_of(value, indent);
+    if (text != NULL)
+        puts(text);
+    unprinted = unprinted || text == NULL;
+    free(text);
+    json_decref(value);
+}
+
 int harrow_leave(int exit_code)
 {
+    if (unprinted) {
+        fputs("harrow: what was printed is incomplete: out of memory\n", stderr);
+        exit_code = exit_code == HARROW_PASSED ? HARROW_ENVIRONMENT : exit_code;
+        unprinted = false;
+    }
     errno = 0;
     if ((fflush(stdout) == 0 && !ferror(stdout)) || reader_is_gone())
         return exit_code;

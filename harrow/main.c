@@ -1,8 +1,8 @@
 /* harrow: the command line. */
 #include "base/text.h"
 #include "harrow/commands.h"
+#include "harrow/run/command_line.h"
 #include "harrow/run/run.h"
-#include "base/words.h"
 #include "runtime/service/service.h"
 #include "world/foreign.h"
 
@@ -61,7 +61,7 @@ int main(int argc, char **argv)
     };
     if (argc > 1 && strcmp(argv[1], "--version") == 0) {
         printf("harrow %s\n", HARROW_VERSION);
-        return 0;
+        return harrow_leave(HARROW_PASSED);
     }
     /* As it was called when that was by a path: a printed command works where it was printed. */
     const char *starter = strcmp(argv[0], HARROW_SELF) == 0 ? getenv(HARROW_PROGRAM_VARIABLE) : NULL;
@@ -70,9 +70,7 @@ int main(int argc, char **argv)
     else if (strchr(argv[0], '/') != NULL)
         harrow_program = argv[0];
     struct text line = TEXT_INIT;
-    words_add(&line, "harrow");
-    for (int i = 1; i < argc; i++)
-        words_add(&line, argv[i]);
+    command_line_write(argc, (const char *const *)argv, &line);
     harrow_command_line = text_string(&line);
     int exit_code = command_main(&root, argc, argv, NULL);
     command_cleanup();

@@ -12,7 +12,7 @@
 
 #define TESTDATA "reports/testdata/"
 
-static const char *const streams[] = {"full", "passed", "killed", "hostile", "retried", "interrupted"};
+static const char *const streams[] = {"full", "passed", "killed", "hostile", "retried", "interrupted", "measured"};
 #define STREAM_COUNT (sizeof streams / sizeof *streams)
 
 static struct world *world;
@@ -171,6 +171,42 @@ static void test_annotations(void **state)
     }
 }
 
+/* What later tries said stands behind the first one's words, for a failure and for what is flaky. */
+static void test_later(void **state)
+{
+    static const char *const shown[] = {"terminal", "html", "junit", "tap", "markdown"};
+    static const char lines[] =
+        "{\"type\":\"run\",\"t\":0}\n"
+        "{\"type\":\"case\",\"t\":1,\"name\":\"a\",\"status\":\"failed\",\"message\":\"one\",\"tries\":4,"
+        "\"later\":\"tries 2 to 3: two-of-a\\ntry 4: three-of-a\"}\n"
+        "{\"type\":\"case\",\"t\":2,\"name\":\"b\",\"status\":\"flaky\",\"message\":\"one\",\"tries\":3,"
+        "\"later\":\"try 2: two-of-b\"}\n"
+        "{\"type\":\"end\",\"t\":3,\"passed\":false}\n";
+    (void)state;
+    char folder[] = "/tmp/harrow-test-XXXXXX", path[64];
+    struct report *r = NULL;
+    struct error err = ERROR_INIT;
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(path, sizeof path, "%s/results.jsonl", folder);
+    assert_int_equal(world_write_file(world, path, bytes_of(lines), false, &err), 0);
+    if (report_read(world, path, &r, &err) != 0)
+        fail_msg("%s", err.message);
+    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
+        static const char *const words[] = {"tries 2 to 3: two-of-a", "try 4: three-of-a", "try 2: two-of-b"};
+        struct text out = TEXT_INIT;
+        if (strcmp(shown[i], "terminal") == 0)
+            report_terminal(r, &out, false, 100);
+        else
+            format(shown[i])->render(r, &out);
+        for (size_t k = 0; k < sizeof words / sizeof *words; k++)
+            if (strstr(text_string(&out), words[k]) == NULL)
+                fail_msg("%s has no \"%s\": %s", shown[i], words[k], text_string(&out));
+        text_deinit(&out);
+    }
+    report_free(r);
+    assert_int_equal(world_remove_tree(world, folder), 0);
+}
+
 /* CTRF: passed after failed is flaky, with all tries; failed after failed is not. */
 static void test_retries(void **state)
 {
@@ -301,9 +337,9 @@ static int close_world(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden),  cmocka_unit_test(test_names), cmocka_unit_test(test_annotations),
-        cmocka_unit_test(test_retries), cmocka_unit_test(test_sarif), cmocka_unit_test(test_fingerprint),
-        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_golden),      cmocka_unit_test(test_names),   cmocka_unit_test(test_annotations),
+        cmocka_unit_test(test_later),       cmocka_unit_test(test_retries), cmocka_unit_test(test_sarif),
+        cmocka_unit_test(test_fingerprint), cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, open_world, close_world);
 }

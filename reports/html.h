@@ -47,6 +47,14 @@ bool spans_needed(const struct report *r);
 
 /* Percentiles and distributions, by method and by curve. Nothing when nothing was measured. */
 void latency_html(const struct report *r, struct text *out);
+/* Of it, the calls that pillars measured by method. */
+void calls_html(const struct report *r, struct text *out);
+/* Cells of such tables. A distribution's columns are each three times as long as the one before. */
+#define LATENCY_COLUMNS 11 /* below 0.1 ms, 0.3 ms, 1 ms, ... 3 s, and above */
+#define LATENCY_RANGE   "0.1 ms to 10 s"
+size_t latency_column(double ms);
+void latency_spread(const uint64_t columns[LATENCY_COLUMNS], struct text *out);
+void latency_ms(double ms, struct text *out);
 bool latency_needed(const struct report *r);
 
 /* What pillars gave as tables. */

@@ -1,5 +1,5 @@
 /* How long things took: calls of flows by method, and curves of milliseconds. Percentiles are values that were measured
- * (nearest rank); a method's distribution stands beside them, each column three times as long as the one before. */
+ * (nearest rank); a method's distribution stands beside them. What pillars counted themselves: html_calls.c. */
 #include "reports/html.h"
 
 #include "base/array.h"
@@ -8,7 +8,6 @@
 #include <stdlib.h>
 
 #define METHODS_MAX 500 /* told one by one */
-#define BUCKETS     11  /* below 0.1 ms, 0.3 ms, 1 ms, ... 3 s, and above */
 
 struct method {
     const char *name;
@@ -59,26 +58,28 @@ static int by_p99(const void *a, const void *b)
     return (p < q) - (p > q);
 }
 
-static void put_histogram(const double *sorted, size_t count, struct text *out)
+size_t latency_column(double ms)
 {
-    size_t buckets[BUCKETS] = {0}, most = 1;
-    for (size_t i = 0; i < count; i++) {
-        double place = sorted[i] <= 0.1 ? 0 : ceil(2 * log10(sorted[i] / 0.1));
-        size_t b = place >= BUCKETS - 1 ? BUCKETS - 1 : (size_t)place;
-        buckets[b]++;
-        most = buckets[b] > most ? buckets[b] : most;
+    double place = ms <= 0.1 ? 0 : ceil(2 * log10(ms / 0.1));
+    return place >= LATENCY_COLUMNS - 1 ? LATENCY_COLUMNS - 1 : (size_t)place;
+}
+
+void latency_spread(const uint64_t columns[LATENCY_COLUMNS], struct text *out)
+{
+    uint64_t most = 1;
+    text_puts(out, "<td><span class=\"spread\" role=\"img\" aria-label=\"from " LATENCY_RANGE ":");
+    for (size_t i = 0; i < LATENCY_COLUMNS; i++) {
+        most = columns[i] > most ? columns[i] : most;
+        text_printf(out, " %llu", (unsigned long long)columns[i]);
     }
-    text_puts(out, "<td><span class=\"spread\" role=\"img\" aria-label=\"from 0.1 ms to 10 s:");
-    for (size_t b = 0; b < BUCKETS; b++)
-        text_printf(out, " %zu", buckets[b]);
     text_puts(out, "\">");
-    for (size_t b = 0; b < BUCKETS; b++)
-        text_printf(out, "<i style=\"height:%.3g%%\"></i>", 100 * (double)buckets[b] / (double)most);
+    for (size_t i = 0; i < LATENCY_COLUMNS; i++)
+        text_printf(out, "<i style=\"height:%.3g%%\"></i>", 100 * (double)columns[i] / (double)most);
     text_puts(out, "</span></td>");
 }
 
 /* Three figures say enough. */
-static void put_ms(double ms, struct text *out)
+void latency_ms(double ms, struct text *out)
 {
     int places = ms >= 100 ? 0 : ms >= 10 ? 1 : ms >= 1 ? 2 : 3;
     text_printf(out, "<td class=\"number\">%.*f</td>", places, ms);
@@ -87,12 +88,15 @@ static void put_ms(double ms, struct text *out)
 static void put_row(const char *name, size_t len, const double *sorted, size_t count, struct text *out)
 {
     static const double quantiles[] = {0.5, 0.9, 0.99, 1};
+    uint64_t columns[LATENCY_COLUMNS] = {0};
+    for (size_t i = 0; i < count; i++)
+        columns[latency_column(sorted[i])]++;
     text_puts(out, "<tr><th scope=\"row\">");
     text_xml(out, name, len);
     text_printf(out, "</th><td class=\"number\">%zu</td>", count);
     for (size_t q = 0; q < sizeof quantiles / sizeof *quantiles; q++)
-        put_ms(report_quantile(sorted, count, quantiles[q]), out);
-    put_histogram(sorted, count, out);
+        latency_ms(report_quantile(sorted, count, quantiles[q]), out);
+    latency_spread(columns, out);
     text_puts(out, "</tr>\n");
 }
 
@@ -116,7 +120,8 @@ static void put_series(const struct report *r, struct text *out)
     }
 }
 
-bool latency_needed(const struct report *r)
+/* Calls of flows, or curves of milliseconds. */
+static bool anything(const struct report *r)
 {
     size_t len;
     for (size_t i = 0; i < r->series.count; i++)
@@ -129,11 +134,14 @@ bool latency_needed(const struct report *r)
     return false;
 }
 
-void latency_html(const struct report *r, struct text *out)
+bool latency_needed(const struct report *r)
+{
+    return r->latencies.count != 0 || anything(r);
+}
+
+static void put_values(const struct report *r, struct text *out)
 {
     struct methods m = {0};
-    if (!latency_needed(r))
-        return;
     if (!gather(r, &m))
         out->failed = true;
     for (size_t i = 0; i < m.items.count; i++)
@@ -141,14 +149,13 @@ void latency_html(const struct report *r, struct text *out)
             qsort(m.items.items[i].values.items, m.items.items[i].values.count, sizeof(double), by_value);
     if (!out->failed && m.items.count != 0)
         qsort(m.items.items, m.items.count, sizeof *m.items.items, by_p99);
-    text_puts(out, "<section id=\"latency\"><h2>Latency</h2>\n");
     page_scroll(out, "Latency");
     text_puts(out, "<table data-sort>\n"
                    "<caption>Milliseconds: calls of flows by method, the slowest first, and curves</caption>\n"
                    "<thead><tr><th scope=\"col\">what</th><th scope=\"col\" class=\"number\">n</th>"
                    "<th scope=\"col\" class=\"number\">p50</th><th scope=\"col\" class=\"number\">p90</th>"
                    "<th scope=\"col\" class=\"number\">p99</th><th scope=\"col\" class=\"number\">max</th>"
-                   "<th scope=\"col\">0.1 ms to 10 s</th></tr></thead>\n<tbody>\n");
+                   "<th scope=\"col\">" LATENCY_RANGE "</th></tr></thead>\n<tbody>\n");
     for (size_t i = 0; !out->failed && i < m.items.count && i < METHODS_MAX; i++) {
         const struct method *method = &m.items.items[i];
         put_row(method->name, method->name_len, method->values.items, method->values.count, out);
@@ -157,9 +164,19 @@ void latency_html(const struct report *r, struct text *out)
     text_puts(out, "</tbody></table></div>\n");
     if (m.items.count > METHODS_MAX)
         text_printf(out, "<p class=\"hint\">and %zu methods more</p>\n", m.items.count - METHODS_MAX);
-    text_puts(out, "</section>\n");
     for (size_t i = 0; i < m.items.count; i++)
         array_deinit(&m.items.items[i].values);
     array_deinit(&m.items);
     map_deinit(&m.places);
+}
+
+void latency_html(const struct report *r, struct text *out)
+{
+    if (!latency_needed(r))
+        return;
+    text_puts(out, "<section id=\"latency\"><h2>Latency</h2>\n");
+    if (anything(r))
+        put_values(r, out);
+    calls_html(r, out);
+    text_puts(out, "</section>\n");
 }

@@ -48,6 +48,7 @@ static void put_case(const struct report_case *c, size_t number, struct text *ou
     text_puts(out, " into the run</span></p>\n");
     page_tagged(out, "p", "message", c->message);
     page_text(out, "detail", c->detail, DETAIL_LINES);
+    page_text(out, "detail", c->later, DETAIL_LINES);
     page_pictures(c, out);
     attempts_html(c, out);
     page_command(out, "replay", c->replay);

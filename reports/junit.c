@@ -104,10 +104,10 @@ static void open_case(struct text *out, const char *pillar, const char *suite, c
 }
 
 /* What a person needs who sees only the CI system's page. */
-static void put_body(struct text *out, const char *place, const char *detail, const char *replay)
+static void put_body(struct text *out, const char *place, const char *detail, const char *later, const char *replay)
 {
-    const char *const parts[] = {place, detail};
-    for (size_t i = 0; i < 2; i++) {
+    const char *const parts[] = {place, detail, later};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         if (parts[i][0] == 0)
             continue;
         text_xml(out, parts[i], strlen(parts[i]));
@@ -135,7 +135,7 @@ static void put_case(struct text *out, struct text *said, const struct report_ca
         text_puts(out, ">\n      <failure");
         put_attribute(out, "message", c->message[0] == 0 ? "failed" : c->message);
         text_puts(out, " type=\"failure\">");
-        put_body(out, text_string(&place), c->detail, c->replay);
+        put_body(out, text_string(&place), c->detail, c->later, c->replay);
         text_puts(out, "</failure>\n    </testcase>\n");
         break;
     case REPORT_FLAKY:
@@ -145,7 +145,7 @@ static void put_case(struct text *out, struct text *said, const struct report_ca
             text_puts(said, ": ");
         text_xml(said, c->message, strlen(c->message));
         text_char(said, '\n');
-        put_body(said, text_string(&place), c->detail, c->replay);
+        put_body(said, text_string(&place), c->detail, c->later, c->replay);
         text_puts(out, "/>\n");
         break;
     case REPORT_PASSED:
@@ -198,12 +198,12 @@ static void put_finding(struct text *out, struct text *said, const struct report
         text_puts(said, "warning: ");
         text_xml(said, text_string(&name), name.len);
         text_char(said, '\n');
-        put_body(said, text_string(&where), f->detail, f->replay);
+        put_body(said, text_string(&where), f->detail, "", f->replay);
     } else {
         text_puts(out, ">\n      <failure");
         put_attribute(out, "message", f->title);
         text_puts(out, " type=\"finding\">");
-        put_body(out, text_string(&where), f->detail, f->replay);
+        put_body(out, text_string(&where), f->detail, "", f->replay);
         text_puts(out, "</failure>\n    </testcase>\n");
     }
     if (!text_ok(&name) || !text_ok(&where))
@@ -241,13 +241,13 @@ void report_junit(const struct report *r, struct text *out)
         open_case(out, "run", "", "the run came to its end", r->duration);
         text_printf(out, ">\n      <error message=\"%s\" type=\"%s\">", report_cut(r),
                     report_interrupted(r) ? "interrupted" : "incomplete");
-        put_body(out, r->missing[0] != 0 ? "shards are missing" : "", r->missing, "");
+        put_body(out, r->missing[0] != 0 ? "shards are missing" : "", r->missing, "", "");
         struct text why = TEXT_INIT;
         if (report_interrupted(r))
             report_interrupted_at(r, &why);
         else
             text_puts(&why, "The run was killed or is still going: what follows the last line was not observed.");
-        put_body(out, "", text_string(&why), r->command);
+        put_body(out, "", text_string(&why), "", r->command);
         out->failed = out->failed || !text_ok(&why);
         text_deinit(&why);
         text_puts(out, "</error>\n    </testcase>\n");

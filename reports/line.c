@@ -21,19 +21,6 @@ static const char *seed_of(struct reader *in)
     return value == NULL ? "" : reader_scalar(in, value);
 }
 
-static enum report_status status_of(struct reader *in)
-{
-    const json_t *value = reader_member(in, "status");
-    const char *word = value == NULL ? NULL : json_string_value(value);
-    for (size_t i = 0; word != NULL && i < REPORT_STATUS_COUNT; i++)
-        if (strcmp(word, report_status_name((enum report_status)i)) == 0)
-            return (enum report_status)i;
-    if (in->failed == 0)
-        in->failed = error_set_at(in->err, ERROR_INVALID, in->report->source, (int)in->report->lines, 0,
-                                  "\"status\" must be passed, failed, skipped or flaky");
-    return REPORT_FAILED;
-}
-
 static struct report_pillar *pillar_of(struct reader *in, const char *name)
 {
     struct report *r = in->report;
@@ -125,10 +112,11 @@ static void read_case(struct reader *in)
                             .pillar = reader_text(in, "pillar"),
                             .suite = reader_text(in, "suite"),
                             .name = reader_text(in, "name"),
-                            .status = status_of(in),
+                            .status = reader_status(in),
                             .duration = reader_count(in, "duration", 0),
                             .message = reader_text(in, "message"),
                             .detail = reader_text(in, "detail"),
+                            .later = reader_text(in, "later"),
                             .file = reader_text(in, "file"),
                             .line = (int)reader_integer(in, "line", 0, INT32_MAX, 0),
                             .column = (int)reader_integer(in, "column", 0, INT32_MAX, 0),
@@ -169,71 +157,10 @@ static void read_case(struct reader *in)
     p->end = in->t;
 }
 
-/* What was sent or received: text as it is, anything else as JSON. */
-static const char *payload_of(struct reader *in, const char *key)
-{
-    const json_t *value = reader_member(in, key);
-    if (value == NULL || json_is_string(value))
-        return reader_text(in, key);
-    struct text dump = TEXT_INIT;
-    json_text_add(&dump, value, 2, 0);
-    const char *copy = text_ok(&dump) ? arena_string_n(&in->report->arena, text_string(&dump), dump.len) : NULL;
-    text_deinit(&dump);
-    if (copy == NULL)
-        (void)reader_no_memory(in);
-    return copy == NULL ? "" : copy;
-}
-
-void report_steps_end(struct report_steps *s)
-{
-    map_deinit(&s->names);
-}
-
-/* "2[7].1 call store.Store/Read" without its number. */
-static const char *unnumbered(const char *name)
-{
-    const char *blank = strchr(name, ' ');
-    return blank != NULL ? blank : name;
-}
-
-/* Behind the first REPORT_STEPS_MAX: only what did not pass, and what was not there before. *keep: whether it is. */
-static bool choose_step(struct report_steps *s, const json_t *step, bool *keep)
-{
-    const char *name = json_string_value(json_object_get(step, "name"));
-    const char *status = json_string_value(json_object_get(step, "status"));
-    *keep = s->count < REPORT_STEPS_MAX || name == NULL || status == NULL || strcmp(status, "passed") != 0;
-    if (*keep)
-        return true;
-    if (map_first(&s->names) == NULL)
-        for (const struct report_step *kept = s->first; kept != NULL; kept = kept->next)
-            if (!map_put(&s->names, unnumbered(kept->name), s))
-                return false;
-    *keep = map_get(&s->names, unnumbered(name)) == NULL;
-    return !*keep || map_put(&s->names, unnumbered(name), s);
-}
-
-/* Steps come before the case they belong to, and cases may run side by side: steps wait under their case's name. */
-static struct report_steps *steps_of(struct reader *in)
-{
-    struct report *r = in->report;
-    const char *name = reader_name(in, reader_member(in, "case"));
-    struct report_steps *steps = name != NULL ? map_get(&r->open_steps, name) : NULL;
-    if (steps != NULL)
-        return steps;
-    name = reader_text(in, "case");
-    steps = in->failed == 0 ? map_get(&r->open_steps, name) : NULL;
-    if (steps == NULL && in->failed == 0) {
-        steps = ARENA_NEW(&r->arena, struct report_steps);
-        if (steps == NULL || !map_put(&r->open_steps, name, steps))
-            (void)reader_no_memory(in);
-    }
-    return in->failed == 0 ? steps : NULL;
-}
-
 /* Like steps, pictures come before their case. */
 static void read_picture(struct reader *in)
 {
-    struct report_steps *steps = steps_of(in);
+    struct report_steps *steps = reader_steps(in);
     if (steps == NULL)
         return;
     struct report_picture *p = ARENA_NEW(&in->report->arena, struct report_picture);
@@ -250,43 +177,9 @@ static void read_picture(struct reader *in)
 
 static void read_spans(struct reader *in)
 {
-    struct report_steps *steps = steps_of(in);
+    struct report_steps *steps = reader_steps(in);
     if (steps != NULL)
         in->failed = report_trace_read(in->report, in->object, &steps->trace, in->err);
-}
-
-static void read_step(struct reader *in)
-{
-    struct report_steps *steps = steps_of(in);
-    bool keep = false;
-    if (steps == NULL)
-        return;
-    if (!choose_step(steps, in->object, &keep)) {
-        (void)reader_no_memory(in);
-        return;
-    }
-    if (!keep) {
-        steps->left_out++;
-        return;
-    }
-    struct report_step *step = ARENA_NEW(&in->report->arena, struct report_step);
-    if (step == NULL) {
-        (void)reader_no_memory(in);
-        return;
-    }
-    steps->count++;
-    step->t = in->t;
-    step->name = reader_text(in, "name");
-    step->status = status_of(in);
-    step->duration = reader_count(in, "duration", 0);
-    step->try = reader_count(in, "try", 1);
-    step->sent = payload_of(in, "sent");
-    step->received = payload_of(in, "received");
-    if (steps->last == NULL)
-        steps->first = step;
-    else
-        steps->last->next = step;
-    steps->last = step;
 }
 
 static void read_fault(struct reader *in)
@@ -409,7 +302,7 @@ static void read_finding(struct reader *in)
                                .target = reader_text(in, "target"),
                                .seed = seed_of(in),
                                .replay = reader_text(in, "replay"),
-                               .input = payload_of(in, "input"),
+                               .input = reader_payload(in, "input"),
                                .detail = reader_text(in, "detail"),
                                .picture = {.path = reader_text(in, "picture"), .problem = ""},
                                .count = reader_count(in, "count", 1)};
@@ -456,11 +349,14 @@ static void read_end(struct reader *in)
 static const struct {
     const char *type;
     void (*read)(struct reader *in);
-} types[] = {{"run", read_run},       {"pillar", read_pillar},     {"case", read_case},
-             {"step", read_step},     {"picture", read_picture},   {"fault", read_fault},
-             {"sample", read_sample}, {"finding", read_finding},   {"note", read_note},
-             {"end", read_end},       {"recovery", read_recovery}, {"converged", read_converged},
-             {"table", read_table},   {"contract", read_contract}, {"spans", read_spans}};
+} types[] = {{"run", read_run},           {"pillar", read_pillar},
+             {"case", read_case},         {"step", report_step_read},
+             {"picture", read_picture},   {"fault", read_fault},
+             {"sample", read_sample},     {"finding", read_finding},
+             {"note", read_note},         {"end", read_end},
+             {"recovery", read_recovery}, {"converged", read_converged},
+             {"table", read_table},       {"contract", read_contract},
+             {"spans", read_spans},       {"latency", report_latency_read}};
 
 static bool is_blank(struct bytes line)
 {
@@ -480,6 +376,8 @@ static int add_line(struct report *r, struct bytes line, bool last, struct error
     if (line.len > REPORT_LINE_MAX)
         return error_set_at(err, ERROR_LIMIT, r->source, (int)r->lines, 0, "the line is longer than %zu bytes",
                             REPORT_LINE_MAX);
+    if (report_step_left_out(r, line))
+        return 0;
     json_error_t why;
     json_t *object = json_text_read(line, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
     if (object == NULL) {

@@ -130,6 +130,8 @@ static void put_case(const struct report_case *c, struct text *out)
     }
     if (c->detail[0] != 0)
         put_code(out, c->detail);
+    if (c->later[0] != 0)
+        put_code(out, c->later);
     if (c->replay[0] != 0)
         put_code(out, c->replay);
 }
@@ -198,6 +200,36 @@ static void put_recoveries(const struct report *r, struct text *out)
     free(rows);
 }
 
+/* One line: of each pillar that counted them, the method whose calls took longest. */
+static void put_slowest(const struct report *r, struct text *out)
+{
+    struct report_latency_row *rows = NULL;
+    if (report_latency_rows(r, &rows) != 0)
+        out->failed = true;
+    for (size_t i = 0; rows != NULL && i < r->latencies.count; i++) {
+        const struct report_latency *l = rows[i].latency;
+        if (i > 0 && strcmp(rows[i - 1].latency->pillar, l->pillar) == 0)
+            continue;
+        text_puts(out, i == 0 ? "Slowest calls, p99: " : "; ");
+        put(out, l->pillar);
+        text_char(out, ' ');
+        put(out, l->method);
+        bool ok = rows[i].worst[1] != 0, any = false;
+        for (int phase = 0; phase < REPORT_PHASE_COUNT; phase++) {
+            if (l->durations[phase][ok] == NULL)
+                continue;
+            text_puts(out, any ? ", " : " ");
+            put_duration(out, histogram_quantile(l->durations[phase][ok], 0.99));
+            text_printf(out, "%s%s", phase == REPORT_NO_PHASE ? "" : " ", report_phase_name((enum report_phase)phase));
+            any = true;
+        }
+        text_puts(out, ok ? "" : " (none ended ok)");
+        text_puts(out, l->simulated ? " (virtual time)" : "");
+    }
+    text_puts(out, r->latencies.count != 0 ? "\n\n" : "");
+    free(rows);
+}
+
 void report_markdown(const struct report *r, struct text *out)
 {
     put_head(r, out);
@@ -214,4 +246,5 @@ void report_markdown(const struct report *r, struct text *out)
     }
     put_problems(r, out);
     put_recoveries(r, out);
+    put_slowest(r, out);
 }

@@ -173,9 +173,6 @@ static bool add_rest(const struct merge *m)
     for (size_t i = 0; i < p->contracts.count; i++)
         if (!array_push(&r->contracts, p->contracts.items[i]))
             return false;
-    for (size_t i = 0; i < p->contracts.count; i++)
-        if (!array_push(&r->contracts, p->contracts.items[i]))
-            return false;
     for (size_t i = 0; i < p->notes.count; i++) {
         struct report_note n = p->notes.items[i];
         n.t += m->shift;
@@ -297,7 +294,8 @@ static bool add_parts(struct report *r)
         int64_t epoch = report_epoch(r->parts[i]);
         struct merge m = {r, r->parts[i], begin != 0 && epoch > begin ? (uint64_t)(epoch - begin) : 0, &cases,
                           &findings};
-        fine = add_head(&m) && add_pillars(&m) && add_cases(&m) && add_findings(&m) && add_series(&m) && add_rest(&m);
+        fine = add_head(&m) && add_pillars(&m) && add_cases(&m) && add_findings(&m) && add_series(&m) &&
+               report_latency_merge(r, m.part) && add_rest(&m);
     }
     map_deinit(&cases);
     map_deinit(&findings);

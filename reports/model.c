@@ -90,6 +90,7 @@ void report_free(struct report *r)
         report_steps_end(map_value(e));
     free(r->parts);
     map_deinit(&r->open_steps);
+    report_latencies_free(r);
     array_deinit(&r->pillars);
     array_deinit(&r->cases);
     array_deinit(&r->findings);

@@ -24,6 +24,16 @@ const char *report_copy(struct arena *a, const json_t *text);
 /* A "table" line. */
 int report_table_read(struct report *r, const json_t *line, struct error *err);
 
+/* Of "latency" lines; a method's in the order in which it is shown: by pillar, the slowest first. The caller frees
+ * *out, which has report.latencies.count rows. */
+struct report_latency_row {
+    const struct report_latency *latency;
+    uint64_t worst[2]; /* p99 of its worst phase, ns; [1]: of those that ended ok */
+};
+int report_latency_rows(const struct report *r, struct report_latency_row **out);
+bool report_latency_merge(struct report *to, const struct report *from); /* false: out of memory */
+void report_latencies_free(struct report *r);
+
 /* A "spans" line. */
 int report_trace_read(struct report *r, const json_t *line, struct report_trace **out, struct error *err);
 

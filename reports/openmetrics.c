@@ -46,35 +46,42 @@ static void put_family(struct text *out, const char *name, const char *type, con
     text_printf(out, "# HELP %s %s\n", name, help);
 }
 
+/* In seconds. Calls are shorter than cases and recoveries. */
 static const double bounds[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300};
-#define BOUND_COUNT (sizeof bounds / sizeof *bounds)
+static const double call_bounds[] = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
+                                     0.1,    0.25,    0.5,    1,     2.5,    5,     10,   30,    60};
+#define BOUND_COUNT(b) (sizeof(b) / sizeof *(b))
+#define BOUNDS_MAX     BOUND_COUNT(call_bounds)
 
-struct histogram {
-    uint64_t buckets[BOUND_COUNT + 1];
+struct bounded {
+    const double *bounds;
+    size_t bound_count;
+    uint64_t buckets[BOUNDS_MAX + 1];
     uint64_t count;
     double sum;
 };
+#define BOUNDED(b) ((struct bounded){.bounds = (b), .bound_count = BOUND_COUNT(b)})
 
-static void histogram_add(struct histogram *h, uint64_t ns)
+static void bounded_add(struct bounded *h, uint64_t ns, uint64_t count)
 {
     double seconds = (double)ns / 1e9;
     size_t i = 0;
-    while (i < BOUND_COUNT && seconds > bounds[i])
+    while (i < h->bound_count && seconds > h->bounds[i])
         i++;
-    h->buckets[i]++;
-    h->count++;
-    h->sum += seconds;
+    h->buckets[i] += count;
+    h->count += count;
+    h->sum += seconds * (double)count;
 }
 
-static void put_histogram(struct text *out, const char *name, const struct label *labels, size_t count,
-                          const struct histogram *h)
+static void put_bounded(struct text *out, const char *name, const struct label *labels, size_t count,
+                        const struct bounded *h)
 {
     uint64_t below = 0;
-    for (size_t i = 0; i <= BOUND_COUNT; i++) {
+    for (size_t i = 0; i <= h->bound_count; i++) {
         char bound[24] = "+Inf";
-        if (i < BOUND_COUNT)
-            (void)snprintf(bound, sizeof bound, bounds[i] < 1 || bounds[i] != floor(bounds[i]) ? "%g" : "%.1f",
-                           bounds[i]);
+        double b = i < h->bound_count ? h->bounds[i] : 0;
+        if (i < h->bound_count)
+            (void)snprintf(bound, sizeof bound, b < 1 || b != floor(b) ? "%g" : "%.1f", b);
         below += h->buckets[i];
         text_printf(out, "%s_bucket", name);
         put_labels(out, labels, count, "le", bound);
@@ -158,13 +165,13 @@ static void put_cases(const struct report *r, struct text *out)
 {
     put_family(out, "harrow_case_seconds", "histogram", "seconds", "How long cases took.");
     for (size_t i = 0; i < r->pillars.count; i++) {
-        struct histogram h = {0};
+        struct bounded h = BOUNDED(bounds);
         for (size_t k = 0; k < r->cases.count; k++)
             if (strcmp(r->cases.items[k].pillar, r->pillars.items[i].name) == 0)
-                histogram_add(&h, r->cases.items[k].duration);
+                bounded_add(&h, r->cases.items[k].duration, 1);
         const struct label label = {"pillar", r->pillars.items[i].name};
         if (h.count != 0)
-            put_histogram(out, "harrow_case_seconds", &label, 1, &h);
+            put_bounded(out, "harrow_case_seconds", &label, 1, &h);
     }
 }
 
@@ -181,14 +188,40 @@ static void put_recoveries(const struct report *r, struct text *out)
             const struct label labels[] = {{"target", rows[i].target},
                                            {"fault", rows[i].fault},
                                            {"figure", report_figure_name((enum report_figure)f)}};
-            struct histogram h = {0};
+            struct bounded h = BOUNDED(bounds);
             for (size_t k = 0; k < s->count; k++)
-                histogram_add(&h, s->values[k]);
+                bounded_add(&h, s->values[k], 1);
             if (h.count != 0)
-                put_histogram(out, "harrow_recovery_seconds", labels, 3, &h);
+                put_bounded(out, "harrow_recovery_seconds", labels, 3, &h);
         }
     }
     free(rows);
+}
+
+/* A bucket counts below a bound where all of it is: what is near one may be counted with the next. */
+static void put_calls(const struct report *r, struct text *out)
+{
+    if (r->latencies.count != 0)
+        put_family(out, "harrow_call_seconds", "histogram", "seconds", "How long calls took, as pillars counted them.");
+    for (size_t i = 0; i < r->latencies.count * REPORT_PHASE_COUNT * 2; i++) {
+        const struct report_latency *l = &r->latencies.items[i / (REPORT_PHASE_COUNT * 2)];
+        enum report_phase phase = (enum report_phase)(i / 2 % REPORT_PHASE_COUNT);
+        bool ok = i % 2 == 0;
+        const struct histogram *h = l->durations[phase][ok];
+        const struct label labels[] = {{"pillar", l->pillar},
+                                       {"method", l->method},
+                                       {"outcome", ok ? "ok" : "other"},
+                                       {"phase", report_phase_name(phase)},
+                                       {"clock", l->simulated ? "virtual" : "real"}};
+        struct bounded b = BOUNDED(call_bounds);
+        if (h == NULL)
+            continue;
+        for (size_t n = 0; n < HISTOGRAM_BUCKETS; n++)
+            if (h->buckets[n] != 0)
+                bounded_add(&b, histogram_bucket_last(n), h->buckets[n]);
+        b.sum = (double)h->sum / 1e9;
+        put_bounded(out, "harrow_call_seconds", labels, sizeof labels / sizeof *labels, &b);
+    }
 }
 
 static void put_series(const struct report *r, struct text *out)
@@ -220,6 +253,7 @@ void report_openmetrics(const struct report *r, struct text *out)
     put_totals(r, out);
     put_cases(r, out);
     put_recoveries(r, out);
+    put_calls(r, out);
     put_series(r, out);
     text_puts(out, "# EOF\n");
 }

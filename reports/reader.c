@@ -1,6 +1,8 @@
 /* Members of one line of the result stream, by kind: absent and null are nothing, and the wrong kind is an error. */
 #include "reports/reader.h"
 
+#include "base/json_text.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -113,6 +115,34 @@ const char *reader_scalar(struct reader *in, const json_t *value)
         copy = arena_printf(&in->report->arena, "%.6g", json_real_value(value));
     else if (json_is_boolean(value))
         copy = json_is_true(value) ? "yes" : "no";
+    if (copy == NULL)
+        (void)reader_no_memory(in);
+    return copy == NULL ? "" : copy;
+}
+
+enum report_status reader_status(struct reader *in)
+{
+    const json_t *value = reader_member(in, "status");
+    const char *word = value == NULL ? NULL : json_string_value(value);
+    for (size_t i = 0; word != NULL && i < REPORT_STATUS_COUNT; i++)
+        if (strcmp(word, report_status_name((enum report_status)i)) == 0)
+            return (enum report_status)i;
+    if (in->failed == 0)
+        in->failed = error_set_at(in->err, ERROR_INVALID, in->report->source, (int)in->report->lines, 0,
+                                  "\"status\" must be passed, failed, skipped or flaky");
+    return REPORT_FAILED;
+}
+
+/* What was sent or received: text as it is, anything else as JSON. */
+const char *reader_payload(struct reader *in, const char *key)
+{
+    const json_t *value = reader_member(in, key);
+    if (value == NULL || json_is_string(value))
+        return reader_text(in, key);
+    struct text dump = TEXT_INIT;
+    json_text_add(&dump, value, 2, 0);
+    const char *copy = text_ok(&dump) ? arena_string_n(&in->report->arena, text_string(&dump), dump.len) : NULL;
+    text_deinit(&dump);
     if (copy == NULL)
         (void)reader_no_memory(in);
     return copy == NULL ? "" : copy;

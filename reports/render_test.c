@@ -16,7 +16,7 @@
 
 #define TESTDATA "reports/testdata/"
 
-static const char *const streams[] = {"full", "passed", "killed", "hostile", "interrupted"};
+static const char *const streams[] = {"full", "passed", "killed", "hostile", "interrupted", "measured"};
 #define STREAM_COUNT (sizeof streams / sizeof *streams)
 
 static struct world *world;

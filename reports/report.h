@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/histogram.h"
 #include "base/map.h"
 #include "base/text.h"
 #include "world/world.h"
@@ -27,6 +28,9 @@
 #define REPORT_SPANS_MAX    500               /* of the trace of a case */
 #define REPORT_PICTURE_MAX  ((size_t)1 << 20) /* bytes of a picture put into the page */
 #define REPORT_PICTURES_MAX 64                /* of them; further ones are named only */
+
+/* Methods whose calls were measured; lines of further ones are counted and dropped. */
+#define REPORT_LATENCIES_MAX 500
 
 /* Times `t`, `start` and `end` are nanoseconds since the run began. Texts are NUL-terminated, "" when the stream does
  * not say. */
@@ -78,6 +82,7 @@ struct report_case {
     const char *pillar, *suite, *name;
     enum report_status status;
     const char *message, *detail, *file, *replay; /* message: for skipped, the reason */
+    const char *later;                            /* of its tries behind the first that failed too; empty: none */
     int line, column;
     struct report_picture picture;
     struct report_picture *pictures; /* of its own lines, in order */
@@ -124,6 +129,14 @@ struct report_series {
     const char *name;
     struct report_point *points;
     size_t count, capacity;
+};
+/* When a call was made: where there are no faults; before the first one, while one held, while none did any more. */
+enum report_phase { REPORT_NO_PHASE, REPORT_BEFORE, REPORT_DURING, REPORT_AFTER, REPORT_PHASE_COUNT };
+const char *report_phase_name(enum report_phase p); /* "", "before", ... */
+struct report_latency {                             /* how long calls of one method took, over all lines */
+    const char *pillar, *method;
+    bool simulated;                                     /* by a simulated clock */
+    struct histogram *durations[REPORT_PHASE_COUNT][2]; /* [1]: ended ok; NULL: there were none */
 };
 struct report_member { /* a total a pillar gave at its end */
     const char *name, *value;
@@ -191,6 +204,7 @@ struct report {
     REPORT_ARRAY(report_fault, faults);
     REPORT_ARRAY(report_recovery, recoveries);
     REPORT_ARRAY(report_series, series);
+    REPORT_ARRAY(report_latency, latencies);
     REPORT_ARRAY(report_table, tables);
     REPORT_ARRAY(report_contract, contracts); /* as the lines came; reports/matrix.h puts them together */
     REPORT_ARRAY(report_note, notes);
@@ -201,6 +215,7 @@ struct report {
     size_t lines, unknown; /* lines read; lines of a type not known here */
     size_t blank;          /* lines with nothing in them */
     size_t dropped;        /* samples beyond REPORT_SERIES_MAX curves */
+    size_t unmeasured;     /* latencies beyond REPORT_LATENCIES_MAX methods */
     bool begun, ended;     /* a "run" and an "end" line were there */
     bool truncated;        /* the last line was cut short */
     uint64_t duration;     /* by the end line; without one, the last time seen */
@@ -220,11 +235,11 @@ int report_read(struct world *w, const char *path, struct report **out, struct e
  * plain relative paths and SVG are taken. ERROR_MEMORY is the only failure. */
 int report_attach(struct report *r, struct world *w, const char *folder, struct error *err);
 
-/* One report of many: shards of one run, runs of parts, later tries. Pillars, cases, findings, faults, recoveries,
- * curves, tables and notes stand side by side, in the order in which the runs began; times are from the first one's
- * begin. A case that several runs have (the same pillar, suite and name) is one case with several tries: the last one's
- * verdict holds, but passed after failed is flaky, never passed. A finding that several have is one, its counts added.
- * Takes the parts, also on failure; with one part it is that one. */
+/* One report of many: shards of one run, runs of parts, later tries. Latencies of one method are added up. Pillars,
+ * cases, findings, faults, recoveries, curves, tables and notes stand side by side, in the order in which the runs
+ * began; times are from the first one's begin. A case that several runs have (the same pillar, suite and name) is one
+ * case with several tries: the last one's verdict holds, but passed after failed is flaky, never passed. A finding that
+ * several have is one, its counts added. Takes the parts, also on failure; with one part it is that one. */
 int report_merge(struct report **parts, size_t count, struct report **out, struct error *err);
 
 /* What stays the same of a finding from run to run: a hash of pillar, oracle, target and title, every number in them

@@ -338,6 +338,61 @@ static void test_many_steps(void **state)
     report_free(r); /* with a case that never came */
 }
 
+/* What is left out is counted without a tree where a line is as harrow writes it, and as any other where it is not. */
+static void test_left_out_steps(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line;
+        size_t left_out;
+        int rc;
+    } behind[] = {
+        {"{\"type\":\"step\",\"t\":7,\"case\":\"loop\",\"name\":\"9 set\",\"status\":\"passed\",\"duration\":1,"
+         "\"attempts\":1}",
+         1, 0},
+        {"{\"type\":\"step\",\"t\":7,\"case\":\"loop\",\"name\":\"9 set\",\"status\":\"passed\",\"duration\":1,"
+         "\"attempts\":1,\"sent\":\"x\"}",
+         1, 0},
+        {"{\"type\": \"step\",\"t\":7,\"case\":\"loop\",\"name\":\"9 set\",\"status\":\"passed\"}", 1, 0},
+        {"{\"type\":\"step\",\"t\":7,\"case\":\"loop\",\"name\":\"9 s\\u0065t\",\"status\":\"passed\",\"duration\":1,"
+         "\"attempts\":1}",
+         1, 0},
+        {"{\"type\":\"step\",\"t\":7,\"case\":\"loop\",\"name\":\"9 new\",\"status\":\"passed\",\"duration\":1,"
+         "\"attempts\":1}",
+         0, 0},
+        {"{\"type\":\"step\",\"t\":7,\"case\":\"loop\",\"name\":\"9 set\",\"status\":\"failed\",\"duration\":1,"
+         "\"attempts\":1}",
+         0, 0},
+        {"{\"type\":\"step\",\"t\":7,\"case\":\"loop\",\"name\":\"9 set\",\"status\":\"passed\",\"duration\":1,"
+         "\"attempts\":1}x",
+         0, ERROR_SYNTAX},
+        {"{\"type\":\"step\",\"t\":07,\"case\":\"loop\",\"name\":\"9 set\",\"status\":\"passed\",\"duration\":1,"
+         "\"attempts\":1}",
+         0, ERROR_SYNTAX},
+        {"{\"type\":\"step\",\"t\":7,\"case\":\"loop\",\"name\":\"9 set\",\"status\":\"passed\",\"duration\":,"
+         "\"attempts\":1}",
+         0, ERROR_SYNTAX},
+    };
+    for (size_t i = 0; i < sizeof behind / sizeof behind[0]; i++) {
+        struct report *r = NULL;
+        char line[256];
+        assert_int_equal(report_new("many", &r, NULL), 0);
+        for (int k = 0; k <= REPORT_STEPS_MAX; k++) {
+            (void)snprintf(line, sizeof line,
+                           "{\"type\":\"step\",\"t\":1,\"case\":\"loop\",\"name\":\"%d set\",\"status\":\"passed\"}",
+                           k);
+            add_text_line(r, line);
+        }
+        assert_int_equal(report_add_line(r, bytes_of(behind[i].line), NULL), behind[i].rc);
+        if (behind[i].rc == 0)
+            assert_int_equal(r->duration, 7);
+        add_text_line(r,
+                      "{\"type\":\"case\",\"pillar\":\"e2e\",\"suite\":\"s\",\"name\":\"loop\",\"status\":\"passed\"}");
+        assert_int_equal(r->cases.items[0].steps_left_out, 1 + behind[i].left_out);
+        report_free(r);
+    }
+}
+
 /* A system may say NUL as well: it becomes what any other byte that is no text does, and names stay the same. */
 static void test_nul(void **state)
 {
@@ -363,9 +418,10 @@ static void test_nul(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nul),      cmocka_unit_test(test_many_steps), cmocka_unit_test(test_full),
-        cmocka_unit_test(test_verdicts), cmocka_unit_test(test_broken),     cmocka_unit_test(test_samples),
-        cmocka_unit_test(test_tolerant), cmocka_unit_test(test_files),      cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_nul),           cmocka_unit_test(test_many_steps), cmocka_unit_test(test_left_out_steps),
+        cmocka_unit_test(test_full),          cmocka_unit_test(test_verdicts),   cmocka_unit_test(test_broken),
+        cmocka_unit_test(test_samples),       cmocka_unit_test(test_tolerant),   cmocka_unit_test(test_files),
+        cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,6 +57,7 @@ static void put_case(const struct report_case *c, size_t number, struct text *ou
         text_printf(out, IN "status: %s\n", report_status_name(c->status));
         put_text(out, IN, "message", c->message);
         put_text(out, IN, "detail", c->detail);
+        put_text(out, IN, "later", c->later);
         put_text(out, IN, "replay", c->replay);
     }
     if (c->file[0] != 0 && c->status != REPORT_PASSED) {

@@ -243,6 +243,7 @@ static void put_failures(struct terminal *t, const struct report *r)
         text_char(t->out, '\n');
         terminal_paragraph(t, c->message, 6, MESSAGE_LINES);
         terminal_lines(t, c->detail, 8, shown <= FAILURES_WHOLE ? DETAIL_LINES_ALL : DETAIL_LINES_MAX);
+        terminal_lines(t, c->later, 6, DETAIL_LINES_MAX);
         put_replay(t, c->replay);
         terminal_release(t->out, &name);
         terminal_release(t->out, &place);
@@ -274,6 +275,7 @@ static void put_flaky(struct terminal *t, const struct report *r)
             if (a->status == REPORT_FAILED)
                 terminal_paragraph(t, a->message, 6, MESSAGE_LINES);
         terminal_paragraph(t, c->message, 6, MESSAGE_LINES);
+        terminal_lines(t, c->later, 6, MESSAGE_LINES);
         put_replay(t, c->replay);
         terminal_release(t->out, &name);
         terminal_release(t->out, &place);

@@ -82,7 +82,7 @@ static void test_curl(void **state)
          NULL},
         {"curl", "-sSkv", "--noproxy", "*", "--max-time", "20", url[0], url[0], NULL},
     };
-    const char *const wanted[] = {"over TLS", "sent over TLS", "3145728", "Re-using existing connection"};
+    const char *const wanted[] = {"over TLS", "sent over TLS", "3145728", "using existing "}; /* Re-using, Reusing */
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         struct child child = {0};
         struct world_process *p = NULL;

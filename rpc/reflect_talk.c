@@ -109,6 +109,34 @@ void reflect_talk_deinit(struct reflect_talk *t)
     array_deinit(&t->wanted);
 }
 
+static struct reflect_service *find_service(const struct reflect_talk *t, struct bytes name)
+{
+    for (size_t i = 0; i < t->services.count; i++)
+        if (bytes_equal(bytes_of(t->services.items[i].name), name))
+            return &t->services.items[i];
+    return NULL;
+}
+
+static int add_service(struct reflect_talk *t, struct bytes name, bool listed)
+{
+    struct reflect_service s = {.name = arena_string_n(&t->files->arena, (const char *)name.data, name.len),
+                                .listed = listed};
+    return s.name && array_push(&t->services, s) ? 0 : ERROR_MEMORY;
+}
+
+int reflect_talk_name(struct reflect_talk *t, struct bytes service)
+{
+    int rc = find_service(t, service) ? 0 : add_service(t, service, false);
+    t->named = t->services.count;
+    return rc;
+}
+
+/* How many services have their files asked for, as far as is known before the list came. */
+static size_t wanted_services(const struct reflect_talk *t)
+{
+    return t->named ? t->named : t->services.count;
+}
+
 static char *without_const(const char *s)
 {
     union {
@@ -131,7 +159,7 @@ static const char *next_import(struct reflect_talk *t)
 
 bool reflect_talk_waits(const struct reflect_talk *t)
 {
-    return t->listed ? t->service_next < t->service_asked || t->import : t->list_asked;
+    return t->list_asked != t->listed || t->service_next < t->service_asked || t->import;
 }
 
 void reflect_talk_again(struct reflect_talk *t)
@@ -146,13 +174,11 @@ int reflect_talk_ask(struct reflect_talk *t, struct text *out)
 {
     reflection_request q;
     grpc__reflection__v1__server_reflection_request__init(&q);
-    if (!t->listed) {
-        if (t->list_asked)
-            return 0;
+    if (!t->list_asked) {
         t->list_asked = true;
         q.message_request_case = GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_LIST_SERVICES;
         q.list_services = without_const("*");
-    } else if (t->service_asked < t->services.count && t->service_asked - t->service_next < ASKED_AHEAD) {
+    } else if (t->service_asked < wanted_services(t) && t->service_asked - t->service_next < ASKED_AHEAD) {
         const char *service = t->services.items[t->service_asked++].name;
         q.message_request_case =
             GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_FILE_CONTAINING_SYMBOL;
@@ -184,14 +210,13 @@ static int take_services(struct reflect_talk *t, const Grpc__Reflection__V1__Lis
                          REFLECT_SERVICES_MAX);
     t->listed = true;
     for (size_t i = 0; i < list->n_service; i++) {
-        const char *name = list->service[i]->name;
-        bool known = false;
-        for (size_t k = 0; k < t->services.count; k++)
-            known |= strcmp(t->services.items[k].name, name) == 0;
-        if (!*name || known || is_reflection(name))
+        struct bytes name = bytes_of(list->service[i]->name);
+        struct reflect_service *known = find_service(t, name);
+        if (name.len == 0 || is_reflection(list->service[i]->name))
             continue;
-        struct reflect_service s = {.name = arena_string(&t->files->arena, name)};
-        if (!s.name || !array_push(&t->services, s))
+        if (known)
+            known->listed = true;
+        else if (add_service(t, name, true) != 0)
             return out_of_memory(err);
     }
     return 0;
@@ -207,7 +232,7 @@ static int take_files(struct reflect_talk *t, const Grpc__Reflection__V1__FileDe
         if (rc)
             return rc;
     }
-    if (t->service_next == t->services.count) {
+    if (t->service_next == wanted_services(t)) {
         t->import = NULL;
         return 0;
     }
@@ -220,7 +245,7 @@ static int take_files(struct reflect_talk *t, const Grpc__Reflection__V1__FileDe
 /* What the question was about that is answered next. */
 static const char *about(const struct reflect_talk *t)
 {
-    if (t->listed && t->service_next < t->services.count)
+    if (t->listed && t->service_next < wanted_services(t))
         return t->services.items[t->service_next].name;
     return t->import ? t->import : "its services";
 }

@@ -2,7 +2,8 @@
  * only), as bytes in and bytes out: which question comes next, and what the answers add up to.
  *
  * The server is asked for its services, then for the files of all of them (questions follow each other without waiting,
- * a server answers them in their order), then for every import that did not come along.
+ * a server answers them in their order), then for every import that did not come along. Who needs the files of a few
+ * services only names these first: they are asked for together with the list.
  * What comes is collected once per file name and put together as a FileDescriptorSet. Nothing a server says is trusted:
  * no name is asked for twice, and services, files and bytes are bounded. An import the server does not have, and a file
  * that no pool takes (pb_file_fault), become empty files, so that files which only take options from them can be used;
@@ -32,14 +33,18 @@ struct reflect_files {
 
 struct reflect_service {
     const char *name;
-    const char *refusal; /* why the server does not describe it; NULL: it did */
+    const char *refusal; /* why the server does not describe it; NULL: it did, or was not asked */
+    bool listed;         /* by the server; of the others only the name is known to us */
 };
 
 struct reflect_talk {
     struct reflect_files *files;
-    ARRAY(struct reflect_service) services; /* reflection itself is not among them; names in the files' arena */
-    ARRAY(struct reflect_file *) wanted;    /* imports, in the order they were met */
-    size_t service_asked, service_next;     /* those that were asked about, and the next to be answered */
+    ARRAY(struct reflect_service)
+    services;                            /* the named ones, then those of the list without reflection itself; names
+                                            in the files' arena */
+    size_t named;                        /* so many are asked for, and no others; 0: all are */
+    ARRAY(struct reflect_file *) wanted; /* imports, in the order they were met */
+    size_t service_asked, service_next;  /* those that were asked about, and the next to be answered */
     size_t wanted_next;
     const char *import; /* the one that was asked for; NULL: none */
     bool list_asked, listed;
@@ -54,6 +59,8 @@ const char *reflect_files_fault(const struct reflect_files *f, const char *servi
 
 /* A zeroed talk with `files` set is ready to begin. */
 void reflect_talk_deinit(struct reflect_talk *t);
+/* Before the first question: the files of this service are asked for, and of others so named. ERROR_MEMORY. */
+int reflect_talk_name(struct reflect_talk *t, struct bytes service);
 /* Replaces `out` with the next question, a serialised ServerReflectionRequest. 1: ask it, and then for another one; 0:
  * there is none before the next answer, and none at all when no answer is due; ERROR_MEMORY. */
 int reflect_talk_ask(struct reflect_talk *t, struct text *out);

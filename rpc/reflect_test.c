@@ -302,6 +302,43 @@ static void services_are_asked_about_without_waiting(void **state)
     asked_deinit(&a);
 }
 
+static void named_ones_are_asked_for_with_the_list(void **state)
+{
+    (void)state;
+    struct asked a = {.talk.files = &a.files};
+    struct text question = TEXT_INIT;
+    static const char *const names[] = {"S1", "T", "S1"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        assert_int_equal(reflect_talk_name(&a.talk, bytes_of(names[i])), 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(reflect_talk_ask(&a.talk, &question), 1); /* the list, S1, T */
+    assert_int_equal(reflect_talk_ask(&a.talk, &question), 0);
+    /* On another stream all that has no answer is asked again. */
+    reflect_talk_again(&a.talk);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(reflect_talk_ask(&a.talk, &question), 1);
+    assert_int_equal(answer_services(&a, 3, "S"), 0);
+    assert_true(reflect_talk_waits(&a.talk));
+    assert_int_equal(answer_file(&a, "s", "proto3", "S1", "i"), 0);
+    assert_true(reflect_talk_waits(&a.talk));
+    assert_int_equal(answer_error(&a, "who?"), 0);
+    assert_false(reflect_talk_waits(&a.talk));
+    assert_int_equal(answer_file(&a, "i", "proto3", NULL, ""), 0);
+    assert_int_equal(reflect_talk_ask(&a.talk, &question), 0); /* S0 and S2 are not asked for */
+    static const struct {
+        const char *name;
+        bool listed;
+    } rows[] = {{"S1", true}, {"T", false}, {"S0", true}, {"S2", true}};
+    assert_int_equal(a.talk.services.count, 4);
+    for (size_t i = 0; i < 4; i++) {
+        assert_string_equal(a.talk.services.items[i].name, rows[i].name);
+        assert_int_equal(a.talk.services.items[i].listed, rows[i].listed);
+    }
+    assert_string_equal(a.talk.services.items[1].refusal, "who?");
+    text_deinit(&question);
+    asked_deinit(&a);
+}
+
 static void hostile_answers(void **state)
 {
     (void)state;
@@ -472,6 +509,7 @@ int main(void)
         SIM(nobody_is_there),
         cmocka_unit_test(imports_are_asked_for_once),
         cmocka_unit_test(services_are_asked_about_without_waiting),
+        cmocka_unit_test(named_ones_are_asked_for_with_the_list),
         cmocka_unit_test(hostile_answers),
         cmocka_unit_test(what_cannot_be_used_is_left_out),
         cmocka_unit_test(so_are_files_that_use_it),

@@ -61,6 +61,9 @@ struct target_operations {
     int (*hold)(struct target *t, bool hold, struct error *err);
     int64_t (*supervisor)(struct target *t);  /* its process id; 0 or NULL: the harness starts them, or nobody */
     struct sim *(*sim)(struct target *t);     /* components are its nodes, by their names; NULL: no simulation */
+    /* Only some of the contracts may have been read. Reads all, which may wait; true: `pool` is another one now, and
+     * what was taken from the one before stays. NULL: all were read. */
+    bool (*more_contracts)(struct target *t);
 };
 
 struct target {

@@ -9,11 +9,6 @@ bool http1_token_char(uint8_t c)
     return c != 0 && strchr("!#$%&'*+-.^_`|~", c) != NULL;
 }
 
-bool http1_value_char(uint8_t c)
-{
-    return c == '\t' || (c >= 0x20 && c != 0x7f);
-}
-
 bool http1_target_char(uint8_t c)
 {
     return c > 0x20 && c < 0x7f && strchr("\"#<>\\^`{|}", c) == NULL;

@@ -7,7 +7,10 @@
 /* RFC 9110, 5.6.2: what methods and header names are made of. */
 bool http1_token_char(uint8_t c);
 /* RFC 9110, 5.5: visible characters, bytes above 0x7f, space and tab; no other control character. */
-bool http1_value_char(uint8_t c);
+static inline bool http1_value_char(uint8_t c)
+{
+    return c == '\t' || (c >= 0x20 && c != 0x7f);
+}
 /* RFC 3986: visible ASCII without those no URI may hold. */
 bool http1_target_char(uint8_t c);
 

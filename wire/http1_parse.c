@@ -335,12 +335,32 @@ static int head_done(struct http1_parser *p, const uint8_t *base, struct error *
     return 0;
 }
 
+/* How many bytes from here on are the inside of a name or a value, which is most of a head. They need no look at the
+ * state each. */
+static size_t take_inside(struct http1_parser *p, struct bytes data)
+{
+    size_t max = HTTP1_HEAD_MAX - p->head_len, n = 0;
+    max = max < data.len ? max : data.len;
+    if (p->state == NAME)
+        while (n < max && http1_token_char(data.data[n]))
+            n++;
+    if (p->state == VALUE) {
+        struct span *value = &p->values[p->header_count];
+        for (; n < max && http1_value_char(data.data[n]); n++)
+            if (data.data[n] != ' ' && data.data[n] != '\t')
+                value->len = p->head_len + (uint32_t)n + 1 - value->start;
+    }
+    p->head_len += (uint32_t)n;
+    p->column += n;
+    return n;
+}
+
 /* Walks a head or a trailer section; *used is how far it came. */
 static int walk_head(struct http1_parser *p, struct bytes data, size_t *used, struct error *err)
 {
     size_t i = 0;
     int rc = 0;
-    while (i < data.len && rc == 0) {
+    while (rc == 0 && (i += take_inside(p, BYTES(data.data + i, data.len - i))) < data.len) {
         uint8_t c = data.data[i];
         if (p->head_len == HTTP1_HEAD_MAX)
             return TOO_MUCH(431, p->in_trailers ? "the trailers are too long" : "the headers are too long");

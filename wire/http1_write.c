@@ -2,7 +2,10 @@
 
 void http1_write_request(struct text *out, const char *method, const char *target)
 {
-    text_printf(out, "%s %s HTTP/1.1\r\n", method, target);
+    text_puts(out, method);
+    text_char(out, ' ');
+    text_puts(out, target);
+    text_puts(out, " HTTP/1.1\r\n");
 }
 
 void http1_write_response(struct text *out, int status)

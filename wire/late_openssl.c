@@ -50,6 +50,7 @@ LATE_FUNCTION(late_crypto, EVP_aes_256_gcm);
 LATE_FUNCTION(late_crypto, EVP_md5);
 LATE_FUNCTION(late_crypto, EVP_sha1);
 LATE_FUNCTION(late_crypto, EVP_sha256);
+LATE_FUNCTION(late_crypto, EVP_sha384);
 LATE_FUNCTION(late_crypto, EVP_sha512);
 LATE_FUNCTION(late_crypto, HMAC);
 LATE_FUNCTION(late_crypto, OPENSSL_cleanse);

@@ -14,12 +14,13 @@ harrow_library(wire_net
     grpc_watch.c
     hpack.c
     late_openssl.c
+    late_wslay.c
     multipart.c
     tls.c
     websocket_frames.c
     websocket_handshake.c
   LINK base
-    wslay
+    late_WSLAY
     PkgConfig::NGHTTP2
     late_OPENSSL
     PkgConfig::ZLIB)

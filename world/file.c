@@ -222,8 +222,22 @@ static int sync_parent(struct world *w, const char *path)
     return code;
 }
 
+/* A device or a pipe is written to: a file that took its name would be in its place for everybody. */
+static int write_device(struct world *w, const char *path, struct bytes content, struct error *err)
+{
+    struct world_file *f = NULL;
+    int code = world_file_open(w, path, WORLD_WRITE, &f, err);
+    if (code < 0)
+        return code;
+    int64_t written = content.len ? world_file_pwrite(f, content.data, content.len, 0) : 0;
+    world_file_close(f);
+    return written < 0 ? error_set(err, (int)written, "cannot write %s: %s", path, error_code_name((int)written)) : 0;
+}
+
 static int write_whole(struct world *w, const char *path, struct bytes content, int flags, bool sync, struct error *err)
 {
+    if (w->operations->is_device != NULL && w->operations->is_device(w, path))
+        return write_device(w, path, content, err);
     struct text temporary = TEXT_INIT;
     struct world_file *f = NULL;
     bool made = false;

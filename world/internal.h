@@ -49,6 +49,7 @@ struct world_operations {
     int64_t (*file_size)(struct world_file *f);
     void (*file_close)(struct world_file *f);
     int (*stat)(struct world *w, const char *path, struct world_stat *out);
+    bool (*is_device)(struct world *w, const char *path); /* or a pipe or socket; NULL: there are none */
     int (*rename)(struct world *w, const char *from, const char *to);
     int (*remove)(struct world *w, const char *path);
     int (*remove_tree)(struct world *w, const char *path);

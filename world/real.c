@@ -286,6 +286,7 @@ static const struct world_operations operations = {
     .file_size = real_file_size,
     .file_close = real_file_close,
     .stat = real_stat,
+    .is_device = real_is_device,
     .rename = real_rename,
     .remove = real_remove,
     .remove_tree = real_remove_tree,

@@ -80,6 +80,8 @@ int64_t real_file_pwrite(struct world_file *f, const void *data, size_t len, uin
     while (done < len) {
         size_t step = len - done < IO_MAX ? len - done : IO_MAX;
         ssize_t n = pwrite(fd_of(f), (const char *)data + done, step, (off_t)(offset + done));
+        if (n < 0 && errno == ESPIPE) /* no places: one after the other */
+            n = write(fd_of(f), (const char *)data + done, step);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
@@ -132,6 +134,13 @@ int real_stat(struct world *w, const char *path, struct world_stat *out)
     out->size = out->directory ? 0 : (uint64_t)s.st_size;
     out->modified = (int64_t)s.st_mtim.tv_sec * INT64_C(1000000000) + s.st_mtim.tv_nsec;
     return 0;
+}
+
+bool real_is_device(struct world *w, const char *path)
+{
+    (void)w;
+    struct stat s;
+    return stat(path, &s) == 0 && !S_ISREG(s.st_mode) && !S_ISDIR(s.st_mode);
 }
 
 int real_rename(struct world *w, const char *from, const char *to)

@@ -104,6 +104,7 @@ int real_file_sync(struct world_file *f);
 int64_t real_file_size(struct world_file *f);
 void real_file_close(struct world_file *f);
 int real_stat(struct world *w, const char *path, struct world_stat *out);
+bool real_is_device(struct world *w, const char *path);
 int real_rename(struct world *w, const char *from, const char *to);
 int real_remove(struct world *w, const char *path);
 int real_remove_tree(struct world *w, const char *path);

@@ -27,8 +27,9 @@ static const char *path_of(const char *name)
 
 static void put(const char *name, const char *text)
 {
-    int fd = open(path_of(name), O_WRONLY | O_CREAT | O_TRUNC, 0640);
+    int fd = open(path_of(name), O_WRONLY | O_CREAT | O_TRUNC, 0600);
     assert_true(fd >= 0);
+    assert_int_equal(fchmod(fd, 0640), 0); /* whatever the umask is */
     assert_int_equal(write(fd, text, strlen(text)), strlen(text));
     close(fd);
 }

@@ -11,6 +11,7 @@
 #include "world/sqlite_wal.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct world *w;
@@ -20,10 +21,8 @@ static int set_up(void **state)
 {
     (void)state;
     assert_int_equal(world_real_new(7, &w, NULL), 0);
-    uint64_t name = 0;
-    assert_int_equal(world_entropy(w, &name, sizeof name), 0);
-    snprintf(directory, sizeof directory, "sqlite_wal_test.%016llx", (unsigned long long)name);
-    return world_make_directory(w, directory);
+    snprintf(directory, sizeof directory, "/tmp/harrow-wal-XXXXXX");
+    return mkdtemp(directory) != NULL ? 0 : -1;
 }
 
 static int tear_down(void **state)

@@ -4,6 +4,7 @@
 #include "chaos/experiment/record.h"
 #include "chaos/experiment/tell.h"
 #include "chaos/experiment/verdict.h"
+#include "world/sim.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +23,7 @@ struct experiment {
     struct workload *workloads[CHAOS_WORKLOADS_MAX];
     size_t workload_count;
     struct load load;
+    struct latency latency;
     struct chaos_schedule drawn; /* when none was given */
     const struct chaos_schedule *schedule;
     struct storm storm;
@@ -365,7 +367,7 @@ static void judge_all(struct experiment *x, uint64_t healed)
 
 static int run_phases(struct experiment *x, struct error *err)
 {
-    load_start(&x->load, x->target, x->workloads, x->workload_count, x->options.guards);
+    load_start(&x->load, x->target, x->workloads, x->workload_count, &x->latency, x->options.guards);
     record_start(&x->record, x->target, &x->options, x->workloads, x->workload_count);
     int code = steady_state(x);
     if (code != 0)
@@ -429,6 +431,7 @@ int chaos_run(struct target *t, const struct chaos_options *options, struct chao
     if (code == 0) {
         code = run_phases(&x, err);
         load_stop(&x.load);
+        latency_tell(&x.latency, t->results, world_is_simulated(t->world));
         count_operations(&x);
         for (size_t i = 0; x.options.look != NULL && i < x.workload_count; i++)
             x.options.look(x.options.look_arg, x.workloads[i]);
@@ -441,6 +444,7 @@ int chaos_run(struct target *t, const struct chaos_options *options, struct chao
     storm_deinit(&x.storm);
     for (size_t i = 0; i < x.workload_count; i++)
         workload_free(x.workloads[i]);
+    latency_deinit(&x.latency);
     schedule_deinit(&x.drawn);
     return code;
 }

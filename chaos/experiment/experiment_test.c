@@ -74,6 +74,16 @@ static void test_correct(void **state)
         assert_int_equal(toy_count(&t, "\"title\":\"what the seed drew (seed "), 1);
         assert_int_equal(toy_count(&t, "[\"before\",") * toy_count(&t, "[\"during\",") * toy_count(&t, "[\"after\","),
                          1);
+        /* How long its calls took, in each phase. */
+        for (size_t i = 0; i < 3; i++) {
+            static const char *const phases[] = {"before", "during", "after"};
+            char line[160];
+            snprintf(line, sizeof line,
+                     "\"type\":\"latency\",\"t\":%llu,\"pillar\":\"chaos\",\"method\":\"store.Store/Read\","
+                     "\"phase\":\"%s\",\"outcome\":\"ok\",\"virtual\":true,",
+                     (unsigned long long)(t.results.now(t.results.now_arg) - t.results.started), phases[i]);
+            assert_int_equal(toy_count(&t, line), 1);
+        }
         assert_true(s.recovery_max > 0 && s.recovery_max < (uint64_t)(2 * SECOND));
         assert_int_equal(toy_count(&t, "\"state\":\"inject\""), toy_count(&t, "\"state\":\"heal\""));
         assert_int_equal(t.acts[TARGET_STOP], t.acts[TARGET_CONTINUE]);

@@ -74,12 +74,14 @@ static void take_window(void *arg)
     world_timer_start(&l->timer, LOAD_WINDOW);
 }
 
-void load_start(struct load *l, struct target *t, struct workload **workloads, size_t count,
+void load_start(struct load *l, struct target *t, struct workload **workloads, size_t count, struct latency *latency,
                 const struct chaos_guards *guards)
 {
-    *l = (struct load){.target = t, .workloads = workloads, .count = count, .guards = guards};
-    for (size_t i = 0; i < count; i++)
+    *l = (struct load){.target = t, .workloads = workloads, .count = count, .latency = latency, .guards = guards};
+    for (size_t i = 0; i < count; i++) {
+        workload_measure(workloads[i], latency);
         workload_start(workloads[i]);
+    }
     world_timer_init(&l->timer, t->world, take_window, l);
     world_timer_start(&l->timer, LOAD_WINDOW);
 }

@@ -23,6 +23,7 @@ struct load {
     struct target *target;
     struct workload **workloads;
     size_t count;
+    struct latency *latency; /* of their calls */
     struct world_timer timer;
     ARRAY(struct load_window) windows;
     size_t baseline_count;            /* windows that were taken before the faults */
@@ -32,7 +33,8 @@ struct load {
     uint64_t broken_at;    /* when a guard broke for good; the target is then told to hurry */
     char broken[160];      /* which one, in words; "" none did */
 };
-void load_start(struct load *l, struct target *t, struct workload **workloads, size_t count,
+/* `latency`: where the clients' calls and the storm's faults are counted; outlives the workloads. */
+void load_start(struct load *l, struct target *t, struct workload **workloads, size_t count, struct latency *latency,
                 const struct chaos_guards *guards);
 void load_set_baseline(struct load *l); /* the windows so far */
 /* What the windows say that lie whole in [from, to): means of a second for what is counted, medians of the windows for

@@ -44,7 +44,7 @@ static void test_guard(void **state)
     const struct chaos_guards guards = {.errors_max = 0.5, .lasting = 2 * LOAD_WINDOW};
     toy_init(&t, TOY_CORRECT, 1);
     assert_int_equal(workload_new(&t.target, &options, &w, NULL), 0);
-    load_start(&l, &t.target, &w, 1, &guards);
+    load_start(&l, &t.target, &w, 1, NULL, &guards);
     world_sleep(t.target.world, (uint64_t)SECOND + LOAD_WINDOW / 2);
     load_set_baseline(&l);
     world_sleep(t.target.world, (uint64_t)SECOND);

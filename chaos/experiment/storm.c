@@ -169,6 +169,7 @@ static void heal(struct storm *s, struct storm_fault *f)
     emit_fault(s, f, "heal", code == 0, code == 0 ? "" : error_code_name(code));
     note_outcome(s, f, code == 0 ? STORM_HEALED : STORM_NOT_HEALED, code == 0 ? NULL : &why);
     f->in_force = false;
+    latency_fault_ends(s->load->latency, now_of(s));
     if (i->fault->down_from_heal) {
         f->since = now_of(s);
         if (f->probe != NULL)
@@ -193,6 +194,7 @@ static void not_injected(struct storm *s, struct storm_fault *f, const struct er
     /* In case it half happened. */
     int code = f->injection.fault->heal(&f->injection, NULL);
     emit_fault(s, f, "heal", code == 0, code == 0 ? "" : error_code_name(code));
+    latency_fault_ends(s->load->latency, 0);
     release(f);
 }
 
@@ -213,6 +215,7 @@ static void inject(struct storm *s, size_t number, struct storm_fault *f)
                                             .method = step->method}};
     memcpy(i->parameters, step->parameters, sizeof i->parameters);
     random_seed(&i->random, step->seed);
+    latency_fault_begins(s->load->latency);
     if (step->fault->inject(i, &why) != 0) {
         not_injected(s, f, &why);
         error_clear(&why);

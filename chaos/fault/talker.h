@@ -6,7 +6,8 @@
 
 #define TALKER_MESSAGE 16384 /* bytes: a dozen packets */
 
-/* argv: program, "listen" or "talk", port (of 127.0.0.1). Never returns. */
+/* argv: program, "listen" or "talk", port (of 127.0.0.1). Who listens says in a first line at which port, "PORT 0": 0
+ * is any that is free. Never returns. */
 int talker_main(char **argv);
 
 #endif

@@ -43,13 +43,17 @@ static void answer(int fd)
 
 static int listen_main(const char *port)
 {
-    const struct sockaddr_in a = at(port);
+    struct sockaddr_in a = at(port);
+    socklen_t size = sizeof a;
     const int yes = 1;
+    char line[32];
     int listener = socket(AF_INET, SOCK_STREAM, 0);
     (void)setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    if (bind(listener, (const struct sockaddr *)&a, sizeof a) != 0 || listen(listener, 10) != 0)
+    if (bind(listener, (const struct sockaddr *)&a, sizeof a) != 0 || listen(listener, 10) != 0 ||
+        getsockname(listener, (struct sockaddr *)&a, &size) != 0)
         return 3;
-    (void)!write(STDOUT_FILENO, "0 0\n", 4); /* it listens */
+    int len = snprintf(line, sizeof line, "%d 0\n", ntohs(a.sin_port)); /* it listens */
+    (void)!write(STDOUT_FILENO, line, (size_t)len);
     for (;;) {
         int fd = accept(listener, NULL, NULL);
         if (fork() == 0) {

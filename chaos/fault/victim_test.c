@@ -16,11 +16,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PAUSE_US  1000
-#define GROW_MAX  65536
-#define MAP_MORE  ((size_t)64 << 10)
-#define MAP_SIZE  ((size_t)64 << 20)
-#define DATA_SIZE 16384
+#define PAUSE_US       1000
+#define GROW_MAX       65536
+#define MAP_MORE       ((size_t)64 << 10)
+#define MAP_SIZE       ((size_t)64 << 20)
+#define DATA_SIZE      16384
+#define TOGETHER_US    2000
+#define TOGETHER_TRIES 50
 
 static volatile sig_atomic_t caught;
 
@@ -47,6 +49,21 @@ static void read_clocks(long long out[3])
     out[0] = (long long)t.tv_sec * 1000000 + t.tv_nsec / 1000;
     out[1] = (long long)v.tv_sec * 1000000 + v.tv_usec;
     out[2] = (long long)time(NULL) * 1000000;
+}
+
+/* Those and the other clock at one moment: again when this process had to wait for its turn in between. Returns the
+ * other clock. */
+static int64_t read_together(long long out[3])
+{
+    int64_t before, after = 0;
+    for (int i = 0; i < TOGETHER_TRIES; i++) {
+        before = now_us();
+        read_clocks(out);
+        after = now_us();
+        if (after - before <= TOGETHER_US)
+            break;
+    }
+    return after;
 }
 
 static int result(ssize_t n, size_t wanted)
@@ -146,11 +163,11 @@ int victim_main(int argc, char **argv)
         while (strcmp(kind, VICTIM_BUSY) == 0 && now_us() - began < 20000) {
         }
         usleep(PAUSE_US);
-        read_clocks(wall);
+        int64_t monotonic = read_together(wall);
         int len = snprintf(line, sizeof line, "%d %d %d %d %d %d %d %d %d %d %lld %lld %d %lld %lld %lld %lld\n",
                            codes[0], codes[1], codes[2], codes[3], codes[4], codes[5], codes[6], codes[7], codes[8],
                            codes[9], (long long)sync_us, (long long)(now_us() - began), (int)caught, wall[0], wall[1],
-                           wall[2], (long long)now_us());
+                           wall[2], (long long)monotonic);
         if (write(STDOUT_FILENO, line, (size_t)len) < 0)
             return 0;
     }

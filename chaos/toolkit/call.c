@@ -51,7 +51,8 @@ static uint64_t seconds_of(const struct toolkit_call *c, const struct node *n, u
 static const char *text_in(struct toolkit_call *c, json_t *value)
 {
     char *dump = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-    const char *copy = arena_string(&c->arena, dump != NULL ? dump : json_string_value(value));
+    const char *text = dump != NULL ? dump : json_string_value(value);
+    const char *copy = text != NULL ? arena_string(&c->arena, text) : NULL;
     free(dump);
     return copy;
 }

@@ -573,7 +573,9 @@ int toolkit_add_value(struct toolkit *k, const char *name, json_t *value)
 static void put_scalar(json_t *value, struct text *out)
 {
     char *dump = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-    text_puts(out, dump != NULL ? dump : json_string_value(value) != NULL ? json_string_value(value) : "");
+    const char *text = dump != NULL ? dump : json_string_value(value);
+    text_puts(out, text != NULL ? text : "");
+    out->failed = out->failed || text == NULL;
     free(dump);
 }
 

@@ -116,6 +116,7 @@ static void put_value(json_t *value, struct text *out)
     size_t len = dump != NULL ? strlen(dump) : 0;
     text_add(out, dump, len > 200 ? 200 : len);
     text_puts(out, len > 200 ? "..." : "");
+    out->failed = out->failed || dump == NULL;
     free(dump);
 }
 

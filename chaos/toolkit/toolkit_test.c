@@ -427,18 +427,29 @@ static void test_timeout(void **state)
     here_deinit(&h);
 }
 
-/* The hypothesis is looked at beside the method, and what it sees then is a deviation. */
+/* The hypothesis is looked at beside the method, which ends after the second look has begun, and what the first has
+ * seen is a deviation. */
 static void test_continuously(void **state)
 {
     (void)state;
     struct here h;
     struct toolkit_summary s;
+    struct text text = TEXT_INIT;
+    char looks[] = "/tmp/harrow-looks-XXXXXX";
+    int fd = mkstemp(looks);
+    assert_true(fd >= 0);
     here_init(&h);
-    json_t *journal =
-        run_on(&h.target,
-               HEAD "\"runtime\": {\"hypothesis\": {\"strategy\": \"during-method-only\"}},\n" HYPOTHESIS(
-                   PROCESS("probe", "p", "\"tolerance\": 0, ", "false", "[]")) "\"method\": [" SLEEP("0.3") "]}",
-               &s);
+    text_printf(&text,
+                HEAD "\"runtime\": {\"hypothesis\": {\"strategy\": \"during-method-only\"}},\n" HYPOTHESIS(PROCESS(
+                    "probe", "p", "\"tolerance\": 0, ", "sh",
+                    "[\"-c\", \"echo >> %s; exit 1\"]")) "\"method\": [" PROCESS("action", "wait", "", "sh",
+                                                                                 "[\"-c\", \"until [ $(wc -l < %s) -ge "
+                                                                                 "2 ]; do sleep 0.05; done\"]") "]}",
+                looks, looks);
+    json_t *journal = run_on(&h.target, text_string(&text), &s);
+    text_deinit(&text);
+    close(fd);
+    assert_int_equal(unlink(looks), 0);
     json_t *states = json_object_get(journal, "steady_states");
     assert_true(s.deviated);
     assert_null(json_object_get(states, "before"));

@@ -4,10 +4,18 @@
 
 #include <string.h>
 
+void workload_called(struct workload_client *c, const char *method, bool ok, uint64_t duration)
+{
+    struct workload *w = c->workload;
+    if (w->latency != NULL && !w->closing) /* else we ended it */
+        latency_call(w->latency, method, ok, world_now(w->target->world), duration);
+}
+
 static void on_done(void *arg, const struct rpc_reply *reply)
 {
     struct client *c = arg;
     c->public.call = NULL;
+    workload_called(&c->public, c->path + 1, reply->status == GRPC_OK, reply->duration);
     struct workload_outcome outcome = c->answered(&c->public, reply);
     if (outcome.end != END_OPEN)
         workload_end(&c->public, outcome.end, outcome.value);
@@ -79,6 +87,7 @@ int workload_call_as(struct workload_client *c, const char *token, const char *s
     if (code == 0)
         code = pb_pack(request, &wire);
     self->answered = answered;
+    self->path = path;
     if (code == 0 && gateway) {
         code = gateway_call_start(c->workload->target, path, text_bytes(&wire), WORKLOAD_OPERATION_LIMIT, on_fetched,
                                   self, &self->fetch);
@@ -115,6 +124,7 @@ int workload_exchange(struct workload_client *c, const char *service, const char
     struct text wire = TEXT_INIT;
     int code = begin_call(c, service, &channel);
     self->answered = answered;
+    self->path = path;
     self->message = message;
     if (code == 0) {
         struct rpc_request call = {

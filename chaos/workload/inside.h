@@ -9,6 +9,7 @@
 struct client {
     struct workload_client public;
     workload_answered *answered;
+    const char *path;               /* of its call */
     struct http_client_call *fetch; /* at the gateway; NULL: none */
     void (*message)(struct workload_client *c, struct bytes message);
 };
@@ -28,6 +29,7 @@ struct workload {
     char name[64];
     struct workload_window window;
     ARRAY(double) latencies; /* ms, of the window */
+    struct latency *latency; /* NULL: nobody wants to know */
     void *state, *client_states;
 };
 

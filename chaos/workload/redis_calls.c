@@ -8,6 +8,8 @@
 struct user { /* of a client */
     struct redis_client *redis;
     redis_answered *answered;
+    const char *command; /* the first of those under way */
+    uint64_t asked;
 };
 
 void redis_key(const struct workload *w, const char *prefix, uint32_t key, char out[REDIS_KEY_MAX])
@@ -56,6 +58,7 @@ static void on_answer(void *arg, const struct redis_answer *answer)
 {
     struct workload_client *c = arg;
     const struct user *u = c->state;
+    workload_called(c, u->command, answer->code == 0, world_now(workload_target(c->workload)->world) - u->asked);
     struct workload_outcome outcome = u->answered(c, answer);
     if (outcome.end != END_OPEN)
         workload_end(c, outcome.end, outcome.value);
@@ -73,6 +76,8 @@ int redis_ask(struct workload_client *c, const struct redis_words *commands, siz
             words[i][list[i].count++] = bytes_of(commands[i].words[n]);
     }
     u->answered = answered;
+    u->command = commands[0].words[0];
+    u->asked = world_now(workload_target(c->workload)->world);
     if (code == 0)
         code = redis_call(u->redis, list, count, WORKLOAD_OPERATION_LIMIT, on_answer, c, NULL);
     if (code != 0)

@@ -167,6 +167,11 @@ int workload_new(struct target *t, const struct workload_options *options, struc
     return 0;
 }
 
+void workload_measure(struct workload *w, struct latency *l)
+{
+    w->latency = l;
+}
+
 void workload_start(struct workload *w)
 {
     w->running = true;

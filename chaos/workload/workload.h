@@ -5,6 +5,7 @@
 #define CHAOS_WORKLOAD_WORKLOAD_H
 
 #include "chaos/check/check.h"
+#include "chaos/workload/latency.h"
 #include "rpc/target.h"
 
 struct workload;
@@ -19,6 +20,8 @@ struct workload_options {
 
 /* ERROR_UNSUPPORTED when nothing in the target serves what the kind uses. */
 int workload_new(struct target *t, const struct workload_options *options, struct workload **out, struct error *err);
+/* Counts its clients' calls there from now on; `l` outlives the workload. NULL, as in the beginning: nowhere. */
+void workload_measure(struct workload *w, struct latency *l);
 void workload_start(struct workload *w);
 /* No new operations; waits until none is open (an operation that outlives its deadline becomes info). */
 int workload_stop(struct workload *w);
@@ -128,7 +131,7 @@ uint64_t workload_number(struct grpc_metadata metadata, const char *name);
 
 /* Makes the call; `answered` says how the operation under way ended and what was learnt, or END_OPEN: it goes on, with
  * the next call, which `answered` has made. When a call cannot even begin the operation ends undone and a negative
- * code is returned. `service` is one of the kind's. */
+ * code is returned. `service` is one of the kind's; `path` stays valid. */
 struct workload_outcome {
     enum operation_end end;
     int64_t value;
@@ -139,7 +142,9 @@ int workload_call(struct workload_client *c, const char *service, const char *pa
 /* As workload_call() with a token of the caller's own in place of the target's; blank: none. */
 int workload_call_as(struct workload_client *c, const char *token, const char *service, const char *path,
                      const ProtobufCMessage *request, workload_answered *answered);
-/* The same for methods that stream: all pieces are sent, then every message of the answer goes to `message`. */
+/* Of kinds that make their calls by themselves: one ended, after `duration` ns. */
+void workload_called(struct workload_client *c, const char *method, bool ok, uint64_t duration);
+/* As workload_call() for streaming methods: all pieces are sent, then every message of the answer goes to `message`. */
 int workload_exchange(struct workload_client *c, const char *service, const char *path,
                       const ProtobufCMessage *const *pieces, size_t count,
                       void (*message)(struct workload_client *c, struct bytes message), workload_answered *answered);

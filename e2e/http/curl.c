@@ -25,6 +25,7 @@ struct transfer {
     struct text body;
     json_t *headers, *lines; /* lines: NULL unless they are asked for */
     bool too_large, failed;
+    char why[CURL_ERROR_SIZE]; /* libcurl's own words; "": none */
 };
 
 static size_t on_body(char *data, size_t size, size_t count, void *arg)
@@ -71,7 +72,7 @@ static bool never(void *arg)
 
 static CURLcode transfer_wait(struct flow_context *x, CURLM *multi)
 {
-    for (int running = 1; running > 0 && !x->target->interrupted;) {
+    for (int running = 1; running > 0 && !flow_stopped(x);) {
         if (curl_multi_perform(multi, &running) != CURLM_OK ||
             (running > 0 && curl_multi_poll(multi, NULL, 0, x->fiber == NULL ? TURN_MS : 0, NULL) != CURLM_OK))
             return CURLE_FAILED_INIT;
@@ -131,6 +132,8 @@ static bool prepare(CURL *easy, const struct http_request *r, struct curl_slist 
               curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") != CURLE_OUT_OF_MEMORY &&
               curl_easy_setopt(easy, CURLOPT_NOPROXY, "*") != CURLE_OUT_OF_MEMORY &&
               (r->ca_file == NULL || curl_easy_setopt(easy, CURLOPT_CAINFO, r->ca_file) != CURLE_OUT_OF_MEMORY) &&
+              (r->cert_file == NULL || curl_easy_setopt(easy, CURLOPT_SSLCERT, r->cert_file) != CURLE_OUT_OF_MEMORY) &&
+              (r->key_file == NULL || curl_easy_setopt(easy, CURLOPT_SSLKEY, r->key_file) != CURLE_OUT_OF_MEMORY) &&
               (head || curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, r->method) != CURLE_OUT_OF_MEMORY);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -141,6 +144,7 @@ static bool prepare(CURL *easy, const struct http_request *r, struct curl_slist 
         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
     }
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->why);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
@@ -229,7 +233,7 @@ void http_session_free(struct http_session *s)
 
 static int outcome(struct flow_context *x, const struct http_request *r, struct transfer *t, CURLcode result)
 {
-    if (x->target->interrupted)
+    if (flow_stopped(x))
         return error_set(&x->error, ERROR_CANCELLED, "interrupted");
     if (t->failed || result == CURLE_OUT_OF_MEMORY)
         return flow_memory(x);
@@ -243,7 +247,13 @@ static int outcome(struct flow_context *x, const struct http_request *r, struct 
                : result == CURLE_UNSUPPORTED_PROTOCOL ? ERROR_INVALID
                                                       : ERROR_IO;
     x->wrong = x->wrong || code == ERROR_INVALID;
-    return error_set(&x->error, code, "%s %s: %s", r->method, r->url, curl_easy_strerror(result));
+    const char *hint = result == CURLE_PEER_FAILED_VERIFICATION
+                           ? "; tls: {ca: FILE} says what it is trusted by, tls: {insecure: true} trusts any"
+                       : result == CURLE_SSL_CERTPROBLEM || result == CURLE_SSL_CACERT_BADFILE
+                           ? "; look at the files that \"tls\" names"
+                           : "";
+    return error_set(&x->error, code, "%s %s: %s%s", r->method, r->url,
+                     t->why[0] != '\0' ? t->why : curl_easy_strerror(result), hint);
 }
 
 int http_by_curl(struct flow_context *x, const struct http_request *r, struct http_result *out)
@@ -262,6 +272,8 @@ int http_by_curl(struct flow_context *x, const struct http_request *r, struct ht
         told = prepare(s->easy, r, headers, &t) ? http_transport_apply(x, s->easy, r, &transport) : flow_memory(x);
     }
     if (told != 0) {
+        if (s != NULL && s->easy != NULL)
+            curl_easy_setopt(s->easy, CURLOPT_ERRORBUFFER, NULL); /* `t` is gone before the handle is */
         http_transport_deinit(&transport);
         curl_slist_free_all(headers);
         json_decref(t.headers);
@@ -275,6 +287,7 @@ int http_by_curl(struct flow_context *x, const struct http_request *r, struct ht
     curl_easy_getinfo(s->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(s->easy, CURLINFO_TOTAL_TIME, &seconds);
     curl_multi_remove_handle(s->multi, s->easy);
+    curl_easy_setopt(s->easy, CURLOPT_ERRORBUFFER, NULL);
     int code = outcome(x, r, &t, result);
     *out = (struct http_result){.status = (int)status,
                                 .headers = t.headers,

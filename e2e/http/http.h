@@ -12,8 +12,10 @@ struct http_request {
     json_t *headers; /* object of texts by lower-case names */
     struct bytes body;
     uint64_t timeout;
-    bool insecure;                /* certificates are not checked */
-    const char *ca_file;          /* PEM; NULL: the system's */
+    bool insecure;         /* certificates are not checked */
+    const char *ca_file;   /* PEM; NULL: the system's */
+    const char *cert_file; /* PEM, what the server asks of us; NULL: nothing */
+    const char *key_file;
     struct http_pool *pool;       /* http_by_world(): its connections; NULL: one for this request */
     bool decode;                  /* every packing libcurl knows is offered, and undone by it */
     bool lines, facts;            /* the result has them */
@@ -39,6 +41,11 @@ void http_url_encode(const char *s, struct text *out);
 /* For http_pairs(): "name=value" as forms and queries have it; `arg` is a text, which gets an "&" before it. */
 int http_form_pair(struct flow_context *x, void *arg, const char *name, const struct node *n);
 
+/* ---- repeat.c ---- */
+/* The step's first request, as curl makes it and follows up to `hops` redirects, into `repeat`; in simulation nothing,
+ * since nobody else can ask there. */
+int http_repeat(struct flow_context *x, const struct node *step, const struct http_request *r, int64_t hops);
+
 /* ---- pairs.c ---- */
 /* `value` is not expanded yet: it may be a file. */
 typedef int http_pair_fn(struct flow_context *x, void *arg, const char *name, const struct node *value);
@@ -63,7 +70,21 @@ bool http_url_split(const char *url, struct http_url *out);
 bool http_jar_take(json_t *jar, const char *url, const char *header, int64_t now, json_t *set);
 /* "a=1; b=2" for a request to `url`. */
 void http_jar_give(const json_t *jar, const char *url, int64_t now, struct text *out);
+/* Puts a cookie in the place of the one with its name, domain and path; `over`: only that one goes. False: no memory.
+ */
+bool http_jar_put(json_t *jar, json_t *cookie, bool over);
 /* The URL that `location`, told by `base`, stands for, without a fragment. */
 void http_url_resolve(const char *base, const char *location, struct text *out);
+
+/* ---- keep.c ---- */
+/* Cookies of a file as curl writes them; `now` in ns. ERROR_SYNTAX: *line is none. ERROR_MEMORY. */
+int http_jar_read(json_t *jar, struct bytes content, int64_t now, size_t *line);
+void http_jar_print(const json_t *jar, struct text *out);
+/* `jar` of a step: what it takes from files before the request, and what it writes when the answer is there. */
+int http_jar_begin(struct flow_context *x, const struct node *step);
+int http_jar_end(struct flow_context *x, const struct node *step);
+int http_check_jar(const struct node *jar, struct error *err); /* NULL: there is none */
+/* `save` of a step: the answer's body into that file. */
+int http_save(struct flow_context *x, const struct node *step, struct bytes body);
 
 #endif

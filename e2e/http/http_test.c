@@ -2,7 +2,10 @@
 #include "e2e/test_system.h"
 
 #include "base/units.h"
+#include "wire/tls_kit.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define FLOW "flow: test\nsteps:\n"
@@ -96,6 +99,7 @@ static void cookies(void **state)
               "      - {http: GET /cookies, expect: {body: session=s-1; short=x}}\n"
               "      - {http: GET /cookies/deep/er, expect: {body: {$contains: deep=y}}}\n"
               "      - {http: GET /cookies/deeper, expect: {body: {$not: {$contains: deep}}}}\n"
+              "      - {http: GET /cookies, cookies: false, expect: {body: none}}\n"
               "      - {http: GET /cookies, cookies: {own: '${id}'}, expect: {body: {$contains: own=1}}}\n"
               "  - flow: b\n    steps: [{http: GET /cookies, expect: {body: none}}]\n");
     assert_string_equal(fails(s, FLOW "  - {http: GET /login, capture: {x: {path: $.cookies.session, regex: q}}}\n"),
@@ -166,30 +170,118 @@ static void parts(void **state)
     flow_list_free(&flows);
 }
 
-/* A failure has the command that asks again by hand. */
+/* A failure has the command that asks again by hand; `command` without the address at its end. */
+static void by_hand_is(struct test_system *s, const char *yaml, const char *command, const char *at)
+{
+    struct text expected = TEXT_INIT;
+    fails(s, yaml);
+    text_printf(&expected, "by hand\n  %s %s\n", command, at);
+    const char *detail = json_string_value(json_object_get(test_last(s, "case"), "detail"));
+    if (detail == NULL || strstr(detail, text_string(&expected)) == NULL)
+        fail_msg("expected:\n%s\nin:\n%s", text_string(&expected), detail);
+    text_deinit(&expected);
+}
+
+#define GRPCURL "grpcurl -plaintext -H \"authorization: Bearer (hidden)\" -H \"micro-namespace: main\" -d "
+
 static void by_hand(void **state)
 {
     struct test_system *s = *state;
-    struct text expected = TEXT_INIT;
-    fails(s,
-          FLOW "  - {http: POST /echo, json: {a: 'it''s'}, headers: {X-Asked: '${token}'}, expect: {status: 404}}\n");
-    text_printf(&expected,
-                "by hand\n  curl -i -X POST -H \"x-asked: (hidden)\" -H \"content-type: application/json\""
-                " --data-binary \"{\\\"a\\\":\\\"it's\\\"}\" %s/echo\n",
-                s->gateway);
-    const char *detail = json_string_value(json_object_get(test_last(s, "case"), "detail"));
-    if (strstr(detail, text_string(&expected)) == NULL)
-        fail_msg("expected:\n%s\nin:\n%s", text_string(&expected), detail);
-    text_clear(&expected);
-    fails(s, FLOW "  - {call: helloworld.Helloworld/Call, request: {name: Ann}, expect: {status: ABORTED}}\n");
-    text_printf(&expected,
-                "by hand\n  grpcurl -plaintext -H \"authorization: Bearer (hidden)\" -H \"micro-namespace: main\" -d "
-                "\"{\\\"name\\\":\\\"Ann\\\"}\" %s helloworld.Helloworld/Call\n",
-                s->address);
-    detail = json_string_value(json_object_get(test_last(s, "case"), "detail"));
-    if (strstr(detail, text_string(&expected)) == NULL)
-        fail_msg("expected:\n%s\nin:\n%s", text_string(&expected), detail);
-    text_deinit(&expected);
+    char echo[80], address[120];
+    snprintf(echo, sizeof echo, "%s/echo", s->gateway);
+    by_hand_is(
+        s, FLOW "  - {http: POST /echo, json: {a: 'it''s'}, headers: {X-Asked: '${token}'}, expect: {status: 404}}\n",
+        "curl -i -X POST -H \"x-asked: (hidden)\" -H \"content-type: application/json\""
+        " --data-binary \"{\\\"a\\\":\\\"it's\\\"}\"",
+        echo);
+    by_hand_is(s, FLOW "  - {http: HEAD /echo, redirects: 3, expect: {status: 404}}\n", "curl -i -I -L --max-redirs 3",
+               echo);
+    snprintf(address, sizeof address, "\"%s/echo?[1]\"", s->gateway);
+    by_hand_is(s, FLOW "  - {http: 'GET /echo?[1]', expect: {status: 404}}\n", "curl -i -g", address);
+    by_hand_is(s, FLOW "  - {http: POST /echo, base64: AAE=, expect: {status: 404}}\n",
+               "curl -i -X POST --data-binary @the-body", echo);
+    by_hand_is(s,
+               FLOW "  - {http: GET /echo, compressed: true, expect: {status: 404}, curl: {user: 'a:${token}', auth: "
+                    "basic, http: 1.0, connect-timeout: 1500ms, resolve: ['a:1:127.0.0.1', 'b:1:127.0.0.1']}}\n",
+               "curl -i --compressed --user a:(hidden) --basic --http1.0 --connect-timeout 1.500 --resolve "
+               "a:1:127.0.0.1 --resolve b:1:127.0.0.1",
+               echo);
+    by_hand_is(s, FLOW "  - {call: helloworld.Helloworld/Call, request: {name: Ann}, expect: {status: ABORTED}}\n",
+               GRPCURL "\"{\\\"name\\\":\\\"Ann\\\"}\"",
+               (snprintf(address, sizeof address, "%s helloworld.Helloworld/Call", s->address), address));
+    by_hand_is(s,
+               FLOW "  - {call: helloworld.Helloworld/PingPong, request: [{stroke: 1}, {stroke: 2}], expect: {status: "
+                    "ABORTED}}\n",
+               GRPCURL "\"{\\\"stroke\\\":1} {\\\"stroke\\\":2}\"",
+               (snprintf(address, sizeof address, "%s helloworld.Helloworld/PingPong", s->address), address));
+}
+
+/* ---- TLS ---- */
+
+static void served(void *arg, struct http_exchange *x)
+{
+    (void)arg;
+    http_respond(x, 200, "text/plain", bytes_of("in"));
+}
+
+static void keep(const char *folder, const char *name, const char *pem)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_true(fputs(pem, f) >= 0 && fclose(f) == 0);
+}
+
+/* A server that wants certificates. Its own is not valid yet by this machine's clock. */
+static void client_certificates(void **state)
+{
+    struct test_system *s = *state;
+    struct tls_kit_cert ca, server_cert, client_cert;
+    struct tls_context *tls = NULL;
+    struct http_server *server = NULL;
+    char folder[] = "/tmp/harrow-test-XXXXXX", flow[512], command[512], path[128];
+    static const char *const files[] = {"ca.pem", "cert.pem", "key.pem"};
+    assert_non_null(mkdtemp(folder));
+    assert_true(tls_kit_make(&ca, "a CA", NULL, NULL, false));
+    assert_true(tls_kit_make(&server_cert, "server", "IP:127.0.0.1", &ca, false));
+    assert_true(tls_kit_make(&client_cert, "flows", "DNS:flows", &ca, false));
+    const struct tls_options options = {.server = true,
+                                        .certificate_pem = server_cert.cert_pem,
+                                        .key_pem = server_cert.key_pem,
+                                        .ca_pem = ca.cert_pem,
+                                        .time = TLS_KIT_NOW};
+    assert_int_equal(tls_context_new(&options, &tls, NULL), 0);
+    assert_int_equal(http_server_new(s->world, &(struct http_server_options){.tls = tls}, served, NULL, &server, NULL),
+                     0);
+    assert_int_equal(http_server_listen(server, "127.0.0.1:0", NULL), 0);
+    keep(folder, files[0], ca.cert_pem);
+    keep(folder, files[1], client_cert.cert_pem);
+    keep(folder, files[2], client_cert.key_pem);
+    int port = http_server_port(server);
+#define ASK FLOW "  - http: GET https://127.0.0.1:%d/\n    tls: "
+    snprintf(flow, sizeof flow, ASK "{insecure: true, cert: %s/cert.pem, key: '%s/key.pem'}\n    expect: {body: in}\n",
+             port, folder, folder);
+    passes(s, flow);
+    snprintf(flow, sizeof flow, ASK "{insecure: true}\n", port);
+    fails(s, flow);
+    snprintf(flow, sizeof flow, ASK "{ca: %s/ca.pem, cert: %s/cert.pem, key: %s/key.pem}\n", port, folder, folder,
+             folder);
+    assert_non_null(strstr(fails(s, flow), "; tls: {ca: FILE} says what it is trusted by"));
+    snprintf(command, sizeof command, "curl -i --cacert %s/ca.pem --cert %s/cert.pem --key %s/key.pem", folder, folder,
+             folder);
+    snprintf(path, sizeof path, "https://127.0.0.1:%d/", port);
+    by_hand_is(s, flow, command, path);
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, files[i]);
+        assert_int_equal(remove(path), 0);
+    }
+    assert_int_equal(remove(folder), 0);
+    http_server_free(server);
+    tls_context_free(tls);
+    tls_kit_free(&ca);
+    tls_kit_free(&server_cert);
+    tls_kit_free(&client_cert);
 }
 
 #define SIM(f)                                                                                                         \
@@ -221,9 +313,10 @@ static int setup_curl(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SIM(requests),  SIM(answers),  SIM(failures),  SIM(cookies),    SIM(cookies_age), SIM(redirects), SIM(parts),
-        REAL(requests), REAL(answers), REAL(failures), REAL(cookies),   REAL(redirects),  REAL(parts),    REAL(by_hand),
-        CURL(requests), CURL(answers), CURL(failures), CURL(redirects), CURL(parts),
+        SIM(requests),  SIM(answers),    SIM(failures),  SIM(cookies),    SIM(cookies_age),
+        SIM(redirects), SIM(parts),      REAL(requests), REAL(answers),   REAL(failures),
+        REAL(cookies),  REAL(redirects), REAL(parts),    REAL(by_hand),   REAL(client_certificates),
+        CURL(requests), CURL(answers),   CURL(failures), CURL(redirects), CURL(parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -101,7 +101,7 @@ static bool same(const json_t *a, const json_t *b)
     return true;
 }
 
-static bool keep_cookie(json_t *jar, json_t *cookie, bool over)
+bool http_jar_put(json_t *jar, json_t *cookie, bool over)
 {
     for (size_t i = 0; i < json_array_size(jar); i++)
         if (same(json_array_get(jar, i), cookie))
@@ -156,7 +156,7 @@ static bool set_one(json_t *jar, const struct http_url *url, const char *line, s
     bool ok = cookie != NULL && (!timed || json_object_set_new(cookie, "until", json_integer(until)) == 0) &&
               json_object_set(set, json_string_value(json_object_get(cookie, "name")),
                               json_object_get(cookie, "value")) == 0 &&
-              keep_cookie(jar, cookie, timed && until <= now);
+              http_jar_put(jar, cookie, timed && until <= now);
     json_decref(cookie);
     return ok;
 }

@@ -1,11 +1,19 @@
-/* Bodies that come packed (RFC 9110, 8.4): gzip and deflate. Brotli is libcurl's, where a step says `compressed`. */
+/* Bodies that come packed (RFC 9110, 8.4): gzip and deflate, and Brotli (RFC 7932) by the library that libcurl has for
+ * it. */
+#include "base/late.h"
 #include "e2e/http/http.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <zlib.h>
 
 #define ANY_FORM (15 + 32) /* zlib's sign for gzip or zlib, whichever it is */
+
+static int too_long(struct flow_context *x)
+{
+    return error_set(&x->error, ERROR_LIMIT, "unpacked, the answer is longer than %zu MiB", REPLY_MAX >> 20);
+}
 
 static int inflate_all(struct flow_context *x, struct bytes in, int form, struct text *out)
 {
@@ -26,9 +34,75 @@ static int inflate_all(struct flow_context *x, struct bytes in, int form, struct
     if (!text_ok(out) || state == Z_MEM_ERROR)
         return flow_memory(x);
     if (out->len > REPLY_MAX)
-        return error_set(&x->error, ERROR_LIMIT, "unpacked, the answer is longer than %zu MiB", REPLY_MAX >> 20);
+        return too_long(x);
     return state == Z_STREAM_END ? 0 : ERROR_PROTOCOL;
 }
+
+/* ---- Brotli: what is used of its brotli/decode.h ---- */
+
+struct brotli {
+    void *(*create)(void *(*alloc)(void *arg, size_t size), void (*release)(void *arg, void *p), void *arg);
+    int (*go_on)(void *state, size_t *left_in, const uint8_t **in, size_t *left_out, uint8_t **out, size_t *total);
+    void (*destroy)(void *state);
+};
+enum { BROTLI_BROKEN, BROTLI_DONE, BROTLI_WANTS_INPUT, BROTLI_WANTS_ROOM }; /* what go_on() returns */
+
+static void *brotli_alloc(void *arg, size_t size)
+{
+    void *p = malloc(size);
+    *(bool *)arg = *(bool *)arg || p == NULL;
+    return p;
+}
+
+static void brotli_release(void *arg, void *p)
+{
+    (void)arg;
+    free(p);
+}
+
+static bool find_brotli(struct brotli *b)
+{
+    static struct late_library library = {.file = "libbrotlidec.so.1", .package = "libbrotli1"};
+    const char *const names[] = {"BrotliDecoderCreateInstance", "BrotliDecoderDecompressStream",
+                                 "BrotliDecoderDestroyInstance"};
+    void *found[3] = {NULL};
+    for (size_t i = 0; i < 3; i++)
+        if ((found[i] = late_find(&library, names[i], NULL)) == NULL)
+            return false;
+    memcpy(&b->create, &found[0], sizeof found[0]);
+    memcpy(&b->go_on, &found[1], sizeof found[1]);
+    memcpy(&b->destroy, &found[2], sizeof found[2]);
+    return true;
+}
+
+static int brotli_all(struct flow_context *x, struct bytes in, struct text *out)
+{
+    struct brotli b;
+    unsigned char piece[16384];
+    size_t left = in.len;
+    const uint8_t *next = in.data;
+    bool failed = false;
+    int state = BROTLI_WANTS_ROOM;
+    if (!find_brotli(&b))
+        return ERROR_UNSUPPORTED;
+    void *decoder = b.create(brotli_alloc, brotli_release, &failed);
+    if (decoder == NULL)
+        return flow_memory(x);
+    while (state == BROTLI_WANTS_ROOM && out->len <= REPLY_MAX && text_ok(out)) {
+        uint8_t *to = piece;
+        size_t room = sizeof piece;
+        state = b.go_on(decoder, &left, &next, &room, &to, NULL);
+        text_add(out, piece, sizeof piece - room);
+    }
+    b.destroy(decoder);
+    if (failed || !text_ok(out))
+        return flow_memory(x);
+    if (out->len > REPLY_MAX)
+        return too_long(x);
+    return state == BROTLI_DONE ? 0 : ERROR_PROTOCOL;
+}
+
+/* ---- one after the other ---- */
 
 static int unpack_one(struct flow_context *x, const char *coding, size_t len, struct text *body)
 {
@@ -44,10 +118,14 @@ static int unpack_one(struct flow_context *x, const char *coding, size_t len, st
             code = inflate_all(x, text_bytes(body), -15, &out);
         }
     }
+    if (len == 2 && strncasecmp(coding, "br", 2) == 0)
+        code = brotli_all(x, text_bytes(body), &out);
     if (code == ERROR_PROTOCOL)
         error_set(&x->error, code, "the answer says it is packed as %.*s, and cannot be unpacked", (int)len, coding);
     else if (code == ERROR_UNSUPPORTED)
-        error_set(&x->error, code, "the answer is packed as %.*s, which is not implemented: gzip and deflate are",
+        error_set(&x->error, code,
+                  "the answer is packed as %.*s, which is not implemented: gzip and deflate are, and br "
+                  "where libbrotli1 is installed",
                   (int)len, coding);
     if (code == 0) {
         text_deinit(body);

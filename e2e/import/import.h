@@ -8,11 +8,13 @@
 
 #include "base/document.h"
 #include "base/text.h"
+#include "world/world.h"
 
 /* What whoever runs a file asks for besides. */
 struct import_settings {
     const char *const *hurl; /* options of hurl's command line, "NAME" or "NAME=VALUE", NULL-terminated; NULL: none */
     const char *folder;      /* where files are that options name, in the file or here; NULL: beside the file */
+    bool included;           /* another file names this one, and may ask for more of it than a flow gives */
 };
 
 struct import_format {
@@ -35,6 +37,12 @@ struct import_format {
 extern const struct import_format *const import_formats[]; /* ends with NULL */
 /* The format of a file by its name's ending; NULL: none of these. */
 const struct import_format *import_format_of(const char *path);
+/* The format of a file whose name says nothing: runn's books are called as flow files are, NAME.yml. NULL: none of
+ * these, so that it is a flow file. */
+const struct import_format *import_format_in(const struct node *root);
+const struct import_format *import_format_of_yaml(struct bytes input); /* the same of a file's bytes */
+/* Of a file: by its name, or by what is in it. NULL: neither, or it cannot be read. */
+const struct import_format *import_format_of_file(struct world *w, const char *path);
 /* By name, "hurl"; NULL: there is none. */
 const struct import_format *import_format_named(const char *name);
 

@@ -21,16 +21,6 @@ void flow_file_release(struct flow_file *file)
     free(file);
 }
 
-static bool needs_contracts(const struct step_kind *kind)
-{
-    static const struct step_kind *const without[] = {&kind_http, &kind_run, &kind_sql, &kind_wait,    &kind_set,
-                                                      &kind_flow, &kind_for, &kind_if,  &kind_parallel};
-    for (size_t i = 0; i < sizeof without / sizeof without[0]; i++)
-        if (kind == without[i])
-            return false;
-    return true;
-}
-
 /* What the flow's steps are known for: those of flows it includes, and those around it, count. */
 static int look_at(void *arg, const struct step_kind *kind, const struct node *step)
 {
@@ -39,7 +29,6 @@ static int look_at(void *arg, const struct step_kind *kind, const struct node *s
     if (included != NULL)
         flow_look_at(included);
     f->commands = f->commands || kind->processes || (included != NULL && included->commands);
-    f->contracts = f->contracts || needs_contracts(kind) || (included != NULL && included->contracts);
     f->browser = f->browser || kind == &kind_browser || (included != NULL && included->browser);
     f->alone = f->alone || kind->disturbs || (included != NULL && included->alone);
     return 0;
@@ -188,11 +177,23 @@ static int parse(const struct flow_loading *l, struct bytes input, struct flow_l
         return error_set(err, ERROR_MEMORY, "out of memory");
     file->flows = 1; /* held by this function as well, until it returns */
     const struct import_format *format = format_of(l);
+    int code = format == NULL ? document_parse_yaml(input, l->path, &file->document, err) : 0;
+    if (code == 0 && format == NULL)
+        format = import_format_in(document_root(file->document));
+    else if (code != 0 && code != ERROR_MEMORY && (format = import_format_of_yaml(input)) != NULL) {
+        error_clear(err); /* books may have what flow files may not, such as aliases */
+        code = 0;
+    }
+    if (format != NULL) {
+        document_free(file->document);
+        file->document = NULL;
+    }
     file->takes_all = format != NULL && format->names_its_own;
-    int code = format != NULL && format->parse_with != NULL
-                   ? format->parse_with(input, l->path, l->settings, &file->document, err)
-               : format != NULL ? format->parse(input, l->path, &file->document, err)
-                                : document_parse_yaml(input, l->path, &file->document, err);
+    struct import_settings settings = l->settings != NULL ? *l->settings : (struct import_settings){0};
+    settings.included = l->by != NULL && l->by->path != NULL;
+    if (code == 0 && format != NULL)
+        code = format->parse_with != NULL ? format->parse_with(input, l->path, &settings, &file->document, err)
+                                          : format->parse(input, l->path, &file->document, err);
     if (code == 0)
         code = read_file(file, &found, err);
     for (size_t i = 0; i < found.count && code == 0; i++)
@@ -316,15 +317,6 @@ int flow_load_tree(struct world *w, const char *path, struct flow_list *out, str
 }
 
 /* ---- the list ---- */
-
-bool flow_list_needs_contracts(const struct flow_list *l)
-{
-    for (size_t i = 0; i < l->count; i++)
-        for (const struct flow *f = l->items[i]; f != NULL; f = f->file->around)
-            if (f->contracts)
-                return true;
-    return false;
-}
 
 bool flow_list_append(struct flow_list *to, struct flow_list *from)
 {

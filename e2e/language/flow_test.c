@@ -146,6 +146,10 @@ static void errors(void **state)
         {STEP("{for: a.b, in: [], steps: [{wait: 1s}]}"), "x.yaml:3:11: \"a.b\" is no name for a variable"},
         {STEP("{for: a, steps: [{wait: 1s}]}"),
          "x.yaml:3:5: \"for\" goes over \"in: [...]\" or \"range: [first, last]\""},
+        {"flow: a\nsteps:\n  - {for: i, in: [1], steps: [{wait: 1s}], until: i == 1}\n",
+         "x.yaml:3:51: \"until\" is an expression: \"= count > 3\""},
+        {"flow: a\nsteps:\n  - {for: i, in: [1], steps: [{wait: 1s}], until: '= i =='}\n",
+         "x.yaml:3:51: the expression \" i ==\" ends too early"},
         {STEP("{for: a, in: b, steps: [{wait: 1s}]}"),
          "x.yaml:3:18: \"in\" is a list, or a variable that is one: \"${names}\""},
         {STEP("{for: a, range: [1], steps: [{wait: 1s}]}"),
@@ -285,6 +289,92 @@ static void memory_runs_out(void **state)
     assert_true(n > 10);
 }
 
+static void calls_are_known(void **state)
+{
+    static const struct {
+        const char *yaml, *calls; /* NULL: not all of them are known */
+    } table[] = {
+        {STEP("http: GET /"), ""},
+        {STEP("for: i\n    in: [1]\n    steps: [{wait: 1s}, {run: ['true']}, {websocket: /ws}]"), ""},
+        {STEP("call: a.A/B\n  - call: c.C/D\n  - call: a.A/B"), "a.A/B c.C/D "},
+        {STEP("for: i\n    in: [1]\n    steps: [{parallel: {x: [{if: {i: 1}, then: [{call: a.A/B}]}]}}]"), "a.A/B "},
+        {"flow: f\nsteps: [{wait: 1s}]\nfinally: [{call: a.A/B}]\n", "a.A/B "},
+        {"flows:\n  - {flow: a, steps: [{flow: '#b'}]}\n  - {flow: b, steps: [{call: a.A/B}]}\n"
+         "setup: [{call: s.S/T}]\nbefore: [{call: b.B/C}]\nafter: [{call: c.C/D}]\nteardown: [{call: t.T/U}]\n",
+         "s.S/T b.B/C c.C/D t.T/U a.A/B "},
+        {STEP("stream: GET /c/d\n    as: b\n  - stream: b"), ""},
+        {STEP("stream: a.A/B\n    as: b\n  - stream: b\n  - stream: GET /c/d"), NULL},
+        {STEP("stream: '${m}'"), NULL},
+        {STEP("call: a.A/${m}"), NULL},
+        {"flow: f\nsteps: [{call: a.A/B}]\nfinally: [{call: '${m}/B'}]\n", NULL},
+        {STEP("publish: topic"), NULL},
+        {STEP("fault: store\n    action: kill"), NULL},
+        {"flow: f\ndoubles: {s: a.S}\nsteps: [{wait: 1s}]\n", NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct flow_list flows = {0};
+        struct map calls = MAP_INIT;
+        struct text told = TEXT_INIT;
+        struct error err = ERROR_INIT;
+        if (flow_parse(bytes_of(table[i].yaml), "x.yaml", &flows, &err) != 0)
+            fail_msg("%s: %s", table[i].yaml, err.message);
+        assert_int_equal(flow_list_calls(&flows, &calls), table[i].calls != NULL);
+        for (const struct map_entry *e = map_first(&calls); e != NULL; e = map_next(e))
+            text_printf(&told, "%s ", map_key(e));
+        if (table[i].calls != NULL)
+            assert_string_equal(text_string(&told), table[i].calls);
+        text_deinit(&told);
+        map_deinit(&calls);
+        flow_list_free(&flows);
+    }
+}
+
+/* Of files that are included, and of the fixtures of folders. */
+static void calls_of_other_files(void **state)
+{
+    static const char *const files[][2] = {
+        {"f/a.yaml", "flow: a\nsteps: [{flow: ../g/b.yaml}, {flow: ../g/b.yaml}]\n"},
+        {"f/fixtures.yaml", "setup: [{call: f.F/Set}]\n"},
+        {"fixtures.yaml", "setup: [{flow: up.yaml}]\n"},
+        {"up.yaml", "flow: up\nsteps: [{call: u.U/Up}]\n"},
+        {"g/b.yaml", "flow: b\nsteps: [{call: b.B/C}, {flow: c.yaml}]\n"},
+        {"g/c.yaml", "flow: c\nsteps: [{call: c.C/D}]\n"},
+    };
+    const struct sim_options options = {.seed = 1};
+    struct sim *sim = sim_new(&options);
+    struct world *w = sim_node(sim, "a");
+    struct flow_list flows = {0};
+    struct map calls = MAP_INIT;
+    struct error err = ERROR_INIT;
+    (void)state;
+    assert_int_equal(world_make_directory(w, "f"), 0);
+    assert_int_equal(world_make_directory(w, "g"), 0);
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+        assert_int_equal(world_write_file(w, files[i][0], bytes_of(files[i][1]), false, NULL), 0);
+    if (flow_load(w, "f/a.yaml", &flows, &err) != 0)
+        fail_msg("%s", err.message);
+    assert_int_equal(flow_list_calls(&flows, &calls), 1);
+    assert_int_equal(map_count(&calls), 4);
+    static const char *const expected[] = {"f.F/Set", "u.U/Up", "b.B/C", "c.C/D"};
+    for (size_t i = 0; i < 4; i++)
+        assert_non_null(map_get(&calls, expected[i]));
+    map_deinit(&calls);
+    /* Without memory it says so. */
+    size_t n = 1;
+    for (bool hit = true; hit; n++) {
+        failing_arm(n);
+        int code = flow_list_calls(&flows, &calls);
+        hit = failing_hit();
+        failing_disarm();
+        assert_int_equal(code, hit ? ERROR_MEMORY : 1);
+        map_deinit(&calls);
+    }
+    assert_true(n > 4);
+    flow_list_free(&flows);
+    sim_free(sim);
+}
+
 static void accessors(void **state)
 {
     struct flow_list flows = {0}, more = {0};
@@ -404,9 +494,10 @@ static void examples(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(errors),    cmocka_unit_test(not_yaml),        cmocka_unit_test(taken),
-        cmocka_unit_test(accessors), cmocka_unit_test(folders),         cmocka_unit_test(shipped),
-        cmocka_unit_test(examples),  cmocka_unit_test(memory_runs_out),
+        cmocka_unit_test(errors),          cmocka_unit_test(not_yaml),        cmocka_unit_test(taken),
+        cmocka_unit_test(accessors),       cmocka_unit_test(calls_are_known), cmocka_unit_test(calls_of_other_files),
+        cmocka_unit_test(folders),         cmocka_unit_test(shipped),         cmocka_unit_test(examples),
+        cmocka_unit_test(memory_runs_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -271,9 +271,12 @@ static int run(struct flow_context *x, const struct node *step)
     struct flow_time time = deadline_inside(x, inner);
     int result = code != 0 ? code : run_inside(x, inner->steps, ".", &frame);
     deadline_restore(x, time);
-    if (x->variables != NULL && !x->target->interrupted && code == 0 && inner->finally != NULL) {
+    if (x->variables != NULL && code == 0 && inner->finally != NULL) {
+        time = deadline_again(x);
         int cleaned = run_inside(x, inner->finally, ".finally ", &frame);
         result = result != 0 ? result : cleaned;
+        if (!x->hasty)
+            deadline_restore(x, time);
     }
     json_decref(x->answer);
     x->answer = NULL;

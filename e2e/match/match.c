@@ -213,7 +213,9 @@ static void match_matchers(struct flow_context *x, const struct node *expected, 
 
 static void child_path(struct text *out, const char *path, const char *key)
 {
-    text_printf(out, "%s%s%s", path, path[0] != '\0' ? "." : "", key);
+    text_puts(out, path);
+    text_puts(out, path[0] != '\0' ? "." : "");
+    text_puts(out, key);
 }
 
 static void match_map(struct flow_context *x, const struct node *expected, const json_t *actual, const char *path,

@@ -4,6 +4,7 @@
 #include "base/words.h"
 #include "e2e/browser/browser.h"
 #include "e2e/kind.h"
+#include "e2e/runner/later.h"
 #include "e2e/runner/run.h"
 #include "e2e/runner/space.h"
 
@@ -190,11 +191,9 @@ static bool run_unit(struct flow_context *x, struct unit *u)
         deadline_begin(x, u->flow);
         passed = run_around(x, u->flow, true) && run_steps(x, u->flow->steps, "", false);
         /* What a flow cleans up it cleans up whatever happened, every step of it. */
-        if (!x->target->interrupted) {
-            deadline_begin(x, u->flow);
-            passed = run_steps(x, u->flow->finally, "finally ", true) && passed;
-            passed = run_around(x, u->flow, false) && passed;
-        }
+        deadline_begin(x, u->flow);
+        passed = run_steps(x, u->flow->finally, "finally ", true) && passed;
+        passed = run_around(x, u->flow, false) && passed;
     } else if (u->what == UNIT_SETUP) {
         passed = run_steps(x, file->setup, "setup ", false);
         json_decref(u->suite->variables);
@@ -207,8 +206,9 @@ static bool run_unit(struct flow_context *x, struct unit *u)
 }
 
 static void emit_case(struct flow_context *x, const struct unit *u, const char *status, uint64_t duration,
-                      const struct flow_failure *f)
+                      const struct flow_failure *f, struct later_tries *later)
 {
+    struct text told = TEXT_INIT;
     json_t *m = json_pack("{s:s, s:s, s:s, s:s, s:I}", "pillar", x->options->pillar, "suite", u->flow->path, "name",
                           x->run->name, "status", status, "duration", (json_int_t)duration);
     bool ok = m != NULL;
@@ -217,6 +217,10 @@ static void emit_case(struct flow_context *x, const struct unit *u, const char *
                                        value_of_bytes(text_bytes(&f->message))) == 0;
     if (f->detail.len > 0)
         ok = ok && json_object_set_new(m, "detail", value_of_bytes(text_bytes(&f->detail))) == 0;
+    later_text(later, &told);
+    if (told.len > 0 || !text_ok(&told))
+        ok = ok && text_ok(&told) && json_object_set_new(m, "later", value_of_bytes(text_bytes(&told))) == 0;
+    text_deinit(&told);
     ok = ok && json_object_set_new(m, "file", json_string(f->file)) == 0 &&
          json_object_set_new(m, "line", json_integer(f->line)) == 0 &&
          json_object_set_new(m, "column", json_integer(f->column)) == 0;
@@ -253,6 +257,7 @@ static bool attempt(struct target *t, const struct e2e_options *o, struct unit *
     if (tries == 0)
         trace_tell(&x, passed);
     talks_close(&x);
+    commands_close(&x);
     feeds_close(&x);
     browser_close(&x);
     stand_ins_close(&x);
@@ -302,6 +307,7 @@ enum unit_end unit_run(struct target *t, const struct e2e_options *o, struct uni
     struct flow_case run = {.name = u->name, .secrets = json_array(), .cookies = json_array(), .doubles = o->doubles};
     struct flow_failure first = {.file = u->flow->path, .line = u->flow->line, .column = u->flow->column};
     struct flow_context x = {.target = t, .flow = u->flow, .options = o, .run = &run, .held = held};
+    struct later_tries tries = {0};
     uint64_t start = world_now(t->world);
     const char *skipped = why_skipped(t, u, setup_has_failed(u));
     bool passed = false;
@@ -317,19 +323,20 @@ enum unit_end unit_run(struct target *t, const struct e2e_options *o, struct uni
     if (skipped != NULL) {
         text_puts(&first.message, skipped);
         text_clear(&run.command);
-        emit_case(&x, u, "skipped", 0, &first);
+        emit_case(&x, u, "skipped", 0, &first, &tries);
     } else {
         trace_begin(&x);
-        for (; !passed && attempts <= o->retries && !t->interrupted; attempts++) {
-            struct flow_failure later = first;
+        bool cleans = u->what == UNIT_TEARDOWN; /* also when the user stops the run */
+        for (; !passed && attempts <= o->retries && (!t->interrupted || (cleans && attempts == 0)); attempts++) {
+            struct flow_failure later = {.file = first.file, .line = first.line, .column = first.column};
             bool again = attempts > 0;
             json_decref(run.given);
             run.given = json_object();
             json_array_clear(run.cookies);
-            if (again)
-                later.message = later.detail = TEXT_INIT;
             run.tries = attempts + 1;
             passed = attempt(t, o, u, &run, attempts, fiber, http, held, again ? &later : &first);
+            if (again && !passed)
+                later_add(&x, &tries, attempts + 1, &later);
             if (again)
                 deinit_failure(&later);
         }
@@ -341,12 +348,14 @@ enum unit_end unit_run(struct target *t, const struct e2e_options *o, struct uni
                       end == UNIT_FLAKY ? "flaky"
                       : passed          ? "passed"
                                         : "failed",
-                      world_now(t->world) - start - run.asking, &first);
+                      world_now(t->world) - start - run.asking, &first, &tries);
     }
     json_decref(run.given);
     json_decref(run.secrets);
     json_decref(run.cookies);
+    map_deinit(&run.exchanged);
     text_deinit(&run.command);
     deinit_failure(&first);
+    later_deinit(&tries);
     return end;
 }

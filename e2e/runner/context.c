@@ -16,7 +16,8 @@ bool context_branch(struct flow_context *x, const char *scope, struct flow_conte
                                  .frame = x->frame,
                                  .number = x->number,
                                  .scratch = x->scratch,
-                                 .scope = scope};
+                                 .scope = scope,
+                                 .hasty = x->hasty};
     return out->variables != NULL && out->held != NULL;
 }
 

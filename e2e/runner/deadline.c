@@ -3,8 +3,12 @@
 #include "base/units.h"
 #include "e2e/internal.h"
 
+#define CLEAN_UP_HASTY ((uint64_t)(5 * SECOND)) /* when the user stops the run */
+
 void deadline_begin(struct flow_context *x, const struct flow *f)
 {
+    if (x->hasty)
+        return;
     x->run->time = f->timeout > 0 ? (uint64_t)f->timeout : x->options->flow_timeout;
     x->run->deadline = x->run->time > 0 ? world_now(x->target->world) + x->run->time : 0;
 }
@@ -24,6 +28,31 @@ void deadline_restore(struct flow_context *x, struct flow_time outer)
 {
     x->run->time = outer.time;
     x->run->deadline = outer.deadline;
+}
+
+struct flow_time deadline_again(struct flow_context *x)
+{
+    struct flow_time outer = {x->run->time, x->run->deadline};
+    if (deadline_over(x) && !x->hasty)
+        x->run->deadline = world_now(x->target->world) + x->run->time;
+    return outer;
+}
+
+void deadline_hasten(struct flow_context *x)
+{
+    uint64_t end = world_now(x->target->world) + CLEAN_UP_HASTY;
+    if (!x->target->interrupted || x->hasty)
+        return;
+    x->hasty = true;
+    if (x->run->deadline == 0 || x->run->deadline > end) {
+        x->run->time = CLEAN_UP_HASTY;
+        x->run->deadline = end;
+    }
+}
+
+bool flow_stopped(const struct flow_context *x)
+{
+    return x->target->interrupted && !x->hasty;
 }
 
 bool deadline_over(const struct flow_context *x)

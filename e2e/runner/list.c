@@ -84,7 +84,7 @@ static int show_step(void *arg, const struct step_kind *kind, const struct node 
     for (size_t i = 0; what->kind == NODE_LIST && i < what->list.count; i++)
         if (what->list.items[i].kind == NODE_TEXT)
             words_add(&does, (const char *)what->list.items[i].text.data);
-    if (kind == &kind_call)
+    if (step_method(kind, step) != NULL)
         check_call(g, what);
     json_t *o = json_pack("{s:s, s:s, s:i}", "kind", kind->name, "what", text_string(&does), "line", step->line);
     bool ok = o != NULL && text_ok(&does);

@@ -400,8 +400,8 @@ void plan_clear(struct plan *p)
 int plan_nothing(const struct e2e_options *o, struct error *err)
 {
     if (o->filter != NULL)
-        return error_set(err, ERROR_NOT_FOUND, "no flow's name contains \"%s\"", o->filter);
+        return error_set(err, ERROR_INVALID, "no flow's name contains \"%s\"", o->filter);
     if (o->tags != NULL)
-        return error_set(err, ERROR_NOT_FOUND, "no flow has the tags \"%s\"", o->tags);
+        return error_set(err, ERROR_INVALID, "no flow has the tags \"%s\"", o->tags);
     return 0;
 }

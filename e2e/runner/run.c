@@ -8,7 +8,6 @@
 #include "e2e/value/query.h"
 #include "world/sim.h"
 
-#include <inttypes.h>
 #include <regex.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,9 +15,11 @@
 #define LOG_LATENESS   ((uint64_t)(20 * MILLISECOND)) /* a process may take to write down why it refused */
 #define RETRY_FIRST    ((uint64_t)(10 * MILLISECOND)) /* between attempts; doubles */
 #define RETRY_MAX      ((uint64_t)(500 * MILLISECOND))
-#define RETRY_INTERVAL (1 * SECOND) /* of `retry` */
-#define TITLE_WORDS    4            /* of a command, in a step's title */
-#define STEP_SHOWN_MAX 1000         /* bytes of request and answer in the result stream */
+#define TRY_LEAST      ((uint64_t)SECOND) /* what the last of them has, so that it can say what is wrong */
+#define RETRY_INTERVAL (1 * SECOND)       /* of `retry` */
+#define TITLE_WORDS    4                  /* of a command, in a step's title */
+#define STEP_SHOWN_MAX 1000               /* bytes of request and answer in the result stream */
+#define EXCHANGES_MAX  1000               /* of a case's steps in the result stream */
 
 int flow_wrong(struct flow_context *x, const struct node *n, int code, const char *format, ...)
 {
@@ -44,7 +45,9 @@ uint64_t step_timeout(struct flow_context *x, const struct node *step)
     node_may_duration(step, "timeout", &timeout, NULL);
     if (timeout <= 0)
         timeout = x->options->step_timeout != 0 ? (int64_t)x->options->step_timeout : (int64_t)STEP_TIMEOUT_DEFAULT;
-    return deadline_cap(x, (uint64_t)timeout);
+    uint64_t now = world_now(x->target->world), tries = x->tries_end > now ? x->tries_end - now : 0;
+    tries = tries > TRY_LEAST ? tries : TRY_LEAST;
+    return deadline_cap(x, x->tries_end != 0 && tries < (uint64_t)timeout ? tries : (uint64_t)timeout);
 }
 
 static void judge_answer(struct flow_context *x, const struct step_kind *kind, const struct node *step)
@@ -179,21 +182,24 @@ static bool attempt(struct flow_context *x, const struct step_kind *kind, const 
 /* What cannot become true by waiting is not waited for. */
 static bool hopeless(const struct flow_context *x)
 {
-    return x->wrong || x->target->interrupted || x->error.code == ERROR_CANCELLED || x->error.code == ERROR_MEMORY;
+    return x->wrong || flow_stopped(x) || x->error.code == ERROR_CANCELLED || x->error.code == ERROR_MEMORY;
 }
 
 /* "3 the name", "finally 1 call store.Store/Delete". */
 static void step_title(const struct step_kind *kind, const struct node *step, const char *number, struct text *out)
 {
     const struct node *name = node_get(step, "name"), *what = node_get(step, kind->name);
-    text_printf(out, "%s ", number);
+    text_puts(out, number);
+    text_char(out, ' ');
     if (name != NULL) {
         text_puts(out, (const char *)name->text.data);
         return;
     }
     text_puts(out, kind->name);
-    if (what->kind == NODE_TEXT) /* of a longer text its first line */
-        text_printf(out, " %.*s", (int)strcspn((const char *)what->text.data, "\n"), (const char *)what->text.data);
+    if (what->kind == NODE_TEXT) { /* of a longer text its first line */
+        text_char(out, ' ');
+        text_add(out, what->text.data, strcspn((const char *)what->text.data, "\n"));
+    }
     for (size_t word = 0; what->kind == NODE_LIST && word < what->list.count && word < TITLE_WORDS; word++)
         if (what->list.items[word].kind == NODE_TEXT)
             words_add(out, (const char *)what->list.items[word].text.data);
@@ -205,30 +211,52 @@ static void add_text(struct text *out, const char *before, const char *value, si
     text_json(out, value, len);
 }
 
+/* A loop may go round a million times: what was sent and received is told of a case's first steps, and behind them of
+ * what did not pass and of what was not there before. Reports choose alike. */
+static bool tells_exchange(struct flow_case *c, const char *title, bool passed)
+{
+    const char *name = strchr(title, ' ');
+    bool known = name != NULL && map_get(&c->exchanged, name) != NULL;
+    if (passed && known && c->exchanges >= EXCHANGES_MAX)
+        return false;
+    c->exchanges++;
+    if (name != NULL && !known)
+        (void)map_put(&c->exchanged, name, c); /* without memory it is told once more */
+    return true;
+}
+
 static void emit_step(struct flow_context *x, const char *title, bool passed)
 {
     struct text sent = TEXT_INIT, received = TEXT_INIT, members = TEXT_INIT;
     const char *status = passed ? "passed" : "failed";
-    show_text(x, text_string(&x->sent), STEP_SHOWN_MAX, &sent);
-    if (x->answer != NULL)
+    bool whole = tells_exchange(x->run, title, passed);
+    if (whole)
+        show_text(x, text_string(&x->sent), STEP_SHOWN_MAX, &sent);
+    if (whole && x->answer != NULL)
         show_answer(x, STEP_SHOWN_MAX, &received);
     if (x->held != NULL || json_array_size(x->run->secrets) > 0) {
-        json_t *line = json_pack("{s:s, s:s, s:s, s:I, s:i, s:s, s:s}", "case", x->run->name, "name", title, "status",
+        json_t *line = json_pack("{s:s, s:s, s:s, s:I, s:i, s:s*, s:s*}", "case", x->run->name, "name", title, "status",
                                  status, "duration", (json_int_t)x->elapsed, "attempts", x->attempts, "sent",
-                                 text_string(&sent), "received", text_string(&received));
+                                 whole ? text_string(&sent) : NULL, "received", whole ? text_string(&received) : NULL);
         if (x->run->tries > 1 && json_object_set_new(line, "try", json_integer(x->run->tries)) != 0)
             x->target->results->broken = true;
         flow_emit(x, "step", line);
     } else { /* the same without a tree */
         add_text(&members, "\"case\":\"", x->run->name, strlen(x->run->name));
         add_text(&members, "\",\"name\":\"", title, strlen(title));
-        text_printf(&members, "\",\"status\":\"%s\",\"duration\":%" PRIu64 ",\"attempts\":%d", status, x->elapsed,
-                    x->attempts);
+        text_puts(&members, "\",\"status\":\"");
+        text_puts(&members, status);
+        text_puts(&members, "\",\"duration\":");
+        text_decimal(&members, x->elapsed);
+        text_puts(&members, ",\"attempts\":");
+        text_decimal(&members, (uint64_t)x->attempts);
         if (x->run->tries > 1)
             text_printf(&members, ",\"try\":%d", x->run->tries);
-        add_text(&members, ",\"sent\":\"", text_string(&sent), sent.len);
-        add_text(&members, "\",\"received\":\"", text_string(&received), received.len);
-        text_char(&members, '"');
+        if (whole) {
+            add_text(&members, ",\"sent\":\"", text_string(&sent), sent.len);
+            add_text(&members, "\",\"received\":\"", text_string(&received), received.len);
+            text_char(&members, '"');
+        }
         result_step(x->target->results, &members);
     }
     text_deinit(&sent);
@@ -257,6 +285,17 @@ static bool retry_by_count(struct flow_context *x, const struct step_kind *kind,
     return passed;
 }
 
+/* Until the next try of a step with `within`; the last one is when its time is over. False: there is none. */
+static bool wait_to_try(struct flow_context *x, uint64_t end, uint64_t *pause)
+{
+    uint64_t now = world_now(x->target->world), left = end > now ? end - now : 0;
+    bool flow_ends = x->run->deadline != 0 && end >= x->run->deadline; /* and no step begins then */
+    if (left == 0 || (flow_ends && *pause >= left) || flow_sleep(x, *pause < left ? *pause : left) != 0)
+        return false;
+    *pause = *pause * 2 < RETRY_MAX ? *pause * 2 : RETRY_MAX;
+    return true;
+}
+
 static bool try_step(struct flow_context *x, const struct step_kind *kind, const struct node *step)
 {
     struct world *w = x->target->world;
@@ -272,10 +311,7 @@ static bool try_step(struct flow_context *x, const struct step_kind *kind, const
     x->tries_end = within > 0 ? start + (uint64_t)within : 0;
     bool by_count = node_get(step, "retry") != NULL;
     bool passed = by_count ? retry_by_count(x, kind, step, &attempts) : attempt(x, kind, step);
-    while (!passed && within > 0 && !hopeless(x) && world_now(w) + pause <= start + (uint64_t)within) {
-        if (flow_sleep(x, pause) != 0)
-            break;
-        pause = pause * 2 < RETRY_MAX ? pause * 2 : RETRY_MAX;
+    while (!passed && within > 0 && !hopeless(x) && wait_to_try(x, start + (uint64_t)within, &pause)) {
         attempts++;
         passed = attempt(x, kind, step);
     }
@@ -328,7 +364,10 @@ bool run_steps(struct flow_context *x, const struct node *steps, const char *lis
     bool passed = true;
     for (size_t i = 0; steps != NULL && i < steps->list.count && (passed || all); i++) {
         struct text number = TEXT_INIT;
-        text_printf(&number, "%s%zu", list, i + 1);
+        text_puts(&number, list);
+        text_decimal(&number, i + 1);
+        if (all)
+            deadline_hasten(x);
         passed = run_step(x, &steps->list.items[i], text_string(&number)) && passed;
         text_deinit(&number);
     }
@@ -339,7 +378,8 @@ int run_inside(struct flow_context *x, const struct node *steps, const char *par
 {
     const struct flow_frame *outer = x->frame;
     struct text list = TEXT_INIT;
-    text_printf(&list, "%s%s", x->number, part);
+    text_puts(&list, x->number);
+    text_puts(&list, part);
     x->frame = frame;
     bool all = strstr(part, "finally") != NULL;
     bool passed = run_steps(x, steps, text_string(&list), all);

@@ -14,6 +14,7 @@ struct suite {
     bool ready;              /* `setup` has ended, or there is none */
     bool failed;             /* `setup` did: nothing inside runs */
     bool open;               /* the plan has its `setup` */
+    bool begun;              /* something in it ran, if only its `setup` */
     size_t left;             /* what is inside and has not ended */
     struct worker *worker;   /* who runs all of it, where each worker has a system of its own */
     struct space *space;     /* of the outermost: the namespace all of it runs in (space.h); NULL: none */

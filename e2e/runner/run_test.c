@@ -63,7 +63,21 @@ static void streams(void **state)
                    "    expect: {messages: {$size: 1}}\n"
                    "  - call: helloworld.Helloworld/PingPong\n"
                    "    request: []\n"
-                   "    expect: {messages: []}\n");
+                   "    expect: {messages: []}\n"
+                   "  - call: helloworld.Helloworld/PingPong\n"
+                   "    request: [{stroke: 1}, {$receive: 1}, {stroke: 2}, {stroke: 3}, {$receive: 2}, {stroke: 4}]\n"
+                   "    expect: {messages: [{stroke: 1}, {stroke: 2}, {stroke: 3}, {stroke: 4}]}\n");
+    /* What does not come is waited for as long as the call may take. */
+    fails(s,
+          FLOW "  - call: helloworld.Helloworld/PingPong\n"
+               "    request: [{stroke: 1}, {$receive: 2}, {stroke: 2}]\n    timeout: 1m\n"
+               "    expect: {messages: {$size: 2}}\n",
+          "step 1 call helloworld.Helloworld/PingPong: expected OK, got DEADLINE_EXCEEDED: deadline exceeded");
+    fails(s,
+          FLOW "  - call: helloworld.Helloworld/PingPong\n"
+               "    request: [{stroke: 1}, {$receive: no}]\n",
+          "step 1 call helloworld.Helloworld/PingPong: \"$receive\" is how many answers are waited for, 1 to 10000, of "
+          "a method that streams both ways");
     fails(s,
           FLOW "  - call: helloworld.Helloworld/PingPong\n"
                "    request: [{stroke: 7}, {stroke: x}]\n",
@@ -313,8 +327,14 @@ static void retried(void **state)
     s->later = 1000;
     uint64_t start = world_now(s->world);
     fails(s, FLOW "  - {call: helloworld.Helloworld/Call, name: r, request: {name: later}, within: 2s}\n",
-          "step 1 r: expected OK, got UNAVAILABLE: not yet (9 attempts within 2s)");
-    assert_in_range(world_now(s->world) - start, 1500 * MILLISECOND, 2100 * MILLISECOND);
+          "step 1 r: expected OK, got UNAVAILABLE: not yet (10 attempts within 2s)");
+    assert_in_range(world_now(s->world) - start, 2000 * MILLISECOND, 2100 * MILLISECOND);
+
+    /* One that nobody answers has no longer than the step, or a second. */
+    start = world_now(s->world);
+    assert_false(
+        test_run(s, FLOW "  - {call: helloworld.Helloworld/Call, name: r, request: {name: silence}, within: 3s}\n"));
+    assert_in_range(world_now(s->world) - start, 3000 * MILLISECOND, 4100 * MILLISECOND);
 
     /* What is wrong with the flow itself is not tried again. */
     start = world_now(s->world);
@@ -456,6 +476,75 @@ static void interrupted(void **state)
     error_clear(&err);
 }
 
+static size_t steps_named(struct test_system *s, const char *name, const char *status)
+{
+    size_t found = 0, i;
+    json_t *line;
+    json_array_foreach(s->lines, i, line)
+    {
+        const char *called = json_string_value(json_object_get(line, "name"));
+        found += called != NULL && strstr(called, name) != NULL &&
+                 strcmp(json_string_value(json_object_get(line, "status")), status) == 0;
+    }
+    return found;
+}
+
+/* Whoever stops the run still has everything cleaned up, of included flows and files too, and does not wait long. */
+static void interrupted_cleans_up(void **state)
+{
+    struct test_system *s = *state;
+    static const char yaml[] =
+        "setup: [{wait: 1ms}]\n"
+        "after: [{name: after, call: helloworld.Helloworld/Call, request: {name: c}}]\n"
+        "teardown: [{name: torn down, call: helloworld.Helloworld/Call, request: {name: d}}]\n"
+        "flows:\n"
+        "  - flow: f\n"
+        "    steps: [{flow: '#inner'}, {name: never, wait: 1s}]\n"
+        "    finally: [{name: cleaned, call: helloworld.Helloworld/Call, request: {name: later}, within: 1h},"
+        " {name: too long, wait: 1h}, {name: no more, wait: 1s}]\n"
+        "  - {flow: g, steps: [{name: never, wait: 1s}]}\n"
+        "  - flow: inner\n"
+        "    steps: [{wait: 10h}]\n"
+        "    finally: [{name: inside, call: helloworld.Helloworld/Call, request: {name: a}}]\n";
+    for (int jobs = 1; jobs <= 2; jobs++) {
+        struct flow_list flows = {0};
+        struct e2e_summary summary;
+        struct world_timer timer;
+        struct error err = ERROR_INIT;
+        uint64_t start = world_now(s->world);
+        s->options.jobs = jobs;
+        s->options.filter = "f";
+        s->target.interrupted = false;
+        s->later = 3;
+        json_array_clear(s->lines);
+        world_timer_init(&timer, s->world, stop_soon, s);
+        world_timer_start(&timer, (uint64_t)SECOND);
+        assert_int_equal(flow_parse(bytes_of(yaml), "x.yaml", &flows, NULL), 0);
+        assert_int_equal(e2e_run(&s->target, &flows, &s->options, &summary, &err), ERROR_CANCELLED);
+        assert_in_range(world_now(s->world) - start, 5 * SECOND, 7 * SECOND);
+        assert_int_equal(steps_named(s, "inside", "passed"), 1);
+        assert_int_equal(steps_named(s, "cleaned", "passed"), 1);
+        assert_int_equal(steps_named(s, "too long", "failed"), 1);
+        assert_int_equal(steps_named(s, "torn down", "passed"), 1);
+        assert_int_equal(steps_named(s, "never", "passed") + steps_named(s, "never", "failed"), 0);
+        flow_list_free(&flows);
+        error_clear(&err);
+    }
+}
+
+/* What an included flow cleans up it cleans up also when the time of all is over. */
+static void time_to_clean_up_inside(void **state)
+{
+    struct test_system *s = *state;
+    assert_false(test_run(s, "flows:\n"
+                             "  - {flow: f, timeout: 2s, steps: [{flow: '#inner', with: {x: 1}}]}\n"
+                             "  - flow: inner\n"
+                             "    params: [x]\n"
+                             "    steps: [{wait: 10h}]\n"
+                             "    finally: [{name: inside, call: helloworld.Helloworld/Call, request: {name: a}}]\n"));
+    assert_int_equal(steps_named(s, "inside", "passed"), 1);
+}
+
 static void filtered(void **state)
 {
     struct test_system *s = *state;
@@ -471,7 +560,7 @@ static void filtered(void **state)
     assert_int_equal(summary.passed, 1);
     assert_string_equal(json_string_value(json_object_get(test_last(s, "case"), "name")), "two");
     s->options.filter = "three";
-    assert_int_equal(e2e_run(&s->target, &flows, &s->options, &summary, &err), ERROR_NOT_FOUND);
+    assert_int_equal(e2e_run(&s->target, &flows, &s->options, &summary, &err), ERROR_INVALID);
     assert_string_equal(err.message, "no flow's name contains \"three\"");
     error_clear(&err);
     flow_list_free(&flows);
@@ -505,15 +594,72 @@ static void hours(void **state)
     assert_in_range(sim_events(s->sim) - before, 1, 5000);
 }
 
+/* Of a long loop only the first exchanges are told, and of what is behind it again what is new or did not pass; with a
+ * secret in the flow, when lines are made another way, as without. */
+static void many_exchanges(void **state)
+{
+    struct test_system *s = *state;
+    static const char *const secrets[] = {"", "secrets: [given]\nvars: {given: hidden-text}\n"};
+    for (size_t i = 0; i < 2; i++) {
+        struct text flow = TEXT_INIT;
+        size_t exchanges = 0, steps = 0, at = json_array_size(s->lines);
+        text_printf(
+            &flow,
+            "flow: test\n%ssteps:\n"
+            "  - for: n\n    range: [1, 1200]\n    steps: [{call: helloworld.Helloworld/Call, request: {name: Mary}}]\n"
+            "  - {call: helloworld.Helloworld/Call, request: {name: Mary}}\n"
+            "  - {call: store.Store/Read, request: {key: a}}\n"
+            "  - {call: helloworld.Helloworld/Call, request: {name: Mary}, expect: {body: {msg: no}}}\n",
+            secrets[i]);
+        assert_false(test_run(s, text_string(&flow)));
+        text_deinit(&flow);
+        for (; at < json_array_size(s->lines); at++) {
+            const json_t *line = json_array_get(s->lines, at);
+            if (strcmp(json_string_value(json_object_get(line, "type")), "step") != 0)
+                continue;
+            const char *name = json_string_value(json_object_get(line, "name"));
+            bool told = json_object_get(line, "sent") != NULL;
+            assert_int_equal(told, json_object_get(line, "received") != NULL);
+            if (strncmp(name, "2 ", 2) == 0)
+                assert_false(told);
+            if (strncmp(name, "1 ", 2) == 0 || strncmp(name, "3 ", 2) == 0 || strncmp(name, "4 ", 2) == 0)
+                assert_true(told);
+            steps++;
+            exchanges += told;
+        }
+        assert_int_equal(steps, 1204);
+        assert_int_equal(exchanges, 1000 + 3); /* the loop's own line, what is new, and what failed */
+    }
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, test_system_setup_sim, test_system_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(calls),   TEST(streams),       TEST(deadlines),       TEST(undecodable), TEST(matchers),
-        TEST(unique),  TEST(list_matchers), TEST(matchers_refuse), TEST(variables),   TEST(captures),
-        TEST(retried), TEST(waits),         TEST(cleans_up),       TEST(faults),      TEST(doubles),
-        TEST(secrets), TEST(filtered),      TEST(interrupted),     TEST(depth),       TEST(hours),
+        TEST(calls),
+        TEST(streams),
+        TEST(deadlines),
+        TEST(undecodable),
+        TEST(matchers),
+        TEST(unique),
+        TEST(list_matchers),
+        TEST(matchers_refuse),
+        TEST(variables),
+        TEST(captures),
+        TEST(retried),
+        TEST(waits),
+        TEST(cleans_up),
+        TEST(faults),
+        TEST(doubles),
+        TEST(secrets),
+        TEST(filtered),
+        TEST(interrupted),
+        TEST(interrupted_cleans_up),
+        TEST(time_to_clean_up_inside),
+        TEST(depth),
+        TEST(hours),
+        TEST(many_exchanges),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -157,6 +157,8 @@ static void work(struct fiber *fiber, void *arg)
         struct turn turn = {.runner = r, .unit = u};
         if (!may_begin(&turn) && flow_wait(&waiting, may_begin, &turn, 0) != 0)
             break;
+        for (struct suite *s = u->suite; s != NULL && u->earlier == NULL; s = s->around)
+            s->begun = true;
         enum unit_end end = u->earlier != NULL ? tell_again(worker->target, u, held)
                                                : unit_run(worker->target, &worker->options, u, fiber, &http, held);
         u->passed = u->earlier == NULL && (end == UNIT_PASSED || end == UNIT_FLAKY);
@@ -251,6 +253,27 @@ static void say_unused(struct runner *r)
     text_deinit(&unused);
 }
 
+/* What was set up is torn down also when the run is stopped before its end. (Systems of each worker's own are gone
+ * anyway, and so is what is in a namespace.) */
+static void tear_down(struct runner *r)
+{
+    const struct e2e_options *o = r->options;
+    struct http_session *http = NULL;
+    struct e2e_options own = *o;
+    if (!(r->target->interrupted || r->stop) || o->isolation != NULL || o->system_count > 1)
+        return;
+    if (o->system_count == 1) {
+        own.variables = o->systems[0].variables;
+        own.scratch = o->systems[0].scratch;
+    }
+    for (size_t i = 0; i < r->plan.units.count; i++) {
+        struct unit *u = &r->plan.units.items[i];
+        if (u->what == UNIT_TEARDOWN && !u->ended && u->suite->begun)
+            count_end(r, unit_run(o->system_count == 1 ? o->systems[0].target : r->target, &own, u, NULL, &http, NULL));
+    }
+    http_session_free(http);
+}
+
 /* One round of everything that was picked. */
 static int run_round(struct runner *r, const struct flow_list *flows, int round, bool *none, struct error *err)
 {
@@ -261,6 +284,8 @@ static int run_round(struct runner *r, const struct flow_list *flows, int round,
     r->summary->planned += (int64_t)r->plan.units.count;
     if (code == 0 && (code = run_units(r)) != 0)
         error_set(err, code, "out of memory");
+    if (code == 0)
+        tear_down(r);
     for (size_t i = 0; i < r->plan.suites.count; i++)
         space_drop(r->options, r->plan.suites.items[i]);
     if (code == 0 && round == 0)

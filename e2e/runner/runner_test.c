@@ -94,7 +94,7 @@ static void tags(void **state)
     assert_int_equal(e2e_list(&s->target, &flows, &s->options, &list, &err), 0);
     assert_string_equal(text_string(&list), "flows/x.yaml:2: a #smoke\nflows/x.yaml:3: b #smoke #slow\n");
     s->options.tags = "none";
-    assert_int_equal(e2e_run(&s->target, &flows, &s->options, &summary, &err), ERROR_NOT_FOUND);
+    assert_int_equal(e2e_run(&s->target, &flows, &s->options, &summary, &err), ERROR_INVALID);
     assert_string_equal(err.message, "no flow has the tags \"none\"");
     error_clear(&err);
     text_deinit(&list);
@@ -116,6 +116,7 @@ static void retries(void **state)
     assert_string_equal(json_string_value(json_object_get(c, "message")),
                         "step 1 call helloworld.Helloworld/Call: expected OK, got UNAVAILABLE: not yet");
     assert_non_null(json_object_get(c, "detail"));
+    assert_null(json_object_get(c, "later")); /* the try that passed says nothing */
     s->later = 3;
     s->calls = 0;
     summary = run(s, yaml);
@@ -166,6 +167,12 @@ static void never_hidden(void **state)
         const json_t *c = test_last(s, "case");
         assert_string_equal(json_string_value(json_object_get(c, "message")), first);
         assert_int_equal(json_integer_value(json_object_get(c, "line")), 3);
+        /* The tries behind it are told as well, the last one in full. */
+        const char *later = json_string_value(json_object_get(c, "later"));
+        static const char both[] = "tries 2 to 3: step 2 call helloworld.Helloworld/Call: expected OK, got NOT_FOUND";
+        assert_non_null(later);
+        if (strncmp(later, both, strlen(both)) != 0 || strstr(later, "\ntry 4: step 2 call helloworld") == NULL)
+            fail_msg("%s", later);
     }
     /* A setup that needed two tries is flaky as well, and what it left is there once. */
     s->later = 1;

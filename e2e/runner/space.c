@@ -93,6 +93,7 @@ static bool around_run(struct flow_context *x, const struct node *steps, bool al
     x->run->trace[0] = '\0'; /* the trace is the flow's */
     bool passed = run_steps(x, steps, "isolation ", all);
     talks_close(x);
+    commands_close(x);
     feeds_close(x);
     x->run->trace[0] = first;
     x->run->time = x->run->deadline = 0;
@@ -328,6 +329,7 @@ void space_drop(const struct e2e_options *o, struct suite *suite)
     json_decref(run.given);
     json_decref(run.secrets);
     json_decref(run.cookies);
+    map_deinit(&run.exchanged);
     json_decref(x.held);
     text_deinit(&line);
     text_deinit(&failure.message);

@@ -104,6 +104,7 @@ struct session {
     struct flow_context *x;
     const struct sql_query *query;
     struct connection *c;
+    const char *doubt; /* what is known of the statements when the connection ends here; NULL: none was sent */
 };
 
 /* What the server remarks ("does not exist, skipping"): libpq would write it on our standard error. */
@@ -405,13 +406,31 @@ static int run_statements(struct session *s, struct sql_outcome *out)
     text_deinit(&first);
     if (code == 0 && many && out->error.len == 0)
         code = run_plain(s, "BEGIN", out);
+    if (!s->query->read_only)
+        s->doubt = many ? "its transaction was not committed: nothing of it happened"
+                        : "if the statement changes rows, whether it did is not known";
     for (size_t i = 0; i < s->query->count && code == 0 && out->error.len == 0; i++)
         code = run_statement(s, i, out);
     if (code != 0 || out->error.len > 0)
         return code;
-    if (many)
+    if (many) {
+        s->doubt = s->query->read_only ? NULL : "whether its transaction was committed is not known";
         return run_plain(s, "COMMIT", out);
+    }
     return pq.transactionStatus(s->c) == TRANSACTION_IDLE ? 0 : sql_left_open(s->x, s->query);
+}
+
+/* The connection is gone, or the time is over, and a statement was on its way: what became of it belongs to the
+ * message. */
+static void tell_doubt(struct session *s, int code)
+{
+    struct text said = TEXT_INIT;
+    if (s->doubt == NULL || (code != ERROR_CLOSED && code != ERROR_TIMEOUT) || s->x->error.message == NULL)
+        return;
+    text_puts(&said, s->x->error.message);
+    if (text_ok(&said))
+        node_error(s->query->place, &s->x->error, code, "%s (%s)", text_string(&said), s->doubt);
+    text_deinit(&said);
 }
 
 int sql_by_postgres(struct flow_context *x, const struct sql_query *q, struct sql_outcome *out)
@@ -422,6 +441,7 @@ int sql_by_postgres(struct flow_context *x, const struct sql_query *q, struct sq
         code = connect_database(&s);
     if (code == 0)
         code = run_statements(&s, out);
+    tell_doubt(&s, code);
     if (s.c != NULL)
         pq.finish(s.c); /* with a transaction that is open: it never was */
     return code;

@@ -20,7 +20,7 @@ int sql_turn(struct flow_context *x, const struct sql_query *q)
 {
     char time[32];
     (void)flow_wait(x, never, NULL, x->fiber == NULL ? 1 : FIBER_TURN);
-    if (x->target->interrupted)
+    if (flow_stopped(x))
         return error_set(&x->error, ERROR_CANCELLED, "interrupted");
     if (world_now(x->target->world) < q->end)
         return 0;

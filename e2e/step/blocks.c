@@ -2,6 +2,7 @@
  * tell the way to them ("2[3].1": the first step in the third round of step 2). */
 #include "base/json_copy.h"
 #include "e2e/kind.h"
+#include "e2e/value/expression.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,17 @@ static int check_range(const struct node *range, struct error *err)
     return ok ? 0 : node_error(range, err, ERROR_INVALID, "\"range\" is the first and the last number: [1, 5]");
 }
 
+/* "= done": an expression, as in `check`. */
+static int check_until(const struct node *until, struct error *err)
+{
+    struct bytes text = until != NULL && until->kind == NODE_TEXT ? until->text : BYTES("", 0);
+    if (until == NULL)
+        return 0;
+    if (text.len < 2 || text.data[0] != '=')
+        return node_error(until, err, ERROR_INVALID, "\"until\" is an expression: \"= count > 3\"");
+    return expression_check(until, BYTES(text.data + 1, text.len - 1), err);
+}
+
 static int check_for(const struct flow *f, const struct node *step, const struct node *what, struct error *err)
 {
     const struct node *in = node_get(step, "in"), *range = node_get(step, "range");
@@ -34,7 +46,8 @@ static int check_for(const struct flow *f, const struct node *step, const struct
     const struct node *steps = node_get(step, "steps");
     if (steps == NULL || steps->list.count == 0)
         return node_error(step, err, ERROR_INVALID, "\"for\" has no \"steps\"");
-    return range != NULL ? check_range(range, err) : 0;
+    int code = range != NULL ? check_range(range, err) : 0;
+    return code == 0 ? check_until(node_get(step, "until"), err) : code;
 }
 
 /* What a loop goes over. Numbers are made when their round comes: a list of them would be all there is in memory. */
@@ -90,18 +103,35 @@ static int run_round(struct flow_context *x, const struct node *step, const char
     return code;
 }
 
+/* Does "until" hold after this round? */
+static int ends_with(struct flow_context *x, const struct node *until, bool *holds)
+{
+    json_t *value = until != NULL ? expression_eval(x, until, BYTES(until->text.data + 1, until->text.len - 1)) : NULL;
+    *holds = json_is_true(value);
+    if (value != NULL && !json_is_boolean(value))
+        flow_wrong(x, until, ERROR_INVALID, "\"until\" is true or false, and this is a %s", flow_value_type(value));
+    json_decref(value);
+    return x->error.code;
+}
+
 static int run_for(struct flow_context *x, const struct node *step)
 {
     const char *name = (const char *)node_get(step, "for")->text.data;
     struct rounds rounds = {0};
+    const struct node *until = node_get(step, "until");
     json_t *before = json_incref(json_object_get(x->variables, name));
+    bool over = false;
     int code = rounds_of(x, step, &rounds);
-    for (size_t i = 0; i < rounds.count && code == 0; i++) {
+    for (size_t i = 0; i < rounds.count && code == 0 && !over; i++) {
         json_t *item = rounds.items != NULL ? json_incref(json_array_get(rounds.items, i))
                                             : json_integer(rounds.first + (int64_t)i);
         code = item != NULL ? run_round(x, step, name, item, i + 1) : flow_memory(x);
         json_decref(item);
+        if (code == 0)
+            code = ends_with(x, until, &over);
     }
+    if (code == 0 && until != NULL && !over)
+        code = node_error(until, &x->error, ERROR_INVALID, "\"until\" does not hold after %zu rounds", rounds.count);
     /* The variable is the loop's own; what was called so before is so again. */
     if (before != NULL)
         code = json_object_set_new(x->variables, name, before) == 0 || code != 0 ? code : flow_memory(x);
@@ -115,6 +145,7 @@ static const struct step_key for_keys[] = {
     {"in", SHAPE_ANY, "a list, or a variable that is one"},
     {"range", SHAPE_LIST, "the first and the last number"},
     {"steps", SHAPE_STEPS, "what is done in each round"},
+    {"until", SHAPE_ANY, "an expression that ends the loop after the round in which it holds: \"= count > 3\""},
     {0},
 };
 const struct step_kind kind_for = {

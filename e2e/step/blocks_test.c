@@ -77,6 +77,23 @@ static void loops(void **state)
           "step 1 for i: \"in\" must be a list of at most 100000, and this is a number");
     fails(s, "flow: test\nvars: {n: many}\nsteps:\n  - {for: i, range: [1, '${n}'], steps: [{wait: 1s}]}\n",
           "step 1 for i: a range has two numbers and at most 100000 rounds");
+    says_steps(
+        s,
+        "flow: test\nvars: {n: 1}\nsteps:\n"
+        "  - {for: i, range: [1, 9], steps: [{name: double, set: {n: '${= n * 2}'}}], until: '= n > 3 && i > 1'}\n"
+        "  - {name: end, set: {}, check: ['= n == 4']}\n",
+        "1[1].1 double; 1[2].1 double; 1 for i; 2 end; ");
+    fails(s,
+          "flow: test\nvars: {n: 1}\nsteps:\n  - for: i\n    range: [1, 3]\n    steps: [{set: {n: '${i}'}}]\n"
+          "    until: '= n > 3'\n",
+          "step 1 for i: \"until\" does not hold after 3 rounds");
+    assert_int_equal(json_integer_value(json_object_get(test_last(s, "case"), "line")), 7);
+    fails(s, FLOW "  - {for: i, in: [], steps: [{wait: 1h}], until: '= true'}\n",
+          "step 1 for i: \"until\" does not hold after 0 rounds");
+    fails(s, FLOW "  - {for: i, in: [1], steps: [{set: {}}], until: '= i'}\n",
+          "step 1 for i: \"until\" is true or false, and this is a number");
+    fails(s, FLOW "  - {for: i, in: [1, 2], steps: [{" GREET "{name: nobody}}], until: '= i == 2'}\n",
+          "step 1[1].1 call helloworld.Helloworld/Call: expected OK, got NOT_FOUND: nobody is here");
     fails(s, FLOW "  - {for: i, in: [{a: 1}], steps: [{set: {x: '${i.b}'}}]}\n",
           "step 1[1].1 set: ${i} has nothing at $.b");
 }

@@ -2,6 +2,7 @@
 #include "base/units.h"
 #include "base/words.h"
 #include "e2e/kind.h"
+#include "e2e/step/call.h"
 #include "e2e/step/details.h"
 #include "e2e/step/masks.h"
 
@@ -9,17 +10,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEADERS_MAX  65    /* with the id of a trace */
 #define MESSAGES_MAX 10000 /* of a server's stream */
+
+/* A message in wire bytes, or a time to wait: until so many answers more have come. */
+struct sending {
+    struct text wire;
+    size_t receive; /* 0: a message */
+};
 
 struct call_state {
     struct flow_context *x;
     const struct node *call;
     const struct pb_method *method;
-    ARRAY(struct text) requests; /* wire bytes; one for methods that take one */
+    ARRAY(struct sending) requests; /* one for methods that take one */
+    size_t wanted;                  /* answers, when the next message is sent */
+    json_t *asked;                  /* the same as a tree; a list for a client's stream */
     json_t *messages;
     json_t *answer;
-    int flags; /* of pb_wire_to_tree() */
+    struct text details; /* what travelled with the status */
+    int flags;           /* of pb_wire_to_tree() */
     bool done;
 };
 
@@ -48,7 +57,7 @@ static void on_message(void *arg, struct bytes message)
     error_clear(&err);
 }
 
-static json_t *metadata_value(struct grpc_metadata m)
+json_t *call_metadata_value(struct grpc_metadata m)
 {
     json_t *out = json_object();
     for (size_t i = 0; out != NULL && i < m.count; i++)
@@ -65,47 +74,71 @@ static void on_finished(void *arg, const struct rpc_reply *reply)
     if (reply->body.data != NULL && json_array_size(s->messages) == 0)
         on_message(s, reply->body);
     s->answer = json_pack("{s:s, s:o, s:o, s:o, s:O, s:f}", "status", grpc_status_name(reply->status), "message",
-                          value_of_bytes(reply->message), "headers", metadata_value(reply->headers), "trailers",
-                          metadata_value(reply->trailers), "messages", s->messages, "duration",
+                          value_of_bytes(reply->message), "headers", call_metadata_value(reply->headers), "trailers",
+                          call_metadata_value(reply->trailers), "messages", s->messages, "duration",
                           (double)reply->duration / (double)SECOND);
     /* Micro's errors are JSON in the status message. */
     json_t *error =
         reply->message.len > 0 ? json_loadb((const char *)reply->message.data, reply->message.len, 0, NULL) : NULL;
     if (s->answer != NULL && json_is_object(error))
         json_object_set(s->answer, "error", error);
-    json_t *details = reply->details.len > 0 ? details_value(s->x->target->pool, reply->details) : NULL;
-    if (s->answer != NULL && details != NULL)
-        json_object_set(s->answer, "details", details);
-    json_decref(details);
-    if (s->answer != NULL && !s->method->server_streaming && json_array_size(s->messages) > 0)
-        json_object_set(s->answer, "body", json_array_get(s->messages, 0));
+    text_add(&s->details, reply->details.data, reply->details.len);
     json_decref(error);
     s->done = true;
 }
 
+/* They may be of a type that no call has, so that its contract was not read; that may have to be waited for. */
+static bool add_details(struct call_state *s)
+{
+    struct target *t = s->x->target;
+    bool unknown = false;
+    json_t *details = text_ok(&s->details) ? details_value(t->pool, text_bytes(&s->details), &unknown) : NULL;
+    if (unknown && t->operations != NULL && t->operations->more_contracts != NULL && t->operations->more_contracts(t)) {
+        json_decref(details);
+        details = details_value(t->pool, text_bytes(&s->details), &unknown);
+    }
+    return details != NULL && json_object_set_new(s->answer, "details", details) == 0;
+}
+
+static int complete_answer(struct call_state *s)
+{
+    bool ok = s->answer != NULL && ((s->details.len == 0 && text_ok(&s->details)) || add_details(s));
+    if (ok && !s->method->server_streaming && json_array_size(s->messages) > 0)
+        ok = json_object_set(s->answer, "body", json_array_get(s->messages, 0)) == 0;
+    return ok ? 0 : flow_memory(s->x);
+}
+
 /* ---- what is sent ---- */
 
-static int add_request(struct call_state *s, const struct node *n, json_t *tree)
+int call_wire(struct flow_context *x, const struct node *n, const struct pb_type *type, json_t *tree, struct text *wire)
 {
-    struct flow_context *x = s->x;
     struct error own = ERROR_INIT;
-    struct text wire = TEXT_INIT, why = TEXT_INIT;
-    int code = pb_tree_to_wire(s->method->input, tree, 0, &wire, &own);
-    if (code != 0 && code != ERROR_MEMORY && masks_to_texts(s->method->input, tree)) {
+    struct text why = TEXT_INIT;
+    int code = pb_tree_to_wire(type, tree, 0, wire, &own);
+    if (code != 0 && code != ERROR_MEMORY && masks_to_texts(type, tree)) {
         error_clear(&own);
-        text_clear(&wire);
-        code = pb_tree_to_wire(s->method->input, tree, 0, &wire, &own);
+        text_clear(wire);
+        code = pb_tree_to_wire(type, tree, 0, wire, &own);
     }
-    if (code == 0)
-        code = text_ok(&wire) && array_push(&s->requests, wire) ? 0 : flow_memory(x);
+    if (code == 0 && !text_ok(wire))
+        code = flow_memory(x);
     if (own.code != 0) {
         error_format(&own, &why);
         flow_wrong(x, n, ERROR_INVALID, "%s", text_string(&why));
         text_deinit(&why);
     }
+    error_clear(&own);
+    return code;
+}
+
+static int add_request(struct call_state *s, const struct node *n, json_t *tree)
+{
+    struct text wire = TEXT_INIT;
+    int code = call_wire(s->x, n, s->method->input, tree, &wire);
+    if (code == 0 && !array_push(&s->requests, ((struct sending){.wire = wire})))
+        code = flow_memory(s->x);
     if (code != 0)
         text_deinit(&wire);
-    error_clear(&own);
     return code;
 }
 
@@ -142,6 +175,23 @@ int check_message_fields(struct flow_context *x, const struct node *n, const str
     return code;
 }
 
+/* {$receive: 1} among the messages of a stream: what stands behind it is sent when so many answers more have come. */
+static bool is_receive(const json_t *item)
+{
+    return json_object_size(item) == 1 && json_object_get(item, "$receive") != NULL;
+}
+
+static int add_receive(struct call_state *s, const struct node *n, const json_t *item)
+{
+    json_int_t count = json_integer_value(json_object_get(item, "$receive"));
+    if (!s->method->server_streaming || count < 1 || count > MESSAGES_MAX)
+        return flow_wrong(s->x, n, ERROR_INVALID,
+                          "\"$receive\" is how many answers are waited for, 1 to %d, of a method "
+                          "that streams both ways",
+                          MESSAGES_MAX);
+    return array_push(&s->requests, ((struct sending){.receive = (size_t)count})) ? 0 : flow_memory(s->x);
+}
+
 /* A map is one message; for a client's stream a list is several. */
 static int make_requests(struct call_state *s, const struct node *step)
 {
@@ -156,6 +206,10 @@ static int make_requests(struct call_state *s, const struct node *step)
     if (n != NULL && s->method->client_streaming && json_is_array(tree)) {
         for (size_t i = 0; i < json_array_size(tree) && code == 0; i++) {
             const struct node *place = n->kind == NODE_LIST ? &n->list.items[i] : n;
+            if (is_receive(json_array_get(tree, i))) {
+                code = add_receive(s, place, json_array_get(tree, i));
+                continue;
+            }
             code = check_message_fields(x, place, s->method->input);
             if (code == 0)
                 code = add_request(s, place, json_array_get(tree, i));
@@ -163,7 +217,7 @@ static int make_requests(struct call_state *s, const struct node *step)
     } else if (code == 0) {
         code = add_request(s, n != NULL ? n : step, tree);
     }
-    json_decref(tree);
+    s->asked = tree;
     return code;
 }
 
@@ -176,15 +230,14 @@ static bool names(const struct node *own, struct bytes name)
     return false;
 }
 
-/* What every call carries, and the step's own metadata in its place; blank takes it away. Strings live in `arena`. */
-static int make_metadata(struct flow_context *x, const struct node *step, struct arena *arena,
-                         struct grpc_header items[HEADERS_MAX], size_t *count)
+int call_metadata(struct flow_context *x, const struct node *step, struct arena *arena,
+                  struct grpc_header items[CALL_METADATA_MAX], size_t *count)
 {
     const struct node *own = node_get(step, "metadata");
     struct grpc_metadata given = target_metadata(x->target);
     size_t own_count = own != NULL ? own->map.count : 0;
-    if (given.count + own_count >= HEADERS_MAX)
-        return flow_wrong(x, own, ERROR_LIMIT, "more than %zu metadata", HEADERS_MAX - given.count - 1);
+    if (given.count + own_count >= CALL_METADATA_MAX)
+        return flow_wrong(x, own, ERROR_LIMIT, "more than %zu metadata", CALL_METADATA_MAX - given.count - 1);
     for (size_t i = 0; i < given.count; i++)
         if (!names(own, given.items[i].name))
             items[(*count)++] = given.items[i];
@@ -253,6 +306,31 @@ static bool is_done(void *arg)
     return s->done;
 }
 
+static bool has_enough(void *arg)
+{
+    const struct call_state *s = arg;
+    return s->done || s->x->error.code != 0 || json_array_size(s->messages) >= s->wanted;
+}
+
+static int send_all(struct call_state *s, struct rpc_stream *stream)
+{
+    int code = 0;
+    for (size_t i = 0; i < s->requests.count && code == 0 && !s->done; i++) {
+        const struct sending *one = &s->requests.items[i];
+        s->wanted += one->receive;
+        if (one->receive > 0) {
+            if ((code = flow_wait(s->x, has_enough, s, 0)) != 0)
+                return code;
+            continue;
+        }
+        if ((code = rpc_stream_send(stream, text_bytes(&one->wire))) != 0)
+            node_error(s->call, &s->x->error, code, "the requests cannot be sent: %s", error_code_name(code));
+    }
+    if (code == 0 && !s->done && (code = rpc_stream_half_close(stream)) != 0)
+        node_error(s->call, &s->x->error, code, "the requests cannot be sent: %s", error_code_name(code));
+    return code;
+}
+
 static int run_call(struct call_state *s, struct rpc_channel *channel, const struct rpc_request *request)
 {
     static const struct rpc_stream_events events = {.message = on_message, .finished = on_finished};
@@ -261,18 +339,12 @@ static int run_call(struct call_state *s, struct rpc_channel *channel, const str
     int code = rpc_stream_open(channel, request, &events, s, &stream, &x->error);
     if (code != 0)
         return code;
-    if (!request->has_message) {
-        for (size_t i = 0; i < s->requests.count && code == 0; i++)
-            code = rpc_stream_send(stream, text_bytes(&s->requests.items[i]));
-        if (code == 0)
-            code = rpc_stream_half_close(stream);
-        if (code != 0)
-            node_error(s->call, &x->error, code, "the requests cannot be sent: %s", error_code_name(code));
-    }
+    if (!request->has_message)
+        code = send_all(s, stream);
     int waited = code == 0 ? flow_wait(x, is_done, s, 0) : code;
     if (!s->done) {
         flow_cancel(x, stream, is_done, s);
-        if (code == 0)
+        if (x->error.code == 0)
             error_set(&x->error, waited, "%s", waited == ERROR_CANCELLED ? "interrupted" : error_code_name(waited));
     }
     return x->error.code;
@@ -294,28 +366,50 @@ static void say_repeat(struct call_state *s, const struct target_component *c, c
         words_add(&x->repeat, "-H");
         words_add(&x->repeat, text_string(&data));
     }
-    const char *json = strchr(text_string(&x->sent), ' ');
+    json_t *one;
+    size_t i;
+    text_clear(&data);
+    if (!s->method->client_streaming || !json_is_array(s->asked))
+        value_text(s->asked, &data);
+    else
+        json_array_foreach(s->asked, i, one)
+        {
+            if (is_receive(one)) /* grpcurl has no word for it */
+                continue;
+            text_puts(&data, data.len > 0 ? " " : "");
+            value_text(one, &data);
+        }
     words_add(&x->repeat, "-d");
-    words_add(&x->repeat, json != NULL ? json + 1 : "{}");
+    words_add(&x->repeat, text_string(&data));
     words_add(&x->repeat, c->address);
     words_add(&x->repeat, s->method->path + 1);
     text_deinit(&data);
 }
 
+const struct pb_method *call_find(struct flow_context *x, const struct node *name,
+                                  const struct target_component **component)
+{
+    const struct pb_method *m = find_method(x, name);
+    if (m == NULL)
+        return NULL;
+    *component = target_serving(x->target, m->service->full_name);
+    if (*component == NULL &&
+        x->options->relay != NULL) /* no part of the system: a double, or what was started later */
+        *component = target_serving(x->target, x->options->relay);
+    if (*component == NULL)
+        flow_wrong(x, name, ERROR_NOT_FOUND, "no component of %s serves %s", x->target->system, m->service->full_name);
+    return *component != NULL ? m : NULL;
+}
+
 static int run(struct flow_context *x, const struct node *step)
 {
     const struct node *call = node_get(step, "call");
-    const struct pb_method *m = find_method(x, call);
+    const struct target_component *c;
+    const struct pb_method *m = call_find(x, call, &c);
     if (m == NULL)
         return x->error.code;
-    const struct target_component *c = target_serving(x->target, m->service->full_name);
-    if (c == NULL && x->options->relay != NULL) /* it is no part of the system: a double, or what was started later */
-        c = target_serving(x->target, x->options->relay);
-    if (c == NULL)
-        return flow_wrong(x, call, ERROR_NOT_FOUND, "no component of %s serves %s", x->target->system,
-                          m->service->full_name);
     struct arena arena = ARENA_INIT;
-    struct grpc_header items[HEADERS_MAX];
+    struct grpc_header items[CALL_METADATA_MAX];
     size_t count = 0;
     struct rpc_channel *channel = NULL;
     struct call_state s = {.x = x, .call = call, .method = m, .messages = json_array(), .flags = PB_JSON_PROTO_NAMES};
@@ -324,7 +418,7 @@ static int run(struct flow_context *x, const struct node *step)
         s.flags |= PB_JSON_DEFAULTS;
     int code = s.messages != NULL ? make_requests(&s, step) : flow_memory(x);
     if (code == 0)
-        code = make_metadata(x, step, &arena, items, &count);
+        code = call_metadata(x, step, &arena, items, &count);
     if (code == 0)
         code = target_channel(x->target, c, &channel, &x->error);
     if (code == 0) {
@@ -333,17 +427,19 @@ static int run(struct flow_context *x, const struct node *step)
                                       .timeout = step_timeout(x, step),
                                       .has_message = !m->client_streaming};
         if (request.has_message)
-            request.message = text_bytes(&s.requests.items[0]);
+            request.message = text_bytes(&s.requests.items[0].wire);
         x->component = c->name;
         say_repeat(&s, c, &request);
         code = run_call(&s, channel, &request);
     }
-    if (code == 0 && s.answer == NULL)
-        code = flow_memory(x);
+    if (code == 0)
+        code = complete_answer(&s);
     x->answer = s.answer;
+    text_deinit(&s.details);
     json_decref(s.messages);
+    json_decref(s.asked);
     for (size_t i = 0; i < s.requests.count; i++)
-        text_deinit(&s.requests.items[i]);
+        text_deinit(&s.requests.items[i].wire);
     array_deinit(&s.requests);
     arena_deinit(&arena);
     return code;

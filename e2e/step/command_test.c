@@ -1,6 +1,9 @@
 /* Commands in flows: on real processes, and what a simulation says of them. */
 #include "e2e/test_system.h"
 
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void passes(struct test_system *s, const char *yaml)
@@ -19,6 +22,24 @@ static void fails(struct test_system *s, const char *yaml, const char *message)
     got = json_string_value(json_object_get(test_last(s, "case"), "message"));
     if (strstr(got, message) == NULL)
         fail_msg("expected \"%s\" in \"%s\"", message, got);
+}
+
+/* Returns when the process has ended, which one that got SIGKILL does when it is next looked at; a dead one that nobody
+ * asked for has. */
+static void await_end(pid_t id)
+{
+    struct text path = TEXT_INIT;
+    char line[256] = "";
+    text_printf(&path, "/proc/%d/stat", (int)id);
+    for (;; (void)poll(NULL, 0, 1)) {
+        FILE *f = fopen(text_string(&path), "r");
+        const char *name = f != NULL && fgets(line, sizeof line, f) != NULL ? strrchr(line, ')') : NULL;
+        if (f != NULL)
+            fclose(f);
+        if (name == NULL || name[2] == 'Z' || name[2] == 'X')
+            break;
+    }
+    text_deinit(&path);
 }
 
 static void commands(void **state)
@@ -63,19 +84,52 @@ static void commands_fail(void **state)
     assert_true(world_now(s->world) - start < UINT64_C(1800) * 1000000000);
 }
 
+/* Nobody waits for it, and it ends with its flow, and so does what it started. */
+static void background(void **state)
+{
+    struct test_system *s = *state;
+    char folder[] = "/tmp/harrow-test-XXXXXX";
+    struct text yaml = TEXT_INIT, ids = TEXT_INIT;
+    assert_non_null(mkdtemp(folder));
+    text_printf(&yaml,
+                "flow: test\nsteps:\n"
+                "  - run: [sh, -c, 'sleep 3600 & echo $! > child; echo $$ > own; wait']\n"
+                "    directory: %s\n    background: true\n"
+                "    expect: {exit: null, stdout: null}\n"
+                "  - run: [sh, -c, 'test -s child && test -s own && cat child own']\n    directory: %s\n"
+                "    within: 1h\n    check: ['= len(split(answer.stdout, \"\\n\")) == 2']\n"
+                "  - run: ['true']\n    background: true\n",
+                folder, folder);
+    passes(s, text_string(&yaml));
+    for (int i = 0; i < 2; i++) {
+        struct text path = TEXT_INIT;
+        text_printf(&path, "%s/%s", folder, i == 0 ? "child" : "own");
+        assert_int_equal(world_read_file(s->world, text_string(&path), 100, &ids, NULL), 0);
+        text_deinit(&path);
+        await_end((pid_t)strtol(text_string(&ids), NULL, 10));
+        text_clear(&ids);
+    }
+    fails(s, "flow: test\nsteps:\n  - run: [no-such-program]\n    background: true\n", "cannot run no-such-program");
+    assert_int_equal(world_remove_tree(s->world, folder), 0);
+    text_deinit(&yaml);
+    text_deinit(&ids);
+}
+
 /* Tried again like any other step, and what it made is gone with the flow. */
 static void scratch(void **state)
 {
     struct test_system *s = *state;
     struct world_stat stat;
-    const char *base = "build/e2e_command_test";
+    char base[] = "/tmp/harrow-scratch-XXXXXX", made[64];
+    assert_non_null(mkdtemp(base));
+    snprintf(made, sizeof made, "%s/1test", base);
     s->options.scratch = base;
     passes(s, "flow: test\n"
               "steps:\n"
               "  - run: [sh, -c, 'echo x >> n; test $(wc -l < n) -eq 3']\n"
               "    directory: \"${scratch}\"\n"
               "    within: 30s\n");
-    assert_int_equal(world_stat(s->world, "build/e2e_command_test/1test", &stat), 0);
+    assert_int_equal(world_stat(s->world, made, &stat), 0);
     assert_false(stat.exists);
     assert_int_equal(world_remove_tree(s->world, base), 0);
 }
@@ -83,8 +137,13 @@ static void scratch(void **state)
 static void refused(void **state)
 {
     struct test_system *s = *state;
-    static const char *const bad[] = {"run: git init", "run: []", "run: [{a: b}]", "run: [a]\n    environment: 3",
-                                      "run: [a]\n    expect: {status: 0}"};
+    static const char *const bad[] = {"run: git init",
+                                      "run: []",
+                                      "run: [{a: b}]",
+                                      "run: [a]\n    environment: 3",
+                                      "run: [a]\n    expect: {status: 0}",
+                                      "run: [a]\n    background: true\n    within: 1s",
+                                      "run: [a]\n    background: 3"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct flow_list flows = {0};
         struct text yaml = TEXT_INIT;
@@ -114,6 +173,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(commands, test_system_setup_real, test_system_teardown),
         cmocka_unit_test_setup_teardown(commands_fail, test_system_setup_real, test_system_teardown),
+        cmocka_unit_test_setup_teardown(background, test_system_setup_real, test_system_teardown),
         cmocka_unit_test_setup_teardown(scratch, test_system_setup_real, test_system_teardown),
         cmocka_unit_test_setup_teardown(refused, test_system_setup_sim, test_system_teardown),
         cmocka_unit_test_setup_teardown(not_in_simulation, test_system_setup_sim, test_system_teardown),

@@ -91,6 +91,7 @@ static json_t *bytes_value(struct bytes b)
 struct pools {
     const struct pb_pool *own;
     struct pb_pool *google; /* made when it is needed */
+    bool unknown;           /* some type is in neither */
 };
 
 static const struct pb_type *find_type(struct pools *p, const char *name)
@@ -118,6 +119,7 @@ static json_t *detail_value(struct pools *p, struct bytes b)
         return NULL;
     }
     const struct pb_type *type = find_type(p, text_string(&name));
+    p->unknown = p->unknown || type == NULL;
     out = type != NULL ? message_value(type, any.value) : bytes_value(any.value);
     json_t *named = value_of_bytes(text_bytes(&name));
     if (out != NULL && json_object_set_new_nocheck(out, "@type", named) != 0) {
@@ -130,7 +132,7 @@ static json_t *detail_value(struct pools *p, struct bytes b)
     return out;
 }
 
-json_t *details_value(const struct pb_pool *pool, struct bytes status)
+json_t *details_value(const struct pb_pool *pool, struct bytes status, bool *unknown)
 {
     struct pools pools = {.own = pool};
     struct pb_reader r = {status.data, status.data + status.len};
@@ -145,6 +147,7 @@ json_t *details_value(const struct pb_pool *pool, struct bytes status)
     if (list != NULL && bad != PB_FAULT_NONE)
         json_array_append_new(list, json_pack("{s:s}", "wrong", pb_fault_text(bad)));
     pb_pool_free(pools.google);
+    *unknown = pools.unknown;
     return list;
 }
 

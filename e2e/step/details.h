@@ -9,8 +9,8 @@
 
 /* A list, a new reference: of each its members as proto3 JSON with "@type", the full name of its message. What is not
  * an object there stands in "value"; of a type nobody knows "value" is its bytes in base64; of bytes that are no
- * message of their type "wrong" says why. NULL: no memory. `pool` may be NULL. */
-json_t *details_value(const struct pb_pool *pool, struct bytes status);
+ * message of their type "wrong" says why. NULL: no memory. `pool` may be NULL; *unknown: some type was not in it. */
+json_t *details_value(const struct pb_pool *pool, struct bytes status, bool *unknown);
 
 /* The only detail of an answer is micro's error, which its message tells as JSON as well. */
 bool details_repeat_error(const json_t *answer);

@@ -53,28 +53,35 @@ static void broken(void **state)
     static const char whole[] = "\x08\x03\x1a\x34\x0a\x28type.googleapis.com/google.rpc.RetryInfo"
                                 "\x12\x08\x0a\x06\x08\x01\x10\x80\x94\x00";
     struct test_system *s = *state;
+    bool unknown;
     for (size_t n = 0; n < sizeof whole; n++) {
-        json_t *list = details_value(n % 2 == 0 ? s->pool : NULL, BYTES(whole, n));
+        json_t *list = details_value(n % 2 == 0 ? s->pool : NULL, BYTES(whole, n), &unknown);
         assert_true(json_is_array(list));
         json_decref(list);
     }
-    json_t *list = details_value(NULL, BYTES("\x1a\x0a\x12\x0cgoogle", 10));
+    json_t *list = details_value(NULL, BYTES("\x1a\x0a\x12\x0cgoogle", 10), &unknown);
     assert_non_null(json_object_get(json_array_get(list, 0), "wrong"));
     json_decref(list);
     /* A known type whose bytes are none of it. */
-    list = details_value(NULL, BYTES("\x1a\x1c\x0a\x16x/google.rpc.ErrorInfo\x12\x02\x0a\x09", 30));
+    list = details_value(NULL, BYTES("\x1a\x1c\x0a\x16x/google.rpc.ErrorInfo\x12\x02\x0a\x09", 30), &unknown);
     assert_non_null(json_object_get(json_array_get(list, 0), "wrong"));
     assert_string_equal(json_string_value(json_object_get(json_array_get(list, 0), "@type")), "google.rpc.ErrorInfo");
     json_decref(list);
+    assert_false(unknown);
     /* What JSON has a form of its own for is a value. */
-    list = details_value(NULL, BYTES("\x1a\x22\x0a\x1cx/google.protobuf.Duration\x00\x00\x12\x02\x08\x05", 36));
+    list =
+        details_value(NULL, BYTES("\x1a\x22\x0a\x1cx/google.protobuf.Duration\x00\x00\x12\x02\x08\x05", 36), &unknown);
+    json_decref(list);
+    list = details_value(NULL, BYTES("\x1a\x0a\x0a\x08x/shop.A", 12), &unknown);
+    assert_true(unknown);
     json_decref(list);
 }
 
 static int read_once(void)
 {
     static const char bytes[] = "\x1a\x1d\x0a\x16x/google.rpc.ErrorInfo\x12\x03\x0a\x01w";
-    json_t *list = details_value(NULL, BYTES(bytes, sizeof bytes - 1));
+    bool unknown;
+    json_t *list = details_value(NULL, BYTES(bytes, sizeof bytes - 1), &unknown);
     const char *reason = json_string_value(json_object_get(json_array_get(list, 0), "reason"));
     bool done = reason != NULL && strcmp(reason, "w") == 0;
     json_decref(list);

@@ -1,8 +1,6 @@
 /* An HTTP request: method and path from the file; cookies and redirects are followed here, whatever carries requests.
  */
 #include "base/base64.h"
-#include "base/utf8.h"
-#include "base/words.h"
 #include "e2e/http/http.h"
 #include "e2e/http/transport.h"
 #include "e2e/kind.h"
@@ -26,7 +24,11 @@ static int add_header(struct flow_context *x, void *headers, const char *name, c
     for (const char *p = name; *p != '\0'; p++)
         text_char(&lower, (char)tolower((unsigned char)*p));
     const char *before = json_string_value(json_object_get(headers, text_string(&lower)));
-    text_printf(&both, "%s%s%s", before != NULL ? before : "", before != NULL ? "," : "", value);
+    if (before != NULL) {
+        text_puts(&both, before);
+        text_char(&both, ',');
+    }
+    text_puts(&both, value);
     bool added = clean && text_ok(&lower) && text_ok(&both) &&
                  json_object_set_new(headers, text_string(&lower), value_of_bytes(text_bytes(&both))) == 0;
     text_deinit(&lower);
@@ -122,8 +124,11 @@ static int add_cookie(struct flow_context *x, void *arg, const char *name, const
 static int add_cookies(struct flow_context *x, const struct node *step, const char *url, json_t *headers)
 {
     struct text line = TEXT_INIT;
+    const struct node *own = node_get(step, "cookies");
+    if (own != NULL && own->kind == NODE_BOOL) /* false: a client without any */
+        return 0;
     http_jar_give(x->run->cookies, url, world_wall(x->target->world), &line);
-    int code = http_pairs(x, node_get(step, "cookies"), add_cookie, &line);
+    int code = http_pairs(x, own, add_cookie, &line);
     if (code == 0 && !text_ok(&line))
         code = flow_memory(x);
     if (code == 0 && line.len > 0 && json_object_set_new(headers, "cookie", value_of_bytes(text_bytes(&line))) != 0)
@@ -236,17 +241,17 @@ static int add_usual(struct flow_context *x, json_t *headers)
     return 0;
 }
 
-static int exchange(struct flow_context *x, const struct node *step, struct http_request *r, struct text *url)
+static int exchange(struct flow_context *x, const struct node *step, struct http_request *r, int64_t hops,
+                    struct text *url)
 {
     struct http_result got = {0};
     json_t *set = json_object(), *chain = json_array();
-    int64_t hops = 0;
     double seconds = 0;
     bool again = true, trusted = false;
     int code = set != NULL && chain != NULL ? 0 : flow_memory(x);
     if (code == 0)
         code = add_usual(x, r->headers);
-    if (code == 0 && (code = read_hops(x, step, &hops)) == 0)
+    if (code == 0)
         code = read_flag(x, node_get(step, "trusted"), &trusted);
     while (code == 0 && again) {
         result_deinit(&got);
@@ -267,6 +272,8 @@ static int exchange(struct flow_context *x, const struct node *step, struct http
     if (code == 0 && !r->decode)
         code = http_unpack(x, &got);
     if (code == 0)
+        code = http_save(x, step, text_bytes(&got.body));
+    if (code == 0)
         code = set_answer(x, r, &got, set, chain, seconds);
     if (code == 0 && r->lines) {
         x->reply = (struct flow_reply){.body = got.body, .headers = got.lines, .facts = got.facts};
@@ -283,7 +290,9 @@ static int exchange(struct flow_context *x, const struct node *step, struct http
 
 static void show_sent(struct flow_context *x, const struct http_request *r)
 {
-    text_printf(&x->sent, "%s %s", r->method, r->url);
+    text_puts(&x->sent, r->method);
+    text_char(&x->sent, ' ');
+    text_puts(&x->sent, r->url);
     if (r->body.len > 0) {
         text_char(&x->sent, ' ');
         text_printable(&x->sent, r->body.data, r->body.len,
@@ -291,54 +300,38 @@ static void show_sent(struct flow_context *x, const struct http_request *r)
     }
 }
 
-/* The first request as curl makes it; of a simulation nobody can ask anything. */
-static void say_repeat(struct flow_context *x, const struct http_request *r)
-{
-    const char *name;
-    json_t *value;
-    struct text line = TEXT_INIT;
-    if (x->options->simulated)
-        return;
-    text_puts(&x->repeat, "curl -i");
-    if (strcmp(r->method, "GET") != 0 || r->body.len > 0) {
-        words_add(&x->repeat, "-X");
-        words_add(&x->repeat, r->method);
-    }
-    if (r->insecure)
-        words_add(&x->repeat, "-k");
-    json_object_foreach(r->headers, name, value)
-    {
-        text_clear(&line);
-        text_printf(&line, "%s: %s", name, json_string_value(value));
-        words_add(&x->repeat, "-H");
-        words_add(&x->repeat, text_string(&line));
-    }
-    if (r->body.len > 0) {
-        bool text = utf8_valid(r->body) && memchr(r->body.data, '\0', r->body.len) == NULL;
-        text_clear(&line);
-        text_add(&line, r->body.data, r->body.len);
-        words_add(&x->repeat, "--data-binary");
-        words_add(&x->repeat, text ? text_string(&line) : "@the-body");
-    }
-    words_add(&x->repeat, r->url);
-    text_deinit(&line);
-}
+/* PEM files of `tls`, as paths from the flow's folder. */
+struct tls_files {
+    struct text ca, cert, key;
+};
 
-static int read_tls(struct flow_context *x, const struct node *step, struct http_request *r, struct text *path)
+static int read_tls(struct flow_context *x, const struct node *step, struct http_request *r, struct tls_files *files)
 {
-    const struct node *tls = node_get(step, "tls"), *ca = tls != NULL ? node_get(tls, "ca") : NULL;
+    const struct node *tls = node_get(step, "tls");
+    const struct {
+        const char *key;
+        struct text *path;
+        const char **file;
+    } all[] = {
+        {"ca", &files->ca, &r->ca_file}, {"cert", &files->cert, &r->cert_file}, {"key", &files->key, &r->key_file}};
     if (tls == NULL)
         return 0;
     if (x->options->simulated)
         return flow_wrong(x, tls, ERROR_UNSUPPORTED, "a simulation has no TLS");
     int code = read_flag(x, node_get(tls, "insecure"), &r->insecure);
-    if (code != 0)
-        return code;
-    if (ca != NULL) {
-        path_beside(document_name(ca->document), (const char *)ca->text.data, path);
-        r->ca_file = text_string(path);
+    for (size_t i = 0; i < sizeof all / sizeof all[0] && code == 0; i++) {
+        const struct node *n = node_get(tls, all[i].key);
+        char *name = n != NULL ? expand_text(x, n) : NULL;
+        if (n == NULL)
+            continue;
+        if (name == NULL)
+            return x->error.code;
+        path_beside(document_name(n->document), name, all[i].path);
+        free(name);
+        *all[i].file = text_string(all[i].path);
+        code = text_ok(all[i].path) ? 0 : flow_memory(x);
     }
-    return text_ok(path) ? 0 : flow_memory(x);
+    return code;
 }
 
 /* Do its queries ask for more than the answer object has? */
@@ -371,7 +364,9 @@ static int read_transport(struct flow_context *x, const struct node *step, struc
 static int run(struct flow_context *x, const struct node *step)
 {
     const struct node *http = node_get(step, "http");
-    struct text body = TEXT_INIT, url = TEXT_INIT, type = TEXT_INIT, ca = TEXT_INIT;
+    struct text body = TEXT_INIT, url = TEXT_INIT, type = TEXT_INIT;
+    struct tls_files files = {TEXT_INIT, TEXT_INIT, TEXT_INIT};
+    int64_t hops = 0;
     json_t *headers = json_object();
     char *line = headers != NULL ? expand_text(x, http) : NULL, *path = line != NULL ? strchr(line, ' ') : NULL;
     int code = path != NULL         ? http_make_body(x, step, &body, &type)
@@ -391,24 +386,30 @@ static int run(struct flow_context *x, const struct node *step)
                              .body = text_bytes(&body),
                              .timeout = step_timeout(x, step)};
     if (code == 0)
-        code = read_tls(x, step, &r, &ca);
+        code = read_tls(x, step, &r, &files);
     if (code == 0)
         code = read_transport(x, step, &r);
     read_queries(step, &r);
+    if (code == 0)
+        code = http_jar_begin(x, step);
     if (code == 0) {
         show_sent(x, &r);
         code = add_cookies(x, step, r.url, r.headers);
     }
-    if (code == 0) {
-        say_repeat(x, &r);
-        code = exchange(x, step, &r, &url);
-    }
+    if (code == 0 && (code = read_hops(x, step, &hops)) == 0)
+        code = http_repeat(x, step, &r, hops);
+    if (code == 0)
+        code = exchange(x, step, &r, hops, &url);
+    if (code == 0)
+        code = http_jar_end(x, step);
     free(line);
     json_decref(headers);
     text_deinit(&body);
     text_deinit(&url);
     text_deinit(&type);
-    text_deinit(&ca);
+    text_deinit(&files.ca);
+    text_deinit(&files.cert);
+    text_deinit(&files.key);
     return code;
 }
 
@@ -447,11 +448,27 @@ static int check_redirects(const struct node *n, struct error *err)
                       REDIRECTS_MAX, REDIRECTS_MAX, REDIRECTS_TRUE);
 }
 
+static int check_tls(const struct node *tls, struct error *err)
+{
+    static const char *const keys[] = {"insecure", "ca", "cert", "key", NULL};
+    int code = node_only_keys(tls, keys, err);
+    const struct node *insecure = node_get(tls, keys[0]);
+    if (code == 0 && insecure != NULL && insecure->kind != NODE_BOOL && !has_variable(insecure))
+        code = node_error(insecure, err, ERROR_INVALID, "\"insecure\" is true or false");
+    for (size_t i = 1; keys[i] != NULL && code == 0; i++) {
+        const char *file;
+        code = node_may_text(tls, keys[i], &file, err);
+    }
+    if (code == 0 && (node_get(tls, "cert") == NULL) != (node_get(tls, "key") == NULL))
+        code = node_error(tls, err, ERROR_INVALID, "\"cert\" and \"key\" go together");
+    return code;
+}
+
 static int check(const struct flow *f, const struct node *step, const struct node *http, struct error *err)
 {
-    static const char *const tls_keys[] = {"insecure", "ca", NULL}, *const pairs[] = {"headers", "query", "cookies"};
+    static const char *const pairs[] = {"headers", "query", "cookies"};
     const struct node *expect = node_get(step, "expect"), *tls = node_get(step, "tls");
-    const char *ca;
+    const struct node *none = node_get(step, "cookies"); /* false */
     (void)f;
     if (!is_request_line(http))
         return node_error(http, err, ERROR_INVALID, "\"http\" is a method and a path: \"GET /helloworld\"");
@@ -459,16 +476,15 @@ static int check(const struct flow *f, const struct node *step, const struct nod
     if (code == 0)
         code = check_redirects(node_get(step, "redirects"), err);
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0] && code == 0; i++)
-        code = http_check_pairs(node_get(step, pairs[i]), err);
+        code = i == 2 && none != NULL && none->kind == NODE_BOOL && !none->boolean
+                   ? 0
+                   : http_check_pairs(node_get(step, pairs[i]), err);
     if (code == 0)
         code = http_transport_check(node_get(step, "curl"), err);
+    if (code == 0)
+        code = http_check_jar(node_get(step, "jar"), err);
     if (code == 0 && tls != NULL)
-        code = node_only_keys(tls, tls_keys, err);
-    const struct node *insecure = tls != NULL ? node_get(tls, "insecure") : NULL;
-    if (code == 0 && insecure != NULL && insecure->kind != NODE_BOOL && !has_variable(insecure))
-        code = node_error(insecure, err, ERROR_INVALID, "\"insecure\" is true or false");
-    if (code == 0 && tls != NULL)
-        code = node_may_text(tls, "ca", &ca, err);
+        code = check_tls(tls, err);
     return code != 0 ? code : check_status(expect != NULL ? node_get(expect, "status") : NULL, err);
 }
 
@@ -482,12 +498,15 @@ static const struct step_key keys[] = {
     {"base64", SHAPE_ANY, "bytes sent as they are"},
     {"multipart", SHAPE_ANY, "parts: a text, or {file: PATH, name: NAME, type: TYPE}"},
     {"file", SHAPE_ANY, "a file sent as it is"},
-    {"cookies", SHAPE_ANY, "names and texts, sent beside those of the flow's jar"},
+    {"cookies", SHAPE_ANY, "names and texts, sent beside those of the flow's jar; false: none are sent"},
+    {"jar", SHAPE_MAP,
+     "read: a file of cookies that are added before, write: one they go into after; clear: true; set: a cookie"},
+    {"save", SHAPE_ANY, "a file that the answer's body is written into"},
     {"redirects", SHAPE_ANY, "how many are followed, or true; none when nothing is said"},
     {"trusted", SHAPE_ANY, "true: credentials go to other hosts as well"},
     {"compressed", SHAPE_ANY, "true: the answer may come packed"},
     {"curl", SHAPE_MAP, "what libcurl is told besides: proxy, resolve, http, ..."},
-    {"tls", SHAPE_MAP, "insecure: true, or ca: a PEM file"},
+    {"tls", SHAPE_MAP, "insecure: true, ca: a PEM file; cert and key: of a client's certificate"},
     {"retry", SHAPE_ANY, "how often it is tried again until the expectations hold; -1: without end"},
     {"retry_interval", SHAPE_ANY, "the time between those; 1s when nothing is said"},
     {"within", SHAPE_DURATION, "try again until the expectations hold or this time is over"},

@@ -259,6 +259,19 @@ static void talks(void **state)
                      "  - {name: last, websocket: 'ws://${at}/ws', send: '${said}', expect: {message: y}}\n") > 100);
 }
 
+static void calls_in_turns(void **state)
+{
+    (void)state;
+    assert_true(WALK(NULL, FLOW "  - {stream: helloworld.Helloworld/PingPong, as: game, metadata: {a: b}}\n"
+                                "  - {stream: game, send: [{stroke: 1}, {stroke: 2}], count: 2,"
+                                " expect: {messages: [{stroke: 1}, {stroke: 2}]}, capture: {x: $.count}}\n"
+                                "  - {stream: game, close: true, closed: true, expect: {closed: {status: OK}}}\n"
+                                "  - {stream: helloworld.Helloworld/Call, send: {name: detailed}, closed: true,"
+                                " expect: {closed: {status: INVALID_ARGUMENT}}}\n"
+                                "  - {name: last, stream: helloworld.Helloworld/Stream, send: {count: 1},"
+                                " expect: {message: {count: 9}}}\n") > 100);
+}
+
 static void put_trust(void *stage)
 {
     struct test_system *s = ((struct stage *)stage)->system;
@@ -364,6 +377,8 @@ static void connections(void **state)
         "  - {websocket: c, expect: {message: b}, close: true}\n",
         "flow: f\nsteps:\n  - {stream: 'GET http://talker:81/lines', by: lines, closed: true, expect: "
         "{messages: [{n: 1}, {n: 2}]}}\n",
+        "flow: f\nsteps:\n  - {stream: helloworld.Helloworld/PingPong, as: g, send: {stroke: 1}, expect: {message: "
+        "{stroke: 1}}}\n  - {stream: g, send: {stroke: 2}, close: true, closed: true, expect: {count: 1}}\n",
         "flow: f\nsteps:\n  - {consume: orders, open: true}\n"
         "  - {publish: orders, payload: {id: 7}, expect: {id: e-1}}\n"
         "  - {consume: orders, within: 2s, expect: {payload: {id: 7}}}\n",
@@ -377,9 +392,10 @@ static void connections(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(events),   cmocka_unit_test(acknowledged), cmocka_unit_test(doubles),
-        cmocka_unit_test(requests), cmocka_unit_test(snapshots),    cmocka_unit_test(blocks),
-        cmocka_unit_test(talks),    cmocka_unit_test(trust),        cmocka_unit_test(connections)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(events),    cmocka_unit_test(acknowledged),
+                                       cmocka_unit_test(doubles),   cmocka_unit_test(requests),
+                                       cmocka_unit_test(snapshots), cmocka_unit_test(blocks),
+                                       cmocka_unit_test(talks),     cmocka_unit_test(calls_in_turns),
+                                       cmocka_unit_test(trust),     cmocka_unit_test(connections)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

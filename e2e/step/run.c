@@ -43,6 +43,29 @@ static bool is_done(void *arg)
     return ((const struct running *)arg)->done;
 }
 
+/* One that goes on beside the steps behind it, until the flow ends. */
+struct background {
+    struct background *next;
+    struct world_process *process;
+    struct running running;
+};
+
+void commands_close(struct flow_context *x)
+{
+    while (x->run->commands != NULL) {
+        struct background *b = x->run->commands;
+        x->run->commands = b->next;
+        if (!b->running.done) {
+            (void)world_process_signal(b->process, SIGKILL);
+            (void)flow_wait(x, is_done, &b->running, (uint64_t)SECOND);
+        }
+        world_process_close(b->process);
+        text_deinit(&b->running.out[0]);
+        text_deinit(&b->running.out[1]);
+        free(b);
+    }
+}
+
 /* ---- the command line and the environment, expanded; lists of owned texts that end with NULL ---- */
 
 struct strings {
@@ -149,22 +172,53 @@ static int set_answer(struct flow_context *x, struct running *r, uint64_t starte
     return x->answer != NULL ? 0 : flow_memory(x);
 }
 
+static int start_command(struct flow_context *x, const struct node *step, const struct world_spawn *spawn,
+                         struct running *r, struct world_process **process)
+{
+    static const struct world_process_events events = {.output = on_output, .exited = on_exit_status};
+    struct error why = ERROR_INIT;
+    int code = world_process_spawn(x->target->world, spawn, &events, r, process, &why);
+    if (code != 0)
+        flow_wrong(x, node_get(step, "run"), code, "%s", why.message != NULL ? why.message : error_code_name(code));
+    error_clear(&why);
+    return code;
+}
+
+/* Nothing came back yet, and nothing will be told. */
+static int run_beside(struct flow_context *x, const struct node *step, const struct world_spawn *spawn)
+{
+    struct background *b = calloc(1, sizeof *b);
+    if (b == NULL)
+        return flow_memory(x);
+    int code = start_command(x, step, spawn, &b->running, &b->process);
+    if (code != 0) {
+        if (b->process != NULL)
+            world_process_close(b->process);
+        free(b);
+        return code;
+    }
+    b->next = x->run->commands;
+    x->run->commands = b;
+    x->answer = json_pack("{s:n, s:n, s:n, s:n, s:f, s:n, s:n}", "exit", "stdout", "stderr", "body", "duration", 0.0,
+                          "output", "errors");
+    return x->answer != NULL ? 0 : flow_memory(x);
+}
+
 static int run_command(struct flow_context *x, const struct node *step, const struct strings *argv,
                        const struct strings *environment, const char *directory)
 {
-    static const struct world_process_events events = {.output = on_output, .exited = on_exit_status};
     struct running r = {.out = {TEXT_INIT, TEXT_INIT}};
     struct world_process *process = NULL;
-    struct error why = ERROR_INIT;
     uint64_t started = world_now(x->target->world);
+    bool beside = false;
     const struct world_spawn spawn = {.name = argv->items[0],
                                       .argv = (const char *const *)argv->items,
                                       .environment = (const char *const *)environment->items,
                                       .directory = directory};
-    int code = world_process_spawn(x->target->world, &spawn, &events, &r, &process, &why);
-    if (code != 0)
-        flow_wrong(x, node_get(step, "run"), code, "%s", why.message != NULL ? why.message : error_code_name(code));
-    error_clear(&why);
+    node_may_bool(step, "background", &beside, NULL);
+    if (beside)
+        return run_beside(x, step, &spawn);
+    int code = start_command(x, step, &spawn, &r, &process);
     if (code == 0)
         code = wait_for(x, step, process, &r);
     if (r.done || code == 0)
@@ -209,6 +263,8 @@ static void judge(struct flow_context *x, const struct node *step)
 {
     const struct node *expect = node_get(step, "expect");
     json_int_t status = json_integer_value(json_object_get(x->answer, "exit"));
+    if (json_is_null(json_object_get(x->answer, "exit"))) /* it goes on */
+        return;
     if ((expect == NULL || node_get(expect, "exit") == NULL) && status != 0)
         node_error(node_get(step, "run"), &x->error, ERROR_INVALID, "expected exit code 0, got %lld: %s",
                    (long long)status, json_string_value(json_object_get(x->answer, "stderr")));
@@ -217,8 +273,12 @@ static void judge(struct flow_context *x, const struct node *step)
 /* A list of texts becomes arguments; nothing is split and no shell looks at it. */
 static int check(const struct flow *f, const struct node *step, const struct node *run, struct error *err)
 {
+    bool beside = false;
     (void)f;
-    (void)step;
+    node_may_bool(step, "background", &beside, NULL);
+    if (beside && (node_get(step, "timeout") != NULL || node_get(step, "within") != NULL))
+        return node_error(step, err, ERROR_INVALID,
+                          "a command with \"background\" has no \"timeout\" and no \"within\": nobody waits for it");
     if (run->kind != NODE_LIST || run->list.count == 0)
         return node_error(run, err, ERROR_INVALID, "\"run\" is a list, the program and its arguments: [git, init]");
     for (size_t i = 0; i < run->list.count; i++)
@@ -230,6 +290,7 @@ static int check(const struct flow *f, const struct node *step, const struct nod
 static const struct step_key keys[] = {
     {"environment", SHAPE_MAP, "variables added to the harness's own"},
     {"directory", SHAPE_ANY, "where it runs"},
+    {"background", SHAPE_FLAG, "true: nobody waits for it; it is killed when the flow ends"},
     {"within", SHAPE_DURATION, "try again until the expectations hold or this time is over"},
     {"timeout", SHAPE_DURATION, "how long it may take; then it is killed"},
     {"expect", SHAPE_ANSWER, "members of what came back"},

@@ -135,15 +135,32 @@ static int open_stream(struct flow_context *x, const struct node *step, char *li
     return talk_keep(x, step, &s->talk);
 }
 
+/* "package.Service/Method", not "GET /path". */
+static bool is_method(const char *line)
+{
+    return strchr(line, ' ') == NULL && strchr(line, '/') != NULL;
+}
+
 static int run(struct flow_context *x, const struct node *step)
 {
     char *line = expand_text(x, node_get(step, "stream"));
     struct talk *t = line != NULL ? talk_find(x, line) : NULL;
     int code = line != NULL ? 0 : x->error.code;
-    if (code == 0 && t == NULL)
-        code = open_stream(x, step, line, &t);
+    bool found = t != NULL;
+    if (code == 0 && !found)
+        code = is_method(line) ? talk_call_open(x, step, &t) : open_stream(x, step, line, &t);
     free(line);
-    return code == 0 ? talk_listen(x, step, t) : code;
+    if (code != 0)
+        return code;
+    if (talk_is_call(t))
+        code = talk_call_send(x, step, t);
+    else if (node_get(step, "send") != NULL || node_get(step, "close") != NULL)
+        code = flow_wrong(x, step, ERROR_INVALID, "\"send\" and \"close\" are for calls of gRPC methods");
+    if (code == 0)
+        return talk_listen(x, step, t);
+    if (!found && t->name == NULL)
+        talk_free(t);
+    return code;
 }
 
 /* ---- the kind ---- */
@@ -153,11 +170,16 @@ static int check(const struct flow *f, const struct node *step, const struct nod
     const char *by = "events";
     (void)f;
     if (what->kind != NODE_TEXT || what->text.len == 0)
-        return node_error(what, err, ERROR_INVALID,
-                          "\"stream\" is a method and a path, \"GET /events\", or the name of one that is open");
+        return node_error(
+            what, err, ERROR_INVALID,
+            "\"stream\" is a method and a path, \"GET /events\", a gRPC method, \"chat.Chat/Talk\", or the "
+            "name of one that is open");
     int code = node_may_text(step, "by", &by, err);
     if (code == 0 && strcmp(by, "events") != 0 && strcmp(by, "lines") != 0 && strcmp(by, "pieces") != 0)
         code = node_error(node_get(step, "by"), err, ERROR_INVALID, "\"by\" is events, lines or pieces");
+    bool close;
+    if (code == 0)
+        code = node_may_bool(step, "close", &close, err);
     if (code == 0)
         code = http_check_body(step, err);
     return code != 0 ? code : talk_check(step, err);
@@ -167,6 +189,9 @@ static const struct step_key keys[] = {
     {"as", SHAPE_ANY, "keeps it open for later steps, under this name"},
     {"by", SHAPE_TEXT, "what it is cut into: events (server-sent; when nothing is said), lines or pieces"},
     {"headers", SHAPE_MAP, "names and texts"},
+    {"metadata", SHAPE_MAP, "of a gRPC call: names and texts; \"\" takes one away"},
+    {"send", SHAPE_ANY, "of a gRPC call: a message, or a list of them"},
+    {"close", SHAPE_FLAG, "of a gRPC call: true: nothing more is sent"},
     {"json", SHAPE_ANY, "a value sent as JSON"},
     {"form", SHAPE_MAP, "names and values sent as a form"},
     {"body", SHAPE_ANY, "a text sent as it is"},
@@ -180,21 +205,23 @@ static const struct step_key keys[] = {
     {0},
 };
 static const struct step_key answer[] = {
-    {"status", SHAPE_EXPECTED, "a number"},
+    {"status", SHAPE_EXPECTED, "a number; not of a gRPC call"},
     {"headers", SHAPE_EXPECTED, "by names in lower case"},
-    {"message", SHAPE_EXPECTED, "when one was waited for: {event, data, id}; a line or piece as a value or a text"},
+    {"message", SHAPE_EXPECTED,
+     "when one was waited for: {event, data, id}; a line or piece as a value or a text; a message"},
     {"messages", SHAPE_EXPECTED, "the list, in their order"},
     {"count", SHAPE_EXPECTED, "how many"},
-    {"closed", SHAPE_EXPECTED, "true when the answer has ended"},
+    {"closed", SHAPE_EXPECTED, "when it has ended: true; of a gRPC call {status, message, trailers}"},
     {"duration", SHAPE_EXPECTED, "seconds"},
     {0},
 };
 const struct step_kind kind_stream = {
     .name = "stream",
-    .about = "An HTTP answer that comes as it comes: server-sent events, lines, pieces",
+    .about = "What comes as it comes: server-sent events, lines, pieces of an HTTP answer, messages of a gRPC call",
     .shape = SHAPE_ANY,
     .keys = keys,
     .answer = answer,
     .check = check,
     .run = run,
+    .judge = talk_call_judge,
 };

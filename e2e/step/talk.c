@@ -126,6 +126,7 @@ static int judge_wait(struct listening *l, int code, size_t count, uint64_t wait
     struct flow_context *x = l->x;
     struct talk *t = l->talk;
     const struct node *place = node_get(l->step, "count") != NULL ? node_get(l->step, "count") : l->step;
+    const char *status = json_string_value(json_object_get(t->closed, "status"));
     char time[32];
     units_format_duration((int64_t)waited, time, sizeof time);
     if (t->memory)
@@ -145,8 +146,9 @@ static int judge_wait(struct listening *l, int code, size_t count, uint64_t wait
                           time, count, count == 1 ? "" : "s");
     if (!l->to_the_end && count < l->wanted)
         return node_error(place, &x->error, t->closed != NULL ? ERROR_CLOSED : ERROR_TIMEOUT,
-                          "%zu message%s came within %s, expected %zu%s", count, count == 1 ? "" : "s", time, l->wanted,
-                          t->closed != NULL ? "; the other side has ended" : "");
+                          "%zu message%s came within %s, expected %zu%s%s%s", count, count == 1 ? "" : "s", time,
+                          l->wanted, t->closed != NULL ? "; the other side has ended" : "",
+                          status != NULL ? " with " : "", status != NULL ? status : "");
     return 0;
 }
 

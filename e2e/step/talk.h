@@ -38,6 +38,14 @@ int talk_headers(struct flow_context *x, const struct node *step, const char *ur
  * the flow). tls_context_free(). */
 int talk_tls(struct flow_context *x, const struct node *step, struct tls_context **out);
 #define TALK_TLS_ABOUT "insecure: true, ca: a PEM file; cert and key: of a client's certificate"
+/* ---- step/talk_call.c: gRPC calls as talks ---- */
+/* Opens the method that `stream` names. */
+int talk_call_open(struct flow_context *x, const struct node *step, struct talk **out);
+bool talk_is_call(const struct talk *t);
+/* The step's `send`, and its `close`. */
+int talk_call_send(struct flow_context *x, const struct node *step, struct talk *t);
+void talk_call_judge(struct flow_context *x, const struct node *step);
+
 int talk_check(const struct node *step, struct error *err); /* count, closed, tls */
 
 #endif

@@ -90,6 +90,30 @@ static const char *const values[][2] = {
      "\"9b71d224bd62f3785d96d46ad3ea3d73319bfbc2890caadae2dff72519673ca72323c3d99ba5c11d7c7acc6e14b8c5da0"
      "c4663475c2e5c3adef46f73bcdec043\""},
     {"hash.Sha256('hello')", "\"2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824\""},
+    {"take(list, 2)", "[1,2]"},
+    {"len(take(list, 9)) + len(take([], 1)) + len(take(list, 0))", "3"},
+    {"flatten([1, [2, [3]], []])", "[1,2,3]"},
+    {"uniq([1, 'a', 1.0, 'a', [2], [2]])", "[1,\"a\",[2]]"},
+    {"reverse(sort([3, 1, 2.5]))", "[3,2.5,1]"},
+    {"sort(['b', 'a'])", "[\"a\",\"b\"]"},
+    {"mean(list) + median([4, 1, 9, 2]) + median(list)", "7.0"},
+    {"hasPrefix(name, 'an') && hasSuffix(name, 'nn') && !hasPrefix('a', 'ab')", "true"},
+    {"trimPrefix('v1.2', 'v') + trimSuffix('a.yml', '.yml') + trimSuffix('a', 'b')", "\"1.2aa\""},
+    {"indexOf('abcabc', 'c') * 10 + lastIndexOf('abcabc', 'bc') + indexOf('a', 'b')", "23"},
+    {"repeat('ab', 3) + repeat('', 9) + repeat('x', 0)", "\"ababab\""},
+    {"time('2026-01-31T10:00:00+02:00') == time('2026-01-31 08:00:00')", "true"},
+    {"time(0)", "\"1970-01-01T00:00:00.000000000Z\""},
+    {"time('2026-01-31') < time('2026-01-31T00:00:00.5Z') && time('Sat, 31 Jan 2026 00:00:00 GMT') == "
+     "time('2026-01-31 00:00:00.0 +0000')",
+     "true"},
+    /* the example of jwt.io */
+    {"jwt.Parse('eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwiaWF0IjoxNTE2M"
+     "jM5MDIyfQ.SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c', {secret: 'your-256-bit-secret'}).name",
+     "\"John Doe\""},
+    {"jwt.Parse(jwt.Sign({secret: 's', algorithm: 'HS384', subject: 'me', issuer: 'i', id: '7', audience: ['a', 'b'], "
+     "private_claims: {x: {y: 1}}}), {secret: 's', algorithm: 'HS384'})",
+     "{\"aud\":[\"a\",\"b\"],\"iss\":\"i\",\"jti\":\"7\",\"sub\":\"me\",\"x\":{\"y\":1}}"},
+    {"len(split(jwt.Sign({secret: 's', algorithm: 'HS512'}), '.')[2])", "86"},
     {"n == 3 // a comment\n && true # another", "true"},
     /* wrong */
     {"1 +", "the expression \"1 +\" ends too early"},
@@ -107,6 +131,26 @@ static const char *const values[][2] = {
     {"9223372036854775807 + 1", "this number is too large"},
     {"len(1)", "len() takes a text, a list or a map, and this is a number"},
     {"map(1, {#})", "map() goes through a list, and this is a number"},
+    {"take(1, 1)", "take() takes a list, and how many items of it, and this is a number"},
+    {"sort([1, 'a'])", "sort() takes a list of numbers, or one of texts"},
+    {"mean(['a'])", "mean(): there are no numbers"},
+    {"median([])", "median(): there are no numbers"},
+    {"uniq('a')", "uniq() takes a list, and this is a text"},
+    {"trimPrefix('a', 1)", "trimPrefix() takes two texts, and this is a number"},
+    {"repeat('ab', 9000000000)", "repeat(): more than 1048576 bytes"},
+    {"repeat('ab', -1)", "repeat() takes a text, and how often, and this is a number"},
+    {"time('soon')", "time() takes a time like 2026-01-31T08:00:00Z, a day, or seconds since 1970"},
+    {"jwt.Sign({subject: 'a'})", "jwt: there is no \"secret\" among the options"},
+    {"jwt.Sign({secret: 'a', algorithm: 'RS256'})",
+     "jwt: tokens are signed by HS256, HS384 or HS512, and this is RS256"},
+    {"jwt.Sign('a')", "jwt.Sign() takes a map: {secret: ..., subject: ..., expires_in: '1h'}"},
+    {"jwt.Parse('a.b', {})", "jwt.Parse() takes a token, three parts joined by \".\", and {secret: ...}"},
+    {"jwt.Parse('e30.e30.', {secret: 'a'})", "jwt.Parse(): the token says it is signed by nothing, and HS256 is "
+                                             "expected"},
+    {"jwt.Parse('x.e30.', {secret: 'a'})", "jwt.Parse(): its parts are no JSON in base64"},
+    {"jwt.Parse(jwt.Sign({secret: 'a'}), {secret: 'b'})", "jwt.Parse(): the signature is not made with this secret"},
+    {"jwt.Parse(jwt.Sign({secret: 'a', algorithm: 'HS512'}), {secret: 'a'})",
+     "jwt.Parse(): the token says it is signed by HS512, and HS256 is expected"},
     {"name matches '('", "matches: not a regular expression: column 2: missing closing parenthesis"},
 };
 
@@ -130,27 +174,57 @@ static void in_flows(void **state)
     struct flow_list flows = {0};
     struct error err = ERROR_INIT;
     struct e2e_summary summary;
-    static const char text[] = "flow: f\nvars: {n: 2}\nsteps:\n"
-                               "  - set: {m: '${= n * 2}', t: 'a ${= {\"}\": n}[\"}\"] + 1} b'}\n"
-                               "    check: ['= m == 4', '= t == \"a 3 b\"']\n"
-                               "  - http: GET /text\n"
-                               "    check: ['= answer.status == 200 && len(answer.body) > 3']\n"
-                               "  - http: GET /text\n"
-                               "    check: ['= answer.status == n']\n";
+    static const char text[] =
+        "flow: f\nvars: {n: 2}\nsteps:\n"
+        "  - set: {m: '${= n * 2}', t: 'a ${= {\"}\": n}[\"}\"] + 1} b'}\n"
+        "    check: ['= m == 4', '= t == \"a 3 b\"']\n"
+        "  - http: GET /text\n"
+        "    check: ['= answer.status == 200 && len(answer.body) > 3']\n"
+        "  - set: {o: {secret: s}, old: '${= jwt.Sign({secret: \"s\", expires_in: \"-1m\"})}'}\n"
+        "    check:\n"
+        "      - '= jwt.Parse(jwt.Sign({secret: \"s\", expires_in: \"1h\", not_before: \"-1m\"}), o).exp > 0'\n"
+        "  - http: GET /text\n"
+        "    check: ['= answer.status == n']\n";
     assert_int_equal(flow_parse(bytes_of(text), "f.yaml", &flows, &err), 0);
     assert_int_equal(e2e_run(&s->target, &flows, &s->options, &summary, &err), 0);
     struct text report = TEXT_INIT;
     test_report(s, &report);
-    assert_non_null(strstr(text_string(&report), "f.yaml:9:13"));
+    assert_non_null(strstr(text_string(&report), "f.yaml:12:13"));
     assert_non_null(strstr(text_string(&report), "answer.status == n: does not hold"));
     text_deinit(&report);
     flow_list_free(&flows);
 }
 
+/* Tokens that are not of this time. */
+static void tokens(void **state)
+{
+    static const char *const table[][2] = {
+        {"jwt.Parse(jwt.Sign({secret: 's', expires_in: '-1m'}), {secret: 's'})", "jwt.Parse(): the token has expired"},
+        {"jwt.Parse(jwt.Sign({secret: 's', not_before: '1m'}), {secret: 's'})",
+         "jwt.Parse(): the token is not valid yet"},
+        {"jwt.Sign({secret: 's', not_before: 'soon'})", "jwt: not_before: \"soon\" is no duration, as in 1h or 5m"},
+    };
+    struct test_system *s = *state;
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct flow_list flows = {0};
+        struct error err = ERROR_INIT;
+        struct e2e_summary summary;
+        struct text flow = TEXT_INIT, report = TEXT_INIT;
+        text_printf(&flow, "flow: f\nsteps:\n  - set: {a: \"${= %s}\"}\n", table[i][0]);
+        assert_int_equal(flow_parse(text_bytes(&flow), "f.yaml", &flows, &err), 0);
+        assert_int_equal(e2e_run(&s->target, &flows, &s->options, &summary, &err), 0);
+        test_report(s, &report);
+        assert_non_null(strstr(text_string(&report), table[i][1]));
+        text_deinit(&flow);
+        text_deinit(&report);
+        flow_list_free(&flows);
+    }
+}
+
 static int walked(void)
 {
     struct text out = TEXT_INIT;
-    for (size_t i = 4; i < 48; i += 5) /* one of each sort */
+    for (size_t i = 4; i < 66; i += 5) /* one of each sort */
         result(values[i][0], &out);
     bool ok = text_ok(&out) && strstr(text_string(&out), "memory") == NULL;
     text_deinit(&out);
@@ -169,6 +243,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(come_to),
         cmocka_unit_test_setup_teardown(in_flows, test_system_setup_sim, test_system_teardown),
+        cmocka_unit_test_setup_teardown(tokens, test_system_setup_sim, test_system_teardown),
         cmocka_unit_test(memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

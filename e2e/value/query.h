@@ -96,7 +96,7 @@ json_t *query_filter(struct flow_context *x, const struct node *n, json_t *value
 /* An error at the query's place; what the format says comes after the query. Returns the code. */
 int query_error(struct query_run *q, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* ---- query_filters.c, for sources ---- */
+/* ---- query_filters_bytes.c and query_filters_text.c, for sources ---- */
 int query_run_regex(struct query_run *q, const json_t *pattern, const json_t *in, json_t **out);
 int query_run_hash(struct query_run *q, const char *name, struct bytes in, json_t **out);
 /* Text of another encoding ("iso-8859-1") as UTF-8. */

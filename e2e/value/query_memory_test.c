@@ -125,6 +125,7 @@ static void sources_and_filters(void **state)
         {true, "jsonpath \"$.u\" htmlEscape htmlUnescape contains \"&r\""},
         {true, "jsonpath \"$.u\" jsonEscape length > 3"},
         {true, "jsonpath \"$.bytes\" count == 2"},
+        {true, "jsonpath \"$.bytes\" length == 2"},
         {true, "jsonpath \"$.bytes\" toHex == \"0102\""},
         {true, "jsonpath \"$.bytes\" base64Encode base64Decode == hex,0102;"},
         {true, "jsonpath \"$.bytes\" base64UrlSafeEncode base64UrlSafeDecode startsWith hex,01;"},

@@ -1,7 +1,6 @@
 /* JSON values: made of what came over the wire, and shown to people. */
 #include "e2e/internal.h"
 
-#include "base/base64.h"
 #include "base/json_text.h"
 #include "base/utf8.h"
 
@@ -9,8 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define HIDDEN_LENGTH_MIN 4 /* bytes; shorter values would hide half of every text */
 
 /* With the fewest digits that read back as the same number. */
 static void real_text(double real, struct text *out)
@@ -78,114 +75,6 @@ bool value_add_header(json_t *headers, struct bytes name, struct bytes value)
     text_deinit(&lower);
     text_deinit(&both);
     return ok;
-}
-
-/* ---- secrets ---- */
-
-static bool keep(struct flow_context *x, const char *form)
-{
-    json_t *all = x->run->secrets, *item;
-    size_t i;
-    json_array_foreach(all, i, item)
-    {
-        if (strcmp(json_string_value(item), form) == 0)
-            return true;
-    }
-    return json_array_append_new(all, json_string(form)) == 0;
-}
-
-/* As it is, in JSON, in an URL or a form, and as base64: how it may come to stand in what is sent. */
-static bool keep_forms(struct flow_context *x, const char *value)
-{
-    struct text json = TEXT_INIT, url = TEXT_INIT, form = TEXT_INIT, base = TEXT_INIT, base_url = TEXT_INIT;
-    text_json(&json, value, strlen(value));
-    for (const char *p = value; *p != '\0'; p++) {
-        bool plain = isalnum((unsigned char)*p) || strchr("-._~", *p) != NULL;
-        if (plain) {
-            text_char(&url, *p);
-            text_char(&form, *p);
-            continue;
-        }
-        text_printf(&url, "%%%02X", (unsigned)(unsigned char)*p);
-        if (*p == ' ')
-            text_char(&form, '+');
-        else
-            text_printf(&form, "%%%02X", (unsigned)(unsigned char)*p);
-    }
-    base64_encode_bare(&base, bytes_of(value));
-    base64_encode_url(&base_url, bytes_of(value));
-    bool ok = text_ok(&json) && text_ok(&url) && text_ok(&form) && text_ok(&base) && text_ok(&base_url) &&
-              keep(x, value) && keep(x, text_string(&json)) && keep(x, text_string(&url)) &&
-              keep(x, text_string(&form)) && keep(x, text_string(&base)) && keep(x, text_string(&base_url));
-    text_deinit(&json);
-    text_deinit(&url);
-    text_deinit(&form);
-    text_deinit(&base);
-    text_deinit(&base_url);
-    return ok;
-}
-
-bool secret_add(struct flow_context *x, const json_t *value)
-{
-    json_t *walked, *item;
-    const char *key;
-    size_t i;
-    memcpy(&walked, &value,
-           sizeof walked); /* jansson's iterators take an object that may be changed; this one is not */
-    if (json_is_string(value))
-        return json_string_length(value) < HIDDEN_LENGTH_MIN || keep_forms(x, json_string_value(value));
-    bool ok = true;
-    json_array_foreach(walked, i, item)
-    {
-        ok = ok && secret_add(x, item);
-    }
-    json_object_foreach(walked, key, item)
-    {
-        ok = ok && secret_add(x, item);
-    }
-    return ok;
-}
-
-/* Length of the longest secret that stands at the beginning of `s`; 0: none. */
-static size_t hidden_at(const struct flow_context *x, const char *s)
-{
-    size_t longest = 0, i;
-    json_t *item;
-    json_array_foreach(x->run->secrets, i, item)
-    {
-        size_t len = json_string_length(item);
-        if (len > longest && strncmp(s, json_string_value(item), len) == 0)
-            longest = len;
-    }
-    return longest;
-}
-
-static bool anything_hidden(const struct flow_context *x, const char *s)
-{
-    size_t i;
-    json_t *item;
-    json_array_foreach(x->run->secrets, i, item)
-    {
-        if (strstr(s, json_string_value(item)) != NULL)
-            return true;
-    }
-    return false;
-}
-
-void secret_hide(const struct flow_context *x, const char *s, struct text *out)
-{
-    if (!anything_hidden(x, s)) {
-        text_puts(out, s);
-        return;
-    }
-    while (*s != '\0') {
-        size_t hidden = hidden_at(x, s);
-        if (hidden > 0)
-            text_puts(out, "(hidden)");
-        else
-            text_char(out, *s);
-        s += hidden > 0 ? hidden : 1;
-    }
 }
 
 /* ---- for people ---- */

@@ -68,7 +68,8 @@ bool variable_hidden(const struct flow_context *x, const char *name)
     for (size_t i = 0; own != NULL && i < own->list.count; i++)
         if (bytes_is(own->list.items[i].text, name))
             return true;
-    return strstr(name, "token") != NULL || strstr(name, "secret") != NULL || strstr(name, "password") != NULL;
+    return strcasestr(name, "token") != NULL || strcasestr(name, "secret") != NULL ||
+           strcasestr(name, "password") != NULL;
 }
 
 static void unknown_variable(struct flow_context *x, const struct node *n, const char *key)

@@ -14,11 +14,8 @@
 #define IN_FLIGHT_DEFAULT 16
 #define IN_FLIGHT_GUIDED  4 /* with coverage: what is new is then sooner told apart */
 #define RESTING_MORE      4 /* times as many cases may be under way as are at work */
-#define NEWS_WITHIN       ((uint64_t)(2 * SECOND))
-#define NEWS_EVERY        ((uint64_t)(20 * MILLISECOND))
 #define TICK              ((uint64_t)SECOND)
 #define REFUSAL_SHOWN     200 /* bytes of the first refusal */
-#define INPUT_FILE_MAX    ((size_t)64 << 20)
 
 /* Those that only the method itself gives: the others come from decoders, deadlines and whoever stands in front. */
 #define STATUSES_OF_METHODS                                                                                            \
@@ -34,8 +31,7 @@ bool engine_is_of_method(int status)
 
 /* ---- judging ---------------------------------------------------------------------------------------------------- */
 
-static const struct target_component *component_of(struct engine *e, const struct fuzz_case *c,
-                                                   const struct trace_call *k)
+const struct target_component *engine_asked(struct engine *e, const struct fuzz_case *c, const struct trace_call *k)
 {
     return live_asked(e->target, c, k->event);
 }
@@ -49,7 +45,7 @@ static size_t last_word(const struct fuzz_case *c, uint32_t call)
     return at;
 }
 
-static bool is_lost(const struct trace_call *k)
+bool engine_is_lost(const struct trace_call *k)
 {
     return (k->status == TRACE_NO_STATUS || k->status == GRPC_UNAVAILABLE) && !k->ended_by_us;
 }
@@ -63,7 +59,7 @@ static bool saw_crash(struct engine *e, const struct fuzz_case *c, struct fuzz_t
     size_t latest = 0;
     for (uint32_t i = 0; i < t->calls.count; i++) {
         const struct trace_call *k = &t->calls.items[i];
-        const struct target_component *component = all || is_lost(k) ? component_of(e, c, k) : NULL;
+        const struct target_component *component = all || engine_is_lost(k) ? engine_asked(e, c, k) : NULL;
         if (!component || (out->oracle ? component != out->component : !engine_crashed(e, component)))
             continue;
         size_t word = last_word(c, i);
@@ -92,12 +88,12 @@ static void on_sequence_finding(void *arg, const struct sequence_checker *checke
         return;
     const struct trace_call *k = &f->t->calls.items[finding->call];
     *f->out = (struct engine_verdict){
-        .oracle = checker->name, .method = k->method, .component = component_of(f->engine, f->c, k)};
+        .oracle = checker->name, .method = k->method, .component = engine_asked(f->engine, f->c, k)};
     text_add(f->why, finding->why.data, finding->why.len);
 }
 
 /* A finding by the gravest oracle: of a call, or of the sequence. False: nothing is wrong. `why` is appended to. */
-static bool judge(struct engine *e, const struct fuzz_case *c, struct fuzz_trace *t, bool alone,
+bool engine_judge(struct engine *e, const struct fuzz_case *c, struct fuzz_trace *t, bool alone,
                   struct engine_verdict *out, struct text *why)
 {
     struct fuzz_verdict v;
@@ -110,7 +106,7 @@ static bool judge(struct engine *e, const struct fuzz_case *c, struct fuzz_trace
     if (v.oracle) {
         const struct trace_call *k = &t->calls.items[v.call];
         *out = (struct engine_verdict){
-            .oracle = v.oracle, .defect = v.defect, .method = k->method, .component = component_of(e, c, k)};
+            .oracle = v.oracle, .defect = v.defect, .method = k->method, .component = engine_asked(e, c, k)};
     } else {
         struct first_finding f = {.engine = e, .c = c, .t = t, .out = out, .why = why};
         (void)sequence_check(maker_graph(e->maker), c, t, on_sequence_finding, &f);
@@ -135,8 +131,7 @@ static void keep_refusal(struct engine *e, struct method_tally *m, const struct 
         m->refusing = sequence_leaf_field(&sequence_input(maker_graph(e->maker), (size_t)method)->leaves[r.leaf])->name;
 }
 
-static void tally_call(struct engine *e, const struct fuzz_case *c, const struct fuzz_trace *t,
-                       const struct trace_call *k)
+void engine_count(struct engine *e, const struct fuzz_case *c, const struct fuzz_trace *t, const struct trace_call *k)
 {
     struct method_tally *m = k->method ? engine_tally(e, k->method) : NULL;
     int status = k->status >= 0 && k->status < FUZZ_STATUSES ? k->status : GRPC_UNAVAILABLE;
@@ -145,7 +140,7 @@ static void tally_call(struct engine *e, const struct fuzz_case *c, const struct
     if (k->status == TRACE_NO_STATUS && !k->ended_by_us)
         return;
     e->summary->answered++;
-    const struct target_component *component = component_of(e, c, k);
+    const struct target_component *component = engine_asked(e, c, k);
     if (component) {
         engine_answered(e, component);
         cost_call(&e->cost, e->target, component);
@@ -156,6 +151,7 @@ static void tally_call(struct engine *e, const struct fuzz_case *c, const struct
     m->answered += !k->ended_by_us && engine_is_of_method(status);
     e->methods_ok += status == GRPC_OK && m->statuses[GRPC_OK] == 0;
     m->statuses[status]++;
+    fuzz_latency_call(&m->latency, k);
     if (status != GRPC_OK && !k->ended_by_us && m->refusal.len == 0)
         keep_refusal(e, m, t, k);
 }
@@ -173,7 +169,7 @@ static const struct target_component *left_behind(struct engine *e, const struct
     const struct target_component *left = NULL;
     for (size_t i = 0; i < s->trace.calls.count; i++) {
         const struct trace_call *k = &s->trace.calls.items[i];
-        const struct target_component *c = is_left(k) ? component_of(e, &s->made.c, k) : NULL;
+        const struct target_component *c = is_left(k) ? engine_asked(e, &s->made.c, k) : NULL;
         if (!c)
             continue;
         engine_leaves(e, c);
@@ -204,11 +200,11 @@ static void on_done(void *arg, struct fuzz_trace *t)
     struct text why = TEXT_INIT;
     journal_end(&e->journal, s->journal);
     for (size_t i = 0; i < t->calls.count; i++)
-        tally_call(e, &s->made.c, t, &t->calls.items[i]);
+        engine_count(e, &s->made.c, t, &t->calls.items[i]);
     e->summary->cases++;
     shut_case(e, &s->made.c, t);
     size_t known = e->findings.count;
-    bool wrong = !engine_ends(e) && judge(e, &s->made.c, t, false, &v, &why);
+    bool wrong = !engine_ends(e) && engine_judge(e, &s->made.c, t, false, &v, &why);
     if (wrong && strcmp(v.oracle, "crash") == 0)
         engine_keep_crash(e, s, &v, &why);
     else if (wrong)
@@ -299,116 +295,6 @@ static void fill(void *arg)
     while (!e->stopping && !e->pausing && e->idle_count > 0 &&
            e->slot_count - e->idle_count - live_resting(e->door) < e->in_flight && begin_next(e))
         ;
-}
-
-/* ---- one at a time ---------------------------------------------------------------------------------------------- */
-
-static void on_trial_done(void *arg, struct fuzz_trace *t)
-{
-    (void)t;
-    *(bool *)arg = true;
-}
-
-static bool is_true(void *arg)
-{
-    return *(const bool *)arg;
-}
-
-int engine_run_alone(struct engine *e, const struct fuzz_case *c, struct fuzz_trace *t)
-{
-    bool done = false;
-    engine_await(e);
-    int code = engine_ends(e) ? ERROR_CANCELLED
-               : e->gone      ? ERROR_CLOSED
-                              : e->door->begin(e->door, c, t, on_trial_done, &done);
-    if (code != 0)
-        return code;
-    uint32_t number = journal_begin(&e->journal, c);
-    code = world_run_until(e->target->world, is_true, &done, 0);
-    journal_end(&e->journal, number);
-    if (code != 0 && !done)
-        e->door->cancel(e->door);
-    return done ? 0 : code;
-}
-
-static const struct target_component *first_component(const struct engine *e, const struct fuzz_case *c)
-{
-    for (size_t i = 0; i < c->events.count; i++)
-        if (c->events.items[i].kind == EVENT_CALL)
-            return live_component(e->target, fuzz_case_bytes(c, c->events.items[i].name));
-    return NULL;
-}
-
-/* A connection is lost before its process is seen to be gone, and of an attached system nothing is known but that it
- * cannot be connected to again: a moment after a call was lost. Who is there to say so ends the wait. */
-static void await_news(struct engine *e, const struct fuzz_case *c, const struct fuzz_trace *t)
-{
-    const struct target_operations *o = e->target->operations;
-    const struct target_component *lost = NULL;
-    struct rpc_channel *channel;
-    uint64_t end = world_now(e->target->world) + NEWS_WITHIN;
-    for (size_t i = 0; i < t->calls.count; i++) {
-        const struct trace_call *k = &t->calls.items[i];
-        if (is_lost(k))
-            lost = component_of(e, c, k);
-    }
-    if (strcmp(e->target->driver, "sim") == 0 || !lost || target_channel(e->target, lost, &channel, NULL) != 0)
-        return;
-    while (o->alive(e->target, lost->name) && world_now(e->target->world) < end)
-        if (rpc_wait_ready(e->target->world, channel, "", NEWS_EVERY, NULL) != ERROR_TIMEOUT)
-            return;
-}
-
-/* Only what is held anew each time is the case's doing. */
-static bool holds_more_each_time(struct engine *e, const struct fuzz_case *c, const struct target_component *component,
-                                 uint64_t bytes)
-{
-    for (int i = 0; i < COST_REPEATS && !engine_ends(e); i++) {
-        struct fuzz_trace t = FUZZ_TRACE_INIT;
-        struct text unused = TEXT_INIT;
-        struct cost_reading before = cost_read(e->target, component);
-        bool ran = engine_run_alone(e, c, &t) == 0;
-        bool more = ran && cost_excessive(before, cost_read(e->target, component), bytes, &unused) == COST_MEMORY;
-        text_deinit(&unused);
-        fuzz_trace_deinit(&t);
-        if (!more)
-            return false;
-    }
-    return true;
-}
-
-bool engine_try(struct engine *e, const struct fuzz_case *c, struct engine_verdict *out, struct text *why)
-{
-    struct fuzz_trace t = FUZZ_TRACE_INIT;
-    const struct target_component *component = first_component(e, c);
-    engine_await(e);
-    engine_quiet(e, false);
-    engine_await(e);
-    if (below_takes(c))
-        return !engine_ends(e) && below_try(e, c, out, why);
-    struct cost_reading before = cost_read(e->target, component);
-    bool wrong = engine_run_alone(e, c, &t) == 0;
-    if (wrong) {
-        for (size_t i = 0; i < t.calls.count; i++) /* an early answer leaves something as well */
-            engine_leaves(e, component_of(e, c, &t.calls.items[i]));
-        engine_await_read(e);
-        await_news(e, c, &t);
-        wrong = judge(e, c, &t, true, out, why);
-        const struct pb_method *method = t.calls.count > 0 ? t.calls.items[0].method : NULL;
-        size_t said = why->len;
-        enum cost_excess excess =
-            wrong || !method ? COST_FAIR : cost_excessive(before, cost_read(e->target, component), t.bytes_sent, why);
-        if (excess == COST_MEMORY && !holds_more_each_time(e, c, component, t.bytes_sent)) {
-            excess = COST_FAIR;
-            text_truncate(why, said);
-        }
-        if (excess != COST_FAIR) {
-            *out = (struct engine_verdict){.oracle = "amplification", .method = method, .component = component};
-            wrong = true;
-        }
-    }
-    fuzz_trace_deinit(&t);
-    return wrong || repeat_try(e, c, out, why);
 }
 
 /* ---- the campaign ----------------------------------------------------------------------------------------------- */
@@ -604,89 +490,6 @@ static int campaign(struct engine *e, struct error *err)
     return code != 0 ? error_set(err, code, "%s", error_code_name(code)) : 0;
 }
 
-/* ---- one case, and a corpus ------------------------------------------------------------------------------------- */
-
-static int read_input(struct engine *e, struct fuzz_case *c, struct error *err)
-{
-    struct text file = TEXT_INIT;
-    const char *name = e->options.input ? e->options.input : "the case";
-    int code = 0;
-    if (e->options.input)
-        code = world_read_file(engine_files(e), name, INPUT_FILE_MAX, &file, err);
-    else
-        text_add(&file, e->options.script.data, e->options.script.len);
-    bool binary = file.len >= 4 && memcmp(file.data, "HFZ1", 4) == 0;
-    if (code == 0)
-        code = binary ? fuzz_case_read(text_bytes(&file), c, err)
-                      : fuzz_case_parse(text_bytes(&file), name, e->target->pool, c, err);
-    if (code == 0 && c->events.count == 0)
-        code = error_set_at(err, ERROR_INVALID, name, 1, 1, "there is no call in it");
-    text_deinit(&file);
-    return code;
-}
-
-/* One case: as bytes or as a script. */
-static int run_one(struct engine *e, struct error *err)
-{
-    struct fuzz_case c = FUZZ_CASE_INIT;
-    struct text why = TEXT_INIT;
-    struct engine_verdict v;
-    int code = read_input(e, &c, err);
-    if (code == 0) {
-        e->cost.repeat.wanted = "";
-        bool wrong = engine_try(e, &c, &v, &why);
-        e->summary->cases++;
-        e->summary->inputs += (int64_t)fuzz_case_calls(&c);
-        struct fuzz_finding *f = wrong && !engine_ends(e) ? engine_finding_new(e, &c, &v, text_string(&why)) : NULL;
-        if (f != NULL) {
-            f->count = 1;
-            f->repeats = f->settled = true;
-            f->confirmation = FUZZ_FRESH_SYSTEM;
-            e->options.findings = NULL;
-            engine_report(e, f);
-        }
-    }
-    fuzz_case_deinit(&c);
-    text_deinit(&why);
-    return code;
-}
-
-/* The corpus case by case, smallest first (the maker gives them in order of their names, so that the order is the same
- * each time): what shows something new goes to the other folder, as what it was. */
-static int distil(struct engine *e, struct error *err)
-{
-    struct stored to;
-    struct slot s = {.engine = e};
-    int code = stored_import(&e->store, e->maker, err);
-    if (code == 0)
-        code = stored_open(&to, engine_files(e), e->options.distil, e->options.seed, err);
-    if (code != 0)
-        return code;
-    while (code == 0 && !engine_ends(e) && maker_stored(e->maker) > 0) {
-        code = maker_next(e->maker, &s.made);
-        if (e->feedback.cover)
-            cover_reset(e->feedback.cover);
-        if (code == 0 && engine_run_alone(e, &s.made.c, &s.trace) == 0) {
-            for (size_t i = 0; i < s.trace.calls.count; i++)
-                tally_call(e, &s.made.c, &s.trace, &s.trace.calls.items[i]);
-            e->summary->cases++;
-            bool novel = maker_learn(e->maker, &s.made, &s.trace);
-            if (e->feedback.cover)
-                novel |= cover_collect(e->feedback.cover, true) > 0;
-            s.made.source = MAKER_CHANGED;
-            if (novel)
-                code = stored_keep(&to, &s.made, "distil", e->summary->cases, engine_now(e), err);
-        }
-    }
-    e->summary->imported = e->store.imported;
-    e->summary->kept = to.kept;
-    e->summary->ended = "distilled";
-    stored_close(&to);
-    fuzz_case_deinit(&s.made.c);
-    fuzz_trace_deinit(&s.trace);
-    return code;
-}
-
 static void engine_deinit(struct engine *e)
 {
     engine_findings_free(e);
@@ -694,8 +497,10 @@ static void engine_deinit(struct engine *e)
         fuzz_case_deinit(&e->slots[i].made.c);
         fuzz_trace_deinit(&e->slots[i].trace);
     }
-    for (size_t i = 0; i < e->method_count; i++)
+    for (size_t i = 0; i < e->method_count; i++) {
         text_deinit(&e->tallies[i].refusal);
+        free(e->tallies[i].latency);
+    }
     below_close(e);
     known_deinit(&e->facts);
     beneath_deinit(&e->beneath);
@@ -750,9 +555,9 @@ int fuzz_run(struct target *t, const struct fuzz_options *options, struct fuzz_s
     if (code == 0)
         code = journal_open(&e.journal, engine_files(&e), options->journal, err);
     if (code == 0)
-        code = one                 ? run_one(&e, err)
+        code = one                 ? engine_run_one(&e, err)
                : options->suspects ? engine_run_suspects(&e, err)
-               : options->distil   ? distil(&e, err)
+               : options->distil   ? engine_distil(&e, err)
                                    : run_campaign(&e, err);
     if (code == 0) {
         engine_look(&e, true);

@@ -17,6 +17,7 @@
 #include "fuzz/live/journal.h"
 #include "fuzz/live/judge.h"
 #include "fuzz/live/known.h"
+#include "fuzz/live/latency.h"
 #include "fuzz/live/live_door.h"
 #include "fuzz/live/maker.h"
 #include "fuzz/live/shut.h"
@@ -27,8 +28,9 @@ struct method_tally {
     const struct target_component *component;
     int64_t calls, answered, findings; /* `answered`: by the method itself */
     int64_t statuses[FUZZ_STATUSES];
-    struct text refusal;  /* what it said first, for "why nothing succeeded" */
-    const char *refusing; /* the field that names; NULL: none. Borrowed from the graph */
+    struct text refusal;          /* what it said first, for "why nothing succeeded" */
+    const char *refusing;         /* the field that names; NULL: none. Borrowed from the graph */
+    struct fuzz_latency *latency; /* owned, until the summary has it; NULL: nothing was answered yet */
 };
 
 struct fuzz_finding {
@@ -145,11 +147,15 @@ struct engine_verdict {
     const struct pb_method *method; /* NULL: of connections, see below.h */
     const struct target_component *component;
 };
-/* Runs the case alone and waits for the verdict: for replays and for the minimiser. What it cost the component is
- * judged as well. False: nothing was wrong. */
-bool engine_try(struct engine *e, const struct fuzz_case *c, struct engine_verdict *out, struct text *why);
-/* Runs the case alone: 0, or why it did not come to its end. The trace is the caller's. */
-int engine_run_alone(struct engine *e, const struct fuzz_case *c, struct fuzz_trace *t);
+/* A finding by the gravest oracle: of a call, or of the sequence. False: nothing is wrong. `why` is appended to.
+ * `alone`: nothing else was under way, so a component that is gone went of this case. */
+bool engine_judge(struct engine *e, const struct fuzz_case *c, struct fuzz_trace *t, bool alone,
+                  struct engine_verdict *out, struct text *why);
+/* Whom the call was made to; NULL: nobody that is known. */
+const struct target_component *engine_asked(struct engine *e, const struct fuzz_case *c, const struct trace_call *k);
+bool engine_is_lost(const struct trace_call *k); /* its connection went or could not be made, and not by our doing */
+/* A call in the campaign's figures. */
+void engine_count(struct engine *e, const struct fuzz_case *c, const struct fuzz_trace *t, const struct trace_call *k);
 struct method_tally *engine_tally(struct engine *e, const struct pb_method *m); /* NULL: not taking part */
 uint64_t engine_now(const struct engine *e);                                    /* the budget's clock */
 struct world *engine_files(const struct engine *e);
@@ -164,6 +170,17 @@ static inline bool engine_ends(const struct engine *e)
 {
     return e->target->interrupted;
 }
+
+/* alone.c */
+/* Runs the case alone and waits for the verdict: for replays and for the minimiser. What it cost the component is
+ * judged as well. False: nothing was wrong. */
+bool engine_try(struct engine *e, const struct fuzz_case *c, struct engine_verdict *out, struct text *why);
+/* Runs the case alone: 0, or why it did not come to its end. The trace is the caller's. */
+int engine_run_alone(struct engine *e, const struct fuzz_case *c, struct fuzz_trace *t);
+/* options.input or options.script in place of a campaign. */
+int engine_run_one(struct engine *e, struct error *err);
+/* The corpus case by case, smallest first: what shows something new goes to options.distil. */
+int engine_distil(struct engine *e, struct error *err);
 
 /* ready.c. Before the first case: waits until the components answer something else than UNAVAILABLE. */
 void engine_get_ready(struct engine *e);

@@ -2,6 +2,7 @@
 #include "fuzz/live/engine.h"
 
 #include "base/units.h"
+#include "world/sim.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -94,18 +95,21 @@ void engine_look(struct engine *e, bool last)
 
 /* ---- the end ---------------------------------------------------------------------------------------------------- */
 
-static void add_method(struct fuzz_summary *s, const struct method_tally *t, int64_t shut_out)
+static void add_method(struct fuzz_summary *s, struct method_tally *t, int64_t shut_out)
 {
     struct fuzz_method_figures m = {.path = strdup(t->method->path + 1),
                                     .component = strdup(t->component->name),
                                     .calls = t->calls,
                                     .findings = t->findings,
                                     .shut_out = shut_out,
+                                    .latency = t->latency,
                                     .refusal = t->refusal.len > 0 ? strdup(text_string(&t->refusal)) : NULL,
                                     .refusing_field = t->refusing ? strdup(t->refusing) : NULL};
     memcpy(m.statuses, t->statuses, sizeof m.statuses);
-    if (m.path && m.component && array_push(&s->method_figures, m))
+    if (m.path && m.component && array_push(&s->method_figures, m)) {
+        t->latency = NULL;
         return;
+    }
     free(m.path);
     free(m.component);
     free(m.refusal);
@@ -174,6 +178,7 @@ void engine_summarise(struct engine *e)
     struct fuzz_summary *s = e->summary;
     struct maker_figures f;
     maker_figures(e->maker, &f);
+    s->virtual_time = world_is_simulated(e->target->world);
     for (size_t i = 0; i < e->method_count; i++)
         add_method(s, &e->tallies[i], e->shut.methods[i].blamed);
     add_operators(s, &f);

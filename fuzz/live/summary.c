@@ -3,6 +3,7 @@
 #include "fuzz/fuzz.h"
 
 #include "fuzz/case/case.h"
+#include "fuzz/live/latency.h"
 #include "fuzz/live/maker.h"
 #include "wire/grpc.h"
 
@@ -31,6 +32,7 @@ void fuzz_summary_deinit(struct fuzz_summary *s)
         free(m->component);
         free(m->refusal);
         free(m->refusing_field);
+        free(m->latency);
     }
     for (size_t i = 0; i < s->operators.count; i++) {
         free(s->operators.items[i].name);
@@ -116,6 +118,7 @@ json_t *fuzz_summary_json(const struct fuzz_summary *s)
     set(&ok, out, "not_run_again", json_integer((json_int_t)s->not_tried));
     set(&ok, out, "started_anew", json_integer((json_int_t)s->anew));
     set_text(&ok, out, "ended", s->ended);
+    set(&ok, out, "virtual_time", json_boolean(s->virtual_time));
     set(&ok, out, "statuses", statuses_json(&ok, s->statuses));
     json_t *methods = json_array(), *operators = json_array(), *points = json_array(), *findings = json_array();
     json_t *components = json_array();
@@ -128,6 +131,8 @@ json_t *fuzz_summary_json(const struct fuzz_summary *s)
             set(&ok, one, "shut_out", json_integer((json_int_t)m->shut_out));
         set_text(&ok, one, "refusal", m->refusal);
         set_text(&ok, one, "refusing_field", m->refusing_field);
+        if (m->latency)
+            set(&ok, one, "latency", fuzz_latency_json(m->latency));
         append(&ok, methods, one);
     }
     for (size_t i = 0; i < s->operators.count; i++) {
@@ -220,7 +225,7 @@ static int merge_method(struct fuzz_summary *s, const json_t *from)
     m->shut_out += number(from, "shut_out");
     add_statuses(m->statuses, json_object_get(from, "statuses"));
     bool ok = copy(from, "refusal", &m->refusal) && copy(from, "refusing_field", &m->refusing_field);
-    return ok ? 0 : ERROR_MEMORY;
+    return ok ? fuzz_latency_merge(&m->latency, json_object_get(from, "latency")) : ERROR_MEMORY;
 }
 
 static int merge_operator(struct fuzz_summary *s, const json_t *from)
@@ -366,6 +371,7 @@ int fuzz_summary_merge(struct fuzz_summary *s, const json_t *json, struct error 
         s->edges = edges;
         s->edges_all = number(json, "edges_all");
     }
+    s->virtual_time |= json_is_true(json_object_get(json, "virtual_time"));
     add_statuses(s->statuses, json_object_get(json, "statuses"));
     int rc = merge_list(s, json, "methods", merge_method);
     if (rc == 0)

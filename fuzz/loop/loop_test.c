@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #define EDGES 64
-#define RUNS  ((uint64_t)100000)
+#define RUNS  ((uint64_t)60000)
 
 static struct world *world;
 static uint8_t edges[EDGES];

@@ -108,13 +108,8 @@ static bool stop(void *arg)
 
 static void print_models(void)
 {
-    for (const struct check_model *const *m = check_models; json && *m != NULL; m++) {
-        json_t *row = json_pack("{ss ss}", "model", (*m)->name, "summary", (*m)->summary);
-        char *line = row != NULL ? json_dumps(row, JSON_COMPACT) : NULL;
-        printf("%s\n", line != NULL ? line : "{}");
-        free(line);
-        json_decref(row);
-    }
+    for (const struct check_model *const *m = check_models; json && *m != NULL; m++)
+        harrow_json_print(json_pack("{ss ss}", "model", (*m)->name, "summary", (*m)->summary), 0);
     for (const struct check_model *const *m = check_models; !json && *m != NULL; m++)
         printf("  %-14s %s\n", (*m)->name, (*m)->summary);
 }

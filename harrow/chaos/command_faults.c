@@ -226,7 +226,7 @@ static int list_faults(struct world *w, const struct manifest *m, const struct c
         known++;
         here += p.possible || s.possible;
         if (json) {
-            json_array_append_new(all, fault_json(*f, &p, &s));
+            harrow_json_add(all, fault_json(*f, &p, &s));
         } else if (only != NULL) {
             print_whole(*f, &p, &s);
         } else {
@@ -238,12 +238,10 @@ static int list_faults(struct world *w, const struct manifest *m, const struct c
         text_deinit(&p.reason);
         text_deinit(&s.reason);
     }
-    char *text = json ? json_dumps(all, JSON_INDENT(2)) : NULL;
-    if (text != NULL)
-        puts(text);
+    if (json)
+        harrow_json_print(json_incref(all), 2);
     if (!json && only == NULL)
         printf("\n%zu faults, %zu of them possible here\n", known, here);
-    free(text);
     json_decref(all);
     packet_networks_free(networks);
     proxy_free(links);

@@ -29,11 +29,7 @@ static void print_json(const struct heal_event *e, const char *what)
         json_object_set_new(line, "what", json_string(what));
     if (line != NULL && e->reason != NULL && e->reason[0] != '\0')
         json_object_set_new(line, "reason", json_string(e->reason));
-    char *text = line != NULL ? json_dumps(line, JSON_COMPACT) : NULL;
-    if (text != NULL)
-        puts(text);
-    free(text);
-    json_decref(line);
+    harrow_json_print(line, 0);
 }
 
 static void on_event(void *arg, const struct heal_event *e)

@@ -20,7 +20,7 @@ static json_t *names_json(const char *const *names)
 {
     json_t *list = json_array();
     for (; names != NULL && *names != NULL; names++)
-        json_array_append_new(list, json_string(*names));
+        harrow_json_add(list, json_string(*names));
     return list;
 }
 
@@ -38,19 +38,16 @@ static int run(const struct arguments *args)
     json_t *all = json_array();
     for (const struct workload_kind *const *k = workload_kinds; *k != NULL; k++) {
         if (json) {
-            json_array_append_new(all, json_pack("{s:s, s:s, s:o, s:o}", "name", (*k)->name, "summary", (*k)->summary,
-                                                 "services", names_json((*k)->services), "models",
-                                                 names_json((*k)->models)));
+            harrow_json_add(all, json_pack("{s:s, s:s, s:o, s:o}", "name", (*k)->name, "summary", (*k)->summary,
+                                           "services", names_json((*k)->services), "models", names_json((*k)->models)));
             continue;
         }
         printf("  %-*s %s\n", NAME_WIDTH, (*k)->name, (*k)->summary);
         print_names("uses", (*k)->services);
         print_names("judged by", (*k)->models);
     }
-    char *text = json ? json_dumps(all, JSON_INDENT(2)) : NULL;
-    if (text != NULL)
-        puts(text);
-    free(text);
+    if (json)
+        harrow_json_print(json_incref(all), 2);
     json_decref(all);
     return HARROW_PASSED;
 }

@@ -75,14 +75,6 @@ static int end(struct broking *b, int code, const char *command)
     return exit_code;
 }
 
-static void print(json_t *line)
-{
-    char *text = line != NULL ? json_dumps(line, JSON_COMPACT) : NULL;
-    puts(text != NULL ? text : "{}");
-    free(text);
-    json_decref(line);
-}
-
 /* ---- publish ---------------------------------------------------------------------------------------------------- */
 
 struct publishing {
@@ -146,7 +138,7 @@ static int publish_run(const struct arguments *args)
     if (code == 0 && p.count == 0)
         code = error_set(&b.err, ERROR_INVALID, "there is no pact in what was given");
     if (code == 0 && json)
-        print(json_pack("{s:O}", "published", p.told));
+        harrow_json_print(json_pack("{s:O}", "published", p.told), 0);
     json_decref(p.told);
     return end(&b, code, "publish");
 }
@@ -195,7 +187,8 @@ static int deployment_run(const struct arguments *args)
     if (code == 0)
         code = pact_broker_deploy(b.broker, component, version, environment, &b.err);
     if (code == 0 && json)
-        print(json_pack("{s:s, s:s, s:s}", "component", component, "version", version, "environment", environment));
+        harrow_json_print(
+            json_pack("{s:s, s:s, s:s}", "component", component, "version", version, "environment", environment), 0);
     else if (code == 0)
         printf("%s %s is in %s\n", component, version, environment);
     return end(&b, code, "record-deployment");
@@ -258,8 +251,9 @@ static void print_rows_json(const struct pact_broker_rows *rows)
                                               "provider_version", r->provider_version, "answer",
                                               pact_broker_answer_name(r->answer), "why", r->why, "pact", r->pact));
     }
-    print(json_pack("{s:s, s:s, s:s, s:s, s:o}", "answer", pact_broker_answer_name(rows->answer), "component",
-                    component, "version", version, "environment", environment, "rows", list));
+    harrow_json_print(json_pack("{s:s, s:s, s:s, s:s, s:o}", "answer", pact_broker_answer_name(rows->answer),
+                                "component", component, "version", version, "environment", environment, "rows", list),
+                      0);
 }
 
 static int can_run(const struct arguments *args)

@@ -165,6 +165,7 @@ static void add_value(struct text *out, const json_t *value)
 {
     char *text = json_is_string(value) ? NULL : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
     text_puts(out, json_is_string(value) ? json_string_value(value) : text != NULL ? text : "");
+    out->failed = out->failed || (text == NULL && !json_is_string(value));
     free(text);
 }
 

@@ -297,9 +297,12 @@ static const char *const *variables(struct contract_states *s)
     json_object_foreach(s->known, name, value)
     {
         char *text = json_is_string(value) ? NULL : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-        if (out != NULL && (json_is_string(value) || text != NULL))
-            out[at++] = arena_printf(a, "%s=%s", name, text != NULL ? text : json_string_value(value));
+        const char *is = text != NULL ? text : json_string_value(value);
+        char *pair = out != NULL && is != NULL ? arena_printf(a, "%s=%s", name, is) : NULL;
         free(text);
+        if (pair == NULL)
+            return NULL;
+        out[at++] = pair;
     }
     return out;
 }

@@ -71,18 +71,14 @@ static int list_run(const struct arguments *args)
             if (!json)
                 printf("  %-24s %s -> %s%s%s\n", m->name, m->input->full_name, m->output->full_name,
                        kind_of(m)[0] != '\0' ? "  " : "", kind_of(m));
-            json_array_append_new(methods,
-                                  json_pack("{s:s, s:s, s:s, s:b, s:b}", "name", m->name, "input", m->input->full_name,
-                                            "output", m->output->full_name, "client_streaming",
-                                            (int)m->client_streaming, "server_streaming", (int)m->server_streaming));
+            harrow_json_add(methods, json_pack("{s:s, s:s, s:s, s:b, s:b}", "name", m->name, "input",
+                                               m->input->full_name, "output", m->output->full_name, "client_streaming",
+                                               (int)m->client_streaming, "server_streaming", (int)m->server_streaming));
         }
-        json_array_append_new(all,
-                              json_pack("{s:s, s:s, s:o}", "name", s->full_name, "file", s->file, "methods", methods));
+        harrow_json_add(all, json_pack("{s:s, s:s, s:o}", "name", s->full_name, "file", s->file, "methods", methods));
     }
-    char *text = json && code == 0 ? json_dumps(all, JSON_INDENT(2)) : NULL;
-    if (text != NULL)
-        puts(text);
-    free(text);
+    if (json && code == 0)
+        harrow_json_print(json_incref(all), 2);
     json_decref(all);
     return look_end(&l, code);
 }
@@ -154,8 +150,8 @@ static const struct option explain_options[] = {
 
 static void check_one(void *arg, const struct stub_info *stub)
 {
-    json_array_append_new(arg, json_pack("{s:s, s:s, s:i, s:s}", "method", stub->method->path + 1, "file", stub->file,
-                                         "line", stub->line, "name", stub->name));
+    harrow_json_add(arg, json_pack("{s:s, s:s, s:i, s:s}", "method", stub->method->path + 1, "file", stub->file, "line",
+                                   stub->line, "name", stub->name));
 }
 
 static int check_run(const struct arguments *args)
@@ -174,10 +170,7 @@ static int check_run(const struct arguments *args)
     if (code == 0 && json) {
         json_t *all = json_array();
         stub_set_list(set, false, check_one, all);
-        char *text = json_dumps(all, JSON_INDENT(2));
-        puts(text != NULL ? text : "[]");
-        free(text);
-        json_decref(all);
+        harrow_json_print(all, 2);
     } else if (code == 0) {
         printf("%lld stubs, nothing wrong with them\n", (long long)total);
     }
@@ -203,19 +196,15 @@ static void print_call_json(const Doubles__Call *c)
     for (size_t i = 0; i < c->n_metadata; i++)
         json_object_set_new(metadata, c->metadata[i]->name, json_string(c->metadata[i]->value));
     for (size_t i = 0; i < c->n_requests; i++)
-        json_array_append_new(requests, json_loads(c->requests[i], JSON_DECODE_ANY, NULL));
+        harrow_json_add(requests, json_loads(c->requests[i], JSON_DECODE_ANY, NULL));
     for (size_t i = 0; i < c->n_replies; i++)
-        json_array_append_new(replies, json_loads(c->replies[i], JSON_DECODE_ANY, NULL));
+        harrow_json_add(replies, json_loads(c->replies[i], JSON_DECODE_ANY, NULL));
     json_t *line = json_pack("{s:I, s:I, s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:s, s:s, s:b, s:b}", "sequence",
                              (json_int_t)c->sequence, "time", (json_int_t)c->time, "duration", (json_int_t)c->duration,
                              "method", c->method, "caller", c->caller, "session", c->session, "metadata", metadata,
                              "requests", requests, "replies", replies, "status", c->status, "message", c->message, "by",
                              c->by, "missed", (int)c->missed, "open", (int)c->open);
-    char *text = line != NULL ? json_dumps(line, JSON_COMPACT) : NULL;
-    if (text != NULL)
-        puts(text);
-    free(text);
-    json_decref(line);
+    harrow_json_print(line, 0);
 }
 
 static void print_call(const Doubles__Call *c)

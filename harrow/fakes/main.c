@@ -1,6 +1,7 @@
 /* `doubles`: the command `harrow fakes` as a program of its own, without the rest of the harness: it starts faster and
  * takes less memory, which is what counts where many of them run. */
 #include "harrow/commands.h"
+#include "harrow/run/run.h"
 
 int main(int argc, char **argv)
 {
@@ -8,5 +9,5 @@ int main(int argc, char **argv)
     root.name = "doubles";
     int exit_code = command_main(&root, argc, argv, NULL);
     command_cleanup();
-    return exit_code;
+    return harrow_leave(exit_code);
 }

@@ -411,16 +411,13 @@ static void print_start(const struct session *s)
     if (serve.json) {
         json_t *names = json_array();
         for (size_t i = 0; i < s->contracts.services.count; i++)
-            json_array_append_new(names, json_string(s->contracts.services.items[i]->full_name));
+            harrow_json_add(names, json_string(s->contracts.services.items[i]->full_name));
         char address[300], url[320] = "";
         (void)snprintf(address, sizeof address, "%s:%d", serve.host, fake_server_port(s->server));
         (void)snprintf(url, sizeof url, "http%s://%s:%d", s->http_tls != NULL ? "s" : "", serve.host, http);
         json_t *line = json_pack("{s:s, s:s*, s:I, s:o}", "grpc", address, "http", http > 0 ? url : NULL, "seed",
                                  (json_int_t)world_seed(s->world), "services", names);
-        char *text = json_dumps(line, JSON_COMPACT);
-        puts(text != NULL ? text : "{}");
-        free(text);
-        json_decref(line);
+        harrow_json_print(line, 0);
     } else {
         printf("doubles of %zu service%s, seed %llu\n", s->contracts.services.count,
                s->contracts.services.count == 1 ? "" : "s", (unsigned long long)world_seed(s->world));

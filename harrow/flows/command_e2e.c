@@ -1,3 +1,4 @@
+#include "e2e/import/import.h"
 #include "harrow/system/attach.h"
 #include "harrow/commands.h"
 #include "harrow/flows/given.h"
@@ -10,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* In the place of a system, for test files of other tools that name their servers themselves. */
+#define NO_SYSTEM "http://localhost"
 
 static struct e2e_request asked;
 static int64_t jobs, repeat, retries, step_timeout, flow_timeout;
@@ -203,20 +207,30 @@ static int read_resumed(void)
     return exit_code;
 }
 
-static int run_once(const struct arguments *args)
+static const char *system_named;
+static bool alone; /* no system was named */
+
+static int run_once(void)
 {
     int exit_code = 0;
-    struct run *r = run_begin(args->argv[0], harrow_command_line, &exit_code);
+    struct run *r = run_begin(system_named, harrow_command_line, &exit_code);
     if (r == NULL)
         return exit_code;
     struct error err = ERROR_INIT;
     struct system *s = NULL;
     struct e2e_job *job = NULL;
     int code = e2e_job_new(r, &asked, &job, &err);
-    r->calls_nothing = code == 0 && !e2e_job_calls(job);
-    if (code != 0)
+    r->calls = code == 0 ? e2e_job_calls(job) : NULL;
+    if (code == 0 && alone && (r->calls == NULL || map_count(r->calls) > 0))
+        code = error_set(&err, ERROR_INVALID,
+                         "%s calls gRPC methods: name the server that has them in front, as in\n"
+                         "  harrow e2e localhost:50051 %s",
+                         asked.path, asked.path);
+    if (code != 0) {
         exit_code = run_failed(r, &err, "e2e");
-    else if (asked.watched != NULL && e2e_job_empty(job))
+        if (code == ERROR_UNSUPPORTED) /* a file says what a flow cannot */
+            exit_code = HARROW_INPUT;
+    } else if (asked.watched != NULL && e2e_job_empty(job))
         run_say(r, "no flow depends on what changed");
     else if (system_start(r, &s, &err) != 0)
         exit_code = run_failed(r, &err, "start of the system");
@@ -229,14 +243,14 @@ static int run_once(const struct arguments *args)
 }
 
 /* Again and again, each time a run of its own with a system of its own. */
-static int run_watching(const struct arguments *args)
+static int run_watching(void)
 {
     struct watched *w = NULL;
     struct error err = ERROR_INIT;
-    const char *manifest = attach_is_address(args->argv[0]) ? NULL : args->argv[0];
+    const char *manifest = attach_is_address(system_named) ? NULL : system_named;
     int code = watched_new(manifest, asked.path, &w, &err), exit_code = 0;
     while (code == 0) {
-        exit_code = run_once(args);
+        exit_code = run_once();
         if (exit_code == HARROW_INTERRUPTED || exit_code == HARROW_USAGE)
             break;
         if ((code = watched_wait(w, &err)) == ERROR_CANCELLED)
@@ -250,14 +264,28 @@ static int run_watching(const struct arguments *args)
     return exit_code;
 }
 
-static int run_flows(const struct arguments *args)
+static int run_flows(void)
 {
-    return watch ? run_watching(args) : run_once(args);
+    return watch ? run_watching() : run_once();
+}
+
+/* Is this a test file of another tool, which stands where a system should? */
+static bool names_its_servers(const char *path)
+{
+    struct world *w = NULL;
+    if (attach_is_address(path))
+        return false;
+    bool found = world_real_new(1, &w, NULL) == 0 && import_format_of_file(w, path) != NULL;
+    if (w != NULL)
+        world_real_free(w);
+    return found;
 }
 
 static int run(const struct arguments *args)
 {
-    asked.path = args->argc > 1 ? args->argv[1] : NULL;
+    alone = args->argc == 1 && names_its_servers(args->argv[0]);
+    asked.path = alone ? args->argv[0] : args->argc > 1 ? args->argv[1] : NULL;
+    system_named = alone ? NO_SYSTEM : args->argv[0];
     asked.options.jobs = (int)jobs;
     asked.options.repeat = (int)repeat;
     asked.options.retries = (int)retries;
@@ -267,7 +295,7 @@ static int run(const struct arguments *args)
         return usage("--watch", "runs flows again and again",
                      "it does not go with --list, --dry-run, --resume, --shard and --until-fail");
     if (asked.isolate != NULL && strcmp(asked.isolate, "system") == 0 &&
-        (strcmp(common.driver, "attach") == 0 || attach_is_address(args->argv[0])))
+        (strcmp(common.driver, "attach") == 0 || attach_is_address(system_named)))
         return usage("--isolate", asked.isolate, "a system that runs already is not ours to start again");
     const char *ci = getenv("CI");
     bool on_ci = ci != NULL && ci[0] != '\0' && strcmp(ci, "false") != 0;
@@ -280,7 +308,7 @@ static int run(const struct arguments *args)
     if (exit_code == 0 && resume != NULL)
         exit_code = read_resumed();
     if (exit_code == 0)
-        exit_code = list || dry_run ? pillar_e2e_list(args->argv[0], &asked, dry_run) : run_flows(args);
+        exit_code = list || dry_run ? pillar_e2e_list(system_named, &asked, dry_run) : run_flows();
     past_free(asked.resume);
     given_deinit(&given);
     return exit_code;
@@ -289,12 +317,14 @@ static int run(const struct arguments *args)
 const struct command command_e2e = {
     .name = "e2e",
     .summary = "run product flows",
-    .positional = "MANIFEST|ADDRESS [FLOWS]",
+    .positional = "MANIFEST|ADDRESS|FILE [FLOWS]",
     .positional_min = 1,
     .positional_max = 2,
     .description =
         "Runs the manifest's flows, or those of the file or folder FLOWS. A failing step shows where it stands\n"
-        "in the file, what was sent, what came back, and the difference.",
+        "in the file, what was sent, what came back, and the difference. Test files of other tools (Hurl's, runn's\n"
+        "books, Postman's collections) run as they are; those that call nothing but the URLs in them need no system\n"
+        "in front. docs/flows-import.md",
     .examples = "  harrow e2e systems/micro.yaml\n"
                 "  harrow e2e systems/micro.yaml e2e/flows/notes.yaml --only lifecycle\n"
                 "  harrow e2e systems/micro.yaml --driver sim --jobs 8 --shuffle\n"
@@ -302,6 +332,7 @@ const struct command command_e2e = {
                 "  harrow e2e systems/micro.yaml --shard 2/5 --id $BUILD --history runs.db\n"
                 "  harrow e2e systems/micro.yaml --resume harrow-out/RUN\n"
                 "  harrow e2e localhost:50051 flows/\n"
+                "  harrow e2e book.yml\n"
                 "  harrow e2e http://localhost:8000 login.hurl --variable user=ann\n"
                 "  harrow e2e http://localhost:8000 login.hurl --hurl location --hurl max-time=5\n",
     .options = options,

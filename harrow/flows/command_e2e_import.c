@@ -24,13 +24,13 @@ static const struct option options[] = {
      .kind = OPTION_TEXT,
      .target = &from,
      .argument = "FORMAT",
-     .help = "what the file is (default: by its name): hurl, runn, postman, examples, ..."},
+     .help = "what the file is (default: by its name, or what is in it): hurl, runn, postman, examples, ..."},
     {0},
 };
 
-static const struct import_format *format_of(const char *path)
+static const struct import_format *format_of(struct world *w, const char *path)
 {
-    const struct import_format *format = from != NULL ? import_format_named(from) : import_format_of(path);
+    const struct import_format *format = from != NULL ? import_format_named(from) : import_format_of_file(w, path);
     if (format != NULL)
         return format;
     if (from != NULL)
@@ -88,13 +88,15 @@ static int import(struct world *w, const struct import_format *format, const cha
 
 static int run(const struct arguments *args)
 {
-    const struct import_format *format = format_of(args->argv[0]);
     struct world *w = NULL;
     struct text told = TEXT_INIT;
     struct error err = ERROR_INIT;
-    if (format == NULL)
-        return HARROW_USAGE;
     int code = world_real_new(1, &w, &err);
+    const struct import_format *format = code == 0 ? format_of(w, args->argv[0]) : NULL;
+    if (code == 0 && format == NULL) {
+        world_real_free(w);
+        return HARROW_USAGE;
+    }
     if (code == 0)
         code = import(w, format, args->argv[0], &told, &err);
     size_t lines = 0;
@@ -122,7 +124,7 @@ const struct command command_e2e_import = {
                    "told, a line each; then the exit code is 1. docs/flows-import.md",
     .examples = "  harrow e2e import login.hurl --out login.yaml\n"
                 "  harrow e2e import shop.postman_collection.json --out shop.yaml\n"
-                "  harrow e2e import book.yml --from runn\n",
+                "  harrow e2e import book.yml --out flow.yaml\n",
     .options = options,
     .run = run,
 };

@@ -20,6 +20,8 @@ struct e2e_job {
     struct run *run;
     struct e2e_request asked;
     struct flow_list flows;
+    struct map calls;                    /* the methods they call */
+    bool calls_more;                     /* and others, or not known which */
     struct past *past;                   /* the request's, or its own */
     struct system *systems[SYSTEMS_MAX]; /* behind the first, which is the caller's */
     struct target *beside[VIEWS_MAX + 1];
@@ -111,6 +113,10 @@ int e2e_job_new(struct run *r, const struct e2e_request *asked, struct e2e_job *
             pillar_flows(r->world, r->manifest, j->asked.path, r->manifest->flows, j->asked.settings, &j->flows, err);
     if (code == 0 && j->asked.watched != NULL)
         watched_keep(j->asked.watched, &j->flows);
+    int known = code == 0 ? flow_list_calls(&j->flows, &j->calls) : 0;
+    if (known < 0)
+        return error_set(err, known, "out of memory");
+    j->calls_more = known == 0 || by_namespace(&j->asked); /* steps of a namespace's making are not among the flows */
     return code == 0 ? check_any(j, err) : code;
 }
 
@@ -121,6 +127,7 @@ void e2e_job_free(struct e2e_job *j)
     if (j->past != j->asked.resume)
         past_free(j->past);
     flow_list_free(&j->flows);
+    map_deinit(&j->calls);
     e2e_isolation_free(j->isolation);
     free(j);
 }
@@ -130,9 +137,9 @@ bool e2e_job_empty(const struct e2e_job *j)
     return j->flows.count == 0;
 }
 
-bool e2e_job_calls(const struct e2e_job *j)
+const struct map *e2e_job_calls(const struct e2e_job *j)
 {
-    return flow_list_needs_contracts(&j->flows);
+    return j->calls_more ? NULL : &j->calls;
 }
 
 /* ---- a system for each worker ---- */

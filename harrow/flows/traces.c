@@ -233,6 +233,8 @@ static const struct e2e_traces operations = {.key = KEY, .ask = ask, .answered =
 
 const struct e2e_traces *traces_operations(const struct target *t)
 {
-    bool micro = t->namespace != NULL || target_serving(t, SERVICE) != NULL;
-    return micro && t->pool != NULL && pb_find_service(t->pool, SERVICE) != NULL ? &operations : NULL;
+    /* A component that serves it has it in its contracts, whether these were read or not. */
+    bool micro = target_serving(t, SERVICE) != NULL ||
+                 (t->namespace != NULL && t->pool != NULL && pb_find_service(t->pool, SERVICE) != NULL);
+    return micro ? &operations : NULL;
 }

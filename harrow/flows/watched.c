@@ -200,6 +200,14 @@ static int compare(struct watched *w, bool *any)
     return code == 0 && *any ? learn(w) : code;
 }
 
+int watched_look(struct watched *w, bool *changed)
+{
+    map_deinit(&w->changed);
+    w->changed = MAP_INIT;
+    w->all = *changed = false;
+    return compare(w, changed);
+}
+
 static void say(struct watched *w, FILE *to)
 {
     if (w->terminal)
@@ -222,13 +230,10 @@ int watched_wait(struct watched *w, struct error *err)
 {
     FILE *to = common.json ? stderr : stdout;
     bool any = false;
-    map_deinit(&w->changed);
-    w->changed = MAP_INIT;
-    w->all = false;
     world_on_signal(w->world, on_signal, w);
     fprintf(to, "watching %zu files; Ctrl-C ends\n", there(w));
     fflush(to);
-    int code = compare(w, &any); /* some may have changed while the flows ran */
+    int code = watched_look(w, &any); /* some may have changed while the flows ran */
     while (code == 0 && !any && !w->stop) {
         code = world_sleep(w->world, LOOK_EVERY);
         if (code == 0)

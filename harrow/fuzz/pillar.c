@@ -293,6 +293,7 @@ static void leave_summary(struct run *r, const struct fuzz_summary *s)
                     json_pack("{s:s+}", "text", "fuzz.json could not be written: ", error_code_name(code)));
     free(text);
     json_decref(json);
+    fuzz_summary_latency(s, &r->results);
     fuzz_summary_tables(s, &r->results);
 }
 

@@ -63,10 +63,7 @@ static void print_json(const struct museum_result *r, const char *size)
     }
     if (r->small.len > 0)
         json_object_set_new(o, "small", json_stringn(r->small.data, r->small.len));
-    char *line = json_dumps(o, JSON_COMPACT);
-    puts(line ? line : "{}");
-    free(line);
-    json_decref(o);
+    harrow_json_print(o, 0);
 }
 
 static void print_line(const struct museum_result *r)

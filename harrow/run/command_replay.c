@@ -1,5 +1,6 @@
 #include "base/document.h"
 #include "harrow/commands.h"
+#include "harrow/run/command_line.h"
 #include "harrow/run/run.h"
 #include "base/words.h"
 #include "world/foreign.h"
@@ -112,6 +113,10 @@ static int read_command(struct world *w, const char *path, struct text *out, str
     } else if (code == 0) {
         code = script_replay(text_bytes(&content), path, out, err);
     }
+    if (code == 0 && !print_only && strstr(text_string(out), COMMAND_LINE_HIDDEN) != NULL)
+        code = error_set(err, ERROR_INVALID,
+                         "the command had a secret in it, which no report keeps; --print shows it, to be run with the "
+                         "secret in the place of " COMMAND_LINE_HIDDEN);
     text_deinit(&content);
     text_deinit(&file);
     return code;

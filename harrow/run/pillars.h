@@ -33,7 +33,7 @@ int pillar_e2e(struct run *r, struct system *s, const struct e2e_request *asked)
 /* The same in parts: loads and checks everything before a system is started. */
 struct e2e_job;
 int e2e_job_new(struct run *r, const struct e2e_request *asked, struct e2e_job **out, struct error *err);
-bool e2e_job_calls(const struct e2e_job *j); /* its flows need the system's contracts */
+const struct map *e2e_job_calls(const struct e2e_job *j); /* for a run's `calls` */
 bool e2e_job_empty(const struct e2e_job *j); /* there is nothing to run */
 int e2e_job_run(struct e2e_job *j, struct system *s);
 void e2e_job_free(struct e2e_job *j); /* NULL is fine */

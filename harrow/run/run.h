@@ -7,6 +7,7 @@
 #define HARROW_RUN_RUN_H
 
 #include "base/arena.h"
+#include "base/map.h"
 #include "base/options.h"
 #include "base/result.h"
 #include "harrow/system/manifest.h"
@@ -131,7 +132,9 @@ struct run {
     struct target *const *beside; /* other systems that are told as well: each worker's own */
     size_t beside_count;
     bool interrupted;
-    bool calls_nothing; /* nothing of it needs the contracts of the system */
+    /* The methods it calls and no others, "pkg.Service/Method" (the values mean nothing): of a system that runs already
+     * no more than these contracts are read. NULL: any may be called. */
+    const struct map *calls;
     bool colour;
     struct report_live *live;
     const struct report_format *formats[RUN_FORMATS_MAX]; /* of the reports written at the end */
@@ -154,8 +157,13 @@ const char *run_replay(struct run *r, const char *command, const char *const *ar
 int run_failed(struct run *r, struct error *err, const char *what);
 /* Somebody looks at what we print, on a terminal that knows more than lines (TERM), and no CI's log keeps it. */
 bool harrow_terminal(void);
-/* At the very end: 3 in the place of 0 when what was printed could not be written; a reader that has gone does not
- * count. */
+/* JSON on standard output, a line of it, or with `indent` several. Takes the value; NULL, or no memory for its text:
+ * nothing is printed, and harrow_leave() says so. */
+void harrow_json_print(json_t *value, unsigned indent);
+/* A value more for a list that will be printed. Takes it; what is NULL or finds no memory is missed in the same way. */
+void harrow_json_add(json_t *list, json_t *value);
+/* At the very end: 3 in the place of 0 when what was printed could not be written or is incomplete; a reader that has
+ * gone does not count. */
 int harrow_leave(int exit_code);
 /* Print an error as "harrow: text" and return the exit code that fits its kind. */
 int harrow_error(const struct error *err, const char *doing);

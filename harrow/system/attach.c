@@ -71,11 +71,12 @@ int attach_manifest(const char *address, struct manifest **out, struct error *er
         json_pack("{s:s, s:s, s:s*, s:[{s:s, s:s}]}", "system", door, "ready_within", READY_WITHIN, "gateway",
                   http ? address : NULL, "components", "name", "server", http ? "http" : "address", address);
     char *dumped = tree != NULL ? json_dumps(tree, JSON_COMPACT) : NULL;
-    json_decref(tree);
-    int code = dumped != NULL ? manifest_parse(bytes_of(dumped), address, out, err)
-                              : error_set(err, ERROR_INVALID, "%s: an address is text", address);
+    int code = dumped != NULL ? manifest_parse_json(bytes_of(dumped), address, out, err)
+               : tree == NULL ? error_set(err, ERROR_INVALID, "%s: an address is text", address)
+                              : error_set(err, ERROR_MEMORY, "out of memory");
     if (code == 0)
         (*out)->address = true;
+    json_decref(tree);
     free(dumped);
     return code;
 }

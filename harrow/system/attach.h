@@ -7,8 +7,10 @@
 #define HARROW_SYSTEM_ATTACH_H
 
 #include "base/options.h"
+#include "base/units.h"
 #include "base/text.h"
 #include "harrow/system/manifest.h"
+#include "rpc/target.h"
 
 /* As on the command line; each goes before what the manifest says. */
 struct attach_options {
@@ -69,9 +71,15 @@ void attach_words(struct text *line);
 int attach_metadata_parse(const char *text, const struct manifest_values *values, struct arena *arena,
                           const char **name, const char **value, struct error *err);
 
-/* Fills the pool and the components' services: from files, or by asking the servers. Afterwards every
- * component with a gRPC address serves at least one service of the pool. */
+/* Fills the pool and the components' services: from files, or by asking the servers, which then answer; of the methods
+ * that the run calls when these are known, else of all. Afterwards every component with a gRPC address serves at least
+ * one service, but in a run that calls nothing: there no server was asked for anything. */
 struct system;
 int attach_contracts(struct system *s, struct error *err);
+bool attach_more_contracts(struct target *t); /* as in struct target_operations */
+
+/* Waits until the component's gRPC door answers, `end` at the latest; an error says what to try. */
+#define ATTACH_PROBE_WITHIN ((uint64_t)(3 * SECOND)) /* of one question whether it does */
+int attach_wait_door(struct system *s, const struct target_component *c, uint64_t end, struct error *err);
 
 #endif

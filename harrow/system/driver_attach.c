@@ -14,7 +14,6 @@
 #include <string.h>
 
 #define CERTIFICATES_MAX ((size_t)4 << 20)
-#define PROBE_WITHIN     ((uint64_t)(3 * SECOND))
 #define HEALTH_CHECK     "/grpc.health.v1.Health/Check"
 #define PROBE_EVERY      ((uint64_t)(100 * MILLISECOND))
 
@@ -130,7 +129,7 @@ static bool answers(struct system *s, struct rpc_channel *channel, struct text *
     static const struct rpc_retry never = {.attempts = 1};
     struct rpc_request request = {.path = HEALTH_CHECK,
                                   .metadata = target_metadata(&s->target),
-                                  .timeout = PROBE_WITHIN,
+                                  .timeout = ATTACH_PROBE_WITHIN,
                                   .retry = &never,
                                   .message = BYTES("", 0),
                                   .has_message = true};
@@ -155,7 +154,7 @@ static void add_hint(struct system *s, const struct target_component *c, struct 
     int code = 0;
     if (c->tls == NULL && make_tls(s, NULL, true, &tls, NULL) != 0)
         return;
-    struct rpc_channel_options o = {.addresses = c->address, .tls = tls, .connect_timeout = PROBE_WITHIN};
+    struct rpc_channel_options o = {.addresses = c->address, .tls = tls, .connect_timeout = ATTACH_PROBE_WITHIN};
     if (rpc_channel_new(s->target.world, &o, &channel, NULL) == 0 && answers(s, channel, &ignored, &code))
         text_printf(why, "; %s: use %s://%s", c->tls == NULL ? "it speaks TLS" : "it speaks plain text",
                     c->tls == NULL ? "grpcs" : "grpc", c->address);
@@ -171,9 +170,8 @@ static bool may_come_up(int code)
     return code == ERROR_REFUSED || code == ERROR_TIMEOUT;
 }
 
-static int wait_door(struct system *s, const struct target_component *c, struct error *err)
+int attach_wait_door(struct system *s, const struct target_component *c, uint64_t end, struct error *err)
 {
-    uint64_t end = world_now(s->target.world) + (uint64_t)s->manifest->ready_within;
     struct rpc_channel *channel;
     struct text why = TEXT_INIT;
     int code = target_channel(&s->target, c, &channel, err), reason = 0;
@@ -203,9 +201,6 @@ static int attach_start(struct system *s, struct error *err)
         code = set_doors(s, err);
     if (code == 0)
         code = set_metadata(s, err);
-    for (size_t i = 0; code == 0 && i < s->target.component_count; i++)
-        if (s->components[i].address != NULL)
-            code = wait_door(s, &s->components[i], err);
     return code == 0 ? attach_contracts(s, err) : code;
 }
 
@@ -259,8 +254,11 @@ static bool attach_alive(struct target *t, const char *component)
     if (c == NULL || c->address == NULL || target_channel(t, c, &channel, NULL) != 0 || rpc_channel_connected(channel))
         return true;
     bool alive = !rpc_channel_failing(channel, NULL);
-    struct rpc_request request = {
-        .path = HEALTH_CHECK, .timeout = PROBE_WITHIN, .retry = &never, .message = BYTES("", 0), .has_message = true};
+    struct rpc_request request = {.path = HEALTH_CHECK,
+                                  .timeout = ATTACH_PROBE_WITHIN,
+                                  .retry = &never,
+                                  .message = BYTES("", 0),
+                                  .has_message = true};
     a->probing = a->probing || rpc_unary(channel, &request, on_probed, a, NULL, NULL) == 0;
     return alive;
 }
@@ -291,7 +289,13 @@ static int attach_logs(struct target *t, const char *component, size_t lines, st
 }
 
 static const struct target_operations operations = {
-    .act = attach_act, .alive = attach_alive, .process = attach_process, .usage = attach_usage, .logs = attach_logs};
+    .act = attach_act,
+    .alive = attach_alive,
+    .process = attach_process,
+    .usage = attach_usage,
+    .logs = attach_logs,
+    .more_contracts = attach_more_contracts,
+};
 
 const struct driver driver_attach = {
     .name = "attach",

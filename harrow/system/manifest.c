@@ -253,12 +253,13 @@ static int read_manifest(struct manifest *m, const struct node *root, struct err
     return 0;
 }
 
-int manifest_parse(struct bytes content, const char *path, struct manifest **out, struct error *err)
+static int parse(struct bytes content, bool yaml, const char *path, struct manifest **out, struct error *err)
 {
     struct manifest *m = calloc(1, sizeof *m);
     if (m == NULL)
         return out_of_memory(err);
-    int code = document_parse_yaml(content, path, &m->document, err);
+    int code = yaml ? document_parse_yaml(content, path, &m->document, err)
+                    : document_parse_json(content, path, &m->document, err);
     if (code == 0 && (m->path = arena_string(&m->arena, path)) == NULL)
         code = out_of_memory(err);
     if (code == 0)
@@ -269,6 +270,16 @@ int manifest_parse(struct bytes content, const char *path, struct manifest **out
     }
     *out = m;
     return 0;
+}
+
+int manifest_parse(struct bytes content, const char *path, struct manifest **out, struct error *err)
+{
+    return parse(content, true, path, out, err);
+}
+
+int manifest_parse_json(struct bytes content, const char *path, struct manifest **out, struct error *err)
+{
+    return parse(content, false, path, out, err);
 }
 
 /* What else the word may have been meant for: a command, or an address. */

@@ -71,6 +71,7 @@ struct manifest {
 
 /* `path` is what messages call it, and what its relative paths start from. */
 int manifest_parse(struct bytes content, const char *path, struct manifest **out, struct error *err);
+int manifest_parse_json(struct bytes content, const char *path, struct manifest **out, struct error *err);
 int manifest_load(struct world *w, const char *path, struct manifest **out, struct error *err);
 void manifest_free(struct manifest *m);
 const struct manifest_component *manifest_find(const struct manifest *m, const char *name);

@@ -452,6 +452,7 @@ void system_stop(struct system *s)
     if (s->scratch != NULL)
         (void)world_remove(s->run->world, s->scratch); /* unless somebody left something in it */
     pb_pool_free(s->own_pool);
+    pb_pool_free(s->partial_pool);
     arena_deinit(&s->arena);
     free(s);
 }

@@ -64,7 +64,9 @@ struct system {
     const char *folder; /* the run's, or its own in there */
     void *state;        /* the driver's */
     struct manifest_values values;
-    struct pb_pool *own_pool; /* when the manifest names a descriptor set */
+    struct pb_pool *own_pool;     /* when the manifest names a descriptor set */
+    bool partial;                 /* it has only what is called (the run's `calls`) of what the servers tell */
+    struct pb_pool *partial_pool; /* the one before all was read */
     struct target_component *components;
     const char **variables;
     const char *scratch;

@@ -23,7 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HISTORIES 300
+#define HISTORIES 150
 #define STEPS     40
 #define EVENTS    256 /* payloads are numbers below */
 #define GROUPS    2

@@ -7,10 +7,9 @@
 
 #include <stdio.h>
 
-#define BLOCK_FIRST 20000 /* below the ports Linux hands out by itself (32768 and up) */
-#define BLOCK_LAST  32200 /* the doors of the last block stand below them too */
-#define BLOCK_STEP  200   /* blocks interleave: network's door stands in a gap of another one */
-#define TRIES       60
+#define BLOCK_FIRST 29000 /* above those harrow gives to what it starts */
+#define BLOCKS      50    /* the doors of the last one stand below the ports Linux hands out by itself (32768 and up) */
+#define BLOCK_STEP  64    /* blocks interleave: no two doors of two blocks are the same port */
 
 static void refuse(void *arg, struct world_stream *s)
 {
@@ -61,15 +60,27 @@ int server_ports_check(struct world *w, const char *host, int base, struct error
     return rc;
 }
 
-int server_ports_find(struct world *w, const char *host, int *base, struct error *err)
+static int claim_block(struct world *w, const char *host, int base, struct world_listener **claim, struct error *err)
+{
+    char address[256];
+    struct error why = ERROR_INIT;
+    snprintf(address, sizeof address, "%s:%d", host, base + SERVER_CLAIM_OFFSET);
+    int rc = world_listen(w, address, refuse, NULL, claim, &why);
+    if (rc == 0 && (rc = server_ports_check(w, host, base, &why)) < 0) {
+        world_listener_close(*claim);
+        *claim = NULL;
+    }
+    return rc < 0 ? error_move(err, &why) : 0;
+}
+
+int server_ports_find(struct world *w, const char *host, int *base, struct world_listener **claim, struct error *err)
 {
     struct error why = ERROR_INIT;
-    int rc = ERROR_IN_USE;
-    for (int i = 0; i < TRIES && rc == ERROR_IN_USE; i++) {
-        uint64_t blocks = (BLOCK_LAST - BLOCK_FIRST) / BLOCK_STEP;
-        *base = BLOCK_FIRST + (int)random_below(world_random(w), blocks) * BLOCK_STEP;
+    int rc = ERROR_IN_USE, first = (int)random_below(world_random(w), BLOCKS);
+    for (int i = 0; i < BLOCKS && rc == ERROR_IN_USE; i++) {
+        *base = BLOCK_FIRST + (first + i) % BLOCKS * BLOCK_STEP;
         error_clear(&why);
-        rc = server_ports_check(w, host, *base, &why);
+        rc = claim_block(w, host, *base, claim, &why);
     }
     if (rc < 0)
         error_wrap(&why, "found no free block of ports");

@@ -58,18 +58,42 @@ static void every_door(void **state)
     sim_free(sim);
 }
 
+/* Nothing of a block listens yet when the next one looks: it takes another one, down to the last. No door of one block
+ * is a door of another. */
 static void a_free_block(void **state)
 {
     (void)state;
     const struct sim_options options = {.seed = 2};
     struct sim *sim = sim_new(&options);
     struct world *w = sim_node(sim, "node");
+    struct world_listener *claims[100] = {NULL}, *doors[2000] = {NULL};
     struct error err = ERROR_INIT;
-    for (int i = 0; i < 200; i++) {
-        int base = 0;
-        assert_int_equal(server_ports_find(w, "0.0.0.0", &base, &err), 0);
-        assert_true(base >= 20000 && base + MICRO_OFFSET_MAX < 32768); /* below those the system hands out */
+    size_t count = 0, door_count = 0;
+    int bases[100], rc = 0;
+    while (count < 100 && (rc = server_ports_find(w, "0.0.0.0", &bases[count], &claims[count], &err)) == 0) {
+        assert_true(bases[count] >= 29000 && bases[count] + SERVER_CLAIM_OFFSET < 32768); /* below the system's own */
+        count++;
     }
+    assert_int_equal(rc, ERROR_IN_USE);
+    assert_non_null(strstr(err.message, "no free block"));
+    error_clear(&err);
+    assert_true(count >= 50);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(server_ports_check(w, "0.0.0.0", bases[i], &err), 0);
+        for (const struct component *c = components; c->name; c++) {
+            char address[64];
+            snprintf(address, sizeof address, "0.0.0.0:%d", bases[i] + c->port_offset);
+            assert_int_equal(world_listen(w, address, nobody, NULL, &doors[door_count++], NULL), 0);
+        }
+    }
+    for (size_t i = 0; i < door_count; i++)
+        world_listener_close(doors[i]);
+    world_listener_close(claims[7]);
+    int again = 0;
+    assert_int_equal(server_ports_find(w, "0.0.0.0", &again, &claims[7], &err), 0);
+    assert_int_equal(again, bases[7]); /* the only one there is */
+    for (size_t i = 0; i < count; i++)
+        world_listener_close(claims[i]);
     sim_free(sim);
 }
 

@@ -22,6 +22,7 @@ struct server {
     const struct server_options *options;
     struct server_home home;
     int base_port;
+    struct world_listener *claim; /* of the block of ports, when nobody chose one */
     struct child *children;
     size_t count;
     struct world_timer limit; /* for the start, then for the stop */
@@ -486,7 +487,7 @@ int server_run(struct world *w, const struct server_options *options)
     s.had_secret = open && first_secret_path(&s, secret_path);
     if (rc == 0)
         rc = options->base_port ? server_ports_check(w, options->host, options->base_port, &err)
-                                : server_ports_find(w, options->host, &s.base_port, &err);
+                                : server_ports_find(w, options->host, &s.base_port, &s.claim, &err);
     if (rc == 0)
         rc = server_home_keys(&s.home, &err);
     if (rc == 0)
@@ -515,6 +516,7 @@ int server_run(struct world *w, const struct server_options *options)
     for (size_t i = 0; i < s.count; i++)
         child_deinit(&s.children[i]);
     free(s.children);
+    world_listener_close(s.claim);
     if (open)
         server_home_close(&s.home);
     error_clear(&err);

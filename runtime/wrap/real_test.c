@@ -15,6 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define WITHIN ((uint64_t)(20 * SECOND))
+
 struct fixture {
     struct world *world;
     struct micro_options options;
@@ -128,6 +130,12 @@ static void test_codes(void **state)
     end(&f);
 }
 
+static bool is_idle(void *arg)
+{
+    const struct wrap *w = arg;
+    return w->runs == 0 && w->calls == 0;
+}
+
 static void test_limits(void **state)
 {
     struct fixture f;
@@ -146,9 +154,7 @@ static void test_limits(void **state)
     int status = ask(&f, NULL, "", (uint64_t)(50 * MILLISECOND), &a);
     assert_true(status == GRPC_DEADLINE_EXCEEDED || status == micro_code_to_grpc(504));
     rpc_answer_deinit(&a);
-    assert_int_equal(world_sleep(f.world, (uint64_t)(20 * MILLISECOND)), 0);
-    assert_int_equal(f.wrap->runs, 0);
-    assert_int_equal(f.wrap->calls, 0);
+    assert_int_equal(world_run_until(f.world, is_idle, f.wrap, WITHIN), 0);
     end(&f);
 }
 
@@ -215,7 +221,7 @@ static void test_stream(void **state)
     assert_int_equal(rpc_stream_send(stream, bytes_of("two")), 0);
     assert_int_equal(rpc_stream_send(stream, bytes_of("three")), 0);
     assert_int_equal(rpc_stream_half_close(stream), 0);
-    assert_int_equal(world_run_until(f.world, is_finished, &s, (uint64_t)(20 * SECOND)), 0);
+    assert_int_equal(world_run_until(f.world, is_finished, &s, WITHIN), 0);
     assert_int_equal(s.status, GRPC_OK);
     assert_string_equal(text_string(&s.got), "ONE|TWO|THREE|");
     text_deinit(&s.got);

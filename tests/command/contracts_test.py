@@ -157,7 +157,7 @@ def test_doubles_to_provider(folder):
     code, output = verify(folder, path, "--provider", address, "--proto", "shop.proto")
     rows = {(r.get("consumer"), r["method"]): r for r in records(folder, "contract")}
     check(code == 0 and rows[(None, "shop.Shop/Unused")]["interactions"] == 0, "and methods that nobody calls", rows)
-    server.stop(0)
+    server.stop(0).wait()
 
     server, address = provider(Item, Query, found=False)
     code, output = verify(folder, path, "--provider", address)
@@ -168,7 +168,7 @@ def test_doubles_to_provider(folder):
     code, output = verify(folder, path, "--provider", address, "--only", "Put")
     check(code == 0 and "1 passed" in output, "one alone", output)
     check(verify(folder, path, "--provider", address, "--only", "nothing")[0] == 4, "none of that name is an error")
-    server.stop(0)
+    server.stop(0).wait()
     code, output = verify(folder, path, "--provider", address, "--timeout", "2s")
     check(code == 1 and "was not reached" in output, "a provider that is not there", output)
     return Item, Query, path
@@ -210,14 +210,14 @@ def test_states_and_pending(folder, Item, Query, path):
     check(code == 0 and [a["action"] for a in asked] == ["setup", "teardown"] and asked[0]["params"] == {"kind": "food"},
           "states by a URL", asked)
     state_server.shutdown()
-    server.stop(0)
+    server.stop(0).wait()
 
     pact["interactions"][0]["pending"] = True
     pending = write(folder, "pending.json", json.dumps(pact))
     server, address = provider(Item, Query, found=False)
     code, output = verify(folder, pending, "--provider", address)
     check(code == 0 and "pending" in output, "a pending interaction does not fail the run", output)
-    server.stop(0)
+    server.stop(0).wait()
 
 
 def test_interrupt(folder, Item, Query):
@@ -227,9 +227,14 @@ def test_interrupt(folder, Item, Query):
     setup: [{command: [touch, is-up]}]
     teardown: [{command: [touch, is-down]}]
 """)
-    waiting = threading.Event()
-    handlers = {"Get": grpc.unary_unary_rpc_method_handler(lambda *_: waiting.wait(60) or Item(), Query.FromString,
-                                                           Item.SerializeToString)}
+    asked, waiting = threading.Event(), threading.Event()
+
+    def get(*_):
+        asked.set()  # so what was to be set up is
+        waiting.wait(60)
+        return Item()
+
+    handlers = {"Get": grpc.unary_unary_rpc_method_handler(get, Query.FromString, Item.SerializeToString)}
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=2))
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("shop.Shop", handlers),))
     address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
@@ -237,14 +242,15 @@ def test_interrupt(folder, Item, Query):
     running = subprocess.Popen([os.path.join(BIN, "harrow"), "contract", "verify", "stated.json", "--provider", address,
                                 "--states", "held.yaml", "--timeout", "60s", "--out", "out"], cwd=folder,
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    while running.poll() is None and not os.path.exists(os.path.join(folder, "is-up")):
-        waiting.wait(0.02)
+    while running.poll() is None and not asked.is_set():
+        asked.wait(0.02)
+    check(os.path.exists(os.path.join(folder, "is-up")), "the state is set up when the provider is asked")
     running.send_signal(signal.SIGINT)
     output = running.communicate(timeout=60)[0]
     check(running.returncode == 130, "Ctrl-C ends it with 130", output)
     check(os.path.exists(os.path.join(folder, "is-down")), "and the state is torn down", output)
     waiting.set()
-    server.stop(0)
+    server.stop(0).wait()
 
 
 def test_control(folder):
@@ -379,7 +385,7 @@ def test_broker(folder, Item, Query, path):
     broker(folder, "record-deployment", "--component", "shop", "--version", "5", "--to", "production")
     code, output = broker(folder, "can-i-deploy", "--component", "web", "--version", "1", "--to", "production")
     check(code == 0 and output.strip().endswith("yes: web 1 to production"), "yes", output)
-    server.stop(0)
+    server.stop(0).wait()
 
     broker(folder, "record-deployment", "--component", "web", "--version", "1", "--to", "production")
     server, address = provider(Item, Query, found=False)
@@ -402,7 +408,7 @@ def test_broker(folder, Item, Query, path):
     broker(folder, "publish", changed, "--version", "2", "--branch", "feat/x")
     code, output = verify(folder, "--broker", "broker", "--component", "shop", "--provider", address, "--select", "wip")
     check(code == 0 and "pending" in output, "work in progress does not fail the provider", output)
-    server.stop(0)
+    server.stop(0).wait()
     check(verify(folder, "--broker", "broker", "--component", "shop")[0] == 2, "somebody has to be verified")
 
 
@@ -435,7 +441,7 @@ def test_page(folder, Item, Query):
         words = command.replace("127.0.0.1:9090", address).split()[1:]
         code, output = harrow(*words, folder=folder)
         check(code == expected[words[1]], f"as the page has it: {command}", output)
-    server.stop(0)
+    server.stop(0).wait()
     states = next(block[4:] for block in blocks if block.startswith("yaml"))
     write(folder, "page.yaml", states)
     code, output = verify(folder, "stated.json", "--provider", "127.0.0.1:1", "--states", "page.yaml", "--timeout", "1s")

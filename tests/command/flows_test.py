@@ -2,14 +2,16 @@
 """harrow e2e: shards by a history, a run that is killed and resumed, workers kept apart, --watch, --dry-run, snapshots.
 
 flows_test.py BIN SOURCE"""
+import contextlib
 import glob
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 
-from harness import BIN, MANIFEST, SOURCE, Folder, check, finish, harrow, processes_of
+from harness import BIN, MANIFEST, SOURCE, Folder, check, finish, harrow, left_behind, processes_of
 
 WAIT = 120  # seconds, for what takes a fraction of one
 
@@ -113,7 +115,8 @@ def resume():
         while processes_of(folder) and time.monotonic() < end:
             time.sleep(0.05)
             for process, _ in processes_of(folder):
-                os.kill(process, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
         before = lines_of(out)
         check(("first", "passed") in cases(before) and len(cases(before)) == 2, "two verdicts were written",
               f"{cases(before)}")
@@ -193,7 +196,7 @@ def isolation():
         code, text = harrow("e2e", manifest, "--quiet", "--jobs", "2", "--out", out)
         check(code == 0 and len(cases(lines_of(out))) == 2,
               "two workers use the same names at the same time, each in its own system", text)
-        check(not processes_of(folder), "both systems are gone afterwards", f"{processes_of(folder)}")
+        check(not left_behind(folder), "both systems are gone afterwards", f"{processes_of(folder)}")
         for name in ("ann", "bob"):
             os.unlink(os.path.join(folder, name))
         code, text = harrow("e2e", manifest, "--quiet", "--jobs", "2", "--isolate", "none", "--out", out)
@@ -259,8 +262,36 @@ def watching():
             write(folder, "flows/new.yaml", good.format("new", "Hello x"))
             said = until_it_waits()
             check(cases(lines_of(os.path.join(folder, "out"))) == [("new", "passed")], "a new file is noticed", said)
+            os.remove(os.path.join(folder, "flows/new.yaml"))
+            said = until_it_waits()
+            check("new.yaml" in said and "no flow depends on what changed" in said, "one that is gone as well", said)
             process.send_signal(signal.SIGINT)
             check(process.wait(timeout=WAIT) == 0, "Ctrl-C ends it with the last result", str(process.returncode))
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+            process.stdout.close()
+
+
+def watching_interrupted():
+    """Ctrl-C while flows run: the run ends as any other that is interrupted, and nothing waits any more."""
+    with Folder() as folder, socket.create_server(("127.0.0.1", 0)) as server, contextlib.ExitStack() as held:
+        server.settimeout(WAIT)
+        write(folder, "flows/a.yaml", "flow: a\nsteps: [{http: GET /never, timeout: 1h}]\n")
+        process = subprocess.Popen([os.path.join(BIN, "harrow"), "e2e", f"http://127.0.0.1:{server.getsockname()[1]}",
+                                    os.path.join(folder, "flows"), "--watch", "--out", os.path.join(folder, "out")],
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        try:
+            asked = b""
+            while b"GET /never" not in asked:  # it may look first whether anybody is there
+                connection, _ = server.accept()
+                held.enter_context(connection)
+                asked = connection.recv(4096)
+            process.send_signal(signal.SIGINT)
+            said = process.communicate(timeout=WAIT)[0]
+            check(process.returncode == 130 and "interrupted" in said and "watching " not in said,
+                  "Ctrl-C ends a run that is under way, and the watching with it", f"{process.returncode} {said}")
         finally:
             if process.poll() is None:
                 process.kill()
@@ -340,6 +371,27 @@ def missing():
             check(code == 4 and "none" in out, " ".join(arguments[:3]), f"exit {code}\n{out}")
 
 
+def alone():
+    """A test file of another tool with no system in front of it: known by its name, or by what is in it."""
+    with Folder() as folder:
+        write(folder, "book.yml",
+              "desc: a book\nsteps: [{exec: {command: echo hello}, test: current.stdout contains 'hello'}]\n")
+        write(folder, "calls.yml", "runners: {g: 'grpc://a.test:1'}\nsteps: [{g: {a.B/C: {message: {}}}}]\n")
+        write(folder, "cannot.yml", "steps: [{test: runn.kv.a == 1}]\n")
+        code, out = harrow("e2e", "book.yml", folder=folder)
+        check(code == 0 and "1 passed" in out, "a book runs as it is", f"exit {code}\n{out}")
+        code, out = harrow("e2e", "book.yml", "--list", folder=folder)
+        check(code == 0 and "book.yml:1: a book" in out, "a book is listed", f"exit {code}\n{out}")
+        code, out = harrow("e2e", "calls.yml", folder=folder)
+        check(code == 4 and "harrow e2e localhost:50051 calls.yml" in out, "gRPC needs a server in front",
+              f"exit {code}\n{out}")
+        code, out = harrow("e2e", "cannot.yml", folder=folder)
+        check(code == 4 and "cannot.yml:1:16: runn.kv.a" in out, "what a flow cannot say is a wrong input",
+              f"exit {code}\n{out}")
+        code, out = harrow("e2e", "import", "book.yml", folder=folder)
+        check(code == 0 and "flow: a book" in out, "a book is imported without being named", f"exit {code}\n{out}")
+
+
 def first_failure():
     with Folder() as folder:
         manifest, out = manifest_of_one(folder), os.path.join(folder, "out")
@@ -358,6 +410,7 @@ def first_failure():
             check("exit code 0, got 3" in shown, f"{name} shows it")
 
 
-for part in (shards, resume, interrupted, not_loaded, isolation, watching, dry_run, snapshots, replayed, missing, first_failure):
+for part in (shards, resume, interrupted, not_loaded, isolation, watching, watching_interrupted, dry_run, snapshots,
+             replayed, missing, alone, first_failure):
     part()
 finish()

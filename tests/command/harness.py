@@ -3,13 +3,20 @@ import os
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 
 BIN = os.path.abspath(sys.argv[1])
 SOURCE = os.path.abspath(sys.argv[2])
 MANIFEST = os.path.join(SOURCE, "systems", "micro.yaml")
+
+# What is talked to is on this machine.
+for name in ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy"):
+    os.environ.pop(name, None)
+    os.environ.pop(name.upper(), None)
 
 passed = failed = 0
 
@@ -26,7 +33,7 @@ def check(holds, name, detail=""):
         print(f"FAILED  {name}\n        {detail}")
 
 
-def harrow(*arguments, program="harrow", folder=None, timeout=120, environment=None):
+def harrow(*arguments, program="harrow", folder=None, timeout=300, environment=None):
     """Runs it; returns the exit code and everything it printed."""
     env = {**os.environ, "CI": "true", "NO_COLOR": "1", **(environment or {})}
     done = subprocess.run([os.path.join(BIN, program), *arguments], cwd=folder, env=env, timeout=timeout,
@@ -53,6 +60,14 @@ def processes_of(folder):
     return found
 
 
+def left_behind(folder, seconds=30):
+    """processes_of() the folder that do not end by themselves: what was told to end has the time it takes."""
+    end = time.monotonic() + seconds
+    while (found := processes_of(folder)) and time.monotonic() < end:
+        time.sleep(0.05)
+    return found
+
+
 def parent_of(pid):
     """Of a process, as /proc has it; None: it has ended."""
     try:
@@ -60,6 +75,23 @@ def parent_of(pid):
             return int(f.read().rsplit(")", 1)[1].split()[1])
     except OSError:
         return None
+
+
+def may_all():
+    """Whether we are root with all of root's rights: in many a container root may not make namespaces or mounts."""
+    if os.geteuid() != 0:
+        return False
+    return all(shutil.which(program) for program in ("unshare", "ip")) and subprocess.run(
+        ["unshare", "--net", "--mount", "ip", "link", "set", "lo", "up"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        check=False).returncode == 0
+
+
+def kept_port():
+    """A bound socket that does not listen: its port is nobody else's, but for who shares it on purpose (SO_REUSEPORT)."""
+    kept = socket.socket()
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    kept.bind(("127.0.0.1", 0))
+    return kept
 
 
 class Folder:

@@ -123,11 +123,12 @@ def main():
         got, output = harrow("fakes", "list", "--proto", "proto/shop/a.proto", "--proto-path", "proto", folder=folder)
         check(got == 0 and "shop.A" in output, "and so it is found", output)
         # Nothing that was printed is lost unseen; a reader that has gone is no mistake.
-        line = os.path.join(BIN, "harrow") + " chaos faults "
-        got = subprocess.run(["bash", "-c", f"{line} > /dev/full; echo $?; {line} | head -1; echo ${{PIPESTATUS[0]}}"],
-                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout.split("\n")
-        check(len(got) > 3 and "could not be written: No space left" in got[0] and got[1] == "3" and got[3] == "0",
-              "standard output that is full, and one that is closed", got)
+        for words in ("chaos faults", "e2e --help", "--version"):
+            line = os.path.join(BIN, "harrow") + f" {words} "
+            got = subprocess.run(["bash", "-c", f"{line} > /dev/full; echo $?; {line} | head -1; echo ${{PIPESTATUS[0]}}"],
+                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout.split("\n")
+            check(len(got) > 3 and "could not be written" in got[0] and got[1] == "3" and got[3] == "0",
+                  f"{words}: standard output that is full, and one that is closed", got)
         # Every command teaches.
         for command in ["run", "up", "e2e", "contract", "fuzz", "chaos", "check", "replay", "report"]:
             got, output = harrow(command, "--help", folder=folder)

@@ -15,7 +15,7 @@ BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil
 
 def browse(folder, page, *options):
     """Standard output, and what the page wrote to the console."""
-    done = subprocess.run([BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--enable-logging=stderr",
+    done = subprocess.run([BROWSER, "--headless", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars", "--enable-logging=stderr",
                            f"--user-data-dir={folder}/profile", *options, "file://" + page], capture_output=True, timeout=300,
                           env=dict(os.environ, HOME=folder))
     said = [line for line in done.stderr.decode(errors="replace").split("\n") if "CONSOLE" in line]

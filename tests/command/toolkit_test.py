@@ -3,7 +3,7 @@
 import json
 import os
 
-from harness import MANIFEST, SOURCE, Folder, check, finish, harrow, processes_of
+from harness import MANIFEST, SOURCE, Folder, check, finish, harrow, left_behind
 
 HOLDS = os.path.join(SOURCE, "chaos", "experiments", "gateway-without-store.json")
 
@@ -35,7 +35,7 @@ def holds(driver):
         faults = [(l["name"], l["target"], l["state"]) for l in lines if l["type"] == "fault"]
         check(faults == [("stop", "store", "inject"), ("stop", "store", "heal"), ("kill", "store", "inject"),
                          ("kill", "store", "heal")], f"{driver}: the faults were real", str(faults))
-        check(not processes_of(folder), f"{driver}: nothing is left behind")
+        check(not left_behind(folder), f"{driver}: nothing is left behind")
 
 
 def deviates():

@@ -49,7 +49,7 @@ class Grpcurl(Contracts):
                 assert re.search(rf"\brpc {method.name} ?\(", shown.stdout), f"{service}: {shown.stdout}"
         return len(doubles.said["services"])
 
-    def call(self, doubles, full, requests, timeout=10, metadata=()):
+    def call(self, doubles, full, requests, timeout=60, metadata=()):
         method = self.method(full)
         headers = [word for name, value in metadata for word in ("-H", f"{name}: {value}")]
         text = "\n".join(json_format.MessageToJson(one) for one in requests)
@@ -81,7 +81,7 @@ class GrpcJs(Contracts):
     def look(self, doubles):
         return 0  # it has no reflection
 
-    def call(self, doubles, full, requests, timeout=10, metadata=()):
+    def call(self, doubles, full, requests, timeout=60, metadata=()):
         many_in, many_out = self.streams[full]
         asked = {
             "address": doubles.address,

@@ -36,7 +36,7 @@ def call_everything(contracts, doubles, services):
             many_out = contracts.streams[full][1]
             request = fill(contracts, method.input_type)
             # A stream may stay open, as a subscription does: then it is the client's time that ends it.
-            replies, status, why = contracts.call(doubles, full, [request], timeout=contracts.patience if many_out else 10)
+            replies, status, why = contracts.call(doubles, full, [request], timeout=contracts.patience if many_out else 60)
             calls += 1
             statuses[status] = statuses.get(status, 0) + 1
             assert status not in NEVER, f"{full}: {status}: {why}"

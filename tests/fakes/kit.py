@@ -5,6 +5,10 @@ import signal
 import subprocess
 import sys
 
+for name in ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy"):  # what is talked to is on this machine
+    os.environ.pop(name, None)
+    os.environ.pop(name.upper(), None)
+
 try:
     import grpc
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
@@ -45,7 +49,7 @@ class Doubles:
         self.channel.close()
         self.process.send_signal(signal.SIGINT)
         rest = self.process.stdout.read()
-        code = self.process.wait(timeout=20)
+        code = self.process.wait(timeout=120)
         self.summary = json.loads(rest.splitlines()[0]) if rest else None
         assert code == 0, f"exit code {code}"
 
@@ -101,7 +105,7 @@ class Contracts:
         service, name = full.split("/")
         return self.services[service].FindMethodByName(name)
 
-    def call(self, channel, full, requests, timeout=10, metadata=()):
+    def call(self, channel, full, requests, timeout=60, metadata=()):
         """All replies, and the status code's name."""
         method = self.method(full)
         many_in, many_out = self.streams[full]

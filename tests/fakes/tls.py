@@ -53,7 +53,7 @@ def main():
                         request_serializer=lambda m: m.SerializeToString(),
                         response_deserializer=contracts.type(contracts.method(HELLO).output_type).FromString,
                     )
-                    reply, said = call.with_call(request(name="jo"), timeout=20, metadata=raw)
+                    reply, said = call.with_call(request(name="jo"), timeout=120, metadata=raw)
                     assert reply.msg == "hi jo", reply
                     assert ("x-head-bin", b"\0\xff") in list(said.initial_metadata()), said.initial_metadata()
                     assert [v for k, v in said.trailing_metadata() if k == "x-many"] == ["one", "two"]
@@ -68,22 +68,22 @@ def main():
             assert '"x-head-bin": {$base64: "AP8="}' in text and '["one", "two"]' in text, text
             # Who shows no certificate is not served, by either door; who shows one is.
             with grpc.secure_channel(real.address, grpc.ssl_channel_credentials(read(cert))) as channel:
-                _, status, _ = contracts.call(channel, HELLO, [request(name="jo")], timeout=5)
+                _, status, _ = contracts.call(channel, HELLO, [request(name="jo")], timeout=60)
                 assert status == "UNAVAILABLE", status
             trusts = ssl.create_default_context(cafile=cert)
             url = real.said["http"] + "/helloworld?name=jo"
             assert url.startswith("https://"), url
             try:
-                urllib.request.urlopen(url, context=trusts, timeout=5)
+                urllib.request.urlopen(url, context=trusts, timeout=60)
                 raise AssertionError("served without a certificate")
             except (urllib.error.URLError, ssl.SSLError, ConnectionError):
                 pass
             trusts.load_cert_chain(cert, key)
-            with urllib.request.urlopen(url, context=trusts, timeout=5) as answer:
+            with urllib.request.urlopen(url, context=trusts, timeout=60) as answer:
                 assert json.load(answer)["msg"], answer
             real.stop()
         refused = subprocess.run(
-            [program, "fakes", *serve, "--tls-client-ca", cert], capture_output=True, text=True, timeout=20
+            [program, "fakes", *serve, "--tls-client-ca", cert], capture_output=True, text=True, timeout=120
         )
         assert refused.returncode not in (0, None) and "--tls-cert" in refused.stderr, refused
     print("TLS on both ports, both ways, with certificates of clients")

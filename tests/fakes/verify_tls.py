@@ -44,7 +44,7 @@ def record(program, serve, folder):
             data=b'{"name": "jo"}',
             headers={"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(asked, timeout=10) as answer:
+        with urllib.request.urlopen(asked, timeout=60) as answer:
             assert json.load(answer) == {"msg": "hi jo"}
         doubles.stop()
     return os.path.join(folder, "web-helloworld.json")
@@ -52,10 +52,10 @@ def record(program, serve, folder):
 
 def verify(program, out, pact, provider, *options):
     ran = subprocess.run(
-        [program, "contract", "verify", pact, "--provider", provider, "--seed", "1", "--timeout", "10s", "--out", out, *options],
+        [program, "contract", "verify", pact, "--provider", provider, "--seed", "1", "--timeout", "60s", "--out", out, *options],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
     )
     return ran.returncode, ran.stdout + ran.stderr
 

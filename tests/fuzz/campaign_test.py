@@ -11,7 +11,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "command"))
-from harness import BIN, SOURCE, Folder, check, finish, harrow, parent_of, processes_of  # noqa: E402
+from harness import BIN, SOURCE, Folder, check, finish, harrow, left_behind, parent_of, processes_of  # noqa: E402
 
 COUNTED = sys.argv[3] == "1"
 MANIFEST = os.path.join(SOURCE, "tests", "fuzz", "toy.yaml")
@@ -71,7 +71,7 @@ def corpus(folder):
 
 
 def jobs(folder):
-    command = [os.path.join(BIN, "harrow"), "fuzz", MANIFEST, "--out", "many", "--jobs", "2", "--budget", "8s", "--only", "/"]
+    command = [os.path.join(BIN, "harrow"), "fuzz", MANIFEST, "--out", "many", "--jobs", "2", "--inputs", "4000", "--only", "/"]
     with subprocess.Popen(command, cwd=folder, env=dict(os.environ, CI="1", **NONE), stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True) as p:
         workers, seen = [], None
@@ -94,15 +94,18 @@ def jobs(folder):
           f"exit {p.returncode}\n{output}")
     figures = summary(run)
     check(figures["calls"] > 0 and figures["methods"], "what workers did is put together", json.dumps(figures)[:500])
-    check(not processes_of(folder), "nothing is left running", str(processes_of(folder)))
+    check(not left_behind(folder), "nothing is left running", str(processes_of(folder)))
 
 
 def job_crashes(folder):
     """A worker that its simulated system takes down leaves a finding: one case, small, with its own command."""
-    code, output = harrow("fuzz", os.path.join(SOURCE, "systems", "micro.yaml"), "--driver", "sim", "--jobs", "2", "--budget",
-                          "20s", "--seed", "5", "--only", "helloworld.Helloworld/Call", "--out", "crashed",
-                          program="harrow_crashing", folder=folder)
-    run = runs(folder, "crashed")[-1]
+    for budget in ("20s", "200s"):  # the first is plenty, but for a machine that hardly gets on
+        code, output = harrow("fuzz", os.path.join(SOURCE, "systems", "micro.yaml"), "--driver", "sim", "--jobs", "2", "--budget",
+                              budget, "--seed", "5", "--only", "helloworld.Helloworld/Call", "--out", "crashed",
+                              program="harrow_crashing", folder=folder, timeout=500)
+        run = runs(folder, "crashed")[-1]
+        if code != 0:
+            break
     found = lines(run, "finding")
     check(code == 1 and [f["oracle"] for f in found] == ["crash"] and "Helloworld/Call" in found[0]["title"],
           "a worker's crash is told once, of its call", f"exit {code}\n{found}\n{output}")
@@ -112,24 +115,27 @@ def job_crashes(folder):
     with open(os.path.join(folder, replay[-1])) as f:
         script = f.read()
     check(script.count("\ncall ") == 1 and len(script) < 1000, "its case is small", script)
-    done = subprocess.run(replay, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+    done = subprocess.run(replay, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=240)
     check(done.returncode == -signal.SIGABRT, "its command shows it again", f"exit {done.returncode}\n{done.stdout[-2000:]}")
-    check(not processes_of(folder), "nothing is left running", str(processes_of(folder)))
+    check(not left_behind(folder), "nothing is left running", str(processes_of(folder)))
 
 
 def job_refusals(folder):
     """What no worker can begin with is told with its reason, and once."""
     with open(os.path.join(folder, "no-folder"), "w", encoding="utf-8") as f:
         f.write("x")
-    code, output = fuzz(folder, "--jobs", "2", "--budget", "60s", "--corpus", "no-folder", bugs=NONE, out="refused")
+    code, output = fuzz(folder, "--jobs", "2", "--inputs", "60", "--corpus", "no-folder", bugs=NONE, out="refused")
     check(code == 3 and "no worker could begin" in output and "no-folder" in output, "a corpus that is no folder is told",
           f"exit {code}\n{output}")
 
 
 def job_findings(folder):
     """A worker's finding is replayed by the program as the user called it, whoever started the worker."""
-    code, output = fuzz(folder, "--jobs", "2", "--inputs", "3000", "--only", "PingPong", bugs=ACCEPTS, out="named")
-    run = runs(folder, "named")[-1]
+    for inputs in ("3000", "30000"):
+        code, output = fuzz(folder, "--jobs", "2", "--inputs", inputs, "--only", "PingPong", bugs=ACCEPTS, out="named")
+        run = runs(folder, "named")[-1]
+        if code != 0:
+            break
     commands = [line["replay"] for line in lines(run, "finding")]
     for case in glob.glob(os.path.join(run, "jobs", "*", "*", "findings", "*.case")):
         with open(case) as f:
@@ -140,10 +146,12 @@ def job_findings(folder):
 
 
 def interrupt(folder):
-    command = [os.path.join(BIN, "harrow"), "fuzz", MANIFEST, "--out", "cut", "--until-plateau", "--seed", "3", "--only", "/"]
+    command = [os.path.join(BIN, "harrow"), "fuzz", MANIFEST, "--out", "cut", "--until-plateau", "--seed", "3", "--only", "/",
+               "--corpus", "learnt"]
     with subprocess.Popen(command, cwd=folder, env=dict(os.environ, CI="1", **TENANT), stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True) as p:
-        time.sleep(5)
+        while p.poll() is None and not glob.glob(os.path.join(folder, "learnt", "*")):
+            time.sleep(0.02)
         p.send_signal(signal.SIGINT)
         output = p.communicate()[0]
     figures = summary(runs(folder, "cut")[-1])
@@ -163,10 +171,10 @@ def interrupt_settling(folder):
             fresh = glob.glob(os.path.join(folder, "late", "2*", "fresh", "2*"))
         p.send_signal(signal.SIGINT)
         output = p.communicate()[0]
-    found = lines(runs(folder, "late")[-1], "finding")
+    found = [f for f in lines(runs(folder, "late")[-1], "finding") if f["oracle"] == "accepted"]
     check(fresh and p.returncode == 130 and len(found) == 1, "an interrupt behind the campaign tells what was found",
           f"exit {p.returncode}\n{output}")
-    check(not processes_of(folder) and not os.path.exists(os.path.dirname((fresh or [folder])[0])), "nothing is left",
+    check(not left_behind(folder) and not os.path.exists(os.path.dirname((fresh or [folder])[0])), "nothing is left",
           str(processes_of(folder)))
 
 
@@ -185,14 +193,18 @@ def wrong_options(folder):
             (["--corpus", "/proc/none"], 3, "cannot make the corpus folder /proc/none")):
         got, output = fuzz(folder, *arguments, bugs=NONE, out="wrong")
         check(got == code and words in output, " ".join(arguments), f"exit {got}, not {code}\n{output}")
-    check(not processes_of(folder), "nothing is left running", str(processes_of(folder)))
+    check(not left_behind(folder), "nothing is left running", str(processes_of(folder)))
 
 
 def shared_corpus(folder):
     """Two campaigns at once on one folder: both end well, and what one finds the other takes in, unless it is done by then."""
-    command = [os.path.join(BIN, "harrow"), "fuzz", MANIFEST, "--budget", "4s", "--only", "/", "--corpus", "shared", "--quiet"]
-    both = [subprocess.Popen([*command, "--out", f"shared-{i}"], cwd=folder, env=dict(os.environ, CI="1", **NONE),
-                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for i in range(2)]
+    command = [os.path.join(BIN, "harrow"), "fuzz", MANIFEST, "--inputs", "2000", "--only", "/", "--corpus", "shared", "--quiet"]
+    both = []
+    for i in range(2):
+        both.append(subprocess.Popen([*command, "--out", f"shared-{i}"], cwd=folder, env=dict(os.environ, CI="1", **NONE),
+                                     stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+        while both[0].poll() is None and not glob.glob(os.path.join(folder, "shared", "*")):
+            time.sleep(0.02)  # the second begins when there is something to take in
     said = [p.communicate()[0] for p in both]
     imported = [summary(runs(folder, f"shared-{i}")[-1])["imported"] for i in range(2)]
     check([p.returncode for p in both] == [0, 0] and any(imported), "two campaigns share a folder", f"{imported}\n{said}")
@@ -217,7 +229,7 @@ def test_in_c():
     for bugs, right in ((ALL, 1), (NONE, 0)):
         with Folder() as folder:
             env = dict(os.environ, HARROW_MANIFEST=MANIFEST, **bugs)
-            done = subprocess.run([os.path.join(BIN, "fuzz_finding_sample")], cwd=folder, env=env, timeout=60,
+            done = subprocess.run([os.path.join(BIN, "fuzz_finding_sample")], cwd=folder, env=env, timeout=240,
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         check((done.returncode != 0) == bool(right), f"a finding's test {'fails' if right else 'passes'}", done.stdout)
 

@@ -6,6 +6,10 @@ import sys
 
 SKIP = 77  # ctest's SKIP_RETURN_CODE
 
+for name in ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy"):  # what is talked to is on this machine
+    os.environ.pop(name, None)
+    os.environ.pop(name.upper(), None)
+
 try:
     import grpc
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
@@ -50,7 +54,7 @@ class Server:
         """Orderly end; the exit code must be 0 (a sanitizer's report would change it)."""
         self.terminate()
         try:
-            code = self.process.wait(timeout=15)
+            code = self.process.wait(timeout=120)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

@@ -50,7 +50,7 @@ def fails(code, call):
     raise AssertionError(f"succeeded, expected {code}")
 
 
-def until(condition, seconds=10):
+def until(condition, seconds=60):
     end = time.monotonic() + seconds
     while not condition():
         expect(time.monotonic() < end, "it did not happen in time")
@@ -61,18 +61,18 @@ C = None  # the client of the plain checks
 
 
 def unary():
-    answer = C.unary(M.Order(text="hello", payload=b"\x00\xff"), timeout=10)
+    answer = C.unary(M.Order(text="hello", payload=b"\x00\xff"), timeout=60)
     equal((answer.text, answer.payload), ("hello", b"\x00\xff"))
 
 
 def empty():
-    equal(C.raw(b"", timeout=10), b"")
+    equal(C.raw(b"", timeout=60), b"")
 
 
 def client_deadline():
-    start = time.monotonic()
+    before = C.cancelled()
     fails(grpc.StatusCode.DEADLINE_EXCEEDED, lambda: C.never(M.Order(), timeout=0.2))
-    expect(time.monotonic() - start < 2, "took too long")
+    until(lambda: C.cancelled() > before)
 
 
 def server_deadline():
@@ -80,26 +80,26 @@ def server_deadline():
     # limit below the client's deadline shows in the answer.
     before = C.cancelled()
     fails(grpc.StatusCode.DEADLINE_EXCEEDED, lambda: C.never(M.Order(), timeout=0.2))
-    until(lambda: C.cancelled() == before + 1)
+    until(lambda: C.cancelled() > before)
     with Server(BINARY, "--deadline-max", 100) as server:
         c = Client(server.address)
-        error = fails(grpc.StatusCode.DEADLINE_EXCEEDED, lambda: c.never(M.Order(), timeout=20))
+        error = fails(grpc.StatusCode.DEADLINE_EXCEEDED, lambda: c.never(M.Order(), timeout=60))
         equal(error.details(), "deadline exceeded")
         c.close()
 
 
 def cancellation():
-    before = C.cancelled()
-    future = C.never.future(M.Order(), timeout=20)
-    time.sleep(0.1)
+    before, started = C.cancelled(), C.stats(M.Order()).total
+    future = C.never.future(M.Order(), timeout=60)
+    until(lambda: C.stats(M.Order()).total > started)
     future.cancel()
-    until(lambda: C.cancelled() == before + 1)
+    until(lambda: C.cancelled() > before)
     expect(future.cancelled(), "the future is not cancelled")
 
 
 def metadata():
     sent = (("x-echo-text", "some text, with commas"), ("x-echo-raw-bin", b"\x00\x01\xff,"), ("x-echo-empty", ""))
-    answer, call = C.unary.with_call(M.Order(), metadata=sent, timeout=10)
+    answer, call = C.unary.with_call(M.Order(), metadata=sent, timeout=60)
     first = dict((k, v) for k, v in call.initial_metadata())
     last = dict((k, v) for k, v in call.trailing_metadata())
     for name, value in sent:
@@ -110,43 +110,43 @@ def metadata():
 
 def status_text():
     text = "nicht gefunden: Grüße, 世界 100%\n"
-    error = fails(grpc.StatusCode.NOT_FOUND, lambda: C.unary(M.Order(status=5, message=text), timeout=10))
+    error = fails(grpc.StatusCode.NOT_FOUND, lambda: C.unary(M.Order(status=5, message=text), timeout=60))
     equal(error.details(), text)
 
 
 def every_status():
     for code in grpc.StatusCode:
         if code != grpc.StatusCode.OK:
-            fails(code, lambda: C.unary(M.Order(status=code.value[0]), timeout=10))
+            fails(code, lambda: C.unary(M.Order(status=code.value[0]), timeout=60))
 
 
 def status_details():
     details = b"\x08\x05\x12\x03abc"
-    error = fails(grpc.StatusCode.ABORTED, lambda: C.unary(M.Order(status=10, details=details), timeout=10))
+    error = fails(grpc.StatusCode.ABORTED, lambda: C.unary(M.Order(status=10, details=details), timeout=60))
     equal(dict(error.trailing_metadata()).get("grpc-status-details-bin"), details)
 
 
 def unknown_method():
     call = C.channel.unary_unary("/harrow.test.Test/Nope", SAY, SAY)
-    equal(fails(grpc.StatusCode.UNIMPLEMENTED, lambda: call(M.Order(), timeout=10)).details(), "unknown method Nope")
+    equal(fails(grpc.StatusCode.UNIMPLEMENTED, lambda: call(M.Order(), timeout=60)).details(), "unknown method Nope")
     call = C.channel.unary_unary("/no.Such/Thing", SAY, SAY)
-    equal(fails(grpc.StatusCode.UNIMPLEMENTED, lambda: call(M.Order(), timeout=10)).details(),
+    equal(fails(grpc.StatusCode.UNIMPLEMENTED, lambda: call(M.Order(), timeout=60)).details(),
           "unknown service no.Such")
 
 
 def server_stream():
-    equal([a.index for a in C.down(M.Order(count=5000), timeout=30)], list(range(5000)))
-    equal(list(C.down(M.Order(count=0), timeout=10)), [])
+    equal([a.index for a in C.down(M.Order(count=5000), timeout=60)], list(range(5000)))
+    equal(list(C.down(M.Order(count=0), timeout=60)), [])
 
 
 def client_stream():
-    answer = C.up((M.Order(payload=b"x" * 10) for _ in range(5000)), timeout=30)
+    answer = C.up((M.Order(payload=b"x" * 10) for _ in range(5000)), timeout=60)
     equal((answer.index, answer.total), (5000, 50000))
-    equal(C.up(iter(()), timeout=10).index, 0)
+    equal(C.up(iter(()), timeout=60).index, 0)
 
 
 def bidi_stream():
-    answers = C.both((M.Order(text=str(i)) for i in range(5000)), timeout=30)
+    answers = C.both((M.Order(text=str(i)) for i in range(5000)), timeout=60)
     equal([a.text for a in answers], [str(i) for i in range(5000)])
 
 
@@ -163,16 +163,16 @@ def slow_reader():
 
 def cancel_in_stream():
     before = C.cancelled()
-    call = C.down(M.Order(count=1000000), timeout=20)
+    call = C.down(M.Order(count=1000000), timeout=60)
     for i, _ in enumerate(call):
         if i == 100:
             call.cancel()
             break
-    until(lambda: C.cancelled() == before + 1)
+    until(lambda: C.cancelled() > before)
 
 
 def error_after_messages():
-    call = C.down(M.Order(count=3, status=10, message="enough"), timeout=10)
+    call = C.down(M.Order(count=3, status=10, message="enough"), timeout=60)
     got = []
 
     def read():
@@ -196,16 +196,16 @@ def deflate_refused():
 
 def large_echo():
     payload = os.urandom(5 << 20)
-    equal(C.unary(M.Order(payload=payload), timeout=30).payload, payload)
+    equal(C.unary(M.Order(payload=payload), timeout=60).payload, payload)
 
 
 def too_large():
-    fails(grpc.StatusCode.RESOURCE_EXHAUSTED, lambda: C.unary(M.Order(payload=b"x" * (17 << 20)), timeout=30))
+    fails(grpc.StatusCode.RESOURCE_EXHAUSTED, lambda: C.unary(M.Order(payload=b"x" * (17 << 20)), timeout=60))
     unary()
 
 
 def undecodable():
-    error = fails(grpc.StatusCode.INVALID_ARGUMENT, lambda: C.raw(b"\x0a\xff\xff", timeout=10))
+    error = fails(grpc.StatusCode.INVALID_ARGUMENT, lambda: C.raw(b"\x0a\xff\xff", timeout=60))
     expect("harrow.test.Order" in error.details(), error.details())
 
 
@@ -216,16 +216,16 @@ def many_at_once():
 
 
 def client_keepalive():
-    c = Client(C.address, [("grpc.keepalive_time_ms", 200), ("grpc.keepalive_timeout_ms", 1000),
+    c = Client(C.address, [("grpc.keepalive_time_ms", 200), ("grpc.keepalive_timeout_ms", 20000),
                            ("grpc.http2.max_pings_without_data", 0)])
-    equal(c.unary(M.Order(text="patience", delay_ms=1500), timeout=10).text, "patience")
+    equal(c.unary(M.Order(text="patience", delay_ms=1500), timeout=60).text, "patience")
     c.close()
 
 
 def stats_of(address):
     """Asked over a connection of its own: an idle C-core channel answers no pings."""
     c = Client(address)
-    answer = c.stats(M.Order(), timeout=10)
+    answer = c.stats(M.Order(), timeout=60)
     c.close()
     return answer
 
@@ -254,11 +254,11 @@ def end_child(child):
 
 def server_keepalive():
     """A peer that is stopped is dropped; one that only waits is not."""
-    with Server(BINARY, "--keepalive", 300) as server:
+    with Server(BINARY, "--keepalive", 1000) as server:
         child = child_call(server.address)
         try:
             until(lambda: stats_of(server.address).total == 1)
-            time.sleep(1)
+            time.sleep(2.5)
             equal(stats_of(server.address).index, 0)
             child.send_signal(signal.SIGSTOP)
             until(lambda: stats_of(server.address).index == 1)
@@ -268,11 +268,11 @@ def server_keepalive():
 
 def ping_abuse():
     with Server(BINARY, "--ping-min", 60000) as server:
-        child = child_call(server.address, [("grpc.keepalive_time_ms", 100), ("grpc.keepalive_timeout_ms", 5000),
+        child = child_call(server.address, [("grpc.keepalive_time_ms", 100), ("grpc.keepalive_timeout_ms", 60000),
                                             ("grpc.http2.max_pings_without_data", 0),
                                             ("grpc.keepalive_permit_without_calls", 1)])
         try:
-            out, log = child.communicate(timeout=20)
+            out, log = child.communicate(timeout=60)
         except subprocess.TimeoutExpired:
             end_child(child)
             raise
@@ -283,12 +283,19 @@ def ping_abuse():
 def graceful_drain():
     server = Server(BINARY)
     c = Client(server.address)
-    equal(c.unary(M.Order(text="up"), timeout=10).text, "up")
-    slow = c.unary.future(M.Order(text="in flight", delay_ms=800), timeout=10)
-    time.sleep(0.2)
+    equal(c.unary(M.Order(text="up"), timeout=60).text, "up")
+    slow = c.unary.future(M.Order(text="in flight", delay_ms=3000), timeout=60)
+    until(lambda: stats_of(server.address).total == 2)
     server.terminate()
-    time.sleep(0.2)
-    fails(grpc.StatusCode.UNAVAILABLE, lambda: c.unary(M.Order(), timeout=5))
+
+    def refused():
+        try:
+            c.unary(M.Order(), timeout=60)
+        except grpc.RpcError as error:
+            equal(error.code(), grpc.StatusCode.UNAVAILABLE)
+            return True
+        return False
+    until(refused)
     equal(slow.result().text, "in flight")
     server.close()
     c.close()
@@ -298,7 +305,7 @@ def reflection(version):
     name = "/grpc.reflection." + version + ".ServerReflection/ServerReflectionInfo"
     call = C.channel.stream_stream(name)
     ask = [b"\x3a\x01*", b"\x22\x10harrow.test.Test", b"\x22\x15grpc.health.v1.Health", b"\x22\x04nope"]
-    answers = list(call(iter(ask), timeout=10))
+    answers = list(call(iter(ask), timeout=60))
     equal(len(answers), 4)
     for service in (b"harrow.test.Test", b"grpc.health.v1.Health", b"grpc.reflection.v1.ServerReflection"):
         expect(service in answers[0], f"{service} is not listed")
@@ -309,9 +316,9 @@ def reflection(version):
 
 def health():
     check = C.channel.unary_unary("/grpc.health.v1.Health/Check")
-    equal(check(b"", timeout=10), b"\x08\x01")
-    fails(grpc.StatusCode.NOT_FOUND, lambda: check(b"\x0a\x04nope", timeout=10))
-    watch = C.channel.unary_stream("/grpc.health.v1.Health/Watch")(b"", timeout=10)
+    equal(check(b"", timeout=60), b"\x08\x01")
+    fails(grpc.StatusCode.NOT_FOUND, lambda: check(b"\x0a\x04nope", timeout=60))
+    watch = C.channel.unary_stream("/grpc.health.v1.Health/Watch")(b"", timeout=60)
     equal(next(watch), b"\x08\x01")
     watch.cancel()
 

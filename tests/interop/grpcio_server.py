@@ -101,7 +101,7 @@ def main():
     for line in client.stdout:
         print(line, end="", flush=True)
         if line.startswith("drain"):  # the client has a call in flight and wants to see the server go
-            server.stop(5)
+            server.stop(60)
     code = client.wait()
     server.stop(None)
     return code

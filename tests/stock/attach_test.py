@@ -41,7 +41,7 @@ def interop(*options):
 
 
 def fuzz(address, *options, folder, **more):
-    return harrow("fuzz", address, "--inputs", "200", "--only", "Health/Check", *options, folder=folder, timeout=60, **more)
+    return harrow("fuzz", address, "--inputs", "200", "--only", "Health/Check", *options, folder=folder, **more)
 
 
 def stream(folder):

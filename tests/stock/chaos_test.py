@@ -39,7 +39,7 @@ def chaos(what, *arguments, passes=True):
     end = next(line for line in kinds["pillar"] if line["state"] == "end")
     print(f"  {end['operations']} operations, {end['ok']} ok, {end['unknown']} unknown, {len(injected)} faults")
     check(injected, f"{what}: nothing was injected", output)
-    check(end["ok"] > 100, f"{what}: hardly anything was answered", output)
+    check(end["ok"] > 20, f"{what}: hardly anything was answered", output)
     return kinds
 
 

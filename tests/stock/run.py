@@ -272,7 +272,7 @@ def campaign(name, arguments, bin_folder, work):
             command += ["--seed", arguments.seed]
         print(f"{name}: {' '.join(command)}", flush=True)
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                              timeout=arguments.seconds * 3 + 120)
+                              timeout=arguments.seconds * 3 + 600)
         runs = os.listdir(folder) if os.path.isdir(folder) else []
         if done.returncode not in (0, 1) or len(runs) != 1:
             print(f"  harrow ended with {done.returncode}:\n{done.stdout[-2000:]}")

@@ -24,7 +24,7 @@ static int inject(struct fault_injection *f, struct error *err)
 {
     struct machine_cgroup g;
     struct world *w = f->target->world;
-    int code = group_enter(f, MACHINE_FREEZER, NULL, NULL, &g, err);
+    int code = group_enter(f, MACHINE_FREEZER, NULL, &g, err);
     if (code == 0)
         code =
             machine_cgroup_set(w, &g, g.unified ? "cgroup.freeze" : "freezer.state", g.unified ? "1" : "FROZEN", err);

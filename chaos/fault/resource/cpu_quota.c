@@ -20,7 +20,7 @@ static int inject(struct fault_injection *f, struct error *err)
 {
     struct machine_cgroup g;
     char value[48];
-    int code = group_enter(f, MACHINE_CPU, NULL, NULL, &g, err);
+    int code = group_enter(f, MACHINE_CPU, NULL, &g, err);
     long long quota = (long long)(PERIOD_US * f->parameters[0] / 1000000);
     snprintf(value, sizeof value, g.unified ? "%lld 100000" : "%lld", quota);
     return code != 0

@@ -10,7 +10,7 @@ int group_possible(struct target *t, enum machine_controller controller, struct 
     return code != 0 ? code : machine_cgroup_place(t->world, controller, &self, UNDO_PREFIX "possible", &g, err);
 }
 
-int group_enter(struct fault_injection *f, enum machine_controller controller, const char *file, const char *value,
+int group_enter(struct fault_injection *f, enum machine_controller controller, const struct group_setting *setting,
                 struct machine_cgroup *out, struct error *err)
 {
     struct world *w = f->target->world;
@@ -27,7 +27,7 @@ int group_enter(struct fault_injection *f, enum machine_controller controller, c
         code = fault_note(f, &(struct undo){.kind = UNDO_CGROUP, .path = out->path, .other = out->home}, err);
     if (code == 0)
         code = machine_cgroup_make(w, out, err);
-    if (code == 0 && file != NULL)
-        code = machine_cgroup_set(w, out, file, value, err);
+    if (code == 0 && setting != NULL)
+        code = machine_cgroup_set(w, out, group_file(out, setting->one, setting->two), setting->value, err);
     return code != 0 ? code : machine_cgroup_enter(w, out, &p, err);
 }

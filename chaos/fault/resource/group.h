@@ -5,9 +5,14 @@
 
 #include "chaos/fault/faults.h"
 
+struct group_setting {
+    const char *one, *two; /* the file's name with version 1 and with version 2 */
+    const char *value;
+};
+
 int group_possible(struct target *t, enum machine_controller controller, struct error *err);
-/* Makes the group, writes `value` to `file` in it (NULL: nothing) and moves the process there. Undone by fault_undo. */
-int group_enter(struct fault_injection *f, enum machine_controller controller, const char *file, const char *value,
+/* Makes the group, with the setting (NULL: none), and moves the process there. Undone by fault_undo. */
+int group_enter(struct fault_injection *f, enum machine_controller controller, const struct group_setting *setting,
                 struct machine_cgroup *out, struct error *err);
 /* The file's name with version 1 and with version 2. */
 static inline const char *group_file(const struct machine_cgroup *g, const char *one, const char *two)

@@ -22,20 +22,13 @@ static int heal(struct fault_injection *f, struct error *err)
 
 static int inject(struct fault_injection *f, struct error *err)
 {
-    struct world_foreign p;
-    struct machine_status status;
     struct machine_cgroup g;
     char value[24];
-    int code = fault_process(f, &p, err);
-    if (code == 0)
-        code = machine_status(f->target->world, &p, &status, err);
-    if (code == 0)
-        code = group_enter(f, MACHINE_MEMORY, NULL, NULL, &g, err);
-    if (code != 0)
-        return code;
-    /* What it used before it came is not counted here with either version. */
+    /* What it used before it came is not counted with either version. The limit is there when it comes: the kernel
+     * refuses one below what it has taken since. */
     snprintf(value, sizeof value, "%llu", (unsigned long long)f->parameters[0]);
-    return machine_cgroup_set(f->target->world, &g, group_file(&g, "memory.limit_in_bytes", "memory.max"), value, err);
+    return group_enter(f, MACHINE_MEMORY, &(struct group_setting){"memory.limit_in_bytes", "memory.max", value}, &g,
+                       err);
 }
 
 const struct chaos_fault fault_memory_group = {

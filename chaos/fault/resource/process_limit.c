@@ -25,7 +25,7 @@ static int inject(struct fault_injection *f, struct error *err)
         return limit_lower(f, &p, MACHINE_PROCESSES, 1, err);
     /* The limit of a user's processes does not bind root. */
     snprintf(value, sizeof value, "%llu", (unsigned long long)status.threads);
-    return group_enter(f, MACHINE_PIDS, "pids.max", value, &g, err);
+    return group_enter(f, MACHINE_PIDS, &(struct group_setting){"pids.max", "pids.max", value}, &g, err);
 }
 
 const struct chaos_fault fault_process_limit = {

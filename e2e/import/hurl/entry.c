@@ -238,7 +238,8 @@ static int read_capture(struct hurl *h, struct build_node *captures)
         if (strstr(text_string(&name), "${") == NULL && !variable_name_valid(text_string(&name)))
             scan_fail(&h->s, at, "\"%s\" is no name for a variable: letters, digits, _ and -", text_string(&name));
         else if (query_scan(&h->s, QUERY_CAPTURE, &q) == 0) {
-            scan_take_word(&h->s, "redact");
+            if (scan_take_word(&h->s, "redact") && strstr(text_string(&name), "${") == NULL)
+                build_add(&h->b, h->secrets, build_string(&h->b, at, text_string(&name)));
             query_print(&q, &line);
             query_deinit(&q);
             build_put(&h->b, captures, text_string(&name), hurl_node(h, from, &line));
@@ -476,7 +477,7 @@ static void add_steps(struct hurl *h, size_t at, struct build_node *step, const 
 static int entry(struct hurl *h, struct build_node *steps, int64_t number)
 {
     char name[32];
-    size_t at = h->s.at;
+    size_t at = h->s.at, begin = at;
     struct build_node *step = build_map(&h->b, at);
     struct hurl_options o;
     struct pairs headers;
@@ -493,6 +494,8 @@ static int entry(struct hurl *h, struct build_node *steps, int64_t number)
             request_section(h, name, at, step, &o);
     if (h->s.code == 0)
         hurl_settings_entry(h, step, &o);
+    if (h->s.code == 0)
+        hurl_jar(h, begin, number == h->from, step);
     if (dots && !o.path_as_is)
         build_put(&h->b, o.curl, "path-as-is", build_bool(&h->b, at, false));
     hurl_options_end(h, step, &o);
@@ -530,10 +533,12 @@ static int parse_with(struct bytes input, const char *name, const struct import_
     import_flow_name(name, &title);
     build_put(&h.b, root, "flow", hurl_node(&h, 0, &title));
     code = hurl_settings(&h, settings != NULL ? settings->hurl : NULL, root, err);
-    build_put(&h.b, root, "steps", steps);
     hurl_blank_lines(&h);
     for (int64_t number = 1; code == 0 && h.s.code == 0 && scan_char(&h.s) >= 0 && !h.b.failed; number++)
         entry(&h, steps, number);
+    if (build_count(h.secrets) > 0)
+        build_put(&h.b, root, "secrets", h.secrets);
+    build_put(&h.b, root, "steps", steps);
     if (build_count(steps) == 0) { /* a file without entries is one that passes */
         struct build_node *nothing = build_map(&h.b, 0);
         build_put(&h.b, nothing, "set", build_map(&h.b, 0));

@@ -10,10 +10,13 @@ struct hurl {
     const char *const *settings; /* of the command line; NULL: none */
     struct scan s;               /* in.data is the document's text */
     struct build b;
-    bool compact;          /* blanks between the values of JSON are left out */
-    const char *folder;    /* where files are that options name; NULL: beside the file */
-    const char *file_root; /* where files are that are sent and compared; NULL: beside the file */
-    bool raw;              /* values are of a command line: nothing in them is escaped or a variable */
+    struct build_node *secrets; /* list of names: what is captured with `redact`, or given as a secret */
+    bool compact;               /* blanks between the values of JSON are left out */
+    const char *folder;         /* where files are that options name; NULL: beside the file */
+    const char *file_root;      /* where files are that are sent and compared; NULL: beside the file */
+    const char *cookies_from,
+        *cookies_to; /* files of cookies: taken before the first entry, written after each; NULL */
+    bool raw;        /* values are of a command line: nothing in them is escaped or a variable */
     bool no_asserts;
     int64_t from, to; /* entries that are taken, from 1; to 0: all of them */
 };
@@ -58,18 +61,26 @@ void hurl_options_begin(struct hurl *h, struct hurl_options *o);
 int hurl_options(struct hurl *h, struct build_node *step, struct hurl_options *o);
 /* One by name, its value at `h`, unless the entry said it itself. */
 int hurl_option_given(struct hurl *h, const char *name, struct build_node *step, struct hurl_options *o);
+/* A file's name, as it is from the folder the command runs in. `split`: ":" and a password may be behind it. */
+void hurl_from_folder(const struct hurl *h, struct text *value, bool split);
 /* What they come to into the step. */
 void hurl_options_end(struct hurl *h, struct build_node *step, struct hurl_options *o);
 /* "name=value" into the map `names`. */
 int hurl_variable(struct hurl *h, size_t at, struct build_node *names);
 
 /* ---- settings.c: options of the command line ---- */
-#define HURL_FILE_OPTIONS 6
+#define HURL_FILE_OPTIONS 8
 extern const char *const hurl_file_options[HURL_FILE_OPTIONS]; /* those that no entry can say, and "variable" */
 /* What concerns the whole file: fields of `h`, and variables and secrets of the flow. Everything is checked. */
 int hurl_settings(struct hurl *h, const char *const *list, struct build_node *flow, struct error *err);
 /* The others, behind the options of an entry. */
 int hurl_settings_entry(struct hurl *h, struct build_node *step, struct hurl_options *o);
+
+/* ---- keep.c ---- */
+/* A file that an entry writes, as it is from the file root, out of which it may not lead. */
+int hurl_product(struct hurl *h, size_t at, struct text *file);
+/* Cookies that are taken and written with the step whose request begins at `at`. */
+void hurl_jar(struct hurl *h, size_t at, bool first, struct build_node *step);
 
 /* ---- body.c ---- */
 /* At a body: true when one begins here. It is put into the request's step (*type: the content type

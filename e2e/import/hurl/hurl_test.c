@@ -340,6 +340,45 @@ static void settings(void **state)
     text_deinit(&yaml);
 }
 
+/* Files that the command line names are in its folder; entries write below the file root; comments fill the jar. */
+static void keeps(void **state)
+{
+    static const char *const list[] = {"cookie=in.txt", "cookie-jar=/out.txt", "file-root=r", "output=all.bin", NULL};
+    struct text yaml = TEXT_INIT;
+    struct error err = ERROR_INIT;
+    (void)state;
+    if (with_settings(list,
+                      "# @cookie_storage_set: localhost FALSE / FALSE 0 a $b\n\nGET http://a\n[Options]\n"
+                      "output: x/../y.bin\nHTTP 200\n[Captures]\nkey: body redact\n# @cookie_storage_clear\nGET "
+                      "http://b\n[Options]\nvariable: pem=p\ncert: {{pem}}\ncacert: {{pem}}\noutput: ../r/{{pem}}\n",
+                      &yaml, &err) != 0)
+        fail_msg("%s", err.message);
+    assert_string_equal(text_string(&yaml),
+                        "flow: x\n"
+                        "secrets: [key]\n"
+                        "steps:\n"
+                        "  - http: GET http://a\n"
+                        "    save: /here/r/x/../y.bin\n"
+                        "    jar: {set: localhost FALSE / FALSE 0 a $b, read: /here/in.txt, write: /out.txt}\n"
+                        "    expect: {status: 200}\n"
+                        "    capture: {key: body}\n"
+                        "  - set: {pem: p}\n"
+                        "  - http: GET http://b\n"
+                        "    save: '/here/r/../r/${pem}'\n"
+                        "    jar: {clear: true, write: /out.txt}\n"
+                        "    curl:\n"
+                        "      key-password: '${= split(pem + '':'', '':'')[1]}'\n"
+                        "      cert: '${= split(pem, '':'')[0] startsWith ''/'' ? split(pem, '':'')[0] : ''/here/'' + "
+                        "split(pem, '':'')[0]}'\n"
+                        "    tls: {ca: '${= pem startsWith ''/'' ? pem : ''/here/'' + pem}'}\n");
+    text_deinit(&yaml);
+    assert_int_equal(with_settings(list + 2, "GET http://a\n[Options]\noutput: ../other/x\n", &yaml, &err),
+                     ERROR_SYNTAX);
+    assert_string_equal(err.message, "this leads out of the folder that files may be written in: --hurl "
+                                     "file-root=FOLDER gives another");
+    error_clear(&err);
+}
+
 static int settings_scenario(void)
 {
     struct text yaml = TEXT_INIT;
@@ -374,6 +413,7 @@ int main(void)
         cmocka_unit_test(errors),
         cmocka_unit_test(written),
         cmocka_unit_test(settings),
+        cmocka_unit_test(keeps),
         cmocka_unit_test(memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,7 +16,8 @@ struct option_row {
         OPTION_TIME,    /* milliseconds unless a unit stands behind */
         OPTION_SECONDS, /* seconds unless a unit stands behind */
         OPTION_STRING,
-        OPTION_FILE, /* named from the folder that the command runs in */
+        OPTION_FILE,    /* named from the folder that the command runs in */
+        OPTION_PRODUCT, /* written: below the file root, or on the command line from that folder */
         OPTION_VARIABLE,
     } kind;
     const char *to; /* "curl.proxy" is a key of the step's `curl` */
@@ -53,7 +54,7 @@ static const struct option_row rows[] = {
     {"netrc-optional", OPTION_BOOL, "curl.netrc=optional"},
     {"noproxy", OPTION_STRING, "curl.noproxy"},
     {"ntlm", OPTION_BOOL, "curl.auth=ntlm"},
-    {"output", OPTION_IGNORED, NULL},
+    {"output", OPTION_PRODUCT, "save"},
     {"path-as-is", OPTION_BOOL, "path-as-is"},
     {"pinnedpubkey", OPTION_STRING, "curl.pinnedpubkey"},
     {"proxy", OPTION_STRING, "curl.proxy"},
@@ -217,11 +218,22 @@ static void put_to(struct reading *r, const char *to, struct build_node *value, 
     build_add(b, list, value);
 }
 
+/* A variable whose value expressions can take apart when it is known. */
+static bool is_plain_variable(const char *s)
+{
+    return hurl_is_variable(s) && strpbrk(s, "-| ") == NULL;
+}
+
 /* "cert: client.pem:password", with "\\:" for a colon in the name. */
 static void split_password(struct reading *r, size_t at, struct text *value)
 {
-    struct text file = TEXT_INIT;
+    struct text file = TEXT_INIT, password = TEXT_INIT;
     const char *s = text_string(value), *p = s;
+    if (is_plain_variable(s)) { /* parted when its value is known */
+        text_printf(&password, "${= split(%.*s + ':', ':')[1]}", (int)value->len - 3, s + 2);
+        build_replace(&r->h->b, r->o->curl, "key-password", hurl_node(r->h, at, &password));
+        return;
+    }
     for (; *p != '\0' && *p != ':'; p++)
         text_char(&file, *p == '\\' && p[1] == ':' ? *++p : *p);
     if (*p == ':')
@@ -231,10 +243,30 @@ static void split_password(struct reading *r, size_t at, struct text *value)
     *value = file;
 }
 
-static void from_folder(const struct hurl *h, struct text *value)
+/* What a variable stands for is known when it runs; `split`: with a password behind ":". */
+static void variable_file(const struct hurl *h, struct text *value, bool split)
+{
+    struct text name = TEXT_INIT, path = TEXT_INIT;
+    text_printf(&name, split ? "split(%.*s, ':')[0]" : "%.*s", (int)value->len - 3, text_string(value) + 2);
+    const char *n = text_string(&name);
+    if (h->folder != NULL && strpbrk(h->folder, "'\\${}") == NULL)
+        text_printf(&path, "${= %s startsWith '/' ? %s : '%s/' + %s}", n, n, h->folder, n);
+    else
+        text_printf(&path, "${= %s}", n);
+    path.failed = path.failed || !text_ok(&name) || !text_ok(value);
+    text_deinit(&name);
+    text_deinit(value);
+    *value = path;
+}
+
+void hurl_from_folder(const struct hurl *h, struct text *value, bool split)
 {
     const char *s = text_string(value);
     struct text path = TEXT_INIT;
+    if (is_plain_variable(s)) {
+        variable_file(h, value, split);
+        return;
+    }
     if (h->folder == NULL || s[0] == '/' || strncmp(s, "${", 2) == 0)
         return;
     text_printf(&path, "%s/%s", h->folder, s);
@@ -249,7 +281,7 @@ static int header(struct reading *r, size_t at, struct text *line)
     struct build *b = &r->h->b;
     const char *s = text_string(line), *colon = strchr(s, ':');
     struct build_node *pair = build_map(b, at);
-    if (colon == NULL && hurl_is_variable(s) && strpbrk(s, "-| ") == NULL) { /* parted when its value is known */
+    if (colon == NULL && is_plain_variable(s)) { /* parted when its value is known */
         struct text name = TEXT_INIT, value = TEXT_INIT;
         int len = (int)strlen(s) - 3;
         text_printf(&name, "${= split(%.*s, ':')[0]}", len, s + 2);
@@ -295,10 +327,13 @@ static int one(struct reading *r, const struct option_row *row, size_t at)
     else if (value.len == 0)
         scan_fail(&h->s, at, "option %s has no value", row->name);
     else {
+        bool both = strcmp(row->name, "cert") == 0 && is_plain_variable(text_string(&value));
         if (strcmp(row->name, "cert") == 0)
             split_password(r, at, &value);
-        if (row->kind == OPTION_FILE)
-            from_folder(h, &value);
+        if (row->kind == OPTION_FILE || (row->kind == OPTION_PRODUCT && h->raw))
+            hurl_from_folder(h, &value, both);
+        else if (row->kind == OPTION_PRODUCT)
+            hurl_product(h, at, &value);
         n = hurl_node(h, at, &value);
     }
     text_deinit(&value);

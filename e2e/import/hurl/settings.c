@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const hurl_file_options[HURL_FILE_OPTIONS] = {"file-root", "from-entry", "ignore-asserts",
-                                                          "secret",    "to-entry",   "variable"};
+const char *const hurl_file_options[HURL_FILE_OPTIONS] = {"cookie",         "cookie-jar", "file-root", "from-entry",
+                                                          "ignore-asserts", "secret",     "to-entry",  "variable"};
 
 /* "NAME=VALUE", "NAME" for "NAME=true": the name into `name`. */
 static const char *split(const char *setting, struct text *name)
@@ -31,16 +31,19 @@ static int entry_number(struct scan *s, const char *value, int64_t *out)
     return *out > 0 && *end == '\0' ? 0 : scan_fail(s, 0, "expected the number of an entry, from 1");
 }
 
-static int one_of_file(struct hurl *h, const char *name, const char *value, struct build_node *vars,
-                       struct build_node *secrets)
+static int one_of_file(struct hurl *h, const char *name, const char *value, struct build_node *vars)
 {
     struct scan *s = &h->s;
     if (strcmp(name, "from-entry") == 0)
         return entry_number(s, value, &h->from);
     if (strcmp(name, "to-entry") == 0)
         return entry_number(s, value, &h->to);
-    if (strcmp(name, "file-root") == 0) {
-        h->file_root = value;
+    const char **file = strcmp(name, "file-root") == 0    ? &h->file_root
+                        : strcmp(name, "cookie") == 0     ? &h->cookies_from
+                        : strcmp(name, "cookie-jar") == 0 ? &h->cookies_to
+                                                          : NULL;
+    if (file != NULL) {
+        *file = value;
         return 0;
     }
     if (strcmp(name, "ignore-asserts") == 0) {
@@ -61,7 +64,7 @@ static int one_of_file(struct hurl *h, const char *name, const char *value, stru
     for (const char *p = text; *p != '\0'; p++)
         scan_put(&said, *p);
     build_put(&h->b, vars, text_string(&secret), hurl_node(h, 0, &said));
-    build_add(&h->b, secrets, build_string(&h->b, 0, text_string(&secret)));
+    build_add(&h->b, h->secrets, build_string(&h->b, 0, text_string(&secret)));
     text_deinit(&secret);
     return s->code;
 }
@@ -83,6 +86,8 @@ static void go_back(struct hurl *h, const struct scan *file)
 int hurl_settings_entry(struct hurl *h, struct build_node *step, struct hurl_options *o)
 {
     struct scan file = h->s;
+    struct build_node *own = o->headers; /* those of the command line come first */
+    o->headers = build_list(&h->b, file.at);
     for (size_t i = 0; h->settings != NULL && h->settings[i] != NULL && h->s.code == 0; i++) {
         struct text name = TEXT_INIT;
         const char *value = split(h->settings[i], &name);
@@ -93,6 +98,7 @@ int hurl_settings_entry(struct hurl *h, struct build_node *step, struct hurl_opt
         go_back(h, &file);
         text_deinit(&name);
     }
+    build_splice(o->headers, own);
     return h->s.code;
 }
 
@@ -107,16 +113,17 @@ static int check(struct hurl *h, const char *name)
 int hurl_settings(struct hurl *h, const char *const *list, struct build_node *flow, struct error *err)
 {
     struct scan file = h->s;
-    struct build_node *vars = build_map(&h->b, 0), *secrets = build_list(&h->b, 0);
+    struct build_node *vars = build_map(&h->b, 0);
     int code = 0;
     h->from = 1;
+    h->secrets = build_list(&h->b, 0);
     h->settings = list;
     for (size_t i = 0; list != NULL && list[i] != NULL && code == 0; i++) {
         struct text name = TEXT_INIT;
         const char *value = split(list[i], &name);
         go_to(h, value, &file);
         if (hurl_kept(h, &name) == 0 && is_of_file(text_string(&name)))
-            one_of_file(h, text_string(&name), value, vars, secrets);
+            one_of_file(h, text_string(&name), value, vars);
         else if (h->s.code == 0)
             check(h, text_string(&name));
         code = h->s.code;
@@ -127,7 +134,5 @@ int hurl_settings(struct hurl *h, const char *const *list, struct build_node *fl
     go_back(h, &file);
     if (build_count(vars) > 0)
         build_put(&h->b, flow, "vars", vars);
-    if (build_count(secrets) > 0)
-        build_put(&h->b, flow, "secrets", secrets);
     return code;
 }

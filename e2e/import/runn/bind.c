@@ -112,8 +112,8 @@ void runn_bind(struct runn *r, const struct node *n, const char *name)
         bind_into(r, n, name, e);
         return;
     }
-    if (e->kind != EXPR_NAME || !runn_resolve(r, n, e, ref) || ref->step == NULL || ref->step->kind == RUNN_EXEC ||
-        ref->step->kind == RUNN_SQL) {
+    if (e->kind != EXPR_NAME || !runn_resolve(r, n, e, ref) || ref->step == NULL || ref->whole || ref->take > 0 ||
+        ref->step->kind == RUNN_EXEC || ref->step->kind == RUNN_SQL) {
         if (e->kind != EXPR_NAME || r->tree.code == 0)
             bind_value(r, n, name, e);
         return;

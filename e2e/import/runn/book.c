@@ -193,9 +193,11 @@ static struct build_node *put_loop(struct runn *r, struct build_node *steps)
     if (loop == NULL)
         return steps;
     if (loop->kind == NODE_MAP && node_get(loop, "until") != NULL)
-        tree_error(&r->tree, node_get(loop, "until"), ERROR_UNSUPPORTED,
-                   "\"until\" of a whole book, which is about its outcome, cannot be said in a flow: a count can");
-    struct build_node *out = runn_put_loop(r, loop, &whole, steps);
+        tree_error(
+            &r->tree, node_get(loop, "until"), ERROR_UNSUPPORTED,
+            "\"until\" of a whole book is about its outcome, and a flow has none until it ends: take it out, and "
+            "have the flow tried again with --retries N");
+    struct build_node *out = runn_put_loop(r, loop, &whole, steps, false);
     return out != NULL ? out : steps;
 }
 
@@ -283,9 +285,10 @@ static struct build_node *make_flow(struct runn *r)
     return flow;
 }
 
-static int runn_told(struct bytes input, const char *name, struct text *told, struct document **out, struct error *err)
+static int read_book(struct bytes input, const char *name, bool included, struct text *told, struct document **out,
+                     struct error *err)
 {
-    struct runn r = {.tree = {.told = told, .say = runn_say, .value = runn_value}};
+    struct runn r = {.tree = {.told = told, .say = runn_say, .value = runn_value}, .included = included};
     r.tree.arg = &r;
     if (tree_begin(&r.tree, input, name, false, err) != 0)
         return r.tree.code;
@@ -306,7 +309,18 @@ static int runn_told(struct bytes input, const char *name, struct text *told, st
 
 static int runn_parse(struct bytes input, const char *name, struct document **out, struct error *err)
 {
-    return runn_told(input, name, NULL, out, err);
+    return read_book(input, name, false, NULL, out, err);
+}
+
+static int runn_told(struct bytes input, const char *name, struct text *told, struct document **out, struct error *err)
+{
+    return read_book(input, name, false, told, out, err);
+}
+
+static int runn_parse_with(struct bytes input, const char *name, const struct import_settings *settings,
+                           struct document **out, struct error *err)
+{
+    return read_book(input, name, settings != NULL && settings->included, NULL, out, err);
 }
 
 const struct import_format import_runn = {
@@ -315,5 +329,6 @@ const struct import_format import_runn = {
     .endings = ".runn.yml .runn.yaml",
     .names_its_own = true,
     .parse = runn_parse,
+    .parse_with = runn_parse_with,
     .parse_told = runn_told,
 };

@@ -57,6 +57,27 @@ static void set_run(struct runn *r, struct expr *e)
     e->count = 2;
 }
 
+/* steps[0] != nil: a step that stands in front has its place, whether it was done or not. */
+static bool set_there(struct runn *r, struct expr *e)
+{
+    const struct expr *name = e->left, *nil = e->right;
+    bool equal = e->kind == EXPR_BOTH && strcmp(e->op, "==") == 0;
+    if (e->kind != EXPR_BOTH || (!equal && strcmp(e->op, "!=") != 0))
+        return false;
+    if (name->kind == EXPR_NIL) {
+        name = e->right;
+        nil = e->left;
+    }
+    if (nil->kind != EXPR_NIL || name->kind != EXPR_NAME || name->count != 2 || name->parts[0].name == NULL ||
+        strcmp(name->parts[0].name, "steps") != 0)
+        return false;
+    const struct runn_step *s = runn_find_step(r, &name->parts[1]);
+    if (s == NULL || s == r->current || s->deferred)
+        return false;
+    *e = (struct expr){.kind = EXPR_BOOL, .boolean = !equal};
+    return true;
+}
+
 /* res.cookies[NAME].Value: a flow has the value itself where runn has a map; its Name is NAME. NULL: something else. */
 static const struct expr *cookie(const struct expr *e)
 {
@@ -88,6 +109,8 @@ const struct expr *runn_known(struct runn *r, const struct expr *in)
         set_number(r, e, 0);
         return e;
     }
+    if (set_there(r, e))
+        return e;
     if (is_name(e, 3, "steps", "run")) {
         set_run(r, e);
         return e;

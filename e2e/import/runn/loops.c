@@ -24,7 +24,7 @@ static bool count_of(struct runn *r, const struct node *n, int64_t *count)
         return true;
     }
     tree_error(&r->tree, n, ERROR_UNSUPPORTED,
-               "a loop's count has to be a number from 1 to %d; beside \"until\" it cannot be computed", LOOP_MAX);
+               "a loop's count has to be a number from 1 to %d, or a text that is computed", LOOP_MAX);
     return false;
 }
 
@@ -47,9 +47,93 @@ static double wait_of(struct runn *r, const struct node *loop, int64_t count)
     return all > 0.1 ? all : 0.1;
 }
 
-/* `inside` as often as the loop says. NULL: never. */
+/* Does the expression speak only of the step's answer, and of what stays as it is? */
+static bool speaks_of(struct runn *r, const struct expr *e, const struct runn_step *s)
+{
+    static const char *const fixed[] = {"current", "vars", "env", "parent"};
+    const char *first = e != NULL && e->kind == EXPR_NAME ? e->parts[0].name : NULL;
+    bool known = e == NULL || e->kind != EXPR_NAME;
+    for (size_t i = 0; first != NULL && i < 4; i++)
+        known = known || strcmp(first, fixed[i]) == 0;
+    if (first != NULL && strcmp(first, "steps") == 0 && e->count > 1)
+        known = runn_find_step(r, &e->parts[1]) == s;
+    if (e == NULL || !known)
+        return known;
+    for (size_t i = 0; e->items != NULL && i < e->count && known; i++)
+        known = speaks_of(r, e->items[i], s);
+    return known && speaks_of(r, e->left, s) && speaks_of(r, e->right, s) && speaks_of(r, e->other, s);
+}
+
+bool runn_tries_again(struct runn *r, const struct node *loop, const struct runn_step *s)
+{
+    const struct node *until = node_get(loop, "until"), *count = node_get(loop, "count");
+    if (until == NULL || until->kind != NODE_TEXT || s->step == NULL || s->kind == RUNN_FLOW ||
+        build_count(r->behind) > 0 || (count != NULL && count->kind != NODE_INTEGER))
+        return false;
+    const struct expr *e = runn_expr(r, until, until->text);
+    return e != NULL && speaks_of(r, e, s);
+}
+
+/* In front of every round but the first. */
+static struct build_node *make_wait(struct runn *r, const struct node *interval, double seconds)
+{
+    struct build *b = &r->tree.build;
+    size_t at = tree_at(&r->tree, interval);
+    struct build_node *choice = build_map(b, at), *first = build_map(b, at), *zero = build_map(b, at);
+    struct build_node *steps = build_list(b, at), *wait = build_map(b, at);
+    build_put(b, zero, "$not", build_integer(b, at, 0));
+    build_put(b, first, "i", zero);
+    build_put(b, wait, "wait", runn_time(r, interval, seconds));
+    build_add(b, steps, wait);
+    build_put(b, choice, "if", first);
+    build_put(b, choice, "then", steps);
+    return choice;
+}
+
+static void try_again(struct runn *r, const struct node *loop, struct runn_step *s)
+{
+    const struct node *count = node_get(loop, "count");
+    int64_t tries = LOOP_COUNT;
+    if (count != NULL && !count_of(r, count, &tries))
+        return;
+    runn_test(r, node_get(loop, "until"), s);
+    build_put(&r->tree.build, s->step, "within", runn_time(r, loop, wait_of(r, loop, tries)));
+}
+
+static struct build_node *make_range(struct runn *r, const struct node *loop, const struct node *given)
+{
+    struct build *b = &r->tree.build;
+    struct build_node *range = build_list(b, tree_at(&r->tree, loop));
+    const struct expr *many = given != NULL ? computed(r, given) : NULL;
+    int64_t count = LOOP_COUNT;
+    build_add(b, range, build_integer(b, tree_at(&r->tree, loop), 0));
+    if (many != NULL) {
+        struct text last = TEXT_INIT;
+        text_puts(&last, "${= int(");
+        (void)runn_write(r, given, many, NULL, &last);
+        text_puts(&last, ") - 1}");
+        build_add(b, range, tree_text(&r->tree, given, &last));
+    } else if (given == NULL || count_of(r, given, &count)) {
+        build_add(b, range, build_integer(b, tree_at(&r->tree, loop), count - 1));
+    }
+    return range;
+}
+
+static struct build_node *make_until(struct runn *r, const struct node *until)
+{
+    struct text line = TEXT_INIT;
+    const struct expr *e = until->kind == NODE_TEXT ? runn_expr(r, until, until->text) : NULL;
+    if (until->kind != NODE_TEXT)
+        tree_error(&r->tree, until, ERROR_INVALID, "a condition is a text, and this is %s",
+                   node_kind_name(until->kind));
+    text_puts(&line, "= ");
+    if (e != NULL)
+        (void)runn_write(r, until, e, NULL, &line);
+    return tree_text(&r->tree, until, &line);
+}
+
 struct build_node *runn_put_loop(struct runn *r, const struct node *loop, struct runn_step *s,
-                                 struct build_node *inside)
+                                 struct build_node *inside, bool again)
 {
     static const char *const keys[] = {"count",       "until",      "interval", "minInterval",
                                        "maxInterval", "multiplier", "jitter",   NULL};
@@ -58,44 +142,37 @@ struct build_node *runn_put_loop(struct runn *r, const struct node *loop, struct
     const struct node *given = loop->kind == NODE_MAP ? node_get(loop, "count") : loop;
     const struct node *interval = loop->kind == NODE_MAP ? node_get(loop, "interval") : NULL;
     size_t at = tree_at(&r->tree, loop);
-    int64_t count = LOOP_COUNT;
     double seconds;
     runn_only(r, loop, keys);
-    if (until == NULL && given != NULL && given->kind == NODE_INTEGER && given->integer == 0)
+    if (given != NULL && given->kind == NODE_INTEGER && given->integer == 0)
         return NULL;
-    const struct expr *many = given != NULL && until == NULL ? computed(r, given) : NULL;
-    if (given != NULL && many == NULL && !count_of(r, given, &count))
-        return NULL;
-    if (until != NULL) {
-        if (s->step == NULL || s->kind == RUNN_FLOW || build_count(inside) != 1)
-            runn_refuse(r, loop, "until of a step that calls nothing, or binds what is computed");
-        runn_test(r, until, s);
-        if (build_count(r->behind) > 0)
-            runn_refuse(r, until, "until that does not speak of the step's own answer");
-        build_put(b, s->step, "within", runn_time(r, loop, wait_of(r, loop, count)));
+    if (again) {
+        try_again(r, loop, s);
         return inside;
     }
+    if (interval == NULL && until != NULL)
+        interval = node_get(loop, "minInterval");
     if (interval != NULL && runn_duration(r, interval, &seconds)) {
-        struct build_node *wait = build_map(b, at);
+        struct build_node *rounds = build_list(b, at), *wait = build_map(b, at);
         build_put(b, wait, "wait", runn_time(r, interval, seconds));
-        build_add(b, inside, wait);
+        build_add(b, rounds, until != NULL ? make_wait(r, interval, seconds) : NULL);
+        build_splice(rounds, inside);
+        build_add(b, rounds, until == NULL ? wait : NULL);
+        inside = rounds;
     }
-    if (build_count(inside) == 0)
+    if (build_count(inside) == 0 && until == NULL)
         return NULL;
-    struct build_node *out = build_map(b, at), *range = build_list(b, at), *outer = build_list(b, at);
-    build_add(b, range, build_integer(b, at, 0));
-    if (many != NULL) {
-        struct text last = TEXT_INIT;
-        text_puts(&last, "${= int(");
-        (void)runn_write(r, given, many, NULL, &last);
-        text_puts(&last, ") - 1}");
-        build_add(b, range, tree_text(&r->tree, given, &last));
-    } else {
-        build_add(b, range, build_integer(b, at, count - 1));
+    struct build_node *out = build_map(b, at), *outer = build_list(b, at);
+    if (build_count(inside) == 0) {
+        struct build_node *nothing = build_map(b, at);
+        build_put(b, nothing, "set", build_map(b, at));
+        build_add(b, inside, nothing);
     }
     build_put(b, out, "for", build_string(b, at, "i"));
-    build_put(b, out, "range", range);
+    build_put(b, out, "range", make_range(r, loop, given));
     build_put(b, out, "steps", inside);
+    if (until != NULL)
+        build_put(b, out, "until", make_until(r, until));
     build_add(b, outer, out);
     return outer;
 }

@@ -80,12 +80,12 @@ static bool put_http_answer(struct runn *r, const struct node *n, const struct e
     struct bytes all = r->tree.build.document->input;
     if (!part_is(e, at, "res"))
         return refuse(r, n, e, "of a step only its \"res\" and the members of that can be had");
-    if (++at == e->count &&
-        (grpc || memmem(all.data, all.len, "rawBody", 7) != NULL || memmem(all.data, all.len, "cookies", 7) != NULL))
+    if (++at == e->count && (grpc || memmem(all.data, all.len, ".cookies", 8) != NULL))
         return refuse(r, n, e,
-                      "of an answer as a whole a flow has no rawBody, no cookies and no gRPC status: name "
-                      "the member, as in current.res.body");
+                      "of an answer as a whole a flow has no cookies and no gRPC status as runn has them: name the "
+                      "member, as in current.res.body");
     if (at == e->count) {
+        out->whole = memmem(all.data, all.len, "rawBody", 7) != NULL;
         text_char(path, '$');
         return true;
     }
@@ -94,11 +94,18 @@ static bool put_http_answer(struct runn *r, const struct node *n, const struct e
     } else if (part_is(e, at, "headers") || (grpc && part_is(e, at, "trailers"))) {
         return put_header(r, n, e, at, path);
     } else if (grpc && part_is(e, at, "message")) {
-        text_puts(path, at + 1 == e->count ? "$.message" : "$.body");
+        bool talk = out->step->received > 0; /* the last one that was received is meant */
+        if (at + 1 == e->count)
+            text_puts(path, "$.message");
+        else if (talk && out->step->closed)
+            text_printf(path, "$.messages[%zu]", out->step->received - 1);
+        else
+            text_puts(path, talk ? "$.messages[-1]" : "$.body");
         put_parts(e, at + 1, path);
     } else if (grpc && part_is(e, at, "messages")) {
         text_puts(path, "$.messages");
         put_parts(e, at + 1, path);
+        out->take = at + 1 == e->count && out->step->closed ? out->step->received : 0;
     } else if (!grpc && part_is(e, at, "body")) {
         text_puts(path, "$.body");
         put_parts(e, at + 1, path);
@@ -139,6 +146,64 @@ static bool put_exec_answer(struct runn *r, const struct node *n, const struct e
     return refuse(r, n, e, "of a command there are stdout, stderr and exit_code");
 }
 
+/* steps.NAME... of an included book: the variable that keeps what that step answered. Its kind is not known here; what
+ * is asked of it tells. */
+static bool put_kept(struct runn *r, const struct node *n, const struct expr *e, size_t at, struct text *path)
+{
+    static const char *const command[] = {"stdout", "stderr", "exit_code"};
+    struct runn_step kept = {.kind = part_is(e, at + 3, "message") || part_is(e, at + 3, "messages") ? RUNN_GRPC
+                                                                                                     : RUNN_HTTP};
+    struct runn_ref ref = {.step = &kept};
+    struct text inner = TEXT_INIT;
+    bool ok = false;
+    if (at + 2 >= e->count)
+        return refuse(r, n, e,
+                      "of an included book's step only what it answered can be had, as in steps.a.steps.b.res");
+    if (e->parts[at + 1].name != NULL)
+        text_printf(path, ".steps_%s", e->parts[at + 1].name);
+    else
+        text_printf(path, ".steps_%lld", (long long)e->parts[at + 1].index);
+    if (r->tree.told != NULL && text_ok(path))
+        tree_tell(&r->tree, n, "the flow of the included book has to capture the answer of this step, by \"%s: $\"",
+                  strrchr(text_string(path), '.') + 1);
+    at += 2;
+    for (size_t i = 0; i < 3; i++)
+        kept.kind = part_is(e, at, command[i]) ? RUNN_EXEC : kept.kind;
+    if (part_is(e, at, "steps"))
+        return put_kept(r, n, e, at, path);
+    if (kept.kind == RUNN_EXEC)
+        ok = put_exec_answer(r, n, e, at, &inner);
+    else if (part_is(e, at, "res"))
+        ok = put_http_answer(r, n, e, at, &ref, &inner) &&
+             (!(ref.raw || ref.whole) || refuse(r, n, e, "a body as it came is not kept of an included book's step"));
+    else
+        ok = put_sql_answer(r, n, e, at, &inner);
+    text_puts(path, ok && text_ok(&inner) ? text_string(&inner) + 1 : "");
+    path->failed = path->failed || !text_ok(&inner);
+    text_deinit(&inner);
+    return ok;
+}
+
+/* For whoever includes this book. */
+void runn_keep_answer(struct runn *r, struct runn_step *s)
+{
+    struct text name = TEXT_INIT;
+    static char there;
+    size_t index = 0;
+    for (const struct runn_step *t = r->steps + r->first; t < s; t++)
+        index += !t->hidden && !t->needed && t->name == NULL;
+    if (s->name != NULL)
+        text_printf(&name, "steps_%s", s->name);
+    else
+        text_printf(&name, "steps_%zu", index);
+    const char *kept = keep(r, &name);
+    if (kept == NULL || !variable_name_valid(kept) || map_get(&r->names, kept) != NULL)
+        return;
+    if (!map_put(&r->names, kept, &there))
+        tree_no_memory(&r->tree);
+    runn_capture(r, s, s->node, kept, "$");
+}
+
 /* What stands behind a step's name. */
 static bool put_answer(struct runn *r, const struct node *n, const struct expr *e, size_t at, struct runn_ref *out)
 {
@@ -147,9 +212,10 @@ static bool put_answer(struct runn *r, const struct node *n, const struct expr *
     if (out->step->kind == RUNN_FLOW) { /* another flow: its variables */
         at += part_is(e, at, "vars");
         text_char(&path, '$');
-        put_parts(e, at, &path);
-        if (at >= e->count || part_is(e, at, "steps"))
-            ok = refuse(r, n, e, "of an included book only what it binds can be had");
+        if (part_is(e, at, "steps"))
+            ok = put_kept(r, n, e, at, &path);
+        else
+            put_parts(e, at, &path);
     } else if (out->step->kind == RUNN_EXEC) {
         ok = put_exec_answer(r, n, e, at, &path);
     } else if (out->step->kind == RUNN_SQL) {
@@ -229,6 +295,11 @@ bool runn_resolve(struct runn *r, const struct node *n, const struct expr *e, st
         out->variable = keep(r, &name);
         return out->variable != NULL;
     }
+    if (part_is(e, 0, "runn") && part_is(e, 1, "kv"))
+        return refuse(
+            r, n, e,
+            "runn.kv is filled by the Go program that runn is part of: ask for a variable, vars.NAME, and give "
+            "it with --variable NAME=VALUE");
     if (part_is(e, 0, "included") && e->count == 1) {
         out->variable = "included";
         return true;
@@ -347,6 +418,23 @@ struct writing {
     const struct node *n;
 };
 
+/* The answer as a map that has the body twice. */
+static bool write_whole(struct runn *r, const struct node *n, const struct runn_ref *ref, struct text *out)
+{
+    struct runn_ref parts[2] = {{.step = ref->step, .path = "$"}, {.step = ref->step, .path = "body", .raw = true}};
+    static const char *const around[] = {"merge(", ", {rawBody: ", "})"};
+    for (size_t i = 0; i < 2; i++) {
+        struct text variable = TEXT_INIT;
+        text_puts(out, around[i]);
+        if (runn_variable(r, n, &parts[i], &variable) && variable.len > 3)
+            text_add(out, text_string(&variable) + 2, variable.len - 3);
+        out->failed = out->failed || !text_ok(&variable);
+        text_deinit(&variable);
+    }
+    text_puts(out, around[2]);
+    return r->tree.code == 0;
+}
+
 /* A name with the members behind it, as the flow has it: members that are not there are nil, as they are in runn. */
 static bool write_name(void *arg, const struct expr *e, struct text *out)
 {
@@ -356,6 +444,9 @@ static bool write_name(void *arg, const struct expr *e, struct text *out)
     struct text variable = TEXT_INIT;
     if (!runn_resolve(r, w->n, e, &ref))
         return false;
+    if (ref.step != NULL && ref.whole)
+        return write_whole(r, w->n, &ref, out);
+    text_puts(out, ref.take > 0 ? "take(" : "");
     if (ref.step == NULL) {
         text_puts(out, ref.variable);
     } else if (ref.step->kind == RUNN_GRPC && strcmp(ref.path, "$.status") == 0) {
@@ -373,6 +464,8 @@ static bool write_name(void *arg, const struct expr *e, struct text *out)
         if (!ref.raw && ref.step->kind != RUNN_FLOW)
             text_puts(out, ref.path + 1);
     }
+    if (ref.take > 0)
+        text_printf(out, ", %zu)", ref.take);
     out->failed = out->failed || !text_ok(&variable);
     text_deinit(&variable);
     return r->tree.code == 0;

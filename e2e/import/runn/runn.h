@@ -25,8 +25,11 @@ struct runn_step {
     bool hidden;     /* of an include that is over: nobody knows its name */
     bool needed;     /* a book of `needs`, and no step of this one */
     bool deferred;
-    bool begun;    /* it has called something, and counts in len(steps) */
-    bool repeated; /* it has a loop */
+    bool begun;      /* it has called something, and counts in len(steps) */
+    bool rounds;     /* and is not done until something holds, but every time */
+    bool repeated;   /* it has a loop */
+    size_t received; /* gRPC: so many "receive" stand among its messages */
+    bool closed;     /* and "close" behind them, so that no other answer counts */
 };
 
 struct runn {
@@ -53,6 +56,8 @@ struct runn {
     bool forced;        /* steps are done from here on even when those before failed */
     bool in_vars;       /* values may be json://FILE */
     bool only_included; /* the book has an "if" */
+    bool included;      /* another book names this one */
+    bool looking;       /* conditions are looked at behind the step, and not at it */
 };
 
 /* What of the file is in no flow: told, and a line of the flow's `about`. */
@@ -65,7 +70,9 @@ struct runn_ref {
     struct runn_step *step; /* NULL: a variable */
     const char *path;       /* "$.body.id", "$" */
     const char *variable;
-    bool raw; /* the body as it came */
+    bool raw;    /* the body as it came */
+    bool whole;  /* an answer over HTTP with its rawBody */
+    size_t take; /* of a list only so many; 0: all */
 };
 bool runn_resolve(struct runn *r, const struct node *n, const struct expr *e, struct runn_ref *out);
 struct runn_step *runn_find_step(struct runn *r, const struct expr_part *p);
@@ -84,14 +91,18 @@ bool runn_try_other(struct runn *r);
 /* Into the lists of a step. */
 void runn_capture(struct runn *r, struct runn_step *s, const struct node *n, const char *name, const char *path);
 const char *runn_name(struct runn *r, const char *wanted);
+/* What the step answered, as a variable steps_NAME for whoever includes this book. */
+void runn_keep_answer(struct runn *r, struct runn_step *s);
 
 /* ---- bind.c ---- */
 void runn_bind(struct runn *r, const struct node *n, const char *name);
 
 /* ---- loops.c ---- */
-/* `inside` as often as the loop says. NULL: never, or the error is set. */
+/* Does "until" speak of nothing but what the step calls? Then the step tries again by itself (`within`). */
+bool runn_tries_again(struct runn *r, const struct node *loop, const struct runn_step *s);
+/* `inside` as often as the loop says, `again`: in the step itself. NULL: never, or the error is set. */
 struct build_node *runn_put_loop(struct runn *r, const struct node *loop, struct runn_step *s,
-                                 struct build_node *inside);
+                                 struct build_node *inside, bool again);
 
 /* ---- databases.c ---- */
 /* Is this a statement? `runner`: what the book says of it; NULL: nothing. */
@@ -120,14 +131,29 @@ void runn_put_parts(struct runn *r, const struct node *n, struct build_node *ste
 /* The book's hostRules that are about this address: the step's "curl". */
 void runn_put_host_rules(struct runn *r, const struct node *endpoint, struct build_node *step);
 
+/* ---- calls.c ---- */
+void runn_make_http(struct runn *r, const struct node *n, const struct node *runner, struct build_node *step);
+void runn_make_grpc(struct runn *r, const struct node *n, struct runn_step *s);
+void runn_make_exec(struct runn *r, const struct node *n, struct build_node *step);
+
+/* ---- includes.c ---- */
+/* {steps: ...} without a file: its steps stand here. Names in it are its own. */
+void runn_make_inline(struct runn *r, const struct node *n, struct build_node *out);
+void runn_make_include(struct runn *r, const struct node *n, struct build_node *step);
+/* Of the first step that calls a runner nobody names here; NULL: none. */
+const char *runn_unnamed(const struct runn *r, const struct node *steps);
+
 /* ---- steps.c ---- */
+bool runn_is_own(const char *key); /* a step's key that names no runner */
+bool runn_starts(const struct node *n, const char *scheme);
+/* Of the book, or of a step "runner" before this one. NULL: neither. */
+const struct node *runn_find_runner(const struct runn *r, const char *key);
 void runn_refuse(struct runn *r, const struct node *n, const char *feature);
 /* The map has no other keys than these (NULL at the end), or the error is set. */
 void runn_only(struct runn *r, const struct node *n, const char *const *keys);
 struct build_node *runn_time(struct runn *r, const struct node *n, double seconds);
 /* A runner's address: what stands at the node, or what the including book has (r->given). */
 void runn_say_runner(struct runn *r, const struct node *address, struct text *out);
-const char *runn_unnamed(const struct runn *r, const struct node *steps);
 /* One step, as the steps of the flow that it comes to, into `out`. */
 void runn_make_step(struct runn *r, const struct node *n, struct runn_step *s, struct build_node *out, bool *deferred);
 /* All steps of a list or a map into `out`; those that are put off into `last`. */

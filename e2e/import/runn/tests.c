@@ -134,15 +134,12 @@ static void compare(struct runn *r, const struct node *n, const struct expr *e, 
     struct runn_ref ref;
     struct text line = TEXT_INIT;
     bool equal = op != NULL && (strcmp(op, "==") == 0 || strcmp(op, "!=") == 0);
-    bool swap = op != NULL && (strcmp(op, "in") == 0 || (equal && left->kind != EXPR_NAME && !is_len(left)));
+    bool swap = op != NULL && (strcmp(op, "in") == 0 || (equal && left->kind != EXPR_NAME));
     if (swap) {
         const struct expr *was = left;
         left = right;
         right = was;
     }
-    bool count = is_len(left);
-    if (count)
-        left = left->items[0];
     if (left == NULL || left->kind != EXPR_NAME) {
         tree_error(&r->tree, n, ERROR_UNSUPPORTED, "a condition has to speak of an answer or a variable");
         return;
@@ -150,12 +147,12 @@ static void compare(struct runn *r, const struct node *n, const struct expr *e, 
     if (!runn_resolve(r, n, left, &ref))
         return;
     put_source(r, n, &ref, &line);
-    text_puts(&line, count ? " count " : " ");
+    text_char(&line, ' ');
     if (op != NULL && strcmp(op, "!=") == 0) {
         op = "==";
         negated = !negated;
     }
-    bool nil = op != NULL && strcmp(op, "==") == 0 && right->kind == EXPR_NIL && !count;
+    bool nil = op != NULL && strcmp(op, "==") == 0 && right->kind == EXPR_NIL;
     text_puts(&line, negated != nil ? "not " : "");
     if (nil) {
         text_puts(&line, "exists");
@@ -178,7 +175,7 @@ static void look(struct runn *r, const struct node *n, const struct expr *e, boo
 {
     struct build *b = &r->tree.build;
     struct text line = TEXT_INIT;
-    bool beside = here != NULL && here == r->current && here->step != NULL && here->kind != RUNN_FLOW &&
+    bool beside = !r->looking && here != NULL && here == r->current && here->step != NULL && here->kind != RUNN_FLOW &&
                   build_count(r->behind) == 0;
     struct expr turned = {.kind = EXPR_NOT, .left = e};
     text_puts(&line, "= ");
@@ -194,18 +191,19 @@ static void look(struct runn *r, const struct node *n, const struct expr *e, boo
     build_add(b, r->behind, step);
 }
 
-/* Of an answer that came, and that is looked at where it came? */
+/* Of an answer that came, and that is looked at where it came? Of a step that is repeated only the last one is meant.
+ */
 static bool is_plain(struct runn *r, const struct node *n, const struct expr *e)
 {
     const struct expr *left = e->kind == EXPR_BOTH ? e->left : e, *right = e->kind == EXPR_BOTH ? e->right : NULL;
     struct runn_ref ref;
     if (right != NULL && (strchr("+-*/%?", e->op[0]) != NULL))
         return false;
-    if (right != NULL && left->kind != EXPR_NAME && !is_len(left))
+    if (right != NULL && left->kind != EXPR_NAME)
         left = e->right;
-    left = is_len(left) ? left->items[0] : left;
-    bool plain = left->kind == EXPR_NAME && runn_resolve(r, n, left, &ref) && ref.step != NULL &&
+    bool plain = left->kind == EXPR_NAME && runn_resolve(r, n, left, &ref) && ref.step != NULL && ref.take == 0 &&
                  (ref.step->kind == RUNN_HTTP || ref.step->kind == RUNN_GRPC);
+    plain = plain && (ref.step == r->current || !ref.step->rounds);
     return runn_try_other(r) && plain;
 }
 
@@ -219,7 +217,7 @@ static void test(struct runn *r, const struct node *n, const struct expr *e, boo
         test(r, n, e->left, negated, here);
         test(r, n, e->right, negated, here);
     } else {
-        bool plain = is_plain(r, n, e);
+        bool plain = !r->looking && is_plain(r, n, e);
         if (plain)
             compare(r, n, e, negated, here);
         if (!plain || (r->tree.code == ERROR_UNSUPPORTED && runn_try_other(r)))
