@@ -427,6 +427,21 @@ bool test_run(struct test_system *s, const char *yaml)
     return summary.failed == 0;
 }
 
+void test_passes(struct test_system *s, const char *yaml)
+{
+    if (!test_run(s, yaml)) {
+        struct text report = TEXT_INIT;
+        test_report(s, &report);
+        fail_msg("%s", text_string(&report));
+    }
+}
+
+void test_fails(struct test_system *s, const char *yaml, const char *message)
+{
+    assert_false(test_run(s, yaml));
+    assert_string_equal(json_string_value(json_object_get(test_last(s, "case"), "message")), message);
+}
+
 const json_t *test_last(const struct test_system *s, const char *type)
 {
     for (size_t i = json_array_size(s->lines); i > 0; i--) {

@@ -39,6 +39,9 @@ int test_system_teardown(void **state);
 
 /* Loads the flows of a YAML text and runs them; fails the test when they cannot be loaded. Whether all passed. */
 bool test_run(struct test_system *s, const char *yaml);
+/* The same, and all must pass; or fail, the last one with exactly this message. */
+void test_passes(struct test_system *s, const char *yaml);
+void test_fails(struct test_system *s, const char *yaml, const char *message);
 /* The last case as a person reads it: place and message, detail, replay. */
 void test_report(const struct test_system *s, struct text *out);
 const json_t *test_last(const struct test_system *s, const char *type); /* the last line of that type */

@@ -10,15 +10,6 @@
 
 #define FLOW "flow: test\nsteps:\n"
 
-static void passes(struct test_system *s, const char *yaml)
-{
-    if (!test_run(s, yaml)) {
-        struct text report = TEXT_INIT;
-        test_report(s, &report);
-        fail_msg("%s", text_string(&report));
-    }
-}
-
 static const char *fails(struct test_system *s, const char *yaml)
 {
     assert_false(test_run(s, yaml));
@@ -28,48 +19,48 @@ static const char *fails(struct test_system *s, const char *yaml)
 static void requests(void **state)
 {
     struct test_system *s = *state;
-    passes(s, FLOW "  - http: GET /hello?name=Mary%20Ann\n"
-                   "    headers: {X-Asked: politely}\n"
-                   "    expect:\n"
-                   "      status: 200\n"
-                   "      headers: {content-type: application/json}\n"
-                   "      exactly: {method: GET, path: /hello, query: name=Mary%20Ann, type: '', asked: politely,"
-                   " length: '', body: ''}\n"
-                   "      duration: {$max: 5}\n"
-                   "    capture: {who: $.body.query}\n"
-                   "  - http: POST /echo\n"
-                   "    json: {a: [1, '${who}']}\n"
-                   "    expect: {body: {type: application/json, body: '{\"a\":[1,\"name=Mary%20Ann\"]}'}}\n"
-                   "  - http: PUT /echo\n"
-                   "    form: {a b: 'ä & ö', c: 7}\n"
-                   "    expect: {body: {method: PUT, type: application/x-www-form-urlencoded,"
-                   " body: 'a%20b=%C3%A4%20%26%20%C3%B6&c=7'}}\n"
-                   "  - http: PATCH /echo\n"
-                   "    body: plain ${who}\n"
-                   "    expect: {body: {method: PATCH, type: '', body: 'plain name=Mary%20Ann'}}\n"
-                   "  - http: DELETE /echo\n"
-                   "    expect: {body: {method: DELETE}}\n"
-                   "  - http: POST /echo\n"
-                   "    headers: {Content-Type: text/csv}\n"
-                   "    json: 7\n"
-                   "    expect: {body: {type: text/csv, body: '7', length: '1'}}\n"
-                   "  - http: POST /echo\n"
-                   "    expect: {body: {length: '0', type: ''}}\n");
+    test_passes(s, FLOW "  - http: GET /hello?name=Mary%20Ann\n"
+                        "    headers: {X-Asked: politely}\n"
+                        "    expect:\n"
+                        "      status: 200\n"
+                        "      headers: {content-type: application/json}\n"
+                        "      exactly: {method: GET, path: /hello, query: name=Mary%20Ann, type: '', asked: politely,"
+                        " length: '', body: ''}\n"
+                        "      duration: {$max: 5}\n"
+                        "    capture: {who: $.body.query}\n"
+                        "  - http: POST /echo\n"
+                        "    json: {a: [1, '${who}']}\n"
+                        "    expect: {body: {type: application/json, body: '{\"a\":[1,\"name=Mary%20Ann\"]}'}}\n"
+                        "  - http: PUT /echo\n"
+                        "    form: {a b: 'ä & ö', c: 7}\n"
+                        "    expect: {body: {method: PUT, type: application/x-www-form-urlencoded,"
+                        " body: 'a%20b=%C3%A4%20%26%20%C3%B6&c=7'}}\n"
+                        "  - http: PATCH /echo\n"
+                        "    body: plain ${who}\n"
+                        "    expect: {body: {method: PATCH, type: '', body: 'plain name=Mary%20Ann'}}\n"
+                        "  - http: DELETE /echo\n"
+                        "    expect: {body: {method: DELETE}}\n"
+                        "  - http: POST /echo\n"
+                        "    headers: {Content-Type: text/csv}\n"
+                        "    json: 7\n"
+                        "    expect: {body: {type: text/csv, body: '7', length: '1'}}\n"
+                        "  - http: POST /echo\n"
+                        "    expect: {body: {length: '0', type: ''}}\n");
 }
 
 static void answers(void **state)
 {
     struct test_system *s = *state;
-    passes(s, FLOW "  - http: GET /text\n"
-                   "    expect: {status: 200, body: plain words, headers: {x-twice: 'one, two'}}\n"
-                   "  - http: GET /missing\n"
-                   "    expect: {status: 404, body: {code: 404}}\n"
-                   "  - http: GET /binary\n"
-                   "    expect: {body: '\\xff\\xfe'}\n"
-                   "  - http: HEAD /text\n"
-                   "    expect: {status: 200, body: ''}\n"
-                   "  - http: GET ${gateway}/text\n"
-                   "    expect: {status: 200}\n");
+    test_passes(s, FLOW "  - http: GET /text\n"
+                        "    expect: {status: 200, body: plain words, headers: {x-twice: 'one, two'}}\n"
+                        "  - http: GET /missing\n"
+                        "    expect: {status: 404, body: {code: 404}}\n"
+                        "  - http: GET /binary\n"
+                        "    expect: {body: '\\xff\\xfe'}\n"
+                        "  - http: HEAD /text\n"
+                        "    expect: {status: 200, body: ''}\n"
+                        "  - http: GET ${gateway}/text\n"
+                        "    expect: {status: 200}\n");
 }
 
 static void failures(void **state)
@@ -91,17 +82,17 @@ static void failures(void **state)
 static void cookies(void **state)
 {
     struct test_system *s = *state;
-    passes(s, "flows:\n"
-              "  - flow: a\n    steps:\n"
-              "      - http: GET /login\n"
-              "        expect: {status: 204, cookies: {session: s-1, short: x, deep: y, other: {$absent: true}}}\n"
-              "        capture: {id: {path: $.cookies.session, regex: 's-(.)'}, raw: $.headers.set-cookie}\n"
-              "      - {http: GET /cookies, expect: {body: session=s-1; short=x}}\n"
-              "      - {http: GET /cookies/deep/er, expect: {body: {$contains: deep=y}}}\n"
-              "      - {http: GET /cookies/deeper, expect: {body: {$not: {$contains: deep}}}}\n"
-              "      - {http: GET /cookies, cookies: false, expect: {body: none}}\n"
-              "      - {http: GET /cookies, cookies: {own: '${id}'}, expect: {body: {$contains: own=1}}}\n"
-              "  - flow: b\n    steps: [{http: GET /cookies, expect: {body: none}}]\n");
+    test_passes(s, "flows:\n"
+                   "  - flow: a\n    steps:\n"
+                   "      - http: GET /login\n"
+                   "        expect: {status: 204, cookies: {session: s-1, short: x, deep: y, other: {$absent: true}}}\n"
+                   "        capture: {id: {path: $.cookies.session, regex: 's-(.)'}, raw: $.headers.set-cookie}\n"
+                   "      - {http: GET /cookies, expect: {body: session=s-1; short=x}}\n"
+                   "      - {http: GET /cookies/deep/er, expect: {body: {$contains: deep=y}}}\n"
+                   "      - {http: GET /cookies/deeper, expect: {body: {$not: {$contains: deep}}}}\n"
+                   "      - {http: GET /cookies, cookies: false, expect: {body: none}}\n"
+                   "      - {http: GET /cookies, cookies: {own: '${id}'}, expect: {body: {$contains: own=1}}}\n"
+                   "  - flow: b\n    steps: [{http: GET /cookies, expect: {body: none}}]\n");
     assert_string_equal(fails(s, FLOW "  - {http: GET /login, capture: {x: {path: $.cookies.session, regex: q}}}\n"),
                         "step 1 http GET /login: nothing to capture: no match in \"s-1\"");
     assert_string_equal(fails(s, FLOW "  - {http: GET /cookies, cookies: {a: 'b;c'}}\n"),
@@ -111,32 +102,33 @@ static void cookies(void **state)
 static void cookies_age(void **state)
 {
     struct test_system *s = *state;
-    passes(s, FLOW "  - http: GET /login\n"
-                   "  - wait: 9s\n"
-                   "  - {http: GET /cookies, expect: {body: {$contains: short}}}\n"
-                   "  - wait: 2s\n"
-                   "  - {http: GET /cookies, expect: {body: session=s-1}}\n");
+    test_passes(s, FLOW "  - http: GET /login\n"
+                        "  - wait: 9s\n"
+                        "  - {http: GET /cookies, expect: {body: {$contains: short}}}\n"
+                        "  - wait: 2s\n"
+                        "  - {http: GET /cookies, expect: {body: session=s-1}}\n");
 }
 
 static void redirects(void **state)
 {
     struct test_system *s = *state;
-    passes(s, FLOW
-           "  - {http: GET /go/302?/text, expect: {status: 302, redirects: [], headers: {location: /text}}}\n"
-           "  - http: GET /go/302?/go/301?text\n"
-           "    redirects: 5\n"
-           "    expect:\n"
-           "      status: 200\n"
-           "      body: {path: /go/text}\n"
-           "      redirects: [{status: 302, url: '${gateway}/go/301?text'}, {status: 301, url: '${gateway}/go/text'}]\n"
-           "      url: ${gateway}/go/text\n"
-           "  - {http: GET /cookies, expect: {body: {$contains: ''}}}\n"
-           "  - {http: POST /go/303?/echo, body: x, redirects: 1, expect: {body: {method: GET, body: ''}}}\n"
-           "  - {http: POST /go/302?/echo, json: 1, redirects: 1, expect: {body: {method: GET, type: ''}}}\n"
-           "  - {http: POST /go/307?/echo, json: 1, redirects: 1, expect: {body: {method: POST, body: '1'}}}\n"
-           "  - {http: PUT /go/301?/echo, body: x, redirects: 1, expect: {body: {method: PUT, body: x}}}\n"
-           "  - {http: 'GET /go/302?${gateway}/echo', redirects: 1, expect: {body: {path: /echo}}}\n"
-           "  - {http: GET /go/302?/go/302?/text, redirects: 1, expect: {status: 302, redirects: {$size: 1}}}\n");
+    test_passes(
+        s, FLOW
+        "  - {http: GET /go/302?/text, expect: {status: 302, redirects: [], headers: {location: /text}}}\n"
+        "  - http: GET /go/302?/go/301?text\n"
+        "    redirects: 5\n"
+        "    expect:\n"
+        "      status: 200\n"
+        "      body: {path: /go/text}\n"
+        "      redirects: [{status: 302, url: '${gateway}/go/301?text'}, {status: 301, url: '${gateway}/go/text'}]\n"
+        "      url: ${gateway}/go/text\n"
+        "  - {http: GET /cookies, expect: {body: {$contains: ''}}}\n"
+        "  - {http: POST /go/303?/echo, body: x, redirects: 1, expect: {body: {method: GET, body: ''}}}\n"
+        "  - {http: POST /go/302?/echo, json: 1, redirects: 1, expect: {body: {method: GET, type: ''}}}\n"
+        "  - {http: POST /go/307?/echo, json: 1, redirects: 1, expect: {body: {method: POST, body: '1'}}}\n"
+        "  - {http: PUT /go/301?/echo, body: x, redirects: 1, expect: {body: {method: PUT, body: x}}}\n"
+        "  - {http: 'GET /go/302?${gateway}/echo', redirects: 1, expect: {body: {path: /echo}}}\n"
+        "  - {http: GET /go/302?/go/302?/text, redirects: 1, expect: {status: 302, redirects: {$size: 1}}}\n");
 }
 
 static void parts(void **state)
@@ -262,7 +254,7 @@ static void client_certificates(void **state)
 #define ASK FLOW "  - http: GET https://127.0.0.1:%d/\n    tls: "
     snprintf(flow, sizeof flow, ASK "{insecure: true, cert: %s/cert.pem, key: '%s/key.pem'}\n    expect: {body: in}\n",
              port, folder, folder);
-    passes(s, flow);
+    test_passes(s, flow);
     snprintf(flow, sizeof flow, ASK "{insecure: true}\n", port);
     fails(s, flow);
     snprintf(flow, sizeof flow, ASK "{ca: %s/ca.pem, cert: %s/cert.pem, key: %s/key.pem}\n", port, folder, folder,

@@ -49,21 +49,6 @@ static void form(void **state)
 
 /* ---- steps ---- */
 
-static void passes(struct test_system *s, const char *yaml)
-{
-    if (!test_run(s, yaml)) {
-        struct text report = TEXT_INIT;
-        test_report(s, &report);
-        fail_msg("%s", text_string(&report));
-    }
-}
-
-static void fails(struct test_system *s, const char *yaml, const char *message)
-{
-    assert_false(test_run(s, yaml));
-    assert_string_equal(json_string_value(json_object_get(test_last(s, "case"), "message")), message);
-}
-
 static void file_is(struct test_system *s, const char *path, const char *expected)
 {
     struct text content = TEXT_INIT;
@@ -82,18 +67,18 @@ static void jars(void **state)
 {
     struct test_system *s = *state;
     give_disk(s);
-    passes(s, "flows:\n"
-              "  - flow: a\n    steps:\n"
-              "      - {http: GET /login, jar: {write: out.txt}, expect: {status: 204}}\n"
-              "  - flow: b\n    steps:\n"
-              "      - {http: GET /cookies, expect: {body: none}}\n"
-              "      - {http: GET /cookies, jar: {read: out.txt}, expect: {body: session=s-1; short=x}}\n"
-              "      - {http: GET /cookies, jar: {clear: true}, expect: {body: none}}\n"
-              "  - flow: c\n    vars: {v: '7', token: hush-hush}\n    steps:\n"
-              "      - set: {host: '${= split(split(gateway, ''//'')[1], '':'')[0]}'}\n"
-              "      - {http: GET /cookies, jar: {set: '${host} FALSE / FALSE 0 n ${v}'}, expect: {body: n=7}}\n"
-              "      - {http: GET /cookies, jar: {set: '${host} FALSE / FALSE 0 n ${token}', write: hidden.txt}, "
-              "expect: {body: n=hush-hush}}\n");
+    test_passes(s, "flows:\n"
+                   "  - flow: a\n    steps:\n"
+                   "      - {http: GET /login, jar: {write: out.txt}, expect: {status: 204}}\n"
+                   "  - flow: b\n    steps:\n"
+                   "      - {http: GET /cookies, expect: {body: none}}\n"
+                   "      - {http: GET /cookies, jar: {read: out.txt}, expect: {body: session=s-1; short=x}}\n"
+                   "      - {http: GET /cookies, jar: {clear: true}, expect: {body: none}}\n"
+                   "  - flow: c\n    vars: {v: '7', token: hush-hush}\n    steps:\n"
+                   "      - set: {host: '${= split(split(gateway, ''//'')[1], '':'')[0]}'}\n"
+                   "      - {http: GET /cookies, jar: {set: '${host} FALSE / FALSE 0 n ${v}'}, expect: {body: n=7}}\n"
+                   "      - {http: GET /cookies, jar: {set: '${host} FALSE / FALSE 0 n ${token}', write: hidden.txt}, "
+                   "expect: {body: n=hush-hush}}\n");
     struct text content = TEXT_INIT;
     assert_int_equal(world_read_file(s->disk, "flows/out.txt", 10000, &content, NULL), 0);
     assert_non_null(strstr(text_string(&content), "\tFALSE\t/\tFALSE\t4096250880\tsession\ts-1\n"));
@@ -101,19 +86,20 @@ static void jars(void **state)
     assert_int_equal(world_read_file(s->disk, "flows/hidden.txt", 10000, &content, NULL), 0);
     assert_null(strstr(text_string(&content), "hush-hush"));
     text_deinit(&content);
-    fails(s, FLOW "  - {http: GET /cookies, jar: {read: nowhere.txt}}\n",
-          "step 1 http GET /cookies: flows/nowhere.txt: there is no such file");
-    fails(s, FLOW "  - {http: GET /cookies, jar: {set: localhost}}\n",
-          "step 1 http GET /cookies: set:1: this is no cookie: expected domain, TRUE or FALSE, path, TRUE or FALSE, "
-          "seconds, name and value, with tabs between");
+    test_fails(s, FLOW "  - {http: GET /cookies, jar: {read: nowhere.txt}}\n",
+               "step 1 http GET /cookies: flows/nowhere.txt: there is no such file");
+    test_fails(
+        s, FLOW "  - {http: GET /cookies, jar: {set: localhost}}\n",
+        "step 1 http GET /cookies: set:1: this is no cookie: expected domain, TRUE or FALSE, path, TRUE or FALSE, "
+        "seconds, name and value, with tabs between");
 }
 
 static void saves(void **state)
 {
     struct test_system *s = *state;
     give_disk(s);
-    passes(s, FLOW "  - {http: GET /text, save: 'a${= 1 + 1}.txt', expect: {status: 200}}\n"
-                   "  - {http: GET /missing, save: b.json, expect: {status: 404}}\n");
+    test_passes(s, FLOW "  - {http: GET /text, save: 'a${= 1 + 1}.txt', expect: {status: 200}}\n"
+                        "  - {http: GET /missing, save: b.json, expect: {status: 404}}\n");
     file_is(s, "flows/a2.txt", "plain words");
     file_is(s, "flows/b.json", "{\"code\":404}");
     assert_false(test_run(s, FLOW "  - {http: GET /text, save: no/such/folder.txt}\n"));

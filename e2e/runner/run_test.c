@@ -9,37 +9,22 @@
 
 #define FLOW "flow: test\nsteps:\n"
 
-static void passes(struct test_system *s, const char *yaml)
-{
-    if (!test_run(s, yaml)) {
-        struct text report = TEXT_INIT;
-        test_report(s, &report);
-        fail_msg("%s", text_string(&report));
-    }
-}
-
-static void fails(struct test_system *s, const char *yaml, const char *message)
-{
-    assert_false(test_run(s, yaml));
-    assert_string_equal(json_string_value(json_object_get(test_last(s, "case"), "message")), message);
-}
-
 static void calls(void **state)
 {
     struct test_system *s = *state;
-    passes(s, FLOW "  - call: helloworld.Helloworld/Call\n"
-                   "    request: {name: Mary}\n"
-                   "    metadata: {X-Asked: politely}\n"
-                   "    expect:\n"
-                   "      status: OK\n"
-                   "      body: {msg: Hello Mary}\n"
-                   "      exactly: {msg: Hello Mary}\n"
-                   "      headers: {x-answers: politely}\n"
-                   "      trailers: {x-calls: many}\n"
-                   "      duration: {$max: 1}\n"
-                   "  - call: helloworld.Helloworld/Call\n"
-                   "    request: {name: nobody}\n"
-                   "    expect: {status: NOT_FOUND, error: {code: 404, detail: {$contains: nobody}}}\n");
+    test_passes(s, FLOW "  - call: helloworld.Helloworld/Call\n"
+                        "    request: {name: Mary}\n"
+                        "    metadata: {X-Asked: politely}\n"
+                        "    expect:\n"
+                        "      status: OK\n"
+                        "      body: {msg: Hello Mary}\n"
+                        "      exactly: {msg: Hello Mary}\n"
+                        "      headers: {x-answers: politely}\n"
+                        "      trailers: {x-calls: many}\n"
+                        "      duration: {$max: 1}\n"
+                        "  - call: helloworld.Helloworld/Call\n"
+                        "    request: {name: nobody}\n"
+                        "    expect: {status: NOT_FOUND, error: {code: 404, detail: {$contains: nobody}}}\n");
     const json_t *c = test_last(s, "case"), *step = test_last(s, "step");
     assert_string_equal(json_string_value(json_object_get(c, "status")), "passed");
     assert_string_equal(json_string_value(json_object_get(c, "replay")), "harrow e2e shop.yaml --only test");
@@ -52,45 +37,47 @@ static void calls(void **state)
 static void streams(void **state)
 {
     struct test_system *s = *state;
-    passes(s, FLOW "  - call: helloworld.Helloworld/Stream\n"
-                   "    request: {count: 3}\n"
-                   "    expect: {messages: [{count: 0}, {count: '1'}, {count: 2}], body: {$absent: true}}\n"
-                   "  - call: helloworld.Helloworld/PingPong\n"
-                   "    request: [{stroke: 7}, {stroke: 8}]\n"
-                   "    expect: {messages: [{stroke: 7}, {stroke: 8}]}\n"
-                   "  - call: helloworld.Helloworld/PingPong\n"
-                   "    request: {stroke: 9}\n"
-                   "    expect: {messages: {$size: 1}}\n"
-                   "  - call: helloworld.Helloworld/PingPong\n"
-                   "    request: []\n"
-                   "    expect: {messages: []}\n"
-                   "  - call: helloworld.Helloworld/PingPong\n"
-                   "    request: [{stroke: 1}, {$receive: 1}, {stroke: 2}, {stroke: 3}, {$receive: 2}, {stroke: 4}]\n"
-                   "    expect: {messages: [{stroke: 1}, {stroke: 2}, {stroke: 3}, {stroke: 4}]}\n");
+    test_passes(s,
+                FLOW "  - call: helloworld.Helloworld/Stream\n"
+                     "    request: {count: 3}\n"
+                     "    expect: {messages: [{count: 0}, {count: '1'}, {count: 2}], body: {$absent: true}}\n"
+                     "  - call: helloworld.Helloworld/PingPong\n"
+                     "    request: [{stroke: 7}, {stroke: 8}]\n"
+                     "    expect: {messages: [{stroke: 7}, {stroke: 8}]}\n"
+                     "  - call: helloworld.Helloworld/PingPong\n"
+                     "    request: {stroke: 9}\n"
+                     "    expect: {messages: {$size: 1}}\n"
+                     "  - call: helloworld.Helloworld/PingPong\n"
+                     "    request: []\n"
+                     "    expect: {messages: []}\n"
+                     "  - call: helloworld.Helloworld/PingPong\n"
+                     "    request: [{stroke: 1}, {$receive: 1}, {stroke: 2}, {stroke: 3}, {$receive: 2}, {stroke: 4}]\n"
+                     "    expect: {messages: [{stroke: 1}, {stroke: 2}, {stroke: 3}, {stroke: 4}]}\n");
     /* What does not come is waited for as long as the call may take. */
-    fails(s,
-          FLOW "  - call: helloworld.Helloworld/PingPong\n"
-               "    request: [{stroke: 1}, {$receive: 2}, {stroke: 2}]\n    timeout: 1m\n"
-               "    expect: {messages: {$size: 2}}\n",
-          "step 1 call helloworld.Helloworld/PingPong: expected OK, got DEADLINE_EXCEEDED: deadline exceeded");
-    fails(s,
-          FLOW "  - call: helloworld.Helloworld/PingPong\n"
-               "    request: [{stroke: 1}, {$receive: no}]\n",
-          "step 1 call helloworld.Helloworld/PingPong: \"$receive\" is how many answers are waited for, 1 to 10000, of "
-          "a method that streams both ways");
-    fails(s,
-          FLOW "  - call: helloworld.Helloworld/PingPong\n"
-               "    request: [{stroke: 7}, {stroke: x}]\n",
-          "step 1 call helloworld.Helloworld/PingPong: helloworld.Ping.stroke: \"x\" is no int64");
+    test_fails(s,
+               FLOW "  - call: helloworld.Helloworld/PingPong\n"
+                    "    request: [{stroke: 1}, {$receive: 2}, {stroke: 2}]\n    timeout: 1m\n"
+                    "    expect: {messages: {$size: 2}}\n",
+               "step 1 call helloworld.Helloworld/PingPong: expected OK, got DEADLINE_EXCEEDED: deadline exceeded");
+    test_fails(
+        s,
+        FLOW "  - call: helloworld.Helloworld/PingPong\n"
+             "    request: [{stroke: 1}, {$receive: no}]\n",
+        "step 1 call helloworld.Helloworld/PingPong: \"$receive\" is how many answers are waited for, 1 to 10000, of "
+        "a method that streams both ways");
+    test_fails(s,
+               FLOW "  - call: helloworld.Helloworld/PingPong\n"
+                    "    request: [{stroke: 7}, {stroke: x}]\n",
+               "step 1 call helloworld.Helloworld/PingPong: helloworld.Ping.stroke: \"x\" is no int64");
 }
 
 static void deadlines(void **state)
 {
     struct test_system *s = *state;
-    passes(s, FLOW "  - call: helloworld.Helloworld/Call\n"
-                   "    request: {name: silence}\n"
-                   "    timeout: 300ms\n"
-                   "    expect: {status: DEADLINE_EXCEEDED, duration: {$min: 0.3, $max: 0.4}}\n");
+    test_passes(s, FLOW "  - call: helloworld.Helloworld/Call\n"
+                        "    request: {name: silence}\n"
+                        "    timeout: 300ms\n"
+                        "    expect: {status: DEADLINE_EXCEEDED, duration: {$min: 0.3, $max: 0.4}}\n");
 }
 
 static void undecodable(void **state)
@@ -104,22 +91,22 @@ static void undecodable(void **state)
 static void matchers(void **state)
 {
     struct test_system *s = *state;
-    passes(s, FLOW "  - call: store.Store/Read\n"
-                   "    request: {key: k7}\n"
-                   "    expect:\n"
-                   "      body:\n"
-                   "        records:\n"
-                   "          - key: {$regex: '^k[0-9]$', $type: text, $size: 2, $contains: '7', $not: k8}\n"
-                   "            value: AQI=\n"
-                   "            expiry: 9007199254740993\n"
-                   "            metadata: {$type: map, $size: 0}\n"
-                   "            nothing: {$absent: true}\n"
-                   "  - call: store.Store/Read\n"
-                   "    request: {key: k7}\n"
-                   "    expect:\n"
-                   "      body:\n"
-                   "        records: {$type: list, $size: 1, $contains: {key: k7}, $not: {$contains: {key: k8}}}\n"
-                   "      headers: {x-none: {$absent: true}}\n");
+    test_passes(s, FLOW "  - call: store.Store/Read\n"
+                        "    request: {key: k7}\n"
+                        "    expect:\n"
+                        "      body:\n"
+                        "        records:\n"
+                        "          - key: {$regex: '^k[0-9]$', $type: text, $size: 2, $contains: '7', $not: k8}\n"
+                        "            value: AQI=\n"
+                        "            expiry: 9007199254740993\n"
+                        "            metadata: {$type: map, $size: 0}\n"
+                        "            nothing: {$absent: true}\n"
+                        "  - call: store.Store/Read\n"
+                        "    request: {key: k7}\n"
+                        "    expect:\n"
+                        "      body:\n"
+                        "        records: {$type: list, $size: 1, $contains: {key: k7}, $not: {$contains: {key: k8}}}\n"
+                        "      headers: {x-none: {$absent: true}}\n");
 }
 
 static void list_matchers(void **state)
@@ -157,12 +144,12 @@ static void list_matchers(void **state)
                  "%s%s, then: [{set: {went: then}}], else: [{set: {went: else}}]}\n"
                  "  - {if: {went: %s}, else: [{name: '%zu', call: helloworld.Helloworld/Nowhere}]}\n",
                  head, table[i][0], table[i][1], i);
-        passes(s, yaml);
+        test_passes(s, yaml);
     }
-    fails(s, FLOW "  - {name: r, if: {token: {$sorted: by}}, then: [{wait: 1s}]}\n",
-          "step 1 r: $sorted is up or down, or by a member: \"up $.age\"");
-    fails(s, FLOW "  - {name: r, if: {token: {$near: 1}}, then: [{wait: 1s}]}\n",
-          "step 1 r: $near is a number and how far from it: [10, 0.5]");
+    test_fails(s, FLOW "  - {name: r, if: {token: {$sorted: by}}, then: [{wait: 1s}]}\n",
+               "step 1 r: $sorted is up or down, or by a member: \"up $.age\"");
+    test_fails(s, FLOW "  - {name: r, if: {token: {$near: 1}}, then: [{wait: 1s}]}\n",
+               "step 1 r: $near is a number and how far from it: [10, 0.5]");
 }
 
 /* A matcher that would let everything through is worth nothing: each must refuse. */
@@ -208,7 +195,7 @@ static void matchers_refuse(void **state)
                       "    expect: {body: {records: [{key: %s}]}}\n",
                  table[i][0]);
         snprintf(expected, sizeof expected, "step 1 r: body.records[0].key: expected %s", table[i][1]);
-        fails(s, yaml, expected);
+        test_fails(s, yaml, expected);
     }
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         snprintf(yaml, sizeof yaml,
@@ -217,18 +204,19 @@ static void matchers_refuse(void **state)
                  numbers[i][0]);
         snprintf(expected, sizeof expected, "step 1 r: body.records[0].expiry: expected %s, got \"9007199254740993\"",
                  numbers[i][1]);
-        fails(s, yaml, expected);
+        test_fails(s, yaml, expected);
     }
-    fails(s, FLOW "  - {call: store.Store/Read, name: r, request: {key: a}, expect: {body: {records: []}}}\n",
-          "step 1 r: body.records: expected a list of 0, got [{\"key\":\"a\",\"value\":\"AQI=\",\"expiry\":"
-          "\"9007199254740993\",\"metadata\":{},\"revision\":\"0\"}]");
-    fails(s, FLOW "  - {call: store.Store/Read, name: r, request: {key: a}, expect: {body: {other: {$any: true}}}}\n",
-          "step 1 r: body.other: expected any value, got nothing");
-    fails(s, FLOW "  - {call: helloworld.Helloworld/Call, name: r, request: {name: a}, expect: {exactly: {}}}\n",
-          "step 1 r: body.msg: expected nothing there, got \"Hello a\"");
-    fails(s,
-          FLOW "  - {call: helloworld.Helloworld/Call, name: r, request: {name: nobody}, expect: {status: ABORTED}}\n",
-          "step 1 r: status: expected \"ABORTED\", got \"NOT_FOUND\"");
+    test_fails(s, FLOW "  - {call: store.Store/Read, name: r, request: {key: a}, expect: {body: {records: []}}}\n",
+               "step 1 r: body.records: expected a list of 0, got [{\"key\":\"a\",\"value\":\"AQI=\",\"expiry\":"
+               "\"9007199254740993\",\"metadata\":{},\"revision\":\"0\"}]");
+    test_fails(s,
+               FLOW "  - {call: store.Store/Read, name: r, request: {key: a}, expect: {body: {other: {$any: true}}}}\n",
+               "step 1 r: body.other: expected any value, got nothing");
+    test_fails(s, FLOW "  - {call: helloworld.Helloworld/Call, name: r, request: {name: a}, expect: {exactly: {}}}\n",
+               "step 1 r: body.msg: expected nothing there, got \"Hello a\"");
+    test_fails(
+        s, FLOW "  - {call: helloworld.Helloworld/Call, name: r, request: {name: nobody}, expect: {status: ABORTED}}\n",
+        "step 1 r: status: expected \"ABORTED\", got \"NOT_FOUND\"");
 }
 
 static void variables(void **state)
@@ -236,29 +224,29 @@ static void variables(void **state)
     struct test_system *s = *state;
     static const char *const given[] = {"who=Ann", "empty", NULL};
     s->options.variables = given;
-    passes(s, "flow: test\n"
-              "vars: {greeting: 'Hello ${who}', twice: '${greeting}, ${greeting}', number: 7, id: '${unique}'}\n"
-              "steps:\n"
-              "  - call: helloworld.Helloworld/Call\n"
-              "    request: {name: '${who}'}\n"
-              "    expect: {body: {msg: '${greeting}'}}\n"
-              "    capture: {said: $.body.msg, all: $, header: $.headers.x-answers}\n"
-              "  - set: {list: ['${said}', '${number}', '${all}'], text: 'n${number} $${who} ${empty}.'}\n"
-              "  - call: helloworld.Helloworld/Call\n"
-              "    request: {name: '${text} ${twice}'}\n"
-              "    expect: {body: {msg: 'Hello n7 $${who} . Hello Ann, Hello Ann'}}\n"
-              "  - call: helloworld.Helloworld/Stream\n"
-              "    request: {count: '${number}'}\n"
-              "    expect: {messages: {$size: '${number}'}}\n"
-              "  - call: helloworld.Helloworld/Call\n"
-              "    request: {name: '${namespace} ${gateway}'}\n"
-              "    expect: {body: {msg: {$regex: '^Hello main http://shop:[0-9]+$'}}}\n");
-    fails(s, FLOW "  - {call: helloworld.Helloworld/Call, name: r, request: {name: '${whom}'}}\n",
-          "step 1 r: there is no variable ${whom}: did you mean ${who}?");
-    fails(s, FLOW "  - {call: helloworld.Helloworld/Call, name: r, within: 1h, expect: {body: '${nonsense}'}}\n",
-          "step 1 r: there is no variable ${nonsense}");
+    test_passes(s, "flow: test\n"
+                   "vars: {greeting: 'Hello ${who}', twice: '${greeting}, ${greeting}', number: 7, id: '${unique}'}\n"
+                   "steps:\n"
+                   "  - call: helloworld.Helloworld/Call\n"
+                   "    request: {name: '${who}'}\n"
+                   "    expect: {body: {msg: '${greeting}'}}\n"
+                   "    capture: {said: $.body.msg, all: $, header: $.headers.x-answers}\n"
+                   "  - set: {list: ['${said}', '${number}', '${all}'], text: 'n${number} $${who} ${empty}.'}\n"
+                   "  - call: helloworld.Helloworld/Call\n"
+                   "    request: {name: '${text} ${twice}'}\n"
+                   "    expect: {body: {msg: 'Hello n7 $${who} . Hello Ann, Hello Ann'}}\n"
+                   "  - call: helloworld.Helloworld/Stream\n"
+                   "    request: {count: '${number}'}\n"
+                   "    expect: {messages: {$size: '${number}'}}\n"
+                   "  - call: helloworld.Helloworld/Call\n"
+                   "    request: {name: '${namespace} ${gateway}'}\n"
+                   "    expect: {body: {msg: {$regex: '^Hello main http://shop:[0-9]+$'}}}\n");
+    test_fails(s, FLOW "  - {call: helloworld.Helloworld/Call, name: r, request: {name: '${whom}'}}\n",
+               "step 1 r: there is no variable ${whom}: did you mean ${who}?");
+    test_fails(s, FLOW "  - {call: helloworld.Helloworld/Call, name: r, within: 1h, expect: {body: '${nonsense}'}}\n",
+               "step 1 r: there is no variable ${nonsense}");
     assert_int_equal(json_integer_value(json_object_get(test_last(s, "step"), "attempts")), 1);
-    fails(s, "flow: test\nvars: {a: '${b}'}\nsteps: [{wait: 1s}]\n", "there is no variable ${b}");
+    test_fails(s, "flow: test\nvars: {a: '${b}'}\nsteps: [{wait: 1s}]\n", "there is no variable ${b}");
     assert_int_equal(json_integer_value(json_object_get(test_last(s, "case"), "line")), 2);
 }
 
@@ -274,8 +262,8 @@ static void unique(void **state)
     const char *sent[6] = {NULL};
     size_t count = 0, i;
     json_t *line;
-    passes(s, yaml);
-    passes(s, yaml);
+    test_passes(s, yaml);
+    test_passes(s, yaml);
     json_array_foreach(s->lines, i, line)
     {
         if (strcmp(json_string_value(json_object_get(line, "type")), "step") == 0)
@@ -292,27 +280,27 @@ static void unique(void **state)
 static void captures(void **state)
 {
     struct test_system *s = *state;
-    passes(s, FLOW "  - call: store.Store/Read\n"
-                   "    request: {key: 'a.b'}\n"
-                   "    capture: {record: '$.body.records[-1]', key: '$.body[\"records\"][0].key'}\n"
-                   "  - call: store.Store/Read\n"
-                   "    request: {key: '${key}'}\n"
-                   "    expect: {body: {records: ['${record}']}}\n");
-    fails(s, FLOW "  - {call: store.Store/Read, name: r, capture: {x: '$.body.records[1].key'}}\n",
-          "step 1 r: nothing to capture at $.body.records[1].key");
+    test_passes(s, FLOW "  - call: store.Store/Read\n"
+                        "    request: {key: 'a.b'}\n"
+                        "    capture: {record: '$.body.records[-1]', key: '$.body[\"records\"][0].key'}\n"
+                        "  - call: store.Store/Read\n"
+                        "    request: {key: '${key}'}\n"
+                        "    expect: {body: {records: ['${record}']}}\n");
+    test_fails(s, FLOW "  - {call: store.Store/Read, name: r, capture: {x: '$.body.records[1].key'}}\n",
+               "step 1 r: nothing to capture at $.body.records[1].key");
 }
 
 static void retried(void **state)
 {
     struct test_system *s = *state;
     s->later = 4;
-    passes(s, FLOW "  - call: helloworld.Helloworld/Call\n"
-                   "    request: {name: later}\n"
-                   "    within: 2s\n"
-                   "    expect: {body: {msg: Hello later}}\n"
-                   "    capture: {said: $.body.msg}\n"
-                   "  - call: helloworld.Helloworld/Call\n"
-                   "    request: {name: '${said}'}\n");
+    test_passes(s, FLOW "  - call: helloworld.Helloworld/Call\n"
+                        "    request: {name: later}\n"
+                        "    within: 2s\n"
+                        "    expect: {body: {msg: Hello later}}\n"
+                        "    capture: {said: $.body.msg}\n"
+                        "  - call: helloworld.Helloworld/Call\n"
+                        "    request: {name: '${said}'}\n");
     size_t i;
     json_t *line, *first = NULL;
     json_array_foreach(s->lines, i, line)
@@ -326,8 +314,8 @@ static void retried(void **state)
 
     s->later = 1000;
     uint64_t start = world_now(s->world);
-    fails(s, FLOW "  - {call: helloworld.Helloworld/Call, name: r, request: {name: later}, within: 2s}\n",
-          "step 1 r: expected OK, got UNAVAILABLE: not yet (10 attempts within 2s)");
+    test_fails(s, FLOW "  - {call: helloworld.Helloworld/Call, name: r, request: {name: later}, within: 2s}\n",
+               "step 1 r: expected OK, got UNAVAILABLE: not yet (10 attempts within 2s)");
     assert_in_range(world_now(s->world) - start, 2000 * MILLISECOND, 2100 * MILLISECOND);
 
     /* One that nobody answers has no longer than the step, or a second. */
@@ -338,13 +326,13 @@ static void retried(void **state)
 
     /* What is wrong with the flow itself is not tried again. */
     start = world_now(s->world);
-    fails(s, FLOW "  - {call: helloworld.Helloworld/Call, name: r, request: {nam: x}, within: 1h}\n",
-          "step 1 r: unknown key \"nam\"; did you mean \"name\"?");
-    fails(s, FLOW "  - {call: helloworld.Helloworld/Cal, name: r, within: 1h}\n",
-          "step 1 r: there is no method helloworld.Helloworld/Cal in shop: did you mean "
-          "\"helloworld.Helloworld/Call\"?");
-    fails(s, FLOW "  - {call: notes.Notes/List, name: r, within: 1h}\n",
-          "step 1 r: no component of shop serves notes.Notes");
+    test_fails(s, FLOW "  - {call: helloworld.Helloworld/Call, name: r, request: {nam: x}, within: 1h}\n",
+               "step 1 r: unknown key \"nam\"; did you mean \"name\"?");
+    test_fails(s, FLOW "  - {call: helloworld.Helloworld/Cal, name: r, within: 1h}\n",
+               "step 1 r: there is no method helloworld.Helloworld/Cal in shop: did you mean "
+               "\"helloworld.Helloworld/Call\"?");
+    test_fails(s, FLOW "  - {call: notes.Notes/List, name: r, within: 1h}\n",
+               "step 1 r: no component of shop serves notes.Notes");
     assert_in_range(world_now(s->world) - start, 0, SECOND);
 }
 
@@ -364,30 +352,31 @@ static void cleans_up(void **state)
     assert_string_equal(json_string_value(json_object_get(test_last(s, "step"), "name")), "finally 2 last");
     const char *message = json_string_value(json_object_get(test_last(s, "case"), "message"));
     assert_memory_equal(message, "step 1 ", 7);
-    fails(s, FLOW "  - wait: 1s\nfinally:\n  - {call: helloworld.Helloworld/Call, name: r, request: {name: nobody}}\n",
-          "step finally 1 r: expected OK, got NOT_FOUND: nobody is here");
+    test_fails(
+        s, FLOW "  - wait: 1s\nfinally:\n  - {call: helloworld.Helloworld/Call, name: r, request: {name: nobody}}\n",
+        "step finally 1 r: expected OK, got NOT_FOUND: nobody is here");
 }
 
 static void waits(void **state)
 {
     struct test_system *s = *state;
     uint64_t start = world_now(s->world);
-    passes(s, FLOW "  - wait: 1h\n");
+    test_passes(s, FLOW "  - wait: 1h\n");
     assert_int_equal(world_now(s->world) - start, HOUR);
 }
 
 static void faults(void **state)
 {
     struct test_system *s = *state;
-    passes(s, FLOW "  - {fault: helloworld, action: kill}\n"
-                   "  - {fault: helloworld, action: start}\n");
+    test_passes(s, FLOW "  - {fault: helloworld, action: kill}\n"
+                        "  - {fault: helloworld, action: start}\n");
     assert_string_equal(text_string(&s->acts), "kill helloworld\nstart helloworld\n");
     assert_string_equal(json_string_value(json_object_get(test_last(s, "fault"), "state")), "heal");
     assert_int_equal(test_count(s, "fault"), 2);
-    fails(s, FLOW "  - {fault: helloword, action: kill}\n",
-          "step 1 fault helloword: shop has no component \"helloword\"");
-    fails(s, FLOW "  - {fault: helloworld, action: partition}\n",
-          "step 1 fault helloworld: driver test cannot partition");
+    test_fails(s, FLOW "  - {fault: helloword, action: kill}\n",
+               "step 1 fault helloword: shop has no component \"helloword\"");
+    test_fails(s, FLOW "  - {fault: helloworld, action: partition}\n",
+               "step 1 fault helloworld: driver test cannot partition");
     assert_int_equal(json_integer_value(json_object_get(test_last(s, "fault"), "hits")), 0);
 }
 
@@ -399,26 +388,27 @@ static void doubles(void **state)
     s->options.doubles = &s->doubles;
     s->requests[0] = "{\"record\":{\"key\":\"a\"}}";
     s->requests[1] = "{\"record\":{\"key\":\"b\"}}";
-    passes(s, CONTRACT
-           "  - {double: store, reset: true}\n"
-           "  - set: {k: key}\n"
-           "  - {double: store, answer: {method: Write, reply: {'name': '${k}'}}}\n"
-           "  - {double: store, answer: {method: Write, call: 2, status: UNAVAILABLE, message: away}}\n"
-           "  - {verify: store, method: Write, count: 2, requests: [{record: {key: a}}, {record: {key: b}}],"
-           " capture: {key: '$.requests[1].record.key'}}\n"
-           "  - {verify: store, method: Write, count: {$min: 1}, requests: {$contains: {record: {key: '${key}'}}}}\n");
+    test_passes(
+        s, CONTRACT
+        "  - {double: store, reset: true}\n"
+        "  - set: {k: key}\n"
+        "  - {double: store, answer: {method: Write, reply: {'name': '${k}'}}}\n"
+        "  - {double: store, answer: {method: Write, call: 2, status: UNAVAILABLE, message: away}}\n"
+        "  - {verify: store, method: Write, count: 2, requests: [{record: {key: a}}, {record: {key: b}}],"
+        " capture: {key: '$.requests[1].record.key'}}\n"
+        "  - {verify: store, method: Write, count: {$min: 1}, requests: {$contains: {record: {key: '${key}'}}}}\n");
     assert_string_equal(text_string(&s->told), "reset store\n"
                                                "store Write -1 {\"name\":\"key\"} OK \n"
                                                "store Write 2 {} UNAVAILABLE away\n");
-    fails(s, CONTRACT "  - {verify: store, method: Write, count: 3}\n",
-          "step 1 verify store: count: expected 3, got 2");
-    fails(s, CONTRACT "  - {verify: store, method: Wriet, count: 3, within: 1h}\n",
-          "step 1 verify store: there is no double \"store\" with a method \"Wriet\"");
-    fails(s, CONTRACT "  - {double: store, answer: {method: Wriet}}\n",
-          "step 1 double store: double \"store\" has no method \"Wriet\"");
+    test_fails(s, CONTRACT "  - {verify: store, method: Write, count: 3}\n",
+               "step 1 verify store: count: expected 3, got 2");
+    test_fails(s, CONTRACT "  - {verify: store, method: Wriet, count: 3, within: 1h}\n",
+               "step 1 verify store: there is no double \"store\" with a method \"Wriet\"");
+    test_fails(s, CONTRACT "  - {double: store, answer: {method: Wriet}}\n",
+               "step 1 double store: double \"store\" has no method \"Wriet\"");
     s->options.doubles = NULL;
-    fails(s, CONTRACT "  - {verify: store, method: Write, count: 3}\n",
-          "step 1 verify store: there are no doubles here: contracts run by \"harrow contract\"");
+    test_fails(s, CONTRACT "  - {verify: store, method: Write, count: 3}\n",
+               "step 1 verify store: there are no doubles here: contracts run by \"harrow contract\"");
 }
 
 /* What a variable hides is hidden wherever it turns up. */
@@ -574,7 +564,7 @@ static void depth(void **state)
     text_puts(&yaml, "flow: test\nvars: {a: 1}\nsteps:\n");
     for (int i = 0; i < 600; i++)
         text_puts(&yaml, "  - {set: {a: ['${a}']}}\n");
-    fails(s, text_string(&yaml), "step 500 set: the value of ${a} has more than 500 levels");
+    test_fails(s, text_string(&yaml), "step 500 set: the value of ${a} has more than 500 levels");
     text_deinit(&yaml);
 }
 
@@ -584,12 +574,12 @@ static void hours(void **state)
     struct test_system *s = *state;
     uint64_t start = world_now(s->world), before = sim_events(s->sim);
     s->later = 20; /* refusals, each tried again half a second later at most */
-    passes(s, FLOW "  - wait: 1h\n"
-                   "  - call: helloworld.Helloworld/Call\n"
-                   "    request: {name: later}\n"
-                   "    within: 10m\n"
-                   "    expect: {body: {msg: Hello later}}\n"
-                   "  - wait: 23h\n");
+    test_passes(s, FLOW "  - wait: 1h\n"
+                        "  - call: helloworld.Helloworld/Call\n"
+                        "    request: {name: later}\n"
+                        "    within: 10m\n"
+                        "    expect: {body: {msg: Hello later}}\n"
+                        "  - wait: 23h\n");
     assert_true(world_now(s->world) - start >= (uint64_t)(24 * 3600 * SECOND));
     assert_in_range(sim_events(s->sim) - before, 1, 5000);
 }

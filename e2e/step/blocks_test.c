@@ -11,15 +11,6 @@
 #define FLOW  "flow: test\nsteps:\n"
 #define GREET "call: helloworld.Helloworld/Call, request: "
 
-static void passes(struct test_system *s, const char *yaml)
-{
-    if (!test_run(s, yaml)) {
-        struct text report = TEXT_INIT;
-        test_report(s, &report);
-        fail_msg("%s", text_string(&report));
-    }
-}
-
 static const char *last_case(const struct test_system *s, const char *member)
 {
     return json_string_value(json_object_get(test_last(s, "case"), member));
@@ -45,7 +36,7 @@ static void says_steps(struct test_system *s, const char *yaml, const char *expe
 {
     struct text steps = TEXT_INIT;
     size_t from = json_array_size(s->lines);
-    passes(s, yaml);
+    test_passes(s, yaml);
     steps_of(s, from, &steps);
     assert_string_equal(text_string(&steps), expected);
     text_deinit(&steps);
@@ -154,9 +145,9 @@ static void unique_in_branches(void **state)
                                     "      a: [{set: {x: '${unique}'}}, {wait: 1s}, {set: {y: '${unique}'}}]\n"
                                     "      b: [{wait: 500ms}, {set: {z: '${unique}'}}]\n"
                                     "  - {" GREET "{name: '${x} ${y} ${z}'}}\n";
-    passes(s, yaml);
+    test_passes(s, yaml);
     text_puts(&first, json_string_value(json_object_get(test_last(s, "step"), "sent")));
-    passes(s, yaml);
+    test_passes(s, yaml);
     text_puts(&second, json_string_value(json_object_get(test_last(s, "step"), "sent")));
     assert_string_equal(text_string(&first), text_string(&second));
     text_deinit(&first);
@@ -190,13 +181,13 @@ static void included(void **state)
 static void rows(void **state)
 {
     struct test_system *s = *state;
-    passes(s, "flow: greets\n"
-              "cases:\n"
-              "  - {case: plain, who: Ann, heard: Hello Ann}\n"
-              "  - {who: '${fake.first_name}', heard: 'Hello ${who}', age: 7}\n"
-              "steps:\n"
-              "  - {" GREET "{name: '${who}'}, expect: {body: {msg: '${heard}'}}}\n"
-              "  - {if: {age: 7}, then: [{name: aged, wait: 1s}]}\n");
+    test_passes(s, "flow: greets\n"
+                   "cases:\n"
+                   "  - {case: plain, who: Ann, heard: Hello Ann}\n"
+                   "  - {who: '${fake.first_name}', heard: 'Hello ${who}', age: 7}\n"
+                   "steps:\n"
+                   "  - {" GREET "{name: '${who}'}, expect: {body: {msg: '${heard}'}}}\n"
+                   "  - {if: {age: 7}, then: [{name: aged, wait: 1s}]}\n");
     assert_int_equal(test_count(s, "case"), 2);
     assert_string_equal(last_case(s, "name"), "greets [2]");
     assert_string_equal(last_case(s, "replay"), "harrow e2e shop.yaml --only \"greets [2]\"");
@@ -312,21 +303,22 @@ static void drawn(void **state)
 {
     struct test_system *s = *state;
     setenv("HARROW_FLOW_TEST", "from outside", 1);
-    passes(s, FLOW "  - set: {at: '${now}', later: '${now + 1h30m}', sooner: '${now.unix - 5m}', ms: '${now.unix_ms}',"
-                   " mail: '${fake.email}', other: '${fake.email}', id: '${fake.uuid}', number: '${fake.number}',"
-                   " from: '${env.HARROW_FLOW_TEST}', person: '${fake.name} ${fake.phone} ${fake.street} ${fake.city}"
-                   " ${fake.country} ${fake.company} ${fake.word} ${fake.sentence} ${fake.last_name}'}\n"
-                   "  - if:\n"
-                   "      at: {$regex: '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\\.[0-9]{3}Z$'}\n"
-                   "      later: {$regex: 'T01:30:0'}\n"
-                   "      sooner: {$type: number}\n"
-                   "      ms: {$type: number}\n"
-                   "      mail: {$regex: '^[a-z.]+[.][0-9a-f]{8}@example.com$', $not: '${other}'}\n"
-                   "      id: {$regex: '^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$'}\n"
-                   "      number: {$min: 0, $max: 999999}\n"
-                   "      from: from outside\n"
-                   "    then: [{set: {right: yes}}]\n"
-                   "  - {" GREET "{name: '${right}'}}\n");
+    test_passes(s, FLOW
+                "  - set: {at: '${now}', later: '${now + 1h30m}', sooner: '${now.unix - 5m}', ms: '${now.unix_ms}',"
+                " mail: '${fake.email}', other: '${fake.email}', id: '${fake.uuid}', number: '${fake.number}',"
+                " from: '${env.HARROW_FLOW_TEST}', person: '${fake.name} ${fake.phone} ${fake.street} ${fake.city}"
+                " ${fake.country} ${fake.company} ${fake.word} ${fake.sentence} ${fake.last_name}'}\n"
+                "  - if:\n"
+                "      at: {$regex: '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\\.[0-9]{3}Z$'}\n"
+                "      later: {$regex: 'T01:30:0'}\n"
+                "      sooner: {$type: number}\n"
+                "      ms: {$type: number}\n"
+                "      mail: {$regex: '^[a-z.]+[.][0-9a-f]{8}@example.com$', $not: '${other}'}\n"
+                "      id: {$regex: '^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$'}\n"
+                "      number: {$min: 0, $max: 999999}\n"
+                "      from: from outside\n"
+                "    then: [{set: {right: yes}}]\n"
+                "  - {" GREET "{name: '${right}'}}\n");
     fails(s, FLOW "  - {set: {x: '${fake.emial}'}}\n",
           "step 1 set: there is no ${fake.emial}: did you mean ${fake.email}?");
     fails(
@@ -385,7 +377,7 @@ static void pages(void **state)
         for (char *p = page.data; (p = strstr(p, "```yaml\n")) != NULL; found++) {
             char *end = strstr(p += strlen("```yaml\n"), "```");
             *end = '\0';
-            passes(s, p);
+            test_passes(s, p);
             p = end + 1;
         }
         text_deinit(&page);

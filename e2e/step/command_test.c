@@ -6,15 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void passes(struct test_system *s, const char *yaml)
-{
-    if (!test_run(s, yaml)) {
-        struct text report = TEXT_INIT;
-        test_report(s, &report);
-        fail_msg("%s", text_string(&report));
-    }
-}
-
 static void fails(struct test_system *s, const char *yaml, const char *message)
 {
     const char *got;
@@ -45,27 +36,28 @@ static void await_end(pid_t id)
 static void commands(void **state)
 {
     struct test_system *s = *state;
-    passes(s, "flow: test\n"
-              "environment: {GREETING: Hello}\n"
-              "steps:\n"
-              "  - run: [sh, -c, 'echo \"$GREETING $NAME\"; echo two; echo bad >&2']\n"
-              "    environment: {NAME: Mary}\n"
-              "    expect: {stdout: \"Hello Mary\\ntwo\", stderr: bad, exit: 0, duration: {$max: 10}, body: null}\n"
-              "  - run: [sh, -c, 'echo \"$GREETING\"']\n"
-              "    environment: {GREETING: Good morning}\n"
-              "    expect: {stdout: Good morning}\n"
-              "  - run: [sh, -c, 'exit 3']\n"
-              "    expect: {exit: 3}\n"
-              "  - run: [sh, -c, 'kill -9 $$']\n"
-              "    expect: {exit: 137}\n"
-              "  - run: [echo, '{\"a\": [1, 2]}']\n"
-              "    expect: {body: {a: [1, 2]}}\n"
-              "    capture: {two: '$.body.a[1]'}\n"
-              "  - run: [echo, \"${two}\", 'a b']\n"
-              "    expect: {stdout: 2 a b}\n"
-              "  - run: [pwd]\n"
-              "    directory: /\n"
-              "    expect: {stdout: /}\n");
+    test_passes(s,
+                "flow: test\n"
+                "environment: {GREETING: Hello}\n"
+                "steps:\n"
+                "  - run: [sh, -c, 'echo \"$GREETING $NAME\"; echo two; echo bad >&2']\n"
+                "    environment: {NAME: Mary}\n"
+                "    expect: {stdout: \"Hello Mary\\ntwo\", stderr: bad, exit: 0, duration: {$max: 10}, body: null}\n"
+                "  - run: [sh, -c, 'echo \"$GREETING\"']\n"
+                "    environment: {GREETING: Good morning}\n"
+                "    expect: {stdout: Good morning}\n"
+                "  - run: [sh, -c, 'exit 3']\n"
+                "    expect: {exit: 3}\n"
+                "  - run: [sh, -c, 'kill -9 $$']\n"
+                "    expect: {exit: 137}\n"
+                "  - run: [echo, '{\"a\": [1, 2]}']\n"
+                "    expect: {body: {a: [1, 2]}}\n"
+                "    capture: {two: '$.body.a[1]'}\n"
+                "  - run: [echo, \"${two}\", 'a b']\n"
+                "    expect: {stdout: 2 a b}\n"
+                "  - run: [pwd]\n"
+                "    directory: /\n"
+                "    expect: {stdout: /}\n");
     assert_string_equal(json_string_value(json_object_get(test_last(s, "step"), "name")), "7 run pwd");
 }
 
@@ -100,7 +92,7 @@ static void background(void **state)
                 "    within: 1h\n    check: ['= len(split(answer.stdout, \"\\n\")) == 2']\n"
                 "  - run: ['true']\n    background: true\n",
                 folder, folder);
-    passes(s, text_string(&yaml));
+    test_passes(s, text_string(&yaml));
     for (int i = 0; i < 2; i++) {
         struct text path = TEXT_INIT;
         text_printf(&path, "%s/%s", folder, i == 0 ? "child" : "own");
@@ -124,11 +116,11 @@ static void scratch(void **state)
     assert_non_null(mkdtemp(base));
     snprintf(made, sizeof made, "%s/1test", base);
     s->options.scratch = base;
-    passes(s, "flow: test\n"
-              "steps:\n"
-              "  - run: [sh, -c, 'echo x >> n; test $(wc -l < n) -eq 3']\n"
-              "    directory: \"${scratch}\"\n"
-              "    within: 30s\n");
+    test_passes(s, "flow: test\n"
+                   "steps:\n"
+                   "  - run: [sh, -c, 'echo x >> n; test $(wc -l < n) -eq 3']\n"
+                   "    directory: \"${scratch}\"\n"
+                   "    within: 30s\n");
     assert_int_equal(world_stat(s->world, made, &stat), 0);
     assert_false(stat.exists);
     assert_int_equal(world_remove_tree(s->world, base), 0);

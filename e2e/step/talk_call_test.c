@@ -7,15 +7,6 @@
 
 #define FLOW "flow: test\nsteps:\n"
 
-static void passes(struct test_system *s, const char *yaml)
-{
-    if (!test_run(s, yaml)) {
-        struct text report = TEXT_INIT;
-        test_report(s, &report);
-        fail_msg("%s", text_string(&report));
-    }
-}
-
 static void fails(struct test_system *s, const char *yaml, const char *message)
 {
     assert_false(test_run(s, yaml));
@@ -30,30 +21,30 @@ static void fails(struct test_system *s, const char *yaml, const char *message)
 static void in_turns(void **state)
 {
     struct test_system *s = *state;
-    passes(s,
-           FLOW OPEN "  - {stream: game, send: {stroke: 1}, expect: {message: {stroke: 1}},"
-                     " capture: {first: $.message.stroke}}\n"
-                     "  - {call: helloworld.Helloworld/Call, request: {name: Ann}}\n"
-                     "  - {stream: game, send: [{stroke: 7}, {stroke: '${first}'}], count: 2,"
-                     " expect: {messages: [{stroke: 7}, {stroke: 1}]}}\n"
-                     "  - {stream: game, close: true, closed: true, expect: {messages: [], closed: {status: OK}}}\n");
+    test_passes(s, FLOW OPEN
+                "  - {stream: game, send: {stroke: 1}, expect: {message: {stroke: 1}},"
+                " capture: {first: $.message.stroke}}\n"
+                "  - {call: helloworld.Helloworld/Call, request: {name: Ann}}\n"
+                "  - {stream: game, send: [{stroke: 7}, {stroke: '${first}'}], count: 2,"
+                " expect: {messages: [{stroke: 7}, {stroke: 1}]}}\n"
+                "  - {stream: game, close: true, closed: true, expect: {messages: [], closed: {status: OK}}}\n");
 }
 
 static void two_at_once(void **state)
 {
     struct test_system *s = *state;
-    passes(s, FLOW OPEN "  - {stream: helloworld.Helloworld/PingPong, as: other}\n"
-                        "  - {stream: game, send: {stroke: 1}}\n"
-                        "  - {stream: other, send: {stroke: 2}, expect: {message: {stroke: 2}}}\n"
-                        "  - {stream: game, expect: {message: {stroke: 1}}}\n"); /* both are open at its end */
+    test_passes(s, FLOW OPEN "  - {stream: helloworld.Helloworld/PingPong, as: other}\n"
+                             "  - {stream: game, send: {stroke: 1}}\n"
+                             "  - {stream: other, send: {stroke: 2}, expect: {message: {stroke: 2}}}\n"
+                             "  - {stream: game, expect: {message: {stroke: 1}}}\n"); /* both are open at its end */
 }
 
 /* Methods that take one message: a blank one when nothing is sent. */
 static void of_a_server(void **state)
 {
     struct test_system *s = *state;
-    passes(s,
-           FLOW "  - {stream: helloworld.Helloworld/Stream, send: {count: 3}, as: numbers}\n"
+    test_passes(s, FLOW
+                "  - {stream: helloworld.Helloworld/Stream, send: {count: 3}, as: numbers}\n"
                 "  - {stream: numbers, expect: {message: {count: 0}}}\n"
                 "  - {stream: numbers, closed: true, expect: {messages: [{count: 1}, {count: 2}]}}\n"
                 "  - {stream: helloworld.Helloworld/Stream, closed: true, expect: {count: 0}}\n"
@@ -66,8 +57,8 @@ static void ends_badly(void **state)
     uint64_t start = world_now(s->world);
     fails(s, FLOW "  - {name: r, stream: helloworld.Helloworld/Call, send: {name: nobody}, closed: true}\n",
           "step 1 r: expected OK, got NOT_FOUND: ");
-    passes(s, FLOW "  - {stream: helloworld.Helloworld/Call, send: {name: nobody}, closed: true,"
-                   " expect: {closed: {status: NOT_FOUND}}}\n");
+    test_passes(s, FLOW "  - {stream: helloworld.Helloworld/Call, send: {name: nobody}, closed: true,"
+                        " expect: {closed: {status: NOT_FOUND}}}\n");
     fails(s, FLOW "  - {name: r, stream: helloworld.Helloworld/Call, send: {name: nobody}, count: 1, timeout: 1h}\n",
           "step 1 r: 0 messages came within");
     fails(s, FLOW "  - {name: r, stream: helloworld.Helloworld/Call, send: {name: nobody}, count: 1, timeout: 1h}\n",

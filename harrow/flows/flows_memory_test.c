@@ -101,6 +101,20 @@ static void close_stage(struct stage *g)
     free(g);
 }
 
+/* Fails every allocation of it in turn, on a stage of its own each time; how many there are. */
+static size_t walk(bool (*one)(struct stage *g, size_t n))
+{
+    size_t n = 1;
+    for (bool hit = true; hit; n++) {
+        struct stage *g = open_stage();
+        json_set_alloc_funcs(failing_malloc, failing_free);
+        hit = one(g, n);
+        json_set_alloc_funcs(malloc, free);
+        close_stage(g); /* nobody waits any more for an answer that still comes */
+    }
+    return n;
+}
+
 static size_t count(const json_t *line, const char *list, const char *component)
 {
     size_t i, n = 0;
@@ -141,17 +155,8 @@ static bool ask(struct stage *g, size_t n)
 
 static void traces(void **state)
 {
-    size_t n = 1;
-    bool hit = true;
     (void)state;
-    for (; hit; n++) {
-        struct stage *g = open_stage();
-        json_set_alloc_funcs(failing_malloc, failing_free);
-        hit = ask(g, n);
-        json_set_alloc_funcs(malloc, free);
-        close_stage(g); /* nobody waits any more for an answer that still comes */
-    }
-    assert_true(n > 200);
+    assert_true(walk(ask) > 200);
 }
 
 /* ---- doubles ---- */
@@ -190,17 +195,8 @@ static bool put_up(struct stage *g, size_t n)
 
 static void doubles(void **state)
 {
-    size_t n = 1;
-    bool hit = true;
     (void)state;
-    for (; hit; n++) {
-        struct stage *g = open_stage();
-        json_set_alloc_funcs(failing_malloc, failing_free);
-        hit = put_up(g, n);
-        json_set_alloc_funcs(malloc, free);
-        close_stage(g);
-    }
-    assert_true(n > 50);
+    assert_true(walk(put_up) > 50);
 }
 
 int main(void)
