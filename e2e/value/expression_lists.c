@@ -21,15 +21,18 @@ static json_t *made(json_t *out, bool ok)
     return NULL;
 }
 
-static json_t *take(struct evaluation *v, const char *name, json_t *list, const json_t *count)
+/* ---- lists ---- */
+
+EXPRESSION(take)
 {
-    json_int_t most = json_integer_value(count);
-    if (!json_is_array(list) || !json_is_integer(count) || most < 0)
-        return wrong(v, name, "a list, and how many items of it", json_is_array(list) ? count : list);
+    json_int_t most = json_integer_value(a[1]);
+    (void)count;
+    if (!json_is_array(a[0]) || !json_is_integer(a[1]) || most < 0)
+        return wrong(v, name, "a list, and how many items of it", json_is_array(a[0]) ? a[1] : a[0]);
     json_t *out = json_array();
     bool ok = out != NULL;
-    for (size_t i = 0; ok && i < json_array_size(list) && i < (size_t)most; i++)
-        ok = json_array_append(out, json_array_get(list, i)) == 0;
+    for (size_t i = 0; ok && i < json_array_size(a[0]) && i < (size_t)most; i++)
+        ok = json_array_append(out, json_array_get(a[0], i)) == 0;
     return made(out, ok);
 }
 
@@ -42,9 +45,12 @@ static int by_order(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static json_t *sort(struct evaluation *v, const char *name, json_t *list)
+EXPRESSION(sort)
 {
-    size_t count = json_array_size(list);
+    const json_t *list = a[0];
+    if (!json_is_array(list))
+        return wrong(v, name, "a list", list);
+    count = json_array_size(list);
     json_t **items = calloc(count + 1, sizeof(json_t *)), *out = json_array();
     bool ok = items != NULL && out != NULL, numbers = true, texts = true;
     for (size_t i = 0; ok && i < count; i++) {
@@ -84,75 +90,148 @@ static bool flatten(const json_t *list, json_t *out)
     return ok;
 }
 
-/* The mean, or the one in the middle. */
-static json_t *middle(struct evaluation *v, const char *name, json_t *list)
+EXPRESSION(flatten)
 {
-    size_t count = json_array_size(list);
-    double sum = 0;
-    json_t *sorted = count > 0 ? sort(v, name, list) : json_array();
-    if (sorted == NULL)
-        return NULL;
-    bool numbers = count > 0 && json_is_number(json_array_get(sorted, 0)), mean = name[2] == 'a';
-    for (size_t i = 0; i < count; i++)
-        sum += json_number_value(json_array_get(sorted, i));
-    double low = numbers ? json_number_value(json_array_get(sorted, (count - 1) / 2)) : 0;
-    double high = numbers ? json_number_value(json_array_get(sorted, count / 2)) : 0;
-    json_decref(sorted);
-    if (!numbers)
-        return evaluation_fail(v, "%s(): there are no numbers", name);
-    return json_real(mean ? sum / (double)count : (low + high) / 2);
-}
-
-json_t *expression_list(struct evaluation *v, const char *name, json_t *const *a, size_t count)
-{
-    if (strcmp(name, "take") == 0)
-        return take(v, name, a[0], a[1]);
+    (void)count;
     if (!json_is_array(a[0]))
         return wrong(v, name, "a list", a[0]);
-    if (name[0] == 'm')
-        return middle(v, name, a[0]);
-    if (strcmp(name, "sort") == 0)
-        return sort(v, name, a[0]);
+    json_t *out = json_array();
+    return made(out, out != NULL && flatten(a[0], out));
+}
+
+EXPRESSION(uniq)
+{
+    (void)count;
+    if (!json_is_array(a[0]))
+        return wrong(v, name, "a list", a[0]);
     json_t *out = json_array();
     bool ok = out != NULL;
-    size_t size = json_array_size(a[0]);
-    (void)count;
-    if (strcmp(name, "flatten") == 0)
-        return made(out, ok && flatten(a[0], out));
-    for (size_t i = 0; ok && i < size; i++) {
-        json_t *one = json_array_get(a[0], name[0] == 'r' ? size - 1 - i : i);
-        if (name[0] == 'r' || !holds(out, one)) /* reverse, uniq */
-            ok = json_array_append(out, one) == 0;
-    }
+    for (size_t i = 0; ok && i < json_array_size(a[0]); i++)
+        ok = holds(out, json_array_get(a[0], i)) || json_array_append(out, json_array_get(a[0], i)) == 0;
     return made(out, ok);
 }
 
-/* indexOf() and lastIndexOf(): of a text in a text, in bytes as expr-lang counts them. -1: it is not there. */
-static json_t *index_of(const char *name, const char *s, const char *part)
+EXPRESSION(reverse)
 {
+    (void)count;
+    if (!json_is_array(a[0]))
+        return wrong(v, name, "a list", a[0]);
+    json_t *out = json_array();
+    bool ok = out != NULL;
+    for (size_t i = json_array_size(a[0]); ok && i > 0; i--)
+        ok = json_array_append(out, json_array_get(a[0], i - 1)) == 0;
+    return made(out, ok);
+}
+
+/* The list's numbers in order, of which there is one at least. NULL: it has failed. */
+static json_t *sorted_numbers(struct evaluation *v, const char *name, json_t *const *a, size_t count)
+{
+    json_t *sorted = expression_sort(v, name, a, count);
+    if (sorted == NULL || json_is_number(json_array_get(sorted, 0)))
+        return sorted;
+    json_decref(sorted);
+    return evaluation_fail(v, "%s(): there are no numbers", name);
+}
+
+EXPRESSION(mean)
+{
+    json_t *sorted = sorted_numbers(v, name, a, count);
+    double sum = 0;
+    if (sorted == NULL)
+        return NULL;
+    size_t size = json_array_size(sorted);
+    for (size_t i = 0; i < size; i++)
+        sum += json_number_value(json_array_get(sorted, i));
+    json_decref(sorted);
+    return json_real(sum / (double)size);
+}
+
+EXPRESSION(median)
+{
+    json_t *sorted = sorted_numbers(v, name, a, count);
+    if (sorted == NULL)
+        return NULL;
+    size_t size = json_array_size(sorted);
+    double low = json_number_value(json_array_get(sorted, (size - 1) / 2));
+    double high = json_number_value(json_array_get(sorted, size / 2));
+    json_decref(sorted);
+    return json_real((low + high) / 2);
+}
+
+/* ---- texts ---- */
+
+static bool are_texts(struct evaluation *v, const char *name, json_t *const *a)
+{
+    bool ok = json_is_string(a[0]) && json_is_string(a[1]);
+    if (!ok)
+        (void)wrong(v, name, "two texts", json_is_string(a[0]) ? a[1] : a[0]);
+    return ok;
+}
+
+static bool begins(const char *s, const char *with)
+{
+    return strncmp(s, with, strlen(with)) == 0;
+}
+
+static bool ends(const char *s, const char *with)
+{
+    size_t len = strlen(s), cut = strlen(with);
+    return cut <= len && strcmp(s + len - cut, with) == 0;
+}
+
+EXPRESSION(has_prefix)
+{
+    (void)count;
+    return are_texts(v, name, a) ? json_boolean(begins(json_string_value(a[0]), json_string_value(a[1]))) : NULL;
+}
+
+EXPRESSION(has_suffix)
+{
+    (void)count;
+    return are_texts(v, name, a) ? json_boolean(ends(json_string_value(a[0]), json_string_value(a[1]))) : NULL;
+}
+
+EXPRESSION(trim_prefix)
+{
+    (void)count;
+    if (!are_texts(v, name, a))
+        return NULL;
+    const char *s = json_string_value(a[0]), *part = json_string_value(a[1]);
+    return begins(s, part) ? json_string(s + strlen(part)) : json_incref(a[0]);
+}
+
+EXPRESSION(trim_suffix)
+{
+    (void)count;
+    if (!are_texts(v, name, a))
+        return NULL;
+    const char *s = json_string_value(a[0]), *part = json_string_value(a[1]);
+    return ends(s, part) ? json_stringn(s, strlen(s) - strlen(part)) : json_incref(a[0]);
+}
+
+/* Places are in bytes, as expr-lang counts them. -1: it is not there. */
+EXPRESSION(index_of)
+{
+    (void)count;
+    if (!are_texts(v, name, a))
+        return NULL;
+    const char *s = json_string_value(a[0]), *found = strstr(s, json_string_value(a[1]));
+    return json_integer(found != NULL ? (json_int_t)(found - s) : -1);
+}
+
+EXPRESSION(last_index_of)
+{
+    (void)count;
+    if (!are_texts(v, name, a))
+        return NULL;
+    const char *s = json_string_value(a[0]), *part = json_string_value(a[1]);
     const char *found = strstr(s, part), *last = found;
-    for (; name[0] == 'l' && found != NULL && *found != '\0'; found = strstr(found + 1, part))
+    for (; found != NULL && *found != '\0'; found = strstr(found + 1, part))
         last = found;
     return json_integer(last != NULL ? (json_int_t)(last - s) : -1);
 }
 
-json_t *expression_affix(struct evaluation *v, const char *name, json_t *const *a, size_t count)
-{
-    const char *s = json_string_value(a[0]), *part = json_string_value(a[1]);
-    (void)count;
-    if (s == NULL || part == NULL)
-        return wrong(v, name, "two texts", s == NULL ? a[0] : a[1]);
-    if (strstr(name, "ndexOf") != NULL)
-        return index_of(name, s, part);
-    size_t len = strlen(s), cut = strlen(part);
-    bool front = strstr(name, "Prefix") != NULL, trim = name[0] == 't';
-    bool there = cut <= len && memcmp(front ? s : s + len - cut, part, cut) == 0;
-    if (!trim)
-        return json_boolean(there);
-    return there ? json_stringn(front ? s + cut : s, len - cut) : json_incref(a[0]);
-}
-
-json_t *expression_repeat(struct evaluation *v, const char *name, json_t *const *a, size_t count)
+EXPRESSION(repeat)
 {
     struct text out = TEXT_INIT;
     json_int_t times = json_integer_value(a[1]);

@@ -4,11 +4,27 @@
 
 #include "e2e/value/expression.h"
 
+#define EXPRESSION(function)                                                                                           \
+    json_t *expression_##function(struct evaluation *v, const char *name, json_t *const *a, size_t count)
+
 /* take(list, n), and of a list: flatten, uniq, reverse, sort, mean, median */
-json_t *expression_list(struct evaluation *v, const char *name, json_t *const *args, size_t count);
+EXPRESSION(take);
+EXPRESSION(flatten);
+EXPRESSION(uniq);
+EXPRESSION(reverse);
+EXPRESSION(sort);
+EXPRESSION(mean);
+EXPRESSION(median);
+
 /* Of two texts: hasPrefix, hasSuffix, trimPrefix, trimSuffix, indexOf, lastIndexOf */
-json_t *expression_affix(struct evaluation *v, const char *name, json_t *const *args, size_t count);
+EXPRESSION(has_prefix);
+EXPRESSION(has_suffix);
+EXPRESSION(trim_prefix);
+EXPRESSION(trim_suffix);
+EXPRESSION(index_of);
+EXPRESSION(last_index_of);
+
 /* repeat(text, n) */
-json_t *expression_repeat(struct evaluation *v, const char *name, json_t *const *args, size_t count);
+EXPRESSION(repeat);
 
 #endif
