@@ -415,15 +415,16 @@ static void doubles(void **state)
 static void secrets(void **state)
 {
     struct test_system *s = *state;
-    static const char *const given[] = {"admin_secret=s3cr3t-value", NULL};
+    static const char *const given[] = {"admin_secret=s3cr3t-value", "shop_ApiKey=k3y-value", NULL};
     s->options.variables = given;
     assert_false(test_run(s, FLOW "  - call: helloworld.Helloworld/Call\n"
-                                  "    request: {name: 'x ${admin_secret} ${token}'}\n"
+                                  "    request: {name: 'x ${admin_secret} ${token} ${shop_ApiKey}'}\n"
                                   "    expect: {body: {msg: 'no ${admin_secret}'}}\n"));
     char *all = json_dumps(s->lines, 0);
     assert_null(strstr(all, "s3cr3t"));
     assert_null(strstr(all, "tok-0123"));
-    assert_non_null(strstr(all, "Hello x (hidden) (hidden)"));
+    assert_null(strstr(all, "k3y"));
+    assert_non_null(strstr(all, "Hello x (hidden) (hidden) (hidden)"));
     free(all);
 }
 

@@ -1,5 +1,6 @@
 /* ${name}, ${name.member[0]} and ${= expression} in texts. "$${" stands for "${" itself. */
 #include "base/json_copy.h"
+#include "base/secret_name.h"
 #include "e2e/value/expression.h"
 #include "e2e/value/query.h"
 
@@ -68,8 +69,7 @@ bool variable_hidden(const struct flow_context *x, const char *name)
     for (size_t i = 0; own != NULL && i < own->list.count; i++)
         if (bytes_is(own->list.items[i].text, name))
             return true;
-    return strcasestr(name, "token") != NULL || strcasestr(name, "secret") != NULL ||
-           strcasestr(name, "password") != NULL;
+    return is_secret_name(name, strlen(name));
 }
 
 static void unknown_variable(struct flow_context *x, const struct node *n, const char *key)

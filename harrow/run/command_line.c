@@ -1,28 +1,16 @@
 #include "harrow/run/command_line.h"
 
+#include "base/secret_name.h"
 #include "base/words.h"
 
 #include <stdbool.h>
 #include <string.h>
-#include <strings.h>
 
 #define NONE ((size_t)-1)
 
 static bool begins(const char *word, const char *with)
 {
     return strncmp(word, with, strlen(with)) == 0;
-}
-
-/* Of the first `len` letters. */
-static bool is_secret_name(const char *name, size_t len)
-{
-    static const char *const words[] = {"token",  "secret",  "password", "authorization",
-                                        "cookie", "api-key", "api_key",  "apikey"};
-    for (size_t at = 0; at < len; at++)
-        for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-            if (len - at >= strlen(words[i]) && strncasecmp(name + at, words[i], strlen(words[i])) == 0)
-                return true;
-    return false;
 }
 
 /* How much of "NAME=VALUE" or "NAME: VALUE" may be shown; NONE: all. */
