@@ -20,7 +20,7 @@ static struct command with(struct command c, const struct command *children)
 
 int main(int argc, char **argv)
 {
-    world_fill_streams();
+    world_take_streams();
     const struct command below_e2e[] = {command_e2e_import, command_e2e_record, {0}};
     const struct command below_fuzz[] = {command_fuzz_museum, {0}};
     const struct command below_chaos[] = {command_chaos_museum, command_chaos_faults, command_chaos_workloads, {0}};

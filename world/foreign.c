@@ -140,8 +140,9 @@ const char *world_program_folder(struct world *w)
     return folder;
 }
 
-void world_fill_streams(void)
+void world_take_streams(void)
 {
+    signal(SIGPIPE, SIG_IGN);
     int fd = open("/dev/null", O_RDWR);
     while (fd >= 0 && fd <= STDERR_FILENO)
         fd = open("/dev/null", O_RDWR);

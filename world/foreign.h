@@ -26,8 +26,9 @@ int world_foreign_usage(struct world *w, const struct world_foreign *p, uint64_t
 const char *world_program_folder(struct world *w);
 /* This program again with other arguments, in place of this process. Returns only on failure, with a negative code. */
 int world_become_self(char *const *arguments);
-/* At a program's beginning: a standard stream that is closed leads nowhere, lest a file of ours takes its number. */
-void world_fill_streams(void);
+/* At a program's beginning: a standard stream that is closed leads nowhere, lest a file of ours takes its number; and a
+ * reader of ours that has gone, as `| head` does, is an error of the write and not the end of the process. */
+void world_take_streams(void);
 /* Makes the folder the one that this process works in, and what it becomes. */
 int world_enter_folder(const char *folder);
 bool world_works_in(const char *folder); /* it is that one already */

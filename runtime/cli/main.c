@@ -5,6 +5,7 @@
 #include "runtime/component.h"
 #include "runtime/server/server.h"
 #include "runtime/service/service.h"
+#include "world/foreign.h"
 #include "world/real.h"
 
 #include <stdio.h>
@@ -85,6 +86,7 @@ static const char *component_asked(int *argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    world_take_streams();
     component_use_all();
     const char *component = component_asked(&argc, argv);
     int code = !component                                            ? cli_main(argc, argv)

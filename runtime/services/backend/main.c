@@ -3,6 +3,7 @@
 #include "runtime/services/backend/backend.h"
 
 #include "proto/services.h"
+#include "world/foreign.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 
 int main(int argc, char **argv)
 {
+    world_take_streams();
     const char *name = argc > 1 && argv[1][0] != '-' ? argv[1] : getenv("MICRO_SERVICE_NAME");
     for (size_t i = 0; name && backend_programs[i]; i++)
         if (strcmp(name, backend_programs[i]->name) == 0) {
