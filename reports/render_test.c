@@ -350,7 +350,7 @@ static void test_screenshots(void **state)
     assert_int_equal(report_new("made", &r, &err), 0);
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         assert_int_equal(report_add_line(r, bytes_of(lines[i]), &err), 0);
-    assert_int_equal(report_attach(r, world, "e2e/product", &err), 0);
+    assert_int_equal(report_attach(r, world, "e2e/flows/product", &err), 0);
     report_html(r, &out);
     assert_int_equal(count_of(text_string(&out), "<img"), 1);
     assert_non_null(

@@ -326,7 +326,7 @@ const struct command command_e2e = {
         "books, Postman's collections) run as they are; those that call nothing but the URLs in them need no system\n"
         "in front. docs/flows-import.md",
     .examples = "  harrow e2e systems/micro.yaml\n"
-                "  harrow e2e systems/micro.yaml e2e/flows/notes.yaml --only lifecycle\n"
+                "  harrow e2e systems/micro.yaml e2e/flows/micro/notes.yaml --only lifecycle\n"
                 "  harrow e2e systems/micro.yaml --driver sim --jobs 8 --shuffle\n"
                 "  harrow e2e systems/micro.yaml --tags smoke --list\n"
                 "  harrow e2e systems/micro.yaml --shard 2/5 --id $BUILD --history runs.db\n"

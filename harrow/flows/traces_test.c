@@ -238,7 +238,7 @@ static void test_same_seed_same_lines(void **state)
         void *own = NULL;
         assert_int_equal(open_stage(&own), 0);
         struct stage *g = own;
-        assert_int_equal(run_file(g, "e2e/flows/notes.yaml", true), 0);
+        assert_int_equal(run_file(g, "e2e/flows/micro/notes.yaml", true), 0);
         lines[i] = json_dumps(g->lines, JSON_COMPACT);
         assert_int_equal(close_stage(&own), 0);
     }

@@ -100,7 +100,7 @@ def manifest_of_one(folder):
     """micro.yaml in this folder, so that ${here} is."""
     with open(MANIFEST) as f:
         text = f.read()
-    text = text.replace("[../e2e/flows]", "[flows]").replace("[../fakes/contracts]", "[]")
+    text = text.replace("[../e2e/flows/micro]", "[flows]").replace("[../fakes/contracts]", "[]")
     return write(folder, "micro.yaml", text)
 
 
@@ -218,7 +218,7 @@ def isolation():
         os.mkdir(os.path.join(folder, "empty"))
         code, text = harrow("e2e", MANIFEST, os.path.join(folder, "empty"), "--driver", "sim", "--out", out)
         check(code != 0 and "there are no flows in it" in text, "a folder without flows is no success", text)
-        code, text = simulated(folder, os.path.join(SOURCE, "e2e", "flows", "store.yaml"), "--jobs", "4")
+        code, text = simulated(folder, os.path.join(SOURCE, "e2e", "flows", "micro", "store.yaml"), "--jobs", "4")
         check(code == 0 and "one after the other" in text, "a simulation says that it is one system", text)
 
 
@@ -304,10 +304,10 @@ def watching_interrupted():
 def dry_run():
     with Folder() as folder:
         code, out = harrow("e2e", MANIFEST, "--dry-run", folder=SOURCE)
-        check(code == 0 and "    call notes.Notes/Create" in out and "e2e/flows/notes.yaml:" in out and ".." not in out,
+        check(code == 0 and "    call notes.Notes/Create" in out and "e2e/flows/micro/notes.yaml:" in out and ".." not in out,
               "flows with their steps, by clean paths", out[:2000])
         code, out = harrow("e2e", MANIFEST, "--list", folder=SOURCE)
-        check(code == 0 and ".." not in out and "e2e/flows/notes.yaml:" in out, "--list has clean paths", out[:2000])
+        check(code == 0 and ".." not in out and "e2e/flows/micro/notes.yaml:" in out, "--list has clean paths", out[:2000])
         flows = write(folder, "flows/x.yaml", "flows:\n"
                       "  - {flow: one, tags: [smoke], cases: [{case: a}, {case: b}], steps: [{call: store.Store/Read, "
                       "name: look}]}\n  - {flow: two, steps: [{http: GET /x}], finally: [{wait: 1s}]}\n")
