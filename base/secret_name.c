@@ -1,15 +1,83 @@
 #include "base/secret_name.h"
 
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
+static const struct word {
+    const char *text;
+    bool alone; /* too short to be looked for within others: "pin" is in "shipping" */
+} words[] = {{"token", false},   {"secret", false},      {"password", false},   {"passwd", false},
+             {"api-key", false}, {"api_key", false},     {"apikey", false},     {"authorization", false},
+             {"cookie", false},  {"private_key", false}, {"credential", false}, {"pin", true},
+             {"otp", true}};
+#define WORD_COUNT (sizeof words / sizeof words[0])
+
+static bool is_at(const char *name, size_t len, size_t at, const struct word *w)
+{
+    return len - at >= strlen(w->text) && strncasecmp(name + at, w->text, strlen(w->text)) == 0;
+}
+
+/* Does a word begin or end before `at`: "card_pin", "pinCode", "PIN2"? */
+static bool is_border(const char *name, size_t len, size_t at)
+{
+    if (at == 0 || at == len)
+        return true;
+    unsigned char before = (unsigned char)name[at - 1], c = (unsigned char)name[at];
+    return !isalpha(before) || !isalpha(c) || (islower(before) && isupper(c));
+}
+
 bool is_secret_name(const char *name, size_t len)
 {
-    static const char *const words[] = {"token",  "secret",  "password", "authorization",
-                                        "cookie", "api-key", "api_key",  "apikey"};
     for (size_t at = 0; at < len; at++)
-        for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-            if (len - at >= strlen(words[i]) && strncasecmp(name + at, words[i], strlen(words[i])) == 0)
+        for (const struct word *w = words; w < words + WORD_COUNT; w++)
+            if (is_at(name, len, at, w) &&
+                (!w->alone || (is_border(name, len, at) && is_border(name, len, at + strlen(w->text)))))
                 return true;
     return false;
+}
+
+bool is_secret_key(const char *key)
+{
+    size_t len = strlen(key);
+    for (const struct word *w = words; w < words + WORD_COUNT; w++)
+        if (len >= strlen(w->text) && is_at(key, len, len - strlen(w->text), w))
+            return true;
+    return false;
+}
+
+#define NO_ADDRESS " \t\r\n\"<>" /* none of these stands in one */
+
+/* Behind "://"; where the host begins. */
+static const char *user_of(const char *at, void (*found)(void *arg, const char *secret, size_t len), void *arg)
+{
+    const char *host = at + strcspn(at, "/?#" NO_ADDRESS), *colon = memchr(at, ':', (size_t)(host - at));
+    while (host > at && *host != '@')
+        host--;
+    if (colon != NULL && colon + 1 < host)
+        found(arg, colon + 1, (size_t)(host - colon) - 1);
+    return host;
+}
+
+void secrets_in_address(const char *text, void (*found)(void *arg, const char *secret, size_t len), void *arg)
+{
+    static const char scheme[] = "://";
+    bool address = false;
+    for (const char *at = text; *at != '\0';) {
+        if (strncmp(at, scheme, strlen(scheme)) == 0) {
+            address = true;
+            at = user_of(at + strlen(scheme), found, arg);
+            continue;
+        }
+        size_t name = address && strchr("?&;#", *at) != NULL ? strcspn(at + 1, "=?&;#") : 0;
+        const char *value = at + 1 + name;
+        address = address && strchr(NO_ADDRESS, *at) == NULL;
+        at++;
+        if (name == 0 || *value != '=' || !is_secret_name(at, name))
+            continue;
+        value++;
+        at = value + strcspn(value, "&#" NO_ADDRESS);
+        if (at > value)
+            found(arg, value, (size_t)(at - value));
+    }
 }

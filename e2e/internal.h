@@ -290,6 +290,8 @@ void show_value(const struct flow_context *x, const json_t *v, struct text *out)
 
 /* Keeps a value, and the texts in it, out of all reports of this case. */
 bool secret_add(struct flow_context *x, const json_t *value);
+/* The same of the secrets in an address (base/secret_name.h), as they are written there and as they are meant. */
+bool secret_add_address(struct flow_context *x, const char *text);
 /* `s` with secrets hidden: as they are, and as JSON, URLs, HTML and base64 write them. */
 void secret_hide(const struct flow_context *x, const char *s, struct text *out);
 

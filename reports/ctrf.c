@@ -4,8 +4,11 @@
 #include "base/units.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #define CTRF_VERSION "0.0.0" /* of the format: what its schema in use is called */
+#define ATTEMPTS_MAX 100     /* told one by one, of a case; the number of all is there in any case */
 
 static int64_t milliseconds(uint64_t ns)
 {
@@ -28,18 +31,88 @@ static void put_times(struct json_out *j, int64_t epoch, uint64_t end, uint64_t 
     json_out_integer(j, "stop", epoch + milliseconds(end));
 }
 
+/* What is told of the tries behind the first, entry by entry: lines "try 2: TEXT" and "tries 3 to 5: TEXT" in order,
+ * the one of try `last` up to the end (docs/results.md). */
+struct later {
+    const char *rest;
+    uint64_t last;     /* that failed */
+    uint64_t from, to; /* of this entry */
+    const char *text;
+    size_t len;
+};
+
+static const char *number_behind(const char *at, const char *word, uint64_t *number)
+{
+    size_t len = strlen(word);
+    char *end;
+    if (at == NULL || strncmp(at, word, len) != 0 || at[len] < '0' || at[len] > '9')
+        return NULL;
+    *number = strtoull(at + len, &end, 10);
+    return end;
+}
+
+/* A line that is none of these is passed over; false: there are no more. */
+static bool next_later(struct later *l)
+{
+    while (*l->rest != 0) {
+        const char *line = l->rest, *at = number_behind(line, "try ", &l->from);
+        l->to = l->from;
+        if (at == NULL)
+            at = number_behind(number_behind(line, "tries ", &l->from), " to ", &l->to);
+        bool told = at != NULL && strncmp(at, ": ", 2) == 0;
+        size_t len = told && l->to == l->last ? strlen(line) : strcspn(line, "\n");
+        l->rest = line + len + (line[len] == '\n');
+        if (!told)
+            continue;
+        l->text = at + 2;
+        l->len = len - (size_t)(l->text - line);
+        return true;
+    }
+    l->from = 1;
+    l->to = 0;
+    return false;
+}
+
+static void open_attempt(struct json_out *j, int64_t number, enum report_status status)
+{
+    json_out_open(j, NULL, '{');
+    json_out_integer(j, "attempt", number);
+    json_out_text(j, "status", status_name(status));
+}
+
+/* One line that stands for many tries: all but the last failed, and the case has the words of the first. */
+static void put_tries(struct json_out *j, const struct report_case *c)
+{
+    struct later l = {.rest = c->later, .last = c->status == REPORT_FAILED ? c->tries : c->tries - 1};
+    struct text said = TEXT_INIT;
+    json_out_open(j, "retryAttempts", '[');
+    for (uint64_t n = 1; n < c->tries && n <= ATTEMPTS_MAX; n++) {
+        text_clear(&said);
+        while (l.to < n && next_later(&l))
+            continue;
+        if (l.from <= n && n <= l.to)
+            text_add(&said, l.text, l.len);
+        open_attempt(j, (int64_t)n, REPORT_FAILED);
+        json_out_may(j, "message", n == 1 ? c->message : text_string(&said));
+        json_out_may(j, "trace", n == 1 ? c->detail : "");
+        json_out_close(j, '}');
+        j->out->failed = j->out->failed || !text_ok(&said);
+    }
+    json_out_close(j, ']');
+    json_out_integer(j, "retries", (int64_t)((c->tries - 1) & INT64_MAX));
+    text_deinit(&said);
+}
+
 static void put_attempts(struct json_out *j, const struct report_case *c)
 {
     int64_t number = 0;
-    if (c->attempts == NULL && c->tries > 1) /* it does not tell of each */
-        json_out_integer(j, "retries", (int64_t)(c->tries - 1));
+    if (c->attempts == NULL && c->tries > 1)
+        put_tries(j, c);
     if (c->attempts == NULL)
         return;
     json_out_open(j, "retryAttempts", '[');
     for (const struct report_attempt *a = c->attempts; a != NULL; a = a->next) {
-        json_out_open(j, NULL, '{');
-        json_out_integer(j, "attempt", ++number);
-        json_out_text(j, "status", status_name(a->status));
+        open_attempt(j, ++number, a->status);
         json_out_integer(j, "duration", milliseconds(a->duration));
         json_out_may(j, "message", a->message);
         json_out_may(j, "trace", a->detail);
@@ -47,6 +120,17 @@ static void put_attempts(struct json_out *j, const struct report_case *c)
     }
     json_out_close(j, ']');
     json_out_integer(j, "retries", number);
+}
+
+/* What the later tries said stands behind what the first one did. */
+static void put_trace(struct json_out *j, const struct report_case *c)
+{
+    struct text trace = TEXT_INIT;
+    text_printf(&trace, "%s%s%s", c->detail, c->detail[0] != 0 && c->later[0] != 0 ? "\n" : "", c->later);
+    json_out_may(j, "trace", text_string(&trace));
+    if (!text_ok(&trace))
+        j->out->failed = true;
+    text_deinit(&trace);
 }
 
 static void put_suite(struct json_out *j, const char *pillar, const char *suite)
@@ -69,7 +153,7 @@ static void put_case(struct json_out *j, const struct report_case *c, int64_t ep
     put_times(j, epoch, c->t, c->duration);
     put_suite(j, c->pillar, c->suite);
     json_out_may(j, "message", c->message);
-    json_out_may(j, "trace", c->detail);
+    put_trace(j, c);
     json_out_may(j, "filePath", c->file);
     if (c->line != 0)
         json_out_integer(j, "line", c->line);

@@ -3,6 +3,7 @@
  * with the schemas themselves; here stand the rules that break first. */
 #include "base/failing_walk.h"
 #include "base/test.h"
+#include "base/utf8.h"
 #include "reports/model.h"
 #include "world/real.h"
 
@@ -174,7 +175,7 @@ static void test_annotations(void **state)
 /* What later tries said stands behind the first one's words, for a failure and for what is flaky. */
 static void test_later(void **state)
 {
-    static const char *const shown[] = {"terminal", "html", "junit", "tap", "markdown"};
+    static const char *const shown[] = {"terminal", "html", "junit", "tap", "markdown", "ctrf", "sarif", "github"};
     static const char lines[] =
         "{\"type\":\"run\",\"t\":0}\n"
         "{\"type\":\"case\",\"t\":1,\"name\":\"a\",\"status\":\"failed\",\"message\":\"one\",\"tries\":4,"
@@ -205,6 +206,144 @@ static void test_later(void **state)
     }
     report_free(r);
     assert_int_equal(world_remove_tree(world, folder), 0);
+}
+
+/* CTRF has what each try said in an entry of its own, and nothing of it is lost where a line is none of the known. */
+static void test_tries(void **state)
+{
+    (void)state;
+    static const char *const said[] = {"one", "two", "two", NULL, "five"}; /* of try 4 nothing is told */
+    struct report *r = made_of("{\"type\":\"case\",\"t\":1,\"name\":\"a\",\"status\":\"flaky\",\"message\":\"one\","
+                               "\"detail\":\"more of one\",\"tries\":6,\"later\":"
+                               "\"tries 2 to 3: two\\ntry 4 says nothing\\nand 1 more\\ntry 5: five\\nmore of "
+                               "five\\ntry 9: is a part of it\"}\n"
+                               "{\"type\":\"case\",\"t\":1,\"name\":\"b\",\"status\":\"failed\",\"message\":\"x\","
+                               "\"tries\":9000000000000000000,\"later\":\"try 1: tries to 2: try 7\"}\n"
+                               "{\"type\":\"end\",\"t\":2,\"exit\":1}");
+    struct text out = TEXT_INIT;
+    report_ctrf(r, &out);
+    json_t *ctrf = json_loadb(text_string(&out), out.len, 0, NULL);
+    json_t *tests = json_object_get(json_object_get(ctrf, "results"), "tests"), *tries, *try;
+    json_t *first = json_array_get(tests, 0), *second = json_array_get(tests, 1);
+    size_t i;
+    tries = json_object_get(first, "retryAttempts");
+    assert_int_equal(json_array_size(tries), 5);
+    assert_int_equal(json_integer_value(json_object_get(first, "retries")), 5);
+    json_array_foreach(tries, i, try)
+    {
+        const char *message = json_string_value(json_object_get(try, "message"));
+        assert_int_equal(json_integer_value(json_object_get(try, "attempt")), i + 1);
+        assert_string_equal(json_string_value(json_object_get(try, "status")), "failed");
+        if (said[i] == NULL)
+            assert_null(message);
+        else
+            assert_string_equal(i == 4 ? "five\nmore of five\ntry 9: is a part of it" : said[i], message);
+    }
+    assert_string_equal(json_string_value(json_object_get(json_array_get(tries, 0), "trace")), "more of one");
+    const char *trace = json_string_value(json_object_get(first, "trace"));
+    assert_int_equal(strncmp(trace, "more of one\ntries 2 to 3: two\ntry 4 says nothing\n", 40), 0);
+    assert_int_equal(json_array_size(json_object_get(second, "retryAttempts")), 100); /* of however many */
+    assert_string_equal(json_string_value(json_object_get(second, "trace")), "try 1: tries to 2: try 7");
+    json_decref(ctrf);
+    text_deinit(&out);
+    report_free(r);
+}
+
+/* GitHub's runner cuts a message behind 4,096 characters: what is written is shorter, and the command to repeat it is
+ * whole. */
+static void test_annotation_size(void **state)
+{
+    (void)state;
+    struct text lines = TEXT_INIT, out = TEXT_INIT;
+    for (size_t i = 0; i < 30; i++) {
+        text_printf(&lines, "{\"type\":\"case\",\"t\":1,\"name\":\"%zu", i);
+        for (size_t k = 0; k < 300; k++)
+            text_puts(&lines, "\xC3\xBC");
+        text_puts(&lines, "\",\"status\":\"flaky\",\"message\":\"the first\",\"replay\":\"harrow e2e %\",\"later\":\"");
+        for (size_t k = 0; k < 400 + i; k++)
+            text_puts(&lines, "later: \xE2\x82\xAC 100%\\n");
+        text_puts(&lines, "\"}\n");
+    }
+    struct report *r = made_of(text_string(&lines));
+    report_github(r, &out);
+    size_t told = 0;
+    for (char *line = out.data, *end; *line != 0; line = end + 1) {
+        struct text message = TEXT_INIT;
+        end = strchr(line, '\n');
+        *end = 0;
+        char *from = strstr(line + 2, "::") + 2, *title = strstr(line, "title=") + strlen("title=");
+        for (const char *at = from; *at != 0; at++) { /* as the runner reads it */
+            unsigned code = 0;
+            bool escaped = *at == '%' && sscanf(at + 1, "%2X", &code) == 1;
+            text_char(&message, escaped ? (char)code : *at);
+            at += escaped ? 2 : 0;
+        }
+        assert_in_range(message.len, 1, 4096);
+        assert_in_range(from - 2 - title, 1, 255 + strlen("%3A"));
+        assert_true(utf8_valid(text_bytes(&message)) && utf8_valid(BYTES(title, (size_t)(from - 2 - title))));
+        if (strstr(title, "flaky") == title) {
+            told++;
+            assert_true(message.len > 4000);
+            assert_non_null(strstr(text_string(&message), "\n… more in the report\nreplay: harrow e2e %"));
+        }
+        text_deinit(&message);
+    }
+    assert_int_equal(told, 9);
+    text_deinit(&lines);
+    text_deinit(&out);
+    report_free(r);
+}
+
+/* Every allocation of every renderer fails once: the text says so, and nothing leaks. */
+static const struct report_format *walked;
+static struct report *walked_report;
+
+static int render_once(void)
+{
+    struct text out = TEXT_INIT;
+    walked->render(walked_report, &out);
+    int rc = text_ok(&out) ? 0 : ERROR_MEMORY;
+    text_deinit(&out);
+    return rc;
+}
+
+/* The summary says why what was skipped was: each by name, or of many how often each reason was given. */
+static void test_skipped(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t cases, reasons;
+        const char *said[3], *never;
+    } table[] = {{0, 1, {NULL}, "Skipped"},
+                 {1, 1, {"\nSkipped\n  - e2e / case 0  because 0\n"}, "cases"},
+                 {10, 3, {"\n  - e2e / case 0  because 0\n", "\n  - e2e / case 9  because 0\n"}, "cases"},
+                 {11, 2, {"\nSkipped\n  - 6 cases  because 0\n  - 5 cases  because 1\n"}, "case 0"},
+                 {30,
+                  29,
+                  {"\n  - 2 cases  because 0\n  - 1 case  because 1\n", "\n  and 19 more reasons, in the report\n"},
+                  "case 3"}};
+    for (size_t t = 0; t < sizeof table / sizeof *table; t++) {
+        struct text lines = TEXT_INIT, out = TEXT_INIT;
+        for (size_t i = 0; i < table[t].cases; i++)
+            text_printf(&lines,
+                        "{\"type\":\"case\",\"t\":1,\"pillar\":\"e2e\",\"name\":\"case %zu\",\"status\":\"skipped\","
+                        "\"why\":\"because %zu\"}\n",
+                        i, i % table[t].reasons);
+        text_puts(&lines, "{\"type\":\"end\",\"t\":2,\"exit\":0}");
+        struct report *r = made_of(text_string(&lines));
+        report_terminal(r, &out, false, 100);
+        for (size_t i = 0; i < 3 && table[t].said[i] != NULL; i++)
+            if (strstr(text_string(&out), table[t].said[i]) == NULL)
+                fail_msg("no \"%s\" in: %s", table[t].said[i], text_string(&out));
+        if (strstr(text_string(&out), table[t].never) != NULL)
+            fail_msg("\"%s\" in: %s", table[t].never, text_string(&out));
+        walked = format("terminal");
+        walked_report = r;
+        assert_true(failing_walk(render_once, FAILING_IS_TOLD) > 0);
+        text_deinit(&lines);
+        text_deinit(&out);
+        report_free(r);
+    }
 }
 
 /* CTRF: passed after failed is flaky, with all tries; failed after failed is not. */
@@ -294,19 +433,6 @@ static void test_fingerprint(void **state)
     }
 }
 
-/* Every allocation of every renderer fails once: the text says so, and nothing leaks. */
-static const struct report_format *walked;
-static struct report *walked_report;
-
-static int render_once(void)
-{
-    struct text out = TEXT_INIT;
-    walked->render(walked_report, &out);
-    int rc = text_ok(&out) ? 0 : ERROR_MEMORY;
-    text_deinit(&out);
-    return rc;
-}
-
 static void test_memory(void **state)
 {
     (void)state;
@@ -337,9 +463,10 @@ static int close_world(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden),      cmocka_unit_test(test_names),   cmocka_unit_test(test_annotations),
-        cmocka_unit_test(test_later),       cmocka_unit_test(test_retries), cmocka_unit_test(test_sarif),
-        cmocka_unit_test(test_fingerprint), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_golden),          cmocka_unit_test(test_names),   cmocka_unit_test(test_annotations),
+        cmocka_unit_test(test_later),           cmocka_unit_test(test_retries), cmocka_unit_test(test_sarif),
+        cmocka_unit_test(test_fingerprint),     cmocka_unit_test(test_memory),  cmocka_unit_test(test_tries),
+        cmocka_unit_test(test_annotation_size), cmocka_unit_test(test_skipped),
     };
     return cmocka_run_group_tests(tests, open_world, close_world);
 }

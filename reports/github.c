@@ -1,11 +1,15 @@
 #include "reports/model.h"
 
-#define NAMES_MAX 30000 /* bytes of names in the annotation that tells of the rest */
+/* The runner cuts a message behind so many characters (actions/runner, ExecutionContext.cs), and the API that takes it
+ * wants no longer title. Bytes are counted here, which are never fewer. */
+#define MESSAGE_MAX 4096
+#define TITLE_MAX   255
+#define REST_MAX    200 /* of the message that tells of the rest: its words beside the names */
 
 struct annotation {
     bool error;
     const char *kind; /* "failed", "found" */
-    const char *name, *message, *file, *replay;
+    const char *name, *message, *later, *file, *replay;
     int line, column;
 };
 
@@ -20,8 +24,21 @@ static void put(struct text *out, const char *s, bool property)
     }
 }
 
+/* No more of the text than `max` bytes, with `mark` at its end where something is missing. */
+static void shorten(struct text *t, size_t max, const char *mark)
+{
+    if (t->len <= max || !text_ok(t))
+        return;
+    size_t len = max - strlen(mark);
+    while (len > 0 && ((unsigned char)t->data[len] & 0xC0) == 0x80)
+        len--;
+    text_truncate(t, len);
+    text_puts(t, mark);
+}
+
 static void put_annotation(const struct annotation *a, struct text *out)
 {
+    struct text title = TEXT_INIT, message = TEXT_INIT, replay = TEXT_INIT;
     text_puts(out, a->error ? "::error " : "::warning ");
     if (a->file[0] != 0) {
         text_puts(out, "file=");
@@ -32,21 +49,30 @@ static void put_annotation(const struct annotation *a, struct text *out)
             text_printf(out, ",col=%d", a->column);
         text_char(out, ',');
     }
-    text_printf(out, "title=%s%s", a->kind, a->name[0] != 0 ? "%3A " : "");
-    put(out, a->name, true);
+    text_printf(&title, "%s%s%s", a->kind, a->name[0] != 0 ? ": " : "", a->name);
+    shorten(&title, TITLE_MAX, "…");
+    text_puts(out, "title=");
+    put(out, text_string(&title), true);
     text_puts(out, "::");
-    put(out, a->message[0] != 0 ? a->message : a->kind, false);
-    if (a->replay[0] != 0) {
-        text_puts(out, "%0Areplay: ");
-        put(out, a->replay, false);
-    }
+    text_printf(&message, "%s%s%s", a->message[0] != 0 ? a->message : a->kind, a->later[0] != 0 ? "\n" : "", a->later);
+    if (a->replay[0] != 0)
+        text_printf(&replay, "\nreplay: %s", a->replay);
+    if (replay.len > MESSAGE_MAX / 2) /* cut short it would be another command */
+        text_clear(&replay);
+    shorten(&message, MESSAGE_MAX - replay.len, "\n… more in the report");
+    put(out, text_string(&message), false);
+    put(out, text_string(&replay), false);
     text_char(out, '\n');
+    out->failed = out->failed || !text_ok(&title) || !text_ok(&message) || !text_ok(&replay);
+    text_deinit(&title);
+    text_deinit(&message);
+    text_deinit(&replay);
 }
 
 /* One after the other, errors before warnings where there are both; false when there are no more. */
 static bool annotation_at(const struct report *r, size_t i, struct annotation *out)
 {
-    *out = (struct annotation){.kind = "", .name = "", .message = "", .file = "", .replay = ""};
+    *out = (struct annotation){.kind = "", .name = "", .message = "", .later = "", .file = "", .replay = ""};
     if (i == 0) {
         const char *cut = report_cut(r);
         out->error = true;
@@ -57,7 +83,7 @@ static bool annotation_at(const struct report *r, size_t i, struct annotation *o
     }
     if (--i < r->findings.count) {
         const struct report_finding *f = &r->findings.items[i];
-        *out = (struct annotation){!f->warning, "found", f->title, f->detail, "", f->replay, 0, 0};
+        *out = (struct annotation){!f->warning, "found", f->title, f->detail, "", "", f->replay, 0, 0};
         return true;
     }
     if ((i -= r->findings.count) < r->cases.count) {
@@ -67,6 +93,7 @@ static bool annotation_at(const struct report *r, size_t i, struct annotation *o
                                    told ? report_status_name(c->status) : "",
                                    c->name,
                                    c->message,
+                                   told ? c->later : "",
                                    c->file,
                                    c->replay,
                                    c->line,
@@ -95,19 +122,17 @@ static void put_kind(const struct report *r, bool errors, struct text *out)
     for (size_t i = 0; annotation_at(r, i, &a); i++) {
         if (a.kind[0] == 0 || a.error != errors)
             continue;
-        if (shown++ < alone) {
+        if (shown++ < alone)
             put_annotation(&a, out);
-        } else if (names.len + strlen(a.name) > NAMES_MAX) {
+        else if (unnamed > 0 || names.len + strlen(a.name) > MESSAGE_MAX - REST_MAX)
             unnamed++;
-        } else {
-            text_puts(&names, "%0A");
-            put(&names, a.name, false);
-        }
+        else
+            text_printf(&names, "\n%s", a.name);
     }
     if (count > alone) {
         text_printf(out, "::%s title=and %zu more::%zu of %zu are shown; the others are:", errors ? "error" : "warning",
                     count - alone, alone, count);
-        text_add(out, names.data, names.len);
+        put(out, text_string(&names), false);
         if (unnamed != 0)
             text_printf(out, "%%0Aand %zu that do not fit here", unnamed);
         text_char(out, '\n');

@@ -127,8 +127,8 @@ static void put_case(struct json_out *j, struct rules *rules, const struct repor
                    (unsigned long long)report_hash(report_hash(report_hash(0, c->pillar), c->suite), c->name));
     open_result(j, rules, c->pillar, "", c->status == REPORT_FLAKY ? "warning" : "error");
     struct text message = TEXT_INIT;
-    text_printf(&message, "%s%s%s%s%s", c->name, c->status == REPORT_FLAKY ? " (flaky)" : "",
-                c->message[0] != 0 ? ": " : "", c->message, "");
+    text_printf(&message, "%s%s%s%s%s%s", c->name, c->status == REPORT_FLAKY ? " (flaky)" : "",
+                c->message[0] != 0 ? ": " : "", c->message, c->later[0] != 0 ? "\n" : "", c->later);
     put_message(j, "message", text_string(&message), c->replay);
     if (!text_ok(&message))
         j->out->failed = true;

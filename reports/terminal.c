@@ -4,6 +4,7 @@
 #include "base/utf8.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define FAILURES_MAX     25 /* shown in the summary; the rest is counted */
@@ -11,6 +12,7 @@
 #define FAILURES_WHOLE   5 /* of these, in full: */
 #define DETAIL_LINES_ALL 60
 #define DETAIL_LINES_MAX 12
+#define SKIPS_MAX        10 /* told one by one; of more cases only the reasons, and no more than so many */
 #define NOTES_MAX        10
 #define NOTE_LINES       3
 #define SCREEN_LINES     24 /* after more than these the verdict is told again */
@@ -284,6 +286,56 @@ static void put_flaky(struct terminal *t, const struct report *r)
         text_printf(t->out, "  and %zu more, in the report\n", r->counts[REPORT_FLAKY] - shown);
 }
 
+static void put_skip(struct terminal *t, const char *what, const char *reason)
+{
+    size_t used = strlen("  -   ") + count_code_points(bytes_of(what));
+    terminal_paint(t, PAINT_BLUE, "  - ");
+    text_puts(t->out, what);
+    text_puts(t->out, reason[0] != 0 ? "  " : "");
+    (void)terminal_line(t->out, reason, t->width > used + TERMINAL_WIDTH_MIN ? t->width - used : TERMINAL_WIDTH_MIN);
+    text_char(t->out, '\n');
+}
+
+/* How often each reason was given, in the order in which they came. */
+static bool count_reasons(const struct report *r, struct map *counts)
+{
+    for (size_t i = 0; i < r->cases.count; i++) {
+        const struct report_case *c = &r->cases.items[i];
+        if (c->status == REPORT_SKIPPED &&
+            !map_put(counts, c->message, (void *)((uintptr_t)map_get(counts, c->message) + 1)))
+            return false;
+    }
+    return true;
+}
+
+/* What was not tried is no success: the reason is told, for a few cases by name. */
+static void put_skipped(struct terminal *t, const struct report *r)
+{
+    size_t count = r->counts[REPORT_SKIPPED], shown = 0;
+    struct map counts = MAP_INIT;
+    text_puts(t->out, count != 0 ? "\nSkipped\n" : "");
+    for (size_t i = 0; count <= SKIPS_MAX && i < r->cases.count; i++) {
+        const struct report_case *c = &r->cases.items[i];
+        struct text name = TEXT_INIT;
+        if (c->status != REPORT_SKIPPED)
+            continue;
+        terminal_case_name(&name, c);
+        put_skip(t, text_string(&name), c->message);
+        terminal_release(t->out, &name);
+    }
+    if (count > SKIPS_MAX && !count_reasons(r, &counts))
+        t->out->failed = true;
+    for (struct map_entry *e = map_first(&counts); e != NULL && shown < SKIPS_MAX; e = map_next(e), shown++) {
+        char cases[40];
+        (void)snprintf(cases, sizeof cases, "%zu cases", (size_t)(uintptr_t)map_value(e));
+        put_skip(t, (uintptr_t)map_value(e) == 1 ? "1 case" : cases,
+                 map_key(e)[0] != 0 ? map_key(e) : "no reason given");
+    }
+    if (map_count(&counts) > shown)
+        text_printf(t->out, "  and %zu more reasons, in the report\n", map_count(&counts) - shown);
+    map_deinit(&counts);
+}
+
 static void put_findings(struct terminal *t, const struct report *r)
 {
     size_t shown = 0;
@@ -368,6 +420,7 @@ void report_terminal(const struct report *r, struct text *out, bool colour, int 
     put_failures(&t, r);
     put_findings(&t, r);
     put_flaky(&t, r);
+    put_skipped(&t, r);
     terminal_recoveries(r, &t);
     matrix_terminal(r, &t);
     terminal_tables(r, &t);

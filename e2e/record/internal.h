@@ -47,7 +47,6 @@ void recording_rewrite(struct recording *r, size_t step, struct bytes text, cons
                        struct text *out, bool *own);
 /* Does a request so far have it, as a text or as a word of one? */
 bool recording_was_said(const struct recording *r, const char *text);
-bool recording_key_is_secret(const char *key);
 bool recording_key_is_identity(const char *key);
 /* NULL: no memory, and the record has failed. */
 json_t *recording_text(struct recording *r, const struct text *t);

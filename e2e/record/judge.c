@@ -1,6 +1,7 @@
 /* What is expected of an answer: the value itself, or its form where the value is another one each time. */
 #include "e2e/record/internal.h"
 
+#include "base/secret_name.h"
 #include "base/units.h"
 
 #include <ctype.h>
@@ -83,7 +84,7 @@ static json_t *by_form(struct recording *r, size_t step, const char *key, const 
         return matcher(r, "$regex", TIME);
     if (is_digits(t) && is_near(strtoll(t, NULL, 10), now))
         return matcher(r, "$regex", "^[0-9]+$");
-    if (recording_key_is_secret(key) || is_opaque(t))
+    if (is_secret_key(key) || is_opaque(t))
         return matcher(r, "$type", "text");
     return NULL;
 }

@@ -2,6 +2,8 @@
  * and end beside something that is no letter and no digit. */
 #include "e2e/record/internal.h"
 
+#include "base/secret_name.h"
+
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,13 +21,6 @@ static bool ends_with(const char *key, const char *const *endings)
             return true;
     }
     return false;
-}
-
-bool recording_key_is_secret(const char *key)
-{
-    static const char *const words[] = {"password", "passwd", "secret", "token",       "apikey",     "api_key",
-                                        "api-key",  "pin",    "otp",    "private_key", "credential", NULL};
-    return ends_with(key, words);
 }
 
 bool recording_key_is_identity(const char *key)
@@ -196,7 +191,7 @@ static json_t *ask_text(struct recording *r, size_t step, const char *key, const
         char words[40];
         snprintf(words, sizeof words, "%.*s", (int)(scheme < sizeof words ? scheme : 0), (const char *)t.data);
         made = from_environment(r, (const char *)t.data + strlen(words), t.len - strlen(words), key, words);
-    } else if (!changed && t.len > 0 && recording_key_is_secret(key)) {
+    } else if (!changed && t.len > 0 && is_secret_key(key)) {
         made = from_environment(r, (const char *)t.data, t.len, key, "");
     } else {
         made = recording_text(r, &out);
@@ -308,7 +303,7 @@ static void hide_query(struct recording *r, struct text *path)
         size_t len = strcspn(p, "&"), name = strcspn(p, "=&");
         char key[64];
         snprintf(key, sizeof key, "%.*s", (int)(name < sizeof key ? name : sizeof key - 1), p);
-        if (name + 1 < len && recording_key_is_secret(key) && memchr(p, '$', len) == NULL) {
+        if (name + 1 < len && is_secret_key(key) && memchr(p, '$', len) == NULL) {
             json_t *hidden = from_environment(r, p + name + 1, len - name - 1, key, "");
             text_printf(&out, "%.*s=%s", (int)name, p, hidden != NULL ? json_string_value(hidden) : "");
             json_decref(hidden);

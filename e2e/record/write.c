@@ -2,6 +2,7 @@
 #include "e2e/record/internal.h"
 
 #include "base/document_build.h"
+#include "base/secret_name.h"
 #include "e2e/import/import.h"
 
 #include <stdlib.h>
@@ -247,7 +248,7 @@ static void put_secrets(struct recording *r, json_t *flow)
     json_t *names = json_array();
     for (struct map_entry *e = map_first(&r->values); e != NULL; e = map_next(e)) {
         const struct known *k = map_value(e);
-        if (k->name != NULL && k->path != NULL && recording_key_is_secret(k->key))
+        if (k->name != NULL && k->path != NULL && is_secret_key(k->key))
             r->failed = json_array_append_new(names, json_string(k->name)) != 0 || r->failed;
     }
     if (json_array_size(names) > 0)

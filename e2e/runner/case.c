@@ -21,7 +21,7 @@ static int set_given_as(struct flow_context *x, const char *name, const char *va
         json_decref(text);
         text = json_string(value);
     }
-    if (text == NULL || json_object_set(x->run->given, name, text) != 0 ||
+    if (text == NULL || json_object_set(x->run->given, name, text) != 0 || !secret_add_address(x, value) ||
         (variable_hidden(x, name) && !secret_add(x, text))) {
         json_decref(text);
         return flow_memory(x);

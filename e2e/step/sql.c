@@ -28,27 +28,17 @@ static const struct node *database_of(const struct node *step, const char **key)
  * "postgresql://user:password@host/name" and of "password=..." among words or behind "?". */
 static int hide_password(struct flow_context *x, const char *address)
 {
-    const char *from = strstr(address, "://"), *end = from;
-    if (from != NULL) {
-        from += strlen("://");
-        end = from + strcspn(from, "/?#");
-        while (end > from && *end != '@')
-            end--;
-        from += strcspn(from, ":@");
-        from += *from == ':' && from < end;
-    }
-    if (from == NULL || from >= end) {
-        from = strstr(address, "password=");
-        if (from == NULL)
-            return 0;
+    const char *from = strstr(address, "password="), *end;
+    bool kept = secret_add_address(x, address);
+    if (kept && from != NULL) {
         from += strlen("password=");
         bool quoted = *from == '\'';
         from += quoted;
         end = from + strcspn(from, quoted ? "'" : " &");
+        json_t *secret = json_stringn(from, (size_t)(end - from));
+        kept = secret == NULL || secret_add(x, secret); /* NULL: no UTF-8, which no report shows either */
+        json_decref(secret);
     }
-    json_t *secret = json_stringn(from, (size_t)(end - from));
-    bool kept = secret == NULL || secret_add(x, secret); /* NULL: no UTF-8, which no report shows either */
-    json_decref(secret);
     return kept ? 0 : flow_memory(x);
 }
 

@@ -1,5 +1,6 @@
 /* Values nobody sets: drawn from the seed (the same at the same place of the same flow in each run of a seed), read off
  * the world's clock (virtual in a simulation), or taken from the environment. */
+#include "base/secret_name.h"
 #include "base/units.h"
 #include "e2e/value/query.h"
 
@@ -207,7 +208,6 @@ static json_t *clock_value(struct flow_context *x, const struct node *n, const c
 
 static json_t *env_value(struct flow_context *x, const struct node *n, const char *name)
 {
-    static const char *const secret[] = {"TOKEN", "SECRET", "PASSWORD", "KEY"};
     const char *text = getenv(name);
     if (text == NULL) {
         flow_wrong(x, n, ERROR_NOT_FOUND, "the environment has no %s: set it before the run", name);
@@ -215,9 +215,8 @@ static json_t *env_value(struct flow_context *x, const struct node *n, const cha
     }
     json_t *value = value_of_bytes(bytes_of(text));
     bool ok = value != NULL;
-    for (size_t i = 0; i < sizeof secret / sizeof secret[0]; i++)
-        if (strcasestr(name, secret[i]) != NULL)
-            ok = ok && secret_add(x, value);
+    if (is_secret_name(name, strlen(name)) || strcasestr(name, "KEY") != NULL)
+        ok = ok && secret_add(x, value);
     if (!ok) {
         json_decref(value);
         flow_memory(x);

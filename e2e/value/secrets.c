@@ -4,6 +4,7 @@
 #include "e2e/internal.h"
 
 #include "base/base64.h"
+#include "base/secret_name.h"
 #include "base/utf8.h"
 
 #include <ctype.h>
@@ -100,6 +101,41 @@ static long hex_number(const char *s, size_t digits)
         value = value * 16 + hex_value(s[i]);
     }
     return value;
+}
+
+struct in_address {
+    struct flow_context *x;
+    bool ok;
+};
+
+static bool keep_bytes(struct flow_context *x, struct bytes b)
+{
+    if (!utf8_valid(b)) /* no report shows it either */
+        return true;
+    json_t *text = json_stringn((const char *)b.data, b.len);
+    bool ok = text != NULL && secret_add(x, text);
+    json_decref(text);
+    return ok;
+}
+
+static void keep_in_address(void *arg, const char *secret, size_t len)
+{
+    struct in_address *a = arg;
+    struct text meant = TEXT_INIT;
+    for (size_t i = 0; i < len; i++) {
+        long code = secret[i] == '%' && i + 2 < len ? hex_number(secret + i + 1, 2) : -1;
+        text_char(&meant, code > 0 ? (char)code : secret[i]);
+        i += code > 0 ? 2 : 0;
+    }
+    a->ok = a->ok && text_ok(&meant) && keep_bytes(a->x, BYTES(secret, len)) && keep_bytes(a->x, text_bytes(&meant));
+    text_deinit(&meant);
+}
+
+bool secret_add_address(struct flow_context *x, const char *text)
+{
+    struct in_address a = {x, true};
+    secrets_in_address(text, keep_in_address, &a);
+    return a.ok;
 }
 
 /* Are the next bytes of the secret this character? How many they are; 0: no. */

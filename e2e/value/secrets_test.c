@@ -97,13 +97,29 @@ static void all_of_it(void **state)
     json_decref(h.run.secrets);
 }
 
+/* Of an address what it has, as it is written there and as it is meant. */
+static void in_addresses(void **state)
+{
+    (void)state;
+    struct hiding h;
+    struct text out = TEXT_INIT;
+    begin(&h, "");
+    assert_true(secret_add_address(&h.x, "http://me:p%40ss%3\xFFword@host/?token=t0ken&x=visible"));
+    assert_true(secret_add_address(&h.x, "http://me:hunter%402@host"));
+    secret_hide(&h.x, "hunter%402 hunter@2 t0ken visible aHVudGVyQDI=", &out);
+    assert_string_equal(text_string(&out), "(hidden) (hidden) (hidden) visible (hidden)");
+    text_deinit(&out);
+    json_decref(h.run.secrets);
+}
+
 /* Without memory it says so: half of the forms would be shown. */
 static int walked(void)
 {
     struct hiding h = {.run = {.secrets = json_array()}};
     h.x.run = &h.run;
     json_t *value = json_string("a secret / of it");
-    bool ok = h.run.secrets != NULL && value != NULL && secret_add(&h.x, value);
+    bool ok = h.run.secrets != NULL && value != NULL && secret_add(&h.x, value) &&
+              secret_add_address(&h.x, "http://me:p%20word@host/?token=t0ken");
     json_decref(value);
     json_decref(h.run.secrets);
     return ok ? 0 : ERROR_MEMORY;
@@ -118,9 +134,9 @@ static void without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(as_it_is),       cmocka_unit_test(in_urls),   cmocka_unit_test(in_json),
-        cmocka_unit_test(in_html),        cmocka_unit_test(in_base64), cmocka_unit_test(all_of_it),
-        cmocka_unit_test(without_memory),
+        cmocka_unit_test(as_it_is),     cmocka_unit_test(in_urls),        cmocka_unit_test(in_json),
+        cmocka_unit_test(in_html),      cmocka_unit_test(in_base64),      cmocka_unit_test(all_of_it),
+        cmocka_unit_test(in_addresses), cmocka_unit_test(without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

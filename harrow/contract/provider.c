@@ -27,8 +27,10 @@ bool contract_provider_manifest(const char *provider, char *out, size_t size)
     if (!contract_provider_is_url(provider))
         return snprintf(out, size, "%s", provider) < (int)size;
     bool secure = provider[4] == 's';
-    const char *host = provider + (secure ? 8 : 7);
-    int len = (int)strcspn(host, "/?#");
+    const char *host = provider + (secure ? 8 : 7), *end = host + strcspn(host, "/?#"), *at;
+    while ((at = memchr(host, '@', (size_t)(end - host))) != NULL) /* no client here takes names and passwords */
+        host = at + 1;
+    int len = (int)(end - host);
     bool port = memchr(host, ':', (size_t)len) != NULL;
     return snprintf(out, size, "%.*s%s", len, host, port ? "" : secure ? ":443" : ":80") < (int)size;
 }

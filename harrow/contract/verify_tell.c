@@ -2,6 +2,7 @@
 #include "harrow/contract/verify.h"
 
 #include "base/words.h"
+#include "harrow/run/command_line.h"
 #include "harrow/system/attach.h"
 
 #include <string.h>
@@ -13,7 +14,7 @@ static const char *replay_of(struct verifying *v, const struct provider_verdict 
     text_puts(&line, " contract verify");
     words_add(&line, path);
     text_puts(&line, " --provider");
-    words_add(&line, v->asked->provider);
+    command_line_add(&line, "--provider", v->asked->provider);
     const struct {
         const char *name, *value;
     } told[] = {{"--component", v->asked->component},
@@ -26,11 +27,11 @@ static const char *replay_of(struct verifying *v, const struct provider_verdict 
     for (size_t i = 0; told[i].name != NULL; i++)
         if (told[i].value != NULL) {
             words_add(&line, told[i].name);
-            words_add(&line, told[i].value);
+            command_line_add(&line, told[i].name, told[i].value);
         }
     if (strcmp(common.driver, "attach") != 0)
         text_printf(&line, " --driver %s", common.driver);
-    attach_words(&line);
+    attach_words(&line, true);
     text_printf(&line, " --seed %llu", (unsigned long long)v->run->seed);
     const char *copy = text_ok(&line) ? arena_string(&v->run->arena, text_string(&line)) : NULL;
     text_deinit(&line);
@@ -54,10 +55,14 @@ static void put_mismatch(const struct pact_mismatch *m, struct text *out)
 static void describe(const struct provider_verdict *verdict, struct text *message, struct text *detail)
 {
     const struct pact_result *r = verdict->result;
-    if (verdict->error->code != 0)
-        error_format(verdict->error, message);
-    else if (r->mismatches.count > 0)
+    if (verdict->error->code != 0) {
+        struct text error = TEXT_INIT;
+        error_format(verdict->error, &error);
+        command_line_address(text_string(&error), message);
+        text_deinit(&error);
+    } else if (r->mismatches.count > 0) {
         put_mismatch(&r->mismatches.items[0], message);
+    }
     if (verdict->error->code == 0 && r->mismatches.count > 1)
         text_printf(message, "\nand %zu more", r->mismatches.count - 1);
     if (verdict->states_missing && verdict->outcome != PROVIDER_PASSED)
@@ -66,8 +71,11 @@ static void describe(const struct provider_verdict *verdict, struct text *messag
         put_mismatch(&r->mismatches.items[i], detail);
         text_char(detail, '\n');
     }
-    if (verdict->sent[0] != '\0')
-        text_printf(detail, "sent      %s\n", verdict->sent);
+    if (verdict->sent[0] != '\0') {
+        text_puts(detail, "sent      ");
+        command_line_address(verdict->sent, detail);
+        text_char(detail, '\n');
+    }
     if (verdict->received[0] != '\0')
         text_printf(detail, "received  %s\n", verdict->received);
 }

@@ -89,7 +89,7 @@ static void job_words(const struct job *job, struct text *line)
     words_add(line, "fuzz");
     words_add(line, j->run->manifest->path);
     text_printf(line, " --driver %s", common.driver);
-    attach_words(line);
+    attach_words(line, false);
     text_printf(line, " --seed %llu --json", (unsigned long long)job_seed(job));
     text_printf(&folder, "%s/jobs/%d", j->run->folder, job->number);
     add_path(line, "--out", &folder);
@@ -199,7 +199,7 @@ static void put_suspects_command(const struct job *job, struct text *out)
     struct text path = TEXT_INIT;
     struct run worker = *job->jobs->run;
     worker.seed = job_seed(job);
-    fuzz_replay_words(&worker, job->jobs->request, out);
+    fuzz_replay_words(&worker, job->jobs->request, true, out);
     journal_path(job, &path);
     add_path(out, "--suspects", &path);
 }

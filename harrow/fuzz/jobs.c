@@ -167,7 +167,7 @@ int fuzz_jobs(struct run *r, const struct fuzz_request *request)
     if (code == 0) {
         merge_all(&j);
         j.summary.ended = r->interrupted ? "interrupted" : "its workers";
-        fuzz_replay_words(r, request, &replay);
+        fuzz_replay_words(r, request, true, &replay);
         fuzz_summary_cases(&j.summary, &r->results, text_string(&replay));
         fuzz_end(r, &j.summary);
     } else {

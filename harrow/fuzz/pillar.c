@@ -97,7 +97,7 @@ static int on_fresh(void *arg, const char *file, struct text *oracles, struct er
     char **words = NULL;
     size_t count = 0;
     const char *out = arena_printf(&r->arena, "%s/fresh", r->folder);
-    fuzz_replay_words(r, f->request, &line);
+    fuzz_replay_words(r, f->request, false, &line);
     words_add(&line, "--input");
     words_add(&line, file);
     words_add(&line, "--json");
@@ -268,13 +268,13 @@ void fuzz_stock_words(const struct fuzz_options *o, struct text *line)
         words_add(line, o->stock ? "--stock" : "--strict");
 }
 
-void fuzz_replay_words(struct run *r, const struct fuzz_request *q, struct text *line)
+void fuzz_replay_words(struct run *r, const struct fuzz_request *q, bool shown, struct text *line)
 {
     words_add(line, harrow_program);
     words_add(line, "fuzz");
     words_add(line, r->manifest->path);
     text_printf(line, " --driver %s", common.driver);
-    attach_words(line);
+    attach_words(line, shown);
     text_printf(line, " --seed %llu", (unsigned long long)r->seed);
     fuzz_stock_words(&q->options, line);
     if (q->access)
@@ -360,7 +360,7 @@ int pillar_fuzz(struct run *r, struct system *s, const struct fuzz_request *requ
     int exit_code = 0;
     if (r->interrupted)
         return 0;
-    fuzz_replay_words(r, request, &replay);
+    fuzz_replay_words(r, request, true, &replay);
     options.seed = r->seed;
     options.files = r->world;
     options.findings = options.input ? NULL : arena_printf(&r->arena, "%s/findings", r->folder);

@@ -15,8 +15,9 @@ struct fuzz_request {
     int jobs;                    /* processes side by side, each with a system of its own; 0, 1: this one */
 };
 
-/* "harrow fuzz MANIFEST --driver D --seed S", and what else decides what is right. */
-void fuzz_replay_words(struct run *r, const struct fuzz_request *q, struct text *line);
+/* "harrow fuzz MANIFEST --driver D --seed S", and what else decides what is right; `shown`: for people, without
+ * secrets. */
+void fuzz_replay_words(struct run *r, const struct fuzz_request *q, bool shown, struct text *line);
 /* --stock or --strict, where it is not what the driver takes for granted. */
 void fuzz_stock_words(const struct fuzz_options *o, struct text *line);
 /* The pillar's end line, fuzz.json, and the tables. */

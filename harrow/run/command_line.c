@@ -57,15 +57,46 @@ static size_t shown_of_word(const char *before, const char *word)
     return NONE;
 }
 
+struct address {
+    const char *rest; /* of the text, behind what is in `out` */
+    struct text *out;
+};
+
+static void leave_out(void *arg, const char *secret, size_t len)
+{
+    struct address *a = arg;
+    if (len >= strlen("${env.") && memmem(secret, len, "${env.", strlen("${env.")) != NULL)
+        return;
+    text_add(a->out, a->rest, (size_t)(secret - a->rest));
+    text_puts(a->out, COMMAND_LINE_HIDDEN);
+    a->rest = secret + len;
+}
+
+void command_line_address(const char *text, struct text *out)
+{
+    struct address a = {text, out};
+    secrets_in_address(text, leave_out, &a);
+    text_puts(out, a.rest);
+}
+
+void command_line_add(struct text *line, const char *before, const char *word)
+{
+    struct text said = TEXT_INIT;
+    size_t shown = shown_of_word(before, word);
+    if (shown != NONE) {
+        text_add(&said, word, shown);
+        text_puts(&said, COMMAND_LINE_HIDDEN);
+    } else {
+        command_line_address(word, &said);
+    }
+    words_add(line, text_string(&said));
+    line->failed = line->failed || !text_ok(&said);
+    text_deinit(&said);
+}
+
 void command_line_write(int argc, const char *const *argv, struct text *out)
 {
     words_add(out, "harrow");
-    for (int i = 1; i < argc; i++) {
-        struct text word = TEXT_INIT;
-        size_t shown = shown_of_word(argv[i - 1], argv[i]);
-        text_add(&word, argv[i], shown != NONE ? shown : strlen(argv[i]));
-        text_puts(&word, shown != NONE ? COMMAND_LINE_HIDDEN : "");
-        words_add(out, text_string(&word));
-        text_deinit(&word);
-    }
+    for (int i = 1; i < argc; i++)
+        command_line_add(out, argv[i - 1], argv[i]);
 }

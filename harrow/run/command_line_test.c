@@ -40,8 +40,23 @@ static void hidden(void **state)
             "\"header=authorization: (hidden)\"");
 }
 
+static void addresses(void **state)
+{
+    (void)state;
+    becomes(LINE("http://me:pw@host:80/?a=1&token=b", "flows"),
+            "harrow e2e \"http://me:(hidden)@host:80/?a=1&token=(hidden)\" flows");
+    becomes(LINE("--variable", "db=postgres://u:p@h/db", "--provider=https://u:p@h"),
+            "harrow e2e --variable \"db=postgres://u:(hidden)@h/db\" \"--provider=https://u:(hidden)@h\"");
+    becomes(LINE("--variable", "base_token=http://u:p@h"), "harrow e2e --variable \"base_token=(hidden)\"");
+    becomes(LINE("http://me@host:80", "--only", "GET /?token=x"),
+            "harrow e2e http://me@host:80 --only \"GET /?token=x\"");
+    becomes(LINE("--variable", "db=postgres://u:${env.PW}@h"),
+            "harrow e2e --variable \"db=postgres://u:\\${env.PW}@h\"");
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(as_it_is), cmocka_unit_test(hidden)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(as_it_is), cmocka_unit_test(hidden),
+                                       cmocka_unit_test(addresses)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 #include "harrow/system/attach.h"
 
 #include "base/words.h"
+#include "harrow/run/command_line.h"
 #include "harrow/run/run.h"
 #include "wire/grpc.h"
 
@@ -67,37 +68,53 @@ int attach_manifest(const char *address, struct manifest **out, struct error *er
         return error_set(err, ERROR_INVALID,
                          "%s: an address is grpc://HOST:PORT, grpcs://HOST:PORT, HOST:PORT, or http://HOST:PORT",
                          address);
+    if (!http && strncmp(door, "unix:", 5) != 0 && strchr(door, '@') != NULL)
+        return error_set(err, ERROR_INVALID,
+                         "...%s: an address of a gRPC server has no name and password before its host; what the server "
+                         "wants is sent with --metadata",
+                         strrchr(door, '@'));
+    struct text shown = TEXT_INIT; /* what it is called wherever it is named */
+    command_line_address(address, &shown);
+    if (!text_ok(&shown)) {
+        text_deinit(&shown);
+        return error_set(err, ERROR_MEMORY, "out of memory");
+    }
     json_t *tree =
-        json_pack("{s:s, s:s, s:s*, s:[{s:s, s:s}]}", "system", door, "ready_within", READY_WITHIN, "gateway",
-                  http ? address : NULL, "components", "name", "server", http ? "http" : "address", address);
+        json_pack("{s:s, s:s, s:s*, s:[{s:s, s:s}]}", "system", http ? strstr(text_string(&shown), "://") + 3 : door,
+                  "ready_within", READY_WITHIN, "gateway", http ? address : NULL, "components", "name", "server",
+                  http ? "http" : "address", address);
     char *dumped = tree != NULL ? json_dumps(tree, JSON_COMPACT) : NULL;
-    int code = dumped != NULL ? manifest_parse_json(bytes_of(dumped), address, out, err)
+    int code = dumped != NULL ? manifest_parse_json(bytes_of(dumped), text_string(&shown), out, err)
                : tree == NULL ? error_set(err, ERROR_INVALID, "%s: an address is text", address)
                               : error_set(err, ERROR_MEMORY, "out of memory");
     if (code == 0)
         (*out)->address = true;
     json_decref(tree);
     free(dumped);
+    text_deinit(&shown);
     return code;
 }
 
-static void list_words(struct text *line, const char *name, const struct option_list *list)
+static void list_words(struct text *line, const char *name, const struct option_list *list, bool shown)
 {
     for (size_t i = 0; i < list->count; i++) {
         words_add(line, name);
-        words_add(line, list->items[i]);
+        if (shown)
+            command_line_add(line, name, list->items[i]);
+        else
+            words_add(line, list->items[i]);
     }
 }
 
-void attach_words(struct text *line)
+void attach_words(struct text *line, bool shown)
 {
     if (attach.descriptors != NULL) {
         words_add(line, "--descriptors");
         words_add(line, attach.descriptors);
     }
-    list_words(line, "--proto", &attach.protos);
-    list_words(line, "--proto-path", &attach.proto_paths);
-    list_words(line, "--metadata", &attach.metadata);
+    list_words(line, "--proto", &attach.protos, shown);
+    list_words(line, "--proto-path", &attach.proto_paths, shown);
+    list_words(line, "--metadata", &attach.metadata, shown);
     if (attach.ca != NULL) {
         words_add(line, "--ca");
         words_add(line, attach.ca);

@@ -65,8 +65,8 @@ bool attach_refuses(const char *command, const char *manifest, const char *why);
 int attach_manifest(const char *address, struct manifest **out, struct error *err);
 /* Without its scheme; *tls when that is grpcs. NULL: it has another one, or names no port. */
 const char *attach_address(const char *text, bool *tls);
-/* Appends the options above as they were given, for commands that are printed. */
-void attach_words(struct text *line);
+/* Appends the options above as they were given; `shown`: for a command that people see, without its secrets. */
+void attach_words(struct text *line, bool shown);
 /* "NAME: VALUE" with ${names} in the value replaced; the name in lower case. Strings in the arena. */
 int attach_metadata_parse(const char *text, const struct manifest_values *values, struct arena *arena,
                           const char **name, const char **value, struct error *err);

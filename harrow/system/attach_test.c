@@ -57,6 +57,42 @@ static void an_address_is_a_manifest(void **state)
     error_clear(&err);
 }
 
+/* A password in an address is used, and stands nowhere else. */
+static void with_a_password(void **state)
+{
+    static const char *const grpc[] = {"grpc://me:pw@api.test:1", "me:pw@api.test:1"};
+    struct manifest *m = NULL;
+    struct error err = ERROR_INIT;
+    (void)state;
+    assert_int_equal(attach_manifest("https://me:pw@api.test/?token=abc", &m, &err), 0);
+    assert_string_equal(m->gateway, "https://me:pw@api.test/?token=abc");
+    assert_string_equal(m->path, "https://me:(hidden)@api.test/?token=(hidden)");
+    assert_string_equal(m->name, "me:(hidden)@api.test/?token=(hidden)");
+    manifest_free(m);
+    for (size_t i = 0; i < sizeof grpc / sizeof grpc[0]; i++) {
+        assert_int_equal(attach_manifest(grpc[i], &m, &err), ERROR_INVALID);
+        assert_non_null(strstr(err.message, "...@api.test:1: an address of a gRPC server has no name and password"));
+        assert_null(strstr(err.message, "pw"));
+        error_clear(&err);
+    }
+}
+
+/* The same of what is sent with each call: in commands that run it stands, in those that are shown it does not. */
+static void words(void **state)
+{
+    static const char *values[] = {"authorization: Bearer abc", "tenant: blue"};
+    struct text run = TEXT_INIT, shown = TEXT_INIT;
+    (void)state;
+    attach.metadata = (struct option_list){.items = values, .count = 2};
+    attach_words(&run, false);
+    attach_words(&shown, true);
+    attach.metadata = (struct option_list){0};
+    assert_string_equal(text_string(&run), "--metadata \"authorization: Bearer abc\" --metadata \"tenant: blue\"");
+    assert_string_equal(text_string(&shown), "--metadata \"authorization: (hidden)\" --metadata \"tenant: blue\"");
+    text_deinit(&run);
+    text_deinit(&shown);
+}
+
 static void metadata(void **state)
 {
     static const struct {
@@ -124,7 +160,8 @@ static void in_a_manifest(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(addresses), cmocka_unit_test(an_address_is_a_manifest),
-                                       cmocka_unit_test(metadata), cmocka_unit_test(in_a_manifest)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(addresses),       cmocka_unit_test(an_address_is_a_manifest),
+                                       cmocka_unit_test(with_a_password), cmocka_unit_test(words),
+                                       cmocka_unit_test(metadata),        cmocka_unit_test(in_a_manifest)};
     return cmocka_run_group_tests_name("harrow/attach", tests, NULL, NULL);
 }

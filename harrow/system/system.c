@@ -4,6 +4,7 @@
 #include "base/units.h"
 #include "chaos/proxy/proxy.h"
 #include "harrow/fakes/descriptor_files.h"
+#include "harrow/run/command_line.h"
 #include "proto/services.h"
 #include "proto/set.h"
 #include "rpc/tcp_check.h"
@@ -481,6 +482,8 @@ void system_describe(struct system *s, struct text *out)
 {
     text_printf(out, "%s is %s (%s): %zu component%s", s->manifest->name, s->driver->attached ? "attached" : "up",
                 s->driver->name, s->target.component_count, s->target.component_count == 1 ? "" : "s");
-    if (s->target.gateway != NULL)
-        text_printf(out, ", gateway %s", s->target.gateway);
+    if (s->target.gateway != NULL) {
+        text_puts(out, ", gateway ");
+        command_line_address(s->target.gateway, out);
+    }
 }

@@ -1,10 +1,14 @@
 #!/usr/bin/env python3
 """harrow report and harrow gate as their users meet them: many formats, shards, histories, verdicts, baselines; and
 the reports that a run itself writes."""
+import base64
+import http.server
 import json
 import os
 import re
+import shlex
 import sqlite3
+import threading
 
 from harness import MANIFEST, SOURCE, Folder, check, finish, harrow
 
@@ -200,6 +204,61 @@ def runs():
         check(code == 2 and 'did you mean "tap"?' in output, "a misspelt one is told before anything runs", output)
 
 
+class Door(http.server.BaseHTTPRequestHandler):
+    """Takes one name and password, and keeps what it was asked."""
+    asked = []
+
+    def do_GET(self):
+        expected = "Basic " + base64.b64encode(b"me:s3cr3t+pw").decode()
+        Door.asked.append((self.path, self.headers["authorization"] == expected))
+        self.send_response(200)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def secrets():
+    """What an address on the command line has of a secret is used, and stands in no report and in nothing printed."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Door)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    secret = {"password": "s3cr3t+pw", "another": "p4ssw0rd", "parameter": "t0k3n-value", "metadata": "b34r3r"}
+    host = f"127.0.0.1:{server.server_port}"
+    address = f"http://me:{secret['password']}@{host}"
+    with Folder() as folder:
+        written(folder, "f.yaml", ["flow: asks\nsteps:\n  - {http: 'GET ${gateway}/a'}\n  - {http: 'GET ${link}'}\n"
+                                   "  - {http: 'GET ${other}/b', expect: {status: 404}}\n"])
+        given = ["--variable", f"link=http://{host}/c?x=1&access_token={secret['parameter']}",
+                 "--variable", f"other=http://you:{secret['another']}@{host}"]
+        code, output = harrow("e2e", address, "f.yaml", *given, "-H", f"authorization: Bearer {secret['metadata']}", "--retries", "1",
+                              "--format", ",".join(FILES), "--out", "runs", folder=folder)
+        check(code == 1 and ("/a", True) in Door.asked and (f"/c?x=1&access_token={secret['parameter']}", True) not in Door.asked and
+              any(path == f"/c?x=1&access_token={secret['parameter']}" for path, _ in Door.asked), "the secrets are used",
+              f"exit {code}, {Door.asked}\n{output}")
+        run = next(os.scandir(os.path.join(folder, "runs"))).path
+        check({*FILES.values(), "results.jsonl"} <= set(os.listdir(run)), "every report is there", os.listdir(run))
+        for name in [None, *sorted(os.listdir(run))]:
+            text = output
+            if name is not None:
+                with open(os.path.join(run, name), encoding="utf-8") as file:
+                    text = file.read()
+            for what, value in secret.items():
+                check(value not in text, f"the {what} is not in {name or 'what is printed'}", text)
+            check("(hidden)" in text or name == "metrics.txt", f"{name or 'what is printed'} says that something is hidden", text)
+        code, output = harrow("replay", run, folder=folder)
+        check(code != 0 and "the command had a secret in it" in output, "it is not replayed without", f"exit {code}\n{output}")
+        code, output = harrow("replay", run, "--print", folder=folder)
+        words = shlex.split(output.strip().splitlines()[-1])
+        shown = [word for word in words if "(hidden)" in word]
+        check(len(shown) == 4, "the command is shown with the places", output)
+        whole = iter([address, given[1], given[3], f"authorization: Bearer {secret['metadata']}"])
+        code, output = harrow(*[next(whole) if "(hidden)" in word else word for word in words[1:]], folder=folder)
+        check(code == 1 and "expected 404, got 200" in output, "completed by hand it runs", f"exit {code}\n{output}")
+    server.shutdown()
+    server.server_close()
+
+
 formats()
 merges()
 histories()
@@ -207,4 +266,5 @@ differences()
 gates()
 pages()
 runs()
+secrets()
 finish()
