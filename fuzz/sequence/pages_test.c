@@ -1,5 +1,6 @@
 /* pages-broken by cursors: a list whose pages go on where the one before says, with a bug and without. Its contract is
- * built here, for none of proto/ has a cursor. */
+ * built here, for none of proto/ has a cursor. Its elements have a map, whose entries come in another order each time.
+ */
 #include "base/test.h"
 
 #include "fuzz/sequence/check.h"
@@ -25,7 +26,9 @@ enum bug {
 
 static struct pb_pool *pool;
 
-static void add_field(struct text *message, const char *name, uint64_t number, uint64_t label, uint64_t type)
+/* `of`: the name of its type, NULL: it needs none. */
+static void add_field(struct text *message, const char *name, uint64_t number, uint64_t label, uint64_t type,
+                      const char *of)
 {
     struct text f = TEXT_INIT;
     const uint64_t numbers[] = {number, label, type};
@@ -34,8 +37,26 @@ static void add_field(struct text *message, const char *name, uint64_t number, u
         fuzz_put_tag(&f, 3 + i, WIRE_VARINT);
         fuzz_put_varint(&f, numbers[i]);
     }
+    if (of != NULL)
+        fuzz_put_bytes(&f, 6, bytes_of(of));
     fuzz_put_bytes(message, 2, text_bytes(&f));
     text_deinit(&f);
+}
+
+static void add_item(struct text *file)
+{
+    struct text m = TEXT_INIT, entry = TEXT_INIT;
+    fuzz_put_bytes(&m, 1, bytes_of("Item"));
+    add_field(&m, "name", 1, 1, PB_STRING, NULL);
+    add_field(&m, "labels", 2, 3, PB_MESSAGE, ".shelf.Item.LabelsEntry");
+    fuzz_put_bytes(&entry, 1, bytes_of("LabelsEntry"));
+    add_field(&entry, "key", 1, 1, PB_STRING, NULL);
+    add_field(&entry, "value", 2, 1, PB_STRING, NULL);
+    fuzz_put_bytes(&entry, 7, bytes_of("\x38\x01")); /* map_entry */
+    fuzz_put_bytes(&m, 3, text_bytes(&entry));
+    fuzz_put_bytes(file, 4, text_bytes(&m));
+    text_deinit(&entry);
+    text_deinit(&m);
 }
 
 static void add_message(struct text *file, const char *name, bool asks, bool answers)
@@ -43,13 +64,13 @@ static void add_message(struct text *file, const char *name, bool asks, bool ans
     struct text m = TEXT_INIT;
     fuzz_put_bytes(&m, 1, bytes_of(name));
     if (asks) {
-        add_field(&m, "page_size", 1, 1, PB_UINT32);
-        add_field(&m, "page_token", 2, 1, PB_STRING);
+        add_field(&m, "page_size", 1, 1, PB_UINT32, NULL);
+        add_field(&m, "page_token", 2, 1, PB_STRING, NULL);
     } else if (answers) {
-        add_field(&m, "names", 1, 3, PB_STRING);
-        add_field(&m, "next_page_token", 2, 1, PB_STRING);
+        add_field(&m, "items", 1, 3, PB_MESSAGE, ".shelf.Item");
+        add_field(&m, "next_page_token", 2, 1, PB_STRING, NULL);
     } else {
-        add_field(&m, "name", 1, 1, PB_STRING);
+        add_field(&m, "name", 1, 1, PB_STRING, NULL);
     }
     fuzz_put_bytes(file, 4, text_bytes(&m));
     text_deinit(&m);
@@ -73,6 +94,7 @@ static int set_up(void **state)
     fuzz_put_bytes(&file, 2, bytes_of("shelf"));
     add_message(&file, "AddRequest", false, false);
     add_message(&file, "AddResponse", false, false);
+    add_item(&file);
     add_message(&file, "ListRequest", true, false);
     add_message(&file, "ListResponse", false, true);
     fuzz_put_bytes(&service, 1, bytes_of("Shelf"));
@@ -95,6 +117,22 @@ static int tear_down(void **state)
     return 0;
 }
 
+static void put_item(struct text *reply, const char *name)
+{
+    static const char *const labels[] = {"\n\x01"
+                                         "a",
+                                         "\n\x01"
+                                         "b"}; /* an entry with a key */
+    static size_t turn;
+    struct text item = TEXT_INIT;
+    fuzz_put_bytes(&item, 1, bytes_of(name));
+    turn++;
+    for (size_t i = 0; i < 2; i++)
+        fuzz_put_bytes(&item, 2, bytes_of(labels[(turn + i) % 2]));
+    fuzz_put_bytes(reply, 1, text_bytes(&item));
+    text_deinit(&item);
+}
+
 static void answer(enum bug bug, const struct sequence_shape *asks, struct bytes request, size_t count,
                    struct text *reply)
 {
@@ -109,10 +147,10 @@ static void answer(enum bug bug, const struct sequence_shape *asks, struct bytes
         at = at * 10 + (size_t)(token.data[i] - '0');
     size_t end = limit > 0 && at + limit < count ? at + (size_t)limit : count;
     size_t back = at > 0 && bug == BUG_REPEATS, from = at - back + (at > 0 && bug == BUG_SKIPS);
-    char text[24];
+    char text[32];
     for (size_t i = from; i < end - back; i++) {
         snprintf(text, sizeof text, "item-%zu", i);
-        fuzz_put_bytes(reply, 1, bytes_of(text));
+        put_item(reply, text);
     }
     snprintf(text, sizeof text, "%zu", end);
     if (end < count && !(bug == BUG_ENDS && token.len > 0))
