@@ -140,6 +140,12 @@ const char *world_program_folder(struct world *w)
     return folder;
 }
 
+const char *world_working_folder(struct world *w)
+{
+    static char folder[4096];
+    return world_is_simulated(w) ? NULL : getcwd(folder, sizeof folder);
+}
+
 void world_take_streams(void)
 {
     signal(SIGPIPE, SIG_IGN);

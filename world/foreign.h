@@ -24,6 +24,9 @@ int world_foreign_usage(struct world *w, const struct world_foreign *p, uint64_t
 
 /* The folder this program's executable stands in; NULL when it cannot be told. Static storage. */
 const char *world_program_folder(struct world *w);
+/* The folder this process works in; NULL in simulation, which has one alone, and when it cannot be told, for it was
+ * removed. Static storage. What PWD says need not be so: who starts a program elsewhere may leave it as it was. */
+const char *world_working_folder(struct world *w);
 /* This program again with other arguments, in place of this process. Returns only on failure, with a negative code. */
 int world_become_self(char *const *arguments);
 /* At a program's beginning: a standard stream that is closed leads nowhere, lest a file of ours takes its number; and a

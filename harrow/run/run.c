@@ -1,5 +1,6 @@
 #include "harrow/run/run.h"
 
+#include "harrow/run/command_line.h"
 #include "harrow/system/attach.h"
 
 #include "base/log.h"
@@ -104,8 +105,8 @@ static void on_signal(void *arg, int signal)
     world_stop(r->world);
 }
 
-/* A folder of its own for every run, also for two that begin in the same millisecond. */
-static int make_folder(struct run *r, struct error *err)
+/* A folder of its own for every run, also for two that begin in the same millisecond: who makes its stream has it. */
+static int open_folder(struct run *r, struct error *err)
 {
     char time[40];
     units_format_time(world_wall(r->world), time, sizeof time);
@@ -113,28 +114,23 @@ static int make_folder(struct run *r, struct error *err)
         if (*p == ':' || *p == '.')
             *p = '-';
     for (int i = 0; i < 100; i++) {
-        struct world_stat stat;
         r->folder = arena_printf(&r->arena, i == 0 ? "%s/%s" : "%s/%s-%d", common.out, time, i);
-        if (r->folder == NULL)
+        const char *path = r->folder != NULL ? arena_printf(&r->arena, "%s/results.jsonl", r->folder) : NULL;
+        if (path == NULL)
             return error_set(err, ERROR_MEMORY, "out of memory");
-        int code = world_stat(r->world, r->folder, &stat);
-        if (code == 0 && stat.exists)
-            continue;
-        if ((code = world_make_directory(r->world, r->folder)) != 0)
+        int code = world_make_directory(r->world, r->folder);
+        if (code != 0)
             return error_set(err, code, "cannot make the folder %s: %s", r->folder, error_code_name(code));
-        return 0;
+        code = world_file_open(r->world, path, WORLD_WRITE | WORLD_CREATE | WORLD_EXCLUSIVE, &r->file, err);
+        if (code != ERROR_EXISTS)
+            return code;
+        error_clear(err);
     }
     return error_set(err, ERROR_EXISTS, "no free name for a run's folder in %s", common.out);
 }
 
-static int open_stream(struct run *r, struct error *err)
+static void begin_stream(struct run *r)
 {
-    const char *path = arena_printf(&r->arena, "%s/results.jsonl", r->folder);
-    if (path == NULL)
-        return error_set(err, ERROR_MEMORY, "out of memory");
-    int code = world_file_open(r->world, path, WORLD_WRITE | WORLD_CREATE, &r->file, err);
-    if (code != 0)
-        return code;
     world_timer_init(&r->hold, r->world, on_hold_over, r);
     r->started = world_now(r->world);
     r->results = (struct result_stream){
@@ -153,7 +149,6 @@ static int open_stream(struct run *r, struct error *err)
         line = NULL;
     }
     result_emit(&r->results, "run", line);
-    return 0;
 }
 
 static void run_free(struct run *r)
@@ -213,10 +208,8 @@ struct run *run_begin(const char *manifest_path, const char *command, int *exit_
         /* Small enough to be typed: seeds are drawn from 48 bits. */
         r->seed = common.seed != 0 ? common.seed : (world_seed(r->world) & UINT64_C(0xFFFFFFFFFFFF)) | 1;
         r->command = repeatable(r, command);
-        code = make_folder(r, &err);
+        code = open_folder(r, &err);
     }
-    if (code == 0)
-        code = open_stream(r, &err);
     if (code != 0) {
         *exit_code = harrow_error(&err, NULL);
         if (bad_manifest)
@@ -227,6 +220,7 @@ struct run *run_begin(const char *manifest_path, const char *command, int *exit_
         run_free(r);
         return NULL;
     }
+    begin_stream(r);
     world_on_signal(r->world, on_signal, r);
     return r;
 }
@@ -343,9 +337,9 @@ const char *run_replay(struct run *r, const char *command, const char *const *ar
     words_add(&line, command);
     words_add(&line, r->manifest->path);
     for (size_t i = 0; arguments != NULL && arguments[i] != NULL; i++)
-        words_add(&line, arguments[i]);
+        command_line_add(&line, i > 0 ? arguments[i - 1] : "", arguments[i]);
     text_printf(&line, " --driver %s", common.driver);
-    attach_words(&line);
+    attach_words(&line, true);
     text_printf(&line, " --seed %llu", (unsigned long long)r->seed);
     const char *copy = text_ok(&line) ? arena_string(&r->arena, text_string(&line)) : NULL;
     text_deinit(&line);

@@ -1,6 +1,7 @@
 #include "runtime/runtime/runner.h"
 
 #include "base/log.h"
+#include "world/foreign.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -195,7 +196,7 @@ static int open_data(struct runner *r, const struct micro_options *o, struct err
 {
     char key[RUNNER_PATH_MAX + 32];
     /* Programs are started in folders of their own, where a relative path would lead elsewhere. */
-    const char *here = o->data_dir[0] == '/' ? NULL : world_environment(r->world, "PWD");
+    const char *here = o->data_dir[0] == '/' ? NULL : world_working_folder(r->world);
     int n = snprintf(r->data, sizeof r->data, "%s%s%s/runtime", here ? here : "", here ? "/" : "", o->data_dir);
     if (n < 1 || (size_t)n >= sizeof r->data / 2)
         return error_set(err, ERROR_LIMIT, "the data directory's path is too long");
