@@ -75,12 +75,12 @@ static void test_curl(void **state)
     char url[2][64];
     (void)snprintf(url[0], sizeof url[0], "https://localhost:%d/", http_server_port(server));
     (void)snprintf(url[1], sizeof url[1], "https://localhost:%d/big", http_server_port(server));
-    const char *const calls[][12] = {
-        {"curl", "-sSk", "--noproxy", "*", "--max-time", "20", url[0], NULL},
-        {"curl", "-sSk", "--noproxy", "*", "--max-time", "20", "-d", "sent over TLS", url[0], NULL},
-        {"curl", "-sSk", "--noproxy", "*", "--max-time", "20", "-o", "/dev/null", "-w", "%{size_download}", url[1],
-         NULL},
-        {"curl", "-sSkv", "--noproxy", "*", "--max-time", "20", url[0], url[0], NULL},
+    const char *const calls[][14] = {
+        {"curl", "-q", "-sSk", "--noproxy", "*", "--max-time", "60", url[0], NULL},
+        {"curl", "-q", "-sSk", "--noproxy", "*", "--max-time", "60", "-d", "sent over TLS", url[0], NULL},
+        {"curl", "-q", "-sSk", "--noproxy", "*", "--max-time", "60", "-o", "/dev/null", "-w", "%{size_download}",
+         url[1], NULL},
+        {"curl", "-q", "-sSkv", "--noproxy", "*", "--max-time", "60", url[0], url[0], NULL},
     };
     const char *const wanted[] = {"over TLS", "sent over TLS", "3145728", "using existing "}; /* Re-using, Reusing */
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
@@ -88,7 +88,7 @@ static void test_curl(void **state)
         struct world_process *p = NULL;
         struct world_spawn spawn = {.name = "curl", .argv = calls[i]};
         assert_int_equal(world_process_spawn(w, &spawn, &events, &child, &p, &err), 0);
-        assert_int_equal(world_run_until(w, child_over, &child, 30 * (uint64_t)SECOND), 0);
+        assert_int_equal(world_run_until(w, child_over, &child, 90 * (uint64_t)SECOND), 0);
         world_process_close(p);
         if (child.status.code != 0 || strstr(text_string(&child.output), wanted[i]) == NULL)
             fail_msg("curl exited with %d and said '%s'", child.status.code, text_string(&child.output));

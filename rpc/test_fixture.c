@@ -1,5 +1,7 @@
 #include "rpc/test_fixture.h"
 
+#include "world/mapping.h"
+
 #include <stdio.h>
 
 static int setup(void **state, bool simulated)
@@ -51,6 +53,14 @@ const struct pb_pool *fixture_pool(struct fixture *f)
     return f->pool;
 }
 
+const char *fixture_listen(const struct fixture *f)
+{
+    static char address[32];
+    unsigned id = f->simulated ? 1 : (unsigned)world_process_self();
+    snprintf(address, sizeof address, "127.%u.%u.%u:0", id >> 16 & 127, id >> 8 & 255, id & 255);
+    return address;
+}
+
 struct fixture_server *fixture_serve(struct fixture *f, int i, const struct rpc_server_options *options)
 {
     struct fixture_server *s = &f->servers[i];
@@ -63,12 +73,13 @@ struct fixture_server *fixture_serve(struct fixture *f, int i, const struct rpc_
     if (f->sim)
         snprintf(listen, sizeof listen, "0.0.0.0:7000");
     else
-        snprintf(listen, sizeof listen, "%s", s->address[0] ? s->address : "127.0.0.1:0");
+        snprintf(listen, sizeof listen, "%s", s->address[0] ? s->address : fixture_listen(f));
     struct error err = ERROR_INIT;
     int rc = rpc_server_listen(s->server, listen, &err);
     if (rc)
         fail_msg("cannot listen: %s", err.message);
-    snprintf(s->address, sizeof s->address, "%s:%d", f->sim ? node : "127.0.0.1", rpc_server_port(s->server));
+    const char *host = f->sim ? node : listen;
+    snprintf(s->address, sizeof s->address, "%.*s:%d", (int)strcspn(host, ":"), host, rpc_server_port(s->server));
     return s;
 }
 
@@ -240,6 +251,12 @@ static bool reached(void *arg)
     return g->value ? *g->value >= g->target : *g->value_u64 >= g->target_u64;
 }
 
+bool fixture_reaches(struct fixture *f, const int *value, int target, uint64_t within)
+{
+    struct goal g = {.value = value, .target = target};
+    return world_run_until(f->world, reached, &g, within) == 0;
+}
+
 void fixture_until(struct fixture *f, const int *value, int target)
 {
     struct goal g = {.value = value, .target = target};
@@ -259,5 +276,6 @@ void fixture_until_u64(struct fixture *f, const uint64_t *value, uint64_t target
 
 void fixture_run(struct fixture *f, uint64_t duration)
 {
-    assert_int_equal(world_sleep(f->world, duration), 0);
+    for (int i = 0; i < FIXTURE_TURNS; i++)
+        assert_int_equal(world_sleep(f->world, duration / FIXTURE_TURNS), 0);
 }

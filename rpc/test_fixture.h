@@ -21,7 +21,8 @@
 #include <string.h>
 
 #define FIXTURE_SERVERS 3
-#define FIXTURE_LIMIT   ((uint64_t)(20 * SECOND))
+#define FIXTURE_LIMIT   ((uint64_t)(60 * SECOND)) /* of what is not expected to take any time */
+#define FIXTURE_TURNS   10
 
 struct fixture_server {
     struct world *world;
@@ -57,6 +58,9 @@ int fixture_teardown(void **state);
 #f " (real)", f, fixture_setup_real, fixture_teardown, NULL                                                    \
     }
 
+/* An address of this machine (all of 127.0.0.0/8 is) and any free port: one that no other test listens at, so that a
+ * port that is given up for a moment is not taken meanwhile. Static storage. */
+const char *fixture_listen(const struct fixture *f);
 /* Starts server i with the test service; its port is kept over restarts. Options may be NULL. */
 struct fixture_server *fixture_serve(struct fixture *f, int i, const struct rpc_server_options *options);
 void fixture_stop(struct fixture *f, int i); /* frees the server: its connections break */
@@ -91,6 +95,9 @@ int fixture_send(struct record *r, const Harrow__Test__Order *order);
 /* Runs the loop until *value has reached `target`. */
 void fixture_until(struct fixture *f, const int *value, int target);
 void fixture_until_u64(struct fixture *f, const uint64_t *value, uint64_t target);
+bool fixture_reaches(struct fixture *f, const int *value, int target, uint64_t within); /* the same, if it does */
+/* For so long, and for FIXTURE_TURNS of the loop at least: who was kept from running all that time comes back to what
+ * should have happened meanwhile. */
 void fixture_run(struct fixture *f, uint64_t duration);
 
 void order_init(Harrow__Test__Order *order, const char *text);

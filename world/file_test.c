@@ -393,6 +393,25 @@ static void test_child_missing(void **state)
     error_clear(&err);
 }
 
+/* Until the process is gone, or a zombie that its reaper has not come to yet. */
+static void wait_dead(const struct fixture *f, int process)
+{
+    char path[64], line[256] = "";
+    snprintf(path, sizeof(path), "/proc/%d/stat", process);
+    for (int i = 0; i < 60000; i++) { /* of a millisecond at least */
+        FILE *stat_file = fopen(path, "r");
+        if (!stat_file)
+            return;
+        const char *read = fgets(line, sizeof(line), stat_file);
+        fclose(stat_file);
+        const char *end = read ? strrchr(line, ')') : NULL;
+        if (!end || end[2] == 'Z' || end[2] == 'X')
+            return;
+        assert_int_equal(world_sleep(f->world, MILLISECOND), 0);
+    }
+    fail_msg("process %d is still there", process);
+}
+
 /* Closing kills, with the whole group; nothing is left of it and nobody is told. */
 static void test_child_close(void **state)
 {
@@ -408,43 +427,10 @@ static void test_child_close(void **state)
     assert_int_equal(world_run(f->world), 0); /* until it is reaped */
     assert_int_equal(kill((pid_t)id, 0), -1);
     assert_int_equal(errno, ESRCH);
-    /* The grandchild has gone to init, which reaps it when it likes. */
-    char path[64], line[256] = "";
-    snprintf(path, sizeof(path), "/proc/%d/stat", grandchild);
-    for (int i = 0; i < 500; i++) {
-        FILE *stat_file = fopen(path, "r");
-        if (!stat_file)
-            break;
-        const char *read = fgets(line, sizeof(line), stat_file);
-        fclose(stat_file);
-        const char *end = read ? strrchr(line, ')') : NULL;
-        if (!end || end[2] == 'Z')
-            break;
-        assert_int_equal(world_sleep(f->world, MILLISECOND), 0);
-        assert_true(i < 499);
-    }
+    wait_dead(f, grandchild); /* it has gone to init, which reaps it when it likes */
     assert_int_equal(c.exits, 0);
     text_deinit(&c.out);
     text_deinit(&c.err);
-}
-
-/* Until the process is gone, or a zombie that its reaper has not come to yet. */
-static void wait_dead(const struct fixture *f, int process)
-{
-    char path[64], line[256] = "";
-    snprintf(path, sizeof(path), "/proc/%d/stat", process);
-    for (int i = 0; i < 2000; i++) {
-        FILE *stat_file = fopen(path, "r");
-        if (!stat_file)
-            return;
-        const char *read = fgets(line, sizeof(line), stat_file);
-        fclose(stat_file);
-        const char *end = read ? strrchr(line, ')') : NULL;
-        if (!end || end[2] == 'Z')
-            return;
-        assert_int_equal(world_sleep(f->world, MILLISECOND), 0);
-    }
-    fail_msg("process %d is still there", process);
 }
 
 /* What the leader started ends with the leader; and, with the keeper, when we are gone ourselves: here a process

@@ -73,7 +73,7 @@ static int talk(struct world *w)
     if (code == 0)
         code = world_stream_write(t.client, BYTES(payload, PAYLOAD));
     if (code == 0)
-        code = world_run_until(w, talk_done, &t, 10 * SECOND);
+        code = world_run_until(w, talk_done, &t, MINUTE);
     if (code == 0 && t.got < PAYLOAD)
         code = ERROR_MEMORY; /* the stream ended early, which is how a write without memory shows */
     world_stream_close(t.client);

@@ -297,7 +297,7 @@ static void test_turned_away(void **state)
 /* ---- back-pressure ----------------------------------------------------------------------------------------------- */
 
 #define FLOOD_CHUNK ((size_t)32 << 10)
-#define FLOOD_MAX   ((size_t)64 << 20)
+#define FLOOD_MAX   ((size_t)1 << 30) /* more than any kernel is told to hold */
 
 static uint8_t pattern(size_t i)
 {
@@ -404,7 +404,7 @@ static void test_close_bounded(void **state)
     world_stream_close(c.stream);
     world_listener_close(s.listener);
     assert_int_equal(world_run(f->world), 0);
-    assert_true(world_now(f->world) - start < 3 * SECOND);
+    assert_true(world_now(f->world) - start < (f->sim ? 3 * SECOND : MINUTE)); /* a real machine may be busy */
     s.listener = NULL;
     c.stream = NULL;
     finish(f, &s, &c);

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define LONG  ((uint64_t)20000000000)
+#define LONG  ((uint64_t)100000000000)
 #define LIMIT ((uint64_t)100000000)
 #define BIT   "--bitten"
 #define SAID  "stands still\n"

@@ -7,10 +7,11 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define LONG ((uint64_t)20000000000)
+#define LONG ((uint64_t)100000000000)
 
 static struct world_mapping shared;
 
@@ -104,7 +105,7 @@ static void count_signal(void *arg, int number)
 static int turn_the_loop(void *arg)
 {
     volatile uint64_t *count = shared.data;
-    while (*count < UINT64_MAX) { /* until it is ended */
+    while (*count < UINT64_MAX) {  /* until it is ended */
         (void)world_sleep(arg, 0); /* its parent's, which it shall leave alone */
         ++*count;
     }
@@ -146,10 +147,11 @@ static struct {
 static void test_move(void **state)
 {
     (void)state;
-    char path[64];
+    char folder[] = "/tmp/harrow-mapping-XXXXXX", path[64];
     uint64_t offset = 0;
     struct world_mapping m;
-    snprintf(path, sizeof path, "/tmp/harrow-mapping-%ld", (long)world_process_self());
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/file", folder);
     assert_int_equal(world_mapping_open(path, false, &m), ERROR_NOT_FOUND);
     assert_int_equal(world_mapping_move(path, bytes_of("head"), data.moved, data.moved + sizeof data.moved, &offset),
                      0);
@@ -167,6 +169,7 @@ static void test_move(void **state)
     world_mapping_close(&m);
     assert_int_equal(world_mapping_move(path, BYTES_NONE, data.moved, data.moved + 1, &offset), ERROR_EXISTS);
     assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(folder), 0);
     assert_int_equal(world_mapping_move("/nowhere/at/all", BYTES_NONE, data.moved, data.moved + 1, &offset),
                      ERROR_NOT_FOUND);
     assert_string_equal(data.moved, "written there");

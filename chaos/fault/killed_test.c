@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define ROUNDS_DEFAULT 12
+#define TRIES          100
 #define MARK           "HARROW_KILLED_TEST"
 #define READY_WITHIN   ((uint64_t)(30 * SECOND))
 #define LIVES_MAX      ((uint64_t)(250 * MILLISECOND)) /* of the harness once it is ready */
@@ -334,7 +335,8 @@ static void test_killed(void **state)
     assert_true(within(x, well));
     assert_int_equal(world_foreign_by_id(x->world, victim_process(x, "a"), &a, NULL), 0);
     look(x, &a, &before);
-    for (int i = 0; i < rounds; i++) {
+    /* That nothing was in force at any kill is possible, but not for ever. */
+    for (int i = 0; i < rounds || (undone == 0 && rounds >= ROUNDS_DEFAULT && i < TRIES); i++) {
         struct heal_summary s;
         int64_t dead = run_and_kill(x, &lots, x->folder);
         assert_int_equal(undo_journal_heal(x->world, false, on_heal, NULL, &s, NULL), 0);
@@ -345,9 +347,8 @@ static void test_killed(void **state)
         assert_int_equal(undo_journal_heal(x->world, false, on_heal, NULL, &s, NULL), 0);
         assert_int_equal(s.journals, 0);
     }
-    print_message("             %d kills, %zu with something to undo, %zu steps undone, nothing left\n", rounds, used,
-                  undone);
-    assert_true(rounds < 10 || undone > 0);
+    print_message("             %zu kills with something to undo, %zu steps undone, nothing left\n", used, undone);
+    assert_true(rounds < ROUNDS_DEFAULT || undone > 0);
 }
 
 int main(int argc, char **argv)

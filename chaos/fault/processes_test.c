@@ -12,6 +12,8 @@
 #include <sys/vfs.h>
 #include <time.h>
 
+#define TRIES 20
+
 /* ---- what a call of the process is answered ---- */
 
 static const struct probed {
@@ -47,18 +49,34 @@ static bool probe_shows(struct fixture *x)
     return false;
 }
 
+static size_t turns_enough;
+
+static bool probe_shows_or_will_not(struct fixture *x)
+{
+    return probe_shows(x) || x->parts[0].reports >= turns_enough;
+}
+
 static void test_probed(void **state)
 {
     struct fixture *x = *state;
+    int in_vain = 0;
     victims_begin(x, "");
     for (size_t i = 0; i < sizeof probed / sizeof probed[0]; i++) {
         asked = &probed[i];
         int64_t id = victim_process(x, "a");
         if (!victims_inject(x, asked->fault, "a", asked->parameter, INT64_MIN))
             continue;
-        if (!within(x, probe_shows))
+        turns_enough = x->parts[0].reports + 50;
+        if (!within(x, probe_shows_or_will_not))
             fail_msg("%s does not show", asked->fault);
         victims_heal(x);
+        if (!probe_shows(x)) { /* a limit of what it has: just then it had what it opens for a moment */
+            if (++in_vain == TRIES)
+                fail_msg("%s does not show", asked->fault);
+            assert_true(within(x, well));
+            i--;
+            continue;
+        }
         if (x->f.fault->verify != NULL && x->f.hits == 0)
             fail_msg("%s says that it acted on nothing", asked->fault);
         if (!within(x, well))
@@ -171,6 +189,7 @@ static void test_kill(void **state)
         {"kill-at-send", 4, INT64_MIN, true},
     };
     struct fixture *x = *state;
+    int idle = 0;
     victims_begin(x, "");
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         int64_t before = victim_process(x, "a"), other = victim_process(x, "b");
@@ -189,13 +208,16 @@ static void test_kill(void **state)
         victims_heal(x);
         if (at_call)
             assert_int_equal(x->f.hits, 1);
-        /* It always has writes that it has not synced. */
-        if (strcmp(cases[i].fault, "lost-writes") == 0 || strcmp(cases[i].fault, "torn-writes") == 0)
-            assert_true(x->f.hits > 1);
         assert_false(x->held);
         assert_true(within(x, well));
         assert_int_not_equal(victim_process(x, "a"), before);
         assert_int_equal(victim_process(x, "b"), other);
+        /* It always has writes that it has not synced, if only it was let run before the power went. */
+        bool loses = strcmp(cases[i].fault, "lost-writes") == 0 || strcmp(cases[i].fault, "torn-writes") == 0;
+        if (loses && x->f.hits <= 1) {
+            assert_true(++idle < TRIES);
+            i--;
+        }
     }
 }
 

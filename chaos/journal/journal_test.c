@@ -193,7 +193,7 @@ static void end(pid_t id)
 
 static char wait_state(struct fixture *x, const struct world_foreign *p, bool stopped)
 {
-    for (int i = 0; i < 2000 && (world_foreign_state(x->world, p) == 'T') != stopped; i++)
+    for (int i = 0; i < 60000 && (world_foreign_state(x->world, p) == 'T') != stopped; i++)
         usleep(1000);
     return world_foreign_state(x->world, p);
 }

@@ -104,7 +104,8 @@ static void back_pressure(void **state)
 
 static void many_connections(void **state)
 {
-    enum { MOST = 1000, ENDS = 4, OTHERS = 100 };
+    /* No kernel queues fewer than wait to be let in here; what it cannot queue it may lose. */
+    enum { MOST = 1000, ENDS = 4, OTHERS = 100, AT_ONCE = 50 };
     struct talk t;
     static struct world_stream *streams[MOST];
     static const struct world_stream_events nothing = {0};
@@ -116,18 +117,18 @@ static void many_connections(void **state)
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
     if (!t.f->sim && files.rlim_max < ENDS * MOST + OTHERS) /* a machine that does not give so many */
         count = (size_t)(files.rlim_max - OTHERS) / ENDS;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         assert_int_equal(world_connect(t.f->world, proxy_link_address(t.link), &nothing, NULL, &streams[i], NULL), 0);
-    for (int i = 0; i < 200 && proxy_link_accepted(t.link) < count; i++)
-        fixture_run(t.f, 5 * MILLISECOND);
+        while ((i + 1 == count || i % AT_ONCE == 0) && proxy_link_accepted(t.link) < i + 1)
+            assert_int_equal(world_sleep(t.f->world, MILLISECOND), 0);
+    }
     assert_int_equal(proxy_link_accepted(t.link), count);
     /* The server took four and closed the rest, of which the link has learnt. */
-    assert_int_equal(t.accepted, TALK_ENDS);
+    talk_until(&t, &t.accepted, TALK_ENDS);
     for (size_t i = 0; i < count; i++)
         world_stream_close(streams[i]);
-    for (int i = 0; i < 200 && proxy_link_connections(t.link) > TALK_ENDS; i++)
+    while (proxy_link_connections(t.link) > TALK_ENDS)
         fixture_run(t.f, 5 * MILLISECOND);
-    assert_true(proxy_link_connections(t.link) <= TALK_ENDS);
     talk_stop(&t);
 }
 
@@ -153,7 +154,8 @@ static void delay_and_jitter(void **state)
     since = now(&t);
     talk_say(c, "4");
     talk_until(&t, &c->got.len, strlen("hello1234"));
-    assert_true(now(&t) - since < SHORT);
+    assert_int_equal(e.hits, 3);
+    assert_true(!t.f->simulated || now(&t) - since < SHORT); /* a real machine may be busy */
     talk_stop(&t);
 }
 
@@ -257,12 +259,13 @@ static void comes_and_goes(void **state)
     struct talk t;
     struct proxy_effect e = {.hold = true, .on = SHORT, .off = SHORT};
     talk_start(&t, *state, true);
-    talk_attach(&t, &e, PROXY_BOTH);
     uint64_t since = now(&t);
+    talk_attach(&t, &e, PROXY_BOTH);
     struct end *c = talk_greeted(&t);
     assert_true(now(&t) - since >= SHORT - MILLISECOND);
     uint64_t longest = 0;
-    for (size_t i = 0; i < 6; i++) {
+    /* A real process may be kept from running whenever the link is held, but not for ever. */
+    for (size_t i = 0; i < 6 || (!t.f->simulated && longest <= SHORT / 3); i++) {
         since = now(&t);
         talk_say(c, ".");
         talk_until(&t, &c->got.len, strlen("hello") + 1 + i);
@@ -352,10 +355,10 @@ static void limits(void **state)
     assert_int_equal(bytes.hits, 1);
     talk_detach(&t, &bytes);
     c = talk_greeted(&t);
+    uint64_t since = now(&t);
     talk_attach(&t, &after, PROXY_BOTH);
     after.reset = true;
     talk_say(c, "?");
-    uint64_t since = now(&t);
     talk_until(&t, &c->ended, 1);
     assert_int_equal(c->reason, ERROR_RESET);
     assert_true(now(&t) - since >= SHORT / 2);

@@ -20,7 +20,7 @@ static void rig_start(struct rig *r, struct fixture *f)
     struct error err = ERROR_INIT;
     *r = (struct rig){.f = f, .server = fixture_serve(f, 0, NULL), .proxy = proxy_new(f->world)};
     assert_non_null(r->proxy);
-    if (proxy_add(r->proxy, PROXY_CLIENT, "server", r->server->address, "127.0.0.1:0", &r->link, &err) != 0)
+    if (proxy_add(r->proxy, PROXY_CLIENT, "server", r->server->address, fixture_listen(f), &r->link, &err) != 0)
         fail_msg("%s", err.message);
     fixture_connect(f, &(struct rpc_channel_options){.addresses = proxy_link_address(r->link)});
 }
@@ -117,10 +117,12 @@ static void carries_all(void **state)
     fixture_answer_free(&a);
     order_init(&order, "never");
     extra = (struct rpc_request){.timeout = SHORT};
-    fixture_call(r.f, "Never", &order, &extra, &a);
-    assert_int_equal(a.answer.reply.status, GRPC_DEADLINE_EXCEEDED);
-    fixture_answer_free(&a);
-    fixture_until_u64(r.f, &r.server->service.cancelled, 1);
+    do { /* a call that ends before it is sent never gets there */
+        fixture_call(r.f, "Never", &order, &extra, &a);
+        assert_int_equal(a.answer.reply.status, GRPC_DEADLINE_EXCEEDED);
+        fixture_answer_free(&a);
+        fixture_run(r.f, SHORT);
+    } while (r.server->service.cancelled == 0);
     assert_int_equal(none.hits + none.seen, 0);
     assert_int_equal(proxy_link_connections(r.link), 1);
     proxy_rule_remove(r.link, &none);
@@ -201,7 +203,7 @@ static void delays(void **state)
         proxy_rule_remove(r.link, &rule);
         uint64_t since = world_now(r.f->world);
         fixture_until(r.f, &record.finished, 1);
-        assert_true(world_now(r.f->world) - since < (uint64_t)SECOND);
+        assert_true(world_now(r.f->world) - since < (uint64_t)SECOND || !r.f->simulated);
         assert_int_equal(record.status, GRPC_OK);
     }
     rig_stop(&r);
@@ -214,15 +216,18 @@ static void late_and_lost(void **state)
     struct proxy_rule late = {.kind = RULE_LATE, .delay = MILLISECOND}, lost = {.kind = RULE_LOST_ANSWER};
     rig_start(&r, *state);
     add(&r, &late);
-    assert_int_equal(call(&r, SHORT), GRPC_DEADLINE_EXCEEDED);
+    do /* what does not get there in time is not answered */
+        assert_int_equal(call(&r, SHORT), GRPC_DEADLINE_EXCEEDED);
+    while (r.server->service.answered == 0);
     assert_int_equal(r.server->service.answered, 1);
     assert_int_equal(r.server->service.cancelled, 0);
+    assert_int_equal(late.hits, 1);
     proxy_rule_remove(r.link, &late);
     add(&r, &lost);
     assert_int_equal(plain(&r), GRPC_UNAVAILABLE);
     assert_int_equal(r.server->service.answered, 2);
     proxy_rule_remove(r.link, &lost);
-    assert_int_equal(late.hits + lost.hits, 2);
+    assert_int_equal(lost.hits, 1);
     assert_int_equal(plain(&r), GRPC_OK);
     rig_stop(&r);
 }

@@ -59,7 +59,7 @@ void talk_start(struct talk *t, struct fixture *f, bool echo)
     snprintf(address, sizeof address, "%s:%d", f->sim ? "server" : "127.0.0.1", world_listener_port(t->listener));
     t->proxy = proxy_new(f->world);
     assert_non_null(t->proxy);
-    if (proxy_add(t->proxy, PROXY_CLIENT, "server", address, "127.0.0.1:0", &t->link, &err) != 0)
+    if (proxy_add(t->proxy, PROXY_CLIENT, "server", address, fixture_listen(f), &t->link, &err) != 0)
         fail_msg("%s", err.message);
 }
 

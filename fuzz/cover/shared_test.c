@@ -19,7 +19,7 @@ struct child {
 };
 
 static struct world *world;
-static char folder[64];
+static char folder[] = "/tmp/harrow-cover-XXXXXX";
 
 /* Not world_process_spawn(): the test talks to it through a pipe. */
 static void start(struct child *p, bool share)
@@ -200,9 +200,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_shared), cmocka_unit_test(test_alone),
                                        cmocka_unit_test(test_foreign_files), cmocka_unit_test(test_memory)};
-    if (world_real_new(1, &world, NULL))
+    if (world_real_new(1, &world, NULL) || !mkdtemp(folder))
         return 1;
-    snprintf(folder, sizeof folder, "/tmp/harrow-cover-%ld", (long)getpid());
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     world_remove_tree(world, folder);
     world_real_free(world);

@@ -15,7 +15,7 @@
 
 static struct world *world;
 static uint8_t edges[EDGES];
-static char folder[64];
+static char folder[] = "/tmp/harrow-loop-XXXXXX";
 
 /* An edge for each byte of a word that is right, as nested comparisons give. True: all of them. */
 static bool word(struct bytes b, const char *expected, size_t edge)
@@ -332,9 +332,8 @@ int main(void)
                                        cmocka_unit_test(test_repeats), cmocka_unit_test(test_survives),
                                        cmocka_unit_test(test_seeds),   cmocka_unit_test(test_merges),
                                        cmocka_unit_test(test_distils), cmocka_unit_test(test_cannot)};
-    if (world_real_new(1, &world, NULL))
+    if (world_real_new(1, &world, NULL) || !mkdtemp(folder))
         return 1;
-    snprintf(folder, sizeof folder, "/tmp/harrow-loop-%ld", (long)getpid());
     if (message_mutator_init(&bytes_only, NULL, false) || fuzz_target_case(&words, bytes_of("seed"), &seed))
         return 1;
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

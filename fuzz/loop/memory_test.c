@@ -298,12 +298,12 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_pool),    cmocka_unit_test(test_corpus),
                                        cmocka_unit_test(test_mutator), cmocka_unit_test(test_grpc),
                                        cmocka_unit_test(test_verdict), cmocka_unit_test(test_replay)};
-    if (world_real_new(1, &world, NULL) || pb_pool_new(proto_set(), "set", &pool, NULL))
+    char base[] = "/tmp/harrow-loop-memory-XXXXXX";
+    if (world_real_new(1, &world, NULL) || pb_pool_new(proto_set(), "set", &pool, NULL) || !mkdtemp(base))
         return 1;
-    snprintf(folder, sizeof folder, "/tmp/harrow-loop-memory-%ld/corpus", (long)getpid());
+    snprintf(folder, sizeof folder, "%s/corpus", base);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    folder[strlen(folder) - strlen("/corpus")] = 0;
-    world_remove_tree(world, folder);
+    world_remove_tree(world, base);
     pb_pool_free(pool);
     world_real_free(world);
     return failed;

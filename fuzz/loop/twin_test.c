@@ -231,9 +231,10 @@ static void test_checks(void **state)
 static void test_attach(void **state)
 {
     (void)state;
-    char path[64];
+    char folder[] = "/tmp/harrow-twin-XXXXXX", path[64];
     struct twin made, other;
-    snprintf(path, sizeof path, "/tmp/harrow-twin-test-%ld", (long)getpid());
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/twin", folder);
     assert_int_equal(twin_open(&made, world, path, NULL), 0);
     assert_int_equal(twin_attach(&other, path, NULL), 0);
     twin_close(&other);
@@ -244,6 +245,7 @@ static void test_attach(void **state)
     assert_int_equal(twin_attach(&other, path, NULL), ERROR_INVALID);
     assert_int_equal(world_remove(world, path), 0);
     assert_int_equal(twin_attach(&other, path, NULL), ERROR_NOT_FOUND);
+    assert_int_equal(rmdir(folder), 0);
 }
 
 /* ---- no memory -------------------------------------------------------------------------------------------------- */

@@ -377,7 +377,7 @@ def store(m):
     check(re.search(r"\ALeft out: \d+ records of micro's own tables \(.*\bauth\b.*\); --all takes them too\.\n\Z", said),
           "micro's own tables are left out", said)
     m.expect("the rule is there", ["auth", "delete", "rule", "since"], 0, "Rule deleted\n")
-    m.expect("so is what expires", ["store", "read", "-v", "-d", "other", "-t", "things", "k"], 0, rx(r"^k +v +(1h|59m)"))
+    m.expect("so is what expires", ["store", "read", "-v", "-d", "other", "-t", "things", "k"], 0, rx(r"^k +v +(1h|\d+m)"))
     file = os.path.join(place, "store.snapshot")
     check(os.stat(file).st_mode & 0o777 == 0o600, "a snapshot is ours alone")
     with open(file) as f:
@@ -485,18 +485,18 @@ def nodes(m):
     old = until_nodes(m, "one of it", lambda found: len(found) == 1)
     m.expect("three of it", ["update", "--instances", "3", "--metadata", "team=a", "my-greeter"], 0, "")
     # The new ones come one after the other, and the old one goes when all of them are there.
-    new = until_nodes(m, "three others take over", lambda found: len(found) == 3 and not found & old)
-    before = requests(m)
-    # The registry knows them, the proxy hears of it: until each of them was called.
+    until_nodes(m, "three others take over", lambda found: len(found) == 3 and not found & old)
+    # The registry knows them, the proxy hears of it a moment later, and begins its turns anew whenever it hears something.
     end = time.monotonic() + LONG
-    while not all(requests(m).get(node, 0) > before.get(node, 0) for node in new) and time.monotonic() < end:
-        m(*GREET)
-    before = requests(m)
-    failed = calls_fail(m)
+    shared = False
+    while not shared and time.monotonic() < end:
+        before = requests(m)
+        failed = calls_fail(m)
+        after = requests(m)
+        shares = [after[node] - count for node, count in before.items() if node in after]
+        shared = len(shares) == 3 and min(shares) > CALLS // 3  # being asked for its figures is a call as well
     check(not failed, f"{CALLS} calls of three nodes", failed)
-    after = requests(m)
-    shares = [after[node] - count for node, count in before.items() if node in after]
-    check(len(shares) == 3 and min(shares) >= CALLS // 3, "each node gets its share of the calls", (before, after))
+    check(shared, "each node gets its share of the calls", (before, after))
 
 
 def runtime_killed(m, source):
@@ -578,7 +578,7 @@ def secure(m, other, cert):
     plain = f"http://127.0.0.1:{other.status()['base_port'] + 81}"
     m.expect("the plain door", ["--proxy_address", plain, *login], 0, "Successfully logged in.\n", input=other.secret() + "\n")
     m.expect("where the login is another one", ["--proxy_address", plain, "helloworld", "--name=tls"], 0, hello)
-    m.expect("at another address", ["env", "add", "far", door.replace("127.0.0.1", "localhost"), "--ca", cert], 0, "")
+    m.expect("at another address", ["env", "add", "far", door.replace("127.0.0.1", "127.1"), "--ca", cert], 0, "")
     m.expect("nobody is logged in any more", ["-e", "far", "user"], 0, rx(r"\Auser: not logged in\n"))
     m.expect("nor does the certificate fit", ["-e", "far", "services"], 4, "", rx("certificate"))
     m.expect("back again", ["env", "add", "far", door, "--ca", cert], 0, "")
@@ -795,7 +795,8 @@ def own_service(m):
     source = os.path.join(m.folder, "my-greeter")
     built = subprocess.run(["make"], cwd=source, env=dict(os.environ, **m.env), stdout=subprocess.PIPE,
                            stderr=subprocess.STDOUT, text=True)
-    check(built.returncode == 0 and "warning" not in built.stdout, "it builds with make", built.stdout)
+    # make itself may warn, of the clock of a file system.
+    check(built.returncode == 0 and ": warning: " not in built.stdout.replace("make: warning: ", ""), "it builds with make", built.stdout)
     check(os.access(os.path.join(source, "my-greeter"), os.X_OK), "there is a program")
     m.expect("micro run", ["run", "."], 0, "", folder=source)
     m.until("it is running", ["status", "my-greeter"],
@@ -882,7 +883,7 @@ def secret_on_a_terminal(folder):
         server.send_signal(signal.SIGTERM)
         server.wait(LONG)
         os.close(parent)
-        return said.decode()
+        return said.decode(errors="replace")
 
     said = first_lines()
     with open(os.path.join(m.data, "auth", "admin.secret")) as f:

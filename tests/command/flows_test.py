@@ -17,11 +17,12 @@ WAIT = 120  # seconds, for what takes a fraction of one
 
 
 def write(folder, name, text):
-    path = os.path.join(folder, name)
+    """In one go, and made beside what is watched: who looks in between sees the file of before."""
+    path, new = os.path.join(folder, name), os.path.join(folder, "new")
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path + ".new", "w") as f:
+    with open(new, "w") as f:
         f.write(text)
-    os.replace(path + ".new", path)
+    os.replace(new, path)
     return path
 
 
@@ -311,14 +312,14 @@ def dry_run():
         flows = write(folder, "flows/x.yaml", "flows:\n"
                       "  - {flow: one, tags: [smoke], cases: [{case: a}, {case: b}], steps: [{call: store.Store/Read, "
                       "name: look}]}\n  - {flow: two, steps: [{http: GET /x}], finally: [{wait: 1s}]}\n")
-        code, out = harrow("e2e", MANIFEST, flows, "--dry-run", "--json", "--shard", "1/2", "--id", "x")
+        code, out = harrow("e2e", MANIFEST, flows, "--dry-run", "--json", "--shard", "1/2", "--id", "x", folder=folder)
         got = json.loads(out)
         check(code == 0 and got["checked"] and [c["name"] for c in got["cases"]] == ["one [a]", "two"] and
               got["cases"][0]["steps"] == [{"kind": "call", "what": "store.Store/Read", "line": 2, "name": "look"}] and
               got["cases"][1]["steps"][1]["list"] == "finally" and "shard 1/2" in got["note"],
               "as JSON, with the shard", out)
         wrong = write(folder, "flows/y.yaml", "flow: y\nsteps:\n  - call: store.Store/Raed\n  - call: no.Such/Method\n")
-        code, out = harrow("e2e", MANIFEST, wrong, "--dry-run")
+        code, out = harrow("e2e", MANIFEST, wrong, "--dry-run", folder=folder)
         check(code == 4 and f'{wrong}:3:11' in out and 'did you mean "Read"?' in out and f"{wrong}:4:11" in out,
               "methods are looked for in the contracts, and all errors told", out)
         check(not glob.glob(os.path.join(folder, "harrow-out")), "nothing is started, no folder made")

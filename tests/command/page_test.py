@@ -16,8 +16,8 @@ BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil
 def browse(folder, page, *options):
     """Standard output, and what the page wrote to the console."""
     done = subprocess.run([BROWSER, "--headless", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars", "--enable-logging=stderr",
-                           f"--user-data-dir={folder}/profile", *options, "file://" + page], capture_output=True, timeout=300,
-                          env=dict(os.environ, HOME=folder))
+                           f"--user-data-dir={folder}/profile", *options, "file://" + page], capture_output=True, timeout=600,
+                          env=dict(os.environ, HOME=folder, TMPDIR=folder))
     said = [line for line in done.stderr.decode(errors="replace").split("\n") if "CONSOLE" in line]
     return done.stdout.decode(errors="replace"), said
 
@@ -71,8 +71,20 @@ def many():
               "10,000 cases are shown, and can be filtered", said)
 
 
+def shows():
+    """Not every browser there is can: one that is packed apart from the system does not see our folder."""
+    with Folder() as folder:
+        page = os.path.join(folder, "page.html")
+        with open(page, "w", encoding="utf-8") as file:
+            file.write("<p id=it></p><script>document.getElementById('it').textContent = 6 * 7</script>")
+        return '<p id="it">42</p>' in browse(folder, page, "--dump-dom")[0]
+
+
 if not BROWSER:
     print("skipped: no chromium is here (Debian's package chromium)")
+    sys.exit(77)
+if not shows():
+    print(f"skipped: {BROWSER} does not show a page of this machine's temporary folder")
     sys.exit(77)
 streams()
 many()

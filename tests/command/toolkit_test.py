@@ -47,7 +47,7 @@ def deviates():
             "runtime": {"rollbacks": {"strategy": "deviated"}},
             "steady-state-hypothesis": {"title": "it lists", "probes": [
                 {"type": "probe", "name": "list", "tolerance": 200, "provider": {
-                    "type": "http", "url": "${harrow_gateway}/notes/List", "method": "POST", "timeout": 2,
+                    "type": "http", "url": "${harrow_gateway}/notes/List", "method": "POST", "timeout": 60,
                     "headers": {"Content-Type": "application/json"}, "arguments": {}}}]},
             "method": [{"type": "action", "name": "stop", "provider": {
                 "type": "python", "module": "harrow", "func": "stop", "arguments": {"component": "store"}}}],

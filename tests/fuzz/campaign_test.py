@@ -5,6 +5,7 @@ import glob
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ ACCEPTS, TENANT = {"TOY_BUGS": "0x20"}, {"TOY_BUGS": "0x400"}
 
 
 def fuzz(folder, *arguments, bugs=ALL, out="out"):
+    shutil.rmtree(os.path.join(folder, out), ignore_errors=True)  # the one run that is there is this one, whatever the clock
     return harrow("fuzz", MANIFEST, "--out", out, "--in-flight", "4", *arguments, folder=folder, environment=bugs)
 
 
@@ -71,29 +73,35 @@ def corpus(folder):
 
 
 def jobs(folder):
-    command = [os.path.join(BIN, "harrow"), "fuzz", MANIFEST, "--out", "many", "--jobs", "2", "--inputs", "4000", "--only", "/"]
+    # Without an end of its own: whatever is seen of it is still there when it is killed.
+    command = [os.path.join(BIN, "harrow"), "fuzz", MANIFEST, "--out", "many", "--jobs", "2", "--budget", "1h", "--only", "/"]
     with subprocess.Popen(command, cwd=folder, env=dict(os.environ, CI="1", **NONE), stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True) as p:
-        workers, seen = [], None
+        workers = []
         while p.poll() is None:
             # Each has a guard besides, a copy of itself that heals when it dies: not the campaign's own child.
             workers = [pid for pid, line in processes_of(folder)
                        if " --json " in line and "/jobs/" in line and parent_of(pid) == p.pid]
-            # Both are there and at work: what the first of them learnt is in the folder, or they had time to begin.
-            seen = seen or (time.monotonic() if len(workers) == 2 else None)
-            if len(workers) == 2 and (time.monotonic() - seen > 2 or
-                                      glob.glob(os.path.join(folder, "many", "2*", "corpus", "*"))):
+            # Both are there, and at least one is at work: what it learnt is in the folder.
+            if len(workers) == 2 and glob.glob(os.path.join(folder, "many", "2*", "corpus", "*")):
                 break
             time.sleep(0.05)
         check(len(workers) == 2, "two workers run", str(workers))
         if workers:
             os.kill(workers[0], signal.SIGKILL)
+        while p.poll() is None and not [pid for pid, line in processes_of(folder) if " --json " in line and "/jobs/" in line
+                                        and parent_of(pid) == p.pid and pid not in workers]:
+            time.sleep(0.05)
+        p.send_signal(signal.SIGINT)
         output = p.communicate()[0]
     run = runs(folder, "many")[-1]
-    check(p.returncode == 0 and "was lost" in json.dumps(lines(run, "note")), "a lost worker is replaced",
-          f"exit {p.returncode}\n{output}")
+    notes = json.dumps(lines(run, "note"))
+    check(p.returncode == 130 and "was lost" in notes and "started again" in notes, "a lost worker is replaced",
+          f"exit {p.returncode}\n{notes}\n{output}")
     figures = summary(run)
     check(figures["calls"] > 0 and figures["methods"], "what workers did is put together", json.dumps(figures)[:500])
+    code, output = fuzz(folder, "--jobs", "2", "--inputs", "60", "--only", "/", bugs=NONE, out="two")
+    check(code == 0, "two that end by themselves and find nothing end well", f"exit {code}\n{output}")
     check(not left_behind(folder), "nothing is left running", str(processes_of(folder)))
 
 
@@ -146,7 +154,7 @@ def job_findings(folder):
 
 
 def interrupt(folder):
-    command = [os.path.join(BIN, "harrow"), "fuzz", MANIFEST, "--out", "cut", "--until-plateau", "--seed", "3", "--only", "/",
+    command = [os.path.join(BIN, "harrow"), "fuzz", MANIFEST, "--out", "cut", "--budget", "1h", "--seed", "3", "--only", "/",
                "--corpus", "learnt"]
     with subprocess.Popen(command, cwd=folder, env=dict(os.environ, CI="1", **TENANT), stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True) as p:
@@ -160,21 +168,33 @@ def interrupt(folder):
 
 
 def interrupt_settling(folder):
-    """An interrupt while a finding runs on its fresh system ends both systems."""
-    command = [os.path.join(BIN, "harrow"), "fuzz", MANIFEST, "--out", "late", "--inputs", "3000", "--seed", "3", "--only",
-               "PingPong"]
-    with subprocess.Popen(command, cwd=folder, env=dict(os.environ, CI="1", **ACCEPTS), stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True) as p:
-        fresh = []
-        while not fresh and p.poll() is None:
-            time.sleep(0.02)
-            fresh = glob.glob(os.path.join(folder, "late", "2*", "fresh", "2*"))
-        p.send_signal(signal.SIGINT)
-        output = p.communicate()[0]
+    """An interrupt while a finding has its fresh system started ends both systems."""
+    begun, held = os.path.join(folder, "begun"), os.path.join(folder, "held")
+    script = os.path.join(folder, "once.sh")
+    with open(script, "w") as f:  # the fresh system does not come up, so that it is there when the interrupt comes
+        f.write(f'#!/bin/sh\nmkdir "{begun}" 2>/dev/null && exec "$@"\n: >"{held}"\nexec sleep 1000\n')
+    os.chmod(script, 0o755)
+    manifest = os.path.join(folder, "once.yaml")
+    with open(MANIFEST) as f, open(manifest, "w") as out:
+        out.write(f.read().replace('start: [', f'start: ["{script}", ').replace("ready_within: 20s", "ready_within: 600s"))
+    for inputs in ("3000", "30000"):
+        shutil.rmtree(begun, ignore_errors=True)
+        shutil.rmtree(os.path.join(folder, "late"), ignore_errors=True)
+        command = [os.path.join(BIN, "harrow"), "fuzz", manifest, "--out", "late", "--inputs", inputs, "--seed", "3", "--only",
+                   "PingPong"]
+        with subprocess.Popen(command, cwd=folder, env=dict(os.environ, CI="1", **ACCEPTS), stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True) as p:
+            while not os.path.exists(held) and p.poll() is None:
+                time.sleep(0.02)
+            p.send_signal(signal.SIGINT)
+            output = p.communicate()[0]
+        if os.path.exists(held):
+            break
+    fresh = os.path.join(runs(folder, "late")[-1], "fresh")
     found = [f for f in lines(runs(folder, "late")[-1], "finding") if f["oracle"] == "accepted"]
-    check(fresh and p.returncode == 130 and len(found) == 1, "an interrupt behind the campaign tells what was found",
+    check(os.path.exists(held) and p.returncode == 130 and len(found) == 1, "an interrupt behind the campaign tells what was found",
           f"exit {p.returncode}\n{output}")
-    check(not left_behind(folder) and not os.path.exists(os.path.dirname((fresh or [folder])[0])), "nothing is left",
+    check(not left_behind(folder) and not os.path.exists(fresh), "nothing is left",
           str(processes_of(folder)))
 
 

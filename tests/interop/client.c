@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define MS      ((uint64_t)MILLISECOND)
-#define PATIENT ((uint64_t)(30 * SECOND))
+#define PATIENT ((uint64_t)(300 * SECOND)) /* for what takes a few */
 
 struct program {
     struct world *world;
@@ -377,11 +377,11 @@ static void check_drain(struct program *p)
 {
     order_message order;
     harrow__test__order__init(&order);
-    order.delay_ms = 3000;
+    order.text = (char[]){"drain"}; /* answered when our parent reads that we were refused */
     struct stream slow;
     struct call c;
     open_stream(p, &slow, UNARY, &order);
-    order.delay_ms = 0;
+    order.text = (char[]){""};
     call_unary(p, UNARY, &order, NULL, &c); /* the server has begun with what came before it */
     EXPECT(p, c.status == GRPC_OK);
     call_end(&c);
@@ -394,6 +394,8 @@ static void check_drain(struct program *p)
         call_end(&c);
     }
     EXPECT(p, status == GRPC_UNAVAILABLE);
+    printf("refused now\n");
+    fflush(stdout);
     wait_for(p, &slow, is_finished);
     EXPECT(p, slow.status == GRPC_OK);
 }

@@ -18,6 +18,7 @@ class Test:
     def __init__(self):
         self.refusals = {}
         self.lock = threading.Lock()
+        self.drained = threading.Event()
 
     def echo(self, context):
         sent = [(k, v) for k, v in context.invocation_metadata() if k.startswith("x-echo-")]
@@ -40,6 +41,8 @@ class Test:
         self.echo(context)
         if order.delay_ms:
             time.sleep(order.delay_ms / 1000)
+        if order.text == "drain":
+            self.drained.wait()
         self.end(order, context)
         return self.answer(order)
 
@@ -100,9 +103,12 @@ def main():
     client = subprocess.Popen([CLIENT, f"127.0.0.1:{port}"], stdout=subprocess.PIPE, text=True)
     for line in client.stdout:
         print(line, end="", flush=True)
-        if line.startswith("drain"):  # the client has a call in flight and wants to see the server go
-            server.stop(60)
+        if line == "drain now\n":  # the client has a call in flight and wants to see the server go
+            server.stop(300)
+        if line == "refused now\n":  # it has: now that call may end
+            test.drained.set()
     code = client.wait()
+    test.drained.set()
     server.stop(None)
     return code
 

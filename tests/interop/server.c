@@ -1,8 +1,10 @@
 /* The server other people's clients are tried on: the test service of rpc/, health, reflection, and a control service
  * that tells what the server saw. Prints "listening PORT" and drains on SIGTERM.
  *
- *   rpc_interop_server [--message-max BYTES] [--keepalive MS] [--ping-min MS] [--deadline-max MS] [--certificate FILE
- *                      --key FILE]                                                                                 */
+ *   rpc_interop_server [--message-max BYTES] [--keepalive MS | --ping-every MS] [--ping-min MS] [--deadline-max MS]
+ *                      [--certificate FILE --key FILE]
+ *
+ * --keepalive waits as long for the answer to a ping as for its turn, --ping-every as long as servers do.           */
 #include "base/units.h"
 #include "rpc/test_service.h"
 #include "test.pb-c.h"
@@ -13,7 +15,7 @@
 #include <string.h>
 
 #define FILE_MAX    ((size_t)1 << 20)
-#define DRAIN_GRACE ((uint64_t)(5 * SECOND))
+#define DRAIN_GRACE ((uint64_t)(60 * SECOND)) /* for calls that take a few */
 
 struct program {
     struct world *world;
@@ -91,6 +93,8 @@ int main(int argc, char **argv)
             options.message_max = strtoull(value, NULL, 10);
         else if (strcmp(name, "--keepalive") == 0)
             options.keepalive_every = options.keepalive_timeout = milliseconds(value);
+        else if (strcmp(name, "--ping-every") == 0)
+            options.keepalive_every = milliseconds(value);
         else if (strcmp(name, "--ping-min") == 0)
             options.ping_min = milliseconds(value);
         else if (strcmp(name, "--deadline-max") == 0)

@@ -2,9 +2,9 @@
 """shop.proto on python3-grpcio, without generated code: the messages come from the descriptor set given. As a careful
 user of the library would write it. Prints "listening PORT" and serves until it is told to end.
 
-    grpcio_server.py SET [CERTIFICATE KEY]
+    grpcio_server.py [--no-reflection] SET [CERTIFICATE KEY]
 
-Reflection is on when the grpc_reflection module is there, which Debian does not have."""
+Reflection is on when the grpc_reflection module is there, which Debian does not have, and it is not switched off."""
 import signal
 import sys
 import threading
@@ -16,6 +16,9 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 try:
     from grpc_reflection.v1alpha import reflection
 except ImportError:
+    reflection = None
+if sys.argv[1] == "--no-reflection":
+    del sys.argv[1]
     reflection = None
 
 ITEMS_MAX = 10000

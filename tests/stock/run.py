@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Servers nobody here wrote, fuzzed from their descriptors alone, as a user would: gRPC C++, python3-grpcio, etcd.
 
-    run.py BIN WORK [--seconds N | --minutes N] [--only NAME] [--in-flight N]
+    run.py BIN WORK [--seconds N | --minutes N | --inputs N] [--only NAME] [--in-flight N] [--seed N]
 
 BIN is the folder of the harrow program, WORK a folder for what is built and downloaded (kept: the second run is quicker).
 For each server: what was called, what it answered, every finding with the command that shows it again. Exit code 1 when
@@ -264,8 +264,9 @@ def campaign(name, arguments, bin_folder, work):
     failed = 0
     try:
         started = time.monotonic()
-        command = [os.path.join(bin_folder, "harrow"), "fuzz", server.address, "--budget", f"{arguments.seconds}s", "--quiet",
-                   "--in-flight", str(arguments.in_flight), "--out", folder, *server.arguments]
+        length = ["--inputs", str(arguments.inputs)] if arguments.inputs else ["--budget", f"{arguments.seconds}s"]
+        command = [os.path.join(bin_folder, "harrow"), "fuzz", server.address, *length, "--quiet", "--in-flight",
+                   str(arguments.in_flight), "--out", folder, *server.arguments]
         if arguments.seconds < WHOLE_FROM:
             command += ["--only", server.part]
         if arguments.seed:
@@ -277,8 +278,9 @@ def campaign(name, arguments, bin_folder, work):
         if done.returncode not in (0, 1) or len(runs) != 1:
             print(f"  harrow ended with {done.returncode}:\n{done.stdout[-2000:]}")
             return 1
-        print(f"  ended with {done.returncode} after {time.monotonic() - started:.0f} s")
-        findings, methods = show(os.path.join(folder, runs[0]), arguments.seconds)
+        took = time.monotonic() - started
+        print(f"  ended with {done.returncode} after {took:.0f} s")
+        findings, methods = show(os.path.join(folder, runs[0]), took)
         for finding in findings:
             why = own(name, finding)
             failed += why is None
@@ -305,6 +307,7 @@ def main():
     parser.add_argument("work")
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--minutes", type=float)
+    parser.add_argument("--inputs", type=int, help="stop after so many calls, however long they take")
     parser.add_argument("--only", choices=sorted(SERVERS), action="append")
     parser.add_argument("--in-flight", type=int, default=16)
     parser.add_argument("--seed")
