@@ -196,8 +196,8 @@ struct grpc_conn {
     size_t hold_max;      /* see grpc_message.c */
     uint64_t now;
     uint64_t last_read;
-    uint64_t ping_at; /* when the PING that is unanswered was made */
-    bool ping_out;
+    uint64_t ping_at; /* when the PING that is unanswered was made, put off once by `ping_late` */
+    bool ping_out, ping_late;
     enum grpc_drain drain;
     uint64_t drain_at;
     uint64_t last_peer_ping;

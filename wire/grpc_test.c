@@ -588,6 +588,43 @@ static void keepalive(void **state)
     }
 }
 
+/* Who stood still beyond the limit does not blame the other side for it, which has answered long ago. */
+static void late_itself(void **state)
+{
+    (void)state;
+    for (int dead_peer = 0; dead_peer < 2; dead_peer++) {
+        struct grpc_settings client;
+        grpc_settings_init(&client, false);
+        client.keepalive_every = 1000 * MS;
+        client.keepalive_timeout = 300 * MS;
+        struct kit k;
+        struct kit_call call;
+        assert_int_equal(kit_init(&k, 43, &client, NULL), 0);
+        kit_pump(&k);
+        assert_int_equal(kit_start_path(&k, &call, "/kit.Echo/Hold"), 0);
+        kit_pump(&k);
+        k.now = grpc_conn_wakeup(k.client);
+        assert_int_equal(grpc_conn_tick(k.client, k.now), 0);
+        if (dead_peer) {
+            kit_drop_server(&k);
+            kit_pump(&k);
+        }
+        k.now += 5000 * MS;
+        assert_int_equal(grpc_conn_tick(k.client, k.now), 0);
+        assert_true(grpc_conn_wakeup(k.client) == k.now + MS);
+        if (dead_peer) {
+            assert_int_equal(grpc_conn_tick(k.client, k.now + 2 * MS), ERROR_TIMEOUT);
+            kit_drop_client(&k);
+            ended(&call, GRPC_UNAVAILABLE);
+        } else {
+            kit_pump(&k);
+            assert_true(grpc_conn_wakeup(k.client) == k.now + 1000 * MS);
+        }
+        kit_deinit(&k);
+        kit_call_deinit(&call);
+    }
+}
+
 /* Whole frames are a sign of life; a byte of one now and then is not, or it would hold the connection for ever. */
 static void slow_frames(void **state)
 {
@@ -883,6 +920,7 @@ int main(void)
         cmocka_unit_test(back_pressure),
         cmocka_unit_test(back_pressure_down),
         cmocka_unit_test(keepalive),
+        cmocka_unit_test(late_itself),
         cmocka_unit_test(slow_frames),
         cmocka_unit_test(ping_abuse),
         cmocka_unit_test(ping_strikes_forgiven),
