@@ -545,18 +545,24 @@ static void back_pressure_down(void **state)
     kit_deinit(&k);
 }
 
+/* A client that asks after a second, and waits 300 ms for the answer. */
+static void start_patient(struct kit *k)
+{
+    struct grpc_settings client;
+    grpc_settings_init(&client, false);
+    client.keepalive_every = 1000 * MS;
+    client.keepalive_timeout = 300 * MS;
+    assert_int_equal(kit_init(k, 43, &client, NULL), 0);
+    kit_pump(k);
+}
+
 static void keepalive(void **state)
 {
     (void)state;
     for (int dead_peer = 0; dead_peer < 2; dead_peer++) {
-        struct grpc_settings client;
-        grpc_settings_init(&client, false);
-        client.keepalive_every = 1000 * MS;
-        client.keepalive_timeout = 300 * MS;
         struct kit k;
         struct kit_call call;
-        assert_int_equal(kit_init(&k, 43, &client, NULL), 0);
-        kit_pump(&k);
+        start_patient(&k);
         assert_true(grpc_conn_wakeup(k.client) == UINT64_MAX); /* no call, no PING */
         assert_int_equal(kit_start_path(&k, &call, "/kit.Echo/Hold"), 0);
         kit_pump(&k);
@@ -593,14 +599,9 @@ static void late_itself(void **state)
 {
     (void)state;
     for (int dead_peer = 0; dead_peer < 2; dead_peer++) {
-        struct grpc_settings client;
-        grpc_settings_init(&client, false);
-        client.keepalive_every = 1000 * MS;
-        client.keepalive_timeout = 300 * MS;
         struct kit k;
         struct kit_call call;
-        assert_int_equal(kit_init(&k, 43, &client, NULL), 0);
-        kit_pump(&k);
+        start_patient(&k);
         assert_int_equal(kit_start_path(&k, &call, "/kit.Echo/Hold"), 0);
         kit_pump(&k);
         k.now = grpc_conn_wakeup(k.client);
