@@ -45,8 +45,9 @@ struct provider_verdict {
 };
 
 struct provider_states {
-    /* Sets a state up, or tears it down; may run the loop. *values (an object, new) is what it returns for generators;
-     * NULL: nothing. ERROR_NOT_FOUND: the state is not known. */
+    /* Sets a state up, or tears it down; may run the loop. One that could not be set up is not torn down, unless the
+     * user wanted to stop meanwhile. *values (an object, new) is what it returns for generators; NULL: nothing.
+     * ERROR_NOT_FOUND: the state is not known. */
     int (*change)(void *arg, const struct pact_state *state, bool teardown, json_t **values, struct error *err);
     void *arg;
 };

@@ -71,6 +71,10 @@ static int change(void *arg, const struct pact_state *state, bool teardown, json
     text_printf(&g->changes, "%s%s;", teardown ? "-" : "+", state->name);
     if (strcmp(state->name, "impossible") == 0)
         return error_set(err, ERROR_NOT_FOUND, "nobody knows how");
+    if (strcmp(state->name, "too slow") == 0 && !teardown) {
+        g->stop = true;
+        return error_set(err, ERROR_CANCELLED, "the user did not wait for it");
+    }
     *values = json_pack("{s:s}", "id", "42");
     return 0;
 }
@@ -455,6 +459,22 @@ static void test_interrupted(void **state)
     pact_free(p);
 }
 
+/* What was half set up is torn down as well, and nothing more is set up. */
+static void test_interrupted_set_up(void **state)
+{
+    struct stage *g = *state;
+    assert_int_equal(consumer_given(g->consumer, "an item", NULL), 0);
+    assert_int_equal(consumer_given(g->consumer, "too slow", NULL), 0);
+    assert_int_equal(consumer_given(g->consumer, "another", NULL), 0);
+    saw(g, "Get", LIST("{}"), LIST("{}"), GRPC_OK, false);
+    struct pact *p = parsed(g);
+    assert_int_equal(provider_verify(g->world, &p, 1, &g->options, &g->err), ERROR_CANCELLED);
+    assert_string_equal(text_string(&g->told), "");
+    assert_string_equal(text_string(&g->changes), "+an item;+too slow;-too slow;-an item;");
+    assert_int_equal(fake_total(g->fake), 0);
+    pact_free(p);
+}
+
 static int keep_line(void *arg, const char *line, size_t len)
 {
     text_add(arg, line, len);
@@ -548,6 +568,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_http, setup, teardown),
         cmocka_unit_test_setup_teardown(test_deadline, setup, teardown),
         cmocka_unit_test_setup_teardown(test_interrupted, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_interrupted_set_up, setup, teardown),
         cmocka_unit_test_setup_teardown(test_matrix, setup, teardown),
         cmocka_unit_test_setup_teardown(test_memory, setup, teardown),
     };

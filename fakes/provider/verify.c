@@ -243,17 +243,27 @@ static int change(struct playing *p, const struct pact_state *s, bool teardown)
     return code;
 }
 
+/* How many states are to be torn down: one whose set-up the user's wish to stop ended may have been half set up. */
+static size_t set_up(struct playing *p)
+{
+    size_t begun = 0;
+    for (bool well = true; well && begun < p->i->states.count && !is_stopped(p->run);) {
+        well = change(p, &p->i->states.items[begun], false) == 0;
+        begun += well || is_stopped(p->run);
+    }
+    return begun;
+}
+
 /* Alone: nothing else is on its way. */
 static void play_with_states(struct playing *p)
 {
-    size_t done = 0;
+    size_t begun = 0;
     if (p->run->options->states == NULL) {
         p->states_missing = true;
         start(p);
     } else {
-        while (done < p->i->states.count && change(p, &p->i->states.items[done], false) == 0)
-            done++;
-        if (p->error.code == 0)
+        begun = set_up(p);
+        if (p->error.code == 0 && !is_stopped(p->run))
             start(p);
     }
     wait_below(p->run, 1);
@@ -261,8 +271,8 @@ static void play_with_states(struct playing *p)
         play_cancel(p);
         (void)world_run_until(p->run->world, none_left, p->run, PROVIDER_TIMEOUT);
     }
-    while (done-- > 0)
-        (void)change(p, &p->i->states.items[done], true);
+    while (begun-- > 0)
+        (void)change(p, &p->i->states.items[begun], true);
     tell(p);
     if (p->stream != NULL)
         take_out(p);

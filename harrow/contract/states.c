@@ -258,11 +258,18 @@ static int unknown_state(const struct contract_states *s, const char *name, stru
     return code;
 }
 
+static int no_time(struct error *err)
+{
+    return error_set(err, ERROR_CANCELLED, "the run was ended before that");
+}
+
 static int run_steps(struct contract_states *s, const struct node *steps, const struct pact_state *state, bool teardown,
                      json_t *values, struct error *err)
 {
     int code = 0;
     for (size_t i = 0; code == 0 && steps != NULL && i < steps->list.count; i++) {
+        if (teardown ? s->provider->run->hurried : s->provider->run->interrupted)
+            return no_time(err);
         code = contract_step(s, &steps->list.items[i], state, teardown, values, err);
         if (code == 0 && json_object_update(s->known, values) != 0)
             code = out_of_memory(err);
@@ -270,9 +277,9 @@ static int run_steps(struct contract_states *s, const struct node *steps, const 
     return code;
 }
 
-int contract_states_change(void *arg, const struct pact_state *state, bool teardown, json_t **values, struct error *err)
+static int change(struct contract_states *s, const struct pact_state *state, bool teardown, json_t **values,
+                  struct error *err)
 {
-    struct contract_states *s = arg;
     const struct node *known = s->states != NULL ? node_get(s->states, state->name) : NULL;
     /* Parameters and values live as long as the states of one interaction. */
     if (!teardown && s->active == 0) {
@@ -295,5 +302,29 @@ int contract_states_change(void *arg, const struct pact_state *state, bool teard
         code = out_of_memory(err);
     if (code != 0 && !teardown && s->active > 0)
         s->active--; /* nobody tears down what was not set up */
+    return code;
+}
+
+/* After an interrupt no case tells that the state is still there. */
+static void tell_left(struct run *r, const struct pact_state *state, const struct error *why)
+{
+    struct text line = TEXT_INIT;
+    text_printf(&line, "the provider state \"%s\" was not torn down: ", state->name);
+    error_format(why, &line);
+    result_emit(&r->results, "note", json_pack("{s:s}", "text", text_string(&line)));
+    text_deinit(&line);
+}
+
+int contract_states_change(void *arg, const struct pact_state *state, bool teardown, json_t **values, struct error *err)
+{
+    struct contract_states *s = arg;
+    struct run *r = s->provider->run;
+    if (!teardown)
+        return change(s, state, false, values, err);
+    run_tidy(r);
+    int code = r->hurried ? no_time(err) : change(s, state, true, values, err);
+    run_tidied(r);
+    if (code != 0 && r->interrupted && err != NULL)
+        tell_left(r, state, err);
     return code;
 }

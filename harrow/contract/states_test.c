@@ -1,9 +1,14 @@
-/* Files of provider states: what is wrong has a place, ${names} are replaced, and memory may run out anywhere. */
+/* Files of provider states: what is wrong has a place, ${names} are replaced, an interrupt leaves nothing set up for
+ * want of time, and memory may run out anywhere. */
 #include "base/test.h"
 
 #include "base/failing_walk.h"
+#include "base/units.h"
 #include "harrow/contract/states_internal.h"
+#include "world/sim.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define GOOD                                                                                                           \
@@ -60,6 +65,127 @@ static void test_names(void **state)
     contract_states_free(s);
 }
 
+/* ---- the user wants to stop -------------------------------------------------------------------------------------- */
+
+static int begun, under_way; /* commands */
+
+static void end(void *world)
+{
+    world_stop(world);
+}
+
+/* `lasting` takes 20 s, `brief` no time. */
+static int command_start(struct world *w, int argc, const char *const *argv, void **state, struct error *err)
+{
+    struct world_timer *t = calloc(1, sizeof *t);
+    (void)argc, (void)err;
+    assert_non_null(t);
+    world_timer_init(t, w, end, w);
+    assert_int_equal(world_timer_start(t, strcmp(argv[0], "brief") == 0 ? 0 : 20 * SECOND), 0);
+    *state = t;
+    begun++;
+    under_way++;
+    return 0;
+}
+
+static void command_stop(void *state)
+{
+    world_timer_stop(state);
+    free(state);
+    under_way--;
+}
+
+static const struct sim_program commands[] = {
+    {.name = "lasting", .start = command_start, .stop = command_stop},
+    {.name = "brief", .start = command_start, .stop = command_stop},
+};
+
+static int count_line(void *arg, const char *line, size_t len)
+{
+    (void)line, (void)len;
+    ++*(int *)arg;
+    return 0;
+}
+
+static uint64_t now_in(void *arg)
+{
+    return world_now(arg);
+}
+
+static void interrupt(void *arg)
+{
+    run_interrupt(arg);
+}
+
+/* Sets a state up and tears it down, with interrupts at these times (ns; 0: none); how long it took. */
+static uint64_t set_up_and_tear_down(const char *name, uint64_t first, uint64_t second, int commands_begun,
+                                     bool to_the_end)
+{
+    static const char text[] =
+        "states:\n"
+        "  slow: {setup: [{command: [lasting]}, {command: [brief]}], teardown: [{command: [brief]}]}\n"
+        "  held:\n"
+        "    setup: [{command: [brief]}]\n"
+        "    teardown: [{command: [lasting]}, {command: [lasting]}, {command: [brief]}]\n";
+    struct sim *sim = sim_new(&(struct sim_options){.seed = 3});
+    struct world *w = sim_node(sim, "test");
+    struct contract_states *s;
+    struct world_timer timers[2];
+    int notes = 0;
+    struct run r = {.world = w, .results = {.write = count_line, .arg = &notes, .now = now_in, .now_arg = w}};
+    struct contract_provider provider = {.run = &r, .world = w};
+    char called[16];
+    struct pact_state state = {.name = called};
+    const uint64_t at[] = {first, second}, start = world_now(w);
+    struct error err = ERROR_INIT;
+    json_t *values = NULL;
+    (void)snprintf(called, sizeof called, "%s", name);
+    begun = under_way = 0;
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(sim_register(sim, &commands[i]), 0);
+        world_timer_init(&timers[i], w, interrupt, &r);
+        assert_int_equal(at[i] != 0 ? world_timer_start(&timers[i], at[i]) : 0, 0);
+    }
+    assert_int_equal(contract_states_parse(bytes_of(text), "s.yaml", NULL, &s, NULL), 0);
+    contract_states_bind(s, &provider);
+    bool cut = strcmp(name, "slow") == 0;
+    assert_int_equal(contract_states_change(s, &state, false, &values, &err), cut ? ERROR_CANCELLED : 0);
+    assert_int_equal(begun, 1);
+    assert_int_equal(under_way, 0);
+    json_decref(values);
+    error_clear(&err);
+    int code = contract_states_change(s, &state, true, &values, &err);
+    assert_int_equal(code == 0, to_the_end);
+    assert_int_equal(notes, to_the_end ? 0 : 1);
+    assert_int_equal(begun, commands_begun);
+    assert_int_equal(under_way, 0);
+    json_decref(values);
+    error_clear(&err);
+    uint64_t took = world_now(w) - start;
+    for (size_t i = 0; i < 2; i++)
+        world_timer_stop(&timers[i]);
+    world_timer_stop(&r.hurry);
+    contract_states_free(s);
+    arena_deinit(&r.arena);
+    sim_free(sim);
+    return took;
+}
+
+static void test_interrupted(void **state)
+{
+    (void)state;
+    /* In a set-up: its command is ended, and the state torn down all the same. */
+    assert_in_range(set_up_and_tear_down("slow", SECOND, 0, 2, true), SECOND, SECOND + 100 * MILLISECOND);
+    /* In a tear-down: that goes on for a while, or until the second. */
+    assert_in_range(set_up_and_tear_down("held", SECOND, 0, 3, false), SECOND + RUN_TIDY_TIME,
+                    SECOND + RUN_TIDY_TIME + 100 * MILLISECOND);
+    assert_in_range(set_up_and_tear_down("held", SECOND, 2 * SECOND, 2, false), 2 * SECOND,
+                    2 * SECOND + 100 * MILLISECOND);
+    assert_in_range(set_up_and_tear_down("held", 0, 0, 4, true), 40 * SECOND, 41 * SECOND);
+}
+
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
+
 static int walk_scenario(void)
 {
     struct contract_states *s = NULL;
@@ -86,6 +212,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_wrong),
         cmocka_unit_test(test_names),
+        cmocka_unit_test(test_interrupted),
         cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests_name("provider states", tests, NULL, NULL);

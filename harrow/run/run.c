@@ -90,20 +90,83 @@ static void clear_status(struct run *r)
     fflush(stdout);
 }
 
-static void on_signal(void *arg, int signal)
+/* ---- the user wants to stop -------------------------------------------------------------------------------------- */
+
+static void tell_targets(struct run *r, bool interrupted)
 {
-    struct run *r = arg;
-    (void)signal;
-    if (r->interrupted)
-        return;
-    r->interrupted = true;
-    fputs("\nharrow: interrupted, stopping the system\n", stderr);
     if (r->target != NULL)
-        r->target->interrupted = true;
+        r->target->interrupted = interrupted;
     for (size_t i = 0; i < r->beside_count; i++)
-        r->beside[i]->interrupted = true;
+        r->beside[i]->interrupted = interrupted;
+}
+
+static void stop_all(struct run *r)
+{
+    tell_targets(r, true);
     world_stop(r->world);
 }
+
+static void hurry(void *arg)
+{
+    struct run *r = arg;
+    r->hurried = true;
+    if (r->tidying)
+        stop_all(r);
+}
+
+static void time_tidying(struct run *r)
+{
+    if (r->timed)
+        return;
+    r->timed = true;
+    fputs("harrow: putting back what was set up, for at most 30 s; once more ends that at once\n", stderr);
+    world_timer_init(&r->hurry, r->world, hurry, r);
+    (void)world_timer_start(&r->hurry, RUN_TIDY_TIME); /* without memory each step still has its own time */
+}
+
+void run_interrupt(struct run *r)
+{
+    if (r->interrupted) {
+        hurry(r);
+        return;
+    }
+    r->interrupted = true;
+    fputs("\nharrow: interrupted, stopping the system\n", stderr);
+    if (r->tidying)
+        time_tidying(r);
+    else
+        stop_all(r);
+}
+
+void run_tidy(struct run *r)
+{
+    r->tidying = true;
+    if (!r->interrupted)
+        return;
+    time_tidying(r);
+    tell_targets(r, r->hurried);
+    (void)world_sleep(r->world, 0); /* a stop that came as its wait ended would end the next one */
+}
+
+void run_tidied(struct run *r)
+{
+    r->tidying = false;
+    if (r->interrupted)
+        tell_targets(r, true);
+}
+
+bool run_stops(const struct run *r)
+{
+    return r->hurried || (r->interrupted && !r->tidying);
+}
+
+static void on_signal(void *arg, int signal)
+{
+    (void)signal;
+    run_interrupt(arg);
+}
+
+/* ---- its folder and its stream ----------------------------------------------------------------------------------- */
 
 /* A folder of its own for every run, also for two that begin in the same millisecond: who makes its stream has it. */
 static int open_folder(struct run *r, struct error *err)
@@ -155,6 +218,8 @@ static void run_free(struct run *r)
 {
     if (r->held.len > 0)
         (void)write_held(r);
+    if (r->timed)
+        world_timer_stop(&r->hurry);
     world_file_close(r->file);
     report_live_free(r->live);
     text_deinit(&r->held);

@@ -132,6 +132,8 @@ struct run {
     struct target *const *beside; /* other systems that are told as well: each worker's own */
     size_t beside_count;
     bool interrupted;
+    bool tidying, hurried, timed; /* see run_tidy(); `timed`: the time for it has begun */
+    struct world_timer hurry;
     /* The methods it calls and no others, "pkg.Service/Method" (the values mean nothing): of a system that runs already
      * no more than these contracts are read. NULL: any may be called. */
     const struct map *calls;
@@ -147,6 +149,16 @@ struct run *run_begin(const char *manifest_path, const char *command, int *exit_
 /* Writes the "end" line, the reports, prints the summary; returns the exit code. Frees. `failed` is an exit code that
  * outweighs the verdict (0: none). */
 int run_finish(struct run *r, int failed);
+/* What SIGINT and its like do: the run is interrupted, and what waits is told to end. */
+void run_interrupt(struct run *r);
+/* What is done between the two puts back what the run has changed, at its normal end and at an interrupt alike: the
+ * first interrupt does not end it. A second one does, and so does RUN_TIDY_TIME after the first: then `hurried` is set,
+ * what waits is told to end, and nothing more should be begun. */
+#define RUN_TIDY_TIME ((uint64_t)30 * 1000000000) /* ns */
+void run_tidy(struct run *r);
+void run_tidied(struct run *r);
+/* What does not tidy up is to end. */
+bool run_stops(const struct run *r);
 /* A line about what is going on: to the terminal, unless --quiet or --json. */
 void run_say(struct run *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* "harrow COMMAND MANIFEST [ARGUMENTS] --driver D --seed S", quoted where needed, for replay lines; `arguments` is

@@ -63,7 +63,7 @@ static void poll_real_world(void *arg)
     struct simulated *p = arg;
     /* A sleep of no length: without a timer the real loop has nothing to wait for and would not look at its signals. */
     world_sleep(p->system->run->world, 0);
-    if (p->system->run->interrupted)
+    if (run_stops(p->system->run))
         world_stop(p->system->target.world);
     else
         world_timer_start(&p->poll, POLL_EVERY);
