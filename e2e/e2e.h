@@ -116,6 +116,15 @@ int e2e_isolation_parse(struct world *w, struct bytes content, const char *path,
                         struct error *err);
 void e2e_isolation_free(struct e2e_isolation *i); /* NULL is fine */
 
+/* Who remembers which namespaces there are, so that those of a run that was killed are found. */
+struct e2e_spaces {
+    void *arg;
+    /* Before one is made, with no variables; and when it has been made, with what takes it away again may need
+     * (borrowed). A number to strike it by; 0: it is not remembered. */
+    uint64_t (*note)(void *arg, const char *name, const json_t *variables);
+    void (*strike)(void *arg, uint64_t number);
+};
+
 /* A worker's own system, or its view of the one system. */
 struct e2e_place {
     struct target *target;
@@ -159,6 +168,7 @@ struct e2e_options {
      * one more, with the system's own token; who stops the run does not set its `interrupted`. */
     const struct e2e_isolation *isolation;
     struct target *system, *keeper;
+    const struct e2e_spaces *spaces; /* NULL: nobody remembers */
     uint64_t salt; /* namespaces are drawn from it as well: two runs of one seed on a system do not meet */
     int round;     /* set by e2e_run() */
     /* HTTP in the real world goes through libcurl where rpc/http.h does not do; in simulation through rpc/http.h. */
@@ -173,6 +183,8 @@ struct e2e_summary {
 /* Emits a case per flow and a step per step. 0 even when flows fail (see the summary); negative when none could run. */
 int e2e_run(struct target *t, const struct flow_list *flows, const struct e2e_options *options,
             struct e2e_summary *summary, struct error *err);
+/* Takes a namespace away that another run left, as the run's options say it. */
+int e2e_space_remove(const struct e2e_options *o, const char *name, json_t *variables, struct error *err);
 /* The same with the steps of each and what they call, as text or as one JSON object. With contracts in the target, what
  * is called has to be there: ERROR_INVALID with all errors, else. */
 int e2e_show(struct target *t, const struct flow_list *flows, const struct e2e_options *options, bool json,

@@ -18,6 +18,7 @@ struct step {
 struct healing {
     struct world *world;
     bool list;
+    bool (*remove)(void *arg, const struct undo *step); /* of namespaces, when nothing else is healed */
     void (*each)(void *arg, const struct heal_event *e);
     void *arg;
     struct heal_summary *summary;
@@ -37,6 +38,7 @@ static void tell(struct healing *h, struct heal_event e)
     s->failed += e.state == HEAL_FAILED;
     s->alive += e.state == HEAL_ALIVE;
     s->refused += e.state == HEAL_REFUSED;
+    s->left += e.state == HEAL_LEFT;
     if (h->each != NULL)
         h->each(h->arg, &e);
 }
@@ -103,21 +105,28 @@ static int read_content(struct healing *h, struct text *text, struct content *ou
 
 static bool gone_with_its_boot(const struct content *c, const struct undo *u)
 {
-    return !c->this_boot && u->kind != UNDO_REMOVE;
+    return !c->this_boot && u->kind != UNDO_REMOVE && u->kind != UNDO_NAMESPACE;
 }
 
 static void undo_open(struct healing *h, const char *file, const char *path, struct content *c)
 {
-    size_t failed = 0;
+    size_t kept = 0;
     for (size_t i = c->open.count; i-- > 0;) {
         const struct undo *u = &c->open.items[i].undo;
         struct heal_event e = {.state = HEAL_LISTED, .file = file, .owner = c->owner.id, .step = u};
         struct error err = ERROR_INIT;
         struct text why = TEXT_INIT;
-        if (!h->list) {
+        if (h->remove != NULL) {
+            kept += u->kind != UNDO_NAMESPACE || !h->remove(h->arg, u);
+            continue;
+        }
+        if (!h->list && u->kind == UNDO_NAMESPACE) {
+            e.state = HEAL_LEFT;
+            kept++;
+        } else if (!h->list) {
             int code = gone_with_its_boot(c, u) ? 0 : undo_apply(h->world, u, &err);
             e.state = code == 0 ? HEAL_UNDONE : HEAL_FAILED;
-            failed += code != 0;
+            kept += code != 0;
             error_format(&err, &why);
             e.reason = text_string(&why);
         }
@@ -125,7 +134,7 @@ static void undo_open(struct healing *h, const char *file, const char *path, str
         text_deinit(&why);
         error_clear(&err);
     }
-    if (!h->list && failed == 0)
+    if (!h->list && kept == 0)
         (void)world_remove(h->world, path); /* two heals at once: one is later */
 }
 
@@ -191,14 +200,13 @@ static void keep_name(void *arg, const char *name)
     }
 }
 
-int undo_journal_heal(struct world *w, bool list, void (*each)(void *arg, const struct heal_event *e), void *arg,
-                      struct heal_summary *summary, struct error *err)
+static int heal_all(struct healing h, struct error *err)
 {
-    struct healing h = {.world = w, .list = list, .each = each, .arg = arg, .summary = summary};
+    struct world *w = h.world;
     struct text folder = TEXT_INIT;
     struct world_stat stat = {0};
     struct names names = {0};
-    *summary = (struct heal_summary){0};
+    *h.summary = (struct heal_summary){0};
     int code = undo_journal_folder(w, &folder, err);
     if (code == 0)
         code = world_stat(w, text_string(&folder), &stat);
@@ -221,4 +229,17 @@ out:
     array_deinit(&names.list);
     text_deinit(&folder);
     return code;
+}
+
+int undo_journal_heal(struct world *w, bool list, void (*each)(void *arg, const struct heal_event *e), void *arg,
+                      struct heal_summary *summary, struct error *err)
+{
+    return heal_all((struct healing){.world = w, .list = list, .each = each, .arg = arg, .summary = summary}, err);
+}
+
+int undo_journal_heal_namespaces(struct world *w, bool (*remove)(void *arg, const struct undo *step), void *arg,
+                                 struct error *err)
+{
+    struct heal_summary summary;
+    return heal_all((struct healing){.world = w, .remove = remove, .arg = arg, .summary = &summary}, err);
 }

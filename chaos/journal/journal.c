@@ -155,12 +155,9 @@ int undo_journal_note(struct undo_journal **j, struct world *w, const struct und
     return 0;
 }
 
-static int undo_at(struct undo_journal *j, size_t i, struct error *err)
+static void strike_at(struct undo_journal *j, size_t i)
 {
     struct noted *n = &j->open.items[i];
-    int code = undo_apply(j->world, &n->step, err);
-    if (code != 0)
-        return code;
     struct text line = TEXT_INIT;
     text_printf(&line, "done %" PRIu64, n->number);
     line_end(&line, 0);
@@ -168,7 +165,23 @@ static int undo_at(struct undo_journal *j, size_t i, struct error *err)
     text_deinit(&line);
     noted_free(n);
     array_remove(&j->open, i);
-    return 0;
+}
+
+static int undo_at(struct undo_journal *j, size_t i, struct error *err)
+{
+    int code = undo_apply(j->world, &j->open.items[i].step, err);
+    if (code == 0)
+        strike_at(j, i);
+    return code;
+}
+
+void undo_journal_strike(struct undo_journal *j, uint64_t number)
+{
+    for (size_t i = 0; j != NULL && number != 0 && i < j->open.count; i++)
+        if (j->open.items[i].number == number) {
+            strike_at(j, i);
+            return;
+        }
 }
 
 int undo_journal_undo(struct undo_journal *j, uint64_t number, struct error *err)

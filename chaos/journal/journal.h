@@ -30,6 +30,8 @@ int undo_journal_note(struct undo_journal **j, struct world *w, const struct und
                       struct error *err);
 /* Carries the step out and strikes it; of number 0 nothing. On failure it stays noted. */
 int undo_journal_undo(struct undo_journal *j, uint64_t number, struct error *err);
+/* Strikes what its owner undid by itself; of number 0 nothing. */
+void undo_journal_strike(struct undo_journal *j, uint64_t number);
 /* Undoes what is still open, newest first, and removes the file when all could be undone. NULL is fine. */
 void undo_journal_close(struct undo_journal *j);
 size_t undo_journal_open_steps(const struct undo_journal *j); /* NULL: 0 */
@@ -37,7 +39,14 @@ size_t undo_journal_open_steps(const struct undo_journal *j); /* NULL: 0 */
 /* Where journals are; the folder need not be there. */
 int undo_journal_folder(struct world *w, struct text *out, struct error *err);
 
-enum heal_state { HEAL_UNDONE, HEAL_FAILED, HEAL_ALIVE, HEAL_REFUSED, HEAL_LISTED };
+enum heal_state {
+    HEAL_UNDONE,
+    HEAL_FAILED,
+    HEAL_ALIVE,
+    HEAL_REFUSED,
+    HEAL_LISTED,
+    HEAL_LEFT /* a namespace: its journal is kept for the next run on that system */
+};
 struct heal_event {
     enum heal_state state;
     const char *file;        /* of the folder */
@@ -46,11 +55,15 @@ struct heal_event {
     const char *reason;      /* of a failure or refusal */
 };
 struct heal_summary {
-    size_t journals, alive, undone, failed, refused;
+    size_t journals, alive, undone, failed, refused, left;
 };
 /* Undoes what dead owners left; `list`: only tells. Returns 0 also when steps failed (see the summary); an error when
  * the folder cannot be used. Several at once are fine. */
 int undo_journal_heal(struct world *w, bool list, void (*each)(void *arg, const struct heal_event *e), void *arg,
                       struct heal_summary *summary, struct error *err);
+/* The namespaces that dead owners left, and nothing else: `remove` takes one away and returns true, or false when that
+ * is not up to it; the journal is kept then. */
+int undo_journal_heal_namespaces(struct world *w, bool (*remove)(void *arg, const struct undo *step), void *arg,
+                                 struct error *err);
 
 #endif

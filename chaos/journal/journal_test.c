@@ -50,7 +50,7 @@ static int teardown(void **state)
 
 static void on_heal(void *arg, const struct heal_event *e)
 {
-    static const char *const words[] = {"undone", "failed", "alive", "refused", "listed"};
+    static const char *const words[] = {"undone", "failed", "alive", "refused", "listed", "left"};
     struct fixture *x = arg;
     text_printf(&x->told, "%s ", words[e->state]);
     if (e->step != NULL)
@@ -113,6 +113,7 @@ static void test_lines(void **state)
         {.kind = UNDO_UNMOUNT, .path = "/tmp/some where", .other = "harrow-1"},
         {.kind = UNDO_CGROUP, .path = "/sys/fs/cgroup/harrow-1", .other = "/sys/fs/cgroup"},
         {.kind = UNDO_NFT_TABLE, .path = "harrow-table"},
+        {.kind = UNDO_NAMESPACE, .path = "harrow-0123", .other = "{\"manifest\":\"/a b.yaml\"}"},
     };
     assert_int_equal(sizeof steps / sizeof steps[0], UNDO_KIND_COUNT);
     steps[4].schedule.cpus.words[0] = 5;
@@ -161,6 +162,9 @@ static void test_bad_lines(void **state)
         "cgroup /sys/fs/cgroup/user.slice /sys/fs/cgroup",
         "nft-table filter",
         "nft-table harrow-;rm",
+        "namespace harrow-1",
+        "namespace micro x",
+        "namespace harrow-a/b x",
         "netns harrow-x",
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -376,6 +380,69 @@ static void test_two_heals(void **state)
     }
 }
 
+struct removing {
+    struct text asked;
+    const char *up_to_it; /* whose system it is */
+};
+
+static bool remove_namespace(void *arg, const struct undo *step)
+{
+    struct removing *r = arg;
+    text_printf(&r->asked, "%s;", step->path);
+    return strcmp(step->other, r->up_to_it) == 0;
+}
+
+static void heal_namespaces(struct fixture *x, const char *up_to_it, const char *asked)
+{
+    struct removing r = {.up_to_it = up_to_it};
+    assert_int_equal(undo_journal_heal_namespaces(x->world, remove_namespace, &r, NULL), 0);
+    assert_string_equal(text_string(&r.asked), asked);
+    text_deinit(&r.asked);
+}
+
+/* Nobody but a run on its system takes a namespace away, of a run that has died, also before a reboot. */
+static void test_namespaces(void **state)
+{
+    static const char *const two[] = {"do 1 namespace harrow-1 shop", "do 2 namespace harrow-2 shop",
+                                      "do 3 namespace harrow-3 shop", "done 2", NULL};
+    struct fixture *x = *state;
+    struct undo_journal *j = NULL;
+    uint64_t number = 0;
+    for (int boot = 0; boot < 2; boot++) {
+        write_journal(x, DEAD_FILE, boot == 0 ? NULL : "another", two, "");
+        heal(x, true);
+        assert_string_equal(text_string(&x->told), "listed namespace harrow-3 shop;listed namespace harrow-1 shop;");
+        heal(x, false);
+        assert_string_equal(text_string(&x->told), "left namespace harrow-3 shop;left namespace harrow-1 shop;");
+        assert_int_equal(x->summary.left, 2);
+        heal_namespaces(x, "bank", "harrow-3;harrow-1;");
+        assert_true(journal_there(x, DEAD_FILE));
+        heal_namespaces(x, "shop", "harrow-3;harrow-1;");
+        assert_false(journal_there(x, DEAD_FILE));
+    }
+    heal_namespaces(x, "shop", "");
+    /* What else is in a journal waits for a heal. */
+    write_journal(x, DEAD_FILE, NULL, (const char *const[]){"do 1 remove /tmp/harrow-not-there", NULL}, "");
+    heal_namespaces(x, "shop", "");
+    assert_true(journal_there(x, DEAD_FILE));
+    heal(x, false);
+    assert_false(journal_there(x, DEAD_FILE));
+    /* One of a run that lives is its own business, and stays noted until it is struck. */
+    const struct undo step = {.kind = UNDO_NAMESPACE, .path = "harrow-4", .other = "shop"};
+    assert_int_equal(undo_journal_note(&j, x->world, &step, &number, NULL), 0);
+    heal_namespaces(x, "shop", "");
+    assert_int_equal(undo_journal_undo(j, number, NULL), ERROR_UNSUPPORTED);
+    assert_int_equal(undo_journal_open_steps(j), 1);
+    undo_journal_strike(j, 0);
+    undo_journal_strike(j, number + 1);
+    assert_int_equal(undo_journal_open_steps(j), 1);
+    undo_journal_strike(j, number);
+    assert_int_equal(undo_journal_open_steps(j), 0);
+    undo_journal_close(j);
+    heal(x, false);
+    assert_int_equal(x->summary.journals, 0);
+}
+
 /* With root: what the kernel holds under our names. */
 static void test_root(void **state)
 {
@@ -426,6 +493,7 @@ int main(void)
         TEST(test_hostile),
         TEST(test_hostile_folder),
         TEST(test_two_heals),
+        TEST(test_namespaces),
         TEST(test_root),
         cmocka_unit_test(test_simulation),
     };

@@ -16,9 +16,10 @@
 #define CPU_WORDS   (MACHINE_CPUS_MAX / 64)
 
 static const char *const names[UNDO_KIND_COUNT] = {
-    [UNDO_CONTINUE] = "continue", [UNDO_KILL] = "kill",         [UNDO_LIMIT] = "limit",
-    [UNDO_CLOCK] = "clock",       [UNDO_SCHEDULE] = "schedule", [UNDO_REMOVE] = "remove",
-    [UNDO_UNMOUNT] = "unmount",   [UNDO_CGROUP] = "cgroup",     [UNDO_NFT_TABLE] = "nft-table",
+    [UNDO_CONTINUE] = "continue",   [UNDO_KILL] = "kill",         [UNDO_LIMIT] = "limit",
+    [UNDO_CLOCK] = "clock",         [UNDO_SCHEDULE] = "schedule", [UNDO_REMOVE] = "remove",
+    [UNDO_UNMOUNT] = "unmount",     [UNDO_CGROUP] = "cgroup",     [UNDO_NFT_TABLE] = "nft-table",
+    [UNDO_NAMESPACE] = "namespace",
 };
 static const char *const limit_names[MACHINE_LIMIT_COUNT] = {"open-files", "file-size", "address-space", "processes"};
 
@@ -72,6 +73,9 @@ int undo_check(const struct undo *s, struct error *err)
         break;
     case UNDO_NFT_TABLE:
         ok = ours(path) && plain(path);
+        break;
+    case UNDO_NAMESPACE:
+        ok = ours(path) && plain(path) && s->other != NULL && s->other[0] != '\0';
         break;
     case UNDO_KIND_COUNT:
         break;
@@ -150,6 +154,9 @@ int undo_apply(struct world *w, const struct undo *s, struct error *err)
     case UNDO_NFT_TABLE:
         code = remove_table(w, s->path, &own);
         break;
+    case UNDO_NAMESPACE:
+        code = error_set(&own, ERROR_UNSUPPORTED, "the next run on its system takes it away");
+        break;
     case UNDO_KIND_COUNT:
         break;
     }
@@ -199,6 +206,9 @@ void undo_describe(const struct undo *s, struct text *out)
     case UNDO_NFT_TABLE:
         text_printf(out, "the nftables table %s is removed", s->path);
         break;
+    case UNDO_NAMESPACE:
+        text_printf(out, "the namespace %s is taken away", s->path);
+        break;
     case UNDO_KIND_COUNT:
         break;
     }
@@ -213,6 +223,11 @@ static void write_word(struct text *out, const char *word)
             text_printf(out, "%%%02X", (unsigned char)*c);
         else
             text_char(out, *c);
+}
+
+static bool has_other(enum undo_kind kind)
+{
+    return kind == UNDO_UNMOUNT || kind == UNDO_CGROUP || kind == UNDO_NAMESPACE;
 }
 
 void undo_write(const struct undo *s, struct text *out)
@@ -232,7 +247,7 @@ void undo_write(const struct undo *s, struct text *out)
     }
     if (s->kind > UNDO_SCHEDULE)
         write_word(out, s->path);
-    if (s->kind == UNDO_UNMOUNT || s->kind == UNDO_CGROUP)
+    if (has_other(s->kind))
         write_word(out, s->other);
 }
 
@@ -330,7 +345,7 @@ int undo_read(char *line, struct undo *out, struct error *err)
         read_schedule(&save, out, &ok);
     if (out->kind > UNDO_SCHEDULE)
         out->path = word(&save, &ok);
-    if (out->kind == UNDO_UNMOUNT || out->kind == UNDO_CGROUP)
+    if (has_other(out->kind))
         out->other = word(&save, &ok);
     if (!ok || strtok_r(NULL, " ", &save) != NULL)
         return error_set(err, ERROR_SYNTAX, "the step \"%s\" is not as it should be", names[out->kind]);

@@ -20,6 +20,7 @@ enum undo_kind {
     UNDO_UNMOUNT,   /* what is mounted on `path` under the name `other` */
     UNDO_CGROUP,    /* the control group `path` goes, its processes to `other` */
     UNDO_NFT_TABLE, /* the table named `path` of the family inet (nft(8)) */
+    UNDO_NAMESPACE, /* the namespace `path` of the system `other`. Not for undo_apply(): it needs the system */
     UNDO_KIND_COUNT,
 };
 struct undo {

@@ -1,6 +1,7 @@
 #include "e2e/runner/space.h"
 
 #include "base/random.h"
+#include "base/secret_name.h"
 #include "base/units.h"
 #include "e2e/kind.h"
 #include "e2e/language/isolation.h"
@@ -15,11 +16,13 @@
 #define REMOVE_HASTY  ((uint64_t)(5 * SECOND))  /* likewise, when the user waits for the end */
 
 struct space {
+    char name[32];     /* as it was drawn: a system may have made another of it */
     json_t *variables; /* `namespace`, and what `make` set beside what every flow begins with */
     const char *token; /* in the arena, like the rest */
     struct grpc_header metadata[TARGET_METADATA_MAX];
     size_t metadata_count;
     json_t *headers; /* of HTTP requests to the gateway; by names in lower case */
+    uint64_t noted;  /* by who remembers it; 0: it is not */
     struct arena arena;
 };
 
@@ -198,6 +201,7 @@ static struct space *space_new(const char *name)
     struct space *s = calloc(1, sizeof *s);
     if (s == NULL)
         return NULL;
+    (void)snprintf(s->name, sizeof s->name, "%s", name);
     s->variables = json_pack("{s:s}", "namespace", name);
     s->headers = json_object();
     if (s->variables != NULL && s->headers != NULL)
@@ -217,6 +221,45 @@ static int take_token(struct flow_context *x, struct space *s)
     return json_is_string(token) && s->token == NULL ? flow_memory(x) : 0;
 }
 
+/* ---- remembered ---- */
+
+static void note(const struct e2e_options *o, struct space *s, const json_t *variables)
+{
+    uint64_t before = s->noted;
+    if (o->spaces == NULL || isolation_remove(o->isolation) == NULL)
+        return;
+    uint64_t now = o->spaces->note(o->spaces->arg, s->name, variables);
+    if (now == 0)
+        return; /* then it is known by its name alone, or not at all */
+    s->noted = now;
+    o->spaces->strike(o->spaces->arg, before);
+}
+
+static void strike(const struct e2e_options *o, const struct space *s)
+{
+    if (s->noted != 0)
+        o->spaces->strike(o->spaces->arg, s->noted);
+}
+
+/* What is known of it beside its name: plain values, and nothing secret. */
+static void note_variables(const struct e2e_options *o, struct space *s)
+{
+    const char *name;
+    json_t *value, *plain = o->spaces != NULL ? json_object() : NULL;
+    json_object_foreach(s->variables, name, value)
+    {
+        bool known = strcmp(name, "namespace") == 0 && strcmp(json_string_value(value), s->name) == 0;
+        bool complex = json_is_object(value) || json_is_array(value);
+        if (plain != NULL && !known && !complex && !is_secret_name(name, strlen(name)))
+            (void)json_object_set(plain, name, value);
+    }
+    if (json_object_size(plain) > 0)
+        note(o, s, plain);
+    json_decref(plain);
+}
+
+/* ---- made ---- */
+
 /* NULL: it could not be made, which is told; what there was of it already is taken away. */
 static struct space *space_make(struct flow_context *of, const struct unit *u, int tries)
 {
@@ -226,6 +269,8 @@ static struct space *space_make(struct flow_context *of, const struct unit *u, i
     of->run->time = of->run->deadline = 0; /* of an earlier try */
     struct space *s = space_new(name);
     bool begun = around_begin(&a, of, s != NULL ? s->variables : NULL) && s != NULL;
+    if (begun)
+        note(of->options, s, NULL);
     bool ok = begun && around_run(&a.x, isolation_make(of->options->isolation), false) && keep_variables(&a.x, s) &&
               take_token(&a.x, s) == 0 && make_metadata(&a.x, s);
     if (s == NULL)
@@ -233,8 +278,11 @@ static struct space *space_make(struct flow_context *of, const struct unit *u, i
     if (begun && !ok) {
         if (a.x.error.code != 0)
             note_failure(&a.x, isolation_place(of->options->isolation), "");
-        (void)around_run(&a.x, isolation_remove(of->options->isolation), true);
+        if (around_run(&a.x, isolation_remove(of->options->isolation), true))
+            strike(of->options, s);
     }
+    if (ok)
+        note_variables(of->options, s);
     around_end(&a, ok);
     if (ok)
         return s;
@@ -286,6 +334,8 @@ static bool space_remove(struct flow_context *of, struct space *s, bool hasty)
     of->run->deadline = world_now(of->options->keeper->world) + of->run->time;
     ok = ok && around_run(&a.x, isolation_remove(of->options->isolation), true);
     around_end(&a, ok);
+    if (ok)
+        strike(of->options, s);
     space_free(s);
     return ok;
 }
@@ -305,35 +355,55 @@ bool space_leave(struct flow_context *x, const struct unit *u)
     return space_remove(x, s, x->target->interrupted);
 }
 
-void space_drop(const struct e2e_options *o, struct suite *suite)
+/* Outside of any flow. False: it was not, and `why` says so. */
+static bool remove_alone(const struct e2e_options *o, struct space *s, struct text *why)
 {
-    if (suite->space == NULL)
-        return;
     struct flow_case run = {
         .name = "isolation", .given = json_object(), .secrets = json_array(), .cookies = json_array()};
     struct flow_failure failure = {0};
-    struct text line = TEXT_INIT;
     struct flow_context x = {.target = o->keeper,
                              .options = o,
                              .run = &run,
                              .held = json_array(),
                              .scope = "isolation",
                              .failure = &failure};
-    text_printf(&line, "the namespace %s was not taken away: ", name_of(suite->space));
-    struct space *s = suite->space;
-    suite->space = NULL;
-    if (!space_remove(&x, s, o->system->interrupted)) {
-        text_add(&line, failure.message.data, failure.message.len);
-        result_emit(o->system->results, "note", json_pack("{s:s}", "text", text_string(&line)));
-    }
+    bool removed = space_remove(&x, s, o->system->interrupted);
+    if (!removed)
+        text_add(why, failure.message.data, failure.message.len);
     json_decref(run.given);
     json_decref(run.secrets);
     json_decref(run.cookies);
     map_deinit(&run.exchanged);
     json_decref(x.held);
-    text_deinit(&line);
     text_deinit(&failure.message);
     text_deinit(&failure.detail);
+    return removed;
+}
+
+void space_drop(const struct e2e_options *o, struct suite *suite)
+{
+    struct text line = TEXT_INIT;
+    struct space *s = suite->space;
+    if (s == NULL)
+        return;
+    suite->space = NULL;
+    text_printf(&line, "the namespace %s was not taken away: ", name_of(s));
+    if (!remove_alone(o, s, &line))
+        result_emit(o->system->results, "note", json_pack("{s:s}", "text", text_string(&line)));
+    text_deinit(&line);
+}
+
+int e2e_space_remove(const struct e2e_options *o, const char *name, json_t *variables, struct error *err)
+{
+    struct space *s = space_new(name);
+    struct text why = TEXT_INIT;
+    if (s == NULL || json_object_update(s->variables, variables) != 0) {
+        space_free(s);
+        return error_set(err, ERROR_MEMORY, "out of memory");
+    }
+    int code = remove_alone(o, s, &why) ? 0 : error_set(err, ERROR_INVALID, "%s", text_string(&why));
+    text_deinit(&why);
+    return code;
 }
 
 const struct node *space_environment(const struct flow_context *x)

@@ -25,6 +25,42 @@ static const char section[] =
     "    - {if: {made: {$contains: \"${namespace}\"}}, else: [{call: helloworld.Helloworld/Never}]}\n"
     "    - {fault: helloworld, action: continue}\n";
 
+/* What is remembered: a line "+number name variables" or "-number" each. */
+static struct text remembered;
+static uint64_t numbers;
+
+static uint64_t note_space(void *arg, const char *name, const json_t *variables)
+{
+    char *text = variables != NULL ? json_dumps(variables, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    (void)arg;
+    text_printf(&remembered, "+%d %s %s\n", (int)++numbers, name, text != NULL ? text : "-");
+    free(text);
+    return numbers;
+}
+
+static void strike_space(void *arg, uint64_t number)
+{
+    (void)arg;
+    if (number != 0)
+        text_printf(&remembered, "-%d\n", (int)number);
+}
+
+static const struct e2e_spaces memory = {.note = note_space, .strike = strike_space};
+
+/* How many of those lines begin so. */
+static size_t lines_with(char first)
+{
+    size_t found = 0;
+    for (const char *at = text_string(&remembered); *at != '\0'; at = strchr(at, '\n') + 1)
+        found += *at == first;
+    return found;
+}
+
+static bool all_struck(void)
+{
+    return lines_with('+') == lines_with('-');
+}
+
 struct spaces {
     struct test_system *system;
     struct e2e_isolation *isolation;
@@ -45,6 +81,9 @@ static struct spaces *begin(struct test_system *s, const char *manifest, size_t 
         if (i < workers)
             all.places[i].target = &all.views[i];
     }
+    text_deinit(&remembered);
+    numbers = 0;
+    s->options.spaces = &memory;
     s->options.isolation = all.isolation;
     s->options.system = &s->target;
     s->options.keeper = &all.views[workers];
@@ -59,6 +98,7 @@ static void end(struct spaces *all)
         if (all->views[i].world != NULL)
             target_close_channels(&all->views[i]);
     e2e_isolation_free(all->isolation);
+    text_deinit(&remembered);
     all->system->options = (struct e2e_options){.pillar = "e2e", .replay = "harrow e2e shop.yaml", .simulated = true};
 }
 
@@ -99,6 +139,30 @@ static void what_flows_see(void **state)
     assert_string_equal(all->views[0].namespace, "main");
     assert_int_equal(test_count(s, "step"), 4);
     assert_int_equal(test_count(s, "fault"), 2);
+    /* Remembered before it is made; then with what was captured, but for the token; and forgotten. */
+    char name[32], expected[200];
+    assert_int_equal(sscanf(text_string(&remembered), "+1 %31s -\n", name), 1);
+    (void)snprintf(expected, sizeof expected, "+1 %s -\n+2 %s {\"made\":\"Hello %s\"}\n-1\n-2\n", name, name, name);
+    assert_string_equal(text_string(&remembered), expected);
+    end(all);
+}
+
+/* What another run left: with what was remembered of it, or by its name alone. */
+static void of_another_run(void **state)
+{
+    struct test_system *s = *state;
+    struct spaces *all = begin(s, section, 1);
+    struct error err = ERROR_INIT;
+    json_t *variables = json_pack("{s:s}", "made", "Hello harrow-0123456789ab");
+    assert_int_equal(e2e_space_remove(&s->options, "harrow-0123456789ab", variables, &err), 0);
+    acts_are(s, CONTINUE);
+    assert_int_equal(json_object_size(variables), 1);
+    json_object_clear(variables);
+    assert_int_equal(e2e_space_remove(&s->options, "harrow-0123456789ab", variables, &err), ERROR_INVALID);
+    assert_non_null(strstr(err.message, "Never"));
+    acts_are(s, CONTINUE); /* the other steps are done */
+    error_clear(&err);
+    json_decref(variables);
     end(all);
 }
 
@@ -199,6 +263,7 @@ static void cannot_be_made(void **state)
          3);
     assert_int_equal(test_count(s, "step"), 1);
     acts_are(s, CONTINUE);
+    assert_true(numbers == 1 && all_struck());
     assert_false(test_run(s, "setup: [{wait: 1s}]\nflows: [{flow: a, steps: [{wait: 1h}]}]\n"));
     assert_string_equal(json_string_value(json_object_get(test_last(s, "case"), "status")), "skipped");
     end(all);
@@ -222,6 +287,7 @@ static void cannot_be_removed(void **state)
     told(s, "failed", "step isolation 1 call helloworld.Helloworld/Call: expected OK, got NOT_FOUND: nobody is here",
          4);
     acts_are(s, CONTINUE);
+    assert_true(lines_with('+') == 2 && lines_with('-') == 1); /* the next run may have more luck */
     end(all);
 }
 
@@ -255,6 +321,7 @@ static void interrupted(void **state)
         assert_int_equal(world_timer_start(&timer, 10 * SECOND), 0);
         assert_int_equal(e2e_run(&all->views[0], &flows, &s->options, &summary, &err), ERROR_CANCELLED);
         acts_are(s, workers == 1 ? STOP CONTINUE : STOP STOP STOP CONTINUE CONTINUE CONTINUE);
+        assert_true(all_struck());
         world_timer_stop(&timer);
         error_clear(&err);
         flow_list_free(&flows);
@@ -414,9 +481,9 @@ static void without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_SIM(what_flows_see),          IN_SIM(which_share),       IN_SIM(tries),
-        IN_SIM(cannot_be_made),          IN_SIM(cannot_be_removed), IN_SIM(interrupted),
-        IN_SIM(one_and_sixteen_workers), IN_SIM(mistakes),          IN_REAL(without_memory),
+        IN_SIM(what_flows_see), IN_SIM(of_another_run),    IN_SIM(which_share), IN_SIM(tries),
+        IN_SIM(cannot_be_made), IN_SIM(cannot_be_removed), IN_SIM(interrupted), IN_SIM(one_and_sixteen_workers),
+        IN_SIM(mistakes),       IN_REAL(without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

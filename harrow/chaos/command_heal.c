@@ -4,6 +4,8 @@
 #include "world/real.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 static bool list, json, quiet;
 
@@ -16,8 +18,23 @@ static const struct option options[] = {
 
 static const char *const state_names[] = {
     [HEAL_UNDONE] = "undone",   [HEAL_FAILED] = "failed", [HEAL_ALIVE] = "in use",
-    [HEAL_REFUSED] = "refused", [HEAL_LISTED] = "open",
+    [HEAL_REFUSED] = "refused", [HEAL_LISTED] = "open",   [HEAL_LEFT] = "left",
 };
+
+/* How its system gets rid of a namespace. */
+static char *who_can(const struct undo *step)
+{
+    json_t *system = step->kind == UNDO_NAMESPACE ? json_loads(step->other, 0, NULL) : NULL;
+    const char *manifest = json_string_value(json_object_get(system, "manifest"));
+    struct text line = TEXT_INIT;
+    if (manifest != NULL)
+        text_printf(&line, " by the next run on its system: harrow e2e %s --driver attach --isolate namespace",
+                    manifest);
+    char *out = line.len > 0 && text_ok(&line) ? strdup(text_string(&line)) : NULL;
+    text_deinit(&line);
+    json_decref(system);
+    return out;
+}
 
 static void print_json(const struct heal_event *e, const char *what)
 {
@@ -37,8 +54,12 @@ static void on_event(void *arg, const struct heal_event *e)
     struct text what = TEXT_INIT;
     bool bad = e->state == HEAL_FAILED || e->state == HEAL_REFUSED;
     (void)arg;
-    if (e->step != NULL)
+    if (e->step != NULL) {
+        char *who = who_can(e->step);
         undo_describe(e->step, &what);
+        text_puts(&what, who != NULL ? who : "");
+        free(who);
+    }
     if (json)
         print_json(e, text_string(&what));
     else if (e->state == HEAL_ALIVE && !quiet)
@@ -60,7 +81,7 @@ static int run(const struct arguments *args)
     if (code == 0)
         code = undo_journal_heal(w, list, on_event, NULL, &s, &err);
     int exit_code = code != 0 ? harrow_error(&err, "heal") : s.failed + s.refused > 0 ? HARROW_FAILED : HARROW_PASSED;
-    if (code == 0 && !json && !quiet && s.undone + s.failed + s.refused == 0 && !list)
+    if (code == 0 && !json && !quiet && s.undone + s.failed + s.refused + s.left == 0 && !list)
         puts("nothing is left to undo");
     error_clear(&err);
     world_real_free(w);
@@ -75,8 +96,9 @@ const struct command command_heal = {
         "Everything a fault does to this machine that would outlive harrow is written to a journal first. After\n"
         "a run was killed (kill -9, the end of memory) this undoes what its journal says: stopped processes go\n"
         "on, limits are restored, mounts, control groups and folders removed. Runs that are at work are left\n"
-        "alone. The next run does the same before it starts a system.",
-    .exit_codes = "  0    nothing is left to be undone\n"
+        "alone. The next run does the same before it starts a system. A namespace that flows had on an attached\n"
+        "system (harrow e2e --isolate namespace) is only told of: the next such run on that system takes it away.",
+    .exit_codes = "  0    nothing is left to be undone on this machine\n"
                   "  1    a step failed or a journal cannot be trusted; it is kept, and tried again next time\n"
                   "  2    the command line is wrong\n",
     .examples = "  harrow heal\n"

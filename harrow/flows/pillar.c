@@ -5,6 +5,7 @@
 #include "harrow/run/past.h"
 #include "harrow/run/pillars.h"
 #include "harrow/flows/stand_ins.h"
+#include "harrow/flows/spaces.h"
 #include "harrow/flows/traces.h"
 #include "harrow/flows/watched.h"
 #include "world/real.h"
@@ -30,6 +31,7 @@ struct e2e_job {
     struct e2e_isolation *isolation; /* of --isolate namespace */
     struct system *views;            /* of the one system: a worker's each, then the keeper's */
     size_t view_count;
+    struct spaces *spaces; /* of an attached one */
 };
 
 static bool driver_is(const char *name)
@@ -157,7 +159,6 @@ static void add_place(struct e2e_job *j, struct system *s)
 /* Drivers get from a target to its system by a cast, so a view is a copy of all of it. */
 static int view_system(struct e2e_job *j, struct system *s, size_t workers, struct e2e_options *o, struct error *err)
 {
-    uint64_t salt = 0;
     if ((j->views = calloc(workers + 1, sizeof *j->views)) == NULL)
         return error_set(err, ERROR_MEMORY, "out of memory");
     j->view_count = workers + 1;
@@ -175,9 +176,13 @@ static int view_system(struct e2e_job *j, struct system *s, size_t workers, stru
     o->isolation = j->isolation;
     o->system = system_target(s);
     o->keeper = j->beside[workers];
-    if (driver_is("attach") || j->run->manifest->address)
-        world_entropy(j->run->world, &salt, sizeof salt);
-    o->salt = salt;
+    if (!driver_is("attach"))
+        return 0;
+    world_entropy(j->run->world, &o->salt, sizeof o->salt);
+    if ((j->spaces = spaces_new(j->run, o->system)) == NULL)
+        return error_set(err, ERROR_MEMORY, "out of memory");
+    o->spaces = spaces_operations(j->spaces);
+    spaces_heal(j->spaces, o);
     return 0;
 }
 
@@ -231,6 +236,8 @@ static void stop_others(struct e2e_job *j)
     free(j->views);
     j->views = NULL;
     j->view_count = 0;
+    spaces_free(j->spaces);
+    j->spaces = NULL;
 }
 
 /* ---- running ---- */
