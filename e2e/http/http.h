@@ -76,10 +76,12 @@ bool http_jar_put(json_t *jar, json_t *cookie, bool over);
 /* The URL that `location`, told by `base`, stands for, without a fragment. */
 void http_url_resolve(const char *base, const char *location, struct text *out);
 
-/* ---- keep.c ---- */
+/* ---- jar_text.c ---- */
 /* Cookies of a file as curl writes them; `now` in ns. ERROR_SYNTAX: *line is none. ERROR_MEMORY. */
 int http_jar_read(json_t *jar, struct bytes content, int64_t now, size_t *line);
 void http_jar_print(const json_t *jar, struct text *out);
+
+/* ---- keep.c ---- */
 /* `jar` of a step: what it takes from files before the request, and what it writes when the answer is there. */
 int http_jar_begin(struct flow_context *x, const struct node *step);
 int http_jar_end(struct flow_context *x, const struct node *step);
