@@ -73,6 +73,11 @@ struct target {
     const char *driver;             /* "processes", "sim", "attach" */
     const char *manifest;           /* path, for replay commands */
     const struct pb_pool *pool;
+    /* Where the contracts are read from, as whoever runs the harness names it: a file with a descriptor set, or else
+     * the folders, NULL-terminated, in which .proto files have the names that pb_service.file and imports say. Both
+     * NULL: the servers tell of theirs, or they are built in. */
+    const char *descriptors;
+    const char *const *proto_paths;
     const struct target_component *components;
     size_t component_count;
     const char *token;              /* access token for calls, or NULL */

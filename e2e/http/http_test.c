@@ -206,6 +206,18 @@ static void by_hand(void **state)
                     "ABORTED}}\n",
                GRPCURL "\"{\\\"stroke\\\":1} {\\\"stroke\\\":2}\"",
                (snprintf(address, sizeof address, "%s helloworld.Helloworld/PingPong", s->address), address));
+    /* of contracts that the server did not tell */
+    static const char *const paths[] = {"protos", "third party", NULL};
+    static const char yaml[] = FLOW "  - {call: helloworld.Helloworld/Call, expect: {status: ABORTED}}\n";
+    s->target.namespace = s->target.token = NULL;
+    snprintf(address, sizeof address, "%s helloworld.Helloworld/Call", s->address);
+    s->target.proto_paths = paths;
+    by_hand_is(s, yaml,
+               "grpcurl -plaintext -import-path protos -import-path \"third party\" -proto "
+               "helloworld/helloworld.proto -d \"{}\"",
+               address);
+    s->target.descriptors = "shop.pb";
+    by_hand_is(s, yaml, "grpcurl -plaintext -protoset shop.pb -d \"{}\"", address);
 }
 
 /* ---- TLS ---- */

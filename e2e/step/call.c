@@ -350,6 +350,24 @@ static int run_call(struct call_state *s, struct rpc_channel *channel, const str
     return x->error.code;
 }
 
+/* What a server without reflection does not tell. */
+static void say_contracts(const struct target *t, const struct pb_service *service, struct text *out)
+{
+    if (t->descriptors != NULL) {
+        words_add(out, "-protoset");
+        words_add(out, t->descriptors);
+        return;
+    }
+    for (size_t i = 0; t->proto_paths != NULL && t->proto_paths[i] != NULL; i++) {
+        words_add(out, "-import-path");
+        words_add(out, t->proto_paths[i]);
+    }
+    if (t->proto_paths != NULL) {
+        words_add(out, "-proto");
+        words_add(out, service->file);
+    }
+}
+
 /* The call as grpcurl makes it; of a simulation nobody can call anything. */
 static void say_repeat(struct call_state *s, const struct target_component *c, const struct rpc_request *request)
 {
@@ -358,6 +376,7 @@ static void say_repeat(struct call_state *s, const struct target_component *c, c
     if (x->options->simulated || c->address == NULL)
         return;
     text_puts(&x->repeat, c->tls != NULL ? "grpcurl" : "grpcurl -plaintext");
+    say_contracts(x->target, s->method->service, &x->repeat);
     for (size_t i = 0; i < request->metadata.count; i++) {
         const struct grpc_header *h = &request->metadata.items[i];
         text_clear(&data);

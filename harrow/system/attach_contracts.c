@@ -19,6 +19,7 @@
 
 #define REFLECTION_WITHIN ((uint64_t)(15 * SECOND))
 #define ANY_FILE          "google/protobuf/any.proto"
+#define API_FOLDER        "google/api/"
 
 static int out_of_memory(struct error *err)
 {
@@ -38,15 +39,48 @@ static size_t count_of(const char *const *list)
     return n;
 }
 
+/* Where others find the files' imports, as protos_compile() does. */
+static const char *const *import_paths(struct system *s, const char *const *protos, const char *const *paths)
+{
+    size_t count = count_of(protos);
+    const char **out = paths[0] == NULL ? ARENA_NEW_N(&s->arena, const char *, count + 1) : NULL;
+    for (size_t i = 0; out != NULL && i < count; i++) {
+        struct world_stat stat = {0};
+        const char *slash = strrchr(protos[i], '/');
+        bool folder = world_stat(s->run->world, protos[i], &stat) == 0 && stat.directory;
+        out[i] = folder ? protos[i] : slash == NULL ? "." : NULL;
+        if (out[i] == NULL) /* of a file below the root that is "/" */
+            out[i] = arena_string_n(&s->arena, protos[i], slash > protos[i] ? (size_t)(slash - protos[i]) : 1);
+        if (out[i] == NULL)
+            return NULL;
+    }
+    return paths[0] == NULL ? out : paths;
+}
+
+static void on_read(void *arg, const char *name, const char *path)
+{
+    bool *api = arg;
+    (void)path;
+    *api = *api || strncmp(name, API_FOLDER, strlen(API_FOLDER)) == 0;
+}
+
 /* Compiles them to a file of the run's folder. */
 static const char *compile(struct system *s, const char *const *protos, const char *const *paths, struct error *err)
 {
     const char *out = arena_printf(&s->arena, "%s/descriptors.pb", s->run->folder);
     struct text set = TEXT_INIT;
-    int code = out != NULL ? protos_compile(s->run->world, protos, paths, NULL, &set, err) : out_of_memory(err);
+    bool api = false;
+    const struct protos_heard heard = {on_read, &api};
+    int code = out != NULL ? protos_compile(s->run->world, protos, paths, &heard, &set, err) : out_of_memory(err);
     if (code == 0)
         code = world_write_file(s->run->world, out, text_bytes(&set), false, err);
+    /* Our compiler has google/api/annotations.proto within; others do not. */
+    bool within = !api && set.len > 0 && memmem(set.data, set.len, API_FOLDER, strlen(API_FOLDER)) != NULL;
     text_deinit(&set);
+    if (code == 0 && within)
+        s->target.descriptors = out;
+    else if (code == 0 && (s->target.proto_paths = import_paths(s, protos, paths)) == NULL)
+        code = out_of_memory(err);
     return code == 0 ? out : NULL;
 }
 
@@ -71,12 +105,12 @@ static int find_file(struct system *s, const char **out, struct error *err)
     const struct manifest *m = s->manifest;
     bool protos_given = attach.protos.count > 0;
     *out = attach.descriptors;
+    if (*out == NULL && !protos_given && m->descriptors != NULL &&
+        (*out = manifest_path(m, m->descriptors, &s->arena)) == NULL)
+        return out_of_memory(err);
+    s->target.descriptors = *out;
     if (*out != NULL)
         return 0;
-    if (!protos_given && m->descriptors != NULL) {
-        *out = manifest_path(m, m->descriptors, &s->arena);
-        return *out != NULL ? 0 : out_of_memory(err);
-    }
     const char *const *protos = given_list(s, &attach.protos, m->attach.protos);
     const char *const *paths = given_list(s, &attach.proto_paths, m->attach.proto_paths);
     if (protos == NULL || paths == NULL)

@@ -229,6 +229,59 @@ static void one_that_comes_up_is_waited_for(void **state)
     assert_int_equal(pb_service_count(begin(m)->pool), 1);
 }
 
+/* For commands by hand: where the contracts came from. */
+static void their_source_is_kept(void **state)
+{
+    struct many *m = *state;
+    struct world *w = m->run.world;
+    static const char plain[] =
+        "syntax = \"proto3\"; package s7; message Ask {} service S { rpc Get(Ask) returns (Ask); }\n";
+    static const char with_rule[] =
+        "syntax = \"proto3\"; package s7; import \"google/api/annotations.proto\"; message Ask {}\n"
+        "service S { rpc Get(Ask) returns (Ask) { option (google.api.http).get = \"/a\"; } }\n";
+    const char *here[] = {"s7.proto"}, *below[] = {"p/s7.proto"}, *folders[] = {"p", "p/deep"}, *path[] = {"p"};
+    const struct {
+        struct option_list protos, paths;
+        const char *expected[3];
+    } ways[] = {
+        {{here, 1}, {NULL, 0}, {"."}},
+        {{below, 1}, {NULL, 0}, {"p"}},
+        {{folders, 2}, {NULL, 0}, {"p", "p/deep"}},
+        {{below, 1}, {path, 1}, {"p"}},
+    };
+    assert_int_equal(world_make_directory(w, "p/deep"), 0);
+    assert_int_equal(world_write_file(w, "p/deep/other.proto", bytes_of("syntax = \"proto3\";\n"), false, NULL), 0);
+    calls(m, "s7.S/Get");
+    assert_null(begin(m)->proto_paths); /* they came by reflection */
+    assert_null(system_target(m->system)->descriptors);
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        system_stop(m->system);
+        m->system = NULL;
+        assert_int_equal(world_write_file(w, i == 0 ? "s7.proto" : "p/s7.proto", bytes_of(plain), false, NULL), 0);
+        attach.protos = ways[i].protos;
+        attach.proto_paths = ways[i].paths;
+        const struct target *t = begin(m);
+        assert_null(t->descriptors);
+        size_t count = 0;
+        for (; ways[i].expected[count] != NULL; count++)
+            assert_string_equal(t->proto_paths[count], ways[i].expected[count]);
+        assert_null(t->proto_paths[count]);
+        assert_string_equal(pb_service_at(t->pool, 0)->file, "s7.proto");
+    }
+    /* Who else compiles it has no google/api: the set that was compiled here. */
+    system_stop(m->system);
+    m->system = NULL;
+    assert_int_equal(world_write_file(w, "p/s7.proto", bytes_of(with_rule), false, NULL), 0);
+    const struct target *t = begin(m);
+    assert_null(t->proto_paths);
+    assert_string_equal(t->descriptors, "run/descriptors.pb");
+    system_stop(m->system);
+    m->system = NULL;
+    attach.descriptors = "run/descriptors.pb";
+    assert_string_equal(begin(m)->descriptors, "run/descriptors.pb");
+    memset(&attach, 0, sizeof attach);
+}
+
 /* Its type is in a file that was not read at the start. */
 static void details_of_other_files_are_told(void **state)
 {
@@ -258,9 +311,13 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(only_what_is_called_is_read),      TEST(everything_is_read_when_it_may_be_needed),
-        TEST(a_run_without_calls_needs_nobody), TEST(a_dead_door_is_told),
-        TEST(one_that_comes_up_is_waited_for),  TEST(details_of_other_files_are_told),
+        TEST(only_what_is_called_is_read),
+        TEST(everything_is_read_when_it_may_be_needed),
+        TEST(a_run_without_calls_needs_nobody),
+        TEST(a_dead_door_is_told),
+        TEST(one_that_comes_up_is_waited_for),
+        TEST(details_of_other_files_are_told),
+        TEST(their_source_is_kept),
     };
     return cmocka_run_group_tests_name("harrow/attach_contracts", tests, NULL, NULL);
 }

@@ -80,7 +80,11 @@ static int load_pool(struct system *s, struct error *err)
 {
     if (s->driver->attached)
         return 0; /* it may have to be asked for them */
-    return system_contracts(s->run->world, s->manifest, &s->own_pool, &s->target.pool, err);
+    const struct manifest *m = s->manifest;
+    bool file = m->descriptors != NULL && strcmp(m->descriptors, "all") != 0;
+    if (file && (s->target.descriptors = manifest_path(m, m->descriptors, &s->arena)) == NULL)
+        return out_of_memory(err);
+    return system_contracts(s->run->world, m, &s->own_pool, &s->target.pool, err);
 }
 
 /* A secret for the system's first account, from the run's seed, so that a simulated run repeats to the byte. It guards
