@@ -162,3 +162,8 @@ void result_latency(struct result_stream *r, const struct result_latency *l)
     }
     result_emit(r, "latency", m);
 }
+
+json_t *result_read(struct bytes line, json_error_t *why)
+{
+    return json_text_read(line, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, why);
+}

@@ -68,6 +68,10 @@ struct result_finding {
     uint64_t seed;
 };
 void result_finding(struct result_stream *r, const struct result_finding *f);
+
+/* A line of a stream; what services said may stand in it, also zero characters. NULL: it is none, or there was no
+ * memory (json_error_code(why), as json_text_read() says it; `why` may be NULL). */
+json_t *result_read(struct bytes line, json_error_t *why);
 void result_sample(struct result_stream *r, const char *series, double value);
 
 struct histogram;

@@ -100,12 +100,34 @@ static void test_broken(void **state)
     text_deinit(&t);
 }
 
+static void test_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line;
+        enum json_error_code code;
+    } bad[] = {
+        {"{\"type\":", json_error_premature_end_of_input},
+        {"{\"a\":1,\"a\":2}", json_error_duplicate_key},
+        {"{\"a\\u0000\":1}", json_error_null_byte_in_key},
+    };
+    json_error_t why;
+    json_t *line = result_read(bytes_of("{\"type\":\"step\",\"answer\":\"a\\u0000b\"}\n"), &why);
+    assert_int_equal(json_string_length(json_object_get(line, "answer")), 3);
+    json_decref(line);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_null(result_read(bytes_of(bad[i].line), &why));
+        assert_int_equal(json_error_code(&why), bad[i].code);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lines),
         cmocka_unit_test(test_counts),
         cmocka_unit_test(test_broken),
+        cmocka_unit_test(test_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -276,8 +276,15 @@ bool drawn_value(struct flow_context *x, const struct node *n, const char *name,
 
 /* JSON as text: bare for texts, compact JSON otherwise. */
 void value_text(const json_t *v, struct text *out);
+/* A text that no C string can hold: a "\u0000" is in it. */
+bool value_has_zero(const json_t *v);
+/* Of two texts, by their bytes: below, at or above 0. */
+int value_text_order(const json_t *a, const json_t *b);
 /* A JSON text of any bytes: what is not UTF-8 is shown escaped. NULL: no memory. */
 json_t *value_of_bytes(struct bytes b);
+/* JSON as answers have it: integers of more than 64 bits, and no others, become the nearest real numbers. NULL: it is
+ * no JSON, or *memory: there was none. */
+json_t *value_read_json(struct bytes json, bool *memory);
 /* Body text as JSON when it is JSON, else as a text. */
 json_t *value_of_body(struct bytes body);
 /* Adds a header by its lower-case name; one that is there already gets the value behind a comma. */
@@ -322,7 +329,7 @@ const char *flow_value_type(const json_t *v); /* "map", "text", ...; "absent" fo
 /* ---- steps ---- */
 
 uint64_t step_timeout(struct flow_context *x, const struct node *step);
-void feeds_close(struct flow_context *x); /* all subscriptions of the case */
+void feeds_close(struct flow_context *x);    /* all subscriptions of the case */
 void talks_close(struct flow_context *x);    /* all its WebSockets and streams */
 void commands_close(struct flow_context *x); /* all its commands in the background, with what they started */
 /* Names of fields, while their place in the file is known. */

@@ -169,6 +169,11 @@ static void answer_http(void *arg, struct http_exchange *x)
         http_respond(x, 404, "application/json", bytes_of("{\"code\":404}"));
         return;
     }
+    if (strcmp(http_path(x), "/odd") == 0) { /* what is JSON, but not everybody's */
+        http_respond(x, 200, "application/json",
+                     bytes_of("{\"id\":7,\"large\":123456789012345678901234567890,\"zero\":\"ab\\u0000cd\"}"));
+        return;
+    }
     if (strcmp(http_path(x), "/binary") == 0) {
         http_respond(x, 200, "application/octet-stream", bytes_of("\xff\xfe"));
         return;
@@ -289,7 +294,7 @@ static void double_journal(void *arg, const char *name, struct text *out)
 static int keep_line(void *arg, const char *line, size_t len)
 {
     struct test_system *s = arg;
-    return json_array_append_new(s->lines, json_loadb(line, len, 0, NULL));
+    return json_array_append_new(s->lines, result_read(BYTES(line, len), NULL));
 }
 
 static uint64_t now(void *arg)

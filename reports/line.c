@@ -3,7 +3,7 @@
 #include "reports/reader.h"
 
 #include "base/array.h"
-#include "base/json_text.h"
+#include "base/result.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -379,7 +379,7 @@ static int add_line(struct report *r, struct bytes line, bool last, struct error
     if (report_step_left_out(r, line))
         return 0;
     json_error_t why;
-    json_t *object = json_text_read(line, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
+    json_t *object = result_read(line, &why);
     if (object == NULL) {
         /* jansson names every error but the lack of memory. */
         if (json_error_code(&why) == json_error_out_of_memory || why.text[0] == 0)

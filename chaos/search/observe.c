@@ -140,7 +140,7 @@ static int see_line(void *arg, const char *text, size_t len)
     struct observer *o = arg;
     if (len >= sizeof sample && memcmp(text, sample, sizeof sample - 1) == 0)
         return 0;
-    json_t *line = json_loadb(text, len, 0, NULL);
+    json_t *line = result_read(BYTES(text, len), NULL);
     o->out_of_memory |= line == NULL;
     const char *type = text_of(line, "type");
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)

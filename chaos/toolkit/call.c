@@ -167,7 +167,8 @@ static void on_answer(void *arg, struct http_answer *answer, struct error *err)
                                   memcmp(h->value.data, "application/json", 16) == 0);
         }
         if (is_json)
-            body = json_loadb((const char *)answer->body.data, answer->body.len, JSON_DECODE_ANY, NULL);
+            body =
+                json_loadb((const char *)answer->body.data, answer->body.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
         if (body == NULL)
             body = text_or_hex(answer->body);
         toolkit_call_end(c, json_pack("{s:i, s:o, s:o}", "status", answer->status, "headers", headers, "body", body));

@@ -63,6 +63,64 @@ static void answers(void **state)
                         "    expect: {status: 200}\n");
 }
 
+/* Integers of more than 64 bits beside others, and a zero character in a text. */
+static void odd_json(void **state)
+{
+    struct test_system *s = *state;
+    test_passes(s, FLOW
+                "  - http: GET /odd\n"
+                "    expect:\n"
+                "      body:\n"
+                "        id: 7\n"
+                "        large: {$type: number, $min: 1e29, $max: 2e29}\n"
+                "        zero: \"ab\\0cd\"\n"
+                "    capture: {id: $.body.id, digits: 'regex /\"large\":([0-9]+)/', zero: $.body.zero}\n"
+                "    check:\n"
+                "      - jsonpath \"$.id\" isInteger\n"
+                "      - jsonpath \"$.large\" isFloat\n"
+                "      - jsonpath \"$.zero\" length == 5\n"
+                "      - jsonpath \"$.zero\" == \"${zero}\"\n"
+                "      - jsonpath \"$.zero\" contains \"cd\"\n"
+                "      - jsonpath \"$.zero\" matches /b.cd$/\n"
+                "      - jsonpath \"$.zero\" > \"ab\"\n"
+                "      - jsonpath \"$.zero\" urlEncode == \"ab%00cd\"\n"
+                "      - '= len(zero) == 5 && zero contains \"cd\" && zero != \"ab\" && zero > \"ab\"'\n"
+                "  - http: POST /echo\n"
+                "    json: {id: '${id}', digits: '${digits}', zero: '${zero}'}\n"
+                "    expect:\n"
+                "      body:\n"
+                "        body: '{\"id\":7,\"digits\":\"123456789012345678901234567890\",\"zero\":\"ab\\u0000cd\"}'\n"
+                "  - http: GET /odd\n"
+                "    expect:\n"
+                "      body: {zero: {$contains: \"b\\0c\", $regex: 'cd$', $size: 5, $not: ab, $type: text}}\n"
+                "  - http: GET /odd\n"
+                "    expect: {body: {zero: {$not: {$contains: \"ab\\0x\"}}}}\n");
+    assert_string_equal(fails(s, FLOW "  - http: GET /odd\n    expect: {body: {zero: ab}}\n"),
+                        "step 1 http GET /odd: body.zero: expected \"ab\", got \"ab\\u0000cd\"");
+    /* where no such text can go */
+    static const char *const refused[][2] = {
+        {"  - http: GET /text\n    headers: {X-Asked: '${zero}'}\n", "a zero character cannot be sent here"},
+        {"  - http: GET /text?${zero}\n", "a zero character cannot be sent here"},
+        {"  - set: {a: '${zero | split \"c\"}'}\n", "split takes no text with a zero character"},
+        {"  - set: {a: '${= split(zero, \"c\")}'}\n", "split() takes no text with a zero character"},
+        {"  - set: {a: '${= {a: 1}[zero]}'}\n", "no member's name has a zero character"},
+        {"  - set: {a: '${= {(zero): 1}}'}\n", "a map's key cannot hold a zero character"},
+        {"  - set: {a: '${= \"a\" matches zero}'}\n", "matches: a regular expression cannot hold a zero character"},
+        {"  - http: GET /text\n    expect: {body: {$regex: '${zero}'}}\n",
+         "a regular expression cannot hold a zero character"},
+        {"  - http: GET /text\n    check: ['body matches \"${zero}\"']\n",
+         "a regular expression cannot hold a zero character"},
+    };
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        struct text flow = TEXT_INIT;
+        text_printf(&flow, FLOW "  - http: GET /odd\n    capture: {zero: $.body.zero}\n%s", refused[i][0]);
+        const char *said = fails(s, text_string(&flow));
+        if (said == NULL || strstr(said, refused[i][1]) == NULL)
+            fail_msg("%s: %s", refused[i][0], said != NULL ? said : "nothing");
+        text_deinit(&flow);
+    }
+}
+
 static void failures(void **state)
 {
     struct test_system *s = *state;
@@ -321,6 +379,7 @@ int main(void)
         SIM(redirects), SIM(parts),      REAL(requests), REAL(answers),   REAL(failures),
         REAL(cookies),  REAL(redirects), REAL(parts),    REAL(by_hand),   REAL(client_certificates),
         CURL(requests), CURL(answers),   CURL(failures), CURL(redirects), CURL(parts),
+        SIM(odd_json),  REAL(odd_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

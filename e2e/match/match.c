@@ -58,7 +58,7 @@ static bool integer_of(const json_t *v, int64_t *out)
         *out = json_integer_value(v);
         return true;
     }
-    if (s == NULL || strlen(s) > 20 || s[strspn(s, "-0123456789")] != '\0')
+    if (s == NULL || json_string_length(v) > 20 || value_has_zero(v) || s[strspn(s, "-0123456789")] != '\0')
         return false;
     long long value = strtoll(s, &end, 10);
     *out = value;
@@ -73,7 +73,7 @@ bool flow_value_real(const json_t *v, double *out)
         *out = json_number_value(v);
         return true;
     }
-    if (s == NULL || s[strspn(s, "+-0123456789.eE")] != '\0')
+    if (s == NULL || value_has_zero(v) || s[strspn(s, "+-0123456789.eE")] != '\0')
         return false;
     *out = strtod(s, &end);
     return end != s && *end == '\0';
@@ -101,7 +101,7 @@ bool flow_value_equal(const json_t *expected, const json_t *actual)
     if (json_is_integer(expected) && json_is_string(actual)) {
         char digits[32];
         snprintf(digits, sizeof digits, "%" PRId64, (int64_t)json_integer_value(expected));
-        return strcmp(digits, json_string_value(actual)) == 0;
+        return !value_has_zero(actual) && strcmp(digits, json_string_value(actual)) == 0;
     }
     return json_is_number(expected) && json_is_number(actual) && flow_value_compare(expected, actual, &order) &&
            order == 0;

@@ -13,13 +13,18 @@ static bool matches_regex(struct flow_context *x, const struct node *n, const js
     const char *pattern = json_string_value(value);
     if (actual == NULL || pattern == NULL)
         return false;
+    if (value_has_zero(value)) {
+        flow_wrong(x, n, ERROR_INVALID, "a regular expression cannot hold a zero character");
+        return false;
+    }
     /* Checked when it was loaded; a variable in it may have made it bad. */
     if (regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB) != 0) {
         flow_wrong(x, n, ERROR_SYNTAX, "with its variables this is not a regular expression: %s", pattern);
         return false;
     }
     value_text(actual, &text);
-    bool matches = regexec(&regex, text_string(&text), 0, NULL, 0) == 0;
+    regmatch_t whole = {.rm_eo = (regoff_t)text.len}; /* zero characters are no end */
+    bool matches = regexec(&regex, text_string(&text), 1, &whole, REG_STARTEND) == 0;
     regfree(&regex);
     text_deinit(&text);
     return matches;
@@ -49,9 +54,16 @@ static bool contains(struct flow_context *x, const struct node *wanted, const js
 {
     (void)value;
     if (json_is_string(actual)) {
-        char *part = expand_text(x, wanted);
-        bool found = part != NULL && strstr(json_string_value(actual), part) != NULL;
-        free(part);
+        struct text part = TEXT_INIT;
+        json_t *sought = expand_node(x, wanted);
+        value_text(sought, &part);
+        bool found =
+            sought != NULL && text_ok(&part) &&
+            memmem(json_string_value(actual), json_string_length(actual), text_string(&part), part.len) != NULL;
+        if (!text_ok(&part))
+            flow_memory(x);
+        text_deinit(&part);
+        json_decref(sought);
         return found;
     }
     size_t i;
@@ -208,7 +220,7 @@ static bool in_order(const json_t *a, const json_t *b, bool down)
     if (!flow_value_compare(a, b, &order)) {
         if (!json_is_string(a) || !json_is_string(b))
             return false;
-        order = strcmp(json_string_value(a), json_string_value(b));
+        order = value_text_order(a, b);
     }
     return down ? order >= 0 : order <= 0;
 }

@@ -151,17 +151,25 @@ static json_t *renew(struct flow_context *x, const struct wanted *w, const struc
                      const char *path);
 
 /* A text as a text without variables; one with a secret in it is not written down. */
-static json_t *literal(const struct flow_context *x, const char *s)
+static json_t *literal(const struct flow_context *x, const json_t *text)
 {
-    struct text out = TEXT_INIT, safe = TEXT_INIT;
-    secret_hide(x, s, &safe);
-    bool secret = strcmp(text_string(&safe), s) != 0;
-    text_deinit(&safe);
+    struct text out = TEXT_INIT;
+    bool secret = false;
+    const char *s = json_string_value(text), *end = s + json_string_length(text);
+    for (const char *run = s; run <= end && !secret;
+         run += strlen(run) + 1) { /* from zero character to zero character */
+        struct text safe = TEXT_INIT;
+        secret_hide(x, run, &safe);
+        secret = strcmp(text_string(&safe), run) != 0;
+        text_deinit(&safe);
+    }
     if (secret)
         return json_pack("{s:b}", "$any", 1);
-    for (; *s != '\0'; s++)
-        text_printf(&out, "%s%c", s[0] == '$' && s[1] == '{' ? "$" : "", *s);
-    json_t *value = text_ok(&out) ? json_string(text_string(&out)) : NULL;
+    for (; s < end; s++) {
+        text_puts(&out, s[0] == '$' && s[1] == '{' ? "$" : "");
+        text_char(&out, *s);
+    }
+    json_t *value = text_ok(&out) ? json_stringn(text_string(&out), out.len) : NULL;
     text_deinit(&out);
     return value;
 }
@@ -202,7 +210,7 @@ static json_t *renew(struct flow_context *x, const struct wanted *w, const struc
     if (json_is_object(actual))
         return renew_map(x, w, plain && old != NULL && old->kind == NODE_MAP ? old : NULL, actual, path);
     if (json_is_string(actual))
-        return literal(x, json_string_value(actual));
+        return literal(x, actual);
     if (!json_is_array(actual))
         return json_copy_whole(actual);
     json_t *out = json_array();

@@ -76,6 +76,18 @@ static void compared(void **state)
     assert_non_null(strstr(detail, "body.more: expected 1, got nothing"));
 }
 
+static void zero_characters(void **state)
+{
+    static const char odd[] = "flow: f\nsteps: [{http: GET /odd, snapshot: {name: odd, of: $.body.zero}}]\n";
+    struct test_system *s = begin(state, true);
+    assert_true(test_run(s, odd));
+    file_is(s, "flows/x.snapshots/odd.json", "\"ab\\u0000cd\"\n");
+    s->options.update_snapshots = false;
+    assert_true(test_run(s, odd));
+    put(s, "flows/x.snapshots/odd.json", "\"ab\\u0000ce\"\n");
+    assert_false(test_run(s, odd));
+}
+
 /* What a person wrote into it and still holds stays. */
 static void matchers_stay(void **state)
 {
@@ -278,7 +290,7 @@ static void disk_fails(void **state)
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, test_system_setup_sim, test_system_teardown)
-    const struct CMUnitTest tests[] = {TEST(compared), TEST(matchers_stay),   TEST(parts),     TEST(unused),
-                                       TEST(wrong),    TEST(memory_runs_out), TEST(disk_fails)};
+    const struct CMUnitTest tests[] = {TEST(compared), TEST(matchers_stay),   TEST(parts),      TEST(unused),
+                                       TEST(wrong),    TEST(memory_runs_out), TEST(disk_fails), TEST(zero_characters)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

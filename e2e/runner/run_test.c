@@ -387,14 +387,14 @@ static void doubles(void **state)
     struct test_system *s = *state;
     s->options.doubles = &s->doubles;
     s->requests[0] = "{\"record\":{\"key\":\"a\"}}";
-    s->requests[1] = "{\"record\":{\"key\":\"b\"}}";
+    s->requests[1] = "{\"record\":{\"key\":\"b\\u0000c\"}}";
     test_passes(
         s, CONTRACT
         "  - {double: store, reset: true}\n"
         "  - set: {k: key}\n"
         "  - {double: store, answer: {method: Write, reply: {'name': '${k}'}}}\n"
         "  - {double: store, answer: {method: Write, call: 2, status: UNAVAILABLE, message: away}}\n"
-        "  - {verify: store, method: Write, count: 2, requests: [{record: {key: a}}, {record: {key: b}}],"
+        "  - {verify: store, method: Write, count: 2, requests: [{record: {key: a}}, {record: {key: \"b\\0c\"}}],"
         " capture: {key: '$.requests[1].record.key'}}\n"
         "  - {verify: store, method: Write, count: {$min: 1}, requests: {$contains: {record: {key: '${key}'}}}}\n");
     assert_string_equal(text_string(&s->told), "reset store\n"

@@ -78,10 +78,14 @@ static void on_finished(void *arg, const struct rpc_reply *reply)
                           call_metadata_value(reply->trailers), "messages", s->messages, "duration",
                           (double)reply->duration / (double)SECOND);
     /* Micro's errors are JSON in the status message. */
-    json_t *error =
-        reply->message.len > 0 ? json_loadb((const char *)reply->message.data, reply->message.len, 0, NULL) : NULL;
-    if (s->answer != NULL && json_is_object(error))
-        json_object_set(s->answer, "error", error);
+    bool memory = false;
+    json_t *error = reply->message.len > 0 ? value_read_json(reply->message, &memory) : NULL;
+    if (json_is_object(error))
+        memory = json_object_set(s->answer, "error", error) != 0;
+    if (memory) {
+        json_decref(s->answer);
+        s->answer = NULL;
+    }
     text_add(&s->details, reply->details.data, reply->details.len);
     json_decref(error);
     s->done = true;

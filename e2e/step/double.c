@@ -146,8 +146,8 @@ static json_t *requests_of(struct flow_context *x, const char *who, const char *
     for (int64_t i = 0; i < count && code == 0; i++) {
         struct text json = TEXT_INIT;
         code = d->request(d->arg, who, method, i, &json, &x->error);
-        if (code == 0 &&
-            json_array_append_new(requests, json_loadb(text_string(&json), json.len, JSON_DECODE_ANY, NULL)) != 0)
+        if (code == 0 && json_array_append_new(requests, json_loadb(text_string(&json), json.len,
+                                                                    JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL)) != 0)
             code = flow_memory(x);
         text_deinit(&json);
     }

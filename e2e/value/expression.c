@@ -100,6 +100,8 @@ static json_t *member(struct evaluation *v, const struct expr *e, const json_t *
     json_t *of = eval(v, e->left, item), *key = of != NULL ? eval(v, e->right, item) : NULL, *out = NULL;
     if (key != NULL && !json_is_string(key) && !json_is_integer(key))
         evaluation_fail(v, "a member is named by a text or a number, and this is a %s", flow_value_type(key));
+    else if (value_has_zero(key))
+        evaluation_fail(v, "no member's name has a zero character");
     else if (key != NULL) {
         const json_t *found = part_of(v, of, json_string_value(key), json_integer_value(key), e->maybe);
         out = v->x->error.code == 0 ? given(found) : NULL;
@@ -151,6 +153,8 @@ static json_t *text_operator(struct evaluation *v, const char *op, const json_t 
         return json_boolean(len >= part && memcmp(s, t, part) == 0);
     if (strcmp(op, "endsWith") == 0)
         return json_boolean(len >= part && memcmp(s + len - part, t, part) == 0);
+    if (value_has_zero(b))
+        return evaluation_fail(v, "matches: a regular expression cannot hold a zero character");
     struct error why = ERROR_INIT;
     struct query_regex *r = query_regex_new(t, &why);
     size_t spans[2];
@@ -174,7 +178,7 @@ static json_t *order(struct evaluation *v, const char *op, const json_t *a, cons
         if (json_is_integer(a) && json_is_integer(b))
             sign = json_integer_value(a) < json_integer_value(b) ? -1 : json_integer_value(a) > json_integer_value(b);
     } else if (json_is_string(a) && json_is_string(b)) {
-        sign = strcmp(json_string_value(a), json_string_value(b));
+        sign = value_text_order(a, b);
     } else {
         return evaluation_fail(v, "%s compares numbers, or texts, and these are a %s and a %s", op, flow_value_type(a),
                                flow_value_type(b));
@@ -230,7 +234,7 @@ static json_t *arithmetic(struct evaluation *v, const char *op, const json_t *a,
 static json_t *in(struct evaluation *v, const json_t *a, const json_t *b)
 {
     if (json_is_object(b))
-        return json_is_string(a) ? json_boolean(json_object_get(b, json_string_value(a)) != NULL)
+        return json_is_string(a) ? json_boolean(!value_has_zero(a) && json_object_get(b, json_string_value(a)) != NULL)
                                  : evaluation_fail(v, "in a map are texts, and this is a %s", flow_value_type(a));
     if (!json_is_array(b))
         return evaluation_fail(v, "\"in\" looks through a list or a map, and this is a %s", flow_value_type(b));
@@ -350,6 +354,10 @@ static json_t *items(struct evaluation *v, const struct expr *e, const json_t *i
         bool ok = value != NULL;
         if (ok && map && !json_is_string(key)) {
             evaluation_fail(v, "a map's key is a text, and this is a %s", flow_value_type(key));
+            ok = false;
+        }
+        if (ok && map && value_has_zero(key)) {
+            evaluation_fail(v, "a map's key cannot hold a zero character");
             ok = false;
         }
         if (ok)

@@ -145,7 +145,7 @@ static json_t *f_text(struct evaluation *v, const char *name, json_t *const *a, 
             int c = in.data[i];
             if (!url)
                 text_char(&out, (char)(up ? toupper(c) : tolower(c)));
-            else if (isalnum(c) || strchr("-._~", c) != NULL)
+            else if (isalnum(c) || memchr("-._~", c, 4) != NULL)
                 text_char(&out, (char)c);
             else if (c == ' ')
                 text_char(&out, '+');
@@ -187,7 +187,8 @@ static json_t *f_join(struct evaluation *v, const char *name, json_t *const *a, 
             text_deinit(&out);
             return wrong(v, name, "a list of texts", one);
         }
-        text_printf(&out, "%s%s", i > 0 ? by : "", json_string_value(one));
+        text_puts(&out, i > 0 ? by : "");
+        text_add(&out, json_string_value(one), json_string_length(one));
     }
     return text_value(&out);
 }
@@ -227,7 +228,7 @@ static json_t *f_from_json(struct evaluation *v, const char *name, json_t *const
     (void)count;
     if (!json_is_string(a[0]))
         return wrong(v, name, "a text", a[0]);
-    json_t *out = json_loadb(json_string_value(a[0]), json_string_length(a[0]), JSON_DECODE_ANY, &why);
+    json_t *out = json_loadb(json_string_value(a[0]), json_string_length(a[0]), JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);
     return out != NULL || json_error_code(&why) == json_error_out_of_memory
                ? out
                : evaluation_fail(v, "fromJSON(): line %d, column %d: %s", why.line, why.column, why.text);
@@ -644,10 +645,25 @@ bool expr_function_known(const char *name, size_t count)
     return row != NULL && count >= row->least && count <= row->most;
 }
 
+/* The others see a text up to a zero character. */
+static bool takes_zero(const char *name)
+{
+    static const char *const names[] = {"compare", "diff",  "fromJSON", "hash.Sha256", "hash.Sha512",
+                                        "len",     "lower", "repeat",   "string",      "toBase64",
+                                        "toJSON",  "trim",  "type",     "upper",       "urlencode"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
 json_t *expression_call(struct evaluation *v, const char *name, json_t *const *args, size_t count)
 {
     const struct row *row = find(name);
     if (row == NULL || row->run == NULL)
         return evaluation_fail(v, "%s() takes a list and what is done with each item: %s(list, {# > 0})", name, name);
+    for (size_t i = 0; i < count; i++)
+        if (value_has_zero(args[i]) && !takes_zero(name))
+            return evaluation_fail(v, "%s() takes no text with a zero character", name);
     return row->run(v, name, args, count);
 }

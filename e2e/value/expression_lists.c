@@ -40,7 +40,7 @@ static int by_order(const void *a, const void *b)
 {
     json_t *const *left = a, *const *right = b;
     if (json_is_string(*left))
-        return strcmp(json_string_value(*left), json_string_value(*right));
+        return value_text_order(*left, *right);
     double x = json_number_value(*left), y = json_number_value(*right);
     return x < y ? -1 : x > y;
 }

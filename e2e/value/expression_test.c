@@ -9,13 +9,14 @@
 
 static const char variables[] =
     "{\"n\": 3, \"half\": 0.5, \"name\": \"ann\", \"list\": [1, 2, 3], \"users\": [{\"name\": \"bob\", \"age\": 7},"
-    " {\"name\": \"eve\", \"age\": 9}], \"map\": {\"a\": 1, \"b-c\": [true, null]}, \"none\": null}";
+    " {\"name\": \"eve\", \"age\": 9}], \"map\": {\"a\": 1, \"b-c\": [true, null]}, \"none\": null,"
+    " \"odd\": \"b\\u0000c\"}";
 
 /* The value as JSON, or the error. */
 static void result(const char *expression, struct text *out)
 {
     struct flow flow = {0};
-    struct flow_context x = {.flow = &flow, .variables = json_loads(variables, 0, NULL)};
+    struct flow_context x = {.flow = &flow, .variables = json_loads(variables, JSON_ALLOW_NUL, NULL)};
     struct document *d = NULL;
     struct error none = ERROR_INIT;
     if (document_parse_yaml(bytes_of("x"), "x.yaml", &d, &none) != 0) {
@@ -151,6 +152,17 @@ static const char *const values[][2] = {
     {"jwt.Parse(jwt.Sign({secret: 'a'}), {secret: 'b'})", "jwt.Parse(): the signature is not made with this secret"},
     {"jwt.Parse(jwt.Sign({secret: 'a', algorithm: 'HS512'}), {secret: 'a'})",
      "jwt.Parse(): the token says it is signed by HS512, and HS256 is expected"},
+    /* a zero character in a text */
+    {"[odd + 'd', len(odd), upper(odd), urlencode(odd), toBase64(odd), string(odd)]",
+     "[\"b\\u0000cd\",3,\"B\\u0000C\",\"b%00c\",\"YgBj\",\"b\\u0000c\"]"},
+    {"sort([odd, 'b', 'b!'])", "[\"b\",\"b\\u0000c\",\"b!\"]"},
+    {"join([odd, odd], '-')", "\"b\\u0000c-b\\u0000c\""},
+    {"fromJSON(toJSON(odd)) == odd && odd > 'b' && odd != 'b' && odd endsWith 'c' && !(odd in {b: 1})", "true"},
+    {"indexOf(odd, 'c')", "indexOf() takes no text with a zero character"},
+    {"env(odd)", "env() takes no text with a zero character"},
+    {"int(odd)", "int() takes no text with a zero character"},
+    {"{b: 1}[odd]", "no member's name has a zero character"},
+    {"name matches odd", "matches: a regular expression cannot hold a zero character"},
     {"name matches '('", "matches: not a regular expression: column 2: missing closing parenthesis"},
 };
 

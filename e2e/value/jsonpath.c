@@ -6,6 +6,7 @@
 #include "base/json_copy.h"
 #include "base/text.h"
 #include "base/utf8.h"
+#include "e2e/internal.h"
 #include "e2e/value/regex.h"
 
 #include <ctype.h>
@@ -330,7 +331,7 @@ static bool less(const json_t *a, const json_t *b)
 {
     if (json_is_number(a) && json_is_number(b))
         return json_number_value(a) < json_number_value(b);
-    return json_is_string(a) && json_is_string(b) && strcmp(json_string_value(a), json_string_value(b)) < 0;
+    return json_is_string(a) && json_is_string(b) && value_text_order(a, b) < 0;
 }
 
 static bool same(const json_t *a, const json_t *b)
@@ -348,8 +349,8 @@ static void length_of(struct path *j, const json_t *v, struct operand *out)
 {
     size_t count = json_is_array(v) ? json_array_size(v) : json_object_size(v);
     const char *s = json_string_value(v);
-    for (; s != NULL && *s != '\0'; s++)
-        count += ((unsigned char)*s & 0xC0) != 0x80;
+    for (size_t i = 0; i < json_string_length(v); i++)
+        count += ((unsigned char)s[i] & 0xC0) != 0x80;
     if (json_is_array(v) || json_is_object(v) || json_is_string(v))
         out->value = keep(j, json_integer((json_int_t)count));
 }
@@ -359,7 +360,7 @@ static void matches(const json_t *text, const json_t *pattern, bool whole, struc
     struct error why = ERROR_INIT;
     struct text wrapped = TEXT_INIT;
     out->kind = OPERAND_TRUTH;
-    if (!json_is_string(text) || !json_is_string(pattern))
+    if (!json_is_string(text) || !json_is_string(pattern) || value_has_zero(pattern))
         return;
     text_printf(&wrapped, whole ? "^(?:%s)$" : "%s", json_string_value(pattern));
     struct query_regex *r = text_ok(&wrapped) ? query_regex_new(text_string(&wrapped), &why) : NULL;

@@ -124,6 +124,8 @@ static json_t *resolve(struct query_run *q, const struct query_arg *a)
         return value;
     if (!query_render(value, &content)) {
         query_error(q, ERROR_INVALID, "a %s cannot stand in a text", flow_value_type(value));
+    } else if (a->kind != QUERY_TEXT && memchr(text_string(&content), '\0', content.len) != NULL) {
+        query_error(q, ERROR_INVALID, "no file's name has a zero character");
     } else if (a->kind == QUERY_TEXT) {
         out = text_ok(&content) ? json_stringn(text_string(&content), content.len) : NULL;
     } else {
@@ -139,6 +141,20 @@ static json_t *resolve(struct query_run *q, const struct query_arg *a)
     return out;
 }
 
+/* These see all of the text before them; others, and all in their arguments, see it up to a zero character. */
+static int check_zero(struct query_run *run, const char *word, json_t *const *args, const json_t *in)
+{
+    static const char *const whole[] = {"base64Encode", "base64UrlSafeEncode", "jsonEscape", "jsonpath",  "length",
+                                        "regex",        "replaceRegex",        "toString",   "urlDecode", "urlEncode",
+                                        "utf8Encode"};
+    bool zero = value_has_zero(in);
+    for (size_t i = 0; zero && i < sizeof whole / sizeof whole[0]; i++)
+        zero = strcmp(whole[i], word) != 0;
+    for (size_t k = 0; k < QUERY_ARGS_MAX; k++)
+        zero = zero || value_has_zero(args[k]);
+    return zero ? query_error(run, ERROR_INVALID, "%s takes no text with a zero character", word) : 0;
+}
+
 /* Takes `value`, which the words begin with; NULL: the first of them is a source. */
 static int run_words(struct query_run *run, const struct query *q, json_t *value, json_t **out)
 {
@@ -151,6 +167,8 @@ static int run_words(struct query_run *run, const struct query *q, json_t *value
             break; /* nothing stays nothing */
         for (size_t k = 0; w->args[k] != '\0' && code == 0; k++)
             code = (args[k] = resolve(run, &q->words[i].args[k])) != NULL ? 0 : run->x->error.code;
+        if (code == 0)
+            code = check_zero(run, w->name, args, value);
         if (code == 0)
             code = w->run(run, args, value, &next);
         if (code == 0) /* such as memory for a part of it */
@@ -233,6 +251,8 @@ static int judge(struct flow_context *x, const struct node *n)
     int code = run_words(&run, &q, NULL, &actual);
     if (code == 0 && q.wanted.kind != QUERY_NO_ARG && (wanted = resolve(&run, &q.wanted)) == NULL)
         code = x->error.code;
+    if (code == 0 && q.predicate->takes == WANTS_A_REGEX && value_has_zero(wanted))
+        code = query_error(&run, ERROR_INVALID, "a regular expression cannot hold a zero character");
     if (code == 0) {
         enum query_verdict v = actual != NULL ? q.predicate->holds(&run, wanted, actual) : QUERY_NO;
         if (x->error.code != 0)

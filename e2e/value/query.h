@@ -110,8 +110,6 @@ bool query_take_bytes(struct query_run *q, const json_t *v, struct text *out);
 json_t *query_date_value(int64_t microseconds); /* since 1970, UTC */
 bool query_is_date(const json_t *v, int64_t *microseconds);
 bool query_is_nodes(const json_t *v, size_t *count);
-/* NULL: it is no JSON, or *memory: there was none. */
-json_t *query_read_json(struct bytes text, size_t flags, bool *memory);
 bool query_equal(const json_t *a, const json_t *b);
 /* As it stands in a text: false for what has no such form (lists, maps, bytes, nodes). */
 bool query_render(const json_t *v, struct text *out);

@@ -81,8 +81,9 @@ static FILTER(length)
         return flow_memory(q->x);
     if (!is)
         size = json_is_object(in) ? json_object_size(in) : json_array_size(in);
-    for (const char *c = json_string_value(in); c != NULL && *c != '\0'; c++)
-        size += ((unsigned char)*c & 0xC0) != 0x80;
+    const char *text = json_string_value(in);
+    for (size_t i = 0; i < json_string_length(in); i++)
+        size += ((unsigned char)text[i] & 0xC0) != 0x80;
     if (!json_is_string(in) && !json_is_array(in) && !json_is_object(in))
         return filter_wrong_input(q, in, "length", "a text, a list, a map or bytes");
     return filter_give(q, json_integer((json_int_t)size), out);
@@ -204,7 +205,7 @@ static FILTER(jsonpath)
         return filter_wrong_input(q, in, "jsonpath", "a text of JSON, a list or a map");
     }
     if (json_is_string(in)) {
-        own = query_read_json(filter_string_bytes(in), 0, &memory);
+        own = value_read_json(filter_string_bytes(in), &memory);
         if (own == NULL)
             return memory ? flow_memory(q->x)
                           : filter_wrong_input(q, in, "jsonpath", "a text of JSON, a list or a map");

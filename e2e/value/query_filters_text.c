@@ -16,8 +16,9 @@ FILTER(url_encode)
     UNUSED;
     if (!json_is_string(in))
         return filter_wrong_input(q, in, "urlEncode", "a text");
-    for (const char *p = json_string_value(in); *p != '\0'; p++) {
-        if (isalnum((unsigned char)*p) || strchr("-._~/", *p) != NULL)
+    const char *p = json_string_value(in), *end = p + json_string_length(in);
+    for (; p < end; p++) {
+        if (isalnum((unsigned char)*p) || memchr("-._~/", *p, 5) != NULL)
             text_char(&text, *p);
         else
             text_printf(&text, "%%%02X", (unsigned)(unsigned char)*p);

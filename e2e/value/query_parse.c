@@ -111,17 +111,13 @@ static bool number_arg(struct scan *s, struct query_arg *a)
 {
     char digits[64];
     size_t len = 0, at = s->at;
-    bool real = false;
-    while (at < s->in.len && len + 1 < sizeof digits &&
-           (isdigit(s->in.data[at]) || memchr("+-.eE", s->in.data[at], 5) != NULL)) {
-        real = real || memchr(".eE", s->in.data[at], 3) != NULL;
+    while (at < s->in.len && len < sizeof digits &&
+           (isdigit(s->in.data[at]) || memchr("+-.eE", s->in.data[at], 5) != NULL))
         digits[len++] = (char)s->in.data[at++];
-    }
-    digits[len] = '\0';
     if (len == 0 || (digits[0] != '-' && !isdigit((unsigned char)digits[0])))
         return false;
     bool memory;
-    a->value = query_read_json(bytes_of(digits), len > 18 && !real ? JSON_DECODE_INT_AS_REAL : 0, &memory);
+    a->value = value_read_json(BYTES(digits, len), &memory);
     if (memory)
         s->code = ERROR_MEMORY;
     if (a->value == NULL)

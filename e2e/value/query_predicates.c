@@ -29,7 +29,7 @@ static bool compare(const json_t *actual, const json_t *wanted, int *order)
 {
     int64_t a, b;
     if (json_is_string(actual) && json_is_string(wanted)) {
-        *order = strcmp(json_string_value(actual), json_string_value(wanted));
+        *order = value_text_order(actual, wanted);
     } else if (json_is_integer(actual) && json_is_integer(wanted)) {
         json_int_t x = json_integer_value(actual), y = json_integer_value(wanted);
         *order = (x > y) - (x < y);
@@ -299,6 +299,8 @@ PREDICATE(is_ipv6)
     (void)wanted;
     if (p == NULL)
         return QUERY_OTHER_TYPE;
+    if (value_has_zero(actual))
+        return QUERY_NO;
     if (strncmp(p, "::", 2) == 0) {
         gap = true;
         p += 2;

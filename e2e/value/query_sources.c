@@ -316,7 +316,7 @@ SOURCE(from_jsonpath)
         int code = body_text(q, &text);
         if (code != 0)
             return code;
-        own = query_read_json(bytes_of(json_string_value(text)), JSON_DECODE_INT_AS_REAL, &memory);
+        own = value_read_json(BYTES(json_string_value(text), json_string_length(text)), &memory);
         json_decref(text);
         if (own == NULL)
             return memory ? flow_memory(q->x) : query_error(q, ERROR_INVALID, "the body is no JSON");

@@ -2,7 +2,6 @@
 #include "e2e/value/query.h"
 
 #include "base/base64.h"
-#include "base/json_text.h"
 #include "base/units.h"
 
 #include <inttypes.h>
@@ -67,14 +66,6 @@ bool query_is_nodes(const json_t *v, size_t *count)
     const json_t *list = tagged(v, "$nodes");
     *count = json_array_size(list);
     return json_is_array(list);
-}
-
-json_t *query_read_json(struct bytes text, size_t flags, bool *memory)
-{
-    json_error_t why;
-    json_t *v = json_text_read(text, JSON_DECODE_ANY | flags, &why);
-    *memory = v == NULL && json_error_code(&why) == json_error_out_of_memory;
-    return v;
 }
 
 bool query_equal(const json_t *a, const json_t *b)

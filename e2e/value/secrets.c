@@ -70,9 +70,13 @@ bool secret_add(struct flow_context *x, const json_t *value)
     size_t i;
     memcpy(&walked, &value,
            sizeof walked); /* jansson's iterators take an object that may be changed; this one is not */
-    if (json_is_string(value))
-        return json_string_length(value) < HIDDEN_LENGTH_MIN || keep_forms(x, json_string_value(value));
     bool ok = true;
+    /* From zero character to zero character: where the text is shown, those are written otherwise. */
+    for (size_t at = 0, len; json_is_string(value) && at <= json_string_length(value) && ok; at += len + 1) {
+        const char *part = json_string_value(value) + at;
+        len = strlen(part);
+        ok = len < HIDDEN_LENGTH_MIN || keep_forms(x, part);
+    }
     json_array_foreach(walked, i, item)
     {
         ok = ok && secret_add(x, item);

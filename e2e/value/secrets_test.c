@@ -81,6 +81,22 @@ static void in_base64(void **state)
     becomes("~~~???", "v=fn5%2BPz8%2F", "v=(hidden)"); /* in a URL */
 }
 
+/* A zero character is written otherwise wherever it is shown, so that what is around it is looked for. */
+static void around_zero(void **state)
+{
+    struct hiding h = {.run = {.secrets = json_array()}};
+    struct text out = TEXT_INIT;
+    json_t *value = json_stringn("first\0second\0ab", 15);
+    (void)state;
+    h.x.run = &h.run;
+    assert_true(secret_add(&h.x, value));
+    show_value(&h.x, value, &out);
+    assert_string_equal(text_string(&out), "\"(hidden)\\u0000(hidden)\\u0000ab\"");
+    text_deinit(&out);
+    json_decref(value);
+    json_decref(h.run.secrets);
+}
+
 /* Every text of a list or a map. */
 static void all_of_it(void **state)
 {
@@ -134,9 +150,9 @@ static void without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(as_it_is),     cmocka_unit_test(in_urls),        cmocka_unit_test(in_json),
-        cmocka_unit_test(in_html),      cmocka_unit_test(in_base64),      cmocka_unit_test(all_of_it),
-        cmocka_unit_test(in_addresses), cmocka_unit_test(without_memory),
+        cmocka_unit_test(as_it_is),  cmocka_unit_test(in_urls),      cmocka_unit_test(in_json),
+        cmocka_unit_test(in_html),   cmocka_unit_test(in_base64),    cmocka_unit_test(around_zero),
+        cmocka_unit_test(all_of_it), cmocka_unit_test(in_addresses), cmocka_unit_test(without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,6 +36,19 @@ void value_text(const json_t *v, struct text *out)
         text_puts(out, "nothing");
 }
 
+bool value_has_zero(const json_t *v)
+{
+    const char *s = json_string_value(v);
+    return s != NULL && strlen(s) != json_string_length(v);
+}
+
+int value_text_order(const json_t *a, const json_t *b)
+{
+    size_t i = json_string_length(a), j = json_string_length(b);
+    int order = memcmp(json_string_value(a), json_string_value(b), i < j ? i : j);
+    return order != 0 ? order : (i > j) - (i < j);
+}
+
 json_t *value_of_bytes(struct bytes b)
 {
     if (b.len == 0)
@@ -49,11 +62,57 @@ json_t *value_of_bytes(struct bytes b)
     return value;
 }
 
+static bool fits_integer(const char *digits, size_t len, bool negative)
+{
+    const char *most = negative ? "9223372036854775808" : "9223372036854775807";
+    return len < strlen(most) || (len == strlen(most) && memcmp(digits, most, len) <= 0);
+}
+
+/* The same JSON, with ".0" behind the integers that jansson holds only as real numbers. (Its JSON_DECODE_INT_AS_REAL
+ * makes real numbers of all of them.) */
+static void large_as_real(struct bytes json, struct text *out)
+{
+    const char *p = json.len > 0 ? (const char *)json.data : "", *end = p + json.len;
+    while (p < end) {
+        const char *start = p, *digits;
+        if (*p == '"') {
+            for (p++; p < end && *p != '"'; p++)
+                p += *p == '\\' && p + 1 < end;
+        } else if (*p == '-' || isdigit((unsigned char)*p)) {
+            bool negative = *p == '-', real = false;
+            for (digits = p += negative; p < end && (isalnum((unsigned char)*p) || memchr("+-.", *p, 3) != NULL); p++)
+                real = real || !isdigit((unsigned char)*p);
+            text_add(out, start, (size_t)(p - start));
+            if (!real && !fits_integer(digits, (size_t)(p - digits), negative))
+                text_puts(out, ".0");
+            continue;
+        }
+        p += p < end;
+        text_add(out, start, (size_t)(p - start));
+    }
+}
+
+json_t *value_read_json(struct bytes json, bool *memory)
+{
+    const size_t flags = JSON_DECODE_ANY | JSON_ALLOW_NUL;
+    json_error_t why;
+    struct text changed = TEXT_INIT;
+    json_t *value = json_text_read(json, flags, &why);
+    *memory = value == NULL && json_error_code(&why) == json_error_out_of_memory;
+    if (value != NULL || *memory)
+        return value;
+    large_as_real(json, &changed);
+    if (text_ok(&changed) && changed.len > json.len)
+        value = json_text_read(text_bytes(&changed), flags, &why);
+    *memory = !text_ok(&changed) || (value == NULL && json_error_code(&why) == json_error_out_of_memory);
+    text_deinit(&changed);
+    return value;
+}
+
 json_t *value_of_body(struct bytes body)
 {
-    json_error_t why;
-    json_t *value = body.len > 0 ? json_text_read(body, JSON_DECODE_ANY, &why) : NULL;
-    bool memory = body.len > 0 && value == NULL && json_error_code(&why) == json_error_out_of_memory;
+    bool memory;
+    json_t *value = value_read_json(body, &memory);
     return value != NULL || memory ? value : value_of_bytes(body);
 }
 

@@ -93,7 +93,7 @@ static void on_output(void *arg, int fd, struct bytes text)
     struct shift *s = arg;
     if (fd != 1)
         return;
-    json_t *line = json_loadb((const char *)text.data, text.len, 0, NULL);
+    json_t *line = result_read(text, NULL);
     int code = line != NULL ? night_line(&s->night, s->arm, line) : 0;
     if (code != 0)
         s->failed = code;

@@ -41,7 +41,7 @@ static void on_output(void *arg, int fd, struct bytes line)
     struct lab *lab = arg;
     if (fd != 1)
         return;
-    json_t *j = json_loadb((const char *)line.data, line.len, 0, NULL);
+    json_t *j = result_read(line, NULL);
     const char *type = json_string_value(json_object_get(j, "type")), *what = NULL;
     if (type != NULL && strcmp(type, "case") == 0) {
         const char *status = json_string_value(json_object_get(j, "status"));

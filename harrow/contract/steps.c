@@ -265,7 +265,7 @@ static int step_command(struct contract_states *s, const struct node *step, json
 static int keep_failure(void *arg, const char *line, size_t len)
 {
     struct text *why = arg;
-    json_t *tree = json_loadb(line, len, 0, NULL);
+    json_t *tree = result_read(BYTES(line, len), NULL);
     const char *status = json_string_value(json_object_get(tree, "status"));
     const char *type = json_string_value(json_object_get(tree, "type"));
     const char *message = json_string_value(json_object_get(tree, "message"));

@@ -196,9 +196,9 @@ static void print_call_json(const Doubles__Call *c)
     for (size_t i = 0; i < c->n_metadata; i++)
         json_object_set_new(metadata, c->metadata[i]->name, json_string(c->metadata[i]->value));
     for (size_t i = 0; i < c->n_requests; i++)
-        harrow_json_add(requests, json_loads(c->requests[i], JSON_DECODE_ANY, NULL));
+        harrow_json_add(requests, json_loads(c->requests[i], JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL));
     for (size_t i = 0; i < c->n_replies; i++)
-        harrow_json_add(replies, json_loads(c->replies[i], JSON_DECODE_ANY, NULL));
+        harrow_json_add(replies, json_loads(c->replies[i], JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL));
     json_t *line = json_pack("{s:I, s:I, s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:s, s:s, s:b, s:b}", "sequence",
                              (json_int_t)c->sequence, "time", (json_int_t)c->time, "duration", (json_int_t)c->duration,
                              "method", c->method, "caller", c->caller, "session", c->session, "metadata", metadata,

@@ -31,7 +31,7 @@ static void take_finding(struct jobs *j, json_t *line)
 static void take_line(struct job *job, struct bytes text)
 {
     struct jobs *j = job->jobs;
-    json_t *line = json_loadb((const char *)text.data, text.len, 0, NULL);
+    json_t *line = result_read(text, NULL);
     const char *type = json_string_value(json_object_get(line, "type"));
     const char *series = json_string_value(json_object_get(line, "series"));
     const char *pillar = json_string_value(json_object_get(line, "pillar"));

@@ -39,7 +39,7 @@ struct command_run {
 
 static void note_finding(struct command_run *c, struct bytes line)
 {
-    json_t *json = json_loadb((const char *)line.data, line.len, 0, NULL);
+    json_t *json = result_read(line, NULL);
     const char *type = json_string_value(json_object_get(json, "type"));
     const char *oracle = json_string_value(json_object_get(json, "oracle"));
     if (type && oracle && strcmp(type, "finding") == 0)
@@ -182,7 +182,7 @@ static int run_invariant_command(struct fuzzing *f, struct text *why, struct err
 static int keep_line(void *arg, const char *line, size_t len)
 {
     struct text *why = arg;
-    json_t *json = json_loadb(line, len, 0, NULL);
+    json_t *json = result_read(BYTES(line, len), NULL);
     const char *status = json_string_value(json_object_get(json, "status"));
     const char *type = json_string_value(json_object_get(json, "type"));
     const char *message = json_string_value(json_object_get(json, "message"));

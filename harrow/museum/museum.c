@@ -1,5 +1,6 @@
 #include "harrow/museum/museum.h"
 
+#include "base/result.h"
 #include "world/mapping.h"
 #include "world/museum/canary.h"
 
@@ -91,7 +92,7 @@ static void on_output(void *arg, int fd, struct bytes line)
         }
         return;
     }
-    json_t *o = json_loadb((const char *)line.data, line.len, 0, NULL);
+    json_t *o = result_read(line, NULL);
     bool first = j->result.found == MUSEUM_NEVER || j->trial.solving;
     const char *oracle = o && first ? j->runner->collection->told(&j->trial, o, &j->result) : NULL;
     if (oracle && !(j->told && !j->triggered)) /* a trial is false once */

@@ -57,7 +57,7 @@ static int find_replay(struct bytes stream, const char *name, struct text *out, 
             break;
         line_number++;
         json_error_t json_error;
-        json_t *line = json_loadb(p, (size_t)(newline - p), 0, &json_error);
+        json_t *line = result_read(BYTES(p, (size_t)(newline - p)), &json_error);
         if (line == NULL)
             return error_set_at(err, ERROR_SYNTAX, name, line_number, json_error.column, "%s", json_error.text);
         const char *replay = json_string_value(json_object_get(line, "replay"));

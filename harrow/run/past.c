@@ -1,6 +1,6 @@
 #include "harrow/run/past.h"
 
-#include "base/json_text.h"
+#include "base/result.h"
 #include "base/map.h"
 #include "reports/history.h"
 
@@ -131,7 +131,7 @@ static int read_lines(struct past *p, struct bytes stream, const char *path, str
         if (newline == NULL)
             break; /* cut short, as a killed run leaves it */
         json_error_t why = {0};
-        json_t *line = json_text_read(BYTES(at, (size_t)(newline - at)), JSON_REJECT_DUPLICATES, &why);
+        json_t *line = result_read(BYTES(at, (size_t)(newline - at)), &why);
         if (line == NULL && json_error_code(&why) == json_error_out_of_memory)
             code = error_set(err, ERROR_MEMORY, "out of memory");
         else if (line == NULL)

@@ -77,6 +77,17 @@ static void what_was_done(void **state)
     past_free(p);
 }
 
+/* What a service answered may stand in a line with its zero characters. */
+static void zero_characters(void **state)
+{
+    struct past *p = past_new();
+    (void)state;
+    put(HEAD STEP("a", "x\\u0000y") CASE("a", "passed"));
+    assert_int_equal(past_resume(p, disk, "run", NULL), 0);
+    assert_string_equal(status_of(p, "a"), "passed");
+    past_free(p);
+}
+
 static void no_stream(void **state)
 {
     static const struct {
@@ -144,6 +155,7 @@ static void disk_fails(void **state)
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_disk, close_disk)
-    const struct CMUnitTest tests[] = {TEST(what_was_done), TEST(no_stream), TEST(memory_runs_out), TEST(disk_fails)};
+    const struct CMUnitTest tests[] = {TEST(what_was_done), TEST(zero_characters), TEST(no_stream),
+                                       TEST(memory_runs_out), TEST(disk_fails)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
