@@ -175,7 +175,8 @@ static void test_annotations(void **state)
 /* What later tries said stands behind the first one's words, for a failure and for what is flaky. */
 static void test_later(void **state)
 {
-    static const char *const shown[] = {"terminal", "html", "junit", "tap", "markdown", "ctrf", "sarif", "github"};
+    static const char *const shown[] = {"terminal", "html",  "junit",  "tap", "markdown",
+                                        "ctrf",     "sarif", "github", "json"};
     static const char lines[] =
         "{\"type\":\"run\",\"t\":0}\n"
         "{\"type\":\"case\",\"t\":1,\"name\":\"a\",\"status\":\"failed\",\"message\":\"one\",\"tries\":4,"

@@ -10,10 +10,11 @@ static json_t *failed_cases(const struct report *r)
     for (size_t i = 0; i < r->cases.count; i++) {
         const struct report_case *c = &r->cases.items[i];
         if (c->status == REPORT_FAILED || c->status == REPORT_FLAKY)
-            json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:s}", "pillar", c->pillar,
-                                                  "suite", c->suite, "name", c->name, "status",
-                                                  report_status_name(c->status), "message", c->message, "file", c->file,
-                                                  "line", c->line, "column", c->column, "replay", c->replay));
+            json_array_append_new(list,
+                                  json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:s}", "pillar", c->pillar,
+                                            "suite", c->suite, "name", c->name, "status", report_status_name(c->status),
+                                            "message", c->message, "later", c->later, "file", c->file, "line", c->line,
+                                            "column", c->column, "replay", c->replay));
     }
     return list;
 }
