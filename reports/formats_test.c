@@ -437,7 +437,8 @@ static void test_fingerprint(void **state)
 static void test_memory(void **state)
 {
     (void)state;
-    static const char *const names[] = {"junit", "tap", "ctrf", "sarif", "markdown", "github", "openmetrics", "html"};
+    static const char *const names[] = {"junit",  "tap",         "ctrf", "sarif", "markdown",
+                                        "github", "openmetrics", "html", "json"};
     for (size_t s = 0; s < STREAM_COUNT; s++) {
         walked_report = read_stream(streams[s]);
         for (size_t i = 0; i < sizeof names / sizeof *names; i++) {

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#define REAL_DIGITS 15 /* the most that give every decimal back as it was written */
+
 static void begin(struct json_out *j, const char *key)
 {
     if (j->inside)
@@ -60,7 +62,7 @@ void json_out_real(struct json_out *j, const char *key, double value)
 {
     begin(j, key);
     if (isfinite(value))
-        text_printf(j->out, "%.9g", value);
+        text_printf(j->out, "%.*g", REAL_DIGITS, value);
     else
         text_puts(j->out, "null");
 }
@@ -69,4 +71,10 @@ void json_out_bool(struct json_out *j, const char *key, bool value)
 {
     begin(j, key);
     text_puts(j->out, value ? "true" : "false");
+}
+
+void json_out_null(struct json_out *j, const char *key)
+{
+    begin(j, key);
+    text_puts(j->out, "null");
 }

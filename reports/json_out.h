@@ -20,5 +20,6 @@ void json_out_may(struct json_out *j, const char *key, const char *value); /* no
 void json_out_integer(struct json_out *j, const char *key, int64_t value);
 void json_out_real(struct json_out *j, const char *key, double value); /* null when it is infinite or no number */
 void json_out_bool(struct json_out *j, const char *key, bool value);
+void json_out_null(struct json_out *j, const char *key);
 
 #endif

@@ -4,6 +4,7 @@
 #ifndef REPORTS_MATRIX_H
 #define REPORTS_MATRIX_H
 
+#include "reports/json_out.h"
 #include "reports/terminal.h"
 
 enum matrix_state { MATRIX_VERIFIED, MATRIX_FAILED, MATRIX_UNPLAYED, MATRIX_STATES };
@@ -40,6 +41,6 @@ int report_contract_read(struct report *r, const json_t *line, struct error *err
 /* Sections of the page and of the summary; nothing when the stream has no contracts. */
 void matrix_html(const struct report *r, struct text *out);
 void matrix_terminal(const struct report *r, struct terminal *t);
-json_t *matrix_json(const struct report *r); /* a new list of all lines that hold; NULL: out of memory */
+void matrix_json(const struct report *r, struct json_out *j); /* "contracts", a list of all lines that hold */
 
 #endif

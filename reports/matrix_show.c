@@ -2,8 +2,6 @@
 #include "reports/html.h"
 #include "reports/matrix.h"
 
-#include <jansson.h>
-
 #define COLUMNS_MAX 12   /* consumers side by side in the page; with more, each method lists its own */
 #define ROWS_MAX    5000 /* methods in the page; the rest is in the stream */
 #define LINES_MAX   8    /* of one provider in the summary */
@@ -197,40 +195,51 @@ void matrix_terminal(const struct report *r, struct terminal *t)
 
 /* ---- JSON ---- */
 
-static json_t *names_json(const struct report_names *names)
+static void list_fields(struct json_out *j, const char *key, const struct report_names *names)
 {
-    json_t *list = json_array();
+    json_out_open(j, key, '[');
     for (size_t i = 0; i < names->count; i++)
-        json_array_append_new(list, json_string(names->items[i]));
-    return list;
+        json_out_text(j, NULL, names->items[i]);
+    json_out_close(j, ']');
 }
 
-static json_t *method_json(const struct matrix_provider *p, const struct matrix_method *m)
+static void list_consumer(struct json_out *j, const struct report_contract *c)
 {
-    json_t *by = json_array();
-    for (size_t i = 0; i < m->count; i++) {
-        const struct report_contract *c = m->calls[i];
-        json_array_append_new(by, json_pack("{s:s, s:I, s:o, s:I, s:o, s:o}", "consumer", c->consumer, "interactions",
-                                            (json_int_t)c->interactions, "verified",
-                                            c->played ? json_boolean(c->verified) : json_null(), "pending",
-                                            (json_int_t)c->pending, "reads", names_json(&c->reads), "sends",
-                                            names_json(&c->sends)));
-    }
-    return json_pack("{s:s, s:s, s:I, s:o}", "provider", p->name, "method", m->name, "interactions",
-                     (json_int_t)m->interactions, "consumers", by);
+    json_out_open(j, NULL, '{');
+    json_out_text(j, "consumer", c->consumer);
+    json_out_integer(j, "interactions", (int64_t)c->interactions);
+    if (c->played)
+        json_out_bool(j, "verified", c->verified);
+    else
+        json_out_null(j, "verified");
+    json_out_integer(j, "pending", (int64_t)c->pending);
+    list_fields(j, "reads", &c->reads);
+    list_fields(j, "sends", &c->sends);
+    json_out_close(j, '}');
 }
 
-json_t *matrix_json(const struct report *r)
+static void list_method(struct json_out *j, const struct matrix_provider *p, const struct matrix_method *m)
+{
+    json_out_open(j, NULL, '{');
+    json_out_text(j, "provider", p->name);
+    json_out_text(j, "method", m->name);
+    json_out_integer(j, "interactions", (int64_t)m->interactions);
+    json_out_open(j, "consumers", '[');
+    for (size_t i = 0; i < m->count; i++)
+        list_consumer(j, m->calls[i]);
+    json_out_close(j, ']');
+    json_out_close(j, '}');
+}
+
+void matrix_json(const struct report *r, struct json_out *j)
 {
     struct matrix m;
-    json_t *list = matrix_build(r, &m) ? json_array() : NULL;
-    bool fine = list != NULL;
-    for (size_t i = 0; fine && i < m.count; i++)
-        for (size_t k = 0; fine && k < m.providers[i].method_count; k++)
-            fine = json_array_append_new(list, method_json(&m.providers[i], &m.providers[i].methods[k])) == 0;
+    if (!matrix_build(r, &m))
+        j->out->failed = true;
+    json_out_open(j, "contracts", '[');
+    for (size_t i = 0; !j->out->failed && i < m.count; i++)
+        for (size_t k = 0; k < m.providers[i].method_count; k++)
+            list_method(j, &m.providers[i], &m.providers[i].methods[k]);
+    json_out_close(j, ']');
     matrix_deinit(&m);
-    if (fine)
-        return list;
-    json_decref(list);
-    return NULL;
 }
