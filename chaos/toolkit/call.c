@@ -1,4 +1,5 @@
 /* One activity that runs beside the loop: a request, a program, a pause, a look at a file. */
+#include "base/json_text.h"
 #include "base/units.h"
 #include "chaos/toolkit/inside.h"
 #include "rpc/http.h"
@@ -50,7 +51,7 @@ static uint64_t seconds_of(const struct toolkit_call *c, const struct node *n, u
 
 static const char *text_in(struct toolkit_call *c, json_t *value)
 {
-    char *dump = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    char *dump = json_is_string(value) ? NULL : json_text_of(value, 0);
     const char *text = dump != NULL ? dump : json_string_value(value);
     const char *copy = text != NULL ? arena_string(&c->arena, text) : NULL;
     free(dump);

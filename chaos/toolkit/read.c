@@ -1,4 +1,5 @@
 /* From the file to activities. What the Toolkit would only find when it comes to it is told before anything is done. */
+#include "base/json_text.h"
 #include "base/units.h"
 #include "chaos/toolkit/inside.h"
 
@@ -572,7 +573,7 @@ int toolkit_add_value(struct toolkit *k, const char *name, json_t *value)
 
 static void put_scalar(json_t *value, struct text *out)
 {
-    char *dump = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    char *dump = json_is_string(value) ? NULL : json_text_of(value, 0);
     const char *text = dump != NULL ? dump : json_string_value(value);
     text_puts(out, text != NULL ? text : "");
     out->failed = out->failed || text == NULL;

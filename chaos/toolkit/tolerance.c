@@ -2,6 +2,8 @@
  * tolerance is a number or a list; a list of two numbers is a range, but for a status, which has to be one of them. */
 #include "chaos/toolkit/toolkit.h"
 
+#include "base/json_text.h"
+
 #include <math.h>
 #include <regex.h>
 #include <stdlib.h>
@@ -112,7 +114,7 @@ int tolerance_check(const struct node *t, struct error *err)
 
 static void put_value(json_t *value, struct text *out)
 {
-    char *dump = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    char *dump = json_text_of(value, 0);
     size_t len = dump != NULL ? strlen(dump) : 0;
     text_add(out, dump, len > 200 ? 200 : len);
     text_puts(out, len > 200 ? "..." : "");
@@ -169,7 +171,7 @@ static bool holds_regex(json_t *tolerance, json_t *value, struct text *why)
 {
     const char *pattern = json_string_value(json_object_get(tolerance, "pattern"));
     regex_t compiled;
-    char *dump = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    char *dump = json_is_string(value) ? NULL : json_text_of(value, 0);
     const char *text = dump != NULL ? dump : json_string_value(value);
     if (text == NULL || pattern == NULL || regcomp(&compiled, pattern, REG_EXTENDED | REG_NOSUB) != 0) {
         free(dump);

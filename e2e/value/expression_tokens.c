@@ -1,6 +1,7 @@
 /* JSON web tokens (RFC 7519) signed with a shared secret, by HMAC (RFC 7518, 3.2), and times. The functions' names and
  * options are those of runn. */
 #include "base/base64.h"
+#include "base/json_text.h"
 #include "base/units.h"
 #include "e2e/value/expression.h"
 #include "e2e/value/expression_tokens.h"
@@ -88,7 +89,7 @@ static json_t *claims_of(struct evaluation *v, const json_t *options)
 
 static bool add_part(struct text *out, const json_t *part)
 {
-    char *dumped = part != NULL ? json_dumps(part, JSON_COMPACT) : NULL;
+    char *dumped = part != NULL ? json_text_of(part, 0) : NULL;
     if (dumped != NULL)
         base64_encode_url(out, bytes_of(dumped));
     free(dumped);

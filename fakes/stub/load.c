@@ -1,5 +1,7 @@
 /* Stubs from texts, files and folders. */
 #include "fakes/stub/gripmock.h"
+
+#include "base/json_text.h"
 #include "fakes/stub/internal.h"
 
 #include <stdlib.h>
@@ -75,7 +77,7 @@ int stub_gripmock_translate(const struct pb_pool *pool, struct bytes text, const
         code = gripmock_translate(pool, document_root(d), &arena, &root, err);
     if (code == 0) {
         json_t *json = node_to_json(root);
-        char *dumped = json != NULL ? json_dumps(json, JSON_INDENT(2)) : NULL;
+        char *dumped = json != NULL ? json_text_of(json, 2) : NULL;
         json_decref(json);
         text_puts(out, dumped != NULL ? dumped : "");
         text_char(out, '\n');

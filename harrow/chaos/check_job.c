@@ -1,5 +1,6 @@
 #include "harrow/chaos/check_job.h"
 
+#include "base/json_text.h"
 #include "base/units.h"
 #include "chaos/history/picture.h"
 
@@ -111,7 +112,7 @@ int check_job_json(const struct check_job *j, struct text *out)
         json_object_set_new(object, "reason", json_string(r->reason));
     if (object != NULL && r->verdict != VERDICT_VALID)
         json_object_set_new(object, "key", json_string(text_string(&key)));
-    char *line = object != NULL ? json_dumps(object, JSON_COMPACT) : NULL;
+    char *line = object != NULL ? json_text_of(object, 0) : NULL;
     if (line != NULL)
         text_printf(out, "%s\n", line);
     int code = line != NULL && text_ok(out) && text_ok(&key) ? 0 : ERROR_MEMORY;

@@ -1,6 +1,7 @@
 #include "harrow/chaos/nightly.h"
 
 #include "base/hash.h"
+#include "base/json_text.h"
 #include "base/units.h"
 
 #include <inttypes.h>
@@ -348,7 +349,7 @@ int night_write(const struct night *n, struct text *out)
     json_t *all = ok ? json_pack("{s:i, s:b, s:I, s:O, s:O, s:O}", "nightly", FORM, "ended", n->ended ? 1 : 0, "spent",
                                  (json_int_t)n->spent, "arms", arms, "findings", findings, "facts", facts)
                      : NULL;
-    char *dumped = all != NULL ? json_dumps(all, JSON_INDENT(1) | JSON_PRESERVE_ORDER) : NULL;
+    char *dumped = all != NULL ? json_text_of(all, 1) : NULL;
     if (dumped != NULL) {
         text_puts(out, dumped);
         text_char(out, '\n');

@@ -1,5 +1,6 @@
 #include "harrow/chaos/toolkit.h"
 
+#include "base/json_text.h"
 #include "base/words.h"
 #include "chaos/toolkit/toolkit.h"
 #include "harrow/system/attach.h"
@@ -44,7 +45,7 @@ static const char *replay_of(struct run *r)
 static int keep_journal(struct run *r, const json_t *journal, struct error *err)
 {
     struct text out = TEXT_INIT;
-    char *dump = json_dumps(journal, JSON_INDENT(2));
+    char *dump = json_text_of(journal, 2);
     const char *path = arena_printf(&r->arena, "%s/journal.json", r->folder);
     text_puts(&out, dump != NULL ? dump : "");
     text_char(&out, '\n');

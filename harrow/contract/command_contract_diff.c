@@ -1,4 +1,5 @@
 /* harrow contract diff: what would break between two versions of a schema. */
+#include "base/json_text.h"
 #include "base/units.h"
 #include "fakes/breaking/approvals.h"
 #include "harrow/commands.h"
@@ -272,7 +273,7 @@ static int print_json(const struct outcome *o)
     json_t *root = json_pack("{s:I, s:I, s:I, s:f, s:o}", "breaking", (json_int_t)o->open, "approved",
                              (json_int_t)(o->breaking.findings.count - o->open - o->warnings), "warnings",
                              (json_int_t)o->warnings, "milliseconds", o->took, "findings", list);
-    char *line = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
+    char *line = root != NULL ? json_text_of(root, 0) : NULL;
     json_decref(root);
     if (line == NULL)
         return ERROR_MEMORY;

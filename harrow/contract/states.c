@@ -1,5 +1,7 @@
 #include "harrow/contract/states_internal.h"
 
+#include "base/json_text.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -163,7 +165,7 @@ void contract_states_bind(struct contract_states *s, struct contract_provider *p
 
 static void add_value(struct text *out, const json_t *value)
 {
-    char *text = json_is_string(value) ? NULL : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+    char *text = json_is_string(value) ? NULL : json_text_of(value, 0);
     text_puts(out, json_is_string(value) ? json_string_value(value) : text != NULL ? text : "");
     out->failed = out->failed || (text == NULL && !json_is_string(value));
     free(text);

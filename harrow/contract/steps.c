@@ -1,6 +1,7 @@
 /* One step into a provider state, or out of it. */
 #include "harrow/contract/states_internal.h"
 
+#include "base/json_text.h"
 #include "base/units.h"
 #include "e2e/e2e.h"
 #include "rpc/http.h"
@@ -167,7 +168,7 @@ int contract_step_url(struct contract_states *s, const char *url, const struct p
 {
     json_t *ask = json_pack("{s:s, s:O?, s:s}", "state", state->name, "params", state->parameters, "action",
                             teardown ? "teardown" : "setup");
-    char *body = ask != NULL ? json_dumps(ask, JSON_COMPACT) : NULL;
+    char *body = ask != NULL ? json_text_of(ask, 0) : NULL;
     struct http1_header type = {bytes_of("Content-Type"), bytes_of("application/json")};
     struct http_answer answer = {0};
     json_decref(ask);
@@ -296,7 +297,7 @@ static const char *const *variables(struct contract_states *s)
         out[at] = system[at];
     json_object_foreach(s->known, name, value)
     {
-        char *text = json_is_string(value) ? NULL : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+        char *text = json_is_string(value) ? NULL : json_text_of(value, 0);
         const char *is = text != NULL ? text : json_string_value(value);
         char *pair = out != NULL && is != NULL ? arena_printf(a, "%s=%s", name, is) : NULL;
         free(text);

@@ -1,5 +1,7 @@
 /* Pacts and flows, as far as they name methods and fields. */
 #include "fakes/consumer/plugin.h"
+
+#include "base/json_text.h"
 #include "harrow/contract/usage.h"
 
 #include <stdlib.h>
@@ -159,7 +161,7 @@ static int read_json(struct usage *u, const struct schema_element *message, json
                      struct error *err)
 {
     struct document *d = NULL;
-    char *dump = value != NULL ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+    char *dump = value != NULL ? json_text_of(value, 0) : NULL;
     int code = dump == NULL && value != NULL ? no_memory(err) : 0;
     if (code == 0 && dump != NULL)
         code = document_parse_json(bytes_of(dump), by->file, &d, err);

@@ -1,6 +1,7 @@
 #include "harrow/flows/spaces.h"
 
 #include "base/hash.h"
+#include "base/json_text.h"
 #include "chaos/journal/journal.h"
 
 #include <inttypes.h>
@@ -46,7 +47,7 @@ static uint64_t note(void *arg, const char *name, const json_t *variables)
     struct text line = TEXT_INIT;
     uint64_t number = 0;
     json_t *tree = json_pack("{s:s, s:s, s:O*}", "manifest", s->manifest, "at", s->at, "variables", variables);
-    char *system = tree != NULL ? json_dumps(tree, JSON_COMPACT) : NULL;
+    char *system = tree != NULL ? json_text_of(tree, 0) : NULL;
     int code = system != NULL ? undo_journal_note(&s->journal, s->run->world,
                                                   &(struct undo){.kind = UNDO_NAMESPACE, .path = name, .other = system},
                                                   &number, &err)

@@ -3,6 +3,7 @@
 #include "harrow/run/pillars.h"
 
 #include "base/array.h"
+#include "base/json_text.h"
 #include "base/units.h"
 #include "base/words.h"
 #include "harrow/system/attach.h"
@@ -285,7 +286,7 @@ void fuzz_replay_words(struct run *r, const struct fuzz_request *q, bool shown, 
 static void leave_summary(struct run *r, const struct fuzz_summary *s)
 {
     json_t *json = fuzz_summary_json(s);
-    char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+    char *text = json ? json_text_of(json, 0) : NULL;
     const char *path = arena_printf(&r->arena, "%s/fuzz.json", r->folder);
     int code = text && path ? world_write_file(r->world, path, bytes_of(text), false, NULL) : ERROR_MEMORY;
     if (code != 0)

@@ -1,5 +1,6 @@
 #include "harrow/system/attach.h"
 
+#include "base/json_text.h"
 #include "base/words.h"
 #include "harrow/run/command_line.h"
 #include "harrow/run/run.h"
@@ -83,7 +84,7 @@ int attach_manifest(const char *address, struct manifest **out, struct error *er
         json_pack("{s:s, s:s, s:s*, s:[{s:s, s:s}]}", "system", http ? strstr(text_string(&shown), "://") + 3 : door,
                   "ready_within", READY_WITHIN, "gateway", http ? address : NULL, "components", "name", "server",
                   http ? "http" : "address", address);
-    char *dumped = tree != NULL ? json_dumps(tree, JSON_COMPACT) : NULL;
+    char *dumped = tree != NULL ? json_text_of(tree, 0) : NULL;
     int code = dumped != NULL ? manifest_parse_json(bytes_of(dumped), text_string(&shown), out, err)
                : tree == NULL ? error_set(err, ERROR_INVALID, "%s: an address is text", address)
                               : error_set(err, ERROR_MEMORY, "out of memory");

@@ -1,6 +1,7 @@
 #include "harrow/system/manifest.h"
 
 #include "base/array.h"
+#include "base/json_text.h"
 #include "base/options.h"
 #include "base/units.h"
 #include "rpc/tcp_check.h"
@@ -73,7 +74,7 @@ static int read_call(struct manifest *m, const struct node *map, bool token, str
         (code = token ? node_need_text(map, "token", &out->token, err) : 0) != 0)
         return code;
     json_t *json = node_to_json(request);
-    char *text = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
+    char *text = json != NULL ? json_text_of(json, 0) : NULL;
     json_decref(json);
     out->request = text != NULL ? arena_string(&m->arena, text) : NULL;
     free(text);
