@@ -4,18 +4,23 @@
 #include <string.h>
 #include <strings.h>
 
+#define WORD(text) text, sizeof text - 1
+
 static const struct word {
     const char *text;
+    size_t len;
     bool alone; /* too short to be looked for within others: "pin" is in "shipping" */
-} words[] = {{"token", false},   {"secret", false},      {"password", false},   {"passwd", false},
-             {"api-key", false}, {"api_key", false},     {"apikey", false},     {"authorization", false},
-             {"cookie", false},  {"private_key", false}, {"credential", false}, {"pin", true},
-             {"otp", true}};
+} words[] = {{WORD("token"), false},       {WORD("secret"), false},        {WORD("password"), false},
+             {WORD("passwd"), false},      {WORD("api-key"), false},       {WORD("api_key"), false},
+             {WORD("apikey"), false},      {WORD("authorization"), false}, {WORD("cookie"), false},
+             {WORD("private_key"), false}, {WORD("credential"), false},    {WORD("pin"), true},
+             {WORD("otp"), true}};
 #define WORD_COUNT (sizeof words / sizeof words[0])
 
 static bool is_at(const char *name, size_t len, size_t at, const struct word *w)
 {
-    return len - at >= strlen(w->text) && strncasecmp(name + at, w->text, strlen(w->text)) == 0;
+    return len - at >= w->len && tolower((unsigned char)name[at]) == w->text[0] &&
+           strncasecmp(name + at, w->text, w->len) == 0;
 }
 
 /* Does a word begin or end before `at`: "card_pin", "pinCode", "PIN2"? */
@@ -32,7 +37,7 @@ bool is_secret_name(const char *name, size_t len)
     for (size_t at = 0; at < len; at++)
         for (const struct word *w = words; w < words + WORD_COUNT; w++)
             if (is_at(name, len, at, w) &&
-                (!w->alone || (is_border(name, len, at) && is_border(name, len, at + strlen(w->text)))))
+                (!w->alone || (is_border(name, len, at) && is_border(name, len, at + w->len))))
                 return true;
     return false;
 }
@@ -41,7 +46,7 @@ bool is_secret_key(const char *key)
 {
     size_t len = strlen(key);
     for (const struct word *w = words; w < words + WORD_COUNT; w++)
-        if (len >= strlen(w->text) && is_at(key, len, len - strlen(w->text), w))
+        if (len >= w->len && is_at(key, len, len - w->len, w))
             return true;
     return false;
 }
