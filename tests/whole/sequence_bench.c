@@ -126,10 +126,15 @@ static int fresh(const char *name, const struct fuzz_case *c, size_t prefix, uin
 
 int main(int argc, char **argv)
 {
-    uint64_t limit = (uint64_t)((argc > 1 ? strtod(argv[1], NULL) : 2) * 1e9);
     static const char *const names[] = {"reads", "record"};
+    double seconds = argc > 1 ? strtod(argv[1], NULL) : 2;
+    uint64_t limit = (uint64_t)(seconds * 1e9);
     struct fuzz_case cases[2];
     int rc = 0;
+    if (!(seconds > 0) || (argc > 2 && strcmp(argv[2], names[0]) != 0 && strcmp(argv[2], names[1]) != 0)) {
+        fputs("usage: sequence_bench [SECONDS [reads|record]]\n", stderr);
+        return 2;
+    }
     memset(cases, 0, sizeof cases);
     reads(&cases[0]);
     record(&cases[1]);
