@@ -35,13 +35,13 @@ struct target_tcp {
 
 struct target_component {
     const char *name;
-    const char *address;            /* gRPC, "127.0.0.1:8002"; NULL: none */
-    struct tls_context *tls;        /* its gRPC door speaks TLS; NULL: plain text */
-    const char *http;               /* "http://127.0.0.1:8080"; NULL: none */
+    const char *address;     /* gRPC, "127.0.0.1:8002"; NULL: none */
+    struct tls_context *tls; /* its gRPC door speaks TLS; NULL: plain text */
+    const char *http;        /* "http://127.0.0.1:8080"; NULL: none */
     struct target_tcp tcp;
-    const char *const *services;    /* full proto names it serves, NULL-terminated */
-    bool stateful;                  /* has data of its own on disk */
-    const char *const *needs;       /* components it cannot work without, NULL-terminated; NULL: not known */
+    const char *const *services; /* full proto names it serves, NULL-terminated */
+    bool stateful;               /* has data of its own on disk */
+    const char *const *needs;    /* components it cannot work without, NULL-terminated; NULL: not known */
 };
 
 struct target_operations {
@@ -59,8 +59,8 @@ struct target_operations {
     void (*logs_since)(struct target *t, uint64_t since, size_t lines, struct text *out);
     /* Whoever starts components again does not until let go; NULL: cannot be held. Held and seen to be. */
     int (*hold)(struct target *t, bool hold, struct error *err);
-    int64_t (*supervisor)(struct target *t);  /* its process id; 0 or NULL: the harness starts them, or nobody */
-    struct sim *(*sim)(struct target *t);     /* components are its nodes, by their names; NULL: no simulation */
+    int64_t (*supervisor)(struct target *t); /* its process id; 0 or NULL: the harness starts them, or nobody */
+    struct sim *(*sim)(struct target *t);    /* components are its nodes, by their names; NULL: no simulation */
     /* Only some of the contracts may have been read. Reads all, which may wait; true: `pool` is another one now, and
      * what was taken from the one before stays. NULL: all were read. */
     bool (*more_contracts)(struct target *t);
@@ -68,23 +68,26 @@ struct target_operations {
 
 struct target {
     const struct target_operations *operations;
-    struct world *world;            /* the harness's own */
-    const char *system;             /* manifest's name: "micro" */
-    const char *driver;             /* "processes", "sim", "attach" */
-    const char *manifest;           /* path, for replay commands */
+    struct world *world;  /* the harness's own */
+    const char *system;   /* manifest's name: "micro" */
+    const char *driver;   /* "processes", "sim", "attach" */
+    const char *manifest; /* path, for replay commands */
     const struct pb_pool *pool;
     /* Where the contracts are read from, as whoever runs the harness names it: a file with a descriptor set, or else
      * the folders, NULL-terminated, in which .proto files have the names that pb_service.file and imports say. Both
      * NULL: the servers tell of theirs, or they are built in. */
     const char *descriptors;
     const char *const *proto_paths;
+    /* How doors with TLS are trusted: by the certificates in this file, by whatever it is, or by the system's. */
+    const char *ca;
+    bool insecure;
     const struct target_component *components;
     size_t component_count;
-    const char *token;              /* access token for calls, or NULL */
-    const char *namespace;          /* Micro namespace, or NULL */
+    const char *token;                  /* access token for calls, or NULL */
+    const char *namespace;              /* Micro namespace, or NULL */
     const struct grpc_header *metadata; /* what else every call carries; at most TARGET_METADATA_MAX */
     size_t metadata_count;
-    const char *gateway;            /* base URL of the HTTP gateway, or NULL */
+    const char *gateway; /* base URL of the HTTP gateway, or NULL */
     uint64_t seed;
     struct result_stream *results;
     bool interrupted; /* the user wants to stop: finish what is under way, undo, return ERROR_CANCELLED */
@@ -95,7 +98,7 @@ struct target {
     struct proxy *proxy;
     const struct world_image *disk; /* world/image.h: all parts' data lies on it; NULL: on this machine's file system */
     struct packet_networks *packets; /* chaos/packet/networks.h: each part has one of its own; NULL: they share ours */
-    struct undo_journal *journal;          /* chaos/journal/journal.h: what is to be undone; NULL until something is */
+    struct undo_journal *journal;    /* chaos/journal/journal.h: what is to be undone; NULL until something is */
 };
 
 const struct target_component *target_find(const struct target *t, const char *name);       /* component by name */

@@ -354,6 +354,18 @@ static int run_call(struct call_state *s, struct rpc_channel *channel, const str
     return x->error.code;
 }
 
+static void say_tls(const struct target *t, const struct target_component *c, struct text *out)
+{
+    if (c->tls == NULL)
+        words_add(out, "-plaintext");
+    else if (t->insecure)
+        words_add(out, "-insecure");
+    if (c->tls == NULL || t->ca == NULL)
+        return;
+    words_add(out, "-cacert");
+    words_add(out, t->ca);
+}
+
 /* What a server without reflection does not tell. */
 static void say_contracts(const struct target *t, const struct pb_service *service, struct text *out)
 {
@@ -379,7 +391,8 @@ static void say_repeat(struct call_state *s, const struct target_component *c, c
     struct text data = TEXT_INIT;
     if (x->options->simulated || c->address == NULL)
         return;
-    text_puts(&x->repeat, c->tls != NULL ? "grpcurl" : "grpcurl -plaintext");
+    words_add(&x->repeat, "grpcurl");
+    say_tls(x->target, c, &x->repeat);
     say_contracts(x->target, s->method->service, &x->repeat);
     for (size_t i = 0; i < request->metadata.count; i++) {
         const struct grpc_header *h = &request->metadata.items[i];

@@ -90,6 +90,8 @@ static int open_tls(struct system *s, struct error *err)
         return error_set(err, ERROR_MEMORY, "out of memory");
     if (insecure)
         log_warn("attach", "certificates are not verified");
+    s->target.ca = insecure ? NULL : ca;
+    s->target.insecure = insecure;
     return a->tls != NULL ? 0 : make_tls(s, insecure ? NULL : ca, insecure, &a->tls, err);
 }
 

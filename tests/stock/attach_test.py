@@ -134,6 +134,12 @@ def tls(folder):
         check(code == 3 and "it speaks TLS: use grpcs://" in said, "plain text where TLS is spoken", said)
         code, said = fuzz("grpcs://" + there, "--ca", os.path.join(folder, "none.pem"), folder=folder)
         check(code in (3, 4) and "none.pem" in said, "certificates that are not there", said)
+        with open(os.path.join(folder, "health.yaml"), "w") as f:
+            f.write("flow: health\nsteps: [{call: grpc.health.v1.Health/Check, expect: {status: ABORTED}}]\n")
+        for trusted, by_hand in ((["--ca", certificate], f"grpcurl -cacert {certificate} -d"),
+                                 (["--insecure"], "grpcurl -insecure -d")):
+            code, said = harrow("e2e", "grpcs://" + there, "health.yaml", *trusted, folder=folder)
+            check(code == 1 and by_hand in said, "the command by hand trusts it, too", said)
     with interop() as server:
         code, said = fuzz(f"grpcs://localhost:{server.port}", "--insecure", folder=folder)
         check(code == 3 and "it speaks plain text: use grpc://" in said, "TLS where plain text is spoken", said)
