@@ -191,15 +191,15 @@ static json_t *fault_json(const struct chaos_fault *f, const struct verdict *p, 
 {
     json_t *drivers = json_array(), *parameters = json_array();
     if (p->known)
-        json_array_append_new(drivers, driver_json("processes", p));
+        harrow_json_add(drivers, driver_json("processes", p));
     if (s->known)
-        json_array_append_new(drivers, driver_json("sim", s));
+        harrow_json_add(drivers, driver_json("sim", s));
     for (size_t i = 0; i < parameter_count(f); i++) {
         const struct fault_parameter *q = &f->parameters[i];
-        json_array_append_new(parameters,
-                              json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "name", q->name, "help", q->help, "unit",
-                                        unit_names[q->unit], "min", (json_int_t)q->min, "max", (json_int_t)q->max,
-                                        "low", (json_int_t)q->low, "high", (json_int_t)q->high));
+        harrow_json_add(parameters,
+                        json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "name", q->name, "help", q->help, "unit",
+                                  unit_names[q->unit], "min", (json_int_t)q->min, "max", (json_int_t)q->max, "low",
+                                  (json_int_t)q->low, "high", (json_int_t)q->high));
     }
     return json_pack("{s:s, s:s, s:s, s:s, s:b, s:s*, s:b, s:I, s:I, s:o, s:o}", "name", f->name, "family", f->family,
                      "summary", f->summary, "scope", scope_names[f->scope], "root", f->root ? 1 : 0, "with", f->with,

@@ -23,8 +23,8 @@ static void emit_system(struct run *r, struct system *s)
     json_t *components = json_array();
     for (size_t i = 0; i < t->component_count; i++) {
         const struct target_component *c = &t->components[i];
-        json_array_append_new(components, json_pack("{s:s, s:s*, s:s*, s:s*}", "name", c->name, "address", c->address,
-                                                    "http", c->http, "tcp", c->tcp.address));
+        harrow_json_add(components, json_pack("{s:s, s:s*, s:s*, s:s*}", "name", c->name, "address", c->address, "http",
+                                              c->http, "tcp", c->tcp.address));
     }
     system_describe(s, &line);
     result_emit(&r->results, "note",
