@@ -388,3 +388,21 @@ json_t *json_text_read(struct bytes text, size_t flags, json_error_t *why)
     }
     return NULL;
 }
+
+json_t *json_text_string(const char *string)
+{
+    struct bytes b = bytes_of(string);
+    if (utf8_valid(b))
+        return json_stringn(string, b.len);
+    struct text repaired = TEXT_INIT;
+    size_t at = 0;
+    while (at < b.len) {
+        uint32_t c;
+        char out[UTF8_MAX];
+        (void)utf8_next(b, &at, &c);
+        text_add(&repaired, out, utf8_write(c, out));
+    }
+    json_t *json = text_ok(&repaired) ? json_stringn(text_string(&repaired), repaired.len) : NULL;
+    text_deinit(&repaired);
+    return json;
+}

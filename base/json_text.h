@@ -22,4 +22,8 @@ char *json_text_of(const json_t *value, unsigned indent);
  * json_error_code() of it is json_error_out_of_memory. */
 json_t *json_text_read(struct bytes text, size_t flags, json_error_t *why);
 
+/* A string of any bytes: what a system under test wrote need not be UTF-8, JSON must be. Bad sequences become U+FFFD.
+ * NULL: no memory. */
+json_t *json_text_string(const char *string);
+
 #endif

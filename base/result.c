@@ -3,7 +3,6 @@
 #include "base/histogram.h"
 #include "base/json_text.h"
 #include "base/text.h"
-#include "base/utf8.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -14,29 +13,10 @@
 #define LINE_HEAD   64 /* bytes in front of a line's members */
 #define REAL_DIGITS 15 /* the most that give every decimal back as it was written: 0.1, not 0.10000000000000001 */
 
-/* What a system under test wrote need not be UTF-8; a JSON line must be. */
-static json_t *json_from_any(const char *string)
-{
-    struct bytes b = bytes_of(string);
-    if (utf8_valid(b))
-        return json_stringn(string, b.len);
-    struct text repaired = TEXT_INIT;
-    size_t at = 0;
-    while (at < b.len) {
-        uint32_t c;
-        char out[UTF8_MAX];
-        (void)utf8_next(b, &at, &c);
-        text_add(&repaired, out, utf8_write(c, out));
-    }
-    json_t *json = text_ok(&repaired) ? json_stringn(text_string(&repaired), repaired.len) : NULL;
-    text_deinit(&repaired);
-    return json;
-}
-
 /* Absent when NULL. False: no memory. */
 static bool put_text(json_t *object, const char *key, const char *value)
 {
-    return !value || json_object_set_new(object, key, json_from_any(value)) == 0;
+    return !value || json_object_set_new(object, key, json_text_string(value)) == 0;
 }
 
 static bool put_integer(json_t *object, const char *key, int64_t value)

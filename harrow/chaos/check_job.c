@@ -84,13 +84,15 @@ static json_t *operation_json(const struct check_job *j, size_t index)
     const struct operation *o = &j->history.operations[index];
     struct text words = TEXT_INIT;
     history_print_operation(&j->history, index, first_time(j), &words);
-    json_t *out = json_pack("{s:I, s:i, s:s, s:s, s:I, s:s}", "index", (json_int_t)index, "process", o->process, "f",
+    json_t *out = json_pack("{s:I, s:i, s:s, s:s, s:I, s:o}", "index", (json_int_t)index, "process", o->process, "f",
                             operation_function_name(o->function), "end", operation_end_name(o->end), "invoked",
-                            (json_int_t)o->invoked, "text", text_string(&words));
-    if (o->ended != TIME_NEVER)
-        json_object_set_new(out, "ended", json_integer((json_int_t)o->ended));
+                            (json_int_t)o->invoked, "text", json_text_string(text_string(&words)));
+    bool whole = o->ended == TIME_NEVER || json_object_set_new(out, "ended", json_integer((json_int_t)o->ended)) == 0;
     text_deinit(&words);
-    return out;
+    if (whole)
+        return out;
+    json_decref(out);
+    return NULL;
 }
 
 int check_job_json(const struct check_job *j, struct text *out)
@@ -99,23 +101,24 @@ int check_job_json(const struct check_job *j, struct text *out)
     json_t *witness = json_array();
     const struct check_result *r = &j->result;
     history_print_key(&j->history, r->key, &key);
+    bool whole = true;
     for (size_t i = 0; i < r->witness.count; i++)
-        json_array_append_new(witness, operation_json(j, r->witness.items[i]));
+        whole = json_array_append_new(witness, operation_json(j, r->witness.items[i])) == 0 && whole;
     json_t *object =
-        json_pack("{s:s, s:s, s:s, s:b, s:s, s:I, s:I, s:f, s:b, s:o, s:I, s:I, s:I}", "file", j->file, "format",
-                  history_format_name(j->source.format), "model", j->model->name, "guessed", j->guessed, "verdict",
-                  verdict_name(r->verdict), "operations", (json_int_t)j->history.count, "checked",
-                  (json_int_t)r->checked, "seconds", (double)j->took / 1e9, "minimal", r->minimal, "witness", witness,
-                  "skipped", (json_int_t)j->source.skipped, "told_nothing", (json_int_t)j->source.told_nothing, "cut",
-                  (json_int_t)j->source.cut);
-    if (object != NULL && r->reason[0] != '\0')
-        json_object_set_new(object, "reason", json_string(r->reason));
-    if (object != NULL && r->verdict != VERDICT_VALID)
-        json_object_set_new(object, "key", json_string(text_string(&key)));
+        json_pack("{s:o, s:s, s:s, s:b, s:s, s:I, s:I, s:f, s:b, s:o, s:I, s:I, s:I}", "file",
+                  json_text_string(j->file), "format", history_format_name(j->source.format), "model", j->model->name,
+                  "guessed", j->guessed, "verdict", verdict_name(r->verdict), "operations",
+                  (json_int_t)j->history.count, "checked", (json_int_t)r->checked, "seconds", (double)j->took / 1e9,
+                  "minimal", r->minimal, "witness", witness, "skipped", (json_int_t)j->source.skipped, "told_nothing",
+                  (json_int_t)j->source.told_nothing, "cut", (json_int_t)j->source.cut);
+    if (r->reason[0] != '\0')
+        whole = json_object_set_new(object, "reason", json_text_string(r->reason)) == 0 && whole;
+    if (r->verdict != VERDICT_VALID)
+        whole = json_object_set_new(object, "key", json_text_string(text_string(&key))) == 0 && whole;
     char *line = object != NULL ? json_text_of(object, 0) : NULL;
     if (line != NULL)
         text_printf(out, "%s\n", line);
-    int code = line != NULL && text_ok(out) && text_ok(&key) ? 0 : ERROR_MEMORY;
+    int code = whole && line != NULL && text_ok(out) && text_ok(&key) ? 0 : ERROR_MEMORY;
     free(line);
     json_decref(object);
     text_deinit(&key);

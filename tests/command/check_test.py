@@ -97,6 +97,14 @@ def main():
         code, out = harrow("check", "skew.edn", folder=folder)
         check(code == 1 and "a read of nil" not in out, "write skew, and nothing there at first", out)
 
+        # What is cut in the middle of a letter, or was no UTF-8 from the start, is told all the same.
+        for name, lead in (("even.edn", ""), ("odd.edn", "x"), (os.fsdecode(b"\xff.edn"), "y")):
+            value = lead + "\u00e9" * 300
+            write(folder, name, "".join(f'{{:process 0, :type :{end}, :f :{f}, :value {v}}}\n' for end, f, v in (
+                ("invoke", "write", f'"{value}"'), ("ok", "write", f'"{value}"'), ("invoke", "write", '"b"'),
+                ("ok", "write", '"b"'), ("invoke", "read", "nil"), ("ok", "read", f'"{value}"'))))
+            code, out = harrow("check", name, "--json", folder=folder)
+            check(code == 1 and json.loads(out).get("reason"), f"a verdict as JSON: {name!r}", out)
         for name in ("c.jsonl", "c.bin"):
             harrow("check", "stale.log", "--convert", name, folder=folder)
             code, out = harrow("check", name, "--json", folder=folder)
