@@ -20,7 +20,7 @@ struct arena {
 
 #define ARENA_INIT ((struct arena){0})
 
-void *arena_alloc(struct arena *a, size_t size); /* aligned for any type */
+void *arena_alloc(struct arena *a, size_t size);             /* aligned for any type */
 void *arena_alloc_n(struct arena *a, size_t n, size_t size); /* NULL too when n * size overflows */
 void *arena_copy(struct arena *a, const void *data, size_t size);
 char *arena_string(struct arena *a, const char *string);             /* NULL gives NULL */
@@ -29,7 +29,7 @@ char *arena_printf(struct arena *a, const char *format, ...) __attribute__((form
 void arena_reset(struct arena *a);  /* everything handed out is gone; one block is kept for reuse */
 void arena_deinit(struct arena *a); /* all memory returned; usable again afterwards */
 
-#define ARENA_NEW(a, type) ((type *)arena_alloc((a), sizeof(type)))
+#define ARENA_NEW(a, type)      ((type *)arena_alloc((a), sizeof(type)))
 #define ARENA_NEW_N(a, type, n) ((type *)arena_alloc_n((a), (n), sizeof(type)))
 
 #endif

@@ -14,30 +14,30 @@ struct text;
 enum error_code {
     ERROR_NONE = 0,
     ERROR_MEMORY = -1,
-    ERROR_IO = -2,          /* the operating system or the disk refused */
-    ERROR_SYNTAX = -3,      /* not well formed */
-    ERROR_INVALID = -4,     /* well formed but against the rules */
+    ERROR_IO = -2,      /* the operating system or the disk refused */
+    ERROR_SYNTAX = -3,  /* not well formed */
+    ERROR_INVALID = -4, /* well formed but against the rules */
     ERROR_NOT_FOUND = -5,
     ERROR_EXISTS = -6,
     ERROR_LIMIT = -7,       /* a stated limit would be passed */
     ERROR_UNSUPPORTED = -8, /* not implemented here */
     ERROR_TIMEOUT = -9,
-    ERROR_CLOSED = -10,     /* the other side ended it, or it was never open */
-    ERROR_REFUSED = -11,    /* connection refused */
+    ERROR_CLOSED = -10,  /* the other side ended it, or it was never open */
+    ERROR_REFUSED = -11, /* connection refused */
     ERROR_CANCELLED = -12,
-    ERROR_DENIED = -13,     /* no permission */
-    ERROR_IN_USE = -14,     /* address or file taken by somebody else */
+    ERROR_DENIED = -13, /* no permission */
+    ERROR_IN_USE = -14, /* address or file taken by somebody else */
     ERROR_NO_SPACE = -15,
-    ERROR_PROTOCOL = -16,   /* the other side broke the protocol */
-    ERROR_RESET = -17,      /* connection reset */
-    ERROR_INJECTED = -18,   /* a fault was injected here on purpose */
+    ERROR_PROTOCOL = -16, /* the other side broke the protocol */
+    ERROR_RESET = -17,    /* connection reset */
+    ERROR_INJECTED = -18, /* a fault was injected here on purpose */
 };
 
 struct error {
-    int code;           /* enum error_code */
-    char *message;      /* owned; NULL means none */
-    char *file;         /* owned; NULL when no place is known */
-    int line, column;   /* 1-based; 0 when unknown */
+    int code;            /* enum error_code */
+    char *message;       /* owned; NULL means none */
+    char *file;          /* owned; NULL when no place is known */
+    int line, column;    /* 1-based; 0 when unknown */
     struct error *cause; /* owned; what led to this one */
 };
 

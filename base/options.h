@@ -31,17 +31,17 @@ struct option_list {
 };
 
 struct option {
-    const char *name;     /* long name without dashes */
-    char letter;          /* 0: none */
+    const char *name; /* long name without dashes */
+    char letter;      /* 0: none */
     enum option_kind kind;
-    void *target;         /* where the value goes; set to `fallback` first when that is not NULL */
-    const char *argument; /* what --help calls the value: "FILE", "DURATION" */
-    const char *help;     /* one line */
-    const char *fallback; /* default, written as on a command line; NULL: the target keeps what it has */
-    const char *env;      /* environment variable that gives the value when the option is absent; NULL: none */
+    void *target;               /* where the value goes; set to `fallback` first when that is not NULL */
+    const char *argument;       /* what --help calls the value: "FILE", "DURATION" */
+    const char *help;           /* one line */
+    const char *fallback;       /* default, written as on a command line; NULL: the target keeps what it has */
+    const char *env;            /* environment variable that gives the value when the option is absent; NULL: none */
     const char *const *choices; /* OPTION_CHOICE: NULL-terminated */
-    int64_t min, max;     /* OPTION_INTEGER */
-    bool filled;          /* an empty value is a mistake: it would be no file's name */
+    int64_t min, max;           /* OPTION_INTEGER */
+    bool filled;                /* an empty value is a mistake: it would be no file's name */
 };
 
 /* What a command's run function receives. `argv` are the positional arguments left over, borrowed. */
@@ -53,15 +53,15 @@ struct arguments {
 
 struct command {
     const char *name;
-    const char *summary;     /* one line for the parent's list */
-    const char *positional;  /* "FILE...", "[NAME]" or NULL when there are none */
-    int positional_min, positional_max; /* max -1: any number */
-    const char *description; /* paragraphs for --help; may be NULL */
-    const char *examples;    /* lines for --help; may be NULL */
-    const struct option *options;   /* ends with name == NULL; may be NULL */
-    const struct command *children; /* ends with name == NULL; may be NULL */
+    const char *summary;                      /* one line for the parent's list */
+    const char *positional;                   /* "FILE...", "[NAME]" or NULL when there are none */
+    int positional_min, positional_max;       /* max -1: any number */
+    const char *description;                  /* paragraphs for --help; may be NULL */
+    const char *examples;                     /* lines for --help; may be NULL */
+    const struct option *options;             /* ends with name == NULL; may be NULL */
+    const struct command *children;           /* ends with name == NULL; may be NULL */
     int (*run)(const struct arguments *args); /* returns the exit code */
-    const char *exit_codes;  /* lines for --help, of all below it that say nothing else as well; may be NULL */
+    const char *exit_codes; /* lines for --help, of all below it that say nothing else as well; may be NULL */
 };
 
 /* Parse and run. Usage errors are printed to stderr and answered with exit code `EXIT_USAGE`.

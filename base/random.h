@@ -11,7 +11,7 @@ struct random {
 
 void random_seed(struct random *r, uint64_t seed);
 uint64_t random_next(struct random *r);
-uint64_t random_below(struct random *r, uint64_t bound); /* [0, bound), without bias; 0 for bound 0 */
+uint64_t random_below(struct random *r, uint64_t bound);           /* [0, bound), without bias; 0 for bound 0 */
 int64_t random_range(struct random *r, int64_t low, int64_t high); /* both ends included */
 double random_unit(struct random *r);                              /* [0, 1) */
 void random_bytes(struct random *r, void *out, size_t len);

@@ -45,7 +45,7 @@ struct chaos_options {
     int (*write)(void *arg, const char *path, struct bytes content, struct error *err);
     /* The same behind what the file has; NULL: histories are kept as lines only. */
     int (*append)(void *arg, const char *path, struct bytes content, struct error *err);
-    void *write_arg; /* of both */
+    void *write_arg;    /* of both */
     const char *replay; /* the one command that repeats this experiment */
     /* Told of every workload once its history is whole; NULL: nobody. */
     void (*look)(void *arg, struct workload *w);

@@ -55,19 +55,19 @@ struct rpc_service {
 };
 
 struct rpc_server_options {
-    const struct pb_pool *pool;  /* for JSON and reflection; may be NULL */
+    const struct pb_pool *pool; /* for JSON and reflection; may be NULL */
     /* Or: asked for the pool when JSON or reflection first needs one, since a pool is large and most servers never do.
      * Asked again as long as it gives NULL. */
     const struct pb_pool *(*make_pool)(void *arg);
     void *make_pool_arg;
-    bool listed_only;            /* reflection tells of what was added alone, although there is a fallback */
-    bool package_free;           /* Micro's routing: any prefix before the last dotted part of the service is fine */
-    size_t message_max;          /* 0: GRPC_MESSAGE_MAX_DEFAULT */
-    uint32_t streams_max;        /* per connection; 0: GRPC_STREAMS_MAX_DEFAULT */
-    uint32_t connections_max;    /* 0: 10,000 */
+    bool listed_only;         /* reflection tells of what was added alone, although there is a fallback */
+    bool package_free;        /* Micro's routing: any prefix before the last dotted part of the service is fine */
+    size_t message_max;       /* 0: GRPC_MESSAGE_MAX_DEFAULT */
+    uint32_t streams_max;     /* per connection; 0: GRPC_STREAMS_MAX_DEFAULT */
+    uint32_t connections_max; /* 0: 10,000 */
     uint64_t keepalive_every, keepalive_timeout, ping_min; /* as in wire/grpc.h */
-    uint64_t deadline_max;       /* a call without a deadline, or with a longer one, gets this; 0: none */
-    struct tls_context *tls;     /* NULL: plaintext HTTP/2 */
+    uint64_t deadline_max;   /* a call without a deadline, or with a longer one, gets this; 0: none */
+    struct tls_context *tls; /* NULL: plaintext HTTP/2 */
 };
 
 int rpc_server_new(struct world *w, const struct rpc_server_options *options, struct rpc_server **out,
@@ -83,13 +83,13 @@ void rpc_server_set_guard(struct rpc_server *s, bool (*guard)(struct rpc_call *c
 void rpc_server_set_observer(struct rpc_server *s,
                              void (*observe)(void *context, const struct rpc_call *call, int status, uint64_t duration),
                              void *context);
-int rpc_server_add_health(struct rpc_server *s);     /* grpc.health.v1.Health, Check and Watch; "" is the server */
+int rpc_server_add_health(struct rpc_server *s); /* grpc.health.v1.Health, Check and Watch; "" is the server */
 void rpc_server_set_health(struct rpc_server *s, const char *service, bool serving);
-int rpc_server_add_reflection(struct rpc_server *s); /* v1 and v1alpha, from the pool */
+int rpc_server_add_reflection(struct rpc_server *s);                                 /* v1 and v1alpha, from the pool */
 int rpc_server_listen(struct rpc_server *s, const char *address, struct error *err); /* may be called for several */
 int rpc_server_port(const struct rpc_server *s);                                     /* of the first */
 struct world *rpc_server_world(const struct rpc_server *s);
-size_t rpc_server_calls(const struct rpc_server *s);                                 /* in flight */
+size_t rpc_server_calls(const struct rpc_server *s); /* in flight */
 /* Every call in flight, once; `each` may end it, and others. */
 void rpc_server_each_call(struct rpc_server *s, void (*each)(void *arg, struct rpc_call *call), void *arg);
 /* The call one of whose handlers is on the stack (the innermost), NULL outside of handlers. */
@@ -111,7 +111,7 @@ struct grpc_metadata rpc_call_metadata(const struct rpc_call *c);
 const char *rpc_call_header(const struct rpc_call *c, const char *name); /* C string, or NULL */
 uint64_t rpc_call_deadline(const struct rpc_call *c);                    /* absolute ns; UINT64_MAX: none */
 bool rpc_call_cancelled(const struct rpc_call *c);
-bool rpc_call_json(const struct rpc_call *c); /* the client speaks application/grpc+json */
+bool rpc_call_json(const struct rpc_call *c);                 /* the client speaks application/grpc+json */
 struct bytes rpc_call_content_type(const struct rpc_call *c); /* the request's, while the client is there; or none */
 bool rpc_call_gzip(const struct rpc_call *c);                 /* the client compresses its messages */
 void rpc_call_set_user(struct rpc_call *c, void *user);
@@ -133,10 +133,10 @@ int rpc_call_flush_headers(struct rpc_call *c);
 int rpc_call_add_trailer(struct rpc_call *c, const char *name, struct bytes value);
 int rpc_call_send(struct rpc_call *c, const ProtobufCMessage *message);
 int rpc_call_send_bytes(struct rpc_call *c, struct bytes message);
-bool rpc_call_busy(const struct rpc_call *c);       /* the client reads slower than we write: wait for `writable` */
+bool rpc_call_busy(const struct rpc_call *c); /* the client reads slower than we write: wait for `writable` */
 /* Bytes sent that have not left this process; once the call is cancelled, those that never will. */
 size_t rpc_call_queued(const struct rpc_call *c);
-void rpc_call_pause(struct rpc_call *c);            /* take no more messages: back-pressure for the client */
+void rpc_call_pause(struct rpc_call *c); /* take no more messages: back-pressure for the client */
 void rpc_call_resume(struct rpc_call *c);
 void rpc_call_finish(struct rpc_call *c, int status, const char *message);
 void rpc_call_finish_details(struct rpc_call *c, int status, struct bytes message, struct bytes details);
@@ -152,20 +152,20 @@ void rpc_call_fail(struct rpc_call *c, int status, const char *format, ...) __at
 struct rpc_channel;
 
 struct rpc_retry {
-    int attempts;              /* in all, the first included; 0 or 1: none */
+    int attempts;                        /* in all, the first included; 0 or 1: none */
     uint64_t backoff_first, backoff_max; /* ns; doubles, with full jitter from the world's random; 0: 100 ms, 5 s */
-    uint32_t statuses;         /* bit per status that may be retried although the server saw the call; 0: none.
-                                  A call the server never saw (refused, GOAWAY above it) is always retried. */
+    uint32_t statuses; /* bit per status that may be retried although the server saw the call; 0: none.
+                          A call the server never saw (refused, GOAWAY above it) is always retried. */
 };
 
 struct rpc_channel_options {
-    const char *addresses;  /* "127.0.0.1:8002,127.0.0.1:9002": round robin over those that answer */
+    const char *addresses; /* "127.0.0.1:8002,127.0.0.1:9002": round robin over those that answer */
     /* Or: asked before a call when `addresses` is NULL; appends addresses separated by commas. */
     int (*resolve)(void *arg, struct text *addresses);
     void *resolve_arg;
-    const char *authority;  /* NULL: the address, "localhost" for a unix: one */
+    const char *authority; /* NULL: the address, "localhost" for a unix: one */
     size_t message_max;
-    uint64_t connect_timeout;            /* 0: 5 s */
+    uint64_t connect_timeout;                /* 0: 5 s */
     uint64_t reconnect_first, reconnect_max; /* back-off between attempts; 0: 50 ms, 5 s */
     uint64_t keepalive_every, keepalive_timeout;
     struct rpc_retry retry; /* for calls that give none */
@@ -201,15 +201,15 @@ struct rpc_request {
 /* What came back. Borrowed for the callback. */
 struct rpc_reply {
     int status;
-    struct bytes message;  /* status text */
-    struct bytes details;  /* serialised google.rpc.Status */
+    struct bytes message; /* status text */
+    struct bytes details; /* serialised google.rpc.Status */
     struct grpc_metadata headers, trailers;
-    struct bytes body;     /* unary: the response message; data NULL when none came */
-    const char *peer;      /* address that answered, or "" */
+    struct bytes body; /* unary: the response message; data NULL when none came */
+    const char *peer;  /* address that answered, or "" */
     int attempts;
-    uint64_t duration;     /* ns */
-    bool lost;   /* no server said this status: no connection could be made, or it was lost before the end */
-    bool unseen; /* and certainly no server saw the call: it may be made again elsewhere, whatever it does */
+    uint64_t duration; /* ns */
+    bool lost;         /* no server said this status: no connection could be made, or it was lost before the end */
+    bool unseen;       /* and certainly no server saw the call: it may be made again elsewhere, whatever it does */
 };
 
 struct rpc_stream; /* the client's side of a call */

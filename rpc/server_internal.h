@@ -20,10 +20,10 @@
 #include "rpc/rpc.h"
 
 #define RPC_CONNECTIONS_MAX_DEFAULT 10000
-#define RPC_FREE_CALLS_MAX          256                /* call structs kept for reuse */
-#define RPC_CALL_ARENA_KEEP         ((size_t)16 << 10) /* a call's arena above this is not kept for reuse */
+#define RPC_FREE_CALLS_MAX          256                          /* call structs kept for reuse */
+#define RPC_CALL_ARENA_KEEP         ((size_t)16 << 10)           /* a call's arena above this is not kept for reuse */
 #define RPC_LAST_WORDS              (UINT64_C(100) * 1000000ULL) /* ns between telling clients and closing */
-#define RPC_SCRATCH_KEEP            ((size_t)1 << 20)  /* nor the packing buffer above this */
+#define RPC_SCRATCH_KEEP            ((size_t)1 << 20)            /* nor the packing buffer above this */
 
 struct server_connection {
     struct rpc_link link;

@@ -7,9 +7,12 @@
   headers    every header starts with a comment and has its guard
   leftovers  no unfinished-business words, no tabs in C, no trailing blanks
   corpora    seeds have names: a file called by its hash is what a fuzzer left in the first folder it was given
+  white      clang-format would change nothing, where it is installed
 """
+import concurrent.futures
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -45,6 +48,8 @@ WORLD_ONLY_HEADERS = re.compile(r'#\s*include\s*<(uv\.h|sys/socket\.h|netinet/.*
 INCLUDE = re.compile(r'#\s*include\s*"([^"]+)"')
 LEFTOVER = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|\bplaceholder\b|\bfor now\b", re.I)
 
+FORMATTER = shutil.which("clang-format-14")
+GENERATED = "tests/fuzz/sample/"  # kept as harrow writes them
 HASH_NAME = re.compile(r"/[0-9a-f]{40}$")
 
 problems = []
@@ -98,12 +103,24 @@ def check_c(path, room, source):
             problem(path, 1, "no include guard")
 
 
+def check_white(paths):
+    def look(some):
+        return subprocess.run([FORMATTER, "--dry-run", *some], cwd=ROOT, capture_output=True, text=True).stderr
+
+    at_once = os.cpu_count() or 1
+    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+        for said in pool.map(look, [paths[i::at_once] for i in range(at_once)]):
+            for path, line in sorted(set(re.findall(r"^(\S+?):(\d+):\d+: warning:", said, flags=re.M))):
+                problem(path, line, "white space: clang-format-14 -i writes it otherwise")
+
+
 def main():
     listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True)
     files = listed.stdout.split("\n") if listed.returncode == 0 and listed.stdout else []
     if not files:
         files = [os.path.relpath(os.path.join(d, f), ROOT) for d, _, fs in os.walk(ROOT) for f in fs if "/build" not in d]
     checked = 0
+    sources = []
     for path in files:
         room = path.split("/")[0]
         full = os.path.join(ROOT, path)
@@ -115,11 +132,15 @@ def main():
             with open(full, encoding="utf-8") as f:
                 check_c(path, room, f.read())
             checked += 1
+            if not path.startswith(GENERATED):
+                sources.append(path)
         elif path.endswith((".md", ".sh", ".py", ".cmake", ".txt", ".yaml")) and path != "tests/tidy.py":
             with open(full, encoding="utf-8") as f:
                 for number, line in enumerate(f, 1):
                     if re.search(r"\b(TODO|FIXME|XXX)\b", line):
                         problem(path, number, "unfinished business: " + line.strip())
+    if FORMATTER and sources:
+        check_white(sources)
     for line in problems:
         print(line)
     print(f"tidy: {checked} C files read, {len(problems)} problems")

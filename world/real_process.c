@@ -242,8 +242,8 @@ int real_process_spawn(struct world *w, const struct world_spawn *spawn, const s
     p->pidfd = child.pidfd;
     p->whole_group = spawn->whole_group;
     for (int i = 0; i < 2; i++) {
-        p->output[i] = (struct process_output){
-            .process = p, .fd = child.output[i], .number = i + 1, .raw = spawn->raw_output};
+        p->output[i] =
+            (struct process_output){.process = p, .fd = child.output[i], .number = i + 1, .raw = spawn->raw_output};
         if (p->output[i].fd >= 0)
             fcntl(p->output[i].fd, F_SETFL, O_NONBLOCK);
     }

@@ -19,10 +19,10 @@ struct sim;
 
 struct sim_options {
     uint64_t seed;
-    int64_t wall_start;          /* ns since 1970 at time 0; 0: 2026-01-01T00:00:00Z */
+    int64_t wall_start;                /* ns since 1970 at time 0; 0: 2026-01-01T00:00:00Z */
     uint64_t latency_min, latency_max; /* ns one way; both 0: 50 us to 500 us */
-    size_t stream_buffer;        /* bytes in flight per direction before a writer queues; 0: 64 KiB */
-    uint64_t steps_max;          /* stop with ERROR_LIMIT after so many events; 0: no limit */
+    size_t stream_buffer;              /* bytes in flight per direction before a writer queues; 0: 64 KiB */
+    uint64_t steps_max;                /* stop with ERROR_LIMIT after so many events; 0: no limit */
 };
 
 /* A program a node can run: the same table runs as a real process elsewhere. */
@@ -54,8 +54,8 @@ int sim_crash(struct sim *s, const char *node);     /* power cut: see above */
  * sector is torn. */
 enum sim_crash_keeps { SIM_CRASH_LOTS, SIM_CRASH_NOTHING, SIM_CRASH_TORN };
 int sim_crash_with(struct sim *s, const char *node, enum sim_crash_keeps keeps);
-int sim_kill(struct sim *s, const char *node);      /* process death, machine stays: un-fsynced writes survive */
-int sim_pause(struct sim *s, const char *node);     /* the node does nothing; its peers see silence */
+int sim_kill(struct sim *s, const char *node);  /* process death, machine stays: un-fsynced writes survive */
+int sim_pause(struct sim *s, const char *node); /* the node does nothing; its peers see silence */
 int sim_resume(struct sim *s, const char *node);
 
 /* Links. NULL means every node. Both directions unless `one_way`. Streams on a cut link stall (bytes arrive after the

@@ -206,11 +206,11 @@ struct world_spawn {
     /* What the child reads on its standard input, to its end; data NULL: it reads the end at once. Borrowed for the
      * call; ERROR_UNSUPPORTED in simulation, whose programs have no standard input. */
     struct bytes input;
-    bool clean_environment;         /* nothing is inherited: `environment` is all there is */
+    bool clean_environment; /* nothing is inherited: `environment` is all there is */
     /* What the child started in its group ends with it, and with us, however we end. At most WORLD_GROUPS_MAX at a
      * time. A process that leaves the group (setsid) leaves this as well. */
     bool whole_group;
-    const struct world_limits *limits; /* NULL: none but ours; not in simulation */
+    const struct world_limits *limits;   /* NULL: none but ours; not in simulation */
     const struct world_network *network; /* world/network.h: it is in that one; NULL: in ours */
 };
 /* The child leads a process group of its own and is killed by the system when we die. */

@@ -16,8 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RUNS_MAX    25
-#define SLICE       ((uint64_t)(300 * MILLISECOND)) /* of one measure */
+#define RUNS_MAX 25
+#define SLICE    ((uint64_t)(300 * MILLISECOND)) /* of one measure */
 
 enum way { DIRECT, OURS, RIVAL, WAYS };
 static const char *const way_names[WAYS] = {"direct", "link", "toxiproxy"};

@@ -113,7 +113,7 @@ static void version_4(void **state)
 {
     (void)state;
     struct pact *p = parse("{" SIDES ", \"interactions\": [{\"type\": \"Synchronous/Messages\", \"description\": "
-                                     "\"d\", \"key\": \"k\", \"pending\": true,\n"
+                           "\"d\", \"key\": \"k\", \"pending\": true,\n"
                            "\"transport\": \"grpc\", \"comments\": {\"text\": [\"x\"]}, \"pluginConfiguration\": "
                            "{\"protobuf\": {\"service\": \"S/M\"}},\n"
                            "\"interactionMarkup\": {\"markup\": \"\"}, \"references\": {\"a\": 1},\n"

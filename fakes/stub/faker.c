@@ -346,30 +346,28 @@ static bool text(struct asking *x, const struct made *a, size_t count, enum kind
     {                                                                                                                  \
         return text(x, a, count, kind, out);                                                                           \
     }
-TEXT(first_name, FIRST_NAME)
-TEXT(last_name, LAST_NAME)
-TEXT(full_name, NAME) TEXT(prefix, PREFIX) TEXT(suffix, SUFFIX) TEXT(gender, GENDER) TEXT(email, EMAIL)
-    TEXT(phone, PHONE) TEXT(username, USERNAME) TEXT(url, URL) TEXT(country, COUNTRY) TEXT(country_code, COUNTRY_CODE)
-        TEXT(city, CITY) TEXT(state, STATE) TEXT(state_code, STATE_CODE) TEXT(zip, ZIP) TEXT(street, STREET)
-            TEXT(time_zone, TIME_ZONE) TEXT(domain_name, DOMAIN_NAME) TEXT(domain_suffix, DOMAIN_SUFFIX)
-                TEXT(ipv4, IPV4) TEXT(ipv6, IPV6) TEXT(mac, MAC) TEXT(user_agent, USER_AGENT)
-                    TEXT(http_method, HTTP_METHOD) TEXT(company, COMPANY) TEXT(company_suffix, COMPANY_SUFFIX)
-                        TEXT(job_title, JOB_TITLE) TEXT(job_level, JOB_LEVEL) TEXT(job_descriptor, JOB_DESCRIPTOR)
-                            TEXT(product_name, PRODUCT_NAME) TEXT(product_category, PRODUCT_CATEGORY)
-                                TEXT(product_description, PRODUCT_DESCRIPTION) TEXT(currency_long, CURRENCY_LONG)
-                                    TEXT(currency_short, CURRENCY_SHORT) TEXT(word, WORD) TEXT(sentence, SENTENCE)
-                                        TEXT(paragraph, PARAGRAPH) TEXT(phrase, PHRASE) TEXT(quote, QUOTE)
-                                            TEXT(question, QUESTION) TEXT(date, DATE) TEXT(past_date, PAST_DATE)
-                                                TEXT(future_date, FUTURE_DATE) TEXT(week_day, WEEK_DAY) TEXT(uuid, UUID)
-                                                    TEXT(ssn, SSN) TEXT(ein, EIN)
+/* clang-format off */
+TEXT(first_name, FIRST_NAME) TEXT(last_name, LAST_NAME) TEXT(full_name, NAME) TEXT(prefix, PREFIX)
+TEXT(suffix, SUFFIX) TEXT(gender, GENDER) TEXT(email, EMAIL) TEXT(phone, PHONE) TEXT(username, USERNAME)
+TEXT(url, URL) TEXT(country, COUNTRY) TEXT(country_code, COUNTRY_CODE) TEXT(city, CITY) TEXT(state, STATE)
+TEXT(state_code, STATE_CODE) TEXT(zip, ZIP) TEXT(street, STREET) TEXT(time_zone, TIME_ZONE)
+TEXT(domain_name, DOMAIN_NAME) TEXT(domain_suffix, DOMAIN_SUFFIX) TEXT(ipv4, IPV4) TEXT(ipv6, IPV6) TEXT(mac, MAC)
+TEXT(user_agent, USER_AGENT) TEXT(http_method, HTTP_METHOD) TEXT(company, COMPANY)
+TEXT(company_suffix, COMPANY_SUFFIX) TEXT(job_title, JOB_TITLE) TEXT(job_level, JOB_LEVEL)
+TEXT(job_descriptor, JOB_DESCRIPTOR) TEXT(product_name, PRODUCT_NAME) TEXT(product_category, PRODUCT_CATEGORY)
+TEXT(product_description, PRODUCT_DESCRIPTION) TEXT(currency_long, CURRENCY_LONG) TEXT(currency_short, CURRENCY_SHORT)
+TEXT(word, WORD) TEXT(sentence, SENTENCE) TEXT(paragraph, PARAGRAPH) TEXT(phrase, PHRASE) TEXT(quote, QUOTE)
+TEXT(question, QUESTION) TEXT(date, DATE) TEXT(past_date, PAST_DATE) TEXT(future_date, FUTURE_DATE)
+TEXT(week_day, WEEK_DAY) TEXT(uuid, UUID) TEXT(ssn, SSN) TEXT(ein, EIN)
 
-    /* ---- numbers ---- */
+/* ---- numbers ---- */
 
-    static bool whole(struct asking *x, int64_t low, int64_t high, struct made *out)
+static bool whole(struct asking *x, int64_t low, int64_t high, struct made *out)
 {
     *out = made_integer(between(x, low, high));
     return true;
 }
+/* clang-format on */
 
 #define WHOLE(name, low, high)                                                                                         \
     static bool name(struct asking *x, const struct made *a, size_t count, struct made *out)                           \

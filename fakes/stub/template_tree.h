@@ -107,9 +107,9 @@ struct names {
     size_t count;
 };
 int read_expression(struct reader *r, struct expression **out);
-int read_identifier(struct reader *r, const char **out);  /* in the arena */
-bool read_word(struct reader *r, const char *word); /* is it next? Then it is passed */
-bool read_char(struct reader *r, char c);           /* the same */
+int read_identifier(struct reader *r, const char **out); /* in the arena */
+bool read_word(struct reader *r, const char *word);      /* is it next? Then it is passed */
+bool read_char(struct reader *r, char c);                /* the same */
 int read_wrong(struct reader *r, int code, const char *what, const char *word);
 
 /* ---- of a method's plan: set.c ---- */

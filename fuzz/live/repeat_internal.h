@@ -4,7 +4,7 @@
 
 #include "fuzz/live/engine.h"
 
-#define REPEAT_BATCH   128                /* cases looked at together */
+#define REPEAT_BATCH 128 /* cases looked at together */
 
 /* Written by the copy into shared memory as it goes; what stands there counts also when the copy was ended. */
 struct repeat_outcome {

@@ -20,13 +20,13 @@ const char *pillar_path(const struct manifest *m, const char *path, struct arena
 
 /* What is asked of flows. */
 struct e2e_request {
-    const char *path;              /* a file or folder; NULL: the manifest's flows */
-    struct e2e_options options;    /* what to pick, how often, in which order; the rest is the pillar's */
-    const char *history;           /* NULL: none */
-    struct past *resume;           /* what was done before, borrowed; NULL: nothing is resumed */
-    const char *isolate;           /* "system", "namespace", "none"; NULL: as is safe */
+    const char *path;                       /* a file or folder; NULL: the manifest's flows */
+    struct e2e_options options;             /* what to pick, how often, in which order; the rest is the pillar's */
+    const char *history;                    /* NULL: none */
+    struct past *resume;                    /* what was done before, borrowed; NULL: nothing is resumed */
+    const char *isolate;                    /* "system", "namespace", "none"; NULL: as is safe */
     const struct import_settings *settings; /* for files of other tools; NULL: none */
-    const struct watched *watched; /* only flows that changed since (harrow/flows/watched.h); NULL: all */
+    const struct watched *watched;          /* only flows that changed since (harrow/flows/watched.h); NULL: all */
 };
 /* NULL: all of them, one after the other. */
 int pillar_e2e(struct run *r, struct system *s, const struct e2e_request *asked);
@@ -34,7 +34,7 @@ int pillar_e2e(struct run *r, struct system *s, const struct e2e_request *asked)
 struct e2e_job;
 int e2e_job_new(struct run *r, const struct e2e_request *asked, struct e2e_job **out, struct error *err);
 const struct map *e2e_job_calls(const struct e2e_job *j); /* for a run's `calls` */
-bool e2e_job_empty(const struct e2e_job *j); /* there is nothing to run */
+bool e2e_job_empty(const struct e2e_job *j);              /* there is nothing to run */
 int e2e_job_run(struct e2e_job *j, struct system *s);
 void e2e_job_free(struct e2e_job *j); /* NULL is fine */
 /* Prints what it would run; no system is started. Returns the exit code. */

@@ -21,7 +21,7 @@ struct sim_micro_options {
     /* More arguments for some: the node's name, "--key-life", "1h", ..., NULL after each one's, NULL at the end. NULL:
      * none. All strings are borrowed. */
     const char *const *const *arguments;
-    const char *peers;      /* "store=harness:4711,...": what is somewhere else; NULL: nothing is */
+    const char *peers; /* "store=harness:4711,...": what is somewhere else; NULL: nothing is */
     /* For each of `components`: where the others are for it alone; what `peers` says comes after. NULL, or an entry
      * NULL: nowhere else. */
     const char *const *own_peers;
