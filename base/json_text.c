@@ -85,15 +85,23 @@ static void add_map(const struct writer *w, const json_t *v, unsigned depth)
     text_char(w->out, '}');
 }
 
+static int add_piece(const char *piece, size_t len, void *text)
+{
+    text_add(text, piece, len);
+    return text_ok(text) ? 0 : -1;
+}
+
+/* The text remembers what jansson does not: a key that could not be added. */
+static void add_by_flags(struct text *out, const json_t *v, size_t flags)
+{
+    if (json_dump_callback(v, add_piece, out, flags | JSON_ENCODE_ANY))
+        out->failed = true;
+}
+
 /* Numbers with a point, and what lies deep. */
 static void add_by_jansson(const struct writer *w, const json_t *v)
 {
-    char *dumped = json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(w->digits));
-    if (dumped != NULL)
-        text_puts(w->out, dumped);
-    else
-        w->out->failed = true;
-    free(dumped);
+    add_by_flags(w->out, v, JSON_COMPACT | JSON_REAL_PRECISION(w->digits));
 }
 
 static void add_value(const struct writer *w, const json_t *v, unsigned depth)
@@ -134,13 +142,25 @@ void json_text_add(struct text *out, const json_t *value, unsigned indent, unsig
     add_value(&w, value, 0);
 }
 
+static char *taken(struct text *out)
+{
+    char *string = text_ok(out) ? text_take(out) : NULL;
+    text_deinit(out);
+    return string;
+}
+
 char *json_text_of(const json_t *value, unsigned indent)
 {
     struct text out = TEXT_INIT;
     json_text_add(&out, value, indent, 0);
-    char *taken = text_ok(&out) ? text_take(&out) : NULL;
-    text_deinit(&out);
-    return taken;
+    return taken(&out);
+}
+
+char *json_text_by(const json_t *value, size_t flags)
+{
+    struct text out = TEXT_INIT;
+    add_by_flags(&out, value, flags);
+    return taken(&out);
 }
 
 /* ---- reading ---------------------------------------------------------------------------------------------------- */

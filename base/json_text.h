@@ -18,6 +18,9 @@ void json_text_add(struct text *out, const json_t *value, unsigned indent, unsig
  * memory runs out, and return the rest.) */
 char *json_text_of(const json_t *value, unsigned indent);
 
+/* The same in another form of jansson's: `flags` as json_dumps() takes them (JSON_SORT_KEYS, JSON_ENSURE_ASCII). */
+char *json_text_by(const json_t *value, size_t flags);
+
 /* The value that `text` is, as json_loadb() reads it with these flags; `why` may be NULL. Without memory
  * json_error_code() of it is json_error_out_of_memory. */
 json_t *json_text_read(struct bytes text, size_t flags, json_error_t *why);

@@ -121,6 +121,11 @@ static void test_digits(void **state)
     assert_string_equal(text_string(&out), "0.1");
     json_decref(v);
     text_clear(&out);
+    json_t *o = json_pack("{s:i, s:s}", "b", 1, "a", "\u00e9");
+    char *sorted = json_text_by(o, JSON_SORT_KEYS | JSON_ENSURE_ASCII);
+    assert_string_equal(sorted, "{\"a\": \"\\u00E9\", \"b\": 1}");
+    free(sorted);
+    json_decref(o);
     json_text_add(&out, NULL, 0, 0);
     assert_false(text_ok(&out));
     text_deinit(&out);
@@ -144,11 +149,37 @@ static int read_and_write(void)
     return code;
 }
 
+/* With one of these lengths the text grows at a key, which jansson would pass over. */
+static size_t ahead;
+
+static int write_sorted(void)
+{
+    static const char blanks[] = "                                                ";
+    int code = 0;
+    json_t *v = json_pack("{s:s#}", "!", blanks, (int)ahead);
+    for (int i = 0; v != NULL && i < 30; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "key %d", i);
+        if (json_object_set_new(v, key, json_pack("[s, i]", "value", i)) != 0)
+            code = ERROR_MEMORY;
+    }
+    char *own = code == 0 ? json_text_by(v, JSON_SORT_KEYS | JSON_INDENT(3)) : NULL;
+    if (own == NULL)
+        code = ERROR_MEMORY;
+    else if (strlen(own) != 1344 + ahead)
+        code = ERROR_INVALID;
+    free(own);
+    json_decref(v);
+    return code;
+}
+
 static void test_memory(void **state)
 {
     (void)state;
     json_set_alloc_funcs(malloc, free); /* jansson's own, as they are wrapped here */
     assert_in_range(failing_walk(read_and_write, FAILING_IS_TOLD), 20, 1000);
+    for (ahead = 0; ahead < 48; ahead++)
+        assert_in_range(failing_walk(write_sorted, FAILING_IS_TOLD), 20, 1000);
 }
 
 int main(void)

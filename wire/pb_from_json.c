@@ -1,5 +1,7 @@
 #include "wire/pb_from_json.h"
 
+#include "base/json_text.h"
+
 #include <stdlib.h>
 
 #define SEEN_WORDS 8 /* presence bits of a message kept on the stack: 512 fields and oneofs */
@@ -290,18 +292,13 @@ int pb_json_to_wire(const struct pb_type *type, struct bytes json, int flags, st
     return read_text(type, json, false, flags, wire, err);
 }
 
-static int add_dumped(const char *data, size_t len, void *text)
-{
-    text_add(text, data, len);
-    return text_ok(text) ? 0 : -1;
-}
-
 int pb_tree_to_wire(const struct pb_type *type, const json_t *tree, int flags, struct text *wire, struct error *err)
 {
     struct text json = TEXT_INIT;
     int rc = 0;
     /* 17 digits give every double back. */
-    if (json_dump_callback(tree, add_dumped, &json, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(17)))
+    json_text_add(&json, tree, 0, 17);
+    if (!text_ok(&json))
         rc = error_set(err, ERROR_MEMORY, "%s: the JSON tree cannot be written: out of memory, or a circle",
                        type->full_name);
     else

@@ -1,5 +1,6 @@
 /* The phases: hypothesis, method, hypothesis, rollbacks; what is in force in the end is healed. Everything is kept for
  * the journal as it happens. */
+#include "base/json_text.h"
 #include "base/units.h"
 #include "chaos/experiment/storm.h"
 #include "chaos/toolkit/inside.h"
@@ -188,7 +189,7 @@ static int step_of(struct running *r, const struct toolkit_activity *a, struct f
     *held = json_object_get(step, "hold") != NULL;
     json_object_set_new(step, "fault", json_string(a->fault->name));
     json_t *list = json_pack("[o]", step);
-    char *text = list != NULL ? json_dumps(list, 0) : NULL;
+    char *text = list != NULL ? json_text_of(list, 0) : NULL;
     struct document *d = NULL;
     int code = text != NULL ? document_parse_json(bytes_of(text), "arguments", &d, err)
                             : error_set(err, ERROR_MEMORY, "out of memory");

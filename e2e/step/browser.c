@@ -3,6 +3,7 @@
 #include "e2e/browser/browser.h"
 
 #include "base/base64.h"
+#include "base/json_text.h"
 #include "base/units.h"
 #include "e2e/kind.h"
 
@@ -55,7 +56,7 @@ static uint64_t left(struct flow_context *x, uint64_t end)
 static json_t *call_script(struct flow_context *x, const char *script, json_t *arguments, uint64_t timeout)
 {
     struct text expression = TEXT_INIT;
-    char *list = arguments != NULL ? json_dumps(arguments, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
+    char *list = arguments != NULL ? json_text_by(arguments, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
     json_t *value = NULL;
     if (list != NULL)
         text_printf(&expression, "%s(...%s)", script, list);

@@ -1,5 +1,6 @@
 /* What expressions call. Names and meanings are those of expr-lang.org and of runn. */
 #include "base/base64.h"
+#include "base/json_text.h"
 #include "base/utf8.h"
 #include "e2e/value/expression.h"
 #include "e2e/value/expression_lists.h"
@@ -213,7 +214,7 @@ static json_t *f_replace(struct evaluation *v, const char *name, json_t *const *
 
 static json_t *f_to_json(struct evaluation *v, const char *name, json_t *const *a, size_t count)
 {
-    char *dumped = json_dumps(a[0], JSON_ENCODE_ANY | JSON_INDENT(2) | JSON_SORT_KEYS);
+    char *dumped = json_text_by(a[0], JSON_INDENT(2) | JSON_SORT_KEYS);
     json_t *out = dumped != NULL ? json_string(dumped) : NULL;
     (void)v;
     (void)name;

@@ -1,4 +1,5 @@
 /* One record and its file. */
+#include "base/json_text.h"
 #include "fakes/broker/internal.h"
 
 #include <ctype.h>
@@ -86,7 +87,7 @@ bool pact_broker_record_write(const struct pact_broker_record *r, struct text *o
         ok = json_object_set_new(object, "success", json_boolean(r->success)) == 0 &&
              json_object_set_new(object, "passed", json_integer(r->passed)) == 0 &&
              json_object_set_new(object, "failed", json_integer(r->failed)) == 0;
-    char *text = ok ? json_dumps(object, JSON_INDENT(2) | JSON_SORT_KEYS) : NULL;
+    char *text = ok ? json_text_by(object, JSON_INDENT(2) | JSON_SORT_KEYS) : NULL;
     if (text != NULL) {
         text_puts(out, text);
         text_char(out, '\n');

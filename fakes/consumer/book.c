@@ -1,4 +1,5 @@
 /* Interactions kept together: the same one once, and no two that contradict each other. */
+#include "base/json_text.h"
 #include "fakes/consumer/internal.h"
 
 #include <stdlib.h>
@@ -15,7 +16,7 @@ static bool key_of(const struct pact_interaction *i, struct text *out)
     text_puts(out, i->description);
     for (size_t k = 0; k < i->states.count; k++) {
         const struct pact_state *s = &i->states.items[k];
-        char *with = s->parameters != NULL ? json_dumps(s->parameters, JSON_SORT_KEYS | JSON_COMPACT) : NULL;
+        char *with = s->parameters != NULL ? json_text_by(s->parameters, JSON_SORT_KEYS | JSON_COMPACT) : NULL;
         if (s->parameters != NULL && with == NULL)
             return false;
         text_printf(out, "%c%s%c%s", 0x1e, s->name, 0x1f, with != NULL ? with : "");

@@ -1,4 +1,5 @@
 /* Templates read: texts with holes, and whole values of a file with such texts in them. */
+#include "base/json_text.h"
 #include "fakes/stub/template_tree.h"
 
 #include <ctype.h>
@@ -371,13 +372,9 @@ static int tree_node(struct template_compiler *c, struct tree_builder *b, const 
         return code;
     }
     json_t *json = node_to_json(n);
-    char *dumped = json != NULL ? json_dumps(json, JSON_ENCODE_ANY | JSON_REAL_PRECISION(17)) : NULL;
+    json_text_add(&b->json, json, 0, 17);
     json_decref(json);
-    if (dumped == NULL)
-        return error_set(c->err, ERROR_MEMORY, "out of memory");
-    text_puts(&b->json, dumped);
-    free(dumped);
-    return 0;
+    return text_ok(&b->json) ? 0 : error_set(c->err, ERROR_MEMORY, "out of memory");
 }
 
 int tree_compile(struct template_compiler *c, const struct node *n, const struct tree **out)

@@ -6,6 +6,7 @@
  * The topic of an event is the route's, or comes from the path: /foo -> "foo", /foo/bar -> "foo" with the event called
  * "bar", /v1/foo/bar -> "v1.foo". It is published in the caller's name when there is a token; in the gateway's own only
  * where a service declared the route, so that nobody without an account publishes where they like. */
+#include "base/json_text.h"
 #include "proto/api/api.pb-c.h"
 #include "proto/broker/broker.pb-c.h"
 #include "runtime/api/passage.h"
@@ -301,7 +302,7 @@ static char *event_json(struct passage *p, const char *topic, const char *name)
         json_pack("{s:s, s:o, s:I, s:O, s:o}", "name", name, "id", json_sprintf("%s-%s-%s", topic, name, id),
                   "timestamp", (json_int_t)(world_wall(p->gateway->world) / SECOND), "header", headers, "data",
                   json_stringn(body.len ? (const char *)body.data : "", body.len));
-    out = event ? json_dumps(event, JSON_COMPACT) : NULL;
+    out = event ? json_text_of(event, 0) : NULL;
     json_decref(event);
 done:
     json_decref(headers);

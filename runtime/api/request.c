@@ -1,6 +1,7 @@
 #include "runtime/api/request.h"
 
 #include "base/base64.h"
+#include "base/json_text.h"
 #include "wire/multipart.h"
 #include "wire/http1.h"
 
@@ -268,7 +269,7 @@ int api_request_json(const struct api_request *request, struct text *out, int *s
     if (rc == ERROR_MEMORY)
         *status = 503;
     if (rc == 0 && json_object_size(object) > 0) {
-        char *text = json_dumps(object, JSON_COMPACT);
+        char *text = json_text_of(object, 0);
         if (text)
             text_puts(out, text);
         if (!text || !text_ok(out)) {

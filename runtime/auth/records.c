@@ -1,5 +1,6 @@
 /* Auth's records in the store component: one step each, and all below a prefix. */
 #include "base/array.h"
+#include "base/json_text.h"
 #include "runtime/auth/auth.h"
 
 #include <stdlib.h>
@@ -56,7 +57,7 @@ void auth_write(struct auth *a, const char *key, const json_t *value, int64_t ex
     store__write_options__init(&options);
     Store__Record record;
     store__record__init(&record);
-    char *text = value ? json_dumps(value, JSON_COMPACT) : NULL;
+    char *text = value ? json_text_of(value, 0) : NULL;
     record.key = arena_string(&arena, key);
     options.database = arena_string(&arena, AUTH_DATABASE);
     options.table = arena_string(&arena, AUTH_TABLE);

@@ -1,5 +1,6 @@
 #include "runtime/auth/ring.h"
 
+#include "base/json_text.h"
 #include "runtime/service/service.h"
 
 #include <jansson.h>
@@ -219,7 +220,7 @@ int ring_write(const struct ring *r, struct text *out, struct error *err)
             ok = false;
     }
     json_t *root = ok ? json_pack("{si sO}", "version", VERSION, "keys", keys) : NULL;
-    char *text = root ? json_dumps(root, JSON_INDENT(1)) : NULL;
+    char *text = root ? json_text_of(root, 1) : NULL;
     if (text) {
         text_puts(out, text);
         text_char(out, '\n');

@@ -1,6 +1,7 @@
 /* micro auth: accounts, rules and tokens. */
 #include "runtime/cli/cli.h"
 
+#include "base/json_text.h"
 #include "base/units.h"
 
 #include <stdio.h>
@@ -28,7 +29,7 @@ static json_t *in_namespace(const struct cli *c)
 /* Prints `words` and the value on one line, as v3 does. */
 static int print_made(const char *words, const json_t *value)
 {
-    char *text = json_dumps(value, JSON_COMPACT);
+    char *text = json_text_of(value, 0);
     if (!text)
         return cli_no_memory();
     printf("%s: %s\n", words, text);

@@ -1,4 +1,5 @@
 /* micro config: dotted keys into the namespace's configuration. */
+#include "base/json_text.h"
 #include "runtime/cli/cli.h"
 
 #include <stdio.h>
@@ -64,7 +65,7 @@ static int run_set(const struct arguments *args)
     json_t *value = json_loads(args->argv[1], JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, NULL);
     if (!value)
         value = json_string(args->argv[1]);
-    char *data = value ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+    char *data = value ? json_text_of(value, 0) : NULL;
     json_decref(value);
     if (!data)
         return cli_fail(CLI_MALFORMED, "the value is not UTF-8");

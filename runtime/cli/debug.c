@@ -1,6 +1,7 @@
 /* micro debug: what every service tells of itself, asked of each of its nodes. */
 #include "runtime/cli/cli.h"
 
+#include "base/json_text.h"
 #include "base/units.h"
 #include "runtime/component.h"
 
@@ -91,7 +92,7 @@ static int question_end(struct question *q, int code)
 static int ask_all(struct cli *c, const char *service, const char *endpoint, json_t *request,
                    int (*print)(const json_t *rows))
 {
-    char *text = json_dumps(request, JSON_COMPACT);
+    char *text = json_text_of(request, 0);
     json_decref(request);
     struct question q = {.endpoint = endpoint, .request = text, .print = print, .all = json_array()};
     int code = question_end(&q, text && q.all ? ask_service(c, &q, service) : cli_no_memory());

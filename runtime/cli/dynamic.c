@@ -1,6 +1,7 @@
 /* micro SERVICE [ENDPOINT] [--flag=value]...: the endpoints a service registered, as commands. Which endpoint is meant:
  * its full name, else its method's, else its type and method as two words, capitals and dashes not minded; with no
  * word, Call of the type that is called like the service. */
+#include "base/json_text.h"
 #include "runtime/cli/cli.h"
 #include "runtime/cli/flags.h"
 
@@ -164,7 +165,7 @@ static int call(struct cli *c, const char *service, const json_t *endpoint, int 
         error_clear(&err);
         return code;
     }
-    char *json = json_dumps(request, JSON_COMPACT);
+    char *json = json_text_of(request, 0);
     const struct cli_call what = {
         .service = service,
         .endpoint = cli_text(endpoint, "name"),

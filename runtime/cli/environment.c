@@ -12,6 +12,7 @@
  * means the local server, then the environment set last. */
 #include "runtime/cli/cli.h"
 
+#include "base/json_text.h"
 #include "runtime/component.h"
 #include "world/world.h"
 
@@ -75,7 +76,7 @@ int cli_config_save(struct cli *c, const json_t *config)
 {
     char path[CLI_PATH_MAX + 16];
     struct error err = ERROR_INIT;
-    char *text = json_dumps(config, JSON_INDENT(2) | JSON_SORT_KEYS);
+    char *text = json_text_by(config, JSON_INDENT(2) | JSON_SORT_KEYS);
     if (!text)
         return cli_no_memory();
     config_path(c, path);

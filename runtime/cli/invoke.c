@@ -1,6 +1,7 @@
 /* Calls, and what became of them in words and exit codes. */
 #include "runtime/cli/cli.h"
 
+#include "base/json_text.h"
 #include "base/units.h"
 #include "runtime/relay/relay.h"
 #include "runtime/service/service.h"
@@ -275,7 +276,7 @@ int cli_call_value(struct cli *c, const struct cli_call *what, json_t **reply)
 static int call_json(struct cli *c, const char *service, const char *endpoint, json_t *request, int64_t timeout,
                      bool quiet, json_t **reply)
 {
-    char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
+    char *text = request ? json_text_of(request, 0) : NULL;
     json_decref(request);
     *reply = NULL;
     if (!text)
@@ -332,7 +333,7 @@ int cli_call_each(struct cli *c, const char *service, const char *endpoint, json
                   int (*each)(void *arg, const json_t *answer), void *arg)
 {
     struct walk w = {.service = service, .endpoint = endpoint, .each = each, .arg = arg};
-    char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
+    char *text = request ? json_text_of(request, 0) : NULL;
     json_decref(request);
     if (!text)
         return cli_fail(CLI_MALFORMED, "the request is not valid UTF-8, or memory is short");

@@ -1,6 +1,7 @@
 /* micro login, micro logout. */
 #include "runtime/cli/cli.h"
 
+#include "base/json_text.h"
 #include "base/units.h"
 
 #include <stdio.h>
@@ -71,7 +72,7 @@ int command_login(const struct arguments *args)
         return cli_fail(CLI_UNAUTHORIZED,
                         "a password is needed: --password, MICRO_PASSWORD, or a line on standard input");
     json_t *request = json_pack("{ss ss s{ss}}", "id", id, "secret", secret, "options", "namespace", c->namespace);
-    char *json = request ? json_dumps(request, JSON_COMPACT) : NULL;
+    char *json = request ? json_text_of(request, 0) : NULL;
     /* Without the token of an earlier login, which may be the very thing that is no good any more. */
     const struct cli_call call = {
         .service = "auth", .endpoint = "Auth.Token", .json = json, .anonymous = true, .timeout = 10 * SECOND};

@@ -1,6 +1,7 @@
 /* What commands print: JSON, tables, lists of names. */
 #include "runtime/cli/cli.h"
 
+#include "base/json_text.h"
 #include "base/units.h"
 
 #include <errno.h>
@@ -44,7 +45,7 @@ int cli_print_json(struct bytes json)
 
 int cli_print_value(const json_t *value)
 {
-    char *text = json_dumps(value, JSON_INDENT(1) | JSON_ENCODE_ANY);
+    char *text = json_text_of(value, 1);
     if (!text)
         return cli_no_memory();
     print_indented(text);

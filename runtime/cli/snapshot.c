@@ -1,5 +1,6 @@
 #include "runtime/cli/snapshot.h"
 
+#include "base/json_text.h"
 #include "base/map.h"
 #include "base/units.h"
 #include "runtime/cli/cli.h"
@@ -230,7 +231,7 @@ static int flush(struct writing *w)
 /* Drops the reference to `line`. */
 static int write_line(struct writing *w, json_t *line, bool hashed)
 {
-    char *text = line ? json_dumps(line, JSON_COMPACT) : NULL;
+    char *text = line ? json_text_of(line, 0) : NULL;
     json_decref(line);
     if (!text)
         return cli_no_memory();

@@ -1,4 +1,5 @@
 /* micro status, micro logs: how the services the runtime runs are, and what they wrote. */
+#include "base/json_text.h"
 #include "base/units.h"
 #include "runtime/cli/source.h"
 #include "world/world.h"
@@ -135,7 +136,7 @@ static int print_record(void *arg, const json_t *record)
         printf("%s\n", cli_text(record, "message"));
         return CLI_OK;
     }
-    char *text = json_dumps(record, JSON_COMPACT);
+    char *text = json_text_of(record, 0);
     if (!text)
         return cli_no_memory();
     printf("%s\n", text);

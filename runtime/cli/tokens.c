@@ -7,6 +7,7 @@
 #include "runtime/cli/cli.h"
 
 #include "base/base64.h"
+#include "base/json_text.h"
 #include "base/units.h"
 #include "runtime/component.h"
 #include "world/world.h"
@@ -95,7 +96,7 @@ static json_t *parse_line(const struct text *line, const struct text *prefix, st
 static int save(struct cli *c, const char *namespace, const char *id, const json_t *token)
 {
     struct text prefix = TEXT_INIT, content = TEXT_INIT, others = TEXT_INIT, ours = TEXT_INIT;
-    char *json = json_dumps(token, JSON_COMPACT);
+    char *json = json_text_of(token, 0);
     int code = json ? our_prefix(c, namespace, &prefix) : cli_no_memory();
     if (code == CLI_OK)
         code = tokens_read(c, &content);
@@ -195,7 +196,7 @@ static json_t *refresh(struct cli *c, const char *namespace, const char *refresh
 {
     json_t *request = json_pack("{ss s{ss}}", "refresh_token", refresh_token, "options", "namespace", namespace),
            *reply = NULL;
-    char *json = request ? json_dumps(request, JSON_COMPACT) : NULL;
+    char *json = request ? json_text_of(request, 0) : NULL;
     const struct cli_call call = {.service = "auth",
                                   .endpoint = "Auth.Token",
                                   .json = json,

@@ -3,6 +3,7 @@
 #include "runtime/cli/cli.h"
 
 #include "base/base64.h"
+#include "base/json_text.h"
 #include "base/units.h"
 #include "world/world.h"
 
@@ -42,7 +43,7 @@ static int print_one(const json_t *message, const char *member)
     int code = CLI_OK;
     if (strcmp(flags.output, "json") == 0) {
         json_t *shown = readable(message, member);
-        char *text = json_dumps(shown, JSON_COMPACT);
+        char *text = json_text_of(shown, 0);
         if (text)
             printf("%s\n", text);
         else

@@ -1,5 +1,7 @@
 #include "runtime/config/tree.h"
 
+#include "base/json_text.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,7 +84,7 @@ int config_tree_parse(struct bytes stored, json_t **out, struct error *err)
 
 int config_tree_store(json_t *root, struct text *out, struct error *err)
 {
-    char *text = json_dumps(root, JSON_COMPACT | JSON_SORT_KEYS);
+    char *text = json_text_by(root, JSON_COMPACT | JSON_SORT_KEYS);
     if (!text)
         return error_set(err, ERROR_MEMORY, "out of memory");
     text_puts(out, text);

@@ -1,4 +1,5 @@
 /* What the runtime asks of the other components: records of the store, accounts of auth, events. */
+#include "base/json_text.h"
 #include "base/log.h"
 #include "proto/auth/auth.pb-c.h"
 #include "proto/events/events.pb-c.h"
@@ -89,7 +90,7 @@ void runner_keep_write(struct runner *r, const char *key, const json_t *value, r
     store__write_request__init(&request);
     store__write_options__init(&options);
     store__record__init(&record);
-    char *text = value ? json_dumps(value, JSON_COMPACT) : NULL;
+    char *text = value ? json_text_of(value, 0) : NULL;
     record.key = arena_string(&arena, key);
     options.database = arena_string(&arena, RUNNER_DATABASE);
     options.table = arena_string(&arena, RUNNER_TABLE);
@@ -364,7 +365,7 @@ void runner_publish(struct runner *r, const char *type, const char *namespace, c
     events__publish_request__init(&request);
     json_t *payload = json_pack("{ss ss ss sI so}", "type", type, "namespace", namespace, "name", name, "timestamp",
                                 (json_int_t)(world_wall(r->world) / SECOND), "resource", object);
-    char *text = payload ? json_dumps(payload, JSON_COMPACT) : NULL;
+    char *text = payload ? json_text_of(payload, 0) : NULL;
     Events__PublishRequest__MetadataEntry *metadata[] = {event_pair(&arena, "type", type),
                                                          event_pair(&arena, "namespace", namespace)};
     request.topic = arena_string(&arena, RUNNER_TOPIC);

@@ -1,4 +1,5 @@
 /* How a service is to be run: from requests, and to and from its record. What is secret leaves here only sealed. */
+#include "base/json_text.h"
 #include "base/utf8.h"
 #include "runtime/runtime/runner.h"
 
@@ -305,7 +306,7 @@ static json_t *secrets_json(const struct runner_spec *s, const struct config_key
     json_t *plain = pairs_json(s->secrets, s->secret_count), *out = NULL;
     if (!key || !plain)
         return plain;
-    char *text = json_dumps(plain, JSON_COMPACT);
+    char *text = json_text_of(plain, 0);
     struct text sealed = TEXT_INIT;
     if (text && config_seal(key, namespace, bytes_of(text), &sealed, NULL) == 0)
         out = json_string(text_string(&sealed));

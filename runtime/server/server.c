@@ -1,5 +1,6 @@
 #include "runtime/server/server.h"
 
+#include "base/json_text.h"
 #include "base/log.h"
 #include "base/words.h"
 #include "runtime/api/api.h"
@@ -72,7 +73,7 @@ static void write_status(struct server *s)
     json_t *status = json_pack("{sI ss ss si ss sb sb so}", "pid", (json_int_t)getpid(), "started", started, "host",
                                s->options->host, "base_port", s->base_port, "api", api, "ready", s->ready, "stopping",
                                s->stopping, "components", list);
-    char *text = status ? json_dumps(status, JSON_INDENT(2)) : NULL;
+    char *text = status ? json_text_of(status, 2) : NULL;
     if (!text)
         log_error("server", "out of memory: status.json is out of date");
     else if (server_home_write(&s->home, "status.json", text, &err) < 0)
@@ -285,7 +286,7 @@ static void tell_ready(struct server *s)
             json_object_set_new(addresses, s->children[i].component->name, json_string(s->children[i].address));
         json_t *line = json_pack("{ss ss si ss si so}", "type", "ready", "api", api, "base_port", s->base_port,
                                  "data_dir", s->home.data, "pid", (int)getpid(), "components", addresses);
-        char *text = line ? json_dumps(line, JSON_COMPACT) : NULL;
+        char *text = line ? json_text_of(line, 0) : NULL;
         printf("%s\n", text ? text : "{\"type\":\"ready\"}");
         free(text);
         json_decref(line);

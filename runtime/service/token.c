@@ -2,6 +2,7 @@
  * Claims as Micro v3 writes them: type, scopes, metadata, name, sub, iss, exp; and "gen", the account's generation, by
  * which a token can be revoked. The header's "kid" says which key signed; tokens without one are the root key's. */
 #include "base/base64.h"
+#include "base/json_text.h"
 #include "runtime/service/internal.h"
 #include "runtime/service/key_cache.h"
 
@@ -33,7 +34,7 @@ static char *claims_json(const struct micro_claims *claims)
         json_decref(root);
         root = NULL;
     }
-    char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
+    char *text = root ? json_text_of(root, 0) : NULL;
     json_decref(root);
     return text;
 }
@@ -42,7 +43,7 @@ static char *header_json(const char *key_id)
 {
     json_t *root = key_id && key_id[0] ? json_pack("{s:s, s:s, s:s}", "alg", "RS256", "typ", "JWT", "kid", key_id)
                                        : json_pack("{s:s, s:s}", "alg", "RS256", "typ", "JWT");
-    char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
+    char *text = root ? json_text_of(root, 0) : NULL;
     json_decref(root);
     return text;
 }

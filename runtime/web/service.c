@@ -1,4 +1,5 @@
 /* Services, their endpoints, and calls, as the gateway tells of them. */
+#include "base/json_text.h"
 #include "runtime/web/form.h"
 #include "runtime/web/web.h"
 
@@ -284,7 +285,7 @@ static void show_answer(struct web_visit *v, int status, json_t *answer, struct 
 {
     struct text page = TEXT_INIT;
     char title[2 * WEB_NAME_MAX + 2];
-    char *indented = answer ? json_dumps(answer, JSON_INDENT(2)) : NULL;
+    char *indented = answer ? json_text_of(answer, 2) : NULL;
     snprintf(title, sizeof title, "%.128s.%.128s", v->parts[1], v->parts[2]);
     web_page_begin(v, &page, title);
     if (status)

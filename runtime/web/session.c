@@ -1,4 +1,5 @@
 /* Who looks: cookies, the tokens of forms, login and logout. */
+#include "base/json_text.h"
 #include "runtime/web/form.h"
 #include "runtime/web/web.h"
 
@@ -147,7 +148,7 @@ void web_login(struct web_visit *v)
         json_t *request =
             json_pack("{ss ss sI s{ss}}", "id", text_string(&c.username), "secret", text_string(&c.password),
                       "token_expiry", (json_int_t)WEB_LOGIN_LIFE, "options", "namespace", v->web->namespace);
-        char *json = request ? json_dumps(request, JSON_COMPACT) : NULL;
+        char *json = request ? json_text_of(request, 0) : NULL;
         json_decref(request);
         if (json)
             web_ask(v, "/auth/Auth/Token", "application/json", bytes_of(json), logged_in);

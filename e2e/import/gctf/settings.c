@@ -2,6 +2,7 @@
 #include "e2e/import/gctf/gctf.h"
 
 #include "base/document_build.h"
+#include "base/json_text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -87,7 +88,7 @@ static struct build_node *copy(struct gctf *g, const struct gctf_section *sectio
 static void about(struct text *out, const char *name, const struct node *n)
 {
     json_t *v = n != NULL ? node_to_json(n) : NULL;
-    char *dumped = v != NULL && !json_is_string(v) ? json_dumps(v, JSON_ENCODE_ANY) : NULL;
+    char *dumped = v != NULL && !json_is_string(v) ? json_text_by(v, 0) : NULL;
     if (n != NULL && (v == NULL || (!json_is_string(v) && dumped == NULL)))
         out->failed = true;
     else if (v != NULL)

@@ -1,5 +1,7 @@
 #include "runtime/services/backend/backend.h"
 
+#include "base/json_text.h"
+
 #include <jansson.h>
 #include <string.h>
 
@@ -31,7 +33,7 @@ char *backend_encode(struct arena *a, const struct backend_field *fields, size_t
     for (size_t i = 0; ok && i < n; i++)
         ok = json_object_set_new(root, fields[i].name, to_json(&fields[i], (const char *)record + fields[i].offset)) ==
              0;
-    char *text = ok ? json_dumps(root, JSON_COMPACT) : NULL;
+    char *text = ok ? json_text_of(root, 0) : NULL;
     char *copy = text ? arena_string(a, text) : NULL;
     free(text);
     json_decref(root);
