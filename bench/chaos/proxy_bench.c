@@ -6,6 +6,7 @@
  *
  * Latency: one message of 100 bytes there and back, one at a time. Messages a second: 64 under way on one connection.
  * Bytes a second: 64 KiB at a time, eight under way. CPU: of the process in the middle, for each message or MiB. */
+#include "base/options.h"
 #include "base/units.h"
 #include "chaos/proxy/proxy.h"
 #include "world/foreign.h"
@@ -286,35 +287,53 @@ static void measure_all(const char *what, size_t size, int under_way, struct par
     }
 }
 
-int main(int argc, char **argv)
+static const char *rival;
+static int64_t runs;
+
+static int run_bench(const struct arguments *args)
 {
-    struct error err = ERROR_INIT;
-    if (world_real_new(1, &world, &err) != 0)
-        fail("world", &err);
-    if (argc > 1 && strcmp(argv[1], "server") == 0)
-        return be_server();
-    if (argc > 2 && strcmp(argv[1], "link") == 0)
-        return be_link(argv[2]);
-    const char *rival = NULL;
-    int runs = 9;
-    for (int i = 1; i + 1 < argc; i += 2) {
-        if (strcmp(argv[i], "--rival") == 0)
-            rival = argv[i + 1];
-        else if (strcmp(argv[i], "--runs") == 0)
-            runs = atoi(argv[i + 1]);
-    }
-    if (runs < 1 || runs > RUNS_MAX)
-        runs = 9;
+    (void)args;
     struct part parts[WAYS] = {0};
     start_own(&parts[DIRECT], "server", NULL);
     start_own(&parts[OURS], "link", parts[DIRECT].address);
     if (rival != NULL)
         start_rival(&parts[RIVAL], rival, parts[DIRECT].address);
-    measure_all("latency: 100 bytes, one at a time", 100, 1, parts, rival != NULL, runs);
-    measure_all("messages: 100 bytes, 64 under way", 100, 64, parts, rival != NULL, runs);
-    measure_all("throughput: 64 KiB, 8 under way", 65536, 8, parts, rival != NULL, runs);
+    measure_all("latency: 100 bytes, one at a time", 100, 1, parts, rival != NULL, (int)runs);
+    measure_all("messages: 100 bytes, 64 under way", 100, 64, parts, rival != NULL, (int)runs);
+    measure_all("throughput: 64 KiB, 8 under way", 65536, 8, parts, rival != NULL, (int)runs);
     for (int way = 0; way < WAYS; way++)
         world_process_close(parts[way].process);
-    world_real_free(world);
     return 0;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {.name = "rival", .kind = OPTION_TEXT, .target = &rival, .argument = "PATH", .help = "Toxiproxy's server"},
+        {.name = "runs",
+         .kind = OPTION_INTEGER,
+         .target = &runs,
+         .argument = "N",
+         .help = "of which the middle one is told",
+         .fallback = "9",
+         .min = 1,
+         .max = RUNS_MAX},
+        {.name = NULL},
+    };
+    static const struct command root = {
+        .name = "proxy_bench",
+        .summary = "what a link costs: latency, messages and bytes a second, processor time",
+        .options = options,
+        .run = run_bench,
+    };
+    struct error err = ERROR_INIT;
+    if (world_real_new(1, &world, &err) != 0)
+        fail("world", &err);
+    if (argc == 2 && strcmp(argv[1], "server") == 0)
+        return be_server();
+    if (argc == 3 && strcmp(argv[1], "link") == 0)
+        return be_link(argv[2]);
+    int code = command_main(&root, argc, argv, NULL);
+    world_real_free(world);
+    return code;
 }

@@ -5,6 +5,7 @@
  * Every case runs in turns with the others, round after round; figures are medians of the rounds, in nanoseconds of
  * processor time per call. A recorded call of ours copies the whole message; cmocka and Google Mock compare two
  * arguments and keep nothing. At last 16 threads make ten million calls of one double, and its log is read through. */
+#include "base/options.h"
 #include "bench/fakes/double_rivals.h"
 #include "fakes/fake_recorder.h"
 
@@ -117,11 +118,11 @@ static double median(double *values, int count)
     return values[count / 2];
 }
 
-static void measure(long divisor, int rounds)
+static void measure(long divisor, int turns)
 {
     static double ns[CASES][ROUNDS_MAX];
     double medians[CASES], kept = 0;
-    for (int r = 0; r < rounds; r++)
+    for (int r = 0; r < turns; r++)
         for (size_t i = 0; i < CASES; i++) {
             if (cases[i].prepare != NULL)
                 cases[i].prepare();
@@ -132,7 +133,7 @@ static void measure(long divisor, int rounds)
                 kept = bytes_kept;
         }
     for (size_t i = 0; i < CASES; i++)
-        medians[i] = median(ns[i], rounds);
+        medians[i] = median(ns[i], turns);
     printf("%-48s %10s %8s\n", "a call", "ns", "ratio");
     for (size_t i = 0; i < CASES; i++)
         printf("%-48s %10.1f %8.2f\n", cases[i].name, medians[i], medians[i] / medians[0]);
@@ -195,24 +196,16 @@ static int threads(long calls)
 }
 
 static bool quick;
-static int rounds = 11;
+static int64_t rounds;
 
 static void measure_all(void)
 {
-    measure(quick ? 10 : 1, rounds);
+    measure(quick ? 10 : 1, (int)rounds);
 }
 
-int main(int argc, char **argv)
+static int run(const struct arguments *args)
 {
-    for (int i = 1; i < argc; i++)
-        if (strcmp(argv[i], "--quick") == 0)
-            quick = true;
-        else if (strcmp(argv[i], "--rounds") == 0 && i + 1 < argc)
-            rounds = atoi(argv[++i]);
-    if (rounds < 1 || rounds > ROUNDS_MAX) {
-        fprintf(stderr, "double_bench: --rounds takes 1 to %d\n", ROUNDS_MAX);
-        return 2;
-    }
+    (void)args;
     recorder = fake_five__recorder_new();
     if (recorder == NULL)
         return 1;
@@ -221,4 +214,27 @@ int main(int argc, char **argv)
         code = threads(quick ? 160000 : 10000000);
     fake_five__recorder_free(recorder);
     return code;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {.name = "quick", .kind = OPTION_FLAG, .target = &quick, .help = "a tenth of the calls"},
+        {.name = "rounds",
+         .kind = OPTION_INTEGER,
+         .target = &rounds,
+         .argument = "N",
+         .help = "of which the medians are told",
+         .fallback = "11",
+         .min = 1,
+         .max = ROUNDS_MAX},
+        {.name = NULL},
+    };
+    static const struct command root = {
+        .name = "double_bench",
+        .summary = "what a call of a C double costs: processor time and bytes kept",
+        .options = options,
+        .run = run,
+    };
+    return command_main(&root, argc, argv, NULL);
 }

@@ -1,10 +1,11 @@
 /* Stubs in process: what a call costs by how many stubs its method has, answered and missed; loading; memory.
  *
- *   stub_bench [CALLS]     calls of each measurement (2,000,000)
+ *   stub_bench [--calls N]
  *
  * Every set is asked in turn, a slice of the calls at a time, so that a busy machine hurts all of them alike; what is
  * told is the median of the slices, and its ratio to a single stub. CPU time of this thread. */
 #include "base/heap.h"
+#include "base/options.h"
 #include "base/random.h"
 #include "fakes/stub/stub.h"
 #include "fakes/stub/testdata/set.h"
@@ -138,7 +139,9 @@ static double ask(struct measured *m, const struct pb_method *method, const stru
     return (cpu_seconds() - start) * 1e9 / calls;
 }
 
-int main(int argc, char **argv)
+static int64_t calls;
+
+static int run(const struct arguments *args)
 {
     static struct measured sets[SETS] = {
         {.name = "1 stub", .stubs = 1},
@@ -165,11 +168,11 @@ int main(int argc, char **argv)
              "{\"call\": \"shop.Shop/Find\", \"when\": {\"id\": \"user-%07d\", \"count\": 3}, \"answer\": {\"id\": "
              "\"item\", \"amount\": %d}}"},
     };
-    int calls = argc > 1 ? atoi(argv[1]) : 2000000;
     struct pb_pool *pool;
     struct fake_answer answer;
     struct request *hits = calloc(REQUESTS, sizeof *hits), *misses = calloc(REQUESTS, sizeof *misses);
-    if (hits == NULL || misses == NULL || calls < SLICES || pb_pool_new(shop_set(), "shop", &pool, NULL) != 0)
+    (void)args;
+    if (hits == NULL || misses == NULL || pb_pool_new(shop_set(), "shop", &pool, NULL) != 0)
         return 2;
     const struct pb_method *method = &pb_find_service(pool, "shop.Shop")->methods[0];
     fake_answer_init(&answer);
@@ -183,7 +186,7 @@ int main(int argc, char **argv)
     random_seed(&random, 1);
     for (int slice = 0; slice < SLICES; slice++)
         for (int s = 0; s < SETS; s++) {
-            int each = calls / SLICES / (sets[s].share > 0 ? sets[s].share : 1);
+            int each = (int)(calls / SLICES / (sets[s].share > 0 ? sets[s].share : 1));
             for (int i = 0; i < REQUESTS; i++) {
                 make(&hits[i], "user-%07d", (int)random_below(&random, (uint64_t)sets[s].stubs));
                 make(&misses[i], "miss-%07dx", (int)random_below(&random, 1000000));
@@ -212,4 +215,26 @@ int main(int argc, char **argv)
     free(hits);
     free(misses);
     return 0;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {.name = "calls",
+         .kind = OPTION_INTEGER,
+         .target = &calls,
+         .argument = "N",
+         .help = "of each set of stubs, answered and missed",
+         .fallback = "2000000",
+         .min = SLICES,
+         .max = INT32_MAX},
+        {.name = NULL},
+    };
+    static const struct command root = {
+        .name = "stub_bench",
+        .summary = "what a stub costs: time by number of stubs, and memory",
+        .options = options,
+        .run = run,
+    };
+    return command_main(&root, argc, argv, NULL);
 }

@@ -2,10 +2,11 @@
  * against a double that stands for the provider, matched by the consumer's rules. Client and provider share one thread,
  * so that the figure is that of one core with both sides in it.
  *
- *     verify_bench [INTERACTIONS] [ROUNDS]
+ *     verify_bench [--interactions N] [--rounds N]
  *
  * Prints, for each round and number of calls at once, verified interactions a second by the clock and by processor
  * time. Pact JS verifies 20 in 411 ms, 49 a second (its provider not counted). */
+#include "base/options.h"
 #include "fakes/consumer/consumer.h"
 #include "fakes/consumer/test_shop.h"
 #include "fakes/provider/provider.h"
@@ -98,10 +99,11 @@ static void play(struct world *w, struct rpc_channel *channel, struct pact *pact
         jobs, (double)passed / took, (double)passed / cpu, (double)passed / took / PACT_JS, passed, failed);
 }
 
-int main(int argc, char **argv)
+static int64_t interactions, rounds;
+
+static int run(const struct arguments *args)
 {
-    size_t count = argc > 1 ? strtoul(argv[1], NULL, 10) : 2000;
-    int rounds = argc > 2 ? atoi(argv[2]) : 3;
+    size_t count = (size_t)interactions;
     struct error err = ERROR_INIT;
     struct world *w = NULL;
     struct pb_pool *pool = shop_pool();
@@ -110,6 +112,7 @@ int main(int argc, char **argv)
     struct rpc_channel *channel;
     struct text text = TEXT_INIT;
     char address[40];
+    (void)args;
     need(pool != NULL ? world_real_new(1, &w, &err) : ERROR_MEMORY, &err);
     need(fake_new(pb_find_service(pool, "shop.Shop"), &fake), &err);
     need(fake_returns_json(fake, "Get", FAKE_EVERY,
@@ -124,7 +127,7 @@ int main(int argc, char **argv)
     struct pact *pact = make_pact(pool, count, &text);
     printf("%zu interactions recorded, written and read in %.0f ms of processor time, %zu bytes\n", count,
            (cpu_seconds() - cpu) * 1e3, text.len);
-    for (int i = 0; i < rounds; i++)
+    for (int64_t i = 0; i < rounds; i++)
         for (size_t jobs = 1; jobs <= 64; jobs *= 8)
             play(w, channel, pact, jobs);
     int exit_code = failed > 0;
@@ -136,4 +139,34 @@ int main(int argc, char **argv)
     text_deinit(&text);
     world_real_free(w);
     return exit_code;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {.name = "interactions",
+         .kind = OPTION_INTEGER,
+         .target = &interactions,
+         .argument = "N",
+         .help = "of the contract",
+         .fallback = "2000",
+         .min = 1,
+         .max = 1000000},
+        {.name = "rounds",
+         .kind = OPTION_INTEGER,
+         .target = &rounds,
+         .argument = "N",
+         .help = "with 1, 8 and 64 under way each",
+         .fallback = "3",
+         .min = 1,
+         .max = 1000},
+        {.name = NULL},
+    };
+    static const struct command root = {
+        .name = "verify_bench",
+        .summary = "interactions of a contract verified per second",
+        .options = options,
+        .run = run,
+    };
+    return command_main(&root, argc, argv, NULL);
 }

@@ -3,6 +3,7 @@
  *   sim_bench [MANIFEST]     default: systems/micro.yaml
  *
  * The rival is real time itself: the ratio is how much sooner an hour is over. Prints a table and one JSON line. */
+#include "base/options.h"
 #include "base/units.h"
 #include "chaos/workload/workload.h"
 #include "harrow/commands.h"
@@ -46,7 +47,7 @@ static double measure(struct target *t, uint64_t duration)
     return ratios[ROUNDS / 2];
 }
 
-int main(int argc, char **argv)
+static int run_bench(const struct arguments *args)
 {
     int exit_code = 0;
     struct error err = ERROR_INIT;
@@ -56,7 +57,7 @@ int main(int argc, char **argv)
     common.out = "harrow-out";
     common.quiet = true;
     common.seed = 1;
-    struct run *r = run_begin(argc > 1 ? argv[1] : "systems/micro.yaml", "sim_bench", &exit_code);
+    struct run *r = run_begin(args->argc > 0 ? args->argv[0] : "systems/micro.yaml", "sim_bench", &exit_code);
     if (r == NULL)
         return exit_code;
     if (system_start(r, &s, &err) != 0)
@@ -84,4 +85,16 @@ int main(int argc, char **argv)
     system_stop(s);
     error_clear(&err);
     return run_finish(r, 0);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct command root = {
+        .name = "sim_bench",
+        .summary = "virtual seconds per real second of the whole runtime in simulation",
+        .positional = "[MANIFEST]",
+        .positional_max = 1,
+        .run = run_bench,
+    };
+    return command_main(&root, argc, argv, NULL);
 }

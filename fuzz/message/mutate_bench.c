@@ -1,7 +1,8 @@
 /* Nanoseconds of CPU time per mutation of a nested message of some 240 bytes, by lane, and of what a mutation is made
  * of.
  *
- *   mutate_bench [mutations, 2000000] [lane or "tree", all of them] */
+ *   mutate_bench [--mutations N] [--only KIND] */
+#include "base/options.h"
 #include "fuzz/message/generate.h"
 #include "fuzz/message/mutate.h"
 #include "fuzz/message/wire_tree.h"
@@ -42,7 +43,7 @@ static int by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static uint64_t mutations = 2000000;
+static int64_t mutations;
 static const struct pb_type *type;
 static struct text input, other, out, scratch;
 
@@ -57,7 +58,7 @@ static void lane(enum fuzz_lane l, const struct wire_tree *tree)
                          .max = 4096,
                          .scratch = &scratch};
     random_seed(&r, 1);
-    for (uint64_t i = 0; i < mutations / ROUNDS; i++) {
+    for (int64_t i = 0; i < mutations / ROUNDS; i++) {
         struct mutated did;
         text_clear(&out);
         if (fuzz_mutate_message(&r, &m, l, &out, &did) != 0)
@@ -93,7 +94,7 @@ static void tree_only(void)
 {
     struct wire_node nodes[WIRE_TREE_NODES];
     struct wire_tree t;
-    for (uint64_t i = 0; i < mutations / ROUNDS; i++) {
+    for (int64_t i = 0; i < mutations / ROUNDS; i++) {
         wire_tree_read(&t, nodes, WIRE_TREE_NODES, type, text_bytes(&input), 0);
         if (!t.clean)
             abort();
@@ -113,21 +114,22 @@ static void measure(const char *name, void (*run)(void))
     printf("%-16s %8.0f ns\n", name, times[ROUNDS / 2]);
 }
 
-int main(int argc, char **argv)
+static const struct {
+    const char *name;
+    void (*run)(void);
+} parts[] = {
+    {"tree", tree_only},        {"valid", valid},     {"valid-kept", valid_again},
+    {"near-valid", near_valid}, {"garbage", garbage},
+};
+
+static const char *only;
+
+static int run(const struct arguments *args)
 {
-    static const struct {
-        const char *name;
-        void (*run)(void);
-    } parts[] = {{"tree", tree_only},
-                 {"valid", valid},
-                 {"valid, tree kept", valid_again},
-                 {"near-valid", near_valid},
-                 {"garbage", garbage}};
     struct pb_pool *pool = NULL;
     struct wire_node nodes[WIRE_TREE_NODES];
     struct wire_tree t = {0};
-    if (argc > 1)
-        mutations = strtoull(argv[1], NULL, 10);
+    (void)args;
     if (pb_pool_new(test_set(), "set", &pool, NULL) != 0)
         return 1;
     type = pb_find_type(pool, "test.all.Tree");
@@ -138,7 +140,7 @@ int main(int argc, char **argv)
     printf("%zu bytes, %u fields, %u levels; the other has %zu bytes\n", input.len, t.count - 1,
            wire_tree_height(&t, 0), other.len);
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
-        if (argc < 3 || strcmp(argv[2], parts[i].name) == 0)
+        if (only == NULL || strcmp(only, parts[i].name) == 0)
             measure(parts[i].name, parts[i].run);
     text_deinit(&input);
     text_deinit(&other);
@@ -146,4 +148,28 @@ int main(int argc, char **argv)
     text_deinit(&scratch);
     pb_pool_free(pool);
     return 0;
+}
+
+int main(int argc, char **argv)
+{
+    static const char *const names[] = {"tree", "valid", "valid-kept", "near-valid", "garbage", NULL};
+    static const struct option options[] = {
+        {.name = "mutations",
+         .kind = OPTION_INTEGER,
+         .target = &mutations,
+         .argument = "N",
+         .help = "of each kind",
+         .fallback = "2000000",
+         .min = ROUNDS,
+         .max = INT64_MAX},
+        {.name = "only", .kind = OPTION_CHOICE, .target = &only, .help = "one kind", .choices = names},
+        {.name = NULL},
+    };
+    static const struct command root = {
+        .name = "mutate_bench",
+        .summary = "nanoseconds of processor time that a mutation takes",
+        .options = options,
+        .run = run,
+    };
+    return command_main(&root, argc, argv, NULL);
 }
