@@ -6,6 +6,7 @@
 
 #include "fuzz/case/path.h"
 #include "fuzz/cover/cover.h"
+#include "fuzz/message/put.h"
 #include "fuzz/sequence/link.h"
 #include "fuzz/sequence/sequence_internal.h"
 #include "proto/set.h"
@@ -77,11 +78,16 @@ static struct bytes field(struct bytes message, uint32_t number)
     return count > 0 ? v[count - 1].bytes : BYTES_NONE;
 }
 
+/* Not what came in another wire type: that is an unknown field. */
 static uint64_t number(struct bytes message, uint32_t field_number)
 {
-    struct bytes value = field(message, field_number);
+    struct fuzz_path path = {1, {{field_number, FUZZ_PATH_NO_INDEX}}};
+    struct fuzz_value v[4];
     uint64_t n = 0;
-    return pb_varint_read(value, &n) > 0 ? n : 0;
+    for (size_t i = 0, count = fuzz_path_get(&path, NULL, message, v, 4); i < count; i++)
+        if (v[i].wire == WIRE_VARINT)
+            (void)pb_varint_read(v[i].bytes, &n);
+    return n;
 }
 
 static void put_number(struct text *out, unsigned field_number, uint64_t value)
@@ -454,21 +460,21 @@ static bool is_config(void *arg, const struct pb_method *m)
     return strcmp(m->service->full_name, "config.Config") == 0;
 }
 
-struct deletion_row {
+struct judged {
     const char *script;
     enum bug bug;
-    bool told; /* as read-after-delete, once, and nothing else */
+    bool told; /* by the expected checker, once, and nothing else */
 };
 
-static void judge_deletions(const struct deletion_row *rows, size_t count,
-                            bool (*wanted)(void *arg, const struct pb_method *m))
+static void judge(const struct judged *rows, size_t count, bool (*wanted)(void *arg, const struct pb_method *m),
+                  const char *expected)
 {
     struct sequence_graph *g = NULL;
     assert_int_equal(sequence_graph_new(pool, &(struct sequence_graph_options){.wanted = wanted}, &g, NULL), 0);
     for (size_t i = 0; i < count; i++) {
         struct fuzz_case c = FUZZ_CASE_INIT;
         struct fuzz_trace t = FUZZ_TRACE_INIT;
-        struct outcome o = {.expected = "read-after-delete"};
+        struct outcome o = {.expected = expected};
         assert_int_equal(fuzz_case_parse(bytes_of(rows[i].script), "script", pool, &c, NULL), 0);
         run(rows[i].bug, &c, &t);
         assert_true(sequence_check(g, &c, &t, on_found, &o) >= 0);
@@ -487,7 +493,7 @@ static void what_is_said_of_anything_proves_nothing(void **state)
 #define SET     "call /config.Config/Set\nmessage 0 {\"path\":\"f59bca6/420d\",\"value\":{\"data\":\"1\"}}\nawait 0\n"
 #define GONE(n) "call /config.Config/Delete\nmessage " n " {\"path\":\"f59bca6/420d\"}\nawait " n "\n"
 #define READ(n) "call /config.Config/Read\nmessage " n " {\"path\":\"f59bca6/420d\"}\nawait " n "\n"
-    static const struct deletion_row rows[] = {
+    static const struct judged rows[] = {
         /* Deleted twice, and read in between: nothing is shown but the question. */
         {SET GONE("1") READ("2") GONE("3")
              READ("4") "call /config.Config/Read\nmessage 5 {\"path\":\"fnobody/0001\"}\nawait 5\n",
@@ -513,7 +519,7 @@ static void what_is_said_of_anything_proves_nothing(void **state)
 #undef GONE
 #undef READ
     (void)state;
-    judge_deletions(rows, sizeof rows / sizeof rows[0], is_config);
+    judge(rows, sizeof rows / sizeof rows[0], is_config, "read-after-delete");
 }
 
 static bool is_registry(void *arg, const struct pb_method *m)
@@ -533,7 +539,7 @@ static void what_has_a_namesake_is_still_listed(void **state)
     "call /registry.Registry/Deregister\n"                                                                             \
     "message " n " {\"name\":\"first\",\"nodes\":[{\"id\":\"f0123456789\",\"address\":\"here:1\"}]}\nawait " n "\n"
 #define LIST(n) "call /registry.Registry/ListServices\nmessage " n " {}\nawait " n "\n"
-    static const struct deletion_row rows[] = {
+    static const struct judged rows[] = {
         {REGISTER("first", "0") LIST("1") TAKE("2") LIST("3") LIST("4"), BUG_UNDEAD, true},
         {REGISTER("first", "0") LIST("1") TAKE("2") LIST("3") LIST("4"), BUG_NONE, false},
         /* The other one before the list, behind it, and both gone but for the bug. */
@@ -544,7 +550,7 @@ static void what_has_a_namesake_is_still_listed(void **state)
 #undef TAKE
 #undef LIST
     (void)state;
-    judge_deletions(rows, sizeof rows / sizeof rows[0], is_registry);
+    judge(rows, sizeof rows / sizeof rows[0], is_registry, "read-after-delete");
 }
 
 /* A write nobody knows the end of may come to pass behind the deletion; one that ended before it may not. */
@@ -593,7 +599,7 @@ static void what_is_written_again_is_listed_again(void **state)
 #define WRITE(n)  "call /store.Store/Write\nmessage " n " {\"record\":{\"key\":\"f0123456789\"}}\nawait " n "\n"
 #define LIST(n)   "call /store.Store/List\nmessage " n " {}\nawait " n "\n"
 #define DELETE(n) "call /store.Store/Delete\nmessage " n " {\"key\":\"f0123456789\"}\nawait " n "\n"
-    static const struct deletion_row rows[] = {
+    static const struct judged rows[] = {
         {WRITE("0") LIST("1") DELETE("2") LIST("3") LIST("4"), BUG_LISTED, true},
         {WRITE("0") LIST("1") DELETE("2") LIST("3"), BUG_LISTED, false},
         {WRITE("0") LIST("1") DELETE("2") WRITE("3") LIST("4"), BUG_NONE, false},
@@ -602,7 +608,26 @@ static void what_is_written_again_is_listed_again(void **state)
 #undef LIST
 #undef DELETE
     (void)state;
-    judge_deletions(rows, sizeof rows / sizeof rows[0], is_toy);
+    judge(rows, sizeof rows / sizeof rows[0], is_toy, "read-after-delete");
+}
+
+/* A limit in another wire type is an unknown field, and limits nothing. */
+static void what_is_no_number_limits_nothing(void **state)
+{
+#define TWO                                                                                                            \
+    "call /store.Store/Write\nmessage 0 {\"record\":{\"key\":\"f0123456789\"}}\nawait 0\n"                             \
+    "call /store.Store/Write\nmessage 1 {\"record\":{\"key\":\"fabcdef0123\"}}\nawait 1\n"
+#define LIST(request) "call /store.Store/List\nmessage 2 x\"" request "\"\nawait 2\n"
+    static const struct judged rows[] = {
+        {TWO LIST("0a02 2801"), BUG_NONE, false},
+        {TWO LIST("0a02 2801"), BUG_MORE, true},
+        {TWO LIST("0a03 2a0101"), BUG_NONE, false},
+        {TWO LIST("0a05 2d01000000"), BUG_NONE, false},
+    };
+#undef TWO
+#undef LIST
+    (void)state;
+    judge(rows, sizeof rows / sizeof rows[0], is_toy, "limit-ignored");
 }
 
 /* An update that says the thing twice, once with the unknown field and once without, may be taken at its last word. */
@@ -689,6 +714,7 @@ int main(void)
                                        cmocka_unit_test(writes_under_way_excuse_what_is_read),
                                        cmocka_unit_test(what_is_written_again_is_listed_again),
                                        cmocka_unit_test(what_has_a_namesake_is_still_listed),
+                                       cmocka_unit_test(what_is_no_number_limits_nothing),
                                        cmocka_unit_test(unknown_fields_said_twice),
                                        cmocka_unit_test(features)};
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -112,7 +112,7 @@ static bool walk(const struct sequence_leaf *l, size_t level, struct bytes messa
         if (level + 1 < l->depth) {
             if (item.type == WIRE_BYTES && walk(l, level + 1, item.value, each, arg))
                 return true;
-        } else if (item.type == WIRE_BYTES && fuzz_wire_type(f) != WIRE_BYTES) {
+        } else if (f->repeated && item.type == WIRE_BYTES && fuzz_wire_type(f) != WIRE_BYTES) {
             struct bytes packed = item.value, value;
             while (wire_packed_next(&packed, fuzz_wire_type(f), &value))
                 if (each(arg, value))
