@@ -49,7 +49,9 @@ def whole_run():
         pillars = [l["name"] for l in lines if l["type"] == "pillar" and l["state"] == "end"]
         check(pillars == ["contract", "e2e", "fuzz", "chaos"], "all four pillars ran", str(pillars))
         faults = [l for l in lines if l["type"] == "fault" and l["state"] == "inject"]
-        check(faults and all(f["verified"] for f in faults), "faults were injected, and verified", str(faults))
+        # Two components need not be connected at the moment that was drawn to break their connections.
+        said = [f["verified"] or f.get("detail", "").startswith("no connection to or from ") for f in faults]
+        check(any(f["verified"] for f in faults) and all(said), "faults were injected, and verified", str(faults))
         check(any(l["type"] == "recovery" for l in lines), "recovery was measured")
         for name in ["report.html", "junit.xml", "system.log"]:
             check(os.path.getsize(os.path.join(base, name)) > 0, f"{name} is there")
