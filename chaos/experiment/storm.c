@@ -1,5 +1,6 @@
 #include "chaos/experiment/storm.h"
 
+#include "base/json_build.h"
 #include "base/units.h"
 
 #include <stdio.h>
@@ -42,10 +43,10 @@ void storm_tell_fault(struct target *t, const struct fault_injection *f, size_t 
     json_t *members = json_pack("{s:s, s:s, s:s, s:s, s:I, s:b, s:s}", "name", f->fault->name, "what",
                                 text_string(&what), "target", f->component != NULL ? f->component : t->system, "state",
                                 state, "hits", (json_int_t)f->hits, "verified", verified ? 1 : 0, "detail", detail);
-    if (members != NULL && f->peer != NULL)
-        json_object_set_new(members, "peer", json_string(f->peer));
-    if (members != NULL && step > 0)
-        json_object_set_new(members, "step", json_integer((json_int_t)step));
+    if (f->peer != NULL)
+        json_build_set(&members, "peer", json_string(f->peer));
+    if (step > 0)
+        json_build_set(&members, "step", json_integer((json_int_t)step));
     result_emit(t->results, "fault", members);
     text_deinit(&what);
 }
@@ -115,10 +116,10 @@ static void emit_recovery(struct storm *s, const struct storm_fault *f)
                                         .answered = f->probe->answered};
     json_t *members = json_pack("{s:s, s:s, s:I, s:I}", "target", told.component, "fault", told.fault, "number",
                                 (json_int_t)s->recoveries.count + 1, "duration", (json_int_t)duration);
-    if (members != NULL && f->probe->failed > f->begun) /* not from the heal: it is the fault that was detected */
-        json_object_set_new(members, "detected", json_integer((json_int_t)(f->probe->failed - f->begun)));
-    if (members != NULL && back > f->since)
-        json_object_set_new(members, "baseline", json_integer((json_int_t)(back - f->since)));
+    if (f->probe->failed > f->begun) /* not from the heal: it is the fault that was detected */
+        json_build_set(&members, "detected", json_integer((json_int_t)(f->probe->failed - f->begun)));
+    if (back > f->since)
+        json_build_set(&members, "baseline", json_integer((json_int_t)(back - f->since)));
     if (array_push(&s->recoveries, told))
         result_emit(s->target->results, "recovery", members);
     else

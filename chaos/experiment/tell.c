@@ -1,5 +1,6 @@
 #include "chaos/experiment/tell.h"
 
+#include "base/json_build.h"
 #include "base/units.h"
 #include "chaos/experiment/converge.h"
 
@@ -25,10 +26,10 @@ void tell_swarm(struct target *t, uint64_t seed, const char *swarm, size_t steps
             name++;
         size_t value = name < len ? name + 1 : len;
         value += value < len && line[value] == ' ';
-        json_array_append_new(rows, json_pack("[s%, s%]", line, name, line + value, len - value));
+        json_build_add(&rows, json_pack("[s%, s%]", line, name, line + value, len - value));
         line += len + (line[len] == '\n');
     }
-    json_array_append_new(rows, json_pack("[s, I]", "steps", (json_int_t)steps));
+    json_build_add(&rows, json_pack("[s, I]", "steps", (json_int_t)steps));
     emit_table(t, seed, "what the seed drew", json_pack("[s, s]", "option", "drawn"), rows);
 }
 
@@ -73,7 +74,7 @@ void tell_schedule(const struct storm *s, uint64_t seed)
 {
     json_t *rows = json_array();
     for (size_t i = 0; i < s->steps.count && i < s->schedule->steps.count; i++)
-        json_array_append_new(rows, row_of(s, i));
+        json_build_add(&rows, row_of(s, i));
     emit_table(s->target, seed, "schedule",
                json_pack("[s, s, s, s, s, s, s, s, s, s, s]", "step", "at ms", "fault", "component", "peer", "method",
                          "parameters", "injected ms", "hold ms", "hits", "outcome"),
@@ -92,10 +93,10 @@ void tell_load(struct target *t, const struct load *l, uint64_t seed, const stru
         struct load_figures f;
         if (load_figures(l, phases[i].from, phases[i].to, &f) != 0 || f.windows == 0)
             continue;
-        json_array_append_new(rows, json_pack("[s, f, f, f, f, f, f]", phases[i].name,
-                                              rounded((double)(phases[i].to - phases[i].from) / (double)SECOND),
-                                              rounded(f.ok), rounded(f.not_ok), rounded(f.p50), rounded(f.p99),
-                                              rounded(f.p99_max)));
+        json_build_add(&rows,
+                       json_pack("[s, f, f, f, f, f, f]", phases[i].name,
+                                 rounded((double)(phases[i].to - phases[i].from) / (double)SECOND), rounded(f.ok),
+                                 rounded(f.not_ok), rounded(f.p50), rounded(f.p99), rounded(f.p99_max)));
     }
     emit_table(t, seed, "the load before, during and after",
                json_pack("[s, s, s, s, s, s, s]", "phase", "seconds", "operations/s", "errors/s", "p50 ms", "p99 ms",

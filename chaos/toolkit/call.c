@@ -1,4 +1,5 @@
 /* One activity that runs beside the loop: a request, a program, a pause, a look at a file. */
+#include "base/json_build.h"
 #include "base/json_text.h"
 #include "base/units.h"
 #include "chaos/toolkit/inside.h"
@@ -361,10 +362,10 @@ json_t *toolkit_call_entry(const struct toolkit_call *c)
     json_t *entry = json_pack("{s:o, s:s, s:s, s:s, s:f, s:O?}", "activity", node_to_json(c->activity->node), "status",
                               c->problem[0] == '\0' ? "succeeded" : "failed", "start", start, "end", end, "duration",
                               (double)c->took / (double)SECOND, "output", c->output);
-    if (entry != NULL && c->output == NULL)
-        json_object_set_new(entry, "output", json_null());
-    if (entry != NULL && c->problem[0] != '\0')
-        json_object_set_new(entry, "exception", json_string(c->problem));
+    if (c->output == NULL)
+        json_build_set(&entry, "output", json_null());
+    if (c->problem[0] != '\0')
+        json_build_set(&entry, "exception", json_text_string(c->problem));
     return entry;
 }
 

@@ -1,5 +1,6 @@
 /* The phases: hypothesis, method, hypothesis, rollbacks; what is in force in the end is healed. Everything is kept for
  * the journal as it happens. */
+#include "base/json_build.h"
 #include "base/json_text.h"
 #include "base/units.h"
 #include "chaos/experiment/storm.h"
@@ -44,6 +45,7 @@ struct running {
     size_t background_count;
     struct look beside;
     bool deviated_beside;
+    bool lost; /* an entry of the journal, for want of memory */
 };
 
 /* ---- telling ---- */
@@ -62,9 +64,10 @@ static void tell_step(struct running *r, const char *of, const struct toolkit_ca
 {
     json_t *members = json_pack("{s:s, s:s, s:s, s:I}", "case", of, "name", c->activity->name, "status",
                                 c->problem[0] == '\0' ? "passed" : "failed", "duration", (json_int_t)c->took);
-    json_t *received = c->problem[0] != '\0' ? json_string(c->problem) : json_incref(c->output);
-    if (members != NULL)
-        json_object_set_new(members, "received", received);
+    if (c->problem[0] != '\0')
+        json_build_set(&members, "received", json_text_string(c->problem));
+    else if (c->output != NULL)
+        json_build_set(&members, "received", json_incref(c->output));
     result_emit(r->target->results, "step", members);
 }
 
@@ -173,21 +176,21 @@ static int step_of(struct running *r, const struct toolkit_activity *a, struct f
             /* Of a toxic only what comes back is late; ours delays each way, by half of it. */
             snprintf(amount, sizeof amount, "%.0fus", json_number_value(json_object_get(arguments, "latency")) * 500);
             snprintf(more, sizeof more, "%.0fus", jitter * 500);
-            json_object_set_new(step, "delay", json_string(amount));
-            json_object_set_new(step, "jitter", json_string(more));
+            json_build_set(&step, "delay", json_string(amount));
+            json_build_set(&step, "jitter", json_string(more));
         } else if (strcmp(a->fault->name, "bandwidth") == 0) {
-            json_object_set_new(
-                step, "rate", json_integer((json_int_t)(json_number_value(json_object_get(arguments, "rate")) * 1000)));
+            json_build_set(&step, "rate",
+                           json_integer((json_int_t)(json_number_value(json_object_get(arguments, "rate")) * 1000)));
         } else if (strcmp(a->fault->name, "slicing") == 0) {
             snprintf(more, sizeof more, "%.0fus", json_number_value(json_object_get(arguments, "delay")));
-            json_object_set_new(
-                step, "piece", json_integer((json_int_t)json_number_value(json_object_get(arguments, "average_size"))));
-            json_object_set_new(step, "gap", json_string(more));
+            json_build_set(&step, "piece",
+                           json_integer((json_int_t)json_number_value(json_object_get(arguments, "average_size"))));
+            json_build_set(&step, "gap", json_string(more));
         }
         json_decref(arguments);
     }
     *held = json_object_get(step, "hold") != NULL;
-    json_object_set_new(step, "fault", json_string(a->fault->name));
+    json_build_set(&step, "fault", json_string(a->fault->name));
     json_t *list = json_pack("[o]", step);
     char *text = list != NULL ? json_text_of(list, 0) : NULL;
     struct document *d = NULL;
@@ -324,9 +327,8 @@ static void judge_probe(struct look *l)
     bool within = l->call.problem[0] == '\0' && tolerance_holds(a->tolerance, l->call.output, l->run->toolkit, &l->why);
     if (l->call.problem[0] != '\0')
         text_puts(&l->why, l->call.problem);
-    if (entry != NULL)
-        json_object_set_new(entry, "tolerance_met", json_boolean(within));
-    json_array_append_new(l->probes, entry);
+    json_build_set(&entry, "tolerance_met", json_boolean(within));
+    json_build_add(&l->probes, entry);
     toolkit_call_deinit(&l->call);
     l->at++;
     if (!within)
@@ -401,6 +403,12 @@ static int hypothesis(struct running *r, const char *name, json_t **outcome, boo
     return code;
 }
 
+/* A list of the journal gets one entry more, or there will be no journal. */
+static void keep(struct running *r, json_t *list, json_t *entry)
+{
+    r->lost = json_array_append_new(list, entry) != 0 || r->lost;
+}
+
 /* During the method: one look after the other, a second apart. */
 static void look_again(struct running *r)
 {
@@ -416,7 +424,7 @@ static void look_again(struct running *r)
         text_deinit(&message);
         json_t *outcome = look_finish(&r->beside);
         if (json_array_size(r->during) < DURING_MAX)
-            json_array_append(r->during, outcome);
+            keep(r, r->during, json_incref(outcome));
         json_decref(outcome);
     }
     if (r->beside.run == NULL) {
@@ -445,7 +453,7 @@ static void keep_entry(struct running *r, json_t *list, const char *of, struct t
     tell_step(r, of, c);
     r->summary->activities++;
     r->summary->failed += c->problem[0] != '\0';
-    json_array_append_new(list, entry);
+    keep(r, list, entry);
     toolkit_call_deinit(c);
 }
 
@@ -463,7 +471,7 @@ static int one_activity(struct running *r, const struct toolkit_activity *a, jso
         do_heal(r, c);
     if (apart) { /* its place is kept, and filled when it is over */
         r->places[r->background_count++] = json_array_size(list);
-        json_array_append_new(list, json_null());
+        keep(r, list, json_null());
         return pass_time(r, a->after);
     }
     struct waiting w = {r, c};
@@ -585,15 +593,15 @@ static void make_journal(struct running *r, int64_t started, uint64_t began)
 {
     char start[32], end[32];
     uint64_t took = world_now(r->target->world) - began;
-    json_t *states = json_object();
+    json_t *states = r->lost ? NULL : json_object();
     units_format_time(started, start, sizeof start);
     units_format_time(started + (int64_t)took, end, sizeof end);
     if (r->before != NULL)
-        json_object_set(states, "before", r->before);
+        json_build_set(&states, "before", json_incref(r->before));
     if (r->after != NULL)
-        json_object_set(states, "after", r->after);
+        json_build_set(&states, "after", json_incref(r->after));
     if (json_array_size(r->during) > 0)
-        json_object_set(states, "during", r->during);
+        json_build_set(&states, "during", json_incref(r->during));
     r->journal =
         json_pack("{s:o, s:s, s:b, s:s, s:s, s:f, s:o, s:O, s:O}", "experiment",
                   node_to_json(document_root(r->toolkit->document)), "status", r->summary->status, "deviated",

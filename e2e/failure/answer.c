@@ -1,5 +1,6 @@
 /* What came back, for people: the values that were not met are marked, and what is far from them is left out. */
 #include "base/json_copy.h"
+#include "base/json_build.h"
 #include "base/json_text.h"
 #include "e2e/internal.h"
 #include "e2e/step/details.h"
@@ -32,7 +33,7 @@ static json_t *worth_showing(const struct flow_context *x)
         /* Where it came from says something only when it is elsewhere. */
         twice = twice || (strcmp(key, "url") == 0 && json_array_size(json_object_get(x->answer, "redirects")) == 0);
         if ((!empty || strcmp(key, "body") == 0) && !twice && strcmp(key, "duration") != 0)
-            json_object_set(shown, key, value);
+            json_build_set(&shown, key, json_incref(value));
     }
     return shown;
 }

@@ -1,5 +1,6 @@
 #include "e2e/http/split.h"
 
+#include "base/json_build.h"
 #include "e2e/internal.h"
 
 #include <string.h>
@@ -31,8 +32,8 @@ static void event_over(struct split *s)
         json_t *item = json_pack("{s:o, s:o, s:o}", "event",
                                  value_of_bytes(s->event.len > 0 ? text_bytes(&s->event) : bytes_of("message")), "data",
                                  value_of_body(text_bytes(&s->data)), "id", value_of_bytes(text_bytes(&s->id)));
-        if (item != NULL && s->retry >= 0)
-            json_object_set_new(item, "retry", json_integer(s->retry));
+        if (s->retry >= 0)
+            json_build_set(&item, "retry", json_integer(s->retry));
         add(s, item);
     }
     text_clear(&s->data);

@@ -1,9 +1,10 @@
 /* The JSON Schema of flow files, from the tables the loader reads. Editors complete and check by it; the loader checks
  * more (paths, regular expressions, what goes with what). */
+#include "base/json_build.h"
 #include "base/json_text.h"
 #include "e2e/kind.h"
 
-#include <string.h>
+#include <stdio.h>
 
 static json_t *reference(const char *name)
 {
@@ -69,39 +70,31 @@ static json_t *shape_schema(enum shape shape, const struct step_key *answer)
     return map_of(reference("steps"));
 }
 
-static bool add_key(json_t *properties, const struct step_key *key, const struct step_key *answer)
+static void add_key(json_t **properties, const struct step_key *key, const struct step_key *answer)
 {
     json_t *schema = shape_schema(key->shape, answer);
-    bool ok = schema != NULL && json_object_set_new(schema, "description", json_string(key->about)) == 0;
-    if (!ok) {
-        json_decref(schema);
-        return false;
-    }
-    return json_object_set_new(properties, key->name, schema) == 0;
+    json_build_set(&schema, "description", json_string(key->about));
+    json_build_set(properties, key->name, schema);
 }
 
 static json_t *object_with(json_t *properties, const char *const *required)
 {
-    json_t *needed = json_array();
-    for (; required != NULL && *required != NULL; required++)
-        json_array_append_new(needed, json_string(*required));
     json_t *out = json_pack("{s:s, s:o, s:b}", "type", "object", "properties", properties, "additionalProperties", 0);
-    if (out != NULL && json_array_size(needed) > 0)
-        json_object_set(out, "required", needed);
-    json_decref(needed);
+    if (required == NULL)
+        return out;
+    json_t *needed = json_array();
+    for (; *required != NULL; required++)
+        json_build_add(&needed, json_string(*required));
+    json_build_set(&out, "required", needed);
     return out;
 }
 
 static json_t *object_of(const struct step_key *keys, const char *const *required)
 {
     json_t *properties = json_object();
-    bool ok = properties != NULL;
-    for (; ok && keys->name != NULL; keys++)
-        ok = add_key(properties, keys, NULL);
-    if (ok)
-        return object_with(properties, required);
-    json_decref(properties);
-    return NULL;
+    for (; keys->name != NULL; keys++)
+        add_key(&properties, keys, NULL);
+    return object_with(properties, required);
 }
 
 /* ---- definitions ---- */
@@ -112,15 +105,13 @@ static json_t *step_schema(const struct step_kind *kind)
     static const struct step_key name = {"name", SHAPE_TEXT, "what reports call the step"};
     const char *const required[] = {kind->name, NULL};
     json_t *properties = json_object();
-    bool ok = properties != NULL && add_key(properties, &verb, NULL) && add_key(properties, &name, NULL);
-    for (const struct step_key *key = kind->keys; ok && key->name != NULL; key++)
-        ok = add_key(properties, key, kind->answer);
-    if (ok && kind->answer != NULL)
-        ok = add_key(properties, &snapshot_key, NULL);
-    if (ok)
-        return object_with(properties, required);
-    json_decref(properties);
-    return NULL;
+    add_key(&properties, &verb, NULL);
+    add_key(&properties, &name, NULL);
+    for (const struct step_key *key = kind->keys; key->name != NULL; key++)
+        add_key(&properties, key, kind->answer);
+    if (kind->answer != NULL)
+        add_key(&properties, &snapshot_key, NULL);
+    return object_with(properties, required);
 }
 
 static json_t *matcher_schema(const struct matcher *m)
@@ -149,7 +140,7 @@ static json_t *matcher_schema(const struct matcher *m)
     case WANTS_TYPE:
         list = json_array();
         for (size_t i = 0; types[i] != NULL; i++)
-            json_array_append_new(list, json_string(types[i]));
+            json_build_add(&list, json_string(types[i]));
         out = json_pack("{s:o}", "enum", list);
         break;
     case WANTS_EXPECTED:
@@ -159,8 +150,7 @@ static json_t *matcher_schema(const struct matcher *m)
         out = json_object();
         break;
     }
-    if (out != NULL)
-        json_object_set_new(out, "description", json_string(m->about));
+    json_build_set(&out, "description", json_string(m->about));
     return out;
 }
 
@@ -168,8 +158,8 @@ static json_t *matcher_schema(const struct matcher *m)
 static json_t *expected_schema(void)
 {
     json_t *properties = json_object();
-    for (const struct matcher *m = matchers; properties != NULL && m->name != NULL; m++)
-        json_object_set_new(properties, m->name, matcher_schema(m));
+    for (const struct matcher *m = matchers; m->name != NULL; m++)
+        json_build_set(&properties, m->name, matcher_schema(m));
     return json_pack("{s:[{s:[s, s, s, s]}, o, {s:s, s:{s:s}, s:o}, {s:s, s:i, s:o, s:b}]}", "anyOf", "type", "null",
                      "boolean", "number", "string", list_of(reference("expected")), "type", "object", "propertyNames",
                      "pattern", "^([^$]|$)", "additionalProperties", reference("expected"), "type", "object",
@@ -180,27 +170,29 @@ static json_t *definitions(void)
 {
     json_t *out = json_object(), *steps = json_array();
     for (size_t i = 0; step_kinds[i] != NULL; i++) {
-        struct text name = TEXT_INIT;
-        text_printf(&name, "step_%s", step_kinds[i]->name);
-        json_object_set_new(out, text_string(&name), step_schema(step_kinds[i]));
-        json_array_append_new(steps, reference(text_string(&name)));
-        text_deinit(&name);
+        char name[64];
+        snprintf(name, sizeof name, "step_%s", step_kinds[i]->name);
+        json_build_set(&out, name, step_schema(step_kinds[i]));
+        json_build_add(&steps, reference(name));
     }
     static const char *const flow[] = {"flow", "steps", NULL}, *const contract[] = {"contract", "provider", "steps",
                                                                                     NULL};
     static const char *const file[] = {"flows", NULL};
-    json_object_set_new(out, "steps", list_of(json_pack("{s:o}", "anyOf", steps)));
-    json_object_set_new(out, "expected", expected_schema());
-    json_object_set_new(out, "variable",
-                        json_pack("{s:s, s:i, s:{s:[s, s, s, s]}}", "pattern", "^[A-Za-z_][A-Za-z0-9_-]*$", "maxLength",
-                                  63, "not", "enum", "unique", "fake", "env", "now"));
-    json_object_set_new(out, "flow", object_of(flow_keys, flow));
-    json_object_set_new(out, "contract", object_of(contract_keys, contract));
+    json_build_set(&out, "steps", list_of(json_pack("{s:o}", "anyOf", steps)));
+    json_build_set(&out, "expected", expected_schema());
+    json_build_set(&out, "variable",
+                   json_pack("{s:s, s:i, s:{s:[s, s, s, s]}}", "pattern", "^[A-Za-z_][A-Za-z0-9_-]*$", "maxLength", 63,
+                             "not", "enum", "unique", "fake", "env", "now"));
+    json_build_set(&out, "flow", object_of(flow_keys, flow));
+    json_build_set(&out, "contract", object_of(contract_keys, contract));
     json_t *of_file = object_of(file_keys, file);
-    json_object_set_new(json_object_get(json_object_get(of_file, "properties"), "flows"), "items",
-                        json_pack("{s:[o, o]}", "anyOf", reference("flow"), reference("contract")));
-    json_object_set_new(out, "file", of_file);
-    json_object_set_new(out, "fixtures", object_of(fixture_keys, NULL));
+    if (json_object_set_new(json_object_get(json_object_get(of_file, "properties"), "flows"), "items",
+                            json_pack("{s:[o, o]}", "anyOf", reference("flow"), reference("contract"))) != 0) {
+        json_decref(of_file);
+        of_file = NULL;
+    }
+    json_build_set(&out, "file", of_file);
+    json_build_set(&out, "fixtures", object_of(fixture_keys, NULL));
     return out;
 }
 
@@ -209,12 +201,8 @@ bool flow_schema(struct text *out)
     json_t *schema = json_pack("{s:s, s:s, s:[o, o, o, o], s:o}", "$schema", "http://json-schema.org/draft-07/schema#",
                                "title", "harrow flows", "anyOf", reference("flow"), reference("contract"),
                                reference("file"), reference("fixtures"), "definitions", definitions());
-    char *dumped = schema != NULL ? json_text_of(schema, 1) : NULL;
-    if (dumped != NULL) {
-        text_puts(out, dumped);
-        text_char(out, '\n');
-    }
-    free(dumped);
+    json_text_add(out, schema, 1, 0);
+    text_char(out, '\n');
     json_decref(schema);
-    return dumped != NULL && text_ok(out);
+    return text_ok(out);
 }

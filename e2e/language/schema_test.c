@@ -1,10 +1,11 @@
 /* flow.schema.json is what the loader's tables say. After a change that is meant, `e2e_schema_test --update` writes it
  * anew. */
-#include "base/test.h"
+#include "base/failing_walk.h"
 
 #include "e2e/kind.h"
 #include "world/real.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define SCHEMA "e2e/flow.schema.json"
@@ -51,9 +52,30 @@ static void whole(void **state)
     text_deinit(&made);
 }
 
+static int make(void)
+{
+    static size_t whole_len;
+    struct text made = TEXT_INIT;
+    int code = !flow_schema(&made) ? ERROR_MEMORY : whole_len != 0 && made.len != whole_len ? ERROR_INVALID : 0;
+    if (whole_len == 0)
+        whole_len = made.len;
+    text_deinit(&made);
+    return code;
+}
+
+/* All of it, or nothing. */
+static void without_memory(void **state)
+{
+    (void)state;
+    json_set_alloc_funcs(malloc, free); /* jansson's own, as they are wrapped here */
+    assert_int_equal(make(), 0);
+    assert_in_range(failing_walk(make, FAILING_IS_TOLD), 1000, 100000);
+}
+
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(in_the_tree), cmocka_unit_test(whole)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(in_the_tree), cmocka_unit_test(whole),
+                                       cmocka_unit_test(without_memory)};
     update = argc > 1 && strcmp(argv[1], "--update") == 0;
     if (world_real_new(1, &files, NULL) != 0)
         return 1;

@@ -1,5 +1,6 @@
 #include "e2e/runner/space.h"
 
+#include "base/json_build.h"
 #include "base/random.h"
 #include "base/secret_name.h"
 #include "base/units.h"
@@ -251,7 +252,7 @@ static void note_variables(const struct e2e_options *o, struct space *s)
         bool known = strcmp(name, "namespace") == 0 && strcmp(json_string_value(value), s->name) == 0;
         bool complex = json_is_object(value) || json_is_array(value);
         if (plain != NULL && !known && !complex && !is_secret_name(name, strlen(name)))
-            (void)json_object_set(plain, name, value);
+            json_build_set(&plain, name, json_incref(value));
     }
     if (json_object_size(plain) > 0)
         note(o, s, plain);

@@ -1,6 +1,7 @@
 #include "e2e/step/details.h"
 
 #include "base/base64.h"
+#include "base/json_build.h"
 #include "e2e/internal.h"
 #include "wire/pb_wire.h"
 
@@ -140,12 +141,9 @@ json_t *details_value(const struct pb_pool *pool, struct bytes status, bool *unk
     struct bytes one;
     json_t *list = json_array();
     while (list != NULL && json_array_size(list) < DETAILS_MAX && next_bytes(&r, STATUS_DETAILS, &one, &bad))
-        if (json_array_append_new(list, detail_value(&pools, one)) != 0) {
-            json_decref(list);
-            list = NULL;
-        }
-    if (list != NULL && bad != PB_FAULT_NONE)
-        json_array_append_new(list, json_pack("{s:s}", "wrong", pb_fault_text(bad)));
+        json_build_add(&list, detail_value(&pools, one));
+    if (bad != PB_FAULT_NONE)
+        json_build_add(&list, json_pack("{s:s}", "wrong", pb_fault_text(bad)));
     pb_pool_free(pools.google);
     *unknown = pools.unknown;
     return list;

@@ -1,6 +1,7 @@
 /* An interaction over HTTP, and messages that are asked for by HTTP. */
 #include "fakes/provider/internal.h"
 
+#include "base/json_build.h"
 #include "base/json_text.h"
 
 #include <stdlib.h>
@@ -160,8 +161,8 @@ void play_message(struct playing *p)
     }
     json_t *states = json_array();
     for (size_t i = 0; i < p->i->states.count; i++)
-        json_array_append_new(states, json_pack("{s:s, s:O*}", "name", p->i->states.items[i].name, "params",
-                                                p->i->states.items[i].parameters));
+        json_build_add(&states, json_pack("{s:s, s:O*}", "name", p->i->states.items[i].name, "params",
+                                          p->i->states.items[i].parameters));
     json_t *ask = json_pack("{s:s, s:o}", "description", p->i->description, "providerStates", states);
     char *body = ask != NULL ? json_text_of(ask, 0) : NULL;
     json_decref(ask);

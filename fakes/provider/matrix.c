@@ -1,5 +1,6 @@
 #include "fakes/provider/matrix.h"
 
+#include "base/json_build.h"
 #include "fakes/consumer/plugin.h"
 
 #include <stdlib.h>
@@ -248,7 +249,7 @@ static json_t *list_of(const json_t *set)
     if (n > 1)
         qsort(names, n, sizeof *names, by_name);
     for (size_t i = 0; i < n; i++)
-        json_array_append_new(list, json_string(names[i]));
+        json_build_add(&list, json_string(names[i]));
     free(names);
     return list;
 }
@@ -268,10 +269,10 @@ static void emit(const struct pact_matrix *m, const struct cell *c, struct resul
                              c->provider, "method", c->method, "interactions", (json_int_t)c->interactions,
                              "consumer_version", consumer_version, "provider_version", provider_version, "reads",
                              list_of(c->reads), "sends", list_of(c->sends));
-    if (line != NULL && c->pending > 0)
-        json_object_set_new(line, "pending", json_integer(c->pending));
-    if (line != NULL && (c->failed || (c->passed && !c->missing)))
-        json_object_set_new(line, "verified", json_boolean(!c->failed));
+    if (c->pending > 0)
+        json_build_set(&line, "pending", json_integer(c->pending));
+    if (c->failed || (c->passed && !c->missing))
+        json_build_set(&line, "verified", json_boolean(!c->failed));
     result_emit(r, "contract", line);
 }
 

@@ -1,3 +1,5 @@
+#include "base/json_build.h"
+#include "base/json_text.h"
 #include "chaos/journal/journal.h"
 #include "harrow/commands.h"
 #include "harrow/run/run.h"
@@ -40,12 +42,12 @@ static void print_json(const struct heal_event *e, const char *what)
 {
     json_t *line =
         json_pack("{s:s, s:s, s:I}", "state", state_names[e->state], "journal", e->file, "owner", (json_int_t)e->owner);
-    if (line != NULL && e->step != NULL)
-        json_object_set_new(line, "step", json_string(undo_kind_name(e->step->kind)));
-    if (line != NULL && e->step != NULL)
-        json_object_set_new(line, "what", json_string(what));
-    if (line != NULL && e->reason != NULL && e->reason[0] != '\0')
-        json_object_set_new(line, "reason", json_string(e->reason));
+    if (e->step != NULL)
+        json_build_set(&line, "step", json_string(undo_kind_name(e->step->kind)));
+    if (e->step != NULL)
+        json_build_set(&line, "what", json_text_string(what));
+    if (e->reason != NULL && e->reason[0] != '\0')
+        json_build_set(&line, "reason", json_text_string(e->reason));
     harrow_json_print(line, 0);
 }
 

@@ -102,9 +102,9 @@ static int publish_file(struct publishing *p, const char *path)
         if (!json)
             printf("%s %s with %s: %zu interactions, %.12s\n", pact->consumer, version, pact->provider,
                    pact->interactions.count, r->pact);
-        json_array_append_new(p->told, json_pack("{s:s, s:s, s:s, s:I, s:s}", "consumer", pact->consumer, "provider",
-                                                 pact->provider, "version", version, "interactions",
-                                                 (json_int_t)pact->interactions.count, "pact", r->pact));
+        harrow_json_add(p->told, json_pack("{s:s, s:s, s:s, s:I, s:s}", "consumer", pact->consumer, "provider",
+                                           pact->provider, "version", version, "interactions",
+                                           (json_int_t)pact->interactions.count, "pact", r->pact));
     }
     pact_free(pact);
     return code;
@@ -246,10 +246,10 @@ static void print_rows_json(const struct pact_broker_rows *rows)
     json_t *list = json_array();
     for (size_t i = 0; i < rows->items.count; i++) {
         const struct pact_broker_row *r = &rows->items.items[i];
-        json_array_append_new(list, json_pack("{s:s, s:s*, s:s, s:s*, s:s, s:s, s:s*}", "consumer", r->consumer,
-                                              "consumer_version", r->consumer_version, "provider", r->provider,
-                                              "provider_version", r->provider_version, "answer",
-                                              pact_broker_answer_name(r->answer), "why", r->why, "pact", r->pact));
+        harrow_json_add(list,
+                        json_pack("{s:s, s:s*, s:s, s:s*, s:s, s:s, s:s*}", "consumer", r->consumer, "consumer_version",
+                                  r->consumer_version, "provider", r->provider, "provider_version", r->provider_version,
+                                  "answer", pact_broker_answer_name(r->answer), "why", r->why, "pact", r->pact));
     }
     harrow_json_print(json_pack("{s:s, s:s, s:s, s:s, s:o}", "answer", pact_broker_answer_name(rows->answer),
                                 "component", component, "version", version, "environment", environment, "rows", list),

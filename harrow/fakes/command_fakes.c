@@ -1,4 +1,6 @@
 /* `harrow fakes`: doubles of services, served, explained, checked and looked at. */
+#include "base/json_build.h"
+#include "base/json_text.h"
 #include "base/units.h"
 #include "doubles/doubles.pb-c.h"
 #include "fakes/serve/behaviours.h"
@@ -194,7 +196,7 @@ static void print_call_json(const Doubles__Call *c)
 {
     json_t *metadata = json_object(), *requests = json_array(), *replies = json_array();
     for (size_t i = 0; i < c->n_metadata; i++)
-        json_object_set_new(metadata, c->metadata[i]->name, json_string(c->metadata[i]->value));
+        json_build_set(&metadata, c->metadata[i]->name, json_text_string(c->metadata[i]->value));
     for (size_t i = 0; i < c->n_requests; i++)
         harrow_json_add(requests, json_loads(c->requests[i], JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL));
     for (size_t i = 0; i < c->n_replies; i++)

@@ -3,6 +3,7 @@
 #include "harrow/run/pillars.h"
 
 #include "base/array.h"
+#include "base/json_build.h"
 #include "base/json_text.h"
 #include "base/units.h"
 #include "base/words.h"
@@ -305,10 +306,10 @@ void fuzz_end(struct run *r, const struct fuzz_summary *s)
         json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "name", "fuzz", "state", "end", "inputs",
                   (json_int_t)s->inputs, "answered", (json_int_t)s->answered, "methods", (json_int_t)s->methods,
                   "findings", (json_int_t)s->findings, "warnings", (json_int_t)s->warnings);
-    if (totals && s->edges >= 0)
-        json_object_set_new(totals, "edges", json_integer(s->edges));
-    if (totals && s->ended)
-        json_object_set_new(totals, "ended", json_string(s->ended));
+    if (s->edges >= 0)
+        json_build_set(&totals, "edges", json_integer(s->edges));
+    if (s->ended)
+        json_build_set(&totals, "ended", json_string(s->ended));
     result_emit(&r->results, "pillar", totals);
 }
 

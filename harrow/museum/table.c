@@ -1,6 +1,7 @@
 #include "harrow/museum/table.h"
 
 #include "base/array.h"
+#include "base/json_build.h"
 #include "harrow/run/run.h"
 #include "world/foreign.h"
 #include "world/real.h"
@@ -59,10 +60,10 @@ static void print_json(const struct museum_result *r, const char *size)
             json_pack("{sI sI sI sI sI so sb}", "size_before", (json_int_t)m->size_before, "size", (json_int_t)r->size,
                       "operations_before", (json_int_t)m->operations_before, "operations", (json_int_t)m->operations,
                       "tries", (json_int_t)m->tries, "seconds", seconds_of(m->took), "minimal", m->minimal);
-        json_object_set_new(o, "smaller", smaller);
+        json_build_set(&o, "smaller", smaller);
     }
     if (r->small.len > 0)
-        json_object_set_new(o, "small", json_stringn(r->small.data, r->small.len));
+        json_build_set(&o, "small", json_stringn(r->small.data, r->small.len));
     harrow_json_print(o, 0);
 }
 

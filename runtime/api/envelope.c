@@ -287,7 +287,8 @@ static char *event_json(struct passage *p, const char *topic, const char *name)
             if (!pair || json_object_set_new(headers, list->keys[i], pair) < 0)
                 goto done;
         }
-        (void)json_array_append_new(json_object_get(pair, "values"), json_string(list->values[i]));
+        if (json_array_append_new(json_object_get(pair, "values"), json_text_string(list->values[i])) != 0)
+            goto done;
     }
     /* v3: of a GET the query is the event, else the body. */
     if (body.len == 0) {

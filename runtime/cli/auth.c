@@ -1,6 +1,7 @@
 /* micro auth: accounts, rules and tokens. */
 #include "runtime/cli/cli.h"
 
+#include "base/json_build.h"
 #include "base/json_text.h"
 #include "base/units.h"
 
@@ -131,11 +132,11 @@ static int run_create_account(const struct arguments *args)
     json_t *request =
         json_pack("{ss so so}", "id", args->argv[0], "scopes", cli_list(&flags.scopes), "options", in_namespace(c));
     if (flags.secret)
-        json_object_set_new(request, "secret", json_string(flags.secret));
+        json_build_set(&request, "secret", json_string(flags.secret));
     if (flags.type)
-        json_object_set_new(request, "type", json_string(flags.type));
+        json_build_set(&request, "type", json_string(flags.type));
     if (flags.name)
-        json_object_set_new(request, "name", json_string(flags.name));
+        json_build_set(&request, "name", json_string(flags.name));
     int code = cli_call_json(c, "auth", "Auth.Generate", request, &reply);
     if (code == CLI_OK)
         code = print_made("Account created", json_object_get(reply, "account"));

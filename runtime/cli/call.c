@@ -1,6 +1,8 @@
 /* micro call, micro stream, micro services, micro get service: any endpoint of any service, and which there are. */
 #include "runtime/cli/cli.h"
 
+#include "base/json_build.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,10 +125,12 @@ int command_services(const struct arguments *args)
                              json_pack("{s{ss}}", "options", "domain", c->namespace), &reply);
     json_array_foreach(json_object_get(reply, "services"), i, service)
     {
-        json_array_append(names, json_object_get(service, "name")); /* one entry for each version */
+        json_t *name = json_object_get(service, "name"); /* one entry for each version */
+        if (name)
+            json_build_add(&names, json_incref(name));
     }
     if (code == CLI_OK)
-        code = cli_names(names, true);
+        code = names ? cli_names(names, true) : cli_no_memory();
     json_decref(names);
     json_decref(reply);
     return code;

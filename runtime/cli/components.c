@@ -94,8 +94,9 @@ static json_t *asked(struct cli *c, const char *only, const char *endpoint, cons
         if (only && strcmp(only, cli_text(component, "name")) != 0)
             continue;
         json_t *answer = ask(c, component, endpoint);
-        json_object_set_new(component, member, answer ? answer : json_null());
-        json_array_append(list, component);
+        if (json_object_set_new(component, member, answer ? answer : json_null()) != 0 ||
+            json_array_append(list, component) != 0)
+            *code = cli_no_memory();
     }
     if (*code == CLI_OK && only && json_array_size(list) == 0)
         *code = cli_fail(CLI_NOT_FOUND, "service not found: %s", only);
@@ -108,8 +109,7 @@ int cli_components(struct cli *c, const char *only)
     int code;
     json_t *list = asked(c, only, "Debug.Stats", "stats", &status, &code);
     if (code == CLI_OK && cli_as_json()) {
-        json_object_set(status, "components", list);
-        code = cli_print_value(status);
+        code = json_object_set(status, "components", list) == 0 ? cli_print_value(status) : cli_no_memory();
     } else if (code == CLI_OK) {
         code = cli_table(list, columns, sizeof columns / sizeof columns[0]);
         print_deaths(list);

@@ -1,6 +1,7 @@
 /* micro debug: what every service tells of itself, asked of each of its nodes. */
 #include "runtime/cli/cli.h"
 
+#include "base/json_build.h"
 #include "base/json_text.h"
 #include "base/units.h"
 #include "runtime/component.h"
@@ -36,11 +37,11 @@ static json_t *ask_nodes(struct cli *c, const char *service, const json_t *versi
                                       .timeout = ASK_TIMEOUT};
         int got = cli_call_value(c, &call, &answer);
         json_t *row = json_pack("{ss ss}", "node", cli_text(node, "id"), "address", cli_text(node, "address"));
-        if (got == CLI_OK)
-            json_object_update(row, answer);
-        else
-            json_object_set_new(row, "status", json_string("no answer"));
-        json_array_append_new(rows, row);
+        if (got != CLI_OK)
+            json_build_set(&row, "status", json_string("no answer"));
+        else if (json_object_update(row, answer) != 0)
+            json_build_set(&row, "status", NULL);
+        json_build_add(&rows, row);
         json_decref(answer);
         *code = got != CLI_OK ? got : *code;
     }
@@ -68,11 +69,11 @@ static int ask_service(struct cli *c, struct question *q, const char *service)
     {
         json_t *rows = ask_nodes(c, service, version, q->endpoint, q->request, &q->bad);
         if (cli_as_json()) {
-            json_array_append_new(q->all, json_pack("{ss ss sO}", "service", service, "version",
-                                                    cli_text(version, "version"), "nodes", rows));
+            json_build_add(&q->all, json_pack("{ss ss sO}", "service", service, "version", cli_text(version, "version"),
+                                              "nodes", rows));
         } else if (code == CLI_OK) {
             printf("%sservice  %s\nversion  %s\n\n", q->several ? "\n" : "", service, cli_text(version, "version"));
-            code = q->print(rows);
+            code = rows ? q->print(rows) : cli_no_memory();
             q->several = true;
         }
         json_decref(rows);

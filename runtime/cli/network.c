@@ -1,6 +1,8 @@
 /* micro network: peers, routes, and which services they lead to. */
 #include "runtime/cli/cli.h"
 
+#include "base/json_build.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -24,7 +26,7 @@ static int run_connect(const struct arguments *args)
 {
     json_t *nodes = json_array();
     for (int i = 0; i < args->argc; i++)
-        json_array_append_new(nodes, json_pack("{ss}", "address", args->argv[i]));
+        json_build_add(&nodes, json_pack("{ss}", "address", args->argv[i]));
     return cli_tell(cli_of(args), "network", "Network.Connect", json_pack("{so}", "nodes", nodes));
 }
 
@@ -47,10 +49,12 @@ static int run_connections(const struct arguments *args)
     int code = ask_network(cli_of(args), "Network.Graph", json_pack("{si}", "depth", 1), &reply);
     json_array_foreach(json_object_get(json_object_get(reply, "root"), "peers"), i, peer)
     {
-        json_array_append(rows, json_object_get(peer, "node"));
+        json_t *node = json_object_get(peer, "node");
+        if (node)
+            json_build_add(&rows, json_incref(node));
     }
     if (code == CLI_OK)
-        code = cli_table(rows, node_columns, 3);
+        code = rows ? cli_table(rows, node_columns, 3) : cli_no_memory();
     json_decref(rows);
     json_decref(reply);
     return code;
@@ -100,10 +104,10 @@ static void put_metric(struct text *out, const json_t *route)
     text_printf(out, "%lld", (long long)cli_integer(route, "metric"));
 }
 
-static void set(json_t *query, const char *key, const char *value)
+static void set(json_t **query, const char *key, const char *value)
 {
     if (value)
-        json_object_set_new(query, key, json_string(value));
+        json_build_set(query, key, json_string(value));
 }
 
 static int run_routes(const struct arguments *args)
@@ -114,11 +118,11 @@ static int run_routes(const struct arguments *args)
         {"LINK", "link", NULL},
     };
     json_t *reply = NULL, *query = json_object();
-    set(query, "service", flags.service);
-    set(query, "address", flags.address);
-    set(query, "gateway", flags.gateway);
-    set(query, "router", flags.router);
-    set(query, "network", flags.network);
+    set(&query, "service", flags.service);
+    set(&query, "address", flags.address);
+    set(&query, "gateway", flags.gateway);
+    set(&query, "router", flags.router);
+    set(&query, "network", flags.network);
     int code = ask_network(cli_of(args), "Network.Routes", json_pack("{so}", "query", query), &reply);
     if (code == CLI_OK)
         code = cli_table(json_object_get(reply, "routes"), columns, sizeof columns / sizeof columns[0]);

@@ -1,6 +1,7 @@
 /* What commands print: JSON, tables, lists of names. */
 #include "runtime/cli/cli.h"
 
+#include "base/json_build.h"
 #include "base/json_text.h"
 #include "base/units.h"
 
@@ -119,7 +120,7 @@ json_t *cli_list(const struct option_list *words)
         for (;;) {
             size_t len = strcspn(p, ",");
             if (len > 0)
-                json_array_append_new(list, json_stringn(p, len));
+                json_build_add(&list, json_stringn(p, len));
             if (!p[len])
                 break;
             p += len + 1;

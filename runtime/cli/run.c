@@ -1,5 +1,6 @@
 /* micro run, update, kill: services of one's own, from their source to the runtime and out of it again. */
 #include "base/base64.h"
+#include "base/json_build.h"
 #include "base/units.h"
 #include "base/words.h"
 #include "runtime/cli/source.h"
@@ -96,10 +97,10 @@ static int add_words(json_t *options, const char *key, const char *line)
     return code;
 }
 
-static void add_text(json_t *object, const char *key, const char *value)
+static void add_text(json_t **object, const char *key, const char *value)
 {
     if (value && value[0])
-        json_object_set_new(object, key, json_string(value));
+        json_build_set(object, key, json_string(value));
 }
 
 /* How a service is to be started, for Create. */
@@ -117,11 +118,11 @@ static int create_options(const struct cli *c, json_t **out)
     if (flags.env.count > 0) {
         json_t *list = json_array();
         for (size_t i = 0; i < flags.env.count; i++)
-            json_array_append_new(list, json_string(flags.env.items[i]));
-        json_object_set_new(options, "env", list);
+            json_build_add(&list, json_string(flags.env.items[i]));
+        json_build_set(&options, "env", list);
     }
-    add_text(options, "image", flags.image);
-    add_text(options, "type", flags.type);
+    add_text(&options, "image", flags.image);
+    add_text(&options, "type", flags.type);
     *out = options;
     return code;
 }
@@ -129,9 +130,9 @@ static int create_options(const struct cli *c, json_t **out)
 static json_t *resource(const char *name, const char *version, const char *source, json_t *metadata)
 {
     json_t *service = json_pack("{ss ss}", "name", name, "version", version);
-    add_text(service, "source", source);
+    add_text(&service, "source", source);
     if (metadata)
-        json_object_set_new(service, "metadata", metadata);
+        json_build_set(&service, "metadata", metadata);
     return json_pack("{s{so}}", "resource", "service", service);
 }
 
@@ -143,7 +144,7 @@ static int create(struct cli *c, const char *name, const char *version, const ch
         code = cli_parse_pairs(&flags.metadata, "metadata", &metadata);
     if (code == CLI_OK) {
         json_t *request = resource(name, version, source, metadata);
-        json_object_set(request, "options", options);
+        json_build_set(&request, "options", json_incref(options));
         code = cli_call_slow(c, "runtime", "Runtime.Create", request, false, &reply);
     }
     json_decref(reply);
@@ -160,8 +161,8 @@ static int update(struct cli *c, const char *name, const char *version, const ch
     json_t *request = resource(name, version, source, metadata);
     json_t *options = json_pack("{ss}", "namespace", c->namespace);
     if (flags.instances)
-        json_object_set_new(options, "instances", json_integer(flags.instances));
-    json_object_set_new(request, "options", options);
+        json_build_set(&options, "instances", json_integer(flags.instances));
+    json_build_set(&request, "options", options);
     code = cli_call_slow(c, "runtime", "Runtime.Update", request, false, &reply);
     json_decref(reply);
     return code;
@@ -302,7 +303,7 @@ int command_kill(const struct arguments *args)
         return code;
     json_t *request = resource(flags.name && flags.name[0] ? flags.name : name,
                                flags.version && flags.version[0] ? flags.version : version, NULL, NULL);
-    json_object_set_new(request, "options", json_pack("{ss}", "namespace", c->namespace));
+    json_build_set(&request, "options", json_pack("{ss}", "namespace", c->namespace));
     code = cli_call_slow(c, "runtime", "Runtime.Delete", request, false, &reply);
     json_decref(reply);
     return code;

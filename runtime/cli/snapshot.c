@@ -1,5 +1,6 @@
 #include "runtime/cli/snapshot.h"
 
+#include "base/json_build.h"
 #include "base/json_text.h"
 #include "base/map.h"
 #include "base/units.h"
@@ -95,9 +96,9 @@ static int read_records(struct sweep *s, const char *key, bool prefix, int64_t l
 {
     json_t *options = place(s);
     if (prefix) {
-        json_object_set_new(options, "prefix", json_true());
-        json_object_set_new(options, "limit", json_integer(limit));
-        json_object_set_new(options, "offset", json_integer(offset));
+        json_build_set(&options, "prefix", json_true());
+        json_build_set(&options, "limit", json_integer(limit));
+        json_build_set(&options, "offset", json_integer(offset));
     }
     return cli_call_slow(s->cli, "store", "Store.Read", json_pack("{ss so}", "key", key, "options", options), quiet,
                          reply);
@@ -422,7 +423,7 @@ static int put_record(struct cli *c, const char *database, const char *table, js
         return CLI_OK;
     }
     if (expiry > 0)
-        json_object_set_new(copy, "expiry", json_integer(expiry - elapsed));
+        json_build_set(&copy, "expiry", json_integer(expiry - elapsed));
     int code = cli_call_slow(
         c, "store", "Store.Write",
         json_pack("{so s{ss ss}}", "record", copy, "options", "database", database, "table", table), false, &reply);

@@ -1,4 +1,5 @@
 /* micro status, micro logs: how the services the runtime runs are, and what they wrote. */
+#include "base/json_build.h"
 #include "base/json_text.h"
 #include "base/units.h"
 #include "runtime/cli/source.h"
@@ -114,11 +115,11 @@ int command_status(const struct arguments *args)
         return code;
     json_t *options = json_pack("{ss}", "namespace", c->namespace);
     if (only)
-        json_object_set_new(options, "service", json_string(name));
+        json_build_set(&options, "service", json_string(name));
     if (flags.version || (only && strcmp(version, "latest") != 0))
-        json_object_set_new(options, "version", json_string(flags.version ? flags.version : version));
+        json_build_set(&options, "version", json_string(flags.version ? flags.version : version));
     if (flags.type)
-        json_object_set_new(options, "type", json_string(flags.type));
+        json_build_set(&options, "type", json_string(flags.type));
     now_seconds = world_wall(c->world) / SECOND;
     code = cli_call_json(c, "runtime", "Runtime.Read", json_pack("{so}", "options", options), &reply);
     if (code == CLI_OK)

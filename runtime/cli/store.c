@@ -3,6 +3,7 @@
 #include "runtime/cli/snapshot.h"
 
 #include "base/base64.h"
+#include "base/json_build.h"
 #include "base/units.h"
 
 #include <stdio.h>
@@ -55,20 +56,20 @@ static const char *const orders[] = {"asc", "desc", NULL};
 static json_t *where(struct cli *c)
 {
     json_t *options = json_object();
-    json_object_set_new(options, "database", json_string(flags.database ? flags.database : c->namespace));
+    json_build_set(&options, "database", json_string(flags.database ? flags.database : c->namespace));
     if (flags.table)
-        json_object_set_new(options, "table", json_string(flags.table));
+        json_build_set(&options, "table", json_string(flags.table));
     return options;
 }
 
-static void add_page(json_t *options)
+static void add_page(json_t **options)
 {
     if (flags.limit)
-        json_object_set_new(options, "limit", json_integer(flags.limit));
+        json_build_set(options, "limit", json_integer(flags.limit));
     if (flags.offset)
-        json_object_set_new(options, "offset", json_integer(flags.offset));
+        json_build_set(options, "offset", json_integer(flags.offset));
     if (flags.order)
-        json_object_set_new(options, "order", json_string(flags.order));
+        json_build_set(options, "order", json_string(flags.order));
 }
 
 /* ---- read ---- */
@@ -116,11 +117,11 @@ static int run_read(const struct arguments *args)
         {"KEY", "key", NULL}, {"VALUE", NULL, put_value}, {"EXPIRY", NULL, put_expiry}};
     struct cli *c = cli_of(args);
     json_t *reply = NULL, *options = where(c);
-    add_page(options);
+    add_page(&options);
     if (flags.prefix)
-        json_object_set_new(options, "prefix", json_true());
+        json_build_set(&options, "prefix", json_true());
     if (flags.suffix)
-        json_object_set_new(options, "suffix", json_true());
+        json_build_set(&options, "suffix", json_true());
     int code =
         cli_call_json(c, "store", "Store.Read", json_pack("{ss so}", "key", args->argv[0], "options", options), &reply);
     const json_t *records = json_object_get(reply, "records");
@@ -170,11 +171,11 @@ static int run_list(const struct arguments *args)
 {
     struct cli *c = cli_of(args);
     json_t *options = where(c), *keys = json_array();
-    add_page(options);
+    add_page(&options);
     if (flags.list_prefix)
-        json_object_set_new(options, "prefix", json_string(flags.list_prefix));
+        json_build_set(&options, "prefix", json_string(flags.list_prefix));
     if (flags.list_suffix)
-        json_object_set_new(options, "suffix", json_string(flags.list_suffix));
+        json_build_set(&options, "suffix", json_string(flags.list_suffix));
     int code = cli_call_each(c, "store", "Store.List", json_pack("{so}", "options", options), gather_keys, keys);
     if (code == CLI_OK)
         code = cli_names(keys, false);

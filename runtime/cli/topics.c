@@ -3,6 +3,7 @@
 #include "runtime/cli/cli.h"
 
 #include "base/base64.h"
+#include "base/json_build.h"
 #include "base/json_text.h"
 #include "base/units.h"
 #include "world/world.h"
@@ -33,7 +34,7 @@ static json_t *readable(const json_t *message, const char *member)
             value = json_stringn(bytes.data ? bytes.data : "", bytes.len);
     }
     if (value)
-        json_object_set_new(copy, member, value);
+        json_build_set(&copy, member, value);
     text_deinit(&bytes);
     return copy;
 }

@@ -78,7 +78,8 @@ static int run_namespace_set(const struct arguments *args)
     json_t *all = json_object_get(config, "namespaces");
     if (!json_is_object(all)) {
         all = json_object();
-        json_object_set_new(config, "namespaces", all);
+        if (json_object_set_new(config, "namespaces", all) != 0)
+            all = NULL;
     }
     int code = json_object_set_new(all, c->env, json_string(name)) == 0 ? CLI_OK : cli_no_memory();
     if (code == CLI_OK)

@@ -1,5 +1,6 @@
 #include "runtime/server/server.h"
 
+#include "base/json_build.h"
 #include "base/json_text.h"
 #include "base/log.h"
 #include "base/words.h"
@@ -69,7 +70,7 @@ static void write_status(struct server *s)
     units_format_time(s->started, started, sizeof started);
     snprintf(api, sizeof api, "http://%s:%d", s->options->host, s->base_port + API_PORT_OFFSET);
     for (size_t i = 0; i < s->count; i++)
-        json_array_append_new(list, child_json(&s->children[i]));
+        json_build_add(&list, child_json(&s->children[i]));
     json_t *status = json_pack("{sI ss ss si ss sb sb so}", "pid", (json_int_t)getpid(), "started", started, "host",
                                s->options->host, "base_port", s->base_port, "api", api, "ready", s->ready, "stopping",
                                s->stopping, "components", list);
@@ -283,7 +284,7 @@ static void tell_ready(struct server *s)
         char api[300];
         snprintf(api, sizeof api, "http://%s:%d", s->options->host, s->base_port + API_PORT_OFFSET);
         for (size_t i = 0; i < s->count; i++)
-            json_object_set_new(addresses, s->children[i].component->name, json_string(s->children[i].address));
+            json_build_set(&addresses, s->children[i].component->name, json_string(s->children[i].address));
         json_t *line = json_pack("{ss ss si ss si so}", "type", "ready", "api", api, "base_port", s->base_port,
                                  "data_dir", s->home.data, "pid", (int)getpid(), "components", addresses);
         char *text = line ? json_text_of(line, 0) : NULL;

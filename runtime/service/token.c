@@ -2,6 +2,7 @@
  * Claims as Micro v3 writes them: type, scopes, metadata, name, sub, iss, exp; and "gen", the account's generation, by
  * which a token can be revoked. The header's "kid" says which key signed; tokens without one are the root key's. */
 #include "base/base64.h"
+#include "base/json_build.h"
 #include "base/json_text.h"
 #include "runtime/service/internal.h"
 #include "runtime/service/key_cache.h"
@@ -24,16 +25,13 @@ static char *claims_json(const struct micro_claims *claims)
 {
     json_t *scopes = json_array();
     for (size_t i = 0; claims->scopes && claims->scopes[i]; i++)
-        json_array_append_new(scopes, json_string(claims->scopes[i]));
+        json_build_add(&scopes, json_string(claims->scopes[i]));
     json_t *root =
         json_pack("{s:s, s:o, s:{}, s:s, s:s, s:s, s:I}", "type", claims->type ? claims->type : "user", "scopes",
                   scopes, "metadata", "name", claims->name ? claims->name : claims->subject, "sub", claims->subject,
                   "iss", claims->issuer ? claims->issuer : "", "exp", (json_int_t)claims->expires);
-    if (root && claims->generation && claims->generation[0] &&
-        json_object_set_new(root, "gen", json_string(claims->generation)) != 0) {
-        json_decref(root);
-        root = NULL;
-    }
+    if (claims->generation && claims->generation[0])
+        json_build_set(&root, "gen", json_string(claims->generation));
     char *text = root ? json_text_of(root, 0) : NULL;
     json_decref(root);
     return text;

@@ -18,6 +18,7 @@ from harness import BIN, Folder, check, finish, kept_port, left_behind
 
 MICRO = os.path.join(BIN, "micro")
 COMPONENTS = {"registry", "store", "config", "auth", "broker", "events", "runtime", "network", "proxy", "api", "helloworld", "notes"}
+MALFORMED = 3  # exit code
 LONG = 120  # seconds until something is given up that takes a moment: no machine is that slow
 
 
@@ -368,6 +369,12 @@ def store(m):
     m.expect("write elsewhere", ["store", "write", "-d", "other", "-t", "things", "-e", "1h", "k", "v"], 0, "")
     place = os.path.join(m.folder, "snapshot")
     m.expect("snapshot", ["store", "snapshot", "--destination", "file://" + place], 0, rx(r"\A\d+ records in "))
+    no_text = os.fsdecode(b"\xff")
+    for command in (["delete", "-t", no_text, "somekey1"], ["delete", "-d", no_text, "somekey1"],
+                    ["read", "-t", no_text, "somekey1"], ["list", "-t", no_text]):
+        m.expect(f"store {command[0]} {command[1]} of what is no text", ["store", *command], MALFORMED, "",
+                 rx("not valid UTF-8"))
+    m.expect("it is there", ["store", "read", "somekey1"], 0, "val1\n")
     m.expect("delete", ["store", "delete", "somekey1"], 0, "")
     m.expect("it is gone", ["store", "read", "somekey1"], 127, "", "Not found\n")
     m.expect("restore", ["store", "restore", "--source", "file://" + place], 0, rx(r"\A\d+ records restored\n"))
@@ -414,6 +421,10 @@ def auth(m):
                     rx(r"\AAccount created: \{"))
     check(json.loads(made.split(": ", 1)[1])["scopes"] == ["admin"], "its scopes", made)
     m.expect("list accounts", ["auth", "list", "accounts"], 0, rx(r"\AID +Name +Scopes +Metadata\n(.*\n)*me +\S+ +admin +n/a\n"))
+    for named in ("--secret", "--name", "--type", "--scopes"):
+        m.expect(f"an account's {named} that is no text", ["auth", "create", "account", named, os.fsdecode(b"a\xff"), "halves"],
+                 MALFORMED, "", rx("not valid UTF-8"))
+    check("halves" not in m("auth", "list", "accounts")[1], "none of them was made")
     for resource in ("bad", "service:notes", ":notes:*", "service::x", "service:notes:", "a:b:c:d", "a b:c:d", ""):
         m.expect(f'a rule about "{resource}"', ["auth", "create", "rule", "--resource", resource, "open"], 2, "",
                  rx("not what a rule can be about: --resource TYPE:NAME:ENDPOINT(.|\n)*service:notes:Notes.Read"))
