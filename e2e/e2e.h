@@ -16,6 +16,8 @@ struct flow_list {
     struct flow **items;
     size_t count;
 };
+/* Is it a file of flows, right or wrong, as far as its first keys tell? What cannot be read as YAML is none. */
+bool flow_is_file(struct world *w, const char *path);
 int flow_load(struct world *w, const char *path, struct flow_list *out, struct error *err);
 /* Every *.yaml below a folder, or the one file, sorted by name; all errors of all files are collected in `err`. */
 int flow_load_tree(struct world *w, const char *path, struct flow_list *out, struct error *err);

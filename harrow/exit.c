@@ -26,11 +26,6 @@ static bool reader_is_gone(void)
 
 static bool unprinted; /* something that was to be printed is missing, for want of memory */
 
-void harrow_json_add(json_t *list, json_t *value)
-{
-    unprinted = json_array_append_new(list, value) != 0 || unprinted;
-}
-
 void harrow_json_print(json_t *value, unsigned indent)
 {
     char *text = json_text_of(value, indent);

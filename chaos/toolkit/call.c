@@ -23,6 +23,8 @@ void toolkit_call_end(struct toolkit_call *c, json_t *output)
     }
     c->over = true;
     c->output = output;
+    if (output == NULL && c->problem[0] == '\0')
+        snprintf(c->problem, sizeof c->problem, "out of memory");
     c->took = world_now(c->target->world) - c->started;
     world_timer_stop(&c->timer);
     if (c->ended != NULL)
@@ -164,7 +166,10 @@ static void on_answer(void *arg, struct http_answer *answer, struct error *err)
         bool is_json = false;
         for (size_t i = 0; i < answer->header_count; i++) {
             const struct http1_header *h = &answer->headers[i];
-            json_object_setn_new(headers, (const char *)h->name.data, h->name.len, text_or_hex(h->value));
+            if (json_object_setn_new(headers, (const char *)h->name.data, h->name.len, text_or_hex(h->value)) != 0) {
+                json_decref(headers);
+                headers = NULL;
+            }
             is_json = is_json || (http1_header_is(h, "content-type") && h->value.len >= 16 &&
                                   memcmp(h->value.data, "application/json", 16) == 0);
         }

@@ -119,6 +119,23 @@ static int read_file(struct flow_file *file, struct flow_list *out, struct error
     return code;
 }
 
+bool flow_is_file(struct world *w, const char *path)
+{
+    struct text content = TEXT_INIT;
+    struct document *d = NULL;
+    bool is = false;
+    if (world_read_file(w, path, FLOW_FILE_MAX, &content, NULL) == 0 &&
+        document_parse_yaml(text_bytes(&content), path, &d, NULL) == 0) {
+        const struct node *root = document_root(d), *flows = node_get(root, "flows");
+        is = node_get(root, "flow") != NULL || node_get(root, "contract") != NULL ||
+             (flows != NULL && flows->kind == NODE_LIST && flows->list.count > 0 &&
+              flows->list.items[0].kind == NODE_MAP);
+    }
+    document_free(d);
+    text_deinit(&content);
+    return is;
+}
+
 /* ---- rows ---- */
 
 static int check_rows(const struct node *cases, struct error *err)

@@ -1,4 +1,5 @@
 /* `harrow chaos faults`: what the faults say of themselves, and what this machine can do of them. */
+#include "base/json_build.h"
 #include "base/units.h"
 #include "chaos/fault/fault.h"
 #include "chaos/packet/networks.h"
@@ -191,15 +192,15 @@ static json_t *fault_json(const struct chaos_fault *f, const struct verdict *p, 
 {
     json_t *drivers = json_array(), *parameters = json_array();
     if (p->known)
-        harrow_json_add(drivers, driver_json("processes", p));
+        json_build_add(&drivers, driver_json("processes", p));
     if (s->known)
-        harrow_json_add(drivers, driver_json("sim", s));
+        json_build_add(&drivers, driver_json("sim", s));
     for (size_t i = 0; i < parameter_count(f); i++) {
         const struct fault_parameter *q = &f->parameters[i];
-        harrow_json_add(parameters,
-                        json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "name", q->name, "help", q->help, "unit",
-                                  unit_names[q->unit], "min", (json_int_t)q->min, "max", (json_int_t)q->max, "low",
-                                  (json_int_t)q->low, "high", (json_int_t)q->high));
+        json_build_add(&parameters,
+                       json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "name", q->name, "help", q->help, "unit",
+                                 unit_names[q->unit], "min", (json_int_t)q->min, "max", (json_int_t)q->max, "low",
+                                 (json_int_t)q->low, "high", (json_int_t)q->high));
     }
     return json_pack("{s:s, s:s, s:s, s:s, s:b, s:s*, s:b, s:I, s:I, s:o, s:o}", "name", f->name, "family", f->family,
                      "summary", f->summary, "scope", scope_names[f->scope], "root", f->root ? 1 : 0, "with", f->with,
@@ -226,7 +227,7 @@ static int list_faults(struct world *w, const struct manifest *m, const struct c
         known++;
         here += p.possible || s.possible;
         if (json) {
-            harrow_json_add(all, fault_json(*f, &p, &s));
+            json_build_add(&all, fault_json(*f, &p, &s));
         } else if (only != NULL) {
             print_whole(*f, &p, &s);
         } else {

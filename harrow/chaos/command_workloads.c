@@ -1,4 +1,5 @@
 /* `harrow chaos workloads`: what clients can do while faults are injected, and which models judge it. */
+#include "base/json_build.h"
 #include "chaos/workload/workload.h"
 #include "harrow/commands.h"
 #include "harrow/run/run.h"
@@ -20,7 +21,7 @@ static json_t *names_json(const char *const *names)
 {
     json_t *list = json_array();
     for (; names != NULL && *names != NULL; names++)
-        harrow_json_add(list, json_string(*names));
+        json_build_add(&list, json_string(*names));
     return list;
 }
 
@@ -38,7 +39,7 @@ static int run(const struct arguments *args)
     json_t *all = json_array();
     for (const struct workload_kind *const *k = workload_kinds; *k != NULL; k++) {
         if (json) {
-            harrow_json_add(all, json_pack("{s:s, s:s, s:o, s:o}", "name", (*k)->name, "summary", (*k)->summary,
+            json_build_add(&all, json_pack("{s:s, s:s, s:o, s:o}", "name", (*k)->name, "summary", (*k)->summary,
                                            "services", names_json((*k)->services), "models", names_json((*k)->models)));
             continue;
         }

@@ -1,5 +1,6 @@
 /* harrow contract publish, record-deployment, can-i-deploy: the folder that is a broker. */
 #include "base/array.h"
+#include "base/json_build.h"
 #include "fakes/broker/broker.h"
 #include "fakes/consumer/consumer.h"
 #include "harrow/commands.h"
@@ -102,7 +103,7 @@ static int publish_file(struct publishing *p, const char *path)
         if (!json)
             printf("%s %s with %s: %zu interactions, %.12s\n", pact->consumer, version, pact->provider,
                    pact->interactions.count, r->pact);
-        harrow_json_add(p->told, json_pack("{s:s, s:s, s:s, s:I, s:s}", "consumer", pact->consumer, "provider",
+        json_build_add(&p->told, json_pack("{s:s, s:s, s:s, s:I, s:s}", "consumer", pact->consumer, "provider",
                                            pact->provider, "version", version, "interactions",
                                            (json_int_t)pact->interactions.count, "pact", r->pact));
     }
@@ -246,10 +247,10 @@ static void print_rows_json(const struct pact_broker_rows *rows)
     json_t *list = json_array();
     for (size_t i = 0; i < rows->items.count; i++) {
         const struct pact_broker_row *r = &rows->items.items[i];
-        harrow_json_add(list,
-                        json_pack("{s:s, s:s*, s:s, s:s*, s:s, s:s, s:s*}", "consumer", r->consumer, "consumer_version",
-                                  r->consumer_version, "provider", r->provider, "provider_version", r->provider_version,
-                                  "answer", pact_broker_answer_name(r->answer), "why", r->why, "pact", r->pact));
+        json_build_add(&list,
+                       json_pack("{s:s, s:s*, s:s, s:s*, s:s, s:s, s:s*}", "consumer", r->consumer, "consumer_version",
+                                 r->consumer_version, "provider", r->provider, "provider_version", r->provider_version,
+                                 "answer", pact_broker_answer_name(r->answer), "why", r->why, "pact", r->pact));
     }
     harrow_json_print(json_pack("{s:s, s:s, s:s, s:s, s:o}", "answer", pact_broker_answer_name(rows->answer),
                                 "component", component, "version", version, "environment", environment, "rows", list),

@@ -1,4 +1,5 @@
 /* harrow contract diff: what would break between two versions of a schema. */
+#include "base/json_build.h"
 #include "base/json_text.h"
 #include "base/units.h"
 #include "fakes/breaking/approvals.h"
@@ -250,9 +251,9 @@ static json_t *uses_json(const struct weight *weight)
     json_t *list = weight != NULL ? json_array() : json_null();
     for (size_t i = 0; weight != NULL && i < weight->count; i++) {
         const struct usage_entry *e = weight->uses[i];
-        harrow_json_add(list,
-                        json_pack("{s:s, s:s, s:s, s:s, s:i, s:i}", "who", e->who, "verb", usage_verb_name(e->verb),
-                                  "element", e->element, "file", e->file, "line", e->line, "column", e->column));
+        json_build_add(&list,
+                       json_pack("{s:s, s:s, s:s, s:s, s:i, s:i}", "who", e->who, "verb", usage_verb_name(e->verb),
+                                 "element", e->element, "file", e->file, "line", e->line, "column", e->column));
     }
     return list;
 }
@@ -263,12 +264,12 @@ static int print_json(const struct outcome *o)
     for (size_t i = 0; list != NULL && i < o->breaking.findings.count; i++) {
         const struct breaking_finding *f = &o->breaking.findings.items[i];
         const struct weight *weight = o->weights != NULL ? &o->weights[i] : NULL;
-        harrow_json_add(list,
-                        json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:s?, s:b, s:o}", "rule", breaking_rules[f->rule].id,
-                                  "element", f->element, "message", f->message, "place", place_json(&o->now, &f->place),
-                                  "before", place_json(&o->before, &f->before), "fix", breaking_rules[f->rule].fix,
-                                  "approved", f->reason, "warning", weight != NULL && weight->warning, "uses",
-                                  uses_json(weight)));
+        json_build_add(&list,
+                       json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:s?, s:b, s:o}", "rule", breaking_rules[f->rule].id,
+                                 "element", f->element, "message", f->message, "place", place_json(&o->now, &f->place),
+                                 "before", place_json(&o->before, &f->before), "fix", breaking_rules[f->rule].fix,
+                                 "approved", f->reason, "warning", weight != NULL && weight->warning, "uses",
+                                 uses_json(weight)));
     }
     json_t *root = json_pack("{s:I, s:I, s:I, s:f, s:o}", "breaking", (json_int_t)o->open, "approved",
                              (json_int_t)(o->breaking.findings.count - o->open - o->warnings), "warnings",

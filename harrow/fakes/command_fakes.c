@@ -73,11 +73,11 @@ static int list_run(const struct arguments *args)
             if (!json)
                 printf("  %-24s %s -> %s%s%s\n", m->name, m->input->full_name, m->output->full_name,
                        kind_of(m)[0] != '\0' ? "  " : "", kind_of(m));
-            harrow_json_add(methods, json_pack("{s:s, s:s, s:s, s:b, s:b}", "name", m->name, "input",
+            json_build_add(&methods, json_pack("{s:s, s:s, s:s, s:b, s:b}", "name", m->name, "input",
                                                m->input->full_name, "output", m->output->full_name, "client_streaming",
                                                (int)m->client_streaming, "server_streaming", (int)m->server_streaming));
         }
-        harrow_json_add(all, json_pack("{s:s, s:s, s:o}", "name", s->full_name, "file", s->file, "methods", methods));
+        json_build_add(&all, json_pack("{s:s, s:s, s:o}", "name", s->full_name, "file", s->file, "methods", methods));
     }
     if (json && code == 0)
         harrow_json_print(json_incref(all), 2);
@@ -152,8 +152,8 @@ static const struct option explain_options[] = {
 
 static void check_one(void *arg, const struct stub_info *stub)
 {
-    harrow_json_add(arg, json_pack("{s:s, s:s, s:i, s:s}", "method", stub->method->path + 1, "file", stub->file, "line",
-                                   stub->line, "name", stub->name));
+    json_build_add(arg, json_pack("{s:s, s:s, s:i, s:s}", "method", stub->method->path + 1, "file", stub->file, "line",
+                                  stub->line, "name", stub->name));
 }
 
 static int check_run(const struct arguments *args)
@@ -171,7 +171,7 @@ static int check_run(const struct arguments *args)
     }
     if (code == 0 && json) {
         json_t *all = json_array();
-        stub_set_list(set, false, check_one, all);
+        stub_set_list(set, false, check_one, &all);
         harrow_json_print(all, 2);
     } else if (code == 0) {
         printf("%lld stubs, nothing wrong with them\n", (long long)total);
@@ -198,9 +198,9 @@ static void print_call_json(const Doubles__Call *c)
     for (size_t i = 0; i < c->n_metadata; i++)
         json_build_set(&metadata, c->metadata[i]->name, json_text_string(c->metadata[i]->value));
     for (size_t i = 0; i < c->n_requests; i++)
-        harrow_json_add(requests, json_loads(c->requests[i], JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL));
+        json_build_add(&requests, json_loads(c->requests[i], JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL));
     for (size_t i = 0; i < c->n_replies; i++)
-        harrow_json_add(replies, json_loads(c->replies[i], JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL));
+        json_build_add(&replies, json_loads(c->replies[i], JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL));
     json_t *line = json_pack("{s:I, s:I, s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:s, s:s, s:b, s:b}", "sequence",
                              (json_int_t)c->sequence, "time", (json_int_t)c->time, "duration", (json_int_t)c->duration,
                              "method", c->method, "caller", c->caller, "session", c->session, "metadata", metadata,

@@ -1,5 +1,6 @@
 #include "harrow/fakes/serve.h"
 
+#include "base/json_build.h"
 #include "fakes/consumer/served.h"
 #include "fakes/record/record.h"
 #include "fakes/serve/behaviours.h"
@@ -411,7 +412,7 @@ static void print_start(const struct session *s)
     if (serve.json) {
         json_t *names = json_array();
         for (size_t i = 0; i < s->contracts.services.count; i++)
-            harrow_json_add(names, json_string(s->contracts.services.items[i]->full_name));
+            json_build_add(&names, json_string(s->contracts.services.items[i]->full_name));
         char address[300], url[320] = "";
         (void)snprintf(address, sizeof address, "%s:%d", serve.host, fake_server_port(s->server));
         (void)snprintf(url, sizeof url, "http%s://%s:%d", s->http_tls != NULL ? "s" : "", serve.host, http);

@@ -216,6 +216,8 @@ static int run_once(void)
     struct run *r = run_begin(system_named, harrow_command_line, &exit_code);
     if (r == NULL)
         return exit_code;
+    if (alone) /* in replay commands, too */
+        r->manifest->path = asked.path;
     struct error err = ERROR_INIT;
     struct system *s = NULL;
     struct e2e_job *job = NULL;
@@ -223,7 +225,7 @@ static int run_once(void)
     r->calls = code == 0 ? e2e_job_calls(job) : NULL;
     if (code == 0 && alone && (r->calls == NULL || map_count(r->calls) > 0))
         code = error_set(&err, ERROR_INVALID,
-                         "%s calls gRPC methods: name the server that has them in front, as in\n"
+                         "%s calls gRPC methods, or needs more of a system: name it in front, as in\n"
                          "  harrow e2e localhost:50051 %s",
                          asked.path, asked.path);
     if (code != 0) {
@@ -234,8 +236,11 @@ static int run_once(void)
         run_say(r, "no flow depends on what changed");
     else if (system_start(r, &s, &err) != 0)
         exit_code = run_failed(r, &err, "start of the system");
-    else
+    else {
+        if (alone)
+            system_target(s)->gateway = NULL; /* there is none below which paths are URLs */
         exit_code = e2e_job_run(job, s);
+    }
     system_stop(s);
     e2e_job_free(job);
     error_clear(&err);
@@ -269,21 +274,22 @@ static int run_flows(void)
     return watch ? run_watching() : run_once();
 }
 
-/* Is this a test file of another tool, which stands where a system should? */
-static bool names_its_servers(const char *path)
+/* Are these flows, or a test file of another tool, where a system should stand? */
+static bool is_of_flows(const char *path)
 {
     struct world *w = NULL;
-    if (attach_is_address(path))
+    struct world_stat stat = {0};
+    if (attach_is_address(path) || world_real_new(1, &w, NULL) != 0)
         return false;
-    bool found = world_real_new(1, &w, NULL) == 0 && import_format_of_file(w, path) != NULL;
-    if (w != NULL)
-        world_real_free(w);
+    bool folder = world_stat(w, path, &stat) == 0 && stat.exists && stat.directory;
+    bool found = folder || import_format_of_file(w, path) != NULL || flow_is_file(w, path);
+    world_real_free(w);
     return found;
 }
 
 static int run(const struct arguments *args)
 {
-    alone = args->argc == 1 && names_its_servers(args->argv[0]);
+    alone = args->argc == 1 && is_of_flows(args->argv[0]);
     asked.path = alone ? args->argv[0] : args->argc > 1 ? args->argv[1] : NULL;
     system_named = alone ? NO_SYSTEM : args->argv[0];
     asked.options.jobs = (int)jobs;
@@ -323,8 +329,8 @@ const struct command command_e2e = {
     .description =
         "Runs the manifest's flows, or those of the file or folder FLOWS. A failing step shows where it stands\n"
         "in the file, what was sent, what came back, and the difference. Test files of other tools (Hurl's, runn's\n"
-        "books, Postman's collections) run as they are; those that call nothing but the URLs in them need no system\n"
-        "in front. docs/flows-import.md",
+        "books, Postman's collections) run as they are (docs/flows-import.md). Flows and files that call nothing but\n"
+        "the URLs in them, and run commands, need no system in front.",
     .examples = "  harrow e2e systems/micro.yaml\n"
                 "  harrow e2e systems/micro.yaml e2e/flows/micro/notes.yaml --only lifecycle\n"
                 "  harrow e2e systems/micro.yaml --driver sim --jobs 8 --shuffle\n"
@@ -332,6 +338,7 @@ const struct command command_e2e = {
                 "  harrow e2e systems/micro.yaml --shard 2/5 --id $BUILD --history runs.db\n"
                 "  harrow e2e systems/micro.yaml --resume harrow-out/RUN\n"
                 "  harrow e2e localhost:50051 flows/\n"
+                "  harrow e2e smoke.yaml\n"
                 "  harrow e2e book.yml\n"
                 "  harrow e2e http://localhost:8000 login.hurl --variable user=ann\n"
                 "  harrow e2e http://localhost:8000 login.hurl --hurl location --hurl max-time=5\n",

@@ -263,7 +263,7 @@ static const char *replay_of(struct run *r, const struct e2e_job *j)
     const struct e2e_options *o = &j->asked.options;
     ARRAY(const char *) words = {0};
     char times[2][32];
-    bool ok = j->asked.path == NULL || array_push(&words, j->asked.path);
+    bool ok = j->asked.path == NULL || j->asked.path == r->manifest->path || array_push(&words, j->asked.path);
     for (size_t i = 0; i < 2; i++) {
         uint64_t limit = i == 0 ? o->step_timeout : o->flow_timeout;
         if (limit == 0)

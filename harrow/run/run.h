@@ -172,8 +172,6 @@ bool harrow_terminal(void);
 /* JSON on standard output, a line of it, or with `indent` several. Takes the value; NULL, or no memory for its text:
  * nothing is printed, and harrow_leave() says so. */
 void harrow_json_print(json_t *value, unsigned indent);
-/* A value more for a list that will be printed. Takes it; what is NULL or finds no memory is missed in the same way. */
-void harrow_json_add(json_t *list, json_t *value);
 /* At the very end: 3 in the place of 0 when what was printed could not be written or is incomplete; a reader that has
  * gone does not count. */
 int harrow_leave(int exit_code);

@@ -1,3 +1,4 @@
+#include "base/json_build.h"
 #include "harrow/system/attach.h"
 #include "harrow/commands.h"
 #include "harrow/system/driver_disk.h"
@@ -23,7 +24,7 @@ static void emit_system(struct run *r, struct system *s)
     json_t *components = json_array();
     for (size_t i = 0; i < t->component_count; i++) {
         const struct target_component *c = &t->components[i];
-        harrow_json_add(components, json_pack("{s:s, s:s*, s:s*, s:s*}", "name", c->name, "address", c->address, "http",
+        json_build_add(&components, json_pack("{s:s, s:s*, s:s*, s:s*}", "name", c->name, "address", c->address, "http",
                                               c->http, "tcp", c->tcp.address));
     }
     system_describe(s, &line);

@@ -373,8 +373,26 @@ def missing():
 
 
 def alone():
-    """A test file of another tool with no system in front of it: known by its name, or by what is in it."""
+    """Flows, or a test file of another tool, with no system in front: known by their names, or by what is in them."""
     with Folder() as folder:
+        write(folder, "f/one.yaml", "flow: one\nsteps: [{run: [echo, hello], expect: {stdout: hello}}]\n")
+        write(folder, "f/two.yaml", "flows:\n- flow: two\n  steps: [{http: GET /path}]\n")
+        write(folder, "no_steps.yaml", "flow: none\n")
+        write(folder, "calls.yaml", "flow: calls\nsteps: [{call: a.B/C}]\n")
+        code, out = harrow("e2e", "f/one.yaml", folder=folder)
+        check(code == 0 and "1 passed" in out, "a flow runs without a system", f"exit {code}\n{out}")
+        code, out = harrow("e2e", "f", "--only", "two", folder=folder)
+        check(code == 1 and "no gateway: give a whole URL" in out, "a path is no URL then", f"exit {code}\n{out}")
+        again = next((line.split("replay: ")[1] for line in out.splitlines() if "replay: " in line), "false")
+        check(" e2e f " in again, "a failure's command names no system", again)
+        done = subprocess.run(again, shell=True, cwd=folder, stdout=subprocess.PIPE, text=True, check=False)
+        check(done.returncode == 1 and "no gateway" in done.stdout, "and fails the same way", done.stdout)
+        code, out = harrow("e2e", "no_steps.yaml", folder=folder)
+        check(code == 4 and 'no_steps.yaml:1:1: flow "none" has no steps' in out, "a wrong flow is told as one",
+              f"exit {code}\n{out}")
+        code, out = harrow("e2e", "calls.yaml", folder=folder)
+        check(code == 4 and "harrow e2e localhost:50051 calls.yaml" in out, "a flow that calls needs a server",
+              f"exit {code}\n{out}")
         write(folder, "book.yml",
               "desc: a book\nsteps: [{exec: {command: echo hello}, test: current.stdout contains 'hello'}]\n")
         write(folder, "calls.yml", "runners: {g: 'grpc://a.test:1'}\nsteps: [{g: {a.B/C: {message: {}}}}]\n")
