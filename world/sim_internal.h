@@ -226,7 +226,9 @@ struct sim_disk *sim_disk_new(struct sim_node *n);
 void sim_disk_free(struct sim_disk *d);
 void sim_disk_crash(struct sim_node *n);
 void sim_disk_crash_keeps(struct sim_node *n, enum sim_crash_keeps keeps); /* at its next crash */
-void sim_files_free(struct sim_node *n);                                   /* handles left open */
+
+/* sim_disk_file.c */
+void sim_files_free(struct sim_node *n); /* handles left open */
 int sim_file_open(struct world *w, const char *path, int flags, struct world_file **out);
 int64_t sim_file_pread(struct world_file *f, void *out, size_t len, uint64_t offset);
 int64_t sim_file_pwrite(struct world_file *f, const void *data, size_t len, uint64_t offset);
@@ -234,6 +236,8 @@ int sim_file_truncate(struct world_file *f, uint64_t size);
 int sim_file_sync(struct world_file *f);
 int64_t sim_file_size(struct world_file *f);
 void sim_file_close(struct world_file *f);
+
+/* sim_disk_names.c */
 int sim_stat(struct world *w, const char *path, struct world_stat *out);
 int sim_rename(struct world *w, const char *from, const char *to);
 int sim_remove(struct world *w, const char *path);

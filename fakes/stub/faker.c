@@ -84,13 +84,6 @@ static const char *any(struct asking *x, const char *const *list)
     return list[random_below(asking_random(x), count)];
 }
 
-static bool give(struct asking *x, struct text *text, struct made *out)
-{
-    bool ok = made_keep(x, text, out);
-    text_deinit(text);
-    return ok;
-}
-
 static void put_lower(struct text *out, const char *word)
 {
     for (; *word != '\0'; word++)
@@ -338,7 +331,7 @@ static bool text(struct asking *x, const struct made *a, size_t count, enum kind
     if (count > 0 && (!made_number(x, a, &n) || !(n >= 0 && n <= WORDS_MAX)))
         return made_fail(x, ERROR_INVALID, "faker's texts have 0 to 1,000 words or sentences");
     put_text(x, kind, (int64_t)n, &made);
-    return give(x, &made, out);
+    return function_give(x, &made, out);
 }
 
 #define TEXT(name, kind)                                                                                               \

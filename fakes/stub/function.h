@@ -36,6 +36,16 @@ struct function {
 const struct function *function_find(const char *name);
 const char *function_at(size_t i); /* the name of one after the other, without faker's; NULL behind the last */
 
+/* ---- function_words.c, function_number.c, function_code.c ---- */
+function_call function_upper, function_lower, function_split, function_join, function_str, function_json, function_html,
+    function_js, function_urlquery;
+function_call function_int, function_float, function_decimal, function_round, function_floor, function_ceil,
+    function_add, function_sub, function_mul, function_div, function_min, function_max, function_avg, function_mod;
+function_call function_eq, function_lt, function_gt, function_lte, function_gte, function_ne, function_not;
+function_call function_string2base64, function_bytes, function_bytes2base64, function_uuid2base64, function_uuid2bytes,
+    function_uuid2int64;
+struct made function_whole(double v); /* the part before the point, within 64 bits; 0 of what is no number */
+
 /* ---- function_format.c, function_time.c, faker.c ---- */
 function_call function_sprintf, function_print, function_println;
 function_call function_unix, function_millis, function_nanos, function_format, function_duration;
@@ -43,6 +53,11 @@ function_call function_regressive, function_backoff, function_jitter;
 /* As Go writes durations: 1h30m0s, 1.5s, 300ms. Signed nanoseconds; false: it is none. */
 bool function_parse_duration(struct bytes text, int64_t *ns);
 const struct function *faker_find(const char *name);
+
+/* ---- function.c ---- */
+double function_number(struct asking *x, const struct made *m); /* 0 of what is none */
+/* Keeps the text, and takes it. */
+bool function_give(struct asking *x, struct text *text, struct made *out);
 /* Of a text, or of anything printed. */
 bool function_text(struct asking *x, const struct made *m, struct bytes *out);
 

@@ -12,13 +12,6 @@
 
 #define DURATION_EDGE 9.2e18 /* ns that a duration stays below */
 
-static bool give(struct asking *x, struct text *text, struct made *out)
-{
-    bool ok = made_keep(x, text, out);
-    text_deinit(text);
-    return ok;
-}
-
 /* ---- points in time ---- */
 
 static size_t digits(struct bytes text, size_t at, size_t count, int64_t *out)
@@ -227,7 +220,7 @@ bool function_format(struct asking *x, const struct made *a, size_t count, struc
     if ((!first && !time_of(x, &a[1], &ns)) || !function_text(x, &a[first ? 1 : 0], &layout))
         return false;
     format_time(ns, layout, &made);
-    return give(x, &made, out);
+    return function_give(x, &made, out);
 }
 
 /* ---- durations ---- */
@@ -310,7 +303,7 @@ static bool give_duration(struct asking *x, double ns, struct made *out)
         left = 0;
     if (left == 0) {
         text_puts(&made, "0s");
-        return give(x, &made, out);
+        return function_give(x, &made, out);
     }
     text_puts(&made, ns < 0 ? "-" : "");
     if (left < (uint64_t)MICROSECOND) {
@@ -326,7 +319,7 @@ static bool give_duration(struct asking *x, double ns, struct made *out)
             text_printf(&made, "%llum", (unsigned long long)(left / MINUTE % 60));
         put_units(left % MINUTE, SECOND, "s", &made);
     }
-    return give(x, &made, out);
+    return function_give(x, &made, out);
 }
 
 /* A number and its unit, ms when nothing is said. */
