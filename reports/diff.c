@@ -5,6 +5,7 @@
 #include "reports/model.h"
 #include "reports/terminal.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 enum change {
@@ -191,8 +192,8 @@ static void tell_text(void *arg, const struct told *t)
     }
     if (t->change == CHANGE_SLOWER || t->change == CHANGE_FASTER) {
         char a[32], b[32];
-        units_format_duration((int64_t)t->before, a, sizeof a);
-        units_format_duration((int64_t)t->after, b, sizeof b);
+        units_format_duration((int64_t)fmin(t->before, 9.2e18), a, sizeof a);
+        units_format_duration((int64_t)fmin(t->after, 9.2e18), b, sizeof b);
         text_printf(out, ": %s -> %s", a, b);
     } else if (t->change == CHANGE_FIGURE) {
         text_printf(out, " %s: %.4g -> %.4g", t->message, t->before, t->after);

@@ -3,6 +3,7 @@
 #include "base/units.h"
 #include "reports/model.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -343,7 +344,7 @@ int report_history_durations(struct report_history *h, const char *pillar, const
                       sqlite3_bind_text(s, 3, pillar, -1, SQLITE_STATIC) != SQLITE_OK))
         code = world_sqlite_error(h->db, err, "reading the history");
     while (code == 0 && (step = sqlite3_step(s)) == SQLITE_ROW) {
-        double average = sqlite3_column_double(s, 2);
+        double average = fmin(sqlite3_column_double(s, 2), 9e18);
         if ((code = each(arg, history_text_of(s, 0), history_text_of(s, 1), average > 1 ? (uint64_t)average : 1)) != 0)
             error_set(err, code, "%s", error_code_name(code));
     }

@@ -522,6 +522,14 @@ static void test_curve(void **state)
     assert_true(min <= -1000 && max >= 1000);
     assert_true(curve.gap > COUNT * 10 / TIMELINE_COLUMNS && curve.gap < COUNT);
     timeline_curve_free(&curve);
+    /* of a file that says nothing of how long the run was, and has its first sample last */
+    for (size_t i = 0; i < COUNT; i++)
+        s.points[i].t = i + 1 == COUNT ? 1 : INT64_MAX - (uint64_t)i;
+    assert_int_equal(timeline_curve_make(&s, 0, &curve), 0);
+    assert_true(curve.count >= 1 && curve.count <= TIMELINE_COLUMNS);
+    for (size_t i = 1; i < curve.count; i++)
+        assert_true(curve.columns[i].t >= curve.columns[i - 1].t);
+    timeline_curve_free(&curve);
     free(s.points);
 }
 

@@ -54,6 +54,12 @@ static int find_gap(struct timeline_curve *c)
     return 0;
 }
 
+/* What came after the end of the run stands behind the last. */
+static size_t column_of(uint64_t t, double width)
+{
+    return (size_t)fmin((double)t / width, TIMELINE_COLUMNS);
+}
+
 int timeline_curve_make(const struct report_series *s, uint64_t duration, struct timeline_curve *out)
 {
     *out = (struct timeline_curve){.name = s->name, .gap = UINT64_MAX};
@@ -74,17 +80,17 @@ int timeline_curve_make(const struct report_series *s, uint64_t duration, struct
     double width = ((double)duration + 1) / TIMELINE_COLUMNS;
     size_t i = 0;
     while (i < s->count && out->count < TIMELINE_COLUMNS) {
-        size_t column = (size_t)((double)s->points[i].t / width), from = i;
+        size_t column = column_of(s->points[i].t, width), from = i;
         struct timeline_column c = {0, s->points[i].value, 0, s->points[i].value};
         double sum = 0, time = 0;
-        for (; i < s->count && ((size_t)((double)s->points[i].t / width) == column || i == from); i++) {
+        for (; i < s->count && (column_of(s->points[i].t, width) == column || i == from); i++) {
             c.min = fmin(c.min, s->points[i].value);
             c.max = fmax(c.max, s->points[i].value);
             sum += s->points[i].value;
-            time += (double)(s->points[i].t - s->points[from].t);
+            time += (double)s->points[i].t - (double)s->points[from].t;
         }
         c.mean = sum / (double)(i - from);
-        c.t = s->points[from].t + (uint64_t)(time / (double)(i - from));
+        c.t = s->points[from].t + (uint64_t)fmax(time / (double)(i - from), 0);
         if (out->count != 0 && c.t < out->columns[out->count - 1].t)
             c.t = out->columns[out->count - 1].t;
         out->columns[out->count++] = c;

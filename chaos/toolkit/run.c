@@ -6,6 +6,7 @@
 #include "chaos/experiment/storm.h"
 #include "chaos/toolkit/inside.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,6 +160,12 @@ static int wait_until(struct running *r, bool (*done)(void *arg), void *arg, uin
     }
 }
 
+/* Far beyond what any fault takes it says so itself. */
+static json_t *whole(const json_t *number, double times)
+{
+    return json_integer((json_int_t)fmax(-9e15, fmin(json_number_value(number) * times, 9e15)));
+}
+
 /* {"component": "store", "delay": "20ms"} as a step of a schedule, which knows all about ranges and drawing. */
 static int step_of(struct running *r, const struct toolkit_activity *a, struct fault_slot *s, bool *held,
                    struct error *err)
@@ -179,12 +186,10 @@ static int step_of(struct running *r, const struct toolkit_activity *a, struct f
             json_build_set(&step, "delay", json_string(amount));
             json_build_set(&step, "jitter", json_string(more));
         } else if (strcmp(a->fault->name, "bandwidth") == 0) {
-            json_build_set(&step, "rate",
-                           json_integer((json_int_t)(json_number_value(json_object_get(arguments, "rate")) * 1000)));
+            json_build_set(&step, "rate", whole(json_object_get(arguments, "rate"), 1000));
         } else if (strcmp(a->fault->name, "slicing") == 0) {
             snprintf(more, sizeof more, "%.0fus", json_number_value(json_object_get(arguments, "delay")));
-            json_build_set(&step, "piece",
-                           json_integer((json_int_t)json_number_value(json_object_get(arguments, "average_size"))));
+            json_build_set(&step, "piece", whole(json_object_get(arguments, "average_size"), 1));
             json_build_set(&step, "gap", json_string(more));
         }
         json_decref(arguments);

@@ -4,6 +4,7 @@
 #include "e2e/kind.h"
 #include "e2e/value/expression.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,7 +65,7 @@ static int numbers(struct flow_context *x, const struct node *range, struct roun
     if (ends == NULL)
         return x->error.code;
     if (!flow_value_real(json_array_get(ends, 0), &first) || !flow_value_real(json_array_get(ends, 1), &last) ||
-        last - first >= ROUNDS_MAX || first < -9e15 || last > 9e15)
+        last - first >= ROUNDS_MAX || !(fabs(first) <= 9e15 && fabs(last) <= 9e15))
         flow_wrong(x, range, ERROR_INVALID, "a range has two numbers and at most %d rounds", ROUNDS_MAX);
     else
         *out = (struct rounds){.first = (int64_t)first,

@@ -68,6 +68,8 @@ static void loops(void **state)
           "step 1 for i: \"in\" must be a list of at most 100000, and this is a number");
     fails(s, "flow: test\nvars: {n: many}\nsteps:\n  - {for: i, range: [1, '${n}'], steps: [{wait: 1s}]}\n",
           "step 1 for i: a range has two numbers and at most 100000 rounds");
+    fails(s, "flow: test\nvars: {n: -1.0e+300}\nsteps:\n  - {for: i, range: [1, '${n}'], steps: [{wait: 1s}]}\n",
+          "step 1 for i: a range has two numbers and at most 100000 rounds");
     says_steps(
         s,
         "flow: test\nvars: {n: 1}\nsteps:\n"
