@@ -269,6 +269,8 @@ static const struct expr *parse_name(struct parser *p)
             e->boolean = i == 0;
             return e;
         }
+    if (strcmp(first, "not") == 0) /* printed between parentheses it would be the operator */
+        return fail(p, "has \"not\" behind an operator: it belongs in parentheses with what it turns");
     if (!add_part(p, e, first, 0))
         return NULL;
     while (p->code == 0) {

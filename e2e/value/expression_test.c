@@ -119,6 +119,9 @@ static const char *const values[][2] = {
     /* wrong */
     {"1 +", "the expression \"1 +\" ends too early"},
     {"1 2", "the expression \"1 2\" goes on where it should end: it has a form that is not read here"},
+    {"2 * not true",
+     "the expression \"2 * not true\" has \"not\" behind an operator: it belongs in parentheses with what "
+     "it turns"},
     {"nothing(1)", "the expression \"nothing(1)\" calls nothing() with 1 argument: there is no such function here"},
     {"'a", "the expression \"'a\" has a text without its end"},
     {"nane", "there is no variable ${nane}: did you mean ${name}?"},
