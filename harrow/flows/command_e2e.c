@@ -12,8 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* In the place of a system, for test files of other tools that name their servers themselves. */
-#define NO_SYSTEM "http://localhost"
+/* In the place of a system, for flows and test files of other tools that name their servers themselves. It is what
+ * reports call it, and is never asked. */
+#define NO_SYSTEM "http://no-system"
 
 static struct e2e_request asked;
 static int64_t jobs, repeat, retries, step_timeout, flow_timeout;

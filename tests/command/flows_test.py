@@ -382,7 +382,8 @@ def alone():
         code, out = harrow("e2e", "f/one.yaml", folder=folder)
         check(code == 0 and "1 passed" in out, "a flow runs without a system", f"exit {code}\n{out}")
         code, out = harrow("e2e", "f", "--only", "two", folder=folder)
-        check(code == 1 and "no gateway: give a whole URL" in out, "a path is no URL then", f"exit {code}\n{out}")
+        check(code == 1 and "no-system has no gateway: give a whole URL" in out, "a path is no URL then",
+              f"exit {code}\n{out}")
         again = next((line.split("replay: ")[1] for line in out.splitlines() if "replay: " in line), "false")
         check(" e2e f " in again, "a failure's command names no system", again)
         done = subprocess.run(again, shell=True, cwd=folder, stdout=subprocess.PIPE, text=True, check=False)
