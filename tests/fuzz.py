@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""A fuzz target as the test suite runs it: the same inputs on every machine, however fast and busy it is, and nothing
-that an earlier run has learnt. When it fails, the end of the output says what failed, and has the input.
+"""A fuzz target as the test suite runs it: the same inputs on every machine and in every folder, however fast and busy
+it is, and nothing that an earlier run has learnt. When it fails, the end of the output says what failed, and has the input.
 
   tests/fuzz.py PROGRAM [-flag=value]... [CORPUS FOLDER]
 
@@ -10,6 +10,7 @@ import base64
 import ctypes
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,12 +21,26 @@ NOISE = re.compile(r"^    #\d+ .*( in fuzzer::| in main |_start|__sanitizer_prin
 REPORT_LINES = 60  # CI keeps but the end of an output
 INPUT_BYTES = 4096  # of an input that is printed, compressed and in base64
 ADDR_NO_RANDOMIZE = 0x0040000
+STACK_TEXTS = 16384  # bytes of all that the system writes above a program's stack: its path, arguments and variables
+
+# Where things lie in memory makes a difference to what is compared, and so to what is tried. So a target runs below a
+# name of its own, with seeds below such names, with only the variables it needs, and all of that has the same size.
 
 
 def same_addresses():
-    """Where things lie in memory makes a difference to what is compared, and so to what is tried. A sandbox may
-    refuse; then it is as it is."""
+    """A sandbox may refuse; then it is as it is."""
     ctypes.CDLL(None).personality(ADDR_NO_RANDOMIZE)
+
+
+def same_size(command):
+    """The variables, filled up with one that nobody reads."""
+    env = {"PATH": os.environ.get("PATH", os.defpath),
+           "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", ""),
+           "UBSAN_OPTIONS": ":".join(filter(None, [os.environ.get("UBSAN_OPTIONS"), "print_stacktrace=1"])),
+           "FILL": ""}
+    size = sum(len(os.fsencode(text)) + 1 for text in [command[0], *command, *(f"{k}={v}" for k, v in env.items())])
+    env["FILL"] = "x" * max(0, STACK_TEXTS - size)
+    return env
 
 
 def seeds(folder):
@@ -55,20 +70,31 @@ def main():
         print(__doc__.strip())
         return 0 if len(sys.argv) == 2 else 2
     program, arguments = sys.argv[1], sys.argv[2:]
+    if not os.path.isfile(program):
+        print(f"there is no program {program}: build it with HARROW_FUZZ=ON", file=sys.stderr)
+        return 2
     flags = [a for a in arguments if a.startswith("-")]
     found = program + ".found"
     os.makedirs(found, exist_ok=True)
     for name in os.listdir(found):
         os.unlink(os.path.join(found, name))
-    with tempfile.NamedTemporaryFile("w", suffix=".seeds") as listed:
-        listed.write(",".join(path for a in arguments if not a.startswith("-") for path in seeds(a)))
-        listed.flush()
-        given = [f"-seed_inputs=@{listed.name}"] if os.path.getsize(listed.name) else []
-        options = ":".join(filter(None, [os.environ.get("UBSAN_OPTIONS"), "print_stacktrace=1"]))
-        ran = subprocess.run([program, "-verbosity=0", "-reload=0", "-print_final_stats=1", f"-artifact_prefix={found}/",
-                              *flags, *given], env={**os.environ, "UBSAN_OPTIONS": options}, stdin=subprocess.DEVNULL,
-                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-                             preexec_fn=same_addresses)
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
+        target = os.path.join(folder, "target")
+        os.symlink(os.path.abspath(program), target)
+        os.mkdir(os.path.join(folder, "found"))
+        listed = []
+        for path in (path for a in arguments if not a.startswith("-") for path in seeds(a)):
+            listed.append(os.path.join(folder, f"{len(listed):06}"))
+            os.symlink(os.path.abspath(path), listed[-1])
+        with open(os.path.join(folder, "seeds"), "w", encoding="utf-8") as file:
+            file.write(",".join(listed))
+        given = [f"-seed_inputs=@{file.name}"] if listed else []
+        command = [target, "-verbosity=0", "-reload=0", "-print_final_stats=1", f"-artifact_prefix={folder}/found/",
+                   *flags, *given]
+        ran = subprocess.run(command, env=same_size(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, text=True, errors="replace", preexec_fn=same_addresses)
+        for name in os.listdir(os.path.join(folder, "found")):
+            shutil.move(os.path.join(folder, "found", name), os.path.join(found, name))
     if ran.returncode != 0:
         report(ran, program, found)
         return 1
