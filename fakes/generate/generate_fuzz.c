@@ -1,5 +1,6 @@
 /* Any bytes as a request to the generator. What it answers must be a response: an error with words, or files with
- * relative names, each once, whose text holds no control characters and as many braces one way as the other. */
+ * relative names, each once, whose text holds no control characters and, in its code, as many braces one way as the
+ * other. */
 #include "base/map.h"
 #include "fakes/generate/generate.h"
 #include "wire/pb_wire.h"
@@ -7,6 +8,22 @@
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* Behind the comment, text or character that begins at `at`; `at` itself where none does. */
+static size_t behind_quoted(struct bytes c, size_t at)
+{
+    uint8_t quote = c.data[at];
+    if (quote == '/' && at + 1 < c.len && c.data[at + 1] == '*') {
+        for (at += 2; at + 1 < c.len && (c.data[at] != '*' || c.data[at + 1] != '/');)
+            at++;
+        return at + 2;
+    }
+    if (quote != '"' && quote != '\'')
+        return at;
+    for (at++; at < c.len && c.data[at] != quote; at++)
+        at += c.data[at] == '\\';
+    return at + 1;
+}
 
 static void check_file(struct map *names, struct bytes file)
 {
@@ -19,16 +36,15 @@ static void check_file(struct map *names, struct bytes file)
     if (map_get_n(names, name.data.data, name.data.len) != NULL ||
         !map_put_n(names, name.data.data, name.data.len, names))
         abort();
-    for (size_t i = 0; i < content.data.len; i++) {
-        uint8_t c = content.data.data[i];
-        braces += (c == '{') - (c == '}');
-        if (c < 0x20 && c != '\n')
+    for (size_t i = 0; i < content.data.len; i++)
+        if (content.data.data[i] < 0x20 && content.data.data[i] != '\n')
             abort();
+    for (size_t i = 0, behind; i < content.data.len; i = behind == i ? i + 1 : behind) {
+        behind = behind_quoted(content.data, i);
+        if (behind == i)
+            braces += (content.data.data[i] == '{') - (content.data.data[i] == '}');
     }
-    /* Paths may hold braces and stand in comments. */
-    bool odd_path =
-        memchr(name.data.data, '{', name.data.len) != NULL || memchr(name.data.data, '}', name.data.len) != NULL;
-    if (braces != 0 && !odd_path)
+    if (braces != 0)
         abort();
 }
 
