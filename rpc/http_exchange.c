@@ -187,7 +187,9 @@ void http_add_header(struct http_exchange *x, const char *name, const char *valu
         x->close = x->close || strcasecmp(value, "close") == 0;
         return;
     }
-    if (!http1_write_header(&x->headers, name, bytes_of(value)))
+    if (http1_write_header(&x->headers, name, bytes_of(value)))
+        x->dated = x->dated || strcasecmp(name, "date") == 0;
+    else
         log_warn("http", "an answer's header was left out: its name or value would break the message");
 }
 
@@ -201,7 +203,8 @@ static void write_head(struct http_exchange *x, int status, const char *content_
     x->close = x->close || x->connection->server->draining;
     x->bodiless = no_length || status == 304 || bytes_is(x->head.method, "HEAD");
     http1_write_response(out, status);
-    (void)http1_write_header(out, "Date", bytes_of(http_server_date(x->connection->server)));
+    if (!x->dated)
+        (void)http1_write_header(out, "Date", bytes_of(http_server_date(x->connection->server)));
     if (content_type != NULL && !http1_write_header(out, "Content-Type", bytes_of(content_type)))
         log_warn("http", "an answer's content type was left out: it would break the message");
     text_add(out, x->headers.data, x->headers.len);

@@ -91,6 +91,7 @@ struct http_exchange {
     bool chunked;  /* the answer's body is */
     bool bodiless; /* the answer has no body whatever is written */
     bool close;    /* the connection ends with this answer */
+    bool dated;    /* its headers have the time of whoever made it: a message has one (RFC 9110, 6.6.1) */
 };
 
 /* Of a server's connection or of a client's; both NULL once it is gone. */

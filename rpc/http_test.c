@@ -106,6 +106,9 @@ static void handle(void *arg, struct http_exchange *x)
         http_add_header(x, "Content-Length", "3");
         http_add_header(x, "X-B", "2");
         http_respond(x, 200, "text/plain", bytes_of("safe"));
+    } else if (strcmp(path, "/dated") == 0) {
+        http_add_header(x, "Date", "Fri, 02 Jan 2026 00:00:00 GMT");
+        http_respond(x, 200, "text/plain", bytes_of("from elsewhere"));
     } else if (strcmp(path, "/forget") == 0) {
         http_finish(x);
     } else if (strcmp(path, "/a b/\xc3\xa9") == 0) {
@@ -311,6 +314,13 @@ static void scenario_fetch(struct fixture *f)
     assert_null(header(&a, "x-a"));
     assert_string_equal(header(&a, "x-b"), "2");
     assert_string_equal(header(&a, "content-length"), "4");
+    http_answer_deinit(&a);
+    assert_int_equal(fetch(f, "GET", "/dated", NULL, &a, &err), 0);
+    size_t dates = 0;
+    for (size_t i = 0; i < a.header_count; i++)
+        dates += http1_header_is(&a.headers[i], "date");
+    assert_int_equal(dates, 1);
+    assert_string_equal(header(&a, "date"), "Fri, 02 Jan 2026 00:00:00 GMT");
     http_answer_deinit(&a);
 }
 

@@ -15,7 +15,8 @@ int http_upgrade(struct http_exchange *x, const char *protocol, const struct htt
         return ERROR_MEMORY;
     *r = (struct http_raw){.connection = c, .events = *events, .arg = arg};
     http1_write_response(&c->out, 101);
-    (void)http1_write_header(&c->out, "Date", bytes_of(http_server_date(c->server)));
+    if (!x->dated)
+        (void)http1_write_header(&c->out, "Date", bytes_of(http_server_date(c->server)));
     text_add(&c->out, x->headers.data, x->headers.len);
     (void)http1_write_header(&c->out, "Upgrade", bytes_of(protocol));
     (void)http1_write_header(&c->out, "Connection", bytes_of("Upgrade"));

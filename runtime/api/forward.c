@@ -62,7 +62,7 @@ static const char *pass_headers(struct forward *f, const struct http1_head *head
         const struct http1_header *h = &head->headers[i];
         const char *name = arena_string_n(arena, (const char *)h->name.data, h->name.len);
         const char *value = arena_string_n(arena, (const char *)h->value.data, h->value.len);
-        if (!name || !value || is_hop(head, h) || http1_header_is(h, "date"))
+        if (!name || !value || is_hop(head, h))
             continue;
         if (http1_header_is(h, "content-type"))
             type = value;
