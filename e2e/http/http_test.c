@@ -210,13 +210,17 @@ static void parts(void **state)
              "text/plain\\r\\n\\r\\nb l o b\\r\\n\"}\n"
              "            - {$contains: \"filename=\\\"other.txt\\\"\\r\\nContent-Type: application/octet-stream\"}\n"
              "  - {http: PUT /echo, file: blob.bin, expect: {body: {type: application/octet-stream, body: b l o b}}}\n"
+             "  - {http: GET /text, check: ['bytes == file,${namespace}-${= 1 + 1};', 'bytes == file,odd\\;$${x};']}\n"
              "  - {name: none, http: PUT /echo, file: nowhere.bin}\n";
     s->options.files = s->disk;
-    assert_int_equal(world_write_file(s->disk, "blob.bin", bytes_of("b l o b"), false, NULL), 0);
+    static const char *const files[][2] = {
+        {"blob.bin", "b l o b"}, {"main-2", "plain words"}, {"odd;${x}", "plain words"}};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+        assert_int_equal(world_write_file(s->disk, files[i][0], bytes_of(files[i][1]), false, NULL), 0);
     assert_int_equal(flow_parse(bytes_of(yaml), "x.yaml", &flows, &err), 0);
     assert_int_equal(e2e_run(&s->target, &flows, &s->options, &summary, &err), 0);
     assert_string_equal(json_string_value(json_object_get(test_last(s, "case"), "message")),
-                        "step 3 none: nowhere.bin: there is no such file");
+                        "step 4 none: nowhere.bin: there is no such file");
     flow_list_free(&flows);
 }
 

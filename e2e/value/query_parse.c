@@ -335,17 +335,23 @@ void query_deinit(struct query *q)
 
 /* ---- written ---- */
 
-static void print_quoted(const char *text, struct text *out)
+/* `end` ends it, and is escaped inside it. */
+static void print_escaped(const char *text, char end, struct text *out)
 {
-    text_char(out, '"');
     for (; *text != '\0'; text++) {
-        static const char from[] = "\"\\\n\r\t\b\f", to[] = "\"\\nrtbf";
+        static const char from[] = "\\\n\r\t\b\f", to[] = "\\nrtbf";
         const char *which = strchr(from, *text);
         if (which != NULL)
             text_printf(out, "\\%c", to[which - from]);
         else
-            text_char(out, *text);
+            text_printf(out, *text == end ? "\\%c" : "%c", *text);
     }
+}
+
+static void print_quoted(const char *text, struct text *out)
+{
+    text_char(out, '"');
+    print_escaped(text, '"', out);
     text_char(out, '"');
 }
 
@@ -379,7 +385,9 @@ static void print_arg(const struct query_arg *a, struct text *out)
         }
         text_char(out, '/');
     } else if (a->kind == QUERY_FILE) {
-        text_printf(out, "file,%s;", a->text);
+        text_puts(out, "file,");
+        print_escaped(a->text, ';', out);
+        text_char(out, ';');
     } else if (a->kind == QUERY_VARIABLE) {
         text_puts(out, a->text);
     } else {

@@ -130,6 +130,7 @@ static void printed(void **state)
         "variable \"x\" == ${other}",
         "xpath \"//p\" not exists",
         "duration < 1.5",
+        "body == file,${name}/$${a}\\;b.bin;",
     };
     (void)state;
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {

@@ -148,6 +148,15 @@ int scan_placeholder(struct scan *s, const char *form, struct text *out)
     return 0;
 }
 
+/* Where variables are written as flows do, "${" is the beginning of one. */
+static void put_plain(const struct scan *s, char c, struct text *out)
+{
+    if (s->braces)
+        scan_put(out, c);
+    else
+        text_char(out, c);
+}
+
 int scan_quoted(struct scan *s, char quote, struct text *out)
 {
     size_t start = s->at - 1;
@@ -164,10 +173,7 @@ int scan_quoted(struct scan *s, char quote, struct text *out)
         } else if (s->braces && scan_is(s, "{{")) {
             scan_placeholder(s, "", out);
         } else {
-            if (s->braces)
-                scan_put(out, (char)c);
-            else
-                text_char(out, (char)c);
+            put_plain(s, (char)c, out);
             s->at++;
         }
     }
@@ -223,7 +229,7 @@ int scan_filename(struct scan *s, struct text *out)
         } else if (s->braces && scan_is(s, "{{")) {
             scan_placeholder(s, "", out);
         } else {
-            scan_put(out, (char)c);
+            put_plain(s, (char)c, out);
             s->at++;
         }
     }
