@@ -125,7 +125,8 @@ static int get_scalar(struct edn_importer *m, const struct edn_node *n, int64_t 
         return 0;
     }
     const char *text = edn_text(&m->edn, n, &len);
-    return told(m, n, events_text(&m->events, text, len, out, &why), why, err);
+    int code = events_text(&m->events, text, len, out, &why);
+    return told(m, n, code, why, err);
 }
 
 static int get_key(struct edn_importer *m, const struct edn_node *n, uint32_t *key, struct error *err)
@@ -342,7 +343,8 @@ int edn_add_event(struct edn_importer *m, const struct edn_event *event, struct 
         e.time = (uint64_t)x.time->number;
     else
         e.time = m->events.started ? m->events.last + UNTIMED_STEP : 0;
-    code = told(m, x.map, events_add(&m->events, &e, &why), why, err);
+    code = events_add(&m->events, &e, &why);
+    code = told(m, x.map, code, why, err);
     if (code != 0)
         return code;
     if (e.end == END_OPEN)

@@ -239,9 +239,10 @@ static int get_value(struct reader *r, const json_t *v, const char *member, int6
         *out = VALUE_NIL;
         return 0;
     }
-    if (json_is_string(v))
-        return told(r, err, events_text(&r->events, json_string_value(v), json_string_length(v), out, &why), member,
-                    why);
+    if (json_is_string(v)) {
+        int code = events_text(&r->events, json_string_value(v), json_string_length(v), out, &why);
+        return told(r, err, code, member, why);
+    }
     if (!json_is_integer(v) || json_integer_value(v) < VALUE_TEXT_END)
         return wrong(r, err, ERROR_INVALID, member,
                      "a value is a whole number above -2305843009213693953, a text or null");
@@ -411,7 +412,8 @@ static int read_event(struct reader *r, const json_t *line, struct error *err)
                  operation_function_name(e.function));
         return wrong(r, err, ERROR_INVALID, NULL, message);
     }
-    return told(r, err, events_add(&r->events, &e, &why), NULL, why);
+    code = events_add(&r->events, &e, &why);
+    return told(r, err, code, NULL, why);
 }
 
 int history_read(const char *data, size_t len, const char *name, struct history *out, struct error *err)
