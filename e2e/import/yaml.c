@@ -45,7 +45,7 @@ static void put_text(struct bytes t, struct text *out)
     uint32_t c;
     for (size_t at = 0; at < t.len;)
         control = !utf8_next(t, &at, &c) || is_control(c) || control;
-    if (is_plain(t)) {
+    if (!control && is_plain(t)) {
         text_add(out, t.data, t.len);
     } else if (control) {
         text_char(out, '"');

@@ -111,9 +111,9 @@ def nights(folder):
     check("\n| store-kill.yaml (sim) " in output, "nightly: its table is in the summary", output)
     check(glob.glob(corpus) != [], "nightly: the search has a corpus")
 
-    process = started(folder)
     out = os.path.join(folder, "harrow-out")
     newest = max(os.listdir(out))
+    process = started(folder)
     check(wait_for(lambda: any(name > newest and os.path.isdir(os.path.join(out, name, "turns")) for name in os.listdir(out))),
           "nightly: another one begins")
     process.send_signal(signal.SIGTERM)
