@@ -9,7 +9,8 @@
  *     leak (lost)   behind the runs the system is started anew and ended, and the heap is weighed when nobody is left:
  *                   what is more than without the runs belongs to nobody. Each time in a copy of the copy, so that all
  *                   begin with the same. Of a batch that loses halves are tried, down to single cases.
- *                   Told when N, 2N and 4N runs of one leave at least the smallest allocation for each run, and as much
+ *                   Told when N, 2N and 4N runs of one leave at least the smallest allocation for each run, and as
+ *                   much; where allocators hand out more than was asked for that may take 4N, 8N and 16N
  *     leak (held)   what the heap holds, the simulated disks left out, grows in every quarter of stages of doubling
  *                   length up to thousands of runs (leak.h), so that caches and rings that fill up are none. Only of
  *                   calls that may leave nothing: refused, or given up in the middle, or that read
